@@ -1,0 +1,54 @@
+# zetaroute: `make demo` shows the whole loop, `make test` checks everything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO_HOME ?= .demo
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test format lint types layers tests data lock clean
+
+help: ## list what make can do
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(READY): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "zetaroute needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+install: $(READY) ## make the virtual environment with the locked dependencies
+
+demo: $(READY) ## run the whole loop on the practice models (about a minute)
+	$(BIN)/zetaroute --home $(DEMO_HOME) demo
+
+test: lint types layers tests ## check format, lint, types, layers and run the tests
+
+lint: $(READY) ## ruff format check and ruff
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(READY) ## mypy, strict
+	$(BIN)/mypy
+
+layers: $(READY) ## import-linter contracts
+	$(BIN)/lint-imports
+
+tests: $(READY) ## pytest
+	$(BIN)/pytest -n auto
+
+format: $(READY) ## format the code and apply the safe fixes
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+data: $(READY) ## write data/ anew with the seeded generator
+	$(BIN)/zetaroute practice generate --seed 2026 --rows 1500 --output data/practice.jsonl
+
+lock: ## write the lock file anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra dev --output-file requirements-dev.lock pyproject.toml
+
+clean: ## remove what make has made
+	rm -rf $(VENV) $(DEMO_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

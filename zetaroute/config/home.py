@@ -1,0 +1,71 @@
+"""Where one home keeps its files.
+
+Apart from the settings because the paths exist before a config does, and because nothing else may spell them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from zetaroute.errors import StoreError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A folder with everything that zetaroute knows."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The settings, written by the user."""
+        return self.path / "config.toml"
+
+    @property
+    def database(self) -> Path:
+        """The outcome log."""
+        return self.path / "zetaroute.duckdb"
+
+    @property
+    def journal(self) -> Path:
+        """Rows that are safe on disk but not yet in the DuckDB file."""
+        return self.path / "journal"
+
+    @property
+    def artifacts(self) -> Path:
+        """Every policy version."""
+        return self.path / "artifacts"
+
+    @property
+    def state(self) -> Path:
+        """What a decision needs to know of the log; made anew when it is missing."""
+        return self.path / "state.json"
+
+    def make(self) -> None:
+        """Create the folders; raise StoreError when the place cannot be written."""
+        try:
+            for folder in (self.path, self.journal, self.artifacts):
+                folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.journal, os.W_OK | os.X_OK):
+                raise PermissionError(13, "permission denied")
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise StoreError(
+                f"cannot write to the home {self.path} ({reason}): "
+                "make it writable or name another with --home or ZETAROUTE_HOME."
+            ) from error
+
+
+def find_home(option: Path | None) -> Home:
+    """Return the home: the option, else ZETAROUTE_HOME, else the platform's user data folder."""
+    named = option or os.environ.get("ZETAROUTE_HOME")
+    if named:
+        path = Path(named).expanduser()
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"the home {path} is a file: name a folder with --home.")
+        return Home(path.absolute())
+    import platformdirs
+
+    return Home(Path(platformdirs.user_data_dir("zetaroute", appauthor=False)))

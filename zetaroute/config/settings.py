@@ -1,0 +1,243 @@
+"""The settings and how config.toml becomes them.
+
+One place knows every key, its default and its limits; `default.toml` beside it serves where there is no
+config.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from zetaroute.config.reader import Table
+from zetaroute.domain import Arm, Prices
+from zetaroute.errors import ConfigError
+
+PROVIDERS = ("openai", "anthropic", "practice", "recorded")
+PRACTICE_MODELS = ("small", "medium", "large")
+GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What things are worth to the user, in USD."""
+
+    answer_value_usd: float = 0.01
+    """A correct answer instead of a wrong one."""
+    satisfaction_value_usd: float = 0.002
+    """A fully satisfied user instead of a fully unsatisfied one."""
+    second_value_usd: float = 0.0005
+    """One second of waiting."""
+
+
+PRESETS = {
+    "balanced": Objective(),
+    "quality": Objective(answer_value_usd=0.1, satisfaction_value_usd=0.02, second_value_usd=0.0005),
+    "cheap": Objective(answer_value_usd=0.001, satisfaction_value_usd=0.0002, second_value_usd=0.00005),
+    "fast": Objective(answer_value_usd=0.01, satisfaction_value_usd=0.002, second_value_usd=0.005),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explore:
+    """Share of queries that are sent uniformly over the eligible models."""
+
+    rate: float = 0.05
+    cold_start_rate: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Margins that a candidate policy must keep to be promoted; None means not asked for."""
+
+    accuracy_margin: float = 0.02
+    satisfaction_margin: float | None = None
+    cost_margin: float | None = None
+    """A share: .10 lets the cost per query rise by 10%."""
+    response_margin: float | None = None
+    """A share of the mean response time."""
+    response_limit_s: float | None = None
+    limit_margin: float | None = None
+    """How much the share of answers slower than `response_limit_s` may rise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardRule:
+    """A floor or a ceiling under which a model is not used any more, for one task or for all."""
+
+    metric: str
+    bound: float
+    task: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that config.toml says."""
+
+    arms: tuple[Arm, ...]
+    objective: Objective = Objective()
+    explore: Explore = Explore()
+    gate: Gate = Gate()
+    guards: tuple[GuardRule, ...] = ()
+    file: Path | None = None
+    """None: no config was found and the practice models serve."""
+
+    def arm(self, model: str) -> Arm:
+        """Return the arm with this id; raise ConfigError with the ids that exist."""
+        for arm in self.arms:
+            if arm.id == model:
+                return arm
+        raise ConfigError(
+            f"no model is called {model!r}; configured are {', '.join(a.id for a in self.arms)}."
+        )
+
+
+def default_config_text() -> str:
+    """Return the commented config that serves when there is none, and that `init` writes."""
+    return (Path(__file__).parent / "default.toml").read_text(encoding="utf-8")
+
+
+def load_settings(option: Path | None, home_config: Path) -> Settings:
+    """Read the config named by `option`, else the home's, else the built-in one.
+
+    Raises ConfigError, naming the file, when it is absent, unreadable, broken or holds a mistake.
+    """
+    file = option or (home_config if home_config.exists() else None)
+    if file is None:
+        return parse_settings(default_config_text(), file=None)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{file}: there is no such config file; `zetaroute init` writes one.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: cannot be read as UTF-8 text ({error}).") from error
+    return parse_settings(text, file=file)
+
+
+def parse_settings(text: str, *, file: Path | None) -> Settings:
+    """Turn the text of a config into settings; relative paths count from the config's folder."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{file or 'the built-in config'}: is not valid TOML: {error}.") from error
+    root = Table(values, file=file)
+    if root.whole("schema_version", SCHEMA_VERSION) > SCHEMA_VERSION:
+        root.fail(f"has a schema_version newer than {SCHEMA_VERSION}: upgrade zetaroute.")
+    objective = _objective(root.table("objective"))
+    explore = _explore(root.table("explore"))
+    arms = tuple(_arm(table, folder=file.parent if file else Path()) for table in root.tables("models"))
+    if not arms:
+        root.fail("names no model: add a [[models]] block.")
+    gate = _gate(root.table("gate"))
+    guards = tuple(_guard(table, arms) for table in root.tables("guards"))
+    root.finish()
+    ids = [arm.id for arm in arms]
+    for number, model in enumerate(ids, start=1):
+        if ids.index(model) < number - 1:
+            root.fail(f"[[models]] number {number} repeats the id {model!r}: give every model its own.")
+    return Settings(arms=arms, objective=objective, explore=explore, gate=gate, guards=guards, file=file)
+
+
+def _objective(table: Table | None) -> Objective:
+    if table is None:
+        return Objective()
+    base = PRESETS[table.choice("preset", tuple(PRESETS), "balanced")]
+    objective = Objective(
+        answer_value_usd=_or(table.number("answer_value_usd"), base.answer_value_usd),
+        satisfaction_value_usd=_or(table.number("satisfaction_value_usd"), base.satisfaction_value_usd),
+        second_value_usd=_or(table.number("second_value_usd"), base.second_value_usd),
+    )
+    table.finish()
+    return objective
+
+
+def _explore(table: Table | None) -> Explore:
+    if table is None:
+        return Explore()
+    explore = Explore(
+        rate=_or(table.number("rate", high=1), Explore().rate),
+        cold_start_rate=_or(table.number("cold_start_rate", high=1), Explore().cold_start_rate),
+    )
+    table.finish()
+    return explore
+
+
+def _gate(table: Table | None) -> Gate:
+    if table is None:
+        return Gate()
+    gate = Gate(
+        accuracy_margin=_or(table.number("accuracy_margin", high=1), Gate().accuracy_margin),
+        satisfaction_margin=table.number("satisfaction_margin", high=1),
+        cost_margin=table.number("cost_margin"),
+        response_margin=table.number("response_margin"),
+        response_limit_s=table.number("response_limit_s"),
+        limit_margin=table.number("limit_margin", high=1),
+    )
+    if (gate.response_limit_s is None) != (gate.limit_margin is None):
+        table.fail("needs response_limit_s and limit_margin together.")
+    table.finish()
+    return gate
+
+
+def _arm(table: Table, *, folder: Path) -> Arm:
+    model_id = table.text("id", required=True) or ""
+    provider = table.choice("provider", PROVIDERS)
+    base_url = table.text("base_url")
+    file = table.text("file")
+    arm = Arm(
+        id=model_id,
+        provider=provider,
+        model=table.text("model") or model_id.partition("/")[2] or model_id,
+        base_url=base_url.rstrip("/") if base_url else None,
+        api_key_env=table.text("api_key_env"),
+        file=str((folder / Path(file).expanduser()).absolute()) if file else None,
+        tags=table.texts("tags"),
+        prices=_prices(table.table("price")),
+        prior_accuracy=table.number("prior_accuracy", high=1),
+        prior_response_s=table.number("prior_response_s"),
+        timeout_s=_or(table.number("timeout_s", low=0.01), 60.0),
+        max_concurrency=table.whole("max_concurrency", 8),
+        delay=_or(table.number("delay"), 1.0),
+    )
+    table.finish()
+    if provider in {"openai", "anthropic"}:
+        if base_url is None:
+            table.fail('needs a key base_url, for example base_url = "http://127.0.0.1:11434/v1".')
+        if not base_url.startswith(("http://", "https://")):
+            table.fail(f"key base_url is {base_url!r}: it must start with http:// or https://.")
+    if provider == "recorded" and file is None:
+        table.fail('needs a key file, for example file = "outcomes.parquet".')
+    if provider == "practice" and arm.model not in PRACTICE_MODELS:
+        table.fail(f"key model is {arm.model!r}: the practice models are {', '.join(PRACTICE_MODELS)}.")
+    return arm
+
+
+def _prices(table: Table | None) -> Prices | None:
+    if table is None:
+        return None
+    per_input, per_output = table.number("input"), table.number("output")
+    if per_input is None or per_output is None:
+        table.fail("needs both input and output, in USD per million tokens; leave price out when unknown.")
+    prices = Prices(input=per_input, output=per_output, cached_input=table.number("cached_input"))
+    table.finish()
+    return prices
+
+
+def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:
+    metric = table.choice("metric", GUARD_METRICS)
+    side, other = ("min", "max") if metric in {"accuracy", "satisfaction"} else ("max", "min")
+    bound = table.number(side)
+    if table.number(other) is not None or bound is None:
+        table.fail(f"with metric {metric} needs {side}, and no {other}.")
+    rule = GuardRule(metric=metric, bound=bound, task=table.text("task"), model=table.text("model"))
+    table.finish()
+    if rule.model is not None and rule.model not in {arm.id for arm in arms}:
+        table.fail(f"names the model {rule.model!r}, which no [[models]] block defines.")
+    return rule
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value

@@ -1,0 +1,103 @@
+"""Intervals for one sample: means, shares, quantiles and ratios of means.
+
+Arrays in, figures out. Missing values are NaN and left out; a figure says how many rows it stands on.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.domain import Figure
+
+Array = NDArray[np.float64]
+
+Z = 1.959963984540054
+NOTHING = Figure(value=None, low=None, high=None, n=0)
+
+
+def t_quantile(probability: float, degrees: float) -> float:
+    """Return the quantile of Student's t distribution; `degrees` may be infinite."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(min(degrees, 1e9), 1.0), probability))
+
+
+def mean_figure(values: Array, weights: Array | None = None) -> Figure:
+    """Return the mean with its t interval; `weights` (same shape) re-weight the rows (linearised variance)."""
+    keep = ~np.isnan(values)
+    x = values[keep]
+    n = len(x)
+    if n == 0:
+        return NOTHING
+    w = np.ones(n) if weights is None else weights[keep]
+    share = w / w.sum()
+    mean = float(share @ x)
+    if n == 1:
+        return Figure(value=mean, low=None, high=None, n=1)
+    se = math.sqrt(float((share**2) @ (x - mean) ** 2) * n / (n - 1))
+    half = t_quantile(0.975, n - 1) * se
+    return Figure(value=mean, low=mean - half, high=mean + half, n=n)
+
+
+def share_figure(values: Array) -> Figure:
+    """Return the mean of values in 0..1 with Wilson's interval (Wilson 1927); exact 0 and 1 get a width too.
+
+    For graded scores between 0 and 1 the binomial variance is an upper bound, so the interval is safe.
+    """
+    x = values[~np.isnan(values)]
+    n = len(x)
+    if n == 0:
+        return NOTHING
+    p = float(x.mean())
+    centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
+    return Figure(value=p, low=max(0.0, min(p, centre - half)), high=min(1.0, max(p, centre + half)), n=n)
+
+
+def quantile_figure(values: Array, probability: float) -> Figure:
+    """Return a quantile with the interval between two order statistics (Woodruff 1952)."""
+    x = np.sort(values[~np.isnan(values)])
+    n = len(x)
+    if n == 0:
+        return NOTHING
+    half = Z * math.sqrt(n * probability * (1 - probability))
+    low, high = math.floor(n * probability - half) - 1, math.ceil(n * probability + half)
+    return Figure(
+        value=float(np.quantile(x, probability)),
+        low=float(x[low]) if low >= 0 else None,
+        high=float(x[high]) if high < n else None,
+        n=n,
+    )
+
+
+def ratio_figure(numerator: Array, denominator: Array) -> Figure:
+    """Return sum(numerator) / sum(denominator) over rows that have both, interval by the delta method."""
+    keep = ~np.isnan(numerator) & ~np.isnan(denominator)
+    top, bottom = numerator[keep], denominator[keep]
+    n = len(top)
+    if n < 2 or bottom.sum() <= 0:
+        return Figure(value=None, low=None, high=None, n=n)
+    ratio = float(top.sum() / bottom.sum())
+    residual = top - ratio * bottom
+    se = float(residual.std(ddof=1)) / (math.sqrt(n) * float(bottom.mean()))
+    half = t_quantile(0.975, n - 1) * se
+    return Figure(value=ratio, low=ratio - half, high=ratio + half, n=n)
+
+
+def difference_figure(after: Figure, before: Figure) -> Figure:
+    """Return after - before for independent samples, interval by MOVER (Zou & Donner 2008).
+
+    Uses the two intervals alone, so it serves means, shares, quantiles and ratios alike.
+    """
+    n = min(after.n, before.n)
+    if after.value is None or before.value is None:
+        return Figure(value=None, low=None, high=None, n=n)
+    value = after.value - before.value
+    if after.low is None or after.high is None or before.low is None or before.high is None:
+        return Figure(value=value, low=None, high=None, n=n)
+    low = value - math.hypot(after.value - after.low, before.high - before.value)
+    high = value + math.hypot(after.high - after.value, before.value - before.low)
+    return Figure(value=value, low=low, high=high, n=n)

@@ -1,0 +1,129 @@
+"""The key figures of what was really served, for one set of rows and between two.
+
+Arrays in, figures out; where the rows come from is the business of `store` and the flows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Objective
+from zetaroute.domain import Figure
+from zetaroute.evaluate.confidence import (
+    difference_figure,
+    mean_figure,
+    quantile_figure,
+    ratio_figure,
+    share_figure,
+)
+
+Array = NDArray[np.float64]
+
+HIGHER_IS_BETTER = ("accuracy_rate", "satisfaction_score", "satisfied_share", "utility_usd")
+NEITHER = ("rating_rate",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What was served, one entry per query (all arrays (n,)); NaN where nothing is known."""
+
+    accuracy: Array
+    satisfaction: Array
+    response_s: Array
+    ttft_s: Array
+    cost_usd: Array
+    """Cost of the whole chain of attempts."""
+    charged_usd: Array
+    """The same with unknown costs replaced as decisions do; used in the utility alone."""
+    router_s: Array
+    failed: Array
+    """1 where no model answered."""
+    fell_back: Array
+    segment: NDArray[np.str_]
+    """Task label, or another grouping of queries."""
+
+    def take(self, rows: NDArray[np.bool_]) -> Served:
+        """Return the chosen rows."""
+        return Served(**{name: getattr(self, name)[rows] for name in self.__slots__})
+
+    def utility(self, objective: Objective) -> Array:
+        """Return the realised utility in USD; NaN where accuracy is unknown.
+
+        A missing rating is not a bad one: satisfaction enters where it is known, and elsewhere at the mean of
+        the known ones.
+        """
+        known = ~np.isnan(self.satisfaction)
+        mean = float(self.satisfaction[known].mean()) if known.any() else 0.0
+        return (
+            objective.answer_value_usd * self.accuracy
+            + objective.satisfaction_value_usd * np.where(known, self.satisfaction, mean)
+            - np.nan_to_num(self.charged_usd)
+            - objective.second_value_usd * self.response_s
+        )
+
+
+def figures(served: Served, objective: Objective) -> dict[str, Figure]:
+    """Return every KPI of the rows, by the names of the contract."""
+    answered = np.where(served.failed == 1.0, np.nan, served.response_s)
+    liked = np.where(np.isnan(served.satisfaction), np.nan, (served.satisfaction >= 0.75).astype(float))
+    rated = np.where(served.failed == 1.0, np.nan, (~np.isnan(served.satisfaction)).astype(float))
+    return {
+        "mean_response_s": mean_figure(answered),
+        "median_response_s": quantile_figure(answered, 0.5),
+        "p95_response_s": quantile_figure(answered, 0.95),
+        "ttft_s": mean_figure(served.ttft_s),
+        "accuracy_rate": share_figure(served.accuracy),
+        "satisfaction_score": mean_figure(served.satisfaction),
+        "satisfied_share": share_figure(liked),
+        "rating_rate": share_figure(rated),
+        "cost_per_query_usd": mean_figure(served.cost_usd),
+        "cost_per_correct_usd": ratio_figure(served.cost_usd, served.accuracy),
+        "error_rate": share_figure(served.failed),
+        "fallback_rate": share_figure(served.fell_back),
+        "router_s": mean_figure(served.router_s),
+        "utility_usd": mean_figure(served.utility(objective)),
+    }
+
+
+def mix_weights(before: NDArray[np.str_], after: NDArray[np.str_]) -> Array:
+    """Return weights for the rows of `before` that give its segments the shares they have in `after`.
+
+    Segments that only one side has get no weight on that side's figures: they cannot be compared.
+    """
+    names, counts = np.unique(after, return_counts=True)
+    target = dict(zip(names.tolist(), (counts / len(after)).tolist(), strict=True))
+    mine, mine_counts = np.unique(before, return_counts=True)
+    own = dict(zip(mine.tolist(), mine_counts.tolist(), strict=True))
+    return np.array([target.get(segment, 0.0) / own[segment] for segment in before.tolist()])
+
+
+def differences(before: Served, after: Served, objective: Objective) -> dict[str, Figure]:
+    """Return after - before per KPI, with the rows of `before` re-weighted to the query mix of `after`.
+
+    Post-stratified means; for medians, quantiles and ratios the rows of shared segments are compared as they
+    are. Not causal: a shift inside a segment is not covered.
+    """
+    shared = set(before.segment.tolist()) & set(after.segment.tolist())
+    before = before.take(np.isin(before.segment, sorted(shared)))
+    after = after.take(np.isin(after.segment, sorted(shared)))
+    old, new = figures(before, objective), figures(after, objective)
+    if len(before.segment) and len(after.segment):
+        weights = mix_weights(before.segment, after.segment)
+        old |= {name: mean_figure(column, weights) for name, column in _means(before, objective).items()}
+    return {name: difference_figure(new[name], old[name]) for name in new}
+
+
+def _means(served: Served, objective: Objective) -> Mapping[str, Array]:
+    return {
+        "mean_response_s": np.where(served.failed == 1.0, np.nan, served.response_s),
+        "ttft_s": served.ttft_s,
+        "accuracy_rate": served.accuracy,
+        "satisfaction_score": served.satisfaction,
+        "cost_per_query_usd": served.cost_usd,
+        "error_rate": served.failed,
+        "utility_usd": served.utility(objective),
+    }

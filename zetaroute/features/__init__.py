@@ -1,0 +1,9 @@
+"""Text -> vector, with numpy alone: what both halves must compute alike.
+
+Below policy and learn because the serve half needs it for every query and may not import scikit-learn.
+"""
+
+from zetaroute.features.map import FeatureMap, Spaces
+from zetaroute.features.text import META_NAMES, clip, meta, terms
+
+__all__ = ["META_NAMES", "FeatureMap", "Spaces", "clip", "meta", "terms"]

@@ -1,0 +1,74 @@
+"""Ask one query: decide, answer, write down.
+
+The row is safe in the journal before this returns; merging it into the DuckDB file is left for after the answer
+is on screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from zetaroute.config import Objective
+from zetaroute.domain import Attempt, Decision, Query
+from zetaroute.errors import NoAnswerError
+from zetaroute.flows.round import Round, play
+from zetaroute.flows.router import Router
+from zetaroute.policy import Limits
+from zetaroute.providers.calling import OnText
+from zetaroute.providers.opening import open_providers
+from zetaroute.store.journal import Journal
+
+
+def choose(
+    router: Router,
+    query: Query,
+    *,
+    seed: int,
+    model: str | None = None,
+    limits: Limits | None = None,
+    objective: Objective | None = None,
+) -> Decision:
+    """Decide a query; `model` pins one, and an unknown one raises ConfigError with those that exist."""
+    if model is not None:
+        router.settings.arm(model)
+    return router.decide(query, seed=seed, limits=limits, objective=objective, forced=model)
+
+
+async def ask(
+    router: Router,
+    query: Query,
+    decision: Decision,
+    *,
+    journal: Journal | None,
+    on_text: OnText | None = None,
+    on_switch: Callable[[Attempt, str], None] | None = None,
+    timeout_s: float | None = None,
+) -> Round:
+    """Answer a decided query and journal what happened (with journal=None nothing is kept).
+
+    Raises NoAnswerError, after its rows are safe, when no model answered.
+    """
+    providers = open_providers(router.settings.arms)
+    try:
+        played = await play(
+            query,
+            decision,
+            arms=router.arms,
+            providers=providers,
+            on_text=on_text,
+            on_switch=on_switch,
+            deadline_s=timeout_s,
+        )
+    except asyncio.CancelledError as error:
+        if journal is not None and error.args and isinstance(error.args[0], Round):
+            journal.append([error.args[0].entry])
+        raise
+    finally:
+        await providers.aclose()
+    if journal is not None:
+        journal.append([played.entry])
+    if played.outcome.status != "ok":
+        failures = "; ".join(f"{outcome.model}: {outcome.error}" for outcome in played.entry.outcomes)
+        raise NoAnswerError(f"no model could answer ({failures}): try again, or see `zetaroute log show`.")
+    return played

@@ -1,0 +1,203 @@
+"""One round of the loop: a decided query is answered, graded and turned into rows of the log.
+
+Shared by `ask`, `batch` and the demo; it returns rows and leaves writing them to its caller, who knows how many
+are written together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from zetaroute.domain import Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id
+from zetaroute.errors import UsageError
+from zetaroute.grade import check_grader, check_reference, grade
+from zetaroute.providers.calling import OnText, answer
+from zetaroute.providers.opening import Providers
+from zetaroute.store.journal import Entry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What became of one query."""
+
+    query: Query
+    decision: Decision
+    entry: Entry
+
+    @property
+    def outcome(self) -> Outcome:
+        """The last attempt's row: the answer, or the last failure."""
+        return self.entry.outcomes[-1]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The grade of the answer; 0 when no model answered a query with a known answer; None if ungraded."""
+        if self.outcome.status == "error" and self.query.reference is not None:
+            return 0.0
+        return self.entry.feedback[-1].value if self.entry.feedback else None
+
+    @property
+    def response_s(self) -> float:
+        """Seconds that all attempts took together."""
+        return sum(outcome.response_s or 0.0 for outcome in self.entry.outcomes)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Cost of all attempts; None when the answer's own is unknown."""
+        if self.outcome.cost_usd is None:
+            return None
+        return sum(outcome.cost_usd or 0.0 for outcome in self.entry.outcomes)
+
+
+def utc_now() -> str:
+    """Return this moment in UTC as the log stores it."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+def check_query(query: Query) -> None:
+    """Raise UsageError when a query is empty or its grading cannot work."""
+    if not query.text.strip():
+        raise UsageError("the query is empty: give a prompt, as an argument or on standard input.")
+    if query.grader is not None:
+        check_grader(query.grader)
+        if query.reference is None:
+            raise UsageError(f"the grader {query.grader} needs a reference to compare the answer with.")
+    if query.reference is not None:
+        check_reference(query.grader, query.reference)
+
+
+def content_hash(query: Query) -> str:
+    """Return a hash of everything that is asked and graded, to know a changed row by."""
+    parts = (query.text, query.system or "", query.task or "", query.reference or "", query.grader or "")
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+async def play(
+    query: Query,
+    decision: Decision,
+    *,
+    arms: Mapping[str, Arm],
+    providers: Providers,
+    run: str | None = None,
+    on_text: OnText | None = None,
+    on_switch: Callable[[Attempt, str], None] | None = None,
+    deadline_s: float | None = None,
+) -> Round:
+    """Answer a decided query, falling back where the chosen model fails, and grade the answer.
+
+    A cancelled call becomes a row of its own: asyncio.CancelledError carries the round as its argument.
+    """
+    start = time.perf_counter()
+    shown: list[str] = []
+
+    def remember(text: str) -> None:
+        shown.append(text)
+        if on_text is not None:
+            on_text(text)
+
+    try:
+        attempts = await answer(
+            decision=decision,
+            arms=arms,
+            providers=providers,
+            query=query,
+            on_text=None if on_text is None else remember,
+            on_switch=on_switch,
+            deadline_s=deadline_s,
+        )
+    except asyncio.CancelledError as error:
+        cut = Attempt(
+            model=decision.model,
+            status="cancelled",
+            error_kind="cancelled",
+            error="".join(shown) or None,
+            elapsed_s=time.perf_counter() - start,
+        )
+        entry = Entry(outcomes=(_outcome(query, decision, cut, arms, run=run, number=1, first=None),))
+        raise asyncio.CancelledError(Round(query=query, decision=decision, entry=entry)) from error
+    outcomes: list[Outcome] = []
+    for number, attempt in enumerate(attempts, start=1):
+        first = outcomes[0].id if outcomes else None
+        outcomes.append(_outcome(query, decision, attempt, arms, run=run, number=number, first=first))
+    feedback = _graded(query, outcomes[-1], attempts[-1].completion)
+    return Round(
+        query=query, decision=decision, entry=Entry(outcomes=tuple(outcomes), feedback=feedback)
+    )
+
+
+def _outcome(
+    query: Query,
+    decision: Decision,
+    attempt: Attempt,
+    arms: Mapping[str, Arm],
+    *,
+    run: str | None,
+    number: int,
+    first: str | None,
+) -> Outcome:
+    """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
+    done = attempt.completion
+    drawn = first is None
+    return Outcome(
+        id=new_id(),
+        time=utc_now(),
+        query=query.text,
+        model=attempt.model,
+        status=attempt.status,
+        run=run,
+        custom_id=query.custom_id,
+        content_hash=content_hash(query),
+        conversation=query.conversation,
+        system=query.system,
+        task=query.task,
+        reference=query.reference,
+        grader=query.grader,
+        policy_version=decision.policy_version,
+        served_model=done.served_model if done else None,
+        propensity=decision.propensity if drawn else None,
+        forced=decision.forced,
+        explored=decision.explored and drawn,
+        recorded=done.recorded if done else False,
+        attempt=number,
+        fallback_of=first,
+        error_kind=attempt.error_kind,
+        error=attempt.error if attempt.status == "error" else None,
+        finish_reason=done.finish_reason if done else None,
+        ttft_s=done.ttft_s if done else None,
+        response_s=done.response_s if done else attempt.elapsed_s,
+        router_s=decision.router_s if drawn else None,
+        input_tokens=done.input_tokens if done else None,
+        cached_tokens=done.cached_tokens if done else None,
+        output_tokens=done.output_tokens if done else None,
+        cost_usd=done.cost_usd if done else None,
+        prices=arms[attempt.model].prices,
+        response=done.text if done else attempt.error if attempt.status == "cancelled" else None,
+        seed=decision.seed,
+        candidates=decision.candidates if drawn else (),
+    )
+
+
+def _graded(query: Query, outcome: Outcome, done: Completion | None) -> tuple[Feedback, ...]:
+    if done is None:
+        return ()
+    if done.score is not None:
+        value, author = done.score, "recorded"
+    elif query.reference is not None:
+        value, author = grade(done.text, query.reference, query.grader), f"grader:{query.grader or 'default'}"
+    else:
+        return ()
+    judged = Feedback(
+        id=new_id(),
+        outcome_id=outcome.id,
+        metric="accuracy",
+        value=value,
+        source="truth",
+        author=author,
+        time=utc_now(),
+    )
+    return (judged,)

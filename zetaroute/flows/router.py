@@ -1,0 +1,73 @@
+"""Everything a decision needs, opened once: settings, the policy in use, and how the models stand.
+
+Shared by `ask` and `batch`, so that both decide by the same lines.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from zetaroute.config import Home, Objective, Settings
+from zetaroute.domain import Arm, Decision, Outcome, Query, Standing
+from zetaroute.policy import Limits, Policy, decide, load_policy
+from zetaroute.registry import COLD, Registry
+from zetaroute.store.standing import after, read_standings
+
+
+@dataclass(slots=True, kw_only=True)
+class Router:
+    """Decides queries by one policy; keeps the standings up to date with what it is told."""
+
+    settings: Settings
+    policy: Policy
+    standings: dict[str, Standing]
+
+    @property
+    def rate(self) -> float:
+        """Share of queries explored uniformly now."""
+        explore = self.settings.explore
+        return explore.cold_start_rate if self.policy.version == COLD else explore.rate
+
+    @property
+    def arms(self) -> dict[str, Arm]:
+        """The configured models by id."""
+        return {arm.id: arm for arm in self.settings.arms}
+
+    def decide(
+        self,
+        query: Query,
+        *,
+        seed: int,
+        limits: Limits | None = None,
+        objective: Objective | None = None,
+        forced: str | None = None,
+    ) -> Decision:
+        """Choose a model for `query`; raise NoAnswerError when the limits leave none."""
+        start = time.perf_counter()
+        decision = decide(
+            query=query,
+            arms=self.settings.arms,
+            policy=self.policy,
+            objective=objective or self.settings.objective,
+            rate=self.rate,
+            standings=self.standings,
+            guards=self.settings.guards,
+            limits=limits or Limits(),
+            seed=seed,
+            now_s=time.time(),
+            forced=forced,
+        )
+        return replace(decision, router_s=time.perf_counter() - start)
+
+    def note(self, outcome: Outcome) -> None:
+        """Take one more outcome into the standings, so that a failing model cools down within a run."""
+        standing = self.standings.get(outcome.model) or Standing(model=outcome.model)
+        self.standings[outcome.model] = after(standing, status=outcome.status, time_s=time.time())
+
+
+def open_router(home: Home, settings: Settings, registry: Registry | None = None) -> Router:
+    """Return a router with the current policy and standings of a home."""
+    registry = registry or Registry(home.artifacts)
+    policy = load_policy(registry, registry.current())
+    return Router(settings=settings, policy=policy, standings=read_standings(home))

@@ -1,0 +1,147 @@
+"""From training rows to a policy: the map, the four heads, and whether routing pays at all.
+
+The one function that `retrain` calls; what it returns is compiled into an artifact by `policy.load`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Objective
+from zetaroute.domain import Arm
+from zetaroute.evaluate.ope import FOLDS, Difference, Rows, difference
+from zetaroute.learn.frame import Sample
+from zetaroute.learn.heads import fit_classes, fit_linear, fit_log
+from zetaroute.learn.map import TextMap
+from zetaroute.policy.decide import Policy
+from zetaroute.policy.predict import LearnedPredictor
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """What a fit brings."""
+
+    predictor: LearnedPredictor
+    single: tuple[str, ...]
+    """Not empty when routing did not beat the best single model on the training rows: models, best first."""
+    best_single: str
+    """The best single model by the training rows."""
+    routing_gain: Difference | None
+    """Cross-validated utility of routing minus the best single model; None where the log cannot say."""
+    map: TextMap
+
+
+def fit(rows: Sample, arms: Sequence[Arm], *, objective: Objective, seed: int, jobs: int = 1) -> Fitted:
+    """Fit a predictor on the training rows of the given arms, `jobs` folds at a time."""
+    text_map = TextMap(rows.texts, seed=seed)
+    x = text_map.vectors(rows.texts)
+    predictor = _predictor(x, rows, arms, text_map)
+    forecast = predictor.forecast(_with_lengths(predictor, rows.texts, x), arms)
+    level = forecast.utility(objective, arms)[0].mean(axis=0)
+    order = np.argsort(-level)
+    gain = _routing_gain(x, rows, arms, text_map, best=int(order[0]), objective=objective, jobs=jobs)
+    routes = gain is not None and gain.mean > gain.se
+    return Fitted(
+        predictor=predictor,
+        single=() if routes else tuple(arms[index].id for index in order),
+        best_single=arms[int(order[0])].id,
+        routing_gain=gain,
+        map=text_map,
+    )
+
+
+def realised_utility(rows: Sample, arms: Sequence[Arm], objective: Objective) -> Array:
+    """Return each row's utility in USD without satisfaction (n,), NaN where accuracy is unknown.
+
+    Ratings are too sparse to decide by: they steer the policy and can stop a promotion, never carry one.
+    An unknown cost counts as free for a local model and as the dearest known mean cost for any other.
+    """
+    return (
+        objective.answer_value_usd * rows.accuracy
+        - charged(rows.cost_usd, rows.arm, arms)
+        - objective.second_value_usd * np.nan_to_num(rows.response_s)
+    )
+
+
+def charged(cost_usd: Array, arm: NDArray[np.int64], arms: Sequence[Arm]) -> Array:
+    """Return the costs (n,) with unknown ones replaced: free for a local arm, else the dearest arm's mean."""
+    unknown = np.isnan(cost_usd)
+    if not unknown.any():
+        return cost_usd
+    means = [
+        cost_usd[(arm == k) & ~unknown].mean() for k in range(len(arms)) if ((arm == k) & ~unknown).any()
+    ]
+    local = np.array([candidate.local for candidate in arms])[arm]
+    return np.where(unknown, np.where(local, 0.0, max(means, default=0.0)), cost_usd)
+
+
+def _predictor(x: Array, rows: Sample, arms: Sequence[Arm], text_map: TextMap) -> LearnedPredictor:
+    count = len(arms)
+    taken = np.where(rows.answered, rows.response_s, np.nan)
+    return LearnedPredictor(
+        map=text_map.frozen,
+        models=tuple(arm.id for arm in arms),
+        accuracy=fit_linear(x, rows.accuracy, rows.arm, count),
+        satisfaction=fit_linear(x, rows.satisfaction, rows.arm, count),
+        response=fit_log(x, taken, rows.arm, count),
+        cost=fit_log(x, rows.cost_usd, rows.arm, count),
+        rating=fit_classes(x, rows.satisfaction, rows.arm, count),
+    )
+
+
+def _routing_gain(
+    x: Array,
+    rows: Sample,
+    arms: Sequence[Arm],
+    text_map: TextMap,
+    *,
+    best: int,
+    objective: Objective,
+    jobs: int,
+) -> Difference | None:
+    """Cross-validate routing against always asking the best single arm, on rows with known propensities."""
+    from joblib import Parallel, delayed
+
+    usable = ~np.isnan(rows.pmf[:, 0]) & ~np.isnan(rows.accuracy)
+    if usable.sum() < 10 * FOLDS or len(arms) < 2:
+        return None
+    exploits = Parallel(n_jobs=jobs, prefer="threads")(
+        delayed(_fold_exploits)(x, rows, arms, text_map, fold, objective) for fold in range(FOLDS)
+    )
+    chosen = np.zeros(len(rows.arm), dtype=np.int64)
+    for fold, arm in enumerate(exploits):
+        chosen[rows.fold == fold] = arm
+    fallback = np.argmax(rows.eligible, axis=1)
+    single = np.where(rows.eligible[:, best], best, fallback)
+    evaluated = Rows(x=x, arm=rows.arm, pmf=rows.pmf, before=single, after=chosen, fold=rows.fold)
+    return difference(evaluated.take(usable), realised_utility(rows, arms, objective)[usable], bounded=False)
+
+
+def _fold_exploits(
+    x: Array, rows: Sample, arms: Sequence[Arm], text_map: TextMap, fold: int, objective: Objective
+) -> NDArray[np.int64]:
+    out = rows.fold == fold
+    predictor = _predictor(x[~out], take(rows, ~out), arms, text_map)
+    texts = [text for text, left in zip(rows.texts, out, strict=True) if left]
+    forecast = predictor.forecast(_with_lengths(predictor, texts, x[out]), arms)
+    policy = Policy(version="fold", predictor=predictor)
+    eligible = rows.eligible[out] | ~rows.eligible[out].any(axis=1, keepdims=True)
+    return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
+
+
+def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
+    """Return the chosen rows of a sample."""
+    values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name != "texts"}
+    texts = [text for text, kept in zip(rows.texts, keep, strict=True) if kept]
+    return Sample(texts=texts, **values)
+
+
+def _with_lengths(predictor: LearnedPredictor, texts: Sequence[str], x: Array) -> Array:
+    lengths = np.array([[float(len(text))] for text in texts]).reshape(len(texts), 1)
+    return np.hstack([lengths, x])

@@ -1,0 +1,107 @@
+"""The training frame: the log read with DuckDB into Polars, split into training rows and the gate's holdout.
+
+Apart from the fitting so that the split, on which every honest comparison rests, stands in one place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+COLUMNS = (
+    "id, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
+    "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
+    "list_transform(candidates, lambda c: c.model) AS models, pmf, "
+    "list_transform(candidates, lambda c: c.eligible) AS eligible"
+)
+
+
+def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> pl.DataFrame:
+    """Return the rows of the log that can teach something, oldest first, with their group and split.
+
+    Cancelled calls are left out. `since` is an ISO 8601 moment in UTC.
+    """
+    rows = connection.sql(
+        f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND time >= coalesce(?, '-infinity')::TIMESTAMP "
+        "ORDER BY id",
+        params=[since],
+    )
+    return with_split(pl.DataFrame(rows))
+
+
+def with_split(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the columns `group` (conversation, else normalised text) and `holdout` (half of the groups)."""
+    keys = [
+        hashlib.sha256(group_key(conversation, query).encode("utf-8", "replace")).digest()
+        for conversation, query in frame.select("conversation", "query").iter_rows()
+    ]
+    return frame.with_columns(
+        pl.Series("group", [int.from_bytes(key[1:8], "big") for key in keys], dtype=pl.UInt64),
+        pl.Series("holdout", [key[0] < 128 for key in keys], dtype=pl.Boolean),
+    )
+
+
+def group_key(conversation: str | None, query: str) -> str:
+    """Return what must stay on one side of the split: the conversation, else the text without case and spacing."""
+    if conversation:
+        return "c:" + conversation
+    return "q:" + " ".join(query.casefold().split())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Rows of the frame as arrays, with arms as numbers."""
+
+    texts: list[str]
+    arm: NDArray[np.int64]
+    """(n,) position of the row's model in the list of arms."""
+    accuracy: NDArray[np.float64]
+    satisfaction: NDArray[np.float64]
+    response_s: NDArray[np.float64]
+    cost_usd: NDArray[np.float64]
+    answered: NDArray[np.bool_]
+    pmf: NDArray[np.float64]
+    """(n, K) logged probabilities; rows without any are NaN."""
+    eligible: NDArray[np.bool_]
+    """(n, K)"""
+    fold: NDArray[np.int64]
+    """(n,) cross-fitting fold of the row's group."""
+
+
+def sample(frame: pl.DataFrame, models: list[str], *, folds: int = 5) -> Sample:
+    """Return the rows of `frame` whose model is one of `models` (in that order) as arrays."""
+    frame = frame.filter(pl.col("model").is_in(models))
+    place = {model: index for index, model in enumerate(models)}
+    pmf = np.full((frame.height, len(models)), np.nan)
+    eligible = np.zeros((frame.height, len(models)), dtype=bool)
+    columns = frame.select("models", "pmf", "eligible", "propensity", "fallback_of").iter_rows()
+    for row, (names, chances, allowed, propensity, fallback_of) in enumerate(columns):
+        if propensity is None or fallback_of is not None or not set(names) <= place.keys():
+            continue
+        pmf[row] = 0.0
+        for name, chance, may in zip(names, chances, allowed, strict=True):
+            pmf[row, place[name]], eligible[row, place[name]] = chance, may
+    return Sample(
+        texts=frame["query"].to_list(),
+        arm=np.array([place[model] for model in frame["model"].to_list()], dtype=np.int64),
+        accuracy=_floats(frame["accuracy"]),
+        satisfaction=_floats(frame["satisfaction"]),
+        response_s=_floats(frame["response_s"]),
+        cost_usd=_floats(frame["cost_usd"]),
+        answered=(frame["status"] == "ok").to_numpy().astype(bool),
+        pmf=pmf,
+        eligible=eligible,
+        fold=(frame["group"] % folds).to_numpy().astype(np.int64),
+    )
+
+
+def _floats(column: pl.Series) -> NDArray[np.float64]:
+    return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)

@@ -1,0 +1,8 @@
+"""Deciding: predict, guard, explore, sample. numpy alone, no file, no network, no clock."""
+
+from zetaroute.policy.decide import Policy, decide
+from zetaroute.policy.guard import Limits
+from zetaroute.policy.load import load_policy
+from zetaroute.policy.predict import Forecast, LearnedPredictor, PriorPredictor
+
+__all__ = ["Forecast", "LearnedPredictor", "Limits", "Policy", "PriorPredictor", "decide", "load_policy"]

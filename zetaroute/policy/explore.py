@@ -1,0 +1,43 @@
+"""From utilities to probabilities: Thompson sampling with a uniform floor, exact by construction.
+
+The probabilities are the product. Drawing from them is a separate step with its own seed, so that the logged
+propensity is exactly the one that was used.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+DRAWS = 64
+SPREAD = 0.5
+"""Share of the standard error that is sampled: half of it had the best reward with the least spread."""
+CAUTION = 0.5
+"""Standard errors that the exploit arm gives up: mean - CAUTION x se."""
+
+
+def thompson(mean: Array, se: Array, eligible: Mask, rng: np.random.Generator) -> Array:
+    """Return how often each arm is best in DRAWS draws around its utility, (K,); excluded arms get 0."""
+    draws = mean + SPREAD * se * rng.standard_normal((DRAWS, len(mean)))
+    draws[:, ~eligible] = -np.inf
+    return np.asarray(np.bincount(np.argmax(draws, axis=1), minlength=len(mean)) / DRAWS)
+
+
+def with_floor(pmf: Array, eligible: Mask, rate: float) -> Array:
+    """Return (1 - rate) pmf + rate / K over the K eligible arms."""
+    return np.asarray((1.0 - rate) * pmf + rate * eligible / eligible.sum())
+
+
+def exploit(mean: Array, se: Array, eligible: Mask) -> NDArray[np.int64]:
+    """Return the arm held best for each of n queries by its lower bound; all arrays (n, K)."""
+    bound = np.where(eligible, mean - CAUTION * se, -np.inf)
+    return np.asarray(np.argmax(bound, axis=1))
+
+
+def draw(pmf: Array, seed: int) -> int:
+    """Return the index of an arm drawn from `pmf` with its own stream of `seed`."""
+    point = np.random.default_rng([seed, 1]).random() * pmf.sum()
+    return int(min(np.searchsorted(np.cumsum(pmf), point, side="right"), np.flatnonzero(pmf)[-1]))

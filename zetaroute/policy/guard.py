@@ -1,0 +1,128 @@
+"""Which arms may answer a query: the user's limits, health, and thresholds that were broken.
+
+Rules that learning can never override, so they stand before any prediction is looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from zetaroute.config import GuardRule
+from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally
+from zetaroute.errors import NoAnswerError
+
+ERRORS_BEFORE_COOLDOWN = 3
+COOLDOWN_S = 30.0
+LONGEST_COOLDOWN_S = 600.0
+ENOUGH = 20
+"""Rows below which a guard says nothing."""
+Z = 1.645
+"""One-sided 95%."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the user allows for one query."""
+
+    local_only: bool = False
+    max_cost_usd: float | None = None
+
+
+def cooling_until(standing: Standing) -> float:
+    """Return the moment (seconds since the epoch) until which a failing arm is left alone; 0 if it is not.
+
+    From the third error in a row the wait doubles with each further one, up to ten minutes.
+    """
+    over = standing.consecutive_errors - ERRORS_BEFORE_COOLDOWN
+    if over < 0 or standing.last_error_s is None:
+        return 0.0
+    return standing.last_error_s + min(COOLDOWN_S * 2.0 ** min(over, 10), LONGEST_COOLDOWN_S)
+
+
+def exclusions(
+    arms: Sequence[Arm],
+    *,
+    query: Query,
+    expected_cost_usd: Sequence[float],
+    limits: Limits,
+    guards: Sequence[GuardRule],
+    standings: Mapping[str, Standing],
+    now_s: float,
+) -> list[str | None]:
+    """Return for each arm why it may not answer, or None when it may; `expected_cost_usd` is NaN if unknown.
+
+    When health and thresholds leave nobody, they are set aside: a doubtful answer beats none. The user's own
+    limits never are: raises NoAnswerError when they exclude every arm.
+    """
+    limited = [_limit(arm, cost, limits=limits) for arm, cost in zip(arms, expected_cost_usd, strict=True)]
+    if all(limited):
+        reasons = "; ".join(f"{arm.id}: {reason}" for arm, reason in zip(arms, limited, strict=True))
+        raise NoAnswerError(f"no model is allowed to answer ({reasons}): loosen the limits.")
+    doubtful = [_doubt(standings.get(arm.id), task=query.task, guards=guards, now_s=now_s) for arm in arms]
+    if all(limit or doubt for limit, doubt in zip(limited, doubtful, strict=True)):
+        return limited
+    return [limit or doubt for limit, doubt in zip(limited, doubtful, strict=True)]
+
+
+def _limit(arm: Arm, cost_usd: float, *, limits: Limits) -> str | None:
+    if limits.local_only and not arm.local:
+        return "not local"
+    if limits.max_cost_usd is None:
+        return None
+    if math.isnan(cost_usd):
+        return None if arm.local else "its price is unknown and a highest cost was asked for"
+    if cost_usd > limits.max_cost_usd:
+        return f"would cost about ${cost_usd:.6f}, more than ${limits.max_cost_usd:g}"
+    return None
+
+
+def _doubt(
+    standing: Standing | None, *, task: str | None, guards: Sequence[GuardRule], now_s: float
+) -> str | None:
+    if standing is None:
+        return None
+    wait_s = cooling_until(standing) - now_s
+    if wait_s > 0:
+        return f"cooling down for {wait_s:.0f} s after {standing.consecutive_errors} errors in a row"
+    for rule in guards:
+        if rule.model in {None, standing.model} and rule.task in {None, task}:
+            reason = breach(rule, standing.tallies.get(rule.task or ALL_TASKS))
+            if reason:
+                return f"demoted by a guard: {reason}"
+    return None
+
+
+def breach(rule: GuardRule, tally: Tally | None) -> str | None:
+    """Return how `tally` breaks `rule`, in words, or None.
+
+    Judged by one-sided 95% confidence bounds (Wilson's for shares) with at least ENOUGH rows, so that chance
+    alone seldom demotes and a lucky streak does not flap back. An arm returns when its old rows have left the
+    window that the tally looks at.
+    """
+    if tally is None:
+        return None
+    where = f" on {rule.task}" if rule.task else ""
+    if rule.metric == "accuracy" and tally.graded >= ENOUGH:
+        bound = wilson(tally.accuracy, tally.graded, side=1)
+        if bound < rule.bound:
+            return f"accuracy{where} is at most {bound:.2f}, below {rule.bound:g} (n={tally.graded})"
+    if rule.metric == "satisfaction" and tally.rated >= ENOUGH:
+        bound = tally.satisfaction + Z * tally.satisfaction_sd / math.sqrt(tally.rated)
+        if bound < rule.bound:
+            return f"satisfaction{where} is at most {bound:.2f}, below {rule.bound:g} (n={tally.rated})"
+    if rule.metric == "error_rate" and tally.calls >= ENOUGH:
+        bound = wilson(tally.errors / tally.calls, tally.calls, side=-1)
+        if bound > rule.bound:
+            return f"error rate{where} is at least {bound:.2f}, above {rule.bound:g} (n={tally.calls})"
+    if rule.metric == "p95_response_s" and tally.p95_low_s is not None and tally.p95_low_s > rule.bound:
+        return f"p95 response time{where} is at least {tally.p95_low_s:.2f} s, above {rule.bound:g} s"
+    return None
+
+
+def wilson(share: float, n: int, *, side: int, z: float = Z) -> float:
+    """Return Wilson's bound of a share, the upper for side=1 and the lower for side=-1 (Wilson 1927)."""
+    centre = share + z * z / (2 * n)
+    half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return (centre + side * half) / (1 + z * z / n)

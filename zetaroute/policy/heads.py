@@ -1,0 +1,130 @@
+"""Fitted heads as arrays: one linear model per arm, with the uncertainty of each.
+
+Compiled form of what `learn.heads` solves. Apart from it so that serving needs numpy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearHead:
+    """K linear models over D features: y = x . coef_k + noise."""
+
+    coef: Array
+    """(K, D)"""
+    spread: NDArray[np.float32]
+    """(K, D, D) posterior covariance of coef_k in units of the noise variance."""
+    noise: float
+    """Standard deviation of the noise."""
+    rows: Array
+    """(K,) training rows per arm."""
+
+    def mean(self, x: Array) -> Array:
+        """Return the predicted means of n vectors (n, D) for every arm, shape (n, K)."""
+        return np.asarray(x @ self.coef.T)
+
+    def se(self, x: Array) -> Array:
+        """Return the standard errors of the predicted means, shape (n, K)."""
+        turned = np.einsum("nd,kde->nke", x, self.spread, optimize=True)
+        variance = np.einsum("nke,ne->nk", turned, x, optimize=True)
+        return np.asarray(self.noise * np.sqrt(np.maximum(variance, 0.0)))
+
+    def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays to store, each under a key that starts with `name`."""
+        return {
+            f"{name}.coef": self.coef,
+            f"{name}.spread": self.spread,
+            f"{name}.noise": np.array(self.noise),
+            f"{name}.rows": self.rows,
+        }
+
+    @classmethod
+    def load(cls, arrays: Mapping[str, NDArray[np.generic]], name: str) -> Self | None:
+        """Return the head stored under `name`, or None where it was never fitted."""
+        if f"{name}.coef" not in arrays:
+            return None
+        return cls(
+            coef=np.asarray(arrays[f"{name}.coef"], dtype=np.float64),
+            spread=np.asarray(arrays[f"{name}.spread"], dtype=np.float32),
+            noise=float(np.asarray(arrays[f"{name}.noise"])),
+            rows=np.asarray(arrays[f"{name}.rows"], dtype=np.float64),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogHead:
+    """A linear head on the logarithm of a positive quantity, and the way back to its mean."""
+
+    linear: LinearHead
+    smear: Array
+    """(K,) mean of exp(residual) per arm (Duan 1983, the smearing estimate)."""
+    upper: Array
+    """(K,) 95% quantile of exp(residual) per arm."""
+
+    def mean(self, x: Array) -> Array:
+        """Return the predicted means in the quantity's own unit, shape (n, K)."""
+        return np.asarray(np.exp(np.clip(self.linear.mean(x), -25.0, 25.0)) * self.smear)
+
+    def se(self, x: Array) -> Array:
+        """Return the standard errors by the delta method, shape (n, K)."""
+        return np.asarray(self.mean(x) * np.minimum(self.linear.se(x), 1.0))
+
+    def p95(self, x: Array) -> Array:
+        """Return the predicted 95% quantiles, shape (n, K)."""
+        return np.asarray(np.exp(np.clip(self.linear.mean(x), -25.0, 25.0)) * self.upper)
+
+    def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays to store, each under a key that starts with `name`."""
+        return self.linear.arrays(name) | {f"{name}.smear": self.smear, f"{name}.upper": self.upper}
+
+    @classmethod
+    def load(cls, arrays: Mapping[str, NDArray[np.generic]], name: str) -> Self | None:
+        """Return the head stored under `name`, or None where it was never fitted."""
+        linear = LinearHead.load(arrays, name)
+        if linear is None:
+            return None
+        return cls(
+            linear=linear,
+            smear=np.asarray(arrays[f"{name}.smear"], dtype=np.float64),
+            upper=np.asarray(arrays[f"{name}.upper"], dtype=np.float64),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassHead:
+    """Multinomial logistic regression on [x, arm]: the category of a rating (bad, middling, good)."""
+
+    coef: Array
+    """(3, D + K)"""
+    intercept: Array
+    """(3,)"""
+
+    def good(self, x: Array) -> Array:
+        """Return the probability of a good rating for n vectors and every arm, shape (n, K)."""
+        size = x.shape[1]
+        logits = (x @ self.coef[:, :size].T)[:, None, :] + self.coef[:, size:].T[None, :, :] + self.intercept
+        weight = np.exp(logits - logits.max(axis=2, keepdims=True))
+        return np.asarray(weight[:, :, 2] / weight.sum(axis=2))
+
+    def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays to store, each under a key that starts with `name`."""
+        return {f"{name}.coef": self.coef, f"{name}.intercept": self.intercept}
+
+    @classmethod
+    def load(cls, arrays: Mapping[str, NDArray[np.generic]], name: str) -> Self | None:
+        """Return the head stored under `name`, or None where it was never fitted."""
+        if f"{name}.coef" not in arrays:
+            return None
+        return cls(
+            coef=np.asarray(arrays[f"{name}.coef"], dtype=np.float64),
+            intercept=np.asarray(arrays[f"{name}.intercept"], dtype=np.float64),
+        )

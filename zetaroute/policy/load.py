@@ -1,0 +1,75 @@
+"""Between a policy and its artifact: which array means what.
+
+The one place that knows the names under which arrays are stored, for writing and for reading.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.errors import ArtifactError
+from zetaroute.features import FeatureMap, Spaces
+from zetaroute.policy.decide import Policy
+from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
+from zetaroute.policy.predict import LearnedPredictor, PriorPredictor
+from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
+
+_SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine")
+
+
+def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
+    """Return the files of an artifact that hold the predictor."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        f"map.{name}": getattr(predictor.map.spaces, name) for name in _SPACES
+    }
+    for name in ("accuracy", "satisfaction", "response", "cost", "rating"):
+        head = getattr(predictor, name)
+        if head is not None:
+            arrays |= head.arrays(name)
+    words = sorted(predictor.map.vocabulary, key=predictor.map.vocabulary.__getitem__)
+    return {ARRAYS: pack(arrays), VOCABULARY: json.dumps(words, ensure_ascii=False).encode()}
+
+
+def policy_from(artifact: Artifact) -> Policy:
+    """Return the policy that an artifact holds; raise ArtifactError when its arrays do not fit together."""
+    arrays = artifact.arrays
+    models = tuple(artifact.manifest["models"])
+    try:
+        spaces = Spaces(**{name: np.asarray(arrays[f"map.{name}"]) for name in _SPACES})
+        predictor = LearnedPredictor(
+            map=FeatureMap({term: row for row, term in enumerate(artifact.vocabulary)}, spaces),
+            models=models,
+            accuracy=LinearHead.load(arrays, "accuracy"),
+            satisfaction=LinearHead.load(arrays, "satisfaction"),
+            response=LogHead.load(arrays, "response"),
+            cost=LogHead.load(arrays, "cost"),
+            rating=ClassHead.load(arrays, "rating"),
+        )
+        _check_shapes(predictor)
+    except (KeyError, ValueError) as error:
+        raise ArtifactError(
+            f"{artifact.version} does not fit together ({error}): go back with `zetaroute policies rollback`."
+        ) from error
+    return Policy(
+        version=artifact.version, predictor=predictor, single=tuple(artifact.manifest.get("single", ()))
+    )
+
+
+def load_policy(registry: Registry, version: str) -> Policy:
+    """Return the policy of a version; COLD is the config's priors."""
+    if version == COLD:
+        return Policy(version=COLD, predictor=PriorPredictor())
+    return policy_from(registry.load(version))
+
+
+def _check_shapes(predictor: LearnedPredictor) -> None:
+    size, count = predictor.map.size, len(predictor.models)
+    if len(predictor.map.vocabulary) != len(predictor.map.spaces.components):
+        raise ValueError("vocabulary and components differ in length")
+    for head in (predictor.accuracy, predictor.satisfaction, predictor.response, predictor.cost):
+        linear = head.linear if isinstance(head, LogHead) else head
+        if linear is not None and linear.coef.shape != (count, size):
+            raise ValueError(f"a head has shape {linear.coef.shape}, not {(count, size)}")

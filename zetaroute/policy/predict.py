@@ -1,0 +1,200 @@
+"""What to expect of every arm for a query: from the config before any data, from fitted heads after.
+
+Two predictors with one interface, so that the cold start and every learned version decide by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Objective
+from zetaroute.domain import Arm
+from zetaroute.features import FeatureMap
+from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
+
+Array = NDArray[np.float64]
+
+PRIOR_ACCURACY = 0.6
+PRIOR_SATISFACTION = 0.6
+PRIOR_RESPONSE_S = 2.0
+PRIOR_SE = 0.2
+"""Standard error of an accuracy or a satisfaction that only the config claims."""
+PRIOR_RELATIVE_SE = 0.5
+"""The same for times and costs, as a share."""
+PRIOR_OUTPUT_TOKENS = 200.0
+CHARACTERS_PER_TOKEN = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Predictions for n queries and K arms; every array has the shape (n, K)."""
+
+    accuracy: Array
+    accuracy_se: Array
+    satisfaction: Array
+    satisfaction_se: Array
+    response_s: Array
+    response_se: Array
+    cost_usd: Array
+    """NaN where the price is unknown."""
+    cost_se: Array
+    satisfied: Array
+    """Probability of a good rating; NaN before any rating was seen."""
+    rows: Array
+    """(K,) training rows behind each arm; 0 when only the config speaks."""
+
+    def utility(self, objective: Objective, arms: Sequence[Arm]) -> tuple[Array, Array]:
+        """Return mean and standard error of the utility in USD, each (n, K).
+
+        An unknown cost counts as free for a local model and as the dearest known one for any other.
+        """
+        cost = self.charged(arms)
+        mean = (
+            objective.answer_value_usd * self.accuracy
+            + objective.satisfaction_value_usd * self.satisfaction
+            - cost
+            - objective.second_value_usd * self.response_s
+        )
+        variance = (
+            (objective.answer_value_usd * self.accuracy_se) ** 2
+            + (objective.satisfaction_value_usd * self.satisfaction_se) ** 2
+            + np.nan_to_num(self.cost_se) ** 2
+            + (objective.second_value_usd * self.response_se) ** 2
+        )
+        return mean, np.sqrt(variance)
+
+    def charged(self, arms: Sequence[Arm]) -> Array:
+        """Return the costs (n, K) that a decision counts with, unknown ones replaced."""
+        unknown = np.isnan(self.cost_usd)
+        if not unknown.any():
+            return self.cost_usd
+        dearest = np.max(np.nan_to_num(self.cost_usd, nan=0.0), axis=1, keepdims=True)
+        local = np.array([arm.local for arm in arms])
+        return np.where(unknown, np.where(local, 0.0, dearest), self.cost_usd)
+
+
+class Predictor(Protocol):
+    """Anything that forecasts every arm for a query."""
+
+    def vectors(self, texts: Sequence[str]) -> Array:
+        """Return what `forecast` wants to know of each text, shape (n, anything)."""
+        ...
+
+    def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
+        """Return the predictions for n vectors and the given arms, in their order."""
+        ...
+
+
+class PriorPredictor:
+    """What the config claims: prior accuracy, price, speed. The same for every query but for its length."""
+
+    def vectors(self, texts: Sequence[str]) -> Array:
+        """Return the length of each text in characters, shape (n, 1)."""
+        return np.array([[float(len(text))] for text in texts]).reshape(len(texts), 1)
+
+    def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
+        """Return the priors of the arms, spread over n queries."""
+        n = len(vectors)
+        accuracy = _row([_known(arm.prior_accuracy, PRIOR_ACCURACY) for arm in arms], n)
+        response = _row([_known(arm.prior_response_s, PRIOR_RESPONSE_S) for arm in arms], n)
+        per_input = _row([arm.prices.input if arm.prices else np.nan for arm in arms], n)
+        per_output = _row([arm.prices.output if arm.prices else np.nan for arm in arms], n)
+        cost = (per_input * vectors / CHARACTERS_PER_TOKEN + per_output * PRIOR_OUTPUT_TOKENS) / 1e6
+        return Forecast(
+            accuracy=accuracy,
+            accuracy_se=np.full_like(accuracy, PRIOR_SE),
+            satisfaction=np.full_like(accuracy, PRIOR_SATISFACTION),
+            satisfaction_se=np.full_like(accuracy, PRIOR_SE),
+            response_s=response,
+            response_se=response * PRIOR_RELATIVE_SE,
+            cost_usd=cost,
+            cost_se=cost * PRIOR_RELATIVE_SE,
+            satisfied=np.full_like(accuracy, np.nan),
+            rows=np.zeros(len(arms)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedPredictor:
+    """A feature map and four heads; an arm that they have never seen is forecast from the config."""
+
+    map: FeatureMap
+    models: tuple[str, ...]
+    """Ids of the arms in the order of the heads."""
+    accuracy: LinearHead | None
+    satisfaction: LinearHead | None
+    response: LogHead | None
+    cost: LogHead | None
+    rating: ClassHead | None
+
+    def vectors(self, texts: Sequence[str]) -> Array:
+        """Return the length in characters and then the feature vector of each text, shape (n, 1 + size)."""
+        rows = [self.map.vector(text) for text in texts]
+        lengths = PriorPredictor().vectors(texts)
+        return np.hstack([lengths, np.array(rows).reshape(len(texts), self.map.size)])
+
+    def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
+        """Return the predictions of the heads, and the config's where a head or an arm is new."""
+        prior = PriorPredictor().forecast(vectors[:, :1], arms)
+        x = vectors[:, 1:]
+        known = [column for column, arm in enumerate(arms) if arm.id in self.models]
+        heads = [self.models.index(arms[column].id) for column in known]
+        accuracy, accuracy_se = _fill(self.accuracy, x, heads, known, prior.accuracy, prior.accuracy_se)
+        liking, liking_se = _fill(
+            self.satisfaction, x, heads, known, prior.satisfaction, prior.satisfaction_se
+        )
+        response, response_se = _fill(self.response, x, heads, known, prior.response_s, prior.response_se)
+        cost, cost_se = _fill(self.cost, x, heads, known, prior.cost_usd, prior.cost_se)
+        satisfied = prior.satisfied
+        if self.rating is not None:
+            satisfied[:, known] = self.rating.good(x)[:, heads]
+        rows = np.zeros(len(arms))
+        if self.response is not None:
+            rows[known] = self.response.linear.rows[heads]
+        return Forecast(
+            accuracy=np.clip(accuracy, 0.0, 1.0),
+            accuracy_se=accuracy_se,
+            satisfaction=np.clip(liking, 0.0, 1.0),
+            satisfaction_se=liking_se,
+            response_s=response,
+            response_se=response_se,
+            cost_usd=cost,
+            cost_se=cost_se,
+            satisfied=satisfied,
+            rows=rows,
+        )
+
+
+def _fill(
+    head: LinearHead | LogHead | None,
+    x: Array,
+    heads: Sequence[int],
+    columns: Sequence[int],
+    mean: Array,
+    se: Array,
+) -> tuple[Array, Array]:
+    """Put a head's predictions into the columns of the arms it has rows of; keep the priors elsewhere."""
+    if head is None:
+        return mean, se
+    linear = head.linear if isinstance(head, LogHead) else head
+    seen = [(column, index) for column, index in zip(columns, heads, strict=True) if linear.rows[index] > 0]
+    if not seen:
+        return mean, se
+    into, taken = map(list, zip(*seen, strict=True))
+    mean, se = mean.copy(), se.copy()
+    mean[:, into] = head.mean(x)[:, taken]
+    se[:, into] = head.se(x)[:, taken]
+    return mean, se
+
+
+def _known(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _row(values: Sequence[float], n: int) -> Array:
+    return np.tile(np.asarray(values, dtype=np.float64), (n, 1))

@@ -1,0 +1,1 @@
+"""Remembering: the journal, the DuckDB file, and the standings that decisions read."""

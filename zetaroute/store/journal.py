@@ -1,0 +1,99 @@
+"""The journal: rows that are safe on disk before the DuckDB file has them.
+
+A segment is written once, whole, and never touched again: to a temporary name, flushed, fsynced, renamed. So a
+reader never meets half a segment, no lock is needed between processes, and a kill at any moment loses only what
+was never acknowledged. It lives apart from the log because writing it may not import DuckDB.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from zetaroute.domain import Feedback, Outcome, Promotion, new_id
+from zetaroute.errors import StoreError
+
+SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is written together: one line of a segment."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
+
+
+class Journal:
+    """The segments of one home."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write the entries as one new segment; when this returns, no crash can lose them."""
+        lines = "".join(json.dumps(_plain(asdict(entry)), ensure_ascii=True) + "\n" for entry in entries)
+        name = new_id()
+        draft, final = self.folder / f"{name}.tmp", self.folder / f"{name}{SUFFIX}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with open(draft, "w", encoding="ascii") as file:
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(draft, final)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the journal {self.folder} ({error.strerror}): "
+                "make room or make it writable; this row was not kept."
+            ) from error
+
+    def segments(self) -> list[Path]:
+        """Return the segments that wait to be merged, oldest first."""
+        try:
+            return sorted(path for path in self.folder.iterdir() if path.suffix == SUFFIX)
+        except FileNotFoundError:
+            return []
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yield the entries that wait, as plain values; a segment that vanishes meanwhile was merged."""
+        for segment in self.segments():
+            try:
+                text = segment.read_text(encoding="ascii")
+            except (OSError, UnicodeDecodeError):
+                continue
+            for line in text.splitlines():
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    continue
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON's own types: no NaN, no lone surrogates (they have no UTF-8 form and would stop the merge)."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return value
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,160 @@
+"""The outcome log: the DuckDB file, opened only for the moments of a merge or a read.
+
+DuckDB lets one process in at a time, so nothing is held open while a model answers: rows go to the journal first
+and every opening merges what waits there, in one transaction, each id once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zetaroute.config import Home
+from zetaroute.errors import StoreBusyError, StoreError
+from zetaroute.store.journal import Entry, Journal
+from zetaroute.store.migrations import (
+    FEEDBACK_COLUMNS,
+    OUTCOME_COLUMNS,
+    PROMOTION_COLUMNS,
+    migrate,
+    struct,
+)
+from zetaroute.store.standing import write_standings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+PATIENCE_S = 10.0
+"""How long a command that needs the log waits for another process to leave it."""
+_LARGEST_LINE = 256 * 1024 * 1024
+
+
+class Log:
+    """The log of one home."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.journal = Journal(home.journal)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Make the entries safe; they appear in the DuckDB file with the next opening."""
+        self.journal.append(entries)
+
+    def merge(self, *, patience_s: float = 0.0) -> bool:
+        """Bring the journal into the file; return False when another process holds it, and the rows wait."""
+        try:
+            with self.open(patience_s=patience_s):
+                return True
+        except StoreBusyError:
+            return False
+
+    @contextmanager
+    def open(self, *, patience_s: float = PATIENCE_S) -> Iterator[DuckDBPyConnection]:
+        """Yield a connection to the migrated file with the journal merged; keep it open for moments only.
+
+        Raises StoreBusyError after `patience_s`, StoreError when the file is damaged, from a newer version or
+        cannot be written.
+        """
+        self.home.make()
+        with _connect(self.home.database, patience_s=patience_s) as connection:
+            migrate(connection)
+            if self._merge_into(connection) or not self.home.state.exists():
+                write_standings(connection, self.home.state)
+            yield connection
+
+    def _merge_into(self, connection: DuckDBPyConnection) -> bool:
+        segments = self.journal.segments()
+        if not segments:
+            return False
+        import duckdb
+
+        try:
+            _insert(connection, segments)
+        except duckdb.Error:
+            # One damaged segment must not keep the others out: each is tried alone, the bad one set aside.
+            segments = [segment for segment in segments if self._merged_alone(connection, segment)]
+        for segment in segments:
+            segment.unlink(missing_ok=True)
+        return True
+
+    def _merged_alone(self, connection: DuckDBPyConnection, segment: Path) -> bool:
+        import duckdb
+
+        try:
+            _insert(connection, [segment])
+        except duckdb.Error:
+            aside = self.home.journal / "damaged"
+            aside.mkdir(exist_ok=True)
+            segment.replace(aside / segment.name)
+            return False
+        return True
+
+
+@contextmanager
+def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
+    import duckdb
+
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            connection = duckdb.connect(str(path))
+            break
+        except duckdb.Error as error:
+            if "lock" not in str(error):
+                raise _unusable(path, error) from error
+            if time.monotonic() >= deadline:
+                raise StoreBusyError(
+                    f"{path} is in use by another process: its rows wait in the journal; try again in a moment."
+                ) from error
+            time.sleep(0.02)
+    try:
+        yield connection
+    except duckdb.IOException as error:
+        raise _unusable(path, error) from error
+    finally:
+        connection.close()
+
+
+def _unusable(path: Path, error: Exception) -> StoreError:
+    reason = str(error).partition("\n")[0]
+    return StoreError(
+        f"{path} cannot be opened as the outcome log ({reason}): if it is damaged, move it away and a new one is "
+        "begun; what waits in the journal is kept."
+    )
+
+
+def _insert(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
+    connection.execute("BEGIN")
+    try:
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json(
+                $segments, format = 'newline_delimited', maximum_object_size = {_LARGEST_LINE},
+                columns = {{
+                    outcomes: '{struct(OUTCOME_COLUMNS)}[]',
+                    feedback: '{struct(FEEDBACK_COLUMNS)}[]',
+                    promotions: '{struct(PROMOTION_COLUMNS)}[]'
+                }})
+            """,
+            {"segments": [str(segment) for segment in segments]},
+        )
+        pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
+        for table, extra in (("outcomes", pmf), ("feedback", ""), ("promotions", "")):
+            connection.execute(f"""
+                INSERT INTO {table} BY NAME
+                WITH rows AS (SELECT unnest({table}) AS row FROM incoming)
+                SELECT unnest(row){extra} FROM rows
+                WHERE row.id NOT IN (
+                    SELECT id FROM {table} WHERE id >= (SELECT min(rows.row.id) FROM rows)
+                )
+                QUALIFY row_number() OVER (PARTITION BY row.id) = 1
+                ORDER BY row.id
+            """)
+        connection.execute("DROP TABLE incoming")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,127 @@
+"""How each arm stands: state.json, the part of the log that a decision needs, and the journal's tail on top.
+
+Written at every merge from the last rows of the log, so that `ask` reads one small file instead of importing
+DuckDB. It is a summary that can always be made anew, never a source.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zetaroute.config import Home
+from zetaroute.domain import ALL_TASKS, Standing, Tally
+from zetaroute.store.journal import Journal
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+WINDOW = 5000
+"""Rows of the log, counted from its end, that standings look at; older ones no longer speak for an arm."""
+_SCHEMA = 1
+
+_TAIL = f"""
+    CREATE OR REPLACE TEMP TABLE tail AS
+    SELECT id, time, model, task, status, response_s, accuracy, satisfaction FROM rounds
+    WHERE id >= (SELECT min(id) FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW}))
+"""
+_TALLIES = """
+    SELECT model, task, count(*) AS calls, count(*) FILTER (status = 'error') AS errors,
+           count(accuracy) AS graded, coalesce(avg(accuracy), 0) AS accuracy,
+           count(satisfaction) AS rated, coalesce(avg(satisfaction), 0) AS satisfaction,
+           coalesce(stddev_samp(satisfaction), 0) AS satisfaction_sd,
+           list(response_s ORDER BY response_s) FILTER (status = 'ok' AND response_s IS NOT NULL) AS times
+    FROM (SELECT * REPLACE (coalesce(task, '') AS task) FROM tail WHERE status <> 'cancelled')
+    GROUP BY GROUPING SETS ((model), (model, task))
+"""
+_ERRORS = """
+    SELECT model, count(*), epoch(max(time)) FROM tail t
+    WHERE status = 'error' AND id > coalesce(
+        (SELECT max(id) FROM tail s WHERE s.model = t.model AND s.status = 'ok'), '')
+    GROUP BY model
+"""
+
+
+def write_standings(connection: DuckDBPyConnection, path: Path) -> None:
+    """Compute the standings from the log and replace state.json in one step."""
+    connection.execute(_TAIL)
+    tallies: dict[str, dict[str, Any]] = {}
+    for model, task, calls, errors, graded, accuracy, rated, satisfaction, sd, times in connection.execute(
+        _TALLIES
+    ).fetchall():
+        tally = Tally(
+            calls=calls,
+            errors=errors,
+            graded=graded,
+            accuracy=accuracy,
+            rated=rated,
+            satisfaction=satisfaction,
+            satisfaction_sd=sd,
+            p95_low_s=_p95_low(times or []),
+        )
+        if task != "":
+            tallies.setdefault(model, {})[ALL_TASKS if task is None else task] = asdict(tally)
+    errors_in_a_row = {model: (count, last) for model, count, last in connection.execute(_ERRORS).fetchall()}
+    connection.execute("DROP TABLE tail")
+    standings = {
+        model: {
+            "consecutive_errors": errors_in_a_row.get(model, (0, None))[0],
+            "last_error_s": errors_in_a_row.get(model, (0, None))[1],
+            "tallies": by_task,
+        }
+        for model, by_task in tallies.items()
+    }
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+        json.dump({"schema": _SCHEMA, "standings": standings}, file)
+    os.replace(file.name, path)
+
+
+def read_standings(home: Home) -> dict[str, Standing]:
+    """Return the standing of every arm that the log knows, by model id; empty when there is no state yet."""
+    try:
+        state = json.loads(home.state.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        state = {}
+    if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
+        state = {"standings": {}}
+    standings = {model: _standing(model, stored) for model, stored in state["standings"].items()}
+    for entry in Journal(home.journal).lines():
+        for row in entry.get("outcomes") or ():
+            standings[row["model"]] = after(
+                standings.get(row["model"]) or Standing(model=row["model"]),
+                status=row["status"],
+                time_s=datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp(),
+            )
+    return standings
+
+
+def after(standing: Standing, *, status: str, time_s: float) -> Standing:
+    """Return the standing after one more row of this status."""
+    if status == "ok":
+        return replace(standing, consecutive_errors=0)
+    if status == "error":
+        return replace(standing, consecutive_errors=standing.consecutive_errors + 1, last_error_s=time_s)
+    return standing
+
+
+def _standing(model: str, stored: Mapping[str, Any]) -> Standing:
+    return Standing(
+        model=model,
+        consecutive_errors=stored["consecutive_errors"],
+        last_error_s=stored["last_error_s"],
+        tallies={task: Tally(**tally) for task, tally in stored["tallies"].items()},
+    )
+
+
+def _p95_low(times: list[float]) -> float | None:
+    """Return the order statistic that is under the 95% quantile with 95% confidence (normal approximation)."""
+    n = len(times)
+    rank = math.floor(0.95 * n - 1.645 * math.sqrt(n * 0.95 * 0.05))
+    return times[rank - 1] if rank >= 1 and n >= 60 else None
