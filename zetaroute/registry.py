@@ -12,13 +12,14 @@ import json
 import os
 import re
 import shutil
-import tempfile
+import uuid
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zetaroute.durable import sync_folder, write_whole
 from zetaroute.errors import ArtifactError, StoreError
 
 if TYPE_CHECKING:
@@ -93,13 +94,9 @@ class Registry:
         if version != COLD:
             self.manifest(version)
         pointer = self.folder / "current"
-        self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            with tempfile.NamedTemporaryFile("w", dir=self.folder, delete=False, encoding="utf-8") as file:
-                file.write(version + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(file.name, pointer)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(pointer, f"{version}\n".encode())
         except OSError as error:
             raise StoreError(f"cannot write {pointer} ({error.strerror}): make it writable.") from error
 
@@ -110,14 +107,15 @@ class Registry:
         renamed, so a version is there whole or not at all.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=self.folder))
+        draft = self.folder / f".draft-{uuid.uuid4().hex}"
         try:
+            draft.mkdir()
             for name, content in files.items():
-                (draft / name).write_bytes(content)
+                write_whole(draft / name, content)
             hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
             body = {"schema_version": SCHEMA_VERSION, **manifest, "files": hashes}
             text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False).encode()
-            (draft / MANIFEST).write_bytes(text)
+            write_whole(draft / MANIFEST, text)
             return self._place(draft, hashlib.sha256(text).hexdigest()[:12])
         except OSError as error:
             raise StoreError(
@@ -154,8 +152,7 @@ class Registry:
         manifest = self.manifest(version)
         packed = self._checked(version, ARRAYS, manifest)
         try:
-            with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+            arrays = unpack(packed)
             vocabulary = tuple(json.loads(self._checked(version, VOCABULARY, manifest)))
         except (ValueError, zipfile.BadZipFile) as error:
             raise ArtifactError(
@@ -181,6 +178,7 @@ class Registry:
             taken = any(_number(version) == number for version in self.versions())
             if not taken:
                 os.replace(draft, self.folder / name)
+                sync_folder(self.folder)
                 return name
 
 
@@ -191,6 +189,14 @@ def pack(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # the stub takes the keyword allow_pickle for an array
     return buffer.getvalue()
+
+
+def unpack(packed: bytes) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of an .npz file, refusing anything that would execute."""
+    import numpy as np
+
+    with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
 
 
 def _number(version: str) -> int:

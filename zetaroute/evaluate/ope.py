@@ -143,6 +143,32 @@ def difference(rows: Rows, reward: Array, *, bounded: bool) -> Difference:
     )
 
 
+def value(rows: Rows, chosen: Index, reward: Array, *, bounded: bool) -> Figure:
+    """Estimate the mean of `reward` (n,) had the arms `chosen` (n,) answered, with its 95% interval.
+
+    The one-policy form of `difference`: prediction plus propensity-weighted error, design variance.
+    """
+    keep = ~np.isnan(reward)
+    rows, reward, chosen = rows.take(keep), reward[keep], chosen[keep]
+    n = len(reward)
+    if n < 2:
+        return Figure(value=None, low=None, high=None, n=n)
+    index = np.arange(n)
+    q = outcome_model(rows, reward)
+    if bounded:
+        q = np.clip(q, 0.0, 1.0)
+    p = rows.pmf[index, chosen]
+    weight = (rows.arm == chosen) / p
+    residual = reward - q[index, rows.arm]
+    psi = q[index, chosen] + weight * residual
+    spread = _arm_variance(residual, rows.arm, rows.pmf.shape[1])
+    design = float(q[index, chosen].var(ddof=1)) + float(np.mean(spread[chosen] / p))
+    se = math.sqrt(max(float(psi.var(ddof=1)), design) / n)
+    half = t_quantile(0.975, max(int((weight > 0).sum()) - 1, 1)) * se
+    mean = float(psi.mean())
+    return Figure(value=mean, low=mean - half, high=mean + half, n=n)
+
+
 def outcome_model(rows: Rows, reward: Array) -> Array:
     """Return cross-fitted predictions of the reward for every arm, (n, K).
 

@@ -15,8 +15,8 @@ from zetaroute.errors import NoAnswerError
 from zetaroute.flows.round import Round, play
 from zetaroute.flows.router import Router
 from zetaroute.policy import Limits
-from zetaroute.providers.calling import OnText
 from zetaroute.providers.opening import open_providers
+from zetaroute.providers.protocol import OnText
 from zetaroute.store.journal import Journal
 
 

@@ -16,8 +16,9 @@ from datetime import UTC, datetime
 from zetaroute.domain import Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id
 from zetaroute.errors import UsageError
 from zetaroute.grade import check_grader, check_reference, grade
-from zetaroute.providers.calling import OnText, answer
+from zetaroute.providers.calling import answer
 from zetaroute.providers.opening import Providers
+from zetaroute.providers.protocol import OnText
 from zetaroute.store.journal import Entry
 
 
@@ -67,7 +68,6 @@ def check_query(query: Query) -> None:
         check_grader(query.grader)
         if query.reference is None:
             raise UsageError(f"the grader {query.grader} needs a reference to compare the answer with.")
-    if query.reference is not None:
         check_reference(query.grader, query.reference)
 
 
@@ -125,9 +125,7 @@ async def play(
         first = outcomes[0].id if outcomes else None
         outcomes.append(_outcome(query, decision, attempt, arms, run=run, number=number, first=first))
     feedback = _graded(query, outcomes[-1], attempts[-1].completion)
-    return Round(
-        query=query, decision=decision, entry=Entry(outcomes=tuple(outcomes), feedback=feedback)
-    )
+    return Round(query=query, decision=decision, entry=Entry(outcomes=tuple(outcomes), feedback=feedback))
 
 
 def _outcome(

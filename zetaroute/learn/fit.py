@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS, Difference, Rows, difference
-from zetaroute.learn.frame import Sample
+from zetaroute.learn.frame import Sample, take
 from zetaroute.learn.heads import fit_classes, fit_linear, fit_log
 from zetaroute.learn.map import TextMap
 from zetaroute.policy.decide import Policy
@@ -133,13 +133,6 @@ def _fold_exploits(
     policy = Policy(version="fold", predictor=predictor)
     eligible = rows.eligible[out] | ~rows.eligible[out].any(axis=1, keepdims=True)
     return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
-
-
-def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
-    """Return the chosen rows of a sample."""
-    values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name != "texts"}
-    texts = [text for text, kept in zip(rows.texts, keep, strict=True) if kept]
-    return Sample(texts=texts, **values)
 
 
 def _with_lengths(predictor: LearnedPredictor, texts: Sequence[str], x: Array) -> Array:

@@ -103,5 +103,12 @@ def sample(frame: pl.DataFrame, models: list[str], *, folds: int = 5) -> Sample:
     )
 
 
+def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
+    """Return the chosen rows of a sample."""
+    values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name != "texts"}
+    texts = [text for text, kept in zip(rows.texts, keep, strict=True) if kept]
+    return Sample(texts=texts, **values)
+
+
 def _floats(column: pl.Series) -> NDArray[np.float64]:
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)

@@ -1,0 +1,1 @@
+"""What people look at: figures in words, terminal tables, Markdown. It draws; it never computes a figure."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from zetaroute.domain import Feedback, Outcome, Promotion, new_id
+from zetaroute.durable import write_whole
 from zetaroute.errors import StoreError
 
 SUFFIX = ".jsonl"
@@ -39,16 +39,9 @@ class Journal:
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the entries as one new segment; when this returns, no crash can lose them."""
         lines = "".join(json.dumps(_plain(asdict(entry)), ensure_ascii=True) + "\n" for entry in entries)
-        name = new_id()
-        draft, final = self.folder / f"{name}.tmp", self.folder / f"{name}{SUFFIX}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with open(draft, "w", encoding="ascii") as file:
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, final)
-            _sync_folder(self.folder)
+            write_whole(self.folder / f"{new_id()}{SUFFIX}", lines.encode("ascii"))
         except OSError as error:
             raise StoreError(
                 f"cannot write the journal {self.folder} ({error.strerror}): "
@@ -87,13 +80,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     return value
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import Home
 from zetaroute.domain import ALL_TASKS, Standing, Tally
+from zetaroute.durable import write_whole
 from zetaroute.store.journal import Journal
 
 if TYPE_CHECKING:
@@ -78,9 +77,7 @@ def write_standings(connection: DuckDBPyConnection, path: Path) -> None:
         }
         for model, by_task in tallies.items()
     }
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        json.dump({"schema": _SCHEMA, "standings": standings}, file)
-    os.replace(file.name, path)
+    write_whole(path, json.dumps({"schema": _SCHEMA, "standings": standings}).encode())
 
 
 def read_standings(home: Home) -> dict[str, Standing]:

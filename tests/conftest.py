@@ -1,0 +1,28 @@
+"""What many tests start from: a home of their own, and settings whose practice models answer at once."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from zetaroute.config import Home, Settings, default_config_text, parse_settings
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """An empty home."""
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def instant_config() -> str:
+    """The default config with practice models that do not wait."""
+    return re.sub(r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text())
+
+
+@pytest.fixture
+def settings(instant_config: str) -> Settings:
+    """Settings of `instant_config`."""
+    return parse_settings(instant_config, file=None)

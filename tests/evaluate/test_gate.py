@@ -1,0 +1,122 @@
+"""The verdict follows from the figures, and many looks together stay within the promised error."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.evaluate.test_ope import world
+from zetaroute.evaluate.gate import ALPHA, Margin, judge, spent_level
+from zetaroute.evaluate.ope import Difference, Rows, Support, difference, support
+
+GOOD = Support(
+    hits=200, effective_sample_size=150.0, disagreement=0.4, largest_weight=9.0, propensities_consistent=True
+)
+
+
+def change(mean: float, se: float) -> Difference:
+    return Difference(mean=mean, se=se, degrees=199.0, n=1000, ips=mean, snips=mean, model=mean)
+
+
+def verdict(utility, *, margins=(), seen=GOOD, tests=0, tested=0, holdout=1000):
+    return judge(
+        utility=utility,
+        margins=margins,
+        support=seen,
+        tests_before=tests,
+        tested_rows=tested,
+        holdout_rows=holdout,
+    )
+
+
+def accuracy(mean: float, se: float) -> Margin:
+    return Margin(name="accuracy_rate", difference=change(mean, se), most=0.02, higher_is_better=True)
+
+
+def test_clear_gain_is_promoted():
+    found = verdict(change(0.01, 0.001), margins=[accuracy(0.05, 0.01)])
+    assert found.word == "PROMOTE"
+    assert found.tested
+
+
+def test_gain_in_utility_does_not_buy_a_loss_in_accuracy():
+    assert verdict(change(0.01, 0.001), margins=[accuracy(-0.10, 0.01)]).word == "REJECT"
+    assert verdict(change(0.01, 0.001), margins=[accuracy(-0.01, 0.02)]).word == "INSUFFICIENT"
+
+
+def test_clear_loss_is_rejected():
+    assert verdict(change(-0.01, 0.001)).word == "REJECT"
+
+
+def test_unclear_gain_says_how_many_rows_it_would_take():
+    found = verdict(change(0.001, 0.001))
+    assert found.word == "INSUFFICIENT"
+    assert found.rows_needed is not None
+    assert found.rows_needed > 1000
+    assert found.detectable_usd == pytest.approx((1.96 + 0.84) * 0.001, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        (replace(GOOD, propensities_consistent=False), "propensities"),
+        (replace(GOOD, hits=19), "19 held-out rows"),
+        (replace(GOOD, disagreement=0.0, hits=0), "same model"),
+    ],
+)
+def test_log_that_cannot_carry_a_judgement_spends_no_test(seen, words):
+    found = verdict(change(0.01, 0.001), seen=seen)
+    assert (found.word, found.tested) == ("INSUFFICIENT", False)
+    assert words in found.reasons[0]
+
+
+def test_holdout_must_grow_before_it_is_tested_again():
+    found = verdict(change(0.01, 0.001), tests=1, tested=900, holdout=1000)
+    assert (found.word, found.tested) == ("INSUFFICIENT", False)
+    assert verdict(change(0.01, 0.001), tests=1, tested=600, holdout=1000).word == "PROMOTE"
+
+
+def test_levels_of_all_tests_sum_to_alpha():
+    assert math.fsum(spent_level(k) for k in range(1, 100_000)) == pytest.approx(ALPHA, rel=1e-4)
+
+
+def test_policies_that_are_equally_good_are_seldom_promoted_over_many_looks():
+    """A/A: arms differ only by name, the holdout grows, every look is judged."""
+    rng = np.random.default_rng(21)
+    promoted = 0
+    for _ in range(120):
+        rows, _, _, _ = world(rng, 3000)
+        reward = (rng.random(3000) < 0.6).astype(float)
+        tests, tested = 0, 0
+        for n in (300, 450, 700, 1050, 1600, 2400, 3000):
+            part = Rows(**{name: getattr(rows, name)[:n] for name in rows.__slots__})
+            found = judge(
+                utility=difference(part, reward[:n], bounded=True),
+                margins=(),
+                support=support(part),
+                tests_before=tests,
+                tested_rows=tested,
+                holdout_rows=n,
+            )
+            if found.tested:
+                tests, tested = tests + 1, n
+            if found.word == "PROMOTE":
+                promoted += 1
+                break
+    # 5% are allowed; 12 of 120 would be seen in less than one run of a hundred at 5%.
+    assert promoted <= 12
+
+
+def test_real_gain_is_found():
+    rng = np.random.default_rng(22)
+    found = 0
+    for _ in range(40):
+        rows, reward, _, _ = world(rng, 2000)
+        found += (
+            verdict(difference(rows, reward, bounded=True), seen=support(rows), holdout=2000).word
+            == "PROMOTE"
+        )
+    assert found >= 30

@@ -1,0 +1,94 @@
+"""KPIs of known rows, and a before/after that is not fooled by another mix of queries."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zetaroute.config import Objective
+from zetaroute.evaluate.kpi import Served, differences, figures, mix_weights
+
+OBJECTIVE = Objective()
+
+
+def served(accuracy, segment=None, **changes) -> Served:
+    n = len(accuracy)
+    blank = np.full(n, np.nan)
+    values = {
+        "accuracy": np.asarray(accuracy, dtype=float),
+        "satisfaction": blank,
+        "response_s": np.ones(n),
+        "ttft_s": blank,
+        "cost_usd": np.full(n, 0.001),
+        "charged_usd": np.full(n, 0.001),
+        "router_s": np.full(n, 0.0005),
+        "failed": np.zeros(n),
+        "fell_back": np.zeros(n),
+        "segment": np.array(segment if segment is not None else ["all"] * n),
+    }
+    return Served(**(values | changes))
+
+
+def test_figures_of_known_rows():
+    rows = served([1, 0, 1, np.nan], satisfaction=np.array([1.0, 0.25, np.nan, np.nan]))
+    found = figures(rows, OBJECTIVE)
+    assert found["accuracy_rate"].value == pytest.approx(2 / 3)
+    assert found["accuracy_rate"].n == 3
+    assert found["satisfaction_score"].value == pytest.approx(0.625)
+    assert found["satisfied_share"].value == 0.5
+    assert found["rating_rate"].value == 0.5
+    assert found["cost_per_correct_usd"].value == pytest.approx(0.003 / 2)
+    assert found["utility_usd"].value == pytest.approx(
+        (0.02 / 3) + 0.002 * (1.0 + 0.25 + 0.625) / 3 - 0.001 - 0.0005
+    )
+
+
+def test_failed_queries_have_no_response_time_but_an_error_rate():
+    rows = served([0, 1], failed=np.array([1.0, 0.0]), response_s=np.array([60.0, 1.0]))
+    found = figures(rows, OBJECTIVE)
+    assert found["mean_response_s"].value == 1.0
+    assert found["error_rate"].value == 0.5
+
+
+def test_unknown_cost_is_left_out_and_never_nothing():
+    rows = served([1, 1], cost_usd=np.array([np.nan, 0.004]))
+    figure = figures(rows, OBJECTIVE)["cost_per_query_usd"]
+    assert (figure.value, figure.n) == (0.004, 1)
+
+
+def test_other_mix_of_queries_is_not_taken_for_a_change():
+    """Easy and hard queries, no model changed; only the mix did."""
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(200):
+        before_hard, after_hard = rng.random(400) < 0.2, rng.random(400) < 0.6
+        before = served(rng.random(400) < np.where(before_hard, 0.4, 0.9), np.where(before_hard, "h", "e"))
+        after = served(rng.random(400) < np.where(after_hard, 0.4, 0.9), np.where(after_hard, "h", "e"))
+        figure = differences(before, after, OBJECTIVE)["accuracy_rate"]
+        inside += figure.low <= 0 <= figure.high
+    assert inside / 200 >= 0.92
+
+
+def test_real_change_is_seen():
+    rng = np.random.default_rng(1)
+    before = served(rng.random(500) < 0.6, ["a"] * 500)
+    after = served(rng.random(500) < 0.8, ["a"] * 500)
+    figure = differences(before, after, OBJECTIVE)["accuracy_rate"]
+    assert figure.low > 0
+    assert figure.value == pytest.approx(0.2, abs=0.08)
+
+
+def test_segments_that_only_one_side_has_are_left_out():
+    before = served([1, 1, 0, 0], ["a", "a", "b", "b"])
+    after = served([1, 0], ["a", "c"])
+    assert differences(before, after, OBJECTIVE)["accuracy_rate"].value == 0.0
+
+
+def test_weights_give_the_other_mix():
+    weights = mix_weights(np.array(["a", "a", "a", "b"]), np.array(["a", "b"]))
+    assert weights.tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 6, 0.5])
+
+
+def test_nothing_served_gives_empty_figures():
+    found = figures(served([]), OBJECTIVE)
+    assert all(figure.value is None and figure.n == 0 for figure in found.values())

@@ -1,0 +1,75 @@
+"""Features are finite, bounded in time, and the same in both halves."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zetaroute.features import META_NAMES, FeatureMap, clip, meta, terms
+from zetaroute.features.text import LONGEST, MOST_TOKENS
+from zetaroute.learn.map import TextMap
+from zetaroute.practice.generator import generate
+
+TEXTS = [query.query for query in generate(rows=400, seed=5)]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> TextMap:
+    return TextMap(TEXTS, seed=0)
+
+
+def test_compiled_map_agrees_with_scikit_learn(fitted):
+    odd = [
+        "",
+        "?",
+        "zzz unknown words",
+        "日本語のテキスト",
+        "x" * 50_000,
+        "1 2 3\n- a\n- b\n```py```",
+        "e\u0301 ﬁ İ",
+    ]
+    texts = TEXTS[:150] + odd
+    reference = fitted.vectors(texts)
+    compiled = np.array([fitted.frozen.vector(text) for text in texts])
+    np.testing.assert_allclose(compiled, reference, atol=1e-6)
+
+
+@pytest.mark.parametrize("texts", [["same"] * 5, ["a"], ["", ""], ["one two", "three four"]])
+def test_map_of_hardly_any_text_still_works(texts):
+    frozen = TextMap(texts, seed=0).frozen
+    assert frozen.vector("anything").shape == (frozen.size,)
+    assert np.isfinite(frozen.vector(texts[0])).all()
+
+
+@given(st.text(max_size=300))
+def test_meta_features_are_finite_for_any_text(text):
+    values = meta(text)
+    assert len(values) == len(META_NAMES)
+    assert np.isfinite(values).all()
+
+
+def test_terms_hold_words_pairs_and_ends():
+    found = terms("Calculate 12345 apples!")
+    assert {"calculate", "0000", "apples", "!", "calculate 0000", "^calc", "ate$", "^appl"} <= set(found)
+
+
+def test_megabyte_query_is_looked_at_in_part_only():
+    rng = random.Random(1)
+    long = " ".join(str(rng.random()) for _ in range(60_000))
+    assert len(long) > 1_000_000
+    assert len(clip(long)) <= LONGEST + 1
+    assert clip(long).startswith(long[:1000])
+    assert clip(long).endswith(long[-1000:])
+    assert len(terms(long)) <= 4 * MOST_TOKENS
+
+
+def test_cells_name_the_nearest_centre(fitted):
+    frozen: FeatureMap = fitted.frozen
+    vectors = fitted.vectors(TEXTS[:50])
+    cells = frozen.cells(vectors)
+    assert cells.shape == (50,)
+    assert set(cells.tolist()) <= set(range(len(frozen.spaces.coarse)))

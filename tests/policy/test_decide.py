@@ -1,0 +1,200 @@
+"""A decision: exact probabilities, the user's limits, health and guards, and nothing by chance but the draw."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from zetaroute.config import PRESETS, GuardRule, Objective
+from zetaroute.domain import ALL_TASKS, Arm, Prices, Query, Standing, Tally
+from zetaroute.errors import NoAnswerError
+from zetaroute.policy import Limits, Policy, PriorPredictor, decide
+
+CHEAP = Arm(
+    id="cheap",
+    provider="practice",
+    model="small",
+    tags=("local",),
+    prices=Prices(input=0.1, output=0.1),
+    prior_accuracy=0.6,
+    prior_response_s=0.1,
+)
+GOOD = Arm(
+    id="good",
+    provider="practice",
+    model="large",
+    prices=Prices(input=5, output=20),
+    prior_accuracy=0.9,
+    prior_response_s=1.0,
+)
+UNKNOWN = Arm(id="unpriced", provider="practice", model="medium", prior_accuracy=0.6, prior_response_s=0.1)
+ARMS = (CHEAP, GOOD, UNKNOWN)
+POLICY = Policy(version="v0000", predictor=PriorPredictor())
+
+
+def decided(**changes):
+    values = {
+        "query": Query(text="hello there", task="greeting"),
+        "arms": ARMS,
+        "policy": POLICY,
+        "objective": Objective(),
+        "rate": 0.3,
+        "guards": (),
+        "standings": {},
+        "limits": Limits(),
+        "seed": 1,
+        "now_s": 1000.0,
+    }
+    return decide(**(values | changes))
+
+
+def by_model(decision):
+    return {candidate.model: candidate for candidate in decision.candidates}
+
+
+def test_probabilities_sum_to_one_and_keep_the_floor():
+    found = decided()
+    chances = [candidate.probability for candidate in found.candidates]
+    assert sum(chances) == pytest.approx(1.0)
+    assert min(chances) >= 0.1 - 1e-12
+    assert found.propensity == by_model(found)[found.model].probability
+
+
+def test_same_seed_gives_the_same_decision():
+    assert decided(seed=7) == decided(seed=7)
+
+
+def test_draws_follow_the_logged_propensity():
+    """The probability that is logged is the one that is drawn from, over many seeds."""
+    n = 3000
+    total, drawn = Counter(), Counter()
+    for seed in range(n):
+        found = decided(seed=seed)
+        drawn[found.model] += 1
+        for candidate in found.candidates:
+            total[candidate.model] += candidate.probability
+    for model in total:
+        expected = total[model]
+        assert abs(drawn[model] - expected) < 4 * np.sqrt(expected)
+
+
+def test_value_of_an_answer_decides_between_cheap_and_good():
+    cheap = decided(objective=PRESETS["cheap"], rate=0.0)
+    dear = decided(objective=PRESETS["quality"], rate=0.0)
+    assert by_model(cheap)["cheap"].utility_usd.mean > by_model(cheap)["good"].utility_usd.mean
+    assert by_model(dear)["good"].utility_usd.mean > by_model(dear)["cheap"].utility_usd.mean
+
+
+def test_unknown_price_is_none_and_counts_as_the_dearest_unless_local():
+    found = by_model(decided())
+    assert found["unpriced"].cost_usd is None
+    assert "price unknown, counted as the dearest" in found["unpriced"].reason
+    local = by_model(decided(arms=(CHEAP, GOOD, replace(UNKNOWN, tags=("local",)))))
+    assert local["unpriced"].utility_usd.mean > found["unpriced"].utility_usd.mean
+    assert "free: local" in local["unpriced"].reason
+
+
+def test_pinned_model_has_no_propensity():
+    found = decided(forced="good")
+    assert (found.model, found.propensity, found.forced, found.explored) == ("good", None, True, False)
+
+
+def test_limits_exclude_with_a_reason_and_probability_zero():
+    found = decided(limits=Limits(local_only=True))
+    candidates = by_model(found)
+    assert found.model == "cheap"
+    assert candidates["cheap"].probability == 1.0
+    assert (candidates["good"].eligible, candidates["good"].reason) == (False, "not local")
+    costly = by_model(decided(limits=Limits(max_cost_usd=0.001)))
+    assert not costly["good"].eligible
+    assert "more than $0.001" in costly["good"].reason
+    assert "price is unknown" in costly["unpriced"].reason
+
+
+def test_limits_that_exclude_everybody_are_told():
+    with pytest.raises(NoAnswerError, match="good: not local"):
+        decided(arms=(GOOD,), limits=Limits(local_only=True))
+
+
+@pytest.mark.parametrize(
+    ("errors", "ago_s", "out"), [(2, 1, False), (3, 1, True), (3, 31, False), (5, 100, True)]
+)
+def test_failing_model_cools_down_longer_and_longer(errors, ago_s, out):
+    standing = Standing(model="good", consecutive_errors=errors, last_error_s=1000.0 - ago_s)
+    candidate = by_model(decided(standings={"good": standing}))["good"]
+    assert candidate.eligible is not out
+    assert ("cooling down" in candidate.reason) is out
+
+
+def test_models_that_all_cool_down_are_asked_all_the_same():
+    standings = {arm.id: Standing(model=arm.id, consecutive_errors=4, last_error_s=999.0) for arm in ARMS}
+    assert all(candidate.eligible for candidate in decided(standings=standings).candidates)
+
+
+def tallies(task: str = ALL_TASKS, **counts) -> dict[str, Standing]:
+    return {"cheap": Standing(model="cheap", tallies={task: Tally(**counts)})}
+
+
+@pytest.mark.parametrize(
+    ("rule", "standings", "out"),
+    [
+        (GuardRule(metric="accuracy", bound=0.6), tallies(graded=100, accuracy=0.4), True),
+        (GuardRule(metric="accuracy", bound=0.6), tallies(graded=100, accuracy=0.55), False),
+        (GuardRule(metric="accuracy", bound=0.6), tallies(graded=19, accuracy=0.0), False),
+        (GuardRule(metric="accuracy", bound=0.6, model="good"), tallies(graded=100, accuracy=0.1), False),
+        (
+            GuardRule(metric="accuracy", bound=0.6, task="other"),
+            tallies("other", graded=90, accuracy=0.1),
+            False,
+        ),
+        (
+            GuardRule(metric="accuracy", bound=0.6, task="greeting"),
+            tallies("greeting", graded=90, accuracy=0.1),
+            True,
+        ),
+        (GuardRule(metric="error_rate", bound=0.2), tallies(calls=60, errors=30), True),
+        (GuardRule(metric="error_rate", bound=0.2), tallies(calls=60, errors=14), False),
+        (GuardRule(metric="p95_response_s", bound=2), tallies(p95_low_s=2.5), True),
+        (GuardRule(metric="p95_response_s", bound=2), tallies(p95_low_s=None), False),
+        (
+            GuardRule(metric="satisfaction", bound=0.5),
+            tallies(rated=80, satisfaction=0.3, satisfaction_sd=0.3),
+            True,
+        ),
+    ],
+)
+def test_guard_demotes_only_when_the_bound_is_broken(rule, standings, out):
+    candidate = by_model(decided(guards=(rule,), standings=standings))["cheap"]
+    assert candidate.eligible is not out
+    assert ("demoted by a guard" in candidate.reason) is out
+
+
+def test_policy_that_does_not_route_uses_its_first_eligible_model():
+    policy = Policy(version="v1", predictor=PriorPredictor(), single=("good", "cheap"))
+    assert decided(policy=policy, rate=0.0).model == "good"
+    assert decided(policy=policy, rate=0.0, limits=Limits(local_only=True)).model == "cheap"
+
+
+def test_explored_says_whether_the_draw_left_the_best_arm():
+    best = decided(rate=0.0, policy=Policy(version="v1", predictor=PriorPredictor(), single=("good",)))
+    assert not best.explored
+    policy = Policy(version="v1", predictor=PriorPredictor(), single=("good",))
+    several = [decided(rate=0.9, policy=policy, seed=seed) for seed in range(40)]
+    assert all(found.explored == (found.model != "good") for found in several)
+    assert {found.explored for found in several} == {True, False}
+
+
+def test_fallbacks_go_by_utility_and_leave_out_the_excluded():
+    found = decided(forced=None, limits=Limits(max_cost_usd=1.0), seed=3)
+    order = found.fallbacks()
+    assert found.model not in order
+    assert "unpriced" not in order
+    assert len(order) <= 1
+
+
+def test_one_model_is_always_it():
+    found = decided(arms=(CHEAP,))
+    assert (found.model, found.propensity, found.explored) == ("cheap", 1.0, False)

@@ -1,0 +1,173 @@
+"""The three models: who is good at what, how long they take, what they cost, and what they say of themselves."""
+
+from __future__ import annotations
+
+import functools
+import time
+from statistics import fmean
+
+import pytest
+
+from zetaroute.practice.families import FAMILIES
+from zetaroute.practice.generator import generate
+from zetaroute.practice.models import MODELS, WINDOW_CHARS, count_tokens
+
+from .reckoning import is_right
+
+EVERY_MODEL = pytest.mark.parametrize("name", ["small", "medium", "large"])
+OUT_OF_REACH = ["Write a poem about the sea", "What is the capital of France?", "", " ", "x" * 50_000]
+
+
+@functools.cache
+def answered():
+    """Return (query, model name, answer, right) for 2,000 generated queries and every model."""
+    rows = []
+    for query in generate(rows=2000, seed=7):
+        for name, model in MODELS.items():
+            answer = model.answer(query.query)
+            right = is_right(answer.text, reference=query.reference, grader=query.grader)
+            rows.append((query, name, answer, right))
+    return rows
+
+
+@functools.cache
+def accuracy(model, task=None):
+    return fmean(
+        right for query, name, _, right in answered() if name == model and task in {None, query.task}
+    )
+
+
+def response_s(answer):
+    return answer.think_s + answer.piece_s * (len(answer.pieces) - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("small", 0.5, 0.6), ("medium", 0.65, 0.72), ("large", 0.75, 0.8)]
+)
+def test_accuracy_over_the_default_mix(name, low, high):
+    assert low <= accuracy(name) <= high
+    assert abs(MODELS[name].prior_accuracy - accuracy(name)) < 0.05
+
+
+def test_no_model_is_best_at_everything():
+    best = {task: max(MODELS, key=lambda name: accuracy(name, task)) for task in FAMILIES}
+    for name in MODELS:
+        assert 3 <= sum(winner == name for winner in best.values()) <= len(FAMILIES) - 3
+    routed = fmean(right for query, name, _, right in answered() if name == best[query.task])
+    assert routed >= 0.93
+
+
+def test_the_small_model_is_right_on_most_easy_questions():
+    easy = [right for query, name, _, right in answered() if name == "small" and query.difficulty == 1]
+    assert fmean(easy) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "low_s", "high_s"), [("small", 0.003, 0.008), ("medium", 0.01, 0.02), ("large", 0.03, 0.06)]
+)
+def test_mean_response_time(name, low_s, high_s):
+    mean_s = fmean(response_s(answer) for _, model, answer, _ in answered() if model == name)
+    assert low_s <= mean_s <= high_s
+    assert abs(MODELS[name].prior_response_s - mean_s) < 0.3 * mean_s
+
+
+def test_a_dearer_model_costs_several_times_more_and_the_large_one_is_wordy():
+    cost, words = {}, {}
+    for name, model in MODELS.items():
+        own = [answer for _, other, answer, _ in answered() if other == name]
+        cost[name] = fmean(
+            model.prices.cost_usd(input_tokens=a.input_tokens, output_tokens=a.output_tokens) for a in own
+        )
+        words[name] = fmean(answer.output_tokens for answer in own)
+    assert cost["small"] * 5 < cost["medium"] < cost["large"] / 5
+    assert words["large"] > 3 * words["medium"] > 3 * words["small"]
+
+
+@EVERY_MODEL
+def test_longer_and_harder_questions_take_longer(name):
+    model = MODELS[name]
+    assert model.answer("What is 2 + 3 * 4 - (5 + 6) * 7?").think_s > model.answer("What is 2 + 3?").think_s
+
+
+@EVERY_MODEL
+def test_pieces_join_to_the_text(name):
+    for query in generate(rows=200, seed=3):
+        answer = MODELS[name].answer(query.query)
+        assert "".join(answer.pieces) == answer.text
+        assert answer.input_tokens == count_tokens(query.query)
+        assert answer.output_tokens == count_tokens(answer.text) > 0
+        assert answer.piece_s > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("What is 2 + 2?", 6), ("Well... (yes)", 5), ("naïve 日本", 2)]
+)
+def test_tokens_are_runs_of_letters_and_digits_or_of_punctuation(text, tokens):
+    assert count_tokens(text) == tokens
+
+
+def test_manners():
+    text = "What is 7 * 6?"
+    small, medium, large = (MODELS[name].answer(text).text for name in ("small", "medium", "large"))
+    assert (small, medium) == ("42", "The answer is 42.")
+    assert large.endswith("\nThe answer is 42.")
+    assert len(large) > 2 * len(medium)
+    assert {model.answer(f"{text} Answer with the number only.").text for model in MODELS.values()} == {"42"}
+
+
+@EVERY_MODEL
+@pytest.mark.parametrize("text", OUT_OF_REACH)
+def test_out_of_reach_says_what_this_is_and_how_to_connect_a_model(name, text):
+    said = MODELS[name].answer(text).text
+    for hint in (f"practice/{name}", "not a language model", "zetaroute init", "config.toml", "README"):
+        assert hint in said
+    assert said.count(". ") <= 2
+
+
+HOSTILE = [
+    "a", "(", "1+", " ", "\n", '"', "9", "{", '{"a":', "what is ", "1, ", "1.", "not ", "p and (", "a.", "x@", "$1,",
+    "A", "5% of ", "if it ", 'it mentions "a" or ', "Mia is taller than ", '"a" inside ', "MDCLXVI", "2024-01-01 ",
+    "He gives 3. ", "how many letters ", "1 000 ", "é", "\ud800", "\x00", "日",
+]  # fmt: skip
+OPENINGS = [
+    "",
+    "what is ",
+    "sort ascending: ",
+    "next 1, ",
+    'message: "',
+    "value at {",
+    "x has 5. ",
+    "roman numeral ",
+]
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_a_megabyte_is_answered_at_once(opening):
+    for part in HOSTILE:
+        text = (opening + part * (1_000_000 // len(part)))[:1_000_000]
+        times_s = []
+        for _ in range(3):
+            begun_s = time.perf_counter()
+            answer = MODELS["large"].answer(text)
+            times_s.append(time.perf_counter() - begun_s)
+        assert answer.text
+        assert answer.input_tokens <= WINDOW_CHARS
+        assert min(times_s) < 0.05, part
+
+
+@pytest.mark.parametrize("name", sorted(FAMILIES))
+def test_no_reader_backtracks_without_end(name):
+    """Every reader, not only the first that claims a text, gets every hostile text."""
+    for opening in OPENINGS:
+        for part in HOSTILE:
+            begun_s = time.perf_counter()
+            FAMILIES[name].solve((opening + part * WINDOW_CHARS)[:WINDOW_CHARS], 5)
+            assert time.perf_counter() - begun_s < 0.05, (opening, part)
+
+
+def test_a_normal_query_is_computed_in_two_milliseconds():
+    queries = [query.query for query in generate(rows=300, seed=5)]
+    begun_s = time.perf_counter()
+    for query in queries:
+        MODELS["large"].answer(query)
+    assert (time.perf_counter() - begun_s) / len(queries) < 0.002

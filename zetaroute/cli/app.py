@@ -1,0 +1,95 @@
+"""The command line: global options, the commands, and how errors become exit codes.
+
+Commands are thin: parse, build, call, render, exit code. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zetaroute.cli import ask, batch, inspect, learn, setup
+from zetaroute.cli.context import Session
+from zetaroute.cli.render import say
+from zetaroute.errors import ZetarouteError
+
+app = typer.Typer(
+    name="zetaroute",
+    help="Route queries to language models, and learn from every answer which model to ask.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from zetaroute import __version__
+
+        typer.echo(f"zetaroute {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option("--home", help="Folder with config, log and artifacts.", envvar="ZETAROUTE_HOME"),
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Use this config.toml.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing beside the answer.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Route queries to language models, and learn from every answer which model to ask.
+
+    \b
+    Examples
+      zetaroute demo                        see the whole loop on practice models
+      zetaroute ask "What is 17 * 23?"      ask one query
+      zetaroute batch queries.jsonl         ask many
+      zetaroute rate up                     say how the last answer was
+      zetaroute retrain                     learn from the log
+      zetaroute kpi --compare               before against after
+    """
+    context.obj = Session(home_option=home, config_option=config, quiet=quiet)
+
+
+ask.add_to(app)
+batch.add_to(app)
+learn.add_to(app)
+inspect.add_to(app)
+setup.add_to(app)
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code of the contract."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    import click
+
+    try:
+        result = app(arguments, standalone_mode=False)
+    except ZetarouteError as error:
+        say(f"error: {error}")
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted: what was answered until now is kept.")
+        return 130
+    except BrokenPipeError:
+        # The reader has left (`| head`): nothing more to say, and Python must not complain while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,312 @@
+"""`ask` and `rate`: one query, and what the person thought of the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zetaroute.cli.context import Session, session
+from zetaroute.cli.render import console, out, out_json, say
+from zetaroute.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from zetaroute.domain import Attempt, Decision, Query
+    from zetaroute.flows.round import Round
+    from zetaroute.flows.router import Router
+
+Prompt = Annotated[list[str] | None, typer.Argument(help="The query; standard input comes first when piped.")]
+Model = Annotated[str | None, typer.Option("--model", "-m", help="Ask this model (no routing).")]
+System = Annotated[str | None, typer.Option("--system", "-s", help="System prompt.")]
+Task = Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")]
+Reference = Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")]
+Grader = Annotated[str | None, typer.Option("--grader", help="How to compare with the reference.")]
+Prefer = Annotated[str | None, typer.Option("--prefer", help="quality, balanced, cheap or fast.")]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost-usd", min=0, help="Only models that cost at most this.")
+]
+LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")]
+Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the decision and ask nobody.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
+Rate = Annotated[int | None, typer.Option("--rate", min=1, max=5, help="Rate the answer 1-5 at once.")]
+NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of this query.")]
+NoStream = Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")]
+Timeout = Annotated[float | None, typer.Option("--timeout", min=0.01, help="Seconds for the whole query.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Repeat a decision exactly.")]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("ask")(ask_command)
+    app.command("rate")(rate_command)
+
+
+def ask_command(
+    context: typer.Context,
+    prompt: Prompt = None,
+    model: Model = None,
+    system: System = None,
+    task: Task = None,
+    reference: Reference = None,
+    grader: Grader = None,
+    prefer: Prefer = None,
+    max_cost_usd: MaxCost = None,
+    local_only: LocalOnly = False,
+    continue_: Continue = False,
+    dry_run: DryRun = False,
+    explain: Explain = False,
+    rate: Rate = None,
+    no_log: NoLog = False,
+    no_stream: NoStream = False,
+    timeout: Timeout = None,
+    seed: Seed = None,
+    json: Json = False,
+) -> None:
+    """Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.
+
+    \b
+    Examples
+      zetaroute ask "Sort 3, 1, 2"
+      cat report.txt | zetaroute ask "Summarise this"
+      zetaroute ask --explain --prefer cheap "What is 12% of 250?"
+      zetaroute ask --reference 42 --grader number "What is 6 * 7?"
+    """
+    from zetaroute.domain import Query
+    from zetaroute.flows.ask import choose
+    from zetaroute.flows.round import check_query
+    from zetaroute.flows.router import open_router
+    from zetaroute.policy import Limits
+
+    run = session(context)
+    settings = run.settings()
+    query = Query(text=_text(prompt), system=system, task=task, reference=reference, grader=grader)
+    check_query(query)
+    if continue_:
+        query, model = _continued(run, query, model)
+    router = open_router(run.home, settings)
+    decision = choose(
+        router,
+        query,
+        seed=random.randrange(2**48) if seed is None else seed,
+        model=model,
+        limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
+        objective=_objective(prefer),
+    )
+    if explain or dry_run:
+        from zetaroute.report.terminal import show_decision
+
+        if dry_run and json:
+            out_json(_decision_json(decision))
+        else:
+            show_decision(console(stderr=not dry_run), decision)
+    if not dry_run:
+        stream = not (no_stream or json)
+        _answer(
+            run,
+            router,
+            query,
+            decision,
+            keep=not no_log,
+            stream=stream,
+            timeout_s=timeout,
+            rate=rate,
+            json=json,
+        )
+
+
+def rate_command(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(metavar="[ID] VALUE", help="1-5, up or down.")],
+    metric: Annotated[str | None, typer.Option("--metric", help="A metric of your own.")] = None,
+    comment: Annotated[str | None, typer.Option("--comment", help="Why.")] = None,
+    author: Annotated[
+        str, typer.Option("--author", help="Who rates; the latest of each author counts.")
+    ] = "user",
+) -> None:
+    """Rate an answer: the last one, or the one with the given id.
+
+    \b
+    Examples
+      zetaroute rate up
+      zetaroute rate 4 --comment "right, but slow"
+      zetaroute rate 0192f0c1-... 2
+    """
+    from zetaroute.flows.feedback import rate
+
+    if len(words) > 2:
+        raise UsageError("rate takes at most an id and a value: zetaroute rate [ID] VALUE.")
+    run = session(context)
+    given = rate(
+        run.log(),
+        words[-1],
+        outcome_id=words[0] if len(words) == 2 else None,
+        metric=metric,
+        comment=comment,
+        author=author,
+    )
+    run.note(f"kept {given.metric} {given.value:g} for {given.outcome_id}")
+
+
+def _text(prompt: list[str] | None) -> str:
+    piped = ""
+    if not sys.stdin.isatty():
+        try:
+            piped = sys.stdin.buffer.read().decode("utf-8")
+        except UnicodeDecodeError:
+            raise UsageError("standard input is not UTF-8 text: give a text file or a prompt.") from None
+        if "\0" in piped:
+            raise UsageError("standard input is binary, not text: give a text file or a prompt.")
+    return "\n\n".join(part for part in (piped.rstrip("\n"), " ".join(prompt or [])) if part.strip())
+
+
+def _objective(prefer: str | None) -> Any:
+    from zetaroute.config import PRESETS
+
+    if prefer is None:
+        return None
+    if prefer not in PRESETS:
+        raise UsageError(f"--prefer is {prefer!r}: choose one of {', '.join(PRESETS)}.")
+    return PRESETS[prefer]
+
+
+def _continued(run: Session, query: Query, model: str | None) -> tuple[Query, str | None]:
+    from zetaroute.flows.feedback import continue_conversation
+
+    continued, last_model = continue_conversation(run.log(), query)
+    return continued, model or last_model
+
+
+def _answer(
+    run: Session,
+    router: Router,
+    query: Query,
+    decision: Decision,
+    *,
+    keep: bool,
+    stream: bool,
+    timeout_s: float | None,
+    rate: int | None,
+    json: bool,
+) -> None:
+    from zetaroute.flows.ask import ask
+    from zetaroute.store.journal import Journal
+
+    if keep:
+        run.home.make()
+    show = _Answer()
+    played = asyncio.run(
+        ask(
+            router,
+            query,
+            decision,
+            journal=Journal(run.home.journal) if keep else None,
+            on_text=show.piece if stream else None,
+            on_switch=show.switch,
+            timeout_s=timeout_s,
+        )
+    )
+    if json:
+        out_json(_round_json(played))
+    else:
+        show.end(played)
+    if keep:
+        _merge(run, played, rate)
+
+
+def _merge(run: Session, played: Round, rating: int | None) -> None:
+    """Bring the journal into the log, now that the answer is on screen."""
+    from zetaroute.flows.feedback import rate
+
+    try:
+        if rating is not None:
+            rate(run.log(), str(rating), outcome_id=played.outcome.id)
+        run.log().merge()
+    except StoreError as error:
+        run.note(f"the answer is safe in the journal, but the log could not take it: {error}")
+
+
+class _Answer:
+    """Shows an answer as it comes."""
+
+    def __init__(self) -> None:
+        self._shown = False
+        self._raw = not sys.stdout.isatty()
+
+    def piece(self, text: str) -> None:
+        self._shown = True
+        sys.stdout.write(self._safe(text))
+        sys.stdout.flush()
+
+    def switch(self, failed: Attempt, following: str) -> None:
+        if self._shown:
+            sys.stdout.write("\n")
+        say(f"note: {failed.model} failed ({failed.error}); asking {following}")
+
+    def end(self, played: Round) -> None:
+        if not self._shown:
+            sys.stdout.write(self._safe(played.outcome.response or ""))
+        out("")
+
+    def _safe(self, text: str) -> str:
+        """A terminal is protected from what a model writes; a pipe gets it as it is."""
+        if self._raw:
+            return text.encode("utf-8", "replace").decode("utf-8")
+        from zetaroute.report.terminal import plain
+
+        return plain(text)
+
+
+def _decision_json(decision: Decision) -> dict[str, Any]:
+    return {
+        "model": decision.model,
+        "policy": decision.policy_version,
+        "propensity": decision.propensity,
+        "forced": decision.forced,
+        "explored": decision.explored,
+        "seed": decision.seed,
+        "router_s": decision.router_s,
+        "candidates": [
+            {
+                "model": candidate.model,
+                "eligible": candidate.eligible,
+                "reason": candidate.reason,
+                "accuracy": candidate.accuracy.mean,
+                "satisfaction": candidate.satisfaction.mean,
+                "satisfied": candidate.satisfied,
+                "response_s": candidate.response_s.mean,
+                "cost_usd": candidate.cost_usd.mean if candidate.cost_usd else None,
+                "utility_usd": candidate.utility_usd.mean,
+                "probability": candidate.probability,
+                "se": {
+                    name: asdict(estimate)["se"]
+                    for name in ("accuracy", "satisfaction", "response_s", "cost_usd", "utility_usd")
+                    if (estimate := getattr(candidate, name)) is not None
+                },
+            }
+            for candidate in decision.candidates
+        ],
+    }
+
+
+def _round_json(played: Round) -> dict[str, Any]:
+    outcome = played.outcome
+    return {
+        "id": outcome.id,
+        "answer": outcome.response,
+        "served_model": outcome.served_model,
+        **_decision_json(played.decision),
+        "model": outcome.model,
+        "response_s": played.response_s,
+        "ttft_s": outcome.ttft_s,
+        "input_tokens": outcome.input_tokens,
+        "output_tokens": outcome.output_tokens,
+        "cost_usd": played.cost_usd,
+        "accuracy": played.accuracy,
+        "attempts": [{"model": row.model, "error": row.error} for row in played.entry.outcomes],
+    }

@@ -1,0 +1,70 @@
+"""`log`: look at what was asked, answered and decided."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zetaroute.cli.context import session
+from zetaroute.cli.render import console, out, out_json
+
+log_app = typer.Typer(
+    name="log", help="The outcome log: list and show.", no_args_is_help=True, rich_markup_mode=None
+)
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
+ModelFilter = Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")]
+TaskFilter = Annotated[str | None, typer.Option("--task", help="Only this kind of query.")]
+StatusFilter = Annotated[str | None, typer.Option("--status", help="ok, error or cancelled.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(log_app)
+
+
+@log_app.command("list")
+def list_command(
+    context: typer.Context,
+    limit: Limit = 20,
+    model: ModelFilter = None,
+    task: TaskFilter = None,
+    status: StatusFilter = None,
+    json: Json = False,
+) -> None:
+    """List outcomes, newest first.
+
+    \b
+    Examples
+      zetaroute log list --limit 5
+      zetaroute log list --model practice/small --status error --json
+    """
+    from zetaroute.flows.history import list_outcomes
+
+    rows = list_outcomes(session(context).log(), limit=limit, model=model, task=task, status=status)
+    if json:
+        out_json(rows)
+        return
+    from zetaroute.report.terminal import show_outcomes
+
+    show_outcomes(console(), rows)
+
+
+@log_app.command("show")
+def show_command(
+    context: typer.Context,
+    outcome_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Default: the last.")] = None,
+    json: Json = False,
+) -> None:
+    """Show one outcome whole: query, answer, figures, feedback, and the decision exactly as it was made."""
+    from zetaroute.flows.history import show_outcome
+
+    row = show_outcome(session(context).log(), outcome_id)
+    if json:
+        out_json(row)
+        return
+    from zetaroute.report.terminal import show_outcome as show
+
+    show(console(), row)
+    out("")

@@ -1,0 +1,216 @@
+"""`retrain`, `kpi` and `policies`: learning from the log, and proving that it helped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zetaroute.cli.context import Session, session
+from zetaroute.cli.render import console, out, out_json
+from zetaroute.errors import BarNotMetError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+policies = typer.Typer(
+    name="policies",
+    help="The versions of the policy: list, show, verify, promote, roll back.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Since = Annotated[
+    str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+Version = Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")]
+Promote = Annotated[str, typer.Option("--promote", help="auto (when proven), never or force.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 unless the verdict is PROMOTE.")]
+Compare = Annotated[bool, typer.Option("--compare", help="The current version against its predecessor.")]
+Before = Annotated[str | None, typer.Option("--before", help="Compare this version ...")]
+After = Annotated[str | None, typer.Option("--after", help="... with this one.")]
+By = Annotated[str | None, typer.Option("--by", help="task, model, segment, day or version.")]
+FailUnder = Annotated[
+    list[str] | None, typer.Option("--fail-under", help="KPI=VALUE; exit with 4 when missed.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("retrain")(retrain_command)
+    app.command("kpi")(kpi_command)
+    app.add_typer(policies)
+
+
+def retrain_command(
+    context: typer.Context,
+    since: Since = None,
+    promote: Promote = "auto",
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")] = 2,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Learn a new policy from the log, compare it with the one in use, and promote it when that is proven.
+
+    \b
+    Examples
+      zetaroute retrain
+      zetaroute retrain --promote never --json
+    """
+    from zetaroute.cli.moments import moment
+    from zetaroute.flows.retrain import retrain
+
+    if promote not in {"auto", "never", "force"}:
+        raise UsageError(f"--promote is {promote!r}: choose auto, never or force.")
+    run = session(context)
+    done = retrain(
+        home=run.home,
+        settings=run.settings(),
+        log=run.log(),
+        seed=seed,
+        jobs=jobs,
+        since=moment(since),
+        promote="never" if promote == "never" else "force" if promote == "force" else "auto",
+    )
+    if json:
+        out_json(done.result)
+    else:
+        from zetaroute.report.terminal import show_retrain
+
+        show_retrain(console(), done.result)
+        serves = (
+            f"{done.version} serves from now on"
+            if done.promoted
+            else f"{done.result['parent']} goes on serving"
+        )
+        out(f"{serves}; report: {done.report}")
+    if strict and done.verdict.word != "PROMOTE":
+        raise BarNotMetError(f"the verdict is {done.verdict.word}, and --strict asks for PROMOTE.")
+
+
+def kpi_command(
+    context: typer.Context,
+    compare: Compare = False,
+    before: Before = None,
+    after: After = None,
+    by: By = None,
+    since: Since = None,
+    fail_under: FailUnder = None,
+    json: Json = False,
+) -> None:
+    """Show the key figures: accuracy, satisfaction, response time, cost; with --compare before against after.
+
+    \b
+    Examples
+      zetaroute kpi --by task
+      zetaroute kpi --compare
+      zetaroute kpi --since 7d --fail-under accuracy=0.8
+    """
+    from zetaroute.cli.moments import moment
+    from zetaroute.flows import compare as flow
+    from zetaroute.report.terminal import show_compare, show_kpis
+
+    run = session(context)
+    settings, log, home = run.settings(), run.log(), run.home
+    if compare or before or after:
+        result = flow.compare(
+            log=log, settings=settings, home=home, before=before, after=after, since=moment(since)
+        )
+        figures = result["after"]["kpis"]
+        show = show_compare
+    else:
+        result = flow.kpis(log=log, settings=settings, home=home, since=moment(since), by=_by(by))
+        figures = result["kpis"]
+        show = show_kpis
+    if json:
+        out_json(result)
+    else:
+        show(console(), result)
+    _check_bars(fail_under or [], figures)
+
+
+@policies.command("list")
+def list_command(context: typer.Context, json: Json = False) -> None:
+    """List the versions: which serves, what the gate said of each."""
+    from zetaroute.flows.versions import list_versions
+
+    run = session(context)
+    rows = list_versions(run.home, run.log())
+    if json:
+        out_json(rows)
+        return
+    from zetaroute.report.terminal import show_rows
+
+    heads = ["version", "", "created", "parent", "verdict", "training rows", "promoted"]
+    show_rows(console(), "", heads, [[str(row[key] or "") for key in row] for row in rows])
+
+
+@policies.command("show")
+def show_command(context: typer.Context, version: Version = "current") -> None:
+    """Show the report of a version."""
+    from zetaroute.flows.versions import report_of
+
+    out(report_of(session(context).home, version))
+
+
+@policies.command("verify")
+def verify_command(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Argument(help="Default: every version.")] = None,
+) -> None:
+    """Check every byte of a version against its hashes."""
+    from zetaroute.flows.versions import verify
+
+    for name in verify(session(context).home, version):
+        out(f"{name} is whole")
+
+
+@policies.command("promote")
+def promote_command(
+    context: typer.Context,
+    version: Version,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Kept in the log of promotions.")
+    ] = "promoted by hand",
+) -> None:
+    """Let a version serve from the next query on, whatever the gate said of it."""
+    from zetaroute.flows.versions import promote
+
+    _told(session(context), promote(session(context).home, session(context).log(), version, reason=reason))
+
+
+@policies.command("rollback")
+def rollback_command(context: typer.Context) -> None:
+    """Go back to the version that served before; the very next query obeys."""
+    from zetaroute.flows.versions import rollback
+
+    _told(session(context), rollback(session(context).home, session(context).log()))
+
+
+def _told(run: Session, version: str) -> None:
+    out(f"{version} serves from now on")
+
+
+def _by(by: str | None) -> Any:
+    if by not in {None, "task", "model", "segment", "day", "version"}:
+        raise UsageError(f"--by is {by!r}: choose task, model, segment, day or version.")
+    return by
+
+
+def _check_bars(bars: list[str], figures: Mapping[str, Mapping[str, Any]]) -> None:
+    names = {name.removesuffix("_rate").removesuffix("_score"): name for name in figures} | {
+        n: n for n in figures
+    }
+    for bar in bars:
+        name, _, wanted = bar.partition("=")
+        try:
+            least = float(wanted)
+        except ValueError:
+            raise UsageError(f"--fail-under {bar!r} must look like accuracy=0.8.") from None
+        if name not in names:
+            raise UsageError(f"--fail-under names {name!r}: choose one of {', '.join(figures)}.")
+        value = figures[names[name]]["value"]
+        if value is None or value < least:
+            found = "unknown" if value is None else f"{value:.4g}"
+            raise BarNotMetError(f"{name} is {found}, below {least:g}.")

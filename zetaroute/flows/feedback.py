@@ -1,0 +1,93 @@
+"""What is said about answers after they were given: ratings, and going on with a conversation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from zetaroute.domain import Feedback, Message, Query, new_id
+from zetaroute.errors import UsageError
+from zetaroute.flows.round import utc_now
+from zetaroute.store.journal import Entry
+from zetaroute.store.log import Log
+
+THUMBS = {"up": 1.0, "down": 0.0}
+
+
+def rate(
+    log: Log,
+    value: str,
+    *,
+    outcome_id: str | None = None,
+    metric: str | None = None,
+    comment: str | None = None,
+    author: str = "user",
+) -> Feedback:
+    """Keep a rating: 1 to 5, `up` or `down`; with `metric` any number under a name of the user's own.
+
+    Without an id the last answer is meant. Raises UsageError for an unknown id or value.
+    """
+    kind, number = _parsed(value, metric)
+    with log.open() as connection:
+        row = connection.execute(
+            "SELECT id FROM outcomes WHERE id = coalesce(?, id) AND status = 'ok' ORDER BY id DESC LIMIT 1",
+            [outcome_id],
+        ).fetchone()
+    if row is None:
+        what = f"no answer has the id {outcome_id!r}" if outcome_id else "there is no answer to rate yet"
+        raise UsageError(f"{what}: `zetaroute log list` shows the answers.")
+    feedback = Feedback(
+        id=new_id(),
+        outcome_id=row[0],
+        metric=kind,
+        value=number,
+        source="user",
+        author=author,
+        time=utc_now(),
+        comment=comment,
+    )
+    log.append([Entry(feedback=(feedback,))])
+    log.merge()
+    return feedback
+
+
+def continue_conversation(log: Log, query: Query) -> tuple[Query, str]:
+    """Return `query` with the last conversation's turns in front of it, and the model that answered there."""
+    with log.open() as connection:
+        last = connection.execute(
+            "SELECT coalesce(conversation, id), model FROM outcomes WHERE status = 'ok' AND run IS NULL "
+            "ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        if last is None:
+            raise UsageError("there is no conversation to go on with yet: ask without --continue first.")
+        turns = connection.execute(
+            "SELECT query, response, system FROM outcomes WHERE status = 'ok' AND (id = $1 OR conversation = $1) "
+            "ORDER BY id",
+            [last[0]],
+        ).fetchall()
+    history = tuple(
+        message
+        for asked, answered, _ in turns
+        for message in (
+            Message(role="user", content=asked),
+            Message(role="assistant", content=answered or ""),
+        )
+    )
+    system = query.system or next((system for *_, system in reversed(turns) if system), None)
+    return replace(query, conversation=last[0], history=history, system=system), last[1]
+
+
+def _parsed(value: str, metric: str | None) -> tuple[str, float]:
+    if value in THUMBS and metric is None:
+        return "thumbs", THUMBS[value]
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if metric is not None and math.isfinite(number):
+        if metric == "accuracy" and not 0 <= number <= 1:
+            raise UsageError(f"an accuracy is between 0 and 1, not {value}.")
+        return metric, number
+    if metric is None and number in {1.0, 2.0, 3.0, 4.0, 5.0}:
+        return "rating", number
+    raise UsageError(f"{value!r} is no rating: give 1 to 5, up or down.")

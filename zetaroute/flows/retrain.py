@@ -1,0 +1,377 @@
+"""Retrain: read the log, fit, compare with the policy in use on held-out rows, store, and promote if proven."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zetaroute.config import Gate, Home, Settings
+from zetaroute.domain import Arm, Figure, Promotion, new_id
+from zetaroute.errors import ZetarouteError
+from zetaroute.evaluate.gate import Margin, Verdict, judge
+from zetaroute.evaluate.ope import Difference, Rows, Support, difference, support, value
+from zetaroute.flows.round import utc_now
+from zetaroute.learn.fit import Fitted, fit, realised_utility
+from zetaroute.learn.frame import Sample, read_frame, sample, take
+from zetaroute.policy import Policy, load_policy
+from zetaroute.policy.load import policy_from, stored_files
+from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
+from zetaroute.report.markdown import retrain_report
+from zetaroute.store.journal import Entry
+from zetaroute.store.log import Log
+
+Promote = Literal["auto", "never", "force"]
+
+FEWEST_ROWS = 20
+"""Training rows below which a fit would be noise."""
+BOUNDED = ("accuracy_rate", "satisfaction_score", "error_rate", "slow_share")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The candidate against the incumbent on the holdout."""
+
+    differences: Mapping[str, Difference]
+    before: Mapping[str, Figure]
+    after: Mapping[str, Figure]
+    support: Support
+    baselines: Mapping[str, Figure]
+    """Utility in USD per query of the fixed alternatives, by name."""
+    share_before: Mapping[str, float]
+    share_after: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrained:
+    """What a retrain did; `result` is the JSON of the contract."""
+
+    version: str
+    verdict: Verdict
+    promoted: bool
+    result: Mapping[str, Any]
+    report: Path
+
+
+def retrain(
+    *,
+    home: Home,
+    settings: Settings,
+    log: Log,
+    seed: int = 0,
+    jobs: int = 2,
+    since: str | None = None,
+    promote: Promote = "auto",
+    author: str = "retrain",
+) -> Retrained:
+    """Fit a candidate from the log, judge it against the policy in use, store it, and promote it when proven.
+
+    Raises ZetarouteError when the log holds too little to learn from.
+    """
+    start = time.perf_counter()
+    registry = Registry(home.artifacts)
+    parent = registry.current()
+    incumbent = load_policy(registry, parent)
+    with log.open() as connection:
+        frame = read_frame(connection, since=since)
+    arms = settings.arms
+    models = [arm.id for arm in arms]
+    training = sample(frame.filter(~pl.col("holdout")), models)
+    held_out = sample(frame.filter(pl.col("holdout")), models)
+    _require_rows(frame, training)
+    fitted = fit(training, arms, objective=settings.objective, seed=seed, jobs=jobs)
+    files = stored_files(fitted.predictor)
+    manifest = _manifest(frame, training, fitted, settings, parent=parent, seed=seed)
+    candidate = _loaded(manifest, files)
+    usable = take(held_out, ~np.isnan(held_out.pmf[:, 0]))
+    evaluation = evaluate(usable, arms, settings, fitted, incumbent=incumbent, candidate=candidate)
+    tests, tested_rows = _tests_before(registry)
+    verdict = judge(
+        utility=evaluation.differences["utility_usd"],
+        margins=_margins(settings.gate, evaluation),
+        support=evaluation.support,
+        tests_before=tests,
+        tested_rows=tested_rows,
+        holdout_rows=len(usable.arm),
+    )
+    promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE")
+    rows = _row_counts(frame, training, held_out, usable)
+    result = _result(evaluation, verdict, fitted, rows, parent=parent, promoted=promoted)
+    manifest["gate"] = {
+        "tested": verdict.tested,
+        "level": verdict.level,
+        "holdout_rows": len(usable.arm),
+        "verdict": verdict.word,
+    }
+    files |= {
+        "kpi.json": json.dumps(result, indent=2).encode(),
+        "report.md": retrain_report(result).encode(),
+    }
+    version = registry.publish(manifest, files)
+    if promoted:
+        make_current(
+            registry,
+            log,
+            version,
+            reason=f"{verdict.word}: {verdict.reasons[0]}",
+            author=author,
+            forced=promote == "force",
+        )
+    result = {"artifact": version, **result, "elapsed_s": time.perf_counter() - start}
+    return Retrained(
+        version=version,
+        verdict=verdict,
+        promoted=promoted,
+        result=result,
+        report=registry.folder / version / "report.md",
+    )
+
+
+def make_current(
+    registry: Registry, log: Log, version: str, *, reason: str, author: str, forced: bool = False
+) -> Promotion:
+    """Let `version` serve from the next decision on, and write down when, why and by whom."""
+    previous = registry.current()
+    registry.make_current(version)
+    promotion = Promotion(
+        id=new_id(),
+        time=utc_now(),
+        version=version,
+        previous=previous,
+        reason=reason,
+        author=author,
+        forced=forced,
+    )
+    log.append([Entry(promotions=(promotion,))])
+    log.merge()
+    return promotion
+
+
+def evaluate(
+    rows: Sample,
+    arms: Sequence[Arm],
+    settings: Settings,
+    fitted: Fitted,
+    *,
+    incumbent: Policy,
+    candidate: Policy,
+) -> Evaluation:
+    """Compare two policies by their exploit arms on each held-out row's logged eligible set."""
+    objective = settings.objective
+
+    def exploits(policy: Policy) -> NDArray[np.int64]:
+        forecast = policy.predictor.forecast(policy.predictor.vectors(rows.texts), arms)
+        return policy.exploit(forecast, arms=arms, objective=objective, eligible=rows.eligible)
+
+    before, after = exploits(incumbent), exploits(candidate)
+    shared = Rows(
+        x=fitted.map.vectors(rows.texts),
+        arm=rows.arm,
+        pmf=rows.pmf,
+        before=before,
+        after=after,
+        fold=rows.fold,
+    )
+    rewards = _rewards(rows, arms, settings)
+    utility = rewards["utility_usd"]
+    forecast = candidate.predictor.forecast(candidate.predictor.vectors(rows.texts), arms)
+    single = _always(arms, rows, [fitted.best_single])
+    cheapest = _always(arms, rows, [arms[k].id for k in np.argsort(forecast.charged(arms).mean(axis=0))])
+    return Evaluation(
+        differences={
+            name: difference(shared, reward, bounded=name in BOUNDED) for name, reward in rewards.items()
+        },
+        before={
+            name: value(shared, before, reward, bounded=name in BOUNDED) for name, reward in rewards.items()
+        },
+        after={
+            name: value(shared, after, reward, bounded=name in BOUNDED) for name, reward in rewards.items()
+        },
+        support=support(shared),
+        baselines={
+            "incumbent": value(shared, before, utility, bounded=False),
+            "candidate": value(shared, after, utility, bounded=False),
+            f"best single ({fitted.best_single})": value(shared, single, utility, bounded=False),
+            "cheapest": value(shared, cheapest, utility, bounded=False),
+            "uniform": _uniform(shared, rows, utility),
+        },
+        share_before=_shares(before, arms),
+        share_after=_shares(after, arms),
+    )
+
+
+def _rewards(rows: Sample, arms: Sequence[Arm], settings: Settings) -> dict[str, NDArray[np.float64]]:
+    limit = settings.gate.response_limit_s
+    rewards = {
+        "utility_usd": realised_utility(rows, arms, settings.objective),
+        "accuracy_rate": rows.accuracy,
+        "mean_response_s": rows.response_s,
+        "cost_per_query_usd": rows.cost_usd,
+        "satisfaction_score": rows.satisfaction,
+        "error_rate": (~rows.answered).astype(np.float64),
+    }
+    if limit is not None:
+        rewards["slow_share"] = (rows.response_s > limit).astype(np.float64)
+    return rewards
+
+
+def _always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> NDArray[np.int64]:
+    """Return the first eligible model of `order` for every row, any eligible one where none is."""
+    place = {arm.id: index for index, arm in enumerate(arms)}
+    chosen = np.argmax(rows.eligible, axis=1)
+    for model in reversed(order):
+        chosen = np.where(rows.eligible[:, place[model]], place[model], chosen)
+    return np.asarray(chosen)
+
+
+def _uniform(shared: Rows, rows: Sample, utility: NDArray[np.float64]) -> Figure:
+    """Return the value of drawing uniformly among the eligible models, by a draw with a fixed seed."""
+    draws = np.random.default_rng(0).random(rows.eligible.shape)
+    return value(shared, np.argmax(np.where(rows.eligible, draws, -1.0), axis=1), utility, bounded=False)
+
+
+def _shares(chosen: NDArray[np.int64], arms: Sequence[Arm]) -> dict[str, float]:
+    counts = np.bincount(chosen, minlength=len(arms)) / max(len(chosen), 1)
+    return {arm.id: float(counts[index]) for index, arm in enumerate(arms)}
+
+
+def _margins(gate: Gate, evaluation: Evaluation) -> list[Margin]:
+    def share_of(name: str, margin: float) -> float:
+        return margin * abs(evaluation.before[name].value or 0.0)
+
+    margins = [("accuracy_rate", gate.accuracy_margin, True)]
+    if gate.satisfaction_margin is not None:
+        margins.append(("satisfaction_score", gate.satisfaction_margin, True))
+    if gate.cost_margin is not None:
+        margins.append(("cost_per_query_usd", share_of("cost_per_query_usd", gate.cost_margin), False))
+    if gate.response_margin is not None:
+        margins.append(("mean_response_s", share_of("mean_response_s", gate.response_margin), False))
+    if gate.limit_margin is not None:
+        margins.append(("slow_share", gate.limit_margin, False))
+    return [
+        Margin(name=name, difference=evaluation.differences[name], most=most, higher_is_better=higher)
+        for name, most, higher in margins
+        if evaluation.differences[name].n >= 2
+    ]
+
+
+def _require_rows(frame: pl.DataFrame, training: Sample) -> None:
+    if frame.height == 0:
+        raise ZetarouteError(
+            "there are no rows to learn from yet: `zetaroute batch` or `zetaroute ask` bring some."
+        )
+    graded = int((~np.isnan(training.accuracy)).sum())
+    if graded < FEWEST_ROWS:
+        raise ZetarouteError(
+            f"only {graded} training rows have a known accuracy, at least {FEWEST_ROWS} are needed: "
+            "ask with --reference, or run a batch with references."
+        )
+
+
+def _tests_before(registry: Registry) -> tuple[int, int]:
+    """Return how many tests earlier retrains have spent, and the largest holdout they looked at."""
+    gates = [registry.manifest(version).get("gate", {}) for version in registry.versions()]
+    spent = [gate for gate in gates if gate.get("tested")]
+    return len(spent), max((gate["holdout_rows"] for gate in spent), default=0)
+
+
+def _loaded(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Policy:
+    """Return the candidate as it will be loaded, so that what is judged is what will serve."""
+    artifact = Artifact(
+        version="candidate",
+        manifest=manifest,
+        arrays=unpack(files[ARRAYS]),
+        vocabulary=tuple(json.loads(files[VOCABULARY])),
+    )
+    return policy_from(artifact)
+
+
+def _manifest(
+    frame: pl.DataFrame, training: Sample, fitted: Fitted, settings: Settings, *, parent: str, seed: int
+) -> dict[str, Any]:
+    seen = frame.filter(~pl.col("holdout"))
+    libraries = ("numpy", "polars", "scikit-learn", "duckdb", "zetaroute")
+    return {
+        "created": utc_now(),
+        "parent": parent,
+        "models": list(fitted.predictor.models),
+        "single": list(fitted.single),
+        "best_single": fitted.best_single,
+        "objective": asdict(settings.objective),
+        "features": {
+            "terms": len(fitted.predictor.map.vocabulary),
+            "dimensions": int(fitted.predictor.map.spaces.components.shape[1]),
+            "size": fitted.predictor.map.size,
+        },
+        "training": {
+            "rows": len(training.arm),
+            "since": str(seen["time"].min()),
+            "until": str(seen["time"].max()),
+            "hash": str(seen["id"].sort().hash(seed=0).sum()),
+        },
+        "seed": seed,
+        "libraries": {name: importlib.metadata.version(name) for name in libraries},
+    }
+
+
+def _row_counts(frame: pl.DataFrame, training: Sample, held_out: Sample, usable: Sample) -> dict[str, int]:
+    return {
+        "train": len(training.arm),
+        "holdout": len(usable.arm),
+        "without_propensity": int(frame["propensity"].is_null().sum()),
+        "rated": int(frame["satisfaction"].is_not_null().sum()),
+        "simulated_ratings": int(frame["rating_simulated"].sum()),
+        "graded": int(frame["accuracy"].is_not_null().sum()),
+        "recorded": int(frame["recorded"].sum()),
+        "practice": sum(1 for model in frame["model"].to_list() if model.startswith("practice/")),
+    }
+
+
+def _result(
+    evaluation: Evaluation,
+    verdict: Verdict,
+    fitted: Fitted,
+    rows: Mapping[str, int],
+    *,
+    parent: str,
+    promoted: bool,
+) -> dict[str, Any]:
+    utility = evaluation.differences["utility_usd"]
+    reasons = list(verdict.reasons)
+    if fitted.single:
+        reasons.append(
+            f"routing was not shown to beat the best single model on the training rows, so the candidate "
+            f"always uses {fitted.best_single}: do not route"
+        )
+    return {
+        "parent": parent,
+        "verdict": verdict.word,
+        "promoted": promoted,
+        "canary": None,
+        "reasons": reasons,
+        "rows": dict(rows),
+        "before": {name: figure.json() for name, figure in evaluation.before.items()},
+        "after": {name: figure.json() for name, figure in evaluation.after.items()},
+        "difference": {name: change.figure().json() for name, change in evaluation.differences.items()},
+        "estimators": {
+            "ips": utility.ips,
+            "snips": utility.snips,
+            "dr": utility.mean,
+            "model": utility.model,
+        },
+        "support": asdict(evaluation.support),
+        "baselines": {name: figure.json() for name, figure in evaluation.baselines.items()},
+        "share": {"before": dict(evaluation.share_before), "after": dict(evaluation.share_after)},
+        "best_single": fitted.best_single,
+        "routes": not fitted.single,
+        "detectable_usd": verdict.detectable_usd,
+        "rows_needed": verdict.rows_needed,
+    }

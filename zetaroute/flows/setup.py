@@ -1,0 +1,61 @@
+"""The first minutes: a config to start from, and practice queries."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from zetaroute.config import PRESETS, Home, default_config_text
+from zetaroute.domain import Query
+from zetaroute.errors import UsageError
+from zetaroute.practice.generator import generate
+
+
+def write_config(home: Home, *, preset: str | None) -> str:
+    """Write the commented default config into the home and return its path; never touch an existing one."""
+    if preset is not None and preset not in PRESETS:
+        raise UsageError(f"--preset is {preset!r}: choose one of {', '.join(PRESETS)}.")
+    home.make()
+    text = default_config_text()
+    if preset is not None:
+        kept, chosen = re.split(r"(?m)^answer_value_usd.*\n.*\n.*\n", text), f'preset = "{preset}"\n'
+        text = chosen.join(kept)
+    try:
+        with open(home.config, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(
+            f"{home.config} exists already and is left as it is: edit it, or move it away."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"cannot write {home.config} ({error.strerror}): make the home writable.") from error
+    return str(home.config)
+
+
+def practice_lines(*, rows: int, seed: int) -> Iterator[str]:
+    """Yield practice queries as JSON lines that `batch` reads."""
+    for query in generate(rows=rows, seed=seed):
+        yield json.dumps(
+            {
+                "query": query.query,
+                "reference": query.reference,
+                "grader": query.grader,
+                "task": query.task,
+                "custom_id": query.custom_id,
+                "metadata": {"difficulty": query.difficulty},
+            },
+            ensure_ascii=False,
+        )
+
+
+def practice_queries(*, rows: int, seed: int) -> Iterator[Query]:
+    """Yield practice queries with their references, ready to be asked."""
+    for query in generate(rows=rows, seed=seed):
+        yield Query(
+            text=query.query,
+            reference=query.reference,
+            grader=query.grader,
+            task=query.task,
+            custom_id=query.custom_id,
+        )

@@ -1,0 +1,111 @@
+"""Who is the tallest, the second oldest, and so on, from comparisons of pairs.
+
+The limit is how many comparisons are kept in mind: those after them are forgotten, and the people are ranked
+by what the kept ones imply.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+from random import Random
+
+from zetaroute.practice.family import Family, Question, Solution, textual
+from zetaroute.practice.words import people
+
+_SCALES = (
+    ("is", "taller", "tallest", "shorter", "shortest"),
+    ("is", "older", "oldest", "younger", "youngest"),
+    ("runs", "faster", "fastest", "slower", "slowest"),
+    ("is", "heavier", "heaviest", "lighter", "lightest"),
+    ("is", "richer", "richest", "poorer", "poorest"),
+)
+_MORE = {scale[1] for scale in _SCALES}
+_MOST = {scale[2] for scale in _SCALES}
+_LEAST = {scale[4] for scale in _SCALES}
+_ORDINALS = ("", "second ", "third ")
+_PHRASES = (
+    "{facts} Who is the {rank}?",
+    "Here is what I know:\n{lines}\nWhich person is the {rank}?",
+    "{names} are friends. {facts} Tell me who is the {rank} of them.",
+    "Use these facts to find the {rank} person. {facts}",
+)
+_CHOICE = (
+    "{facts} Which of them is the {rank}? {options}",
+    "Choose the {rank} person. {facts} Options: {options}",
+)
+_ABOVE, _BELOW = ("|".join(scale[place] for scale in _SCALES) for place in (1, 3))
+_FACT = re.compile(
+    rf"\b([A-Z][a-z]{{1,30}}) (?:is|was|runs|ran) ({_ABOVE}|{_BELOW}) than ([A-Z][a-z]{{1,30}})\b"
+)
+_RANK = re.compile(
+    rf"\bthe (second|third)?\s?({'|'.join(sorted(_MOST | _LEAST))})\b", re.IGNORECASE | re.ASCII
+)
+_OPTION = re.compile(r"\b([A-H])\) ([A-Z][a-z]{1,30})\b")
+_MOST_FACTS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ranking:
+    facts: tuple[tuple[str, str], ...]
+    """Pairs of more and less."""
+    place: int
+    from_top: bool
+    options: tuple[tuple[str, str], ...]
+    """Pairs of letter and name; empty when the name itself is asked for."""
+
+
+def _write(rng: Random, difficulty: int) -> Question:
+    verb, more, most, less, least = rng.choice(_SCALES)
+    ranked = people(rng, difficulty + 2)
+    facts = [
+        f"{high} {verb} {more} than {low}." if rng.random() < 0.6 else f"{low} {verb} {less} than {high}."
+        for high, low in itertools.pairwise(ranked)
+    ]
+    rng.shuffle(facts)
+    place = rng.randrange(min(difficulty, len(_ORDINALS)))
+    from_top = rng.random() < 0.5
+    reference = ranked[place] if from_top else ranked[-1 - place]
+    rank = _ORDINALS[place] + (most if from_top else least)
+    shown = rng.sample(ranked, len(ranked))
+    names = ", ".join(shown[:-1]) + " and " + shown[-1]
+    lines = "\n".join(f"- {fact}" for fact in facts)
+    if rng.random() < 0.35:
+        options = " ".join(f"{letter}) {name}" for letter, name in zip("ABCDEFG", shown, strict=False))
+        text = rng.choice(_CHOICE).format(facts=" ".join(facts), rank=rank, options=options)
+        return Question(text=text, reference="ABCDEFG"[shown.index(reference)], grader="choice")
+    text = rng.choice(_PHRASES).format(facts=" ".join(facts), lines=lines, rank=rank, names=names)
+    return textual(rng, text, reference, "name")
+
+
+def _read(text: str) -> _Ranking | None:
+    found, rank = _FACT.findall(text), _RANK.search(text)
+    if not found or rank is None:
+        return None
+    facts = tuple((a, b) if word in _MORE else (b, a) for a, word, b in found[:_MOST_FACTS])
+    place = _ORDINALS.index(f"{rank[1].lower()} " if rank[1] else "")
+    options = tuple(_OPTION.findall(text))
+    return _Ranking(facts=facts, place=place, from_top=rank[2].lower() in _MOST, options=options)
+
+
+def _work(ranking: _Ranking, skill: int) -> Solution:
+    kept = ranking.facts[:skill]
+    below: dict[str, set[str]] = {name: set() for fact in kept for name in fact}
+    for _ in kept:
+        for more, less in kept:
+            below[more] |= {less} | below[less]
+    # More people below and fewer above means further up; ties stay in the order of mention.
+    height = {name: len(below[name]) - sum(name in others for others in below.values()) for name in below}
+    ranked = sorted(below, key=lambda name: height[name], reverse=ranking.from_top)
+    name = ranked[min(ranking.place, len(ranked) - 1)]
+    steps = (
+        f"I keep {len(kept)} comparisons in mind.",
+        f"They put {len(ranked)} people in a row.",
+        "I go along the row to the place that is asked for.",
+    )
+    letters = {option: letter for letter, option in ranking.options}
+    return Solution(result=letters.get(name, name), steps=steps)
+
+
+ORDERING = Family(name="ordering", write=_write, read=_read, work=_work)

@@ -1,0 +1,169 @@
+"""The practice models: three small programs that stand in for language models until a real one is connected.
+
+They are programs, not language models, and say so. Each solves the families of `zetaroute.practice.families`
+within its own limits, so that none is best at everything and there is something to learn about them without
+any network. Nothing here waits: an answer carries the times that the caller lets pass for real.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from zetaroute.domain import Prices
+from zetaroute.practice.families import FAMILIES, family_of
+from zetaroute.practice.family import Solution
+
+WINDOW_CHARS = 4000
+"""What a practice model reads of a query; it is not charged for the rest."""
+_PIECE_WORDS = 8
+_TOKEN = re.compile(r"\w+|[^\w\s]+")
+_WORDS = re.compile(r"\S+\s*")
+_TAIL_CHARS = 80
+_BARE = re.compile(r"\b(?:only|nothing but|just the)\b", re.IGNORECASE)
+_OPENING = "Let me go through this step by step."
+_OUT_OF_REACH = (
+    "I am {name}, a small practice program built into zetaroute and not a language model: I can only do tasks "
+    "such as arithmetic, percentages, units, dates, number bases, sequences, sorting, counting, finding and "
+    "ordering facts in a short text. To ask a real model, run `zetaroute init`, edit the config.toml that it "
+    "writes, and see the README."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticeAnswer:
+    """An answer with the pace at which it is to be given."""
+
+    text: str
+    pieces: tuple[str, ...]
+    """The text in the pieces that a stream brings; joined they are the text."""
+    think_s: float
+    """To be waited before the first piece."""
+    piece_s: float
+    """To be waited between two pieces."""
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PracticeModel:
+    """One practice model: what it can do, how fast it is, what it costs."""
+
+    name: str
+    skills: Mapping[str, int]
+    """Family -> its limit; the family's module tells what it limits."""
+    manner: Literal["bare", "sentence", "steps"]
+    """How much it says around a result when the question does not ask for the bare result."""
+    think_s: float
+    read_token_s: float
+    """Thinking time on top, per token of the question: a longer question takes longer."""
+    tokens_per_s: float
+    prices: Prices
+    """A default that a config may replace."""
+    prior_accuracy: float
+    """What to expect before there is any data, on the generator's default mix."""
+    prior_response_s: float
+
+    def answer(self, text: str) -> PracticeAnswer:
+        """Solve a question as far as the limits go, or say what the practice models are.
+
+        Reads at most `WINDOW_CHARS` characters, and takes no more than milliseconds for any text.
+        """
+        seen = text[:WINDOW_CHARS]
+        family = family_of(seen)
+        solution = None if family is None else FAMILIES[family].solve(seen, self.skills[family])
+        if solution is None:
+            said = _OUT_OF_REACH.format(name=f"practice/{self.name}")
+        else:
+            said = self._say(solution, bare=_BARE.search(seen[-_TAIL_CHARS:]) is not None)
+        pieces = _pieces(said)
+        input_tokens, output_tokens = count_tokens(seen), count_tokens(said)
+        return PracticeAnswer(
+            text=said,
+            pieces=pieces,
+            think_s=self.think_s + self.read_token_s * input_tokens,
+            piece_s=output_tokens / self.tokens_per_s / len(pieces),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+        )
+
+    def _say(self, solution: Solution, *, bare: bool) -> str:
+        result = solution.result or "(empty)"
+        if bare or self.manner == "bare":
+            return result
+        sentence = f"The answer is {result}."
+        return sentence if self.manner == "sentence" else "\n".join((_OPENING, *solution.steps, sentence))
+
+
+def count_tokens(text: str) -> int:
+    """Count tokens by the practice models' rule: a run of letters and digits, or of punctuation, is one."""
+    return len(_TOKEN.findall(text))
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    """Cut a text into pieces of a few words: a piece per word would drown the pace in the clock's grain."""
+    words = _WORDS.findall(text)
+    pieces = ("".join(words[start : start + _PIECE_WORDS]) for start in range(0, len(words), _PIECE_WORDS))
+    return tuple(pieces) or (text,)
+
+
+# The three limits of a family belong to small, medium and large.
+_LIMITS = {
+    "arithmetic": (2, 3, 5),
+    "bases": (8, 63, 12),
+    "counting": (999, 7, 5),
+    "dates": (1, 4, 3),
+    "extraction": (99, 4, 3),
+    "labelling": (1, 2, 7),
+    "lookup": (3, 9, 5),
+    "ordering": (2, 3, 5),
+    "percentages": (1, 2, 9),
+    "sequences": (1, 3, 5),
+    "sorting": (99, 7, 5),
+    "stories": (1, 3, 8),
+    "strings": (40, 9, 8),
+    "truth": (2, 3, 5),
+    "units": (2, 5, 3),
+}
+
+
+def _limits(place: int) -> dict[str, int]:
+    return {family: limits[place] for family, limits in _LIMITS.items()}
+
+
+SMALL = PracticeModel(
+    name="small",
+    skills=_limits(0),
+    manner="bare",
+    think_s=0.003,
+    read_token_s=0.00002,
+    tokens_per_s=4000,
+    prices=Prices(input=0.1, output=0.1),
+    prior_accuracy=0.55,
+    prior_response_s=0.005,
+)
+MEDIUM = PracticeModel(
+    name="medium",
+    skills=_limits(1),
+    manner="sentence",
+    think_s=0.010,
+    read_token_s=0.00005,
+    tokens_per_s=2500,
+    prices=Prices(input=1.0, output=2.0),
+    prior_accuracy=0.68,
+    prior_response_s=0.015,
+)
+LARGE = PracticeModel(
+    name="large",
+    skills=_limits(2),
+    manner="steps",
+    think_s=0.028,
+    read_token_s=0.00015,
+    tokens_per_s=2500,
+    prices=Prices(input=10.0, output=15.0),
+    prior_accuracy=0.77,
+    prior_response_s=0.045,
+)
+MODELS: dict[str, PracticeModel] = {model.name: model for model in (SMALL, MEDIUM, LARGE)}

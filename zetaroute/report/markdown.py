@@ -1,0 +1,152 @@
+"""The reports as Markdown: what a retrain found, and before against after.
+
+Takes the JSON of the contract and returns text, so that a report can be written again from what was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zetaroute.report.words import KPIS, amount, change_word, provenance_notes, with_interval
+
+Result = Mapping[str, Any]
+
+
+def retrain_report(result: Result) -> str:
+    """Return the report of a retrain: verdict, before and after on held-out rows, support, baselines."""
+    rows, support = result["rows"], result["support"]
+    return "\n".join(
+        [
+            f"# {verdict_sentence(result)}",
+            "",
+            *(f"- {reason}" for reason in result["reasons"]),
+            "",
+            f"Incumbent: {result['parent']}. Trained on {rows['train']} rows; judged on {rows['holdout']} held-out "
+            "rows that no policy was trained on.",
+            "",
+            "## Before and after on held-out rows",
+            "",
+            "What each policy's best choice would have brought, estimated from the logged propensities "
+            "(doubly robust, 95% intervals). Exploring is left out of both sides.",
+            "",
+            *_before_after(result["before"], result["after"], result["difference"]),
+            "",
+            "## Against simple alternatives (utility per query)",
+            "",
+            *_table(
+                ["policy", "utility"],
+                [[name, with_interval(figure, "usd")] for name, figure in result["baselines"].items()],
+            ),
+            "",
+            "## Share per model",
+            "",
+            *_table(
+                ["model", "before", "after"],
+                [
+                    [model, amount(share, "share"), amount(result["share"]["after"].get(model), "share")]
+                    for model, share in result["share"]["before"].items()
+                ],
+            ),
+            "",
+            "## How much the log can say",
+            "",
+            f"- {support['hits']} held-out rows show what the candidate would do differently "
+            f"(effective {support['effective_sample_size']:.0f}; largest weight {support['largest_weight']:.1f})",
+            f"- the policies disagree on {amount(support['disagreement'], 'share')} of the queries",
+            f"- the gain in utility by other estimators: weighting alone {_usd(result, 'ips')}, "
+            f"normalised {_usd(result, 'snips')}, the model alone {_usd(result, 'model')} (no evidence by itself)",
+            f"- smallest gain this holdout could prove: {amount(result['detectable_usd'], 'usd')} per query",
+            *(
+                [f"- logged rows it would take to prove the estimated gain: about {result['rows_needed']}"]
+                if result["rows_needed"] and result["verdict"] == "INSUFFICIENT"
+                else []
+            ),
+            "- ratings steer the policy but are left out of the utility that is tested: too few answers are rated",
+            *(f"- {note}" for note in provenance_notes(rows, rows["train"] + rows["holdout"])),
+            "",
+        ]
+    )
+
+
+def compare_report(result: Result) -> str:
+    """Return before against after of what was served, with the held-out estimate beside it."""
+    before, after = result["before"], result["after"]
+    return "\n".join(
+        [
+            f"# {before['version']} before, {after['version']} after",
+            "",
+            served_sentence(result),
+            "",
+            "## What was served",
+            "",
+            "With exploring, re-weighted to one query mix. Not causal: a shift inside a kind of query is not "
+            "covered.",
+            "",
+            *_before_after(before["kpis"], after["kpis"], result["difference"]),
+            "",
+            "## What the held-out rows say of the policies themselves",
+            "",
+            *_table(
+                ["KPI", "difference", ""],
+                [
+                    [kpi.label, with_interval(figure, kpi.unit, signed=True), change_word(figure, kpi)]
+                    for kpi in KPIS
+                    if (figure := result["off_policy"].get(kpi.name))
+                ],
+            ),
+            "",
+            *(f"- {note}" for note in provenance_notes(after["provenance"], after["rows"])),
+            "",
+        ]
+    )
+
+
+def verdict_sentence(result: Result) -> str:
+    """Return the verdict of a retrain in one sentence."""
+    gain = with_interval(result["difference"]["utility_usd"], "usd", signed=True)
+    if result["verdict"] == "PROMOTE":
+        return f"PROMOTE: the new policy is worth {gain} more per query"
+    if result["verdict"] == "REJECT":
+        return f"REJECT: the new policy is not better ({gain} per query)"
+    return f"INSUFFICIENT: the log cannot tell yet ({gain} per query)"
+
+
+def served_sentence(result: Result) -> str:
+    """Return what the served rows say of the newer version in one sentence."""
+    gain = with_interval(result["difference"]["utility_usd"], "usd", signed=True)
+    if result["confirmed"] is None:
+        return (
+            f"What was served cannot tell yet whether the newer version is better: {gain} utility per query."
+        )
+    if result["confirmed"]:
+        return f"What was served confirms that the newer version is better: {gain} utility per query."
+    return f"What was served contradicts the promotion: {gain} utility per query."
+
+
+def _before_after(before: Result, after: Result, difference: Result) -> list[str]:
+    lines = []
+    for kpi in KPIS:
+        figure = after.get(kpi.name)
+        if figure is None or figure["value"] is None:
+            continue
+        change = difference.get(kpi.name)
+        lines.append(
+            [
+                kpi.label,
+                with_interval(before.get(kpi.name), kpi.unit),
+                with_interval(figure, kpi.unit),
+                with_interval(change, kpi.unit, signed=True),
+                change_word(change, kpi),
+            ]
+        )
+    return _table(["KPI", "before", "after", "difference", ""], lines)
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    rows = [head, ["---"] * len(head), *lines]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+
+
+def _usd(result: Result, estimator: str) -> str:
+    return amount(result["estimators"][estimator], "usd", signed=True)

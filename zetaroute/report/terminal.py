@@ -1,0 +1,242 @@
+"""What people see in a terminal, drawn with rich on standard error or output.
+
+Text from models and users is untrusted: it passes `plain` before it is shown, and never goes through markup.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from zetaroute.report.markdown import served_sentence, verdict_sentence
+from zetaroute.report.words import KPIS, MAIN, Kpi, Unit, amount, change_word, provenance_notes, with_interval
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from zetaroute.domain import Decision
+
+Result = Mapping[str, Any]
+_DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
+"""Direction marks and overrides; the joiners that emoji and many scripts need are kept."""
+_STYLES = {"+": "green", "!": "bold red", "?": "dim"}
+
+
+def plain(text: str) -> str:
+    """Return `text` without what could steer a terminal: control characters, escapes, direction overrides."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(one for one in text if one in "\n\t" or not _steers(one))
+
+
+def _steers(one: str) -> bool:
+    return one in _DIRECTIONS or unicodedata.category(one) in {"Cc", "Cs"}
+
+
+def one_line(text: str, width: int = 60) -> str:
+    """Return the start of a text on one line."""
+    flat = " ".join(plain(text[: 4 * width]).split())
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
+
+
+def show_retrain(console: Console, result: Result) -> None:
+    """Show what a retrain found."""
+    console.print(verdict_sentence(result), style="bold", markup=False)
+    for reason in result["reasons"]:
+        console.print(f"  - {reason}", markup=False, highlight=False)
+    rows = result["rows"]
+    title = f"estimated on {rows['holdout']} held-out rows, exploring left out"
+    console.print(_change_table(title, result["before"], result["after"], result["difference"]))
+    _show_notes(console, provenance_notes(rows, rows["train"] + rows["holdout"]))
+
+
+def show_compare(console: Console, result: Result) -> None:
+    """Show before against after of what was served, and the held-out estimate."""
+    before, after = result["before"], result["after"]
+    console.print(served_sentence(result), style="bold", markup=False)
+    title = (
+        f"served: {before['version']} ({before['rows']} queries) before, "
+        f"{after['version']} ({after['rows']} queries) after"
+    )
+    console.print(_change_table(title, before["kpis"], after["kpis"], result["difference"]))
+    if result["off_policy"]:
+        table = _table("the policies themselves, on held-out rows", ["KPI", "difference", ""])
+        for kpi in KPIS:
+            figure = result["off_policy"].get(kpi.name)
+            if figure and figure["value"] is not None:
+                word = change_word(figure, kpi)
+                table.add_row(kpi.label, with_interval(figure, kpi.unit, signed=True), _styled(word))
+        console.print(table)
+    notes = [
+        "served figures include exploring; re-weighted to one query mix; not causal: "
+        "a shift inside a kind of query is not covered"
+    ]
+    _show_notes(console, notes + provenance_notes(after["provenance"], after["rows"]))
+
+
+def show_kpis(console: Console, result: Result) -> None:
+    """Show the KPIs of what was served."""
+    table = _table(
+        f"{result['rows']} queries, policy now {result['version']}", ["KPI", "value [95% interval]", "n"]
+    )
+    for kpi in KPIS:
+        figure = result["kpis"].get(kpi.name)
+        if figure and figure["n"]:
+            table.add_row(kpi.label, with_interval(figure, kpi.unit), str(figure["n"]))
+    console.print(table)
+    if result["by"]:
+        main = [kpi for kpi in KPIS if kpi.name in MAIN]
+        table = _table("", ["", "queries", *(kpi.label for kpi in main)])
+        for label, part in result["by"].items():
+            table.add_row(
+                plain(label), str(part["rows"]), *(_short(part["kpis"][kpi.name], kpi) for kpi in main)
+            )
+        console.print(table)
+    _show_notes(console, provenance_notes(result["provenance"], result["rows"]))
+
+
+def show_decision(console: Console, decision: Decision) -> None:
+    """Show every candidate of a decision, the excluded ones with their reason."""
+    pinned = " (pinned)" if decision.forced else ""
+    title = f"policy {decision.policy_version} chose {plain(decision.model)}{pinned}"
+    show_candidates(console, title, [asdict(candidate) for candidate in decision.candidates])
+
+
+def show_candidates(console: Console, title: str, candidates: Sequence[Result]) -> None:
+    """Show what a decision saw of every model, the most useful first."""
+    heads = ["model", "accuracy", "satisfaction", "response", "cost", "utility", "probability", "why"]
+    ranked = sorted(candidates, key=lambda one: -one["utility_usd"]["mean"])
+    show_rows(console, title, heads, [_decided(one) for one in ranked])
+
+
+def show_rows(console: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show plain rows under their headings."""
+    table = _table(title, heads)
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    console.print(table)
+
+
+def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
+    """Show a list of outcomes, one per line."""
+    heads = ["id", "time", "model", "status", "accuracy", "liked", "response", "cost", "query"]
+    show_rows(
+        console,
+        "",
+        heads,
+        [
+            [
+                row["id"],
+                row["time"][:19],
+                row["model"] + (" (recorded)" if row["recorded"] else ""),
+                row["status"],
+                amount(row["accuracy"], "score"),
+                amount(row["satisfaction"], "score"),
+                amount(row["response_s"], "seconds"),
+                amount(row["cost_usd"], "usd"),
+                one_line(row["query"], 40),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def show_outcome(console: Console, row: Result) -> None:
+    """Show one outcome whole, its decision exactly as it was made."""
+    graded = (
+        amount(row["accuracy"], "score") if row["accuracy"] is not None else "nobody graded this answer yet"
+    )
+    facts = {
+        "id": row["id"],
+        "time (UTC)": row["time"],
+        "policy": row["policy_version"],
+        "model": f"{row['model']} (server says {row['served_model'] or 'nothing'})",
+        "chosen": _how_chosen(row),
+        "status": row["status"] + (f": {row['error_kind']}: {row['error']}" if row["error"] else ""),
+        "accuracy": f"{graded} ({row['accuracy_source']})" if row["accuracy_source"] else graded,
+        "response": f"{amount(row['response_s'], 'seconds')}, router {amount(row['router_s'], 'seconds')}",
+        "cost": amount(row["cost_usd"], "usd") if row["cost_usd"] is not None else "unknown",
+        "tokens": f"{row['input_tokens'] or '-'} in, {row['output_tokens'] or '-'} out",
+        "recorded": "yes: time, cost and score were recorded elsewhere" if row["recorded"] else "",
+        "attempts": ", ".join(f"{one['model']} {one['status']}" for one in row["attempts"]),
+        "feedback": ", ".join(
+            f"{one['metric']} {one['value']:g} by {one['author']}" for one in row["feedback"]
+        ),
+    }
+    for name, value in facts.items():
+        if value:
+            console.print(f"{name + ':':12} {plain(str(value))}")
+    console.print(f"\nquery:\n{plain(row['query'])}\n\nanswer:\n{plain(row['response'] or '-')}")
+    if row["candidates"]:
+        show_candidates(console, "\nas it was decided", row["candidates"])
+
+
+def _how_chosen(row: Result) -> str:
+    if row["fallback_of"]:
+        return f"as fallback for {row['fallback_of']}"
+    if row["forced"]:
+        return "pinned by the user"
+    explored = "to explore" if row["explored"] else "as the best"
+    return f"{explored}, with probability {row['propensity']:.3f} (seed {row['seed']})"
+
+
+def _decided(candidate: Result) -> list[str]:
+    def pm(name: str, unit: Unit) -> str:
+        estimate = candidate[name]
+        return f"{amount(estimate['mean'], unit)} ± {amount(estimate['se'], unit)}" if estimate else "unknown"
+
+    return [
+        candidate["model"],
+        pm("accuracy", "share"),
+        pm("satisfaction", "score"),
+        pm("response_s", "seconds"),
+        pm("cost_usd", "usd"),
+        pm("utility_usd", "usd"),
+        amount(candidate["probability"], "share") if candidate["eligible"] else "out",
+        candidate["reason"],
+    ]
+
+
+def _change_table(title: str, before: Result, after: Result, difference: Result) -> Table:
+    table = _table(title, ["KPI", "before", "after", "difference [95% interval]", ""])
+    for kpi in KPIS:
+        figure, change = after.get(kpi.name), difference.get(kpi.name)
+        if figure is None or figure["value"] is None:
+            continue
+        table.add_row(
+            kpi.label,
+            _short(before.get(kpi.name), kpi),
+            _short(figure, kpi),
+            with_interval(change, kpi.unit, signed=True),
+            _styled(change_word(change, kpi)),
+        )
+    return table
+
+
+def _table(title: str, heads: Sequence[str]) -> Table:
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title) if title else None, box=SIMPLE, title_justify="left", pad_edge=False)
+    for head in heads:
+        table.add_column(Text(head), overflow="fold")
+    return table
+
+
+def _styled(word: str) -> Any:
+    from rich.text import Text
+
+    return Text(word, style=_STYLES.get(word[:1], ""))
+
+
+def _short(figure: Mapping[str, Any] | None, kpi: Kpi) -> str:
+    return amount(figure["value"], kpi.unit) if figure else "-"
+
+
+def _show_notes(console: Console, notes: Sequence[str]) -> None:
+    for note in notes:
+        console.print(f"note: {note}", style="dim", markup=False, highlight=False)

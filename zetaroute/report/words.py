@@ -1,0 +1,101 @@
+"""How figures are said: labels, units and the word for a change, for every place that shows them.
+
+The terminal and Markdown share it, so that a number never reads differently in two places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Unit = Literal["share", "seconds", "usd", "score"]
+FigureJson = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kpi:
+    """How one KPI is shown."""
+
+    name: str
+    label: str
+    unit: Unit
+    higher_is_better: bool | None
+    """None: neither direction is better by itself."""
+
+
+KPIS = (
+    Kpi(name="accuracy_rate", label="Accuracy rate", unit="share", higher_is_better=True),
+    Kpi(name="satisfaction_score", label="Satisfaction score", unit="score", higher_is_better=True),
+    Kpi(name="satisfied_share", label="Satisfied share", unit="share", higher_is_better=True),
+    Kpi(name="rating_rate", label="Answers rated", unit="share", higher_is_better=None),
+    Kpi(name="mean_response_s", label="Mean response time", unit="seconds", higher_is_better=False),
+    Kpi(name="median_response_s", label="Median response time", unit="seconds", higher_is_better=False),
+    Kpi(name="p95_response_s", label="95% response time", unit="seconds", higher_is_better=False),
+    Kpi(name="ttft_s", label="Time to first token", unit="seconds", higher_is_better=False),
+    Kpi(name="cost_per_query_usd", label="Cost per query", unit="usd", higher_is_better=False),
+    Kpi(name="cost_per_correct_usd", label="Cost per correct answer", unit="usd", higher_is_better=False),
+    Kpi(name="utility_usd", label="Utility per query", unit="usd", higher_is_better=True),
+    Kpi(name="error_rate", label="Error rate", unit="share", higher_is_better=False),
+    Kpi(name="fallback_rate", label="Fallback rate", unit="share", higher_is_better=False),
+    Kpi(name="slow_share", label="Share over the time limit", unit="share", higher_is_better=False),
+    Kpi(name="router_s", label="Router overhead", unit="seconds", higher_is_better=False),
+)
+MAIN = ("accuracy_rate", "satisfaction_score", "mean_response_s", "cost_per_query_usd", "utility_usd")
+
+
+def amount(value: float | None, unit: Unit, *, signed: bool = False) -> str:
+    """Return a number in its unit with sensible digits; a dash where it is unknown."""
+    if value is None:
+        return "-"
+    sign = "+" if signed and value > 0 else "-" if value < 0 else ""
+    size = abs(value)
+    if unit == "share":
+        return f"{sign}{100 * size:.1f}{' pt' if signed else '%'}"
+    if unit == "seconds":
+        return f"{sign}{1000 * size:.1f} ms" if size < 1 else f"{sign}{size:.2f} s"
+    if unit == "usd":
+        digits = 2 if size >= 10 else 4 if size >= 0.1 else 6
+        return f"{sign}${size:.{digits}f}"
+    return f"{sign}{size:.3f}"
+
+
+def with_interval(figure: FigureJson | None, unit: Unit, *, signed: bool = False) -> str:
+    """Return `value [low, high]`; the value alone where it has no interval."""
+    if not figure or figure["value"] is None:
+        return "-"
+    text = amount(figure["value"], unit, signed=signed)
+    if figure["low"] is None or figure["high"] is None:
+        return text
+    low, high = (amount(figure[end], unit, signed=signed) for end in ("low", "high"))
+    return f"{text} [{low}, {high}]"
+
+
+def change_word(figure: FigureJson | None, kpi: Kpi) -> str:
+    """Return better, worse or cannot tell, by the interval of a difference; each with a sign of its own."""
+    if not figure or figure["low"] is None or figure["high"] is None or kpi.higher_is_better is None:
+        return ""
+    if figure["low"] <= 0 <= figure["high"]:
+        return "? cannot tell"
+    return "+ better" if (figure["low"] > 0) == kpi.higher_is_better else "! worse"
+
+
+def provenance_notes(provenance: Mapping[str, int], rows: int) -> list[str]:
+    """Return what the reader must know about the rows behind the figures."""
+    notes = []
+    if provenance.get("recorded"):
+        notes.append(
+            f"{provenance['recorded']} of {rows} rows replay recorded outcomes: "
+            "their times, costs and scores were recorded elsewhere, not measured here"
+        )
+    if provenance.get("practice"):
+        notes.append(
+            f"{provenance['practice']} of {rows} rows were answered by practice models: "
+            "small built-in programs, not language models"
+        )
+    if provenance.get("simulated_ratings"):
+        notes.append(f"{provenance['simulated_ratings']} ratings are simulated, not people's")
+    sources = [f"{provenance[name]} by {name}" for name in ("truth", "judge", "user") if provenance.get(name)]
+    if sources:
+        notes.append("accuracy stands on " + ", ".join(sources))
+    return notes
