@@ -8,7 +8,8 @@ import pytest
 
 from zetaroute.practice.families import FAMILIES, family_of
 
-from .reckoning import ANSWERS, is_right
+from .marking import is_right
+from .reckoning import ANSWERS
 
 ROWS = 150
 UNLIMITED = 999

@@ -12,7 +12,7 @@ from zetaroute.practice.families import FAMILIES
 from zetaroute.practice.generator import generate
 from zetaroute.practice.models import MODELS, WINDOW_CHARS, count_tokens
 
-from .reckoning import is_right
+from .marking import is_right
 
 EVERY_MODEL = pytest.mark.parametrize("name", ["small", "medium", "large"])
 OUT_OF_REACH = ["Write a poem about the sea", "What is the capital of France?", "", " ", "x" * 50_000]

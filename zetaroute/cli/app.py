@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from zetaroute.cli import ask, batch, inspect, learn, setup
+from zetaroute.cli import ask, batch, inspect, learn, start
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
 from zetaroute.errors import ZetarouteError
@@ -23,6 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    suggest_commands=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -66,7 +67,7 @@ ask.add_to(app)
 batch.add_to(app)
 learn.add_to(app)
 inspect.add_to(app)
-setup.add_to(app)
+start.add_to(app)
 
 
 def main() -> None:
@@ -83,7 +84,9 @@ def _run(arguments: list[str]) -> int:
         say(f"error: {error}")
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "zetaroute"
+        say(f"error: {error.format_message().rstrip('.')}: see `{path} --help`.")
         return 2
     except (KeyboardInterrupt, click.Abort):
         say("interrupted: what was answered until now is kept.")

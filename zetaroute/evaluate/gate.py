@@ -154,5 +154,5 @@ def _power(utility: Difference, level: float, holdout_rows: int) -> tuple[float 
 
 
 def _interval(difference: Difference) -> str:
-    figure = difference.figure()
-    return f"{figure.value:+.6f} (95% interval {figure.low:+.6f} to {figure.high:+.6f})"
+    low, high = difference.bound(0.025, side=-1), difference.bound(0.025, side=1)
+    return f"{difference.mean:+.6f} (95% interval {low:+.6f} to {high:+.6f})"

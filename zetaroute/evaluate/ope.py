@@ -66,7 +66,9 @@ class Difference:
         return self.mean + side * t_quantile(1.0 - alpha, self.degrees) * self.se
 
     def figure(self) -> Figure:
-        """Return the estimate with its two-sided 95% interval."""
+        """Return the estimate with its two-sided 95% interval; no figure without rows to estimate from."""
+        if math.isinf(self.se):
+            return Figure(value=None, low=None, high=None, n=self.n)
         return Figure(
             value=self.mean, low=self.bound(0.025, side=-1), high=self.bound(0.025, side=1), n=self.n
         )

@@ -19,7 +19,7 @@ from zetaroute.flows.compare import compare
 from zetaroute.flows.retrain import Retrained, retrain
 from zetaroute.flows.round import Round, utc_now
 from zetaroute.flows.router import open_router
-from zetaroute.flows.setup import practice_queries
+from zetaroute.flows.start import practice_queries
 from zetaroute.practice.rater import simulated_rating
 from zetaroute.report.markdown import compare_report
 from zetaroute.store.journal import Entry

@@ -112,7 +112,7 @@ def retrain(
         "verdict": verdict.word,
     }
     files |= {
-        "kpi.json": json.dumps(result, indent=2).encode(),
+        "kpi.json": json.dumps(result, indent=2, allow_nan=False).encode(),
         "report.md": retrain_report(result).encode(),
     }
     version = registry.publish(manifest, files)

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 
 from zetaroute.domain import Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id
 from zetaroute.errors import UsageError
-from zetaroute.grade import check_grader, check_reference, grade
 from zetaroute.providers.calling import answer
 from zetaroute.providers.opening import Providers
 from zetaroute.providers.protocol import OnText
@@ -65,6 +64,8 @@ def check_query(query: Query) -> None:
     if not query.text.strip():
         raise UsageError("the query is empty: give a prompt, as an argument or on standard input.")
     if query.grader is not None:
+        from zetaroute.grade import check_grader, check_reference
+
         check_grader(query.grader)
         if query.reference is None:
             raise UsageError(f"the grader {query.grader} needs a reference to compare the answer with.")
@@ -186,6 +187,8 @@ def _graded(query: Query, outcome: Outcome, done: Completion | None) -> tuple[Fe
     if done.score is not None:
         value, author = done.score, "recorded"
     elif query.reference is not None:
+        from zetaroute.grade import grade
+
         value, author = grade(done.text, query.reference, query.grader), f"grader:{query.grader or 'default'}"
     else:
         return ()

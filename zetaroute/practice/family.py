@@ -78,9 +78,13 @@ def textual(rng: Random, text: str, reference: str, noun: str) -> Question:
     return Question(text=text, reference=reference, grader="contains")
 
 
-def plain(value: Fraction, places: int = 2) -> str:
-    """Write a number as people do: at most `places` decimals, halves away from zero, no trailing zeros."""
+def decimals(value: Fraction, places: int = 2) -> str:
+    """Write a number with exactly `places` (at least 1) decimals, halves away from zero."""
     scaled = math.floor(abs(value) * 10**places + Fraction(1, 2))
     whole, rest = divmod(scaled, 10**places)
-    text = f"{whole}.{rest:0{places}d}".rstrip("0").rstrip(".")
-    return f"-{text}" if value < 0 and scaled else text
+    return f"{'-' if value < 0 and scaled else ''}{whole}.{rest:0{places}d}"
+
+
+def plain(value: Fraction, places: int = 2) -> str:
+    """Write a number as people do: at most `places` decimals, no trailing zeros."""
+    return decimals(value, places).rstrip("0").rstrip(".")

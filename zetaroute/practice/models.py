@@ -3,6 +3,8 @@
 They are programs, not language models, and say so. Each solves the families of `zetaroute.practice.families`
 within its own limits, so that none is best at everything and there is something to learn about them without
 any network. Nothing here waits: an answer carries the times that the caller lets pass for real.
+The families are imported at the first answer, so that names, prices and priors cost nothing to read: who
+measures that answer's time imports `zetaroute.practice.families` before.
 """
 
 from __future__ import annotations
@@ -10,17 +12,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from zetaroute.domain import Prices
-from zetaroute.practice.families import FAMILIES, family_of
-from zetaroute.practice.family import Solution
+
+if TYPE_CHECKING:
+    from zetaroute.practice.family import Solution
 
 WINDOW_CHARS = 4000
 """What a practice model reads of a query; it is not charged for the rest."""
 _PIECE_WORDS = 8
 _TOKEN = re.compile(r"\w+|[^\w\s]+")
-_WORDS = re.compile(r"\S+\s*")
+_WORDS = re.compile(r"\s*\S+\s*")
 _TAIL_CHARS = 80
 _BARE = re.compile(r"\b(?:only|nothing but|just the)\b", re.IGNORECASE)
 _OPENING = "Let me go through this step by step."
@@ -71,6 +74,8 @@ class PracticeModel:
 
         Reads at most `WINDOW_CHARS` characters, and takes no more than milliseconds for any text.
         """
+        from zetaroute.practice.families import FAMILIES, family_of
+
         seen = text[:WINDOW_CHARS]
         family = family_of(seen)
         solution = None if family is None else FAMILIES[family].solve(seen, self.skills[family])

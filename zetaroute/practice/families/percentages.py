@@ -13,7 +13,7 @@ from fractions import Fraction
 from random import Random
 from typing import Literal
 
-from zetaroute.practice.family import Family, Question, Solution, numeric, plain
+from zetaroute.practice.family import Family, Question, Solution, decimals, numeric, plain
 from zetaroute.practice.words import PLACES, listed
 
 _GOODS = listed(
@@ -104,7 +104,7 @@ def _write(rng: Random, difficulty: int) -> Question:
         text, value = _write_double(rng, base)
     else:
         text, value = _write_chain(rng, base, difficulty - 1)
-    return numeric(rng, f"{text} Round to two decimals.", plain(value))
+    return numeric(rng, f"{text} Round to two decimals.", decimals(value))
 
 
 def _read(text: str) -> _Change | None:

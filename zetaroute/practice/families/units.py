@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
-from zetaroute.practice.family import Family, Question, Solution, numeric, plain
+from zetaroute.practice.family import Family, Question, Solution, decimals, numeric, plain
 from zetaroute.practice.words import NAMES
 
 
@@ -139,7 +139,7 @@ def _write(rng: Random, difficulty: int) -> Question:
     text = rng.choice(_PHRASES).format(
         quantity=f"{plain(amount)} {source.names[0]}", target=target.names[0], name=rng.choice(NAMES)
     )
-    return numeric(rng, f"{text} Round to two decimals.", plain(value))
+    return numeric(rng, f"{text} Round to two decimals.", decimals(value))
 
 
 def _read(text: str) -> _Conversion | None:

@@ -37,7 +37,7 @@ def init_command(
       zetaroute init
       zetaroute init --preset cheap
     """
-    from zetaroute.flows.setup import write_config
+    from zetaroute.flows.start import write_config
 
     home = session(context).home
     written = write_config(home, preset=preset)
@@ -76,7 +76,7 @@ def generate_command(
     Example
       zetaroute practice generate --rows 500 --seed 7 -o practice.jsonl
     """
-    from zetaroute.flows.setup import practice_lines
+    from zetaroute.flows.start import practice_lines
 
     lines = practice_lines(rows=rows, seed=seed)
     if output is None:

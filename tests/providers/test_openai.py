@@ -1,0 +1,352 @@
+"""Chat completions over a real connection: every shape that servers answer in."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import time
+from dataclasses import replace
+
+import pytest
+
+from zetaroute.domain import Arm, Completion, Message, Prices, Query
+from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.providers.openai import OpenAIProvider
+from zetaroute.providers.protocol import OnText
+
+from .loopback import DONE, RESET, ModelServer, Reply, chat, chunked, delta, event, http, stream, usage
+
+PRICES = Prices(input=1.0, cached_input=0.5, output=2.0)
+
+
+def arm_at(server: ModelServer, **fields: object) -> Arm:
+    arm = Arm(id="local/m1", provider="openai", model="m1", base_url=f"{server.url}/v1", timeout_s=5.0)
+    return replace(arm, **fields)
+
+
+def ask(arm: Arm, query: Query | None = None, on_text: OnText | None = None) -> Completion:
+    async def once() -> Completion:
+        provider = OpenAIProvider()
+        try:
+            return await provider.complete(arm, query or Query(text="why?"), on_text)
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(once())
+
+
+def failure(arm: Arm, on_text: OnText | None = None) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        ask(arm, on_text=on_text)
+    return caught.value
+
+
+def test_plain_request_and_answer(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-1\n")
+    counts = {
+        "prompt_tokens": 100,
+        "completion_tokens": 10,
+        "prompt_tokens_details": {"cached_tokens": 40},
+    }
+    server.reply((0.05, *http(chat("because", usage=counts))))
+    history = (Message(role="user", content="a"), Message(role="assistant", content="b"))
+    query = Query(text="ünd?", system="be brief", history=history)
+    completion = ask(arm_at(server, prices=PRICES, api_key_env="SOME_KEY"), query)
+    assert completion == Completion(
+        text="because",
+        served_model="served-1",
+        finish_reason="stop",
+        ttft_s=None,
+        response_s=completion.response_s,
+        input_tokens=100,
+        output_tokens=10,
+        cached_tokens=40,
+        cost_usd=pytest.approx((60 * 1.0 + 40 * 0.5 + 10 * 2.0) / 1e6),
+    )
+    assert 0.05 <= completion.response_s < 1
+    (seen,) = server.seen
+    assert seen.target == "/v1/chat/completions"
+    assert seen.headers["authorization"] == "Bearer sk-1"
+    assert seen.headers["content-type"] == "application/json"
+    assert seen.body == {
+        "model": "m1",
+        "stream": False,
+        "messages": [
+            {"role": "system", "content": "be brief"},
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "b"},
+            {"role": "user", "content": "ünd?"},
+        ],
+    }
+
+
+def test_streamed_request_and_answer(server: ModelServer) -> None:
+    server.reply(
+        stream(0.05, delta("be"), 0.1, delta("cause"), delta(finish="stop"), usage(100, 10, 40), DONE)
+    )
+    pieces: list[str] = []
+    completion = ask(arm_at(server, prices=PRICES), on_text=pieces.append)
+    assert pieces == ["be", "cause"]
+    assert completion.text == "because"
+    assert completion.ttft_s is not None
+    assert 0.05 <= completion.ttft_s <= completion.response_s - 0.1
+    assert (completion.input_tokens, completion.cached_tokens, completion.output_tokens) == (100, 40, 10)
+    assert completion.cost_usd == pytest.approx((60 * 1.0 + 40 * 0.5 + 10 * 2.0) / 1e6)
+    assert (completion.served_model, completion.finish_reason) == ("served-1", "stop")
+    (seen,) = server.seen
+    assert seen.body["stream"] is True
+    assert seen.body["stream_options"] == {"include_usage": True}
+    assert "authorization" not in seen.headers
+
+
+def test_pieces_are_shown_when_they_arrive(server: ModelServer) -> None:
+    server.reply(stream(delta("a"), 0.2, delta("b"), delta(finish="stop"), DONE))
+    moments: list[float] = []
+    ask(arm_at(server), on_text=lambda _: moments.append(time.perf_counter()))
+    assert moments[1] - moments[0] > 0.1
+
+
+WHOLE = [delta("be"), delta("cause"), delta(finish="stop")]
+EVENTS = b"".join(map(event, WHOLE))
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(stream(*WHOLE, DONE), id="ordinary"),
+        pytest.param(stream(*WHOLE), id="no sign-off"),
+        pytest.param(stream(EVENTS + b"data: [DONE]"), id="no line end after the sign-off"),
+        pytest.param(stream(delta("because"), DONE), id="no finish reason"),
+        pytest.param(stream((EVENTS + DONE).replace(b"\n", b"\r\n")), id="CRLF"),
+        pytest.param(stream(b": PROCESSING\n\n", *WHOLE, b": ping\n\n", DONE), id="keep-alive comments"),
+        pytest.param(stream(b"\n\n  \n", *WHOLE, DONE), id="empty lines first"),
+        pytest.param(stream(*((EVENTS + DONE)[i : i + 7] for i in range(0, len(EVENTS) + 14, 7))), id="cut"),
+        pytest.param(stream(*WHOLE, DONE, content_type="text/plain"), id="another content type"),
+        pytest.param(chunked(*WHOLE, DONE), id="chunked"),
+        pytest.param(chunked(*WHOLE, finish=False), id="last chunk missing after the finish"),
+        pytest.param(stream(*WHOLE, b"data: {broken\n\n"), id="nonsense after the finish"),
+        pytest.param(stream(*WHOLE, 0.05, RESET), id="reset after the finish"),
+        pytest.param(http(chat("because")), id="plain JSON"),
+        pytest.param(http(chat("because"), content_type="text/event-stream"), id="JSON called a stream"),
+        pytest.param(http(b"\n \n" + json.dumps(chat("because")).encode()), id="JSON after empty lines"),
+        pytest.param(http(chat("because"), content_type="text/html"), id="JSON called HTML"),
+        pytest.param(http(chat([{"type": "text", "text": "be"}, {"text": "cause"}])), id="parts"),
+        pytest.param(
+            http(
+                chat(
+                    [{"type": "thinking", "thinking": [{"text": "hm"}]}, {"type": "text", "text": "because"}]
+                )
+            ),
+            id="thinking part",
+        ),
+        pytest.param(
+            stream(
+                {"choices": [{"index": 0, "delta": {"reasoning_content": "hm", "content": None}}]},
+                *WHOLE,
+                DONE,
+            ),
+            id="reasoning content",
+        ),
+        pytest.param(
+            stream({"choices": [{"index": 1, "delta": {"content": "other"}}]}, *WHOLE, DONE), id="choices"
+        ),
+        pytest.param(
+            http(gzip.compress(json.dumps(chat("because")).encode()), headers=["content-encoding: gzip"]),
+            id="compressed",
+        ),
+    ],
+)
+@pytest.mark.parametrize("streamed", [True, False])
+def test_every_shape_of_a_complete_answer(server: ModelServer, reply: Reply, streamed: bool) -> None:
+    server.reply(reply)
+    pieces: list[str] = []
+    completion = ask(arm_at(server), on_text=pieces.append if streamed else None)
+    assert completion.text == "because"
+    assert "".join(pieces) == ("because" if streamed else "")
+    assert len(server.seen) == 1
+
+
+def test_a_stream_answered_in_one_piece_has_no_time_to_first_token(server: ModelServer) -> None:
+    server.reply(http(chat("because")))
+    assert ask(arm_at(server), on_text=lambda _: None).ttft_s is None
+
+
+def test_a_character_cut_in_two_escapes_is_put_together(server: ModelServer) -> None:
+    halves = [delta("a\ud83d"), delta("\ude00b"), delta("\ud83d"), delta("c", finish="stop")]
+    server.reply(stream(*halves, DONE))
+    pieces: list[str] = []
+    assert ask(arm_at(server), on_text=pieces.append).text == "a😀b\ufffdc"
+    assert "".join(pieces).encode() == "a😀b\ufffdc".encode()
+
+
+def test_undecodable_input_is_still_sent(server: ModelServer) -> None:
+    server.reply(http(chat("because")))
+    ask(arm_at(server), Query(text="a\udcffb"))
+    assert server.seen[0].body["messages"][0]["content"] == "a?b"
+
+
+@pytest.mark.parametrize(
+    ("counts", "prices", "tokens", "cost_usd"),
+    [
+        (None, PRICES, (None, None), None),
+        ({"prompt_tokens": 10, "completion_tokens": 5}, None, (10, 5), None),
+        ({"prompt_tokens": 10, "completion_tokens": 5}, Prices(input=0, output=0), (10, 5), 0.0),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, PRICES, (None, None), None),
+        ({"prompt_tokens": 10}, PRICES, (10, None), None),
+        ({"prompt_tokens": "10", "completion_tokens": -5}, PRICES, (None, None), None),
+        ({"prompt_tokens": 10.0, "completion_tokens": True}, PRICES, (10, None), None),
+        ("many", PRICES, (None, None), None),
+        (
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 99},
+            },
+            PRICES,
+            (10, 5),
+            (10 * 0.5 + 5 * 2.0) / 1e6,
+        ),
+    ],
+)
+def test_an_unknown_cost_stays_unknown(
+    server: ModelServer,
+    counts: object,
+    prices: Prices | None,
+    tokens: tuple[int | None, int | None],
+    cost_usd: float | None,
+) -> None:
+    server.reply(http(chat("because", usage=counts)))
+    completion = ask(arm_at(server, prices=prices))
+    assert (completion.input_tokens, completion.output_tokens) == tokens
+    assert completion.cost_usd == (None if cost_usd is None else pytest.approx(cost_usd))
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_that_does_not_know_the_usage_option_is_asked_without(
+    server: ModelServer, status: int
+) -> None:
+    def strict(seen: object) -> Reply:
+        if "stream_options" in server.seen[-1].body:
+            return http({"detail": [{"loc": ["body", "stream_options"], "msg": "extra"}]}, status=status)
+        return stream(*WHOLE, DONE)
+
+    server.reply(strict)
+
+    async def twice() -> list[str]:
+        provider = OpenAIProvider()
+        query = Query(text="why?")
+        texts = [(await provider.complete(arm_at(server), query, lambda _: None)).text for _ in range(2)]
+        await provider.aclose()
+        return texts
+
+    assert asyncio.run(twice()) == ["because", "because"]
+    # The second call remembers.
+    assert ["stream_options" in seen.body for seen in server.seen] == [True, False, False]
+
+
+def test_a_server_that_cannot_stream_is_asked_plainly(server: ModelServer) -> None:
+    def plain(seen: object) -> Reply:
+        if server.seen[-1].body["stream"]:
+            return http({"error": "Streaming is not supported"}, status=400)
+        return http(chat("because"))
+
+    server.reply(plain)
+    pieces: list[str] = []
+    assert ask(arm_at(server), on_text=pieces.append).text == "because"
+    assert pieces == ["because"]
+    assert len(server.seen) == 3
+
+
+def test_another_rejection_is_not_asked_again(server: ModelServer) -> None:
+    server.reply(http({"error": "too long"}, status=400))
+    assert failure(arm_at(server), lambda _: None).kind == "rejected"
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("base", "target"),
+    [
+        ("/v1", "/v1/chat/completions"),
+        ("/v1/", "/v1/chat/completions"),
+        ("", "/chat/completions"),
+        ("/v1/chat/completions", "/v1/chat/completions"),
+        ("/openai/deployments/x?api-version=1", "/openai/deployments/x/chat/completions?api-version=1"),
+    ],
+)
+def test_where_a_base_url_leads(server: ModelServer, base: str, target: str) -> None:
+    server.reply(http(chat("because")))
+    ask(arm_at(server, base_url=server.url + base))
+    assert server.seen[0].target == target
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        None,
+        "",
+        "127.0.0.1:11434/v1",
+        "ftp://host/v1",
+        "http://",
+        "http://a..b/v1",
+        f"http://{'a' * 64}.x",
+        "http://h:x",
+    ],
+)
+def test_a_base_url_that_is_none(base_url: str | None) -> None:
+    arm = Arm(id="local/m1", provider="openai", model="m1", base_url=base_url)
+    with pytest.raises(
+        ConfigError, match=r'^Model local/m1: base_url is not a web address; write base_url = "'
+    ):
+        ask(arm)
+
+
+def test_a_proxy_of_the_environment_is_used_but_never_for_loopback(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    server.reply(http(chat("because")))
+    assert ask(arm_at(server, base_url="http://models.invalid/v1")).text == "because"
+    assert ask(arm_at(server)).text == "because"
+    targets = [seen.target for seen in server.seen]
+    assert targets == ["http://models.invalid/v1/chat/completions", "/v1/chat/completions"]
+
+
+def test_a_broken_proxy_setting_is_a_config_error_without_its_password(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "nonsense://user:hidden@host:1")
+    with pytest.raises(ConfigError, match="HTTP_PROXY") as caught:
+        ask(arm_at(server))
+    assert "hidden" not in str(caught.value)
+
+
+def test_calls_share_one_connection(server: ModelServer) -> None:
+    server.reply(http(chat("a"), keep=True), chunked(*WHOLE, DONE, keep=True), http(chat("b"), keep=True))
+
+    async def thrice() -> None:
+        provider = OpenAIProvider()
+        for on_text in (None, lambda _: None, None):
+            await provider.complete(arm_at(server), Query(text="why?"), on_text)
+        await provider.aclose()
+
+    asyncio.run(thrice())
+    assert len(server.seen) == 3
+    assert server.connections == 1
+
+
+def test_a_stream_held_open_after_its_end_is_left(server: ModelServer) -> None:
+    server.reply(stream(*WHOLE, usage(10, 5), DONE, 30.0))
+    completion = ask(arm_at(server, timeout_s=10.0), on_text=lambda _: None)
+    assert (completion.text, completion.output_tokens) == ("because", 5)
+    assert completion.response_s < 3
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError, TimeoutError, ValueError])
+def test_what_the_screen_raises_passes_through(server: ModelServer, error: type[Exception]) -> None:
+    def closed(_: str) -> None:
+        raise error
+
+    server.reply(stream(*WHOLE, DONE))
+    with pytest.raises(error):
+        ask(arm_at(server), on_text=closed)

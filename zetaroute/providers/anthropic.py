@@ -1,0 +1,104 @@
+"""The wire format of Anthropic's Messages.
+
+It lives apart from the exchange: here is only what this format asks and what its answers mean.
+"""
+
+from __future__ import annotations
+
+from zetaroute.domain import Arm, Completion, Query
+from zetaroute.providers.draft import Draft
+from zetaroute.providers.exchange import Ask, Exchange, endpoint
+from zetaroute.providers.keys import key_of
+from zetaroute.providers.payload import JsonObject, count, label, mapping, sequence, text
+from zetaroute.providers.protocol import OnText
+
+_VERSION = "2023-06-01"
+_MAX_TOKENS = 4096
+"""The format demands a limit on the answer's length."""
+
+
+class AnthropicProvider:
+    """Asks servers that speak Messages."""
+
+    def __init__(self) -> None:
+        self._exchange = Exchange()
+
+    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
+        """Ask `arm` once; raises ProviderError, and ConfigError for an unusable base_url."""
+        key = key_of(arm)
+        # People paste this address with and without the version at its end.
+        versioned = (arm.base_url or "").rstrip("/").endswith("/v1")
+        ask = Ask(
+            arm=arm,
+            url=endpoint(arm, "/messages" if versioned else "/v1/messages", "https://api.anthropic.com"),
+            key=key,
+            headers={"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})},
+            bodies=(_body(arm, query, streamed=on_text is not None),),
+            take=_take,
+        )
+        return await self._exchange.complete(ask, on_text)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._exchange.aclose()
+
+
+def _body(arm: Arm, query: Query, *, streamed: bool) -> JsonObject:
+    systems = [turn.content for turn in query.history if turn.role == "system"]
+    if query.system is not None:
+        systems.insert(0, query.system)
+    turns = [{"role": turn.role, "content": turn.content} for turn in query.history if turn.role != "system"]
+    body = {
+        "model": arm.model,
+        "max_tokens": _MAX_TOKENS,
+        "messages": [*turns, {"role": "user", "content": query.text}],
+        "stream": streamed,
+    }
+    return {**body, "system": "\n\n".join(systems)} if systems else body
+
+
+def _take(payload: JsonObject, draft: Draft) -> str | None:
+    """Fill the draft from a whole answer or from one event of a stream, and return its text."""
+    match payload.get("type"):
+        case "message":
+            _take_message(payload, draft)
+            blocks = map(mapping, sequence(payload.get("content")))
+            return "".join(text(block.get("text")) for block in blocks if block.get("type") == "text")
+        case "message_start":
+            _take_message(mapping(payload.get("message")), draft)
+        case "content_block_start":
+            return text(mapping(payload.get("content_block")).get("text"))
+        case "content_block_delta":
+            return text(mapping(payload.get("delta")).get("text"))
+        case "message_delta":
+            _take_stop(mapping(payload.get("delta")), draft)
+            _take_usage(mapping(payload.get("usage")), draft)
+        case "message_stop":
+            draft.finished = True
+    return None
+
+
+def _take_message(message: JsonObject, draft: Draft) -> None:
+    draft.served_model = label(message.get("model")) or draft.served_model
+    _take_stop(message, draft)
+    _take_usage(mapping(message.get("usage")), draft)
+
+
+def _take_stop(message: JsonObject, draft: Draft) -> None:
+    reason = label(message.get("stop_reason"))
+    if reason:
+        draft.finish_reason, draft.finished = reason, True
+
+
+def _take_usage(usage: JsonObject, draft: Draft) -> None:
+    """Take the counts, which grow during a stream; `input_tokens` on the wire leaves the cached ones out."""
+    cached = count(usage.get("cache_read_input_tokens"))
+    written = count(usage.get("cache_creation_input_tokens"))
+    fresh = count(usage.get("input_tokens"))
+    if fresh is not None:
+        draft.input_tokens = max(draft.input_tokens or 0, fresh + (cached or 0) + (written or 0))
+    if cached is not None:
+        draft.cached_tokens = max(draft.cached_tokens or 0, cached)
+    output = count(usage.get("output_tokens"))
+    if output is not None:
+        draft.output_tokens = max(draft.output_tokens or 0, output)

@@ -1,0 +1,72 @@
+"""An answer while it arrives.
+
+It lives apart from the wire formats because all of them fill the same few fields, and from the domain
+because a draft changes until it is a completion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from zetaroute.domain import Arm, Completion
+from zetaroute.providers.costs import call_cost_usd
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """What has arrived of one answer."""
+
+    pieces: list[str] = field(default_factory=list)
+    finished: bool = False
+    """The server has said that the answer is complete."""
+    error: object = None
+    """What the server sent in place of the answer's text."""
+    first_text_at: float | None = None
+    """Moment of the first piece (`time.perf_counter`); None while the answer comes in one piece."""
+    served_model: str | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    """Cached ones included."""
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    half: str = ""
+    """The first half of a character that a server cut in two UTF-16 escapes."""
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return "".join(self.pieces)
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether this is all of an answer, and more than white space."""
+        return self.finished and bool(self.text.strip())
+
+    def add(self, piece: str) -> str:
+        """Append `piece` and return it as it may be shown: lone surrogates can be neither printed nor stored."""
+        piece = self.half + piece
+        self.half = piece[-1:] if "\ud800" <= piece[-1:] <= "\udbff" else ""
+        piece = piece.removesuffix(self.half)
+        piece = piece.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        self.pieces.append(piece)
+        return piece
+
+    def completion(self, arm: Arm, *, started_at: float, ended_at: float) -> Completion:
+        """Return the answer as the domain knows it; a count of zero tokens means that nobody counted."""
+        input_tokens, output_tokens = self.input_tokens or None, self.output_tokens or None
+        return Completion(
+            text=self.text,
+            served_model=self.served_model,
+            finish_reason=self.finish_reason,
+            ttft_s=None if self.first_text_at is None else self.first_text_at - started_at,
+            response_s=ended_at - started_at,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cached_tokens=self.cached_tokens,
+            cost_usd=call_cost_usd(
+                arm,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                cached_tokens=self.cached_tokens,
+            ),
+        )

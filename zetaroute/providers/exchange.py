@@ -1,0 +1,191 @@
+"""One request to a model server and its answer, over connections that a whole run shares.
+
+It lives apart from the wire formats because time limits, sizes, broken lines and error answers are the same
+for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from zetaroute.domain import Arm, Completion
+from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.providers.connections import Connections
+from zetaroute.providers.draft import Draft
+from zetaroute.providers.faults import CONNECT_LIMIT_S, Faults, retry_after_s
+from zetaroute.providers.payload import JsonObject
+from zetaroute.providers.protocol import OnText
+from zetaroute.providers.reading import Reading, Take
+
+if TYPE_CHECKING:
+    import httpx
+
+_LAST_WORDS_S = 1.0
+"""How long a stream may go on after the answer is complete: token counts and the sign-off follow at once."""
+
+_LONGEST_ERROR = 64_000
+"""Bytes read of an error answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One question, put in a wire format."""
+
+    arm: Arm
+    url: SplitResult
+    key: str | None
+    headers: Mapping[str, str]
+    bodies: tuple[JsonObject, ...]
+    """Best first; the next one is sent when the server does not know an option of the one before."""
+    option: str = ""
+    """What such a server names in its refusal."""
+    take: Take
+
+
+class Exchange:
+    """Sends questions and reads answers."""
+
+    def __init__(self) -> None:
+        self._connections = Connections()
+        self._refused: dict[str, int] = {}
+        """How many of the best bodies a server has refused, by URL."""
+
+    async def complete(self, ask: Ask, on_text: OnText | None) -> Completion:
+        """Ask once within the arm's `timeout_s`, and raise ProviderError for whatever goes wrong."""
+        import httpx
+
+        started_at = time.perf_counter()
+        faults = Faults(arm=ask.arm, url=_shown(ask.url), key=ask.key)
+        draft = Draft()
+        limit = asyncio.timeout(ask.arm.timeout_s)
+        try:
+            async with limit:
+                await self._converse(ask, faults, draft, on_text, limit)
+        # What breaks after the server called the answer complete takes nothing away from it.
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            if not draft.is_answer:
+                raise faults.timeout() from None
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            if not draft.is_answer:
+                raise faults.transport(error) from error
+        except ProviderError:
+            if not draft.is_answer:
+                raise
+        if not draft.is_answer:
+            raise faults.empty(draft.finish_reason)
+        return draft.completion(ask.arm, started_at=started_at, ended_at=time.perf_counter())
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._connections.aclose()
+
+    async def _converse(
+        self, ask: Ask, faults: Faults, draft: Draft, on_text: OnText | None, limit: asyncio.Timeout
+    ) -> None:
+        url = urlunsplit(ask.url)
+        first = min(self._refused.get(url, 0), len(ask.bodies) - 1)
+        for number in range(first, len(ask.bodies)):
+            async with self._post(ask, url, ask.bodies[number]) as response:
+                if response.is_success:
+                    self._refused[url] = max(number, self._refused.get(url, 0))
+                    await _receive(response, ask.take, faults, draft, on_text, limit)
+                    return
+                said = await _error_body(response)
+                is_option = response.status_code in (400, 422) and ask.option and ask.option in said.lower()
+                if not is_option or number + 1 == len(ask.bodies):
+                    wait_s = retry_after_s(response.headers, time.time())
+                    raise faults.status(response.status_code, said, wait_s)
+
+    @contextlib.asynccontextmanager
+    async def _post(self, ask: Ask, url: str, body: JsonObject) -> AsyncIterator[httpx.Response]:
+        import httpx
+
+        origin = f"{ask.url.scheme}://{ask.url.netloc}"
+        async with (
+            self._connections.lend(origin, secure=ask.url.scheme == "https") as client,
+            client.stream(
+                "POST",
+                url,
+                headers={"content-type": "application/json", **ask.headers},
+                # A lone surrogate, from undecodable input, cannot be encoded; it must not stop the question.
+                content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+                timeout=httpx.Timeout(None, connect=min(CONNECT_LIMIT_S, ask.arm.timeout_s)),
+            ) as response,
+        ):
+            yield response
+
+
+def endpoint(arm: Arm, path: str, example: str) -> SplitResult:
+    """Return where `arm` is asked: its base_url with `path` added unless it ends so, any `?query` kept.
+
+    Raises ConfigError when base_url is missing or no web address.
+    """
+    try:
+        url = urlsplit(arm.base_url or "")
+        labels = (url.hostname or "").removesuffix(".").split(".")
+        usable = url.scheme in ("http", "https") and all(0 < len(part) < 64 for part in labels)
+        usable = usable and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f'Model {arm.id}: base_url is not a web address; write base_url = "{example}".')
+    base = url.path.rstrip("/")
+    return url._replace(path=base if base.endswith(path) else base + path, fragment="")
+
+
+def _shown(url: SplitResult) -> str:
+    """Return the URL without what may be secret in it: a password or a query."""
+    return urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
+
+
+async def _receive(
+    response: httpx.Response,
+    take: Take,
+    faults: Faults,
+    draft: Draft,
+    on_text: OnText | None,
+    limit: asyncio.Timeout,
+) -> None:
+    content_type = response.headers.get("content-type", "")
+    reading = Reading(take=take, draft=draft, faults=faults, content_type=content_type)
+
+    def show(text: str) -> None:
+        if draft.first_text_at is None and reading.streamed:
+            draft.first_text_at = time.perf_counter()
+        if on_text is not None:
+            on_text(text)
+
+    parting = False
+    async for chunk in response.aiter_bytes():
+        for text in reading.feed(chunk):
+            show(text)
+        if draft.finished and not parting:
+            parting = True
+            last_words_at = asyncio.get_running_loop().time() + _LAST_WORDS_S
+            limit.reschedule(min(last_words_at, limit.when() or last_words_at))
+    for text in reading.close():
+        show(text)
+
+
+async def _error_body(response: httpx.Response) -> str:
+    """Return the beginning of an error answer; a line that breaks meanwhile is not the news."""
+    import httpx
+
+    body = b""
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) >= _LONGEST_ERROR:
+                break
+    except httpx.RequestError:
+        pass
+    return body[:_LONGEST_ERROR].decode("utf-8", "replace")

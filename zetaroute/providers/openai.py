@@ -1,0 +1,86 @@
+"""The wire format of chat completions, as OpenAI defined it and most model servers speak it.
+
+It lives apart from the exchange: here is only what this format asks and what its answers mean.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zetaroute.domain import Arm, Completion, Query
+from zetaroute.providers.draft import Draft
+from zetaroute.providers.exchange import Ask, Exchange, endpoint
+from zetaroute.providers.keys import key_of
+from zetaroute.providers.payload import JsonObject, count, label, mapping, sequence, text
+from zetaroute.providers.protocol import OnText
+
+
+class OpenAIProvider:
+    """Asks servers that speak chat completions."""
+
+    def __init__(self) -> None:
+        self._exchange = Exchange()
+
+    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
+        """Ask `arm` once; raises ProviderError, and ConfigError for an unusable base_url."""
+        key = key_of(arm)
+        ask = Ask(
+            arm=arm,
+            url=endpoint(arm, "/chat/completions", "https://api.openai.com/v1"),
+            key=key,
+            headers={"authorization": f"Bearer {key}"} if key else {},
+            bodies=_bodies(arm, query, streamed=on_text is not None),
+            option="stream",
+            take=_take,
+        )
+        return await self._exchange.complete(ask, on_text)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._exchange.aclose()
+
+
+def _bodies(arm: Arm, query: Query, *, streamed: bool) -> tuple[JsonObject, ...]:
+    messages = [{"role": turn.role, "content": turn.content} for turn in query.history]
+    if query.system is not None:
+        messages.insert(0, {"role": "system", "content": query.system})
+    messages.append({"role": "user", "content": query.text})
+    plain = {"model": arm.model, "messages": messages, "stream": False}
+    if not streamed:
+        return (plain,)
+    bare = {**plain, "stream": True}
+    # Without this option a stream carries no token counts, so no cost; not every server knows it.
+    return {**bare, "stream_options": {"include_usage": True}}, bare, plain
+
+
+def _take(payload: JsonObject, draft: Draft) -> str | None:
+    """Fill the draft from a whole answer or from one event of a stream, and return its text."""
+    if not isinstance(payload.get("choices"), list):
+        return None
+    draft.served_model = label(payload.get("model")) or draft.served_model
+    _take_usage(mapping(payload.get("usage")), draft)
+    answer = ""
+    for choice in map(mapping, payload["choices"]):
+        if choice.get("index", 0) != 0:
+            continue
+        draft.error = choice.get("error")
+        reason = label(choice.get("finish_reason"))
+        if reason and not draft.error:
+            draft.finish_reason, draft.finished = reason, True
+        answer += _content(mapping(choice.get("delta") or choice.get("message")).get("content"))
+    return answer
+
+
+def _take_usage(usage: JsonObject, draft: Draft) -> None:
+    if not usage:
+        return
+    draft.input_tokens = count(usage.get("prompt_tokens"))
+    draft.output_tokens = count(usage.get("completion_tokens"))
+    draft.cached_tokens = count(mapping(usage.get("prompt_tokens_details")).get("cached_tokens"))
+
+
+def _content(content: Any) -> str:
+    """Return the answer's text; parts of another type, such as thinking, are not the answer."""
+    parts = (mapping(part) for part in sequence(content))
+    texts = (text(part.get("text")) for part in parts if part.get("type", "text") == "text")
+    return text(content) or "".join(texts)
