@@ -15,12 +15,9 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
-ROUNDED = Decimal("0.01")
-
 
 def rounded(value: Fraction) -> str:
-    exact = Decimal(value.numerator) / Decimal(value.denominator)
-    return str(exact.quantize(ROUNDED, rounding=ROUND_HALF_UP))
+    return str((Decimal(value.numerator) / value.denominator).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 class Bit:
@@ -230,8 +227,7 @@ def sorting(text: str) -> str:
     falling = (
         re.search("largest to|descending|high to|reverse|Z to A|z to a", text, re.IGNORECASE) is not None
     )
-    key: Callable[[str], object] = int if listed[0].isdigit() else str
-    return ", ".join(sorted(listed, key=key, reverse=falling))
+    return ", ".join(sorted(listed, key=int if listed[0].isdigit() else str, reverse=falling))
 
 
 STORY_TURNS = {

@@ -8,12 +8,14 @@ from statistics import fmean
 
 import pytest
 
+from zetaroute.config import default_config_text, parse_settings
 from zetaroute.practice.families import FAMILIES
 from zetaroute.practice.generator import generate
 from zetaroute.practice.models import MODELS, WINDOW_CHARS, count_tokens
 
 from .marking import is_right
 
+ARMS = {arm.model: arm for arm in parse_settings(default_config_text(), file=None).arms}
 EVERY_MODEL = pytest.mark.parametrize("name", ["small", "medium", "large"])
 OUT_OF_REACH = ["Write a poem about the sea", "What is the capital of France?", "", " ", "x" * 50_000]
 
@@ -42,11 +44,10 @@ def response_s(answer):
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [("small", 0.5, 0.6), ("medium", 0.65, 0.72), ("large", 0.75, 0.8)]
+    ("name", "low", "high"), [("small", 0.5, 0.6), ("medium", 0.7, 0.78), ("large", 0.74, 0.8)]
 )
 def test_accuracy_over_the_default_mix(name, low, high):
     assert low <= accuracy(name) <= high
-    assert abs(MODELS[name].prior_accuracy - accuracy(name)) < 0.05
 
 
 def test_no_model_is_best_at_everything():
@@ -68,15 +69,15 @@ def test_the_small_model_is_right_on_most_easy_questions():
 def test_mean_response_time(name, low_s, high_s):
     mean_s = fmean(response_s(answer) for _, model, answer, _ in answered() if model == name)
     assert low_s <= mean_s <= high_s
-    assert abs(MODELS[name].prior_response_s - mean_s) < 0.3 * mean_s
+    assert abs((ARMS[name].prior_response_s or 0.0) - mean_s) < 0.5 * mean_s
 
 
 def test_a_dearer_model_costs_several_times_more_and_the_large_one_is_wordy():
     cost, words = {}, {}
-    for name, model in MODELS.items():
+    for name, arm in ARMS.items():
         own = [answer for _, other, answer, _ in answered() if other == name]
         cost[name] = fmean(
-            model.prices.cost_usd(input_tokens=a.input_tokens, output_tokens=a.output_tokens) for a in own
+            arm.prices.cost_usd(input_tokens=a.input_tokens, output_tokens=a.output_tokens) for a in own
         )
         words[name] = fmean(answer.output_tokens for answer in own)
     assert cost["small"] * 5 < cost["medium"] < cost["large"] / 5

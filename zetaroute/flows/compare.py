@@ -81,11 +81,14 @@ def compare(
     served = {name: _served(part, settings, _segments(part, policy)) for name, part in sides.items()}
     change = differences(served[old], served[new], settings.objective)
     stored = _stored_result(registry, new)
+    if stored.get("parent") != old:
+        stored = {"verdict": None, "reasons": [f"{new} was never judged against {old}"]}
     return {
         "before": _side(old, sides[old], served[old], settings),
         "after": _side(new, sides[new], served[new], settings),
         "difference": _json(change),
-        "off_policy": stored.get("difference", {}) if stored.get("parent") == old else {},
+        "off_policy": stored.get("difference", {}),
+        "policies": {"before": stored.get("before", {}), "after": stored.get("after", {})},
         "verdict": stored.get("verdict"),
         "reasons": stored.get("reasons", []),
         "confirmed": _confirmed(change["utility_usd"]),

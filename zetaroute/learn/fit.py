@@ -5,22 +5,42 @@ The one function that `retrain` calls; what it returns is compiled into an artif
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
-from zetaroute.evaluate.ope import FOLDS, Difference, Rows, difference
+from zetaroute.evaluate.ope import FOLDS, Rows, difference
 from zetaroute.learn.frame import Sample, take
 from zetaroute.learn.heads import fit_classes, fit_linear, fit_log
 from zetaroute.learn.map import TextMap
 from zetaroute.policy.decide import Policy
-from zetaroute.policy.predict import LearnedPredictor
+from zetaroute.policy.predict import LearnedPredictor, PriorPredictor
 
 Array = NDArray[np.float64]
+
+
+class Gain(Protocol):
+    """An estimated gain with its standard error."""
+
+    @property
+    def mean(self) -> float:
+        """The gain per query."""
+        ...
+
+    @property
+    def se(self) -> float:
+        """Its standard error."""
+        ...
+
+
+Judge = Callable[[NDArray[np.int64], int], Gain | None]
+"""Takes the arm that cross-validated routing chooses for every row and the best single arm; returns what routing
+gains over it, or None where that cannot be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +52,36 @@ class Fitted:
     """Not empty when routing did not beat the best single model on the training rows: models, best first."""
     best_single: str
     """The best single model by the training rows."""
-    routing_gain: Difference | None
+    routing_gain: Gain | None
     """Cross-validated utility of routing minus the best single model; None where the log cannot say."""
     map: TextMap
 
 
-def fit(rows: Sample, arms: Sequence[Arm], *, objective: Objective, seed: int, jobs: int = 1) -> Fitted:
-    """Fit a predictor on the training rows of the given arms, `jobs` folds at a time."""
+def fit(
+    rows: Sample,
+    arms: Sequence[Arm],
+    *,
+    objective: Objective,
+    seed: int,
+    jobs: int = 1,
+    judge: Judge | None = None,
+) -> Fitted:
+    """Fit a predictor on the training rows of the given arms, `jobs` folds at a time.
+
+    Routing is used only when its cross-validated gain over the best single model exceeds one standard error;
+    by default that is judged from the logged propensities.
+    """
     text_map = TextMap(rows.texts, seed=seed)
     x = text_map.vectors(rows.texts)
     predictor = _predictor(x, rows, arms, text_map)
-    forecast = predictor.forecast(_with_lengths(predictor, rows.texts, x), arms)
+    forecast = predictor.forecast(with_lengths(rows.texts, x), arms)
     level = forecast.utility(objective, arms)[0].mean(axis=0)
     order = np.argsort(-level)
-    gain = _routing_gain(x, rows, arms, text_map, best=int(order[0]), objective=objective, jobs=jobs)
+    gain: Gain | None = None
+    if len(arms) > 1 and len(rows.arm) >= 10 * FOLDS:
+        chosen = _cross_validated(x, rows, arms, text_map, objective=objective, jobs=jobs)
+        judge = judge or _log_judge(x, rows, arms, objective)
+        gain = judge(chosen, int(order[0]))
     routes = gain is not None and gain.mean > gain.se
     return Fitted(
         predictor=predictor,
@@ -95,32 +131,35 @@ def _predictor(x: Array, rows: Sample, arms: Sequence[Arm], text_map: TextMap) -
     )
 
 
-def _routing_gain(
-    x: Array,
-    rows: Sample,
-    arms: Sequence[Arm],
-    text_map: TextMap,
-    *,
-    best: int,
-    objective: Objective,
-    jobs: int,
-) -> Difference | None:
-    """Cross-validate routing against always asking the best single arm, on rows with known propensities."""
+def _cross_validated(
+    x: Array, rows: Sample, arms: Sequence[Arm], text_map: TextMap, *, objective: Objective, jobs: int
+) -> NDArray[np.int64]:
+    """Return for every row the arm that a policy fitted on the other folds would choose."""
     from joblib import Parallel, delayed
 
-    usable = ~np.isnan(rows.pmf[:, 0]) & ~np.isnan(rows.accuracy)
-    if usable.sum() < 10 * FOLDS or len(arms) < 2:
-        return None
     exploits = Parallel(n_jobs=jobs, prefer="threads")(
         delayed(_fold_exploits)(x, rows, arms, text_map, fold, objective) for fold in range(FOLDS)
     )
     chosen = np.zeros(len(rows.arm), dtype=np.int64)
     for fold, arm in enumerate(exploits):
         chosen[rows.fold == fold] = arm
-    fallback = np.argmax(rows.eligible, axis=1)
-    single = np.where(rows.eligible[:, best], best, fallback)
-    evaluated = Rows(x=x, arm=rows.arm, pmf=rows.pmf, before=single, after=chosen, fold=rows.fold)
-    return difference(evaluated.take(usable), realised_utility(rows, arms, objective)[usable], bounded=False)
+    return chosen
+
+
+def _log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective) -> Judge:
+    """Judge routing by the rows with known propensities and accuracy."""
+
+    def judge(chosen: NDArray[np.int64], best: int) -> Gain | None:
+        usable = ~np.isnan(rows.pmf[:, 0]) & ~np.isnan(rows.accuracy)
+        if usable.sum() < 10 * FOLDS:
+            return None
+        single = np.where(rows.eligible[:, best], best, np.argmax(rows.eligible, axis=1))
+        evaluated = Rows(x=x, arm=rows.arm, pmf=rows.pmf, before=single, after=chosen, fold=rows.fold)
+        return difference(
+            evaluated.take(usable), realised_utility(rows, arms, objective)[usable], bounded=False
+        )
+
+    return judge
 
 
 def _fold_exploits(
@@ -129,12 +168,12 @@ def _fold_exploits(
     out = rows.fold == fold
     predictor = _predictor(x[~out], take(rows, ~out), arms, text_map)
     texts = [text for text, left in zip(rows.texts, out, strict=True) if left]
-    forecast = predictor.forecast(_with_lengths(predictor, texts, x[out]), arms)
+    forecast = predictor.forecast(with_lengths(texts, x[out]), arms)
     policy = Policy(version="fold", predictor=predictor)
     eligible = rows.eligible[out] | ~rows.eligible[out].any(axis=1, keepdims=True)
     return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
 
 
-def _with_lengths(predictor: LearnedPredictor, texts: Sequence[str], x: Array) -> Array:
-    lengths = np.array([[float(len(text))] for text in texts]).reshape(len(texts), 1)
-    return np.hstack([lengths, x])
+def with_lengths(texts: Sequence[str], x: Array) -> Array:
+    """Return what a learned predictor forecasts from: the length of each text in front of its vector."""
+    return np.hstack([PriorPredictor().vectors(texts), x])

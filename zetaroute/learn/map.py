@@ -33,9 +33,11 @@ class TextMap:
         """Return the vectors of many texts, shape (n, size), by scikit-learn's own transforms."""
         if not texts:
             return np.zeros((0, self.frozen.size))
-        return self.frozen.combine(
-            self._project(texts), self.frozen.standardise([meta(text) for text in texts])
-        )
+        place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        distinct = list(place)
+        raw = [meta(text) for text in distinct]
+        found = self.frozen.combine(self._project(distinct), self.frozen.standardise(raw))
+        return np.asarray(found[[place[text] for text in texts]])
 
     def _fit(self, texts: list[str], seed: int) -> FeatureMap:
         from sklearn.cluster import KMeans

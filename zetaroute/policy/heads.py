@@ -34,8 +34,7 @@ class LinearHead:
 
     def se(self, x: Array) -> Array:
         """Return the standard errors of the predicted means, shape (n, K)."""
-        turned = np.einsum("nd,kde->nke", x, self.spread, optimize=True)
-        variance = np.einsum("nke,ne->nk", turned, x, optimize=True)
+        variance = np.stack([((x @ spread) * x).sum(axis=1) for spread in self.spread], axis=1)
         return np.asarray(self.noise * np.sqrt(np.maximum(variance, 0.0)))
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from zetaroute.domain import Prices
-
 if TYPE_CHECKING:
     from zetaroute.practice.family import Solution
 
@@ -63,11 +61,6 @@ class PracticeModel:
     read_token_s: float
     """Thinking time on top, per token of the question: a longer question takes longer."""
     tokens_per_s: float
-    prices: Prices
-    """A default that a config may replace."""
-    prior_accuracy: float
-    """What to expect before there is any data, on the generator's default mix."""
-    prior_response_s: float
 
     def answer(self, text: str) -> PracticeAnswer:
         """Solve a question as far as the limits go, or say what the practice models are.
@@ -121,10 +114,10 @@ _LIMITS = {
     "counting": (999, 7, 5),
     "dates": (1, 4, 3),
     "extraction": (99, 4, 3),
-    "labelling": (1, 2, 7),
+    "labelling": (1, 7, 7),
     "lookup": (3, 9, 5),
     "ordering": (2, 3, 5),
-    "percentages": (1, 2, 9),
+    "percentages": (1, 9, 9),
     "sequences": (1, 3, 5),
     "sorting": (99, 7, 5),
     "stories": (1, 3, 8),
@@ -145,9 +138,6 @@ SMALL = PracticeModel(
     think_s=0.003,
     read_token_s=0.00002,
     tokens_per_s=4000,
-    prices=Prices(input=0.1, output=0.1),
-    prior_accuracy=0.55,
-    prior_response_s=0.005,
 )
 MEDIUM = PracticeModel(
     name="medium",
@@ -156,9 +146,6 @@ MEDIUM = PracticeModel(
     think_s=0.010,
     read_token_s=0.00005,
     tokens_per_s=2500,
-    prices=Prices(input=1.0, output=2.0),
-    prior_accuracy=0.68,
-    prior_response_s=0.015,
 )
 LARGE = PracticeModel(
     name="large",
@@ -167,8 +154,5 @@ LARGE = PracticeModel(
     think_s=0.028,
     read_token_s=0.00015,
     tokens_per_s=2500,
-    prices=Prices(input=10.0, output=15.0),
-    prior_accuracy=0.77,
-    prior_response_s=0.045,
 )
 MODELS: dict[str, PracticeModel] = {model.name: model for model in (SMALL, MEDIUM, LARGE)}

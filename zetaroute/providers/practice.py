@@ -20,6 +20,9 @@ class PracticeProvider:
     """Asks the practice models it is given."""
 
     def __init__(self, models: Mapping[str, PracticeModel]) -> None:
+        # Loaded here, before any clock runs: the first answer's time must not hold the time of an import.
+        import zetaroute.practice.families  # noqa: F401
+
         self._models = models
 
     async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:

@@ -12,6 +12,11 @@ from zetaroute.report.words import KPIS, amount, change_word, provenance_notes, 
 
 Result = Mapping[str, Any]
 
+SERVED_NOTE = (
+    "served figures hold the exploring of each version (a cold start tries cheap models as often as dear ones); "
+    "they are re-weighted to one query mix and not causal: a shift inside a kind of query is not covered"
+)
+
 
 def retrain_report(result: Result) -> str:
     """Return the report of a retrain: verdict, before and after on held-out rows, support, baselines."""
@@ -78,24 +83,17 @@ def compare_report(result: Result) -> str:
             "",
             served_sentence(result),
             "",
-            "## What was served",
+            "## The policies themselves",
             "",
-            "With exploring, re-weighted to one query mix. Not causal: a shift inside a kind of query is not "
-            "covered.",
+            "Estimated on held-out rows by what each policy would choose; exploring left out.",
+            "",
+            *_before_after(result["policies"]["before"], result["policies"]["after"], result["off_policy"]),
+            "",
+            "## What was served",
             "",
             *_before_after(before["kpis"], after["kpis"], result["difference"]),
             "",
-            "## What the held-out rows say of the policies themselves",
-            "",
-            *_table(
-                ["KPI", "difference", ""],
-                [
-                    [kpi.label, with_interval(figure, kpi.unit, signed=True), change_word(figure, kpi)]
-                    for kpi in KPIS
-                    if (figure := result["off_policy"].get(kpi.name))
-                ],
-            ),
-            "",
+            f"- {SERVED_NOTE}",
             *(f"- {note}" for note in provenance_notes(after["provenance"], after["rows"])),
             "",
         ]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.report.markdown import served_sentence, verdict_sentence
+from zetaroute.report.markdown import SERVED_NOTE, served_sentence, verdict_sentence
 from zetaroute.report.words import KPIS, MAIN, Kpi, Unit, amount, change_word, provenance_notes, with_interval
 
 if TYPE_CHECKING:
@@ -54,27 +54,19 @@ def show_retrain(console: Console, result: Result) -> None:
 
 
 def show_compare(console: Console, result: Result) -> None:
-    """Show before against after of what was served, and the held-out estimate."""
+    """Show before against after: the policies themselves as estimated, and what was served under each."""
     before, after = result["before"], result["after"]
     console.print(served_sentence(result), style="bold", markup=False)
+    if result["off_policy"]:
+        policies = result["policies"]
+        title = "the policies themselves, estimated on held-out rows, exploring left out"
+        console.print(_change_table(title, policies["before"], policies["after"], result["off_policy"]))
     title = (
-        f"served: {before['version']} ({before['rows']} queries) before, "
+        f"what was served, exploring included: {before['version']} ({before['rows']} queries) before, "
         f"{after['version']} ({after['rows']} queries) after"
     )
     console.print(_change_table(title, before["kpis"], after["kpis"], result["difference"]))
-    if result["off_policy"]:
-        table = _table("the policies themselves, on held-out rows", ["KPI", "difference", ""])
-        for kpi in KPIS:
-            figure = result["off_policy"].get(kpi.name)
-            if figure and figure["value"] is not None:
-                word = change_word(figure, kpi)
-                table.add_row(kpi.label, with_interval(figure, kpi.unit, signed=True), _styled(word))
-        console.print(table)
-    notes = [
-        "served figures include exploring; re-weighted to one query mix; not causal: "
-        "a shift inside a kind of query is not covered"
-    ]
-    _show_notes(console, notes + provenance_notes(after["provenance"], after["rows"]))
+    _show_notes(console, [SERVED_NOTE, *provenance_notes(after["provenance"], after["rows"])])
 
 
 def show_kpis(console: Console, result: Result) -> None:

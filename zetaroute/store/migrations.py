@@ -50,9 +50,11 @@ OUTCOME_COLUMNS = {
     "input_tokens": "BIGINT",
     "cached_tokens": "BIGINT",
     "output_tokens": "BIGINT",
+    "tokens_estimated": "BOOLEAN",
     "cost_usd": "DOUBLE",
     "prices": "STRUCT(input DOUBLE, output DOUBLE, cached_input DOUBLE)",
     "response": "VARCHAR",
+    "attachments": "STRUCT(name VARCHAR, media_type VARCHAR, sha256 VARCHAR, size BIGINT)[]",
     "seed": "BIGINT",
     "candidates": f"{_CANDIDATE}[]",
 }

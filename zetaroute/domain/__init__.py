@@ -1,0 +1,46 @@
+"""The nouns of zetaroute as frozen values.
+
+They live on the ground floor because every room passes them on and none owns them. Time is seconds (`_s`),
+money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
+"""
+
+from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally
+from zetaroute.domain.decisions import Candidate, Decision, Estimate
+from zetaroute.domain.outcomes import (
+    Attempt,
+    Completion,
+    Feedback,
+    Figure,
+    Outcome,
+    Promotion,
+    Source,
+    Status,
+    new_id,
+)
+from zetaroute.domain.queries import Attachment, FileNote, Kind, Message, Query, text_tokens
+
+__all__ = [
+    "ALL_TASKS",
+    "Arm",
+    "Attachment",
+    "Attempt",
+    "Candidate",
+    "Completion",
+    "Decision",
+    "Estimate",
+    "Feedback",
+    "Figure",
+    "FileNote",
+    "Kind",
+    "Message",
+    "Outcome",
+    "Prices",
+    "Promotion",
+    "Query",
+    "Source",
+    "Standing",
+    "Status",
+    "Tally",
+    "new_id",
+    "text_tokens",
+]

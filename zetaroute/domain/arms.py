@@ -1,0 +1,121 @@
+"""Models as choices: what is configured of them, and how they stand.
+
+Apart from the other nouns because these outlive a query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """USD per million tokens."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    """None: cached tokens cost what input tokens cost."""
+
+    def cost_usd(self, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float:
+        """Return the cost of one call; `cached_tokens` are a part of `input_tokens`."""
+        cached_price = self.input if self.cached_input is None else self.cached_input
+        fresh = input_tokens - cached_tokens
+        return (fresh * self.input + cached_tokens * cached_price + output_tokens * self.output) / 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """A model as a choice: where it is, what it costs, what to expect of it before any data."""
+
+    id: str
+    provider: str
+    model: str
+    """What the server is told; the id is what people type and what the log stores."""
+    base_url: str | None = None
+    api_key_env: str | None = None
+    """The NAME of an environment variable, never a key."""
+    api_key_header: str | None = None
+    """The header that carries the key as it is; None: the wire format's own."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Sent with every call; `$NAME` in a value stands for an environment variable, whose value is secret."""
+    proxy: str | None = None
+    """None: what the environment says. `$NAME` as in the headers."""
+    ca_file: str | None = None
+    """Certificates (PEM) that are trusted beside the usual ones."""
+    file: str | None = None
+    """Recorded outcomes (Parquet), for the provider `recorded`."""
+    tags: tuple[str, ...] = ()
+    prices: Prices | None = None
+    """None: unknown, so the cost of a call is unknown too, never zero."""
+    price_source: str | None = None
+    """`config` or `prices.toml`; None while the price is unknown."""
+    prior_accuracy: float | None = None
+    prior_response_s: float | None = None
+    timeout_s: float = 60.0
+    """For one call as a whole."""
+    connect_timeout_s: float = 10.0
+    first_token_timeout_s: float | None = None
+    """Streamed answers only: until the first word, or the first word of thinking."""
+    max_concurrency: int = 8
+    server_concurrency: int | None = None
+    """Calls at once to this arm's server, over all arms there; the smallest that they name counts."""
+    context_window: int | None = None
+    """Tokens; None: unknown, so nothing is too long."""
+    accepts: tuple[str, ...] = ()
+    """Kinds of attachment that the model reads beside text: `image`, `file`."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Sent in the body of every request, as the server knows them."""
+    max_tokens_key: str = "max_tokens"
+    """Under which name the option `max_tokens` is sent."""
+    delay: float = 1.0
+    """Practice models only: a factor on their waiting time; 0 answers at once."""
+
+    @property
+    def local(self) -> bool:
+        """Whether the model runs on the user's own machine or network."""
+        return "local" in self.tags
+
+    @property
+    def paid(self) -> bool:
+        """Whether a call may cost money: it has a price, or an unknown one at somebody else's place."""
+        if self.provider == "recorded":
+            return False
+        if self.prices is None:
+            return not self.local
+        return max(self.prices.input, self.prices.output) > 0
+
+
+ALL_TASKS = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Counts over the last rows of one arm and one task: what guards judge by."""
+
+    calls: int = 0
+    errors: int = 0
+    graded: int = 0
+    accuracy: float = 0.0
+    """Mean accuracy of the graded rows."""
+    rated: int = 0
+    satisfaction: float = 0.0
+    satisfaction_sd: float = 0.0
+    p95_low_s: float | None = None
+    """Lower 95% confidence bound of the 95% quantile of response time; None with too few answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one arm stands according to the log: what a decision needs to know of the past."""
+
+    model: str
+    consecutive_errors: int = 0
+    last_error_s: float | None = None
+    """Seconds since the epoch."""
+    probe_s: float | None = None
+    """When this process sent a query to see whether a failing arm is back; None when none is under way."""
+    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    """Task label (or ALL_TASKS) -> what happened there lately."""

@@ -1,0 +1,56 @@
+"""What was predicted and which arm was drawn.
+
+Apart from the other nouns because deciding knows only these and never what came of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A predicted mean with its standard error."""
+
+    mean: float
+    se: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One arm as the decision saw it."""
+
+    model: str
+    eligible: bool
+    reason: str
+    """Why the arm is out, or what its figures rest on."""
+    accuracy: Estimate
+    satisfaction: Estimate
+    response_s: Estimate
+    cost_usd: Estimate | None
+    """None: the price is unknown."""
+    utility_usd: Estimate
+    probability: float
+    satisfied: float | None = None
+    """Predicted probability that a rating would be good (4 or 5); None before any rating was seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Which arm answers, and everything needed to explain and to evaluate that choice later."""
+
+    candidates: tuple[Candidate, ...]
+    model: str
+    propensity: float | None
+    """Probability with which `model` was drawn; None when it was pinned by the user."""
+    forced: bool
+    explored: bool
+    """True when the draw differs from the arm that the policy holds best."""
+    policy_version: str
+    seed: int
+    router_s: float = 0.0
+
+    def fallbacks(self) -> tuple[str, ...]:
+        """Return the other eligible models, best predicted utility first."""
+        others = [c for c in self.candidates if c.eligible and c.model != self.model]
+        return tuple(c.model for c in sorted(others, key=lambda c: -c.utility_usd.mean))

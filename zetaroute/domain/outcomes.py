@@ -1,0 +1,151 @@
+"""What happened: answers, attempts, the rows of the log and what is said about them.
+
+Apart from the other nouns because only these are written down.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Literal
+
+from zetaroute.domain.arms import Prices
+from zetaroute.domain.decisions import Candidate
+from zetaroute.domain.queries import FileNote
+
+Status = Literal["ok", "error", "cancelled"]
+Source = Literal["truth", "judge", "user", "implicit"]
+
+
+def new_id(now_s: float | None = None) -> str:
+    """Return a time-ordered UUID (version 7, RFC 9562): ids sort by the moment they were made."""
+    millis = int((time.time() if now_s is None else now_s) * 1000)
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (millis & (1 << 48) - 1) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What one successful call brought back."""
+
+    text: str
+    served_model: str | None
+    finish_reason: str | None
+    ttft_s: float | None
+    """Seconds until the first piece of text; None when the answer came in one piece."""
+    response_s: float
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    tokens_estimated: bool = False
+    """True when the server did not count: tokens, and so the cost, are estimates of ours."""
+    cost_usd: float | None = None
+    recorded: bool = False
+    """True when time, cost and score are recordings, not measurements of this run."""
+    score: float | None = None
+    """A recorded score 0..1, where the provider replays recorded outcomes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One call that was made: either a completion or an error."""
+
+    model: str
+    completion: Completion | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    elapsed_s: float = 0.0
+    status: Status = "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """One judgement of one outcome; the latest per (outcome, metric, author) wins."""
+
+    id: str
+    outcome_id: str
+    metric: str
+    """`accuracy` (0..1), `rating` (1..5), `thumbs` (0 or 1), or a name of the user's own."""
+    value: float
+    source: Source
+    author: str
+    time: str
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One row of the log: facts, never rewards."""
+
+    id: str
+    time: str
+    """UTC, ISO 8601."""
+    query: str
+    model: str
+    status: Status
+    run: str | None = None
+    custom_id: str | None = None
+    content_hash: str | None = None
+    """Hash of everything that was asked, so that a resumed batch knows a changed row."""
+    conversation: str | None = None
+    system: str | None = None
+    task: str | None = None
+    reference: str | None = None
+    grader: str | None = None
+    policy_version: str | None = None
+    served_model: str | None = None
+    propensity: float | None = None
+    forced: bool = False
+    explored: bool = False
+    recorded: bool = False
+    attempt: int = 1
+    fallback_of: str | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    finish_reason: str | None = None
+    ttft_s: float | None = None
+    response_s: float | None = None
+    router_s: float | None = None
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    tokens_estimated: bool = False
+    """True when tokens, and so the cost, are estimates."""
+    cost_usd: float | None = None
+    prices: Prices | None = None
+    response: str | None = None
+    attachments: tuple[FileNote, ...] = ()
+    seed: int | None = None
+    candidates: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """One change of the current policy version."""
+
+    id: str
+    time: str
+    version: str
+    previous: str | None
+    reason: str
+    author: str
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number with its two-sided 95% interval and the rows it stands on."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+    def json(self) -> dict[str, float | int | None]:
+        """Return the shape that every JSON answer uses for a KPI."""
+        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}

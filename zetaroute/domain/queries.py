@@ -1,0 +1,84 @@
+"""What is asked: a query with everything that belongs to it.
+
+Apart from the other nouns because it comes from outside, before anything was decided.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["text", "image", "file"]
+
+BYTES_PER_TOKEN = 4.0
+"""Of UTF-8; roughly what tokenizers make of prose and code in most languages."""
+BYTES_PER_TOKEN_AT_LEAST = 3.0
+"""What a limit is checked with: few texts have fewer bytes per token."""
+TOKENS_PER_MESSAGE = 4
+TOKENS_PER_IMAGE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One earlier turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileNote:
+    """What the log keeps of a file: enough to know it again, nothing of what is in it."""
+
+    name: str
+    media_type: str
+    sha256: str
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that goes with a query."""
+
+    note: FileNote
+    kind: Kind
+    content: bytes = field(repr=False)
+    """UTF-8 where the kind is `text`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a person or a program asks."""
+
+    text: str
+    system: str | None = None
+    task: str | None = None
+    reference: str | None = None
+    """The true answer, or what the grader compares with; None when nobody knows it."""
+    grader: str | None = None
+    custom_id: str | None = None
+    conversation: str | None = None
+    history: tuple[Message, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Sent in the body of the request, before those of the arm."""
+    attachments: tuple[Attachment, ...] = ()
+
+    def tokens(self, *, bytes_per_token: float = BYTES_PER_TOKEN) -> int:
+        """Return an estimate of the input tokens of everything that is sent."""
+        texts = [self.text, *(turn.content for turn in self.history)]
+        if self.system is not None:
+            texts.append(self.system)
+        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+        size += sum(len(file.content) for file in self.attachments if file.kind != "image")
+        images = sum(file.kind == "image" for file in self.attachments)
+        return (
+            math.ceil(size / bytes_per_token) + TOKENS_PER_MESSAGE * len(texts) + TOKENS_PER_IMAGE * images
+        )
+
+
+def text_tokens(text: str) -> int:
+    """Return an estimate of the tokens of an answer."""
+    return math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)

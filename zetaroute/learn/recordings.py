@@ -1,0 +1,155 @@
+"""Recorded outcomes of every model on every query, as matrices: what `bench` and `replay` learn and mark by.
+
+Reads the long Parquet format of the contract; apart from the frame because here nothing is missing by chance.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zetaroute.errors import UsageError
+from zetaroute.learn.frame import Sample
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recordings:
+    """n queries answered by K models."""
+
+    dataset: str
+    models: tuple[str, ...]
+    texts: tuple[str, ...]
+    tasks: NDArray[np.str_]
+    """(n,) task labels."""
+    score: Array
+    """(n, K) 0..1"""
+    cost_usd: Array
+    """(n, K), NaN where unknown."""
+    latency_s: Array
+    """(n, K), NaN where unknown."""
+    test: NDArray[np.bool_]
+    """(n,) the test side of the split."""
+
+    def side(self, test: bool) -> Recordings:
+        """Return one side of the split."""
+        keep = self.test == test
+        return Recordings(
+            dataset=self.dataset,
+            models=self.models,
+            texts=tuple(text for text, kept in zip(self.texts, keep, strict=True) if kept),
+            tasks=self.tasks[keep],
+            score=self.score[keep],
+            cost_usd=self.cost_usd[keep],
+            latency_s=self.latency_s[keep],
+            test=self.test[keep],
+        )
+
+    def full_sample(self) -> Sample:
+        """Return every query with every model as rows of a log, query by query."""
+        n, arms = self.score.shape
+        return Sample(
+            texts=[text for text in self.texts for _ in range(arms)],
+            arm=np.tile(np.arange(arms), n),
+            accuracy=self.score.ravel(),
+            satisfaction=np.full(n * arms, np.nan),
+            response_s=self.latency_s.ravel(),
+            cost_usd=self.cost_usd.ravel(),
+            answered=np.ones(n * arms, dtype=bool),
+            pmf=np.full((n * arms, arms), 1.0 / arms),
+            eligible=np.ones((n * arms, arms), dtype=bool),
+            fold=np.repeat([text_fold(text) for text in self.texts], arms),
+        )
+
+
+def text_fold(text: str, folds: int = 5) -> int:
+    """Return the cross-validation fold of a text: the same text is always in the same one."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()[0] % folds
+
+
+def read_recordings(
+    path: Path,
+    *,
+    models: Sequence[str] | None = None,
+    train_split: str = "train",
+    test_split: str = "test",
+    test_share: float = 0.3,
+) -> Recordings:
+    """Read a Parquet file of recorded outcomes; only queries that every model answered are kept.
+
+    Without the two splits in the file a query is test when `int(sha1(query), 16) % 10 < 10 test_share`.
+    Raises UsageError when the file is absent, no Parquet, or lacks columns or models.
+    """
+    long = _read(path)
+    present = long["model"].unique().sort().to_list()
+    chosen = list(models) if models else present
+    unknown = [model for model in chosen if model not in present]
+    if unknown:
+        raise UsageError(f"{path} has no model {unknown[0]!r}; it has {', '.join(present[:20])}.")
+    splits = set(long["split"].unique().to_list())
+    labelled = {train_split, test_split} <= splits
+    long = long.filter(pl.col("model").is_in(chosen))
+    if labelled:
+        long = long.filter(pl.col("split").is_in([train_split, test_split]))
+    values = {name: _wide(long, name, chosen) for name in ("score", "cost_usd", "latency_s")}
+    heads = (
+        long.group_by("query_id").agg(pl.col("query", "task", "split", "dataset").first()).sort("query_id")
+    )
+    complete = ~np.isnan(values["score"]).any(axis=1)
+    heads = heads.filter(pl.Series(complete))
+    if heads.height == 0:
+        raise UsageError(f"{path} has no query that all of {', '.join(chosen)} answered.")
+    texts = heads["query"].to_list()
+    if labelled:
+        test = (heads["split"] == test_split).to_numpy()
+    else:
+        test = np.array([_hash_share(text) < 10 * test_share for text in texts])
+    return Recordings(
+        dataset=str(heads["dataset"][0]),
+        models=tuple(chosen),
+        texts=tuple(texts),
+        tasks=np.array(heads["task"].fill_null("").to_list(), dtype=np.str_),
+        score=values["score"][complete],
+        cost_usd=values["cost_usd"][complete],
+        latency_s=values["latency_s"][complete],
+        test=test.astype(bool),
+    )
+
+
+def _read(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}: name a Parquet file of recorded outcomes.")
+    try:
+        found = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UsageError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
+    missing = [name for name in ("query_id", "query", "model", "score") if name not in found.columns]
+    if missing:
+        raise UsageError(f"{path} lacks the columns {', '.join(missing)}.")
+    for name, blank in (("dataset", path.stem), ("task", ""), ("split", "all")):
+        if name not in found.columns:
+            found = found.with_columns(pl.lit(blank).alias(name))
+    for name in ("cost_usd", "latency_s"):
+        if name not in found.columns:
+            found = found.with_columns(pl.lit(None, dtype=pl.Float64).alias(name))
+    return found.with_columns(pl.col("query_id").cast(pl.String))
+
+
+def _wide(long: pl.DataFrame, name: str, models: Sequence[str]) -> Array:
+    wide = long.pivot(on="model", index="query_id", values=name, aggregate_function="first").sort("query_id")
+    return (
+        wide.select(pl.col(list(models)).cast(pl.Float64).fill_null(float("nan")))
+        .to_numpy()
+        .astype(np.float64)
+    )
+
+
+def _hash_share(text: str) -> int:
+    return int(hashlib.sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest(), 16) % 10
