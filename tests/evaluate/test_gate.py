@@ -10,7 +10,7 @@ import pytest
 
 from tests.evaluate.test_ope import world
 from zetaroute.evaluate.gate import ALPHA, Margin, judge, spent_level
-from zetaroute.evaluate.ope import Difference, Rows, Support, difference, support
+from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
 
 GOOD = Support(
     hits=200, effective_sample_size=150.0, disagreement=0.4, largest_weight=9.0, propensities_consistent=True
@@ -94,7 +94,7 @@ def test_policies_that_are_equally_good_are_seldom_promoted_over_many_looks():
         for n in (300, 450, 700, 1050, 1600, 2400, 3000):
             part = Rows(**{name: getattr(rows, name)[:n] for name in rows.__slots__})
             found = judge(
-                utility=difference(part, reward[:n], bounded=True),
+                utility=Comparison(part, reward[:n], bounded=True).difference(),
                 margins=(),
                 support=support(part),
                 tests_before=tests,
@@ -116,7 +116,9 @@ def test_real_gain_is_found():
     for _ in range(40):
         rows, reward, _, _ = world(rng, 2000)
         found += (
-            verdict(difference(rows, reward, bounded=True), seen=support(rows), holdout=2000).word
+            verdict(
+                Comparison(rows, reward, bounded=True).difference(), seen=support(rows), holdout=2000
+            ).word
             == "PROMOTE"
         )
     assert found >= 30

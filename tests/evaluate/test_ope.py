@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zetaroute.evaluate.ope import Rows, difference, outcome_model, support, value
+from zetaroute.evaluate.ope import Comparison, Rows, outcome_model, support
 
 ARMS = 3
 
@@ -30,7 +30,7 @@ def test_interval_covers_the_truth_and_the_model_alone_does_not_decide_it():
     hits, errors = 0, []
     for _ in range(300):
         rows, reward, _, right = world(rng, 400)
-        figure = difference(rows, reward, bounded=True).figure()
+        figure = Comparison(rows, reward, bounded=True).difference().figure()
         truth = 0.5 * (right[1, 1] - right[1, 0])
         hits += figure.low <= truth <= figure.high
         errors.append(figure.value - truth)
@@ -41,15 +41,15 @@ def test_interval_covers_the_truth_and_the_model_alone_does_not_decide_it():
 def test_reversed_policies_give_the_negative():
     rows, reward, _, _ = world(np.random.default_rng(2), 500)
     swapped = Rows(x=rows.x, arm=rows.arm, pmf=rows.pmf, before=rows.after, after=rows.before, fold=rows.fold)
-    assert difference(swapped, reward, bounded=True).mean == pytest.approx(
-        -difference(rows, reward, bounded=True).mean
+    assert Comparison(swapped, reward, bounded=True).difference().mean == pytest.approx(
+        -Comparison(rows, reward, bounded=True).difference().mean
     )
 
 
 def test_policies_that_agree_differ_by_exactly_nothing():
     rows, reward, _, _ = world(np.random.default_rng(3), 200)
     same = Rows(x=rows.x, arm=rows.arm, pmf=rows.pmf, before=rows.after, after=rows.after, fold=rows.fold)
-    found = difference(same, reward, bounded=True)
+    found = Comparison(same, reward, bounded=True).difference()
     assert (found.mean, found.ips, found.model) == (0.0, 0.0, 0.0)
     assert support(same).disagreement == 0.0
 
@@ -59,7 +59,7 @@ def test_weighting_alone_is_unbiased_too():
     errors = []
     for _ in range(200):
         rows, reward, truth, _ = world(rng, 300)
-        errors.append(difference(rows, reward, bounded=True).ips - truth)
+        errors.append(Comparison(rows, reward, bounded=True).difference().ips - truth)
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(200)
 
 
@@ -68,7 +68,7 @@ def test_value_of_one_policy_covers_its_truth():
     hits = 0
     for _ in range(200):
         rows, reward, _, right = world(rng, 400)
-        figure = value(rows, rows.after, reward, bounded=True)
+        figure = Comparison(rows, reward, bounded=True).value(rows.after)
         hits += figure.low <= 0.5 * (right[0, 0] + right[1, 1]) <= figure.high
     assert hits / 200 >= 0.92
 
@@ -78,7 +78,10 @@ def test_unknown_rewards_are_left_out():
     blank = reward.copy()
     blank[:100] = np.nan
     keep = ~np.isnan(blank)
-    assert difference(rows, blank, bounded=True) == difference(rows.take(keep), reward[keep], bounded=True)
+    assert (
+        Comparison(rows, blank, bounded=True).difference()
+        == Comparison(rows.take(keep), reward[keep], bounded=True).difference()
+    )
 
 
 def test_outcome_model_never_sees_the_row_that_it_predicts():
@@ -106,6 +109,6 @@ def test_wrong_propensities_are_noticed_and_right_ones_are_not():
 
 def test_no_rows_say_nothing():
     rows, reward, _, _ = world(np.random.default_rng(9), 10)
-    found = difference(rows, np.full_like(reward, np.nan), bounded=True)
+    found = Comparison(rows, np.full_like(reward, np.nan), bounded=True).difference()
     assert found.n == 0
     assert found.se == float("inf")

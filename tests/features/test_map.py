@@ -34,15 +34,15 @@ def test_compiled_map_agrees_with_scikit_learn(fitted):
     ]
     texts = TEXTS[:150] + odd
     reference = fitted.vectors(texts)
-    compiled = np.array([fitted.frozen.vector(text) for text in texts])
+    compiled = np.vstack([fitted.frozen.vectors([text]) for text in texts])
     np.testing.assert_allclose(compiled, reference, atol=1e-6)
 
 
 @pytest.mark.parametrize("texts", [["same"] * 5, ["a"], ["", ""], ["one two", "three four"]])
 def test_map_of_hardly_any_text_still_works(texts):
     frozen = TextMap(texts, seed=0).frozen
-    assert frozen.vector("anything").shape == (frozen.size,)
-    assert np.isfinite(frozen.vector(texts[0])).all()
+    assert frozen.vectors(["anything"]).shape == (1, frozen.size)
+    assert np.isfinite(frozen.vectors(texts)).all()
 
 
 @given(st.text(max_size=300))

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from zetaroute.cli import ask, batch, inspect, learn, start
+from zetaroute.cli import ask, batch, inspect, learn, recordings, start
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
 from zetaroute.errors import ZetarouteError
@@ -67,6 +67,7 @@ ask.add_to(app)
 batch.add_to(app)
 learn.add_to(app)
 inspect.add_to(app)
+recordings.add_to(app)
 start.add_to(app)
 
 

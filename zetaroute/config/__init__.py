@@ -4,8 +4,11 @@ On the ground floor, since every command starts here; it imports the standard li
 """
 
 from zetaroute.config.home import Home, find_home
+from zetaroute.config.models import check_options
+from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
 from zetaroute.config.settings import (
     PRESETS,
+    Budget,
     Explore,
     Gate,
     GuardRule,
@@ -18,14 +21,19 @@ from zetaroute.config.settings import (
 
 __all__ = [
     "PRESETS",
+    "Budget",
     "Explore",
     "Gate",
     "GuardRule",
     "Home",
+    "ImportedPrice",
     "Objective",
     "Settings",
+    "check_options",
     "default_config_text",
     "find_home",
     "load_settings",
     "parse_settings",
+    "prices_text",
+    "read_prices",
 ]

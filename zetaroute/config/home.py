@@ -39,6 +39,11 @@ class Home:
         return self.path / "artifacts"
 
     @property
+    def prices(self) -> Path:
+        """Prices that were imported."""
+        return self.path / "prices.toml"
+
+    @property
     def state(self) -> Path:
         """What a decision needs to know of the log; made anew when it is missing."""
         return self.path / "state.json"

@@ -67,11 +67,11 @@ class Table:
             self.fail(f"key {key} is {value:g}: it must be {limits}.")
         return float(value)
 
-    def whole(self, key: str, default: int, *, low: int = 1) -> int:
+    def whole(self, key: str, *, low: int = 1) -> int | None:
         """Return a whole number of at least `low`."""
         value = self._take(key)
         if value is None:
-            return default
+            return None
         if isinstance(value, bool) or not isinstance(value, int) or value < low:
             self.fail(f"key {key} must be a whole number of at least {low}, not {value!r}.")
         return value
@@ -84,6 +84,15 @@ class Table:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.fail(f'key {key} must be a list of texts, for example {key} = ["local"].')
         return tuple(value)
+
+    def pairs(self, key: str) -> dict[str, Any]:
+        """Return a table whose keys are the user's own, empty when it is absent."""
+        value = self._take(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.fail(f"{key} must be a table, for example {key} = {{ name = 1 }}.")
+        return value
 
     def table(self, key: str) -> Table | None:
         """Return the table under `key`, or None."""

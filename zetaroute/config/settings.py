@@ -7,15 +7,15 @@ config.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zetaroute.config.models import read_arm
+from zetaroute.config.prices import SOURCE, priced, read_prices
 from zetaroute.config.reader import Table
-from zetaroute.domain import Arm, Prices
+from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError
 
-PROVIDERS = ("openai", "anthropic", "practice", "recorded")
-PRACTICE_MODELS = ("small", "medium", "large")
 GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
 SCHEMA_VERSION = 1
 
@@ -74,6 +74,16 @@ class GuardRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What may be spent, in USD; None: as much as it takes."""
+
+    daily_usd: float | None = None
+    """From midnight to midnight, UTC."""
+    monthly_usd: float | None = None
+    """From the first of the month, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that config.toml says."""
 
@@ -82,6 +92,7 @@ class Settings:
     explore: Explore = Explore()
     gate: Gate = Gate()
     guards: tuple[GuardRule, ...] = ()
+    budget: Budget = Budget()
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -101,11 +112,16 @@ def default_config_text() -> str:
 
 
 def load_settings(option: Path | None, home_config: Path) -> Settings:
-    """Read the config named by `option`, else the home's, else the built-in one.
+    """Read the config named by `option`, else the home's, else the built-in one; add imported prices.
 
     Raises ConfigError, naming the file, when it is absent, unreadable, broken or holds a mistake.
     """
-    file = option or (home_config if home_config.exists() else None)
+    settings = _read_settings(option or (home_config if home_config.exists() else None))
+    imported = read_prices(home_config.with_name(SOURCE))
+    return replace(settings, arms=tuple(priced(arm, imported.get(arm.id)) for arm in settings.arms))
+
+
+def _read_settings(file: Path | None) -> Settings:
     if file is None:
         return parse_settings(default_config_text(), file=None)
     try:
@@ -124,21 +140,30 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file or 'the built-in config'}: is not valid TOML: {error}.") from error
     root = Table(values, file=file)
-    if root.whole("schema_version", SCHEMA_VERSION) > SCHEMA_VERSION:
+    if (root.whole("schema_version") or SCHEMA_VERSION) > SCHEMA_VERSION:
         root.fail(f"has a schema_version newer than {SCHEMA_VERSION}: upgrade zetaroute.")
     objective = _objective(root.table("objective"))
     explore = _explore(root.table("explore"))
-    arms = tuple(_arm(table, folder=file.parent if file else Path()) for table in root.tables("models"))
+    arms = tuple(read_arm(table, folder=file.parent if file else Path()) for table in root.tables("models"))
     if not arms:
         root.fail("names no model: add a [[models]] block.")
     gate = _gate(root.table("gate"))
     guards = tuple(_guard(table, arms) for table in root.tables("guards"))
+    budget = _budget(root.table("budget"))
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
         if ids.index(model) < number - 1:
             root.fail(f"[[models]] number {number} repeats the id {model!r}: give every model its own.")
-    return Settings(arms=arms, objective=objective, explore=explore, gate=gate, guards=guards, file=file)
+    return Settings(
+        arms=arms,
+        objective=objective,
+        explore=explore,
+        gate=gate,
+        guards=guards,
+        budget=budget,
+        file=file,
+    )
 
 
 def _objective(table: Table | None) -> Objective:
@@ -182,48 +207,12 @@ def _gate(table: Table | None) -> Gate:
     return gate
 
 
-def _arm(table: Table, *, folder: Path) -> Arm:
-    model_id = table.text("id", required=True) or ""
-    provider = table.choice("provider", PROVIDERS)
-    base_url = table.text("base_url")
-    file = table.text("file")
-    arm = Arm(
-        id=model_id,
-        provider=provider,
-        model=table.text("model") or model_id.partition("/")[2] or model_id,
-        base_url=base_url.rstrip("/") if base_url else None,
-        api_key_env=table.text("api_key_env"),
-        file=str((folder / Path(file).expanduser()).absolute()) if file else None,
-        tags=table.texts("tags"),
-        prices=_prices(table.table("price")),
-        prior_accuracy=table.number("prior_accuracy", high=1),
-        prior_response_s=table.number("prior_response_s"),
-        timeout_s=_or(table.number("timeout_s", low=0.01), 60.0),
-        max_concurrency=table.whole("max_concurrency", 8),
-        delay=_or(table.number("delay"), 1.0),
-    )
-    table.finish()
-    if provider in {"openai", "anthropic"}:
-        if base_url is None:
-            table.fail('needs a key base_url, for example base_url = "http://127.0.0.1:11434/v1".')
-        if not base_url.startswith(("http://", "https://")):
-            table.fail(f"key base_url is {base_url!r}: it must start with http:// or https://.")
-    if provider == "recorded" and file is None:
-        table.fail('needs a key file, for example file = "outcomes.parquet".')
-    if provider == "practice" and arm.model not in PRACTICE_MODELS:
-        table.fail(f"key model is {arm.model!r}: the practice models are {', '.join(PRACTICE_MODELS)}.")
-    return arm
-
-
-def _prices(table: Table | None) -> Prices | None:
+def _budget(table: Table | None) -> Budget:
     if table is None:
-        return None
-    per_input, per_output = table.number("input"), table.number("output")
-    if per_input is None or per_output is None:
-        table.fail("needs both input and output, in USD per million tokens; leave price out when unknown.")
-    prices = Prices(input=per_input, output=per_output, cached_input=table.number("cached_input"))
+        return Budget()
+    budget = Budget(daily_usd=table.number("daily_usd"), monthly_usd=table.number("monthly_usd"))
     table.finish()
-    return prices
+    return budget
 
 
 def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:

@@ -15,7 +15,7 @@ Kind = Literal["text", "image", "file"]
 BYTES_PER_TOKEN = 4.0
 """Of UTF-8; roughly what tokenizers make of prose and code in most languages."""
 BYTES_PER_TOKEN_AT_LEAST = 3.0
-"""What a limit is checked with: few texts have fewer bytes per token."""
+"""Few texts have fewer."""
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_IMAGE = 1000
 
@@ -63,20 +63,26 @@ class Query:
     conversation: str | None = None
     history: tuple[Message, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Sent in the body of the request, before those of the arm."""
+    """Sent in the body of the request; they win over the arm's own."""
     attachments: tuple[Attachment, ...] = ()
 
-    def tokens(self, *, bytes_per_token: float = BYTES_PER_TOKEN) -> int:
+    def tokens(self) -> int:
         """Return an estimate of the input tokens of everything that is sent."""
+        return self._tokens(BYTES_PER_TOKEN)
+
+    def tokens_at_most(self) -> int:
+        """Return an estimate that few texts exceed, to check a limit with."""
+        return self._tokens(BYTES_PER_TOKEN_AT_LEAST)
+
+    def _tokens(self, bytes_per_token: float) -> int:
         texts = [self.text, *(turn.content for turn in self.history)]
         if self.system is not None:
             texts.append(self.system)
         size = sum(len(text.encode("utf-8", "replace")) for text in texts)
         size += sum(len(file.content) for file in self.attachments if file.kind != "image")
         images = sum(file.kind == "image" for file in self.attachments)
-        return (
-            math.ceil(size / bytes_per_token) + TOKENS_PER_MESSAGE * len(texts) + TOKENS_PER_IMAGE * images
-        )
+        overhead = TOKENS_PER_MESSAGE * len(texts) + TOKENS_PER_IMAGE * images
+        return math.ceil(size / bytes_per_token) + overhead
 
 
 def text_tokens(text: str) -> int:

@@ -22,6 +22,7 @@ Index = NDArray[np.int64]
 POOLED_RIDGE = 10.0
 ARM_RIDGE = 30.0
 FOLDS = 5
+FEWEST_ROWS = 2
 PRIOR_ROWS = 10.0
 """Rows' worth of the mean squared error that each arm's own is shrunk towards."""
 
@@ -105,70 +106,71 @@ def support(rows: Rows) -> Support:
     )
 
 
-def difference(rows: Rows, reward: Array, *, bounded: bool) -> Difference:
-    """Estimate the change of the mean of `reward` (n,) from the incumbent to the candidate.
+class Comparison:
+    """One KPI on evaluation rows: its outcome model is fitted once and serves every question about it."""
 
-    Rows whose reward is NaN are left out. `bounded` clips the outcome model to 0..1. The estimator and its
-    variance: Dudik, Langford & Li 2011 for the doubly robust part; the variance is the larger of the sample's
-    and the design's.
-    """
-    keep = ~np.isnan(reward)
-    rows, reward = rows.take(keep), reward[keep]
-    n = len(reward)
-    if n < 2:
-        return Difference(mean=0.0, se=math.inf, degrees=1.0, n=n, ips=0.0, snips=0.0, model=0.0)
-    index = np.arange(n)
-    q = outcome_model(rows, reward)
-    if bounded:
-        q = np.clip(q, 0.0, 1.0)
-    differ = (rows.before != rows.after).astype(np.float64)
-    p_after, p_before = rows.pmf[index, rows.after], rows.pmf[index, rows.before]
-    weight_after = differ * (rows.arm == rows.after) / p_after
-    weight_before = differ * (rows.arm == rows.before) / p_before
-    residual = reward - q[index, rows.arm]
-    modelled = differ * (q[index, rows.after] - q[index, rows.before])
-    psi = modelled + (weight_after - weight_before) * residual
-    spread = _arm_variance(residual, rows.arm, rows.pmf.shape[1])
-    design = float(modelled.var(ddof=1)) + float(
-        np.mean(differ * (spread[rows.after] / p_after + spread[rows.before] / p_before))
-    )
-    se = math.sqrt(max(float(psi.var(ddof=1)), design) / n)
-    hits = int((weight_after > 0).sum())
-    return Difference(
-        mean=float(psi.mean()),
-        se=se,
-        degrees=max(hits - 1, 1),
-        n=n,
-        ips=float(np.mean((weight_after - weight_before) * reward)),
-        snips=float(differ.mean()) * (_normalised(weight_after, reward) - _normalised(weight_before, reward)),
-        model=float(modelled.mean()),
-    )
+    def __init__(self, rows: Rows, reward: Array, *, bounded: bool) -> None:
+        """Take the rows whose reward (n,) is known; `bounded` clips the outcome model to 0..1."""
+        keep = ~np.isnan(reward)
+        self._keep = keep
+        self._rows, self._reward = rows.take(keep), reward[keep]
+        self._index = np.arange(len(self._reward))
+        self._q = outcome_model(self._rows, self._reward) if len(self._reward) >= FEWEST_ROWS else None
+        if self._q is not None and bounded:
+            self._q = np.clip(self._q, 0.0, 1.0)
 
+    def difference(self) -> Difference:
+        """Estimate the change of the reward's mean from the incumbent to the candidate.
 
-def value(rows: Rows, chosen: Index, reward: Array, *, bounded: bool) -> Figure:
-    """Estimate the mean of `reward` (n,) had the arms `chosen` (n,) answered, with its 95% interval.
+        The doubly robust estimator of Dudik, Langford & Li 2011, paired; its variance is the larger of the
+        sample's and the design's.
+        """
+        rows, reward, q, n = self._rows, self._reward, self._q, len(self._reward)
+        if q is None:
+            return Difference(mean=0.0, se=math.inf, degrees=1.0, n=n, ips=0.0, snips=0.0, model=0.0)
+        differ = (rows.before != rows.after).astype(np.float64)
+        after, spread_after = self._weights(rows.after)
+        before, spread_before = self._weights(rows.before)
+        after, before = differ * after, differ * before
+        residual = reward - q[self._index, rows.arm]
+        modelled = differ * (q[self._index, rows.after] - q[self._index, rows.before])
+        psi = modelled + (after - before) * residual
+        design = float(modelled.var(ddof=1)) + float(np.mean(differ * (spread_after + spread_before)))
+        return Difference(
+            mean=float(psi.mean()),
+            se=math.sqrt(max(float(psi.var(ddof=1)), design) / n),
+            degrees=max(int((after > 0).sum()) - 1, 1),
+            n=n,
+            ips=float(np.mean((after - before) * reward)),
+            snips=float(differ.mean()) * (_normalised(after, reward) - _normalised(before, reward)),
+            model=float(modelled.mean()),
+        )
 
-    The one-policy form of `difference`: prediction plus propensity-weighted error, design variance.
-    """
-    keep = ~np.isnan(reward)
-    rows, reward, chosen = rows.take(keep), reward[keep], chosen[keep]
-    n = len(reward)
-    if n < 2:
-        return Figure(value=None, low=None, high=None, n=n)
-    index = np.arange(n)
-    q = outcome_model(rows, reward)
-    if bounded:
-        q = np.clip(q, 0.0, 1.0)
-    p = rows.pmf[index, chosen]
-    weight = (rows.arm == chosen) / p
-    residual = reward - q[index, rows.arm]
-    psi = q[index, chosen] + weight * residual
-    spread = _arm_variance(residual, rows.arm, rows.pmf.shape[1])
-    design = float(q[index, chosen].var(ddof=1)) + float(np.mean(spread[chosen] / p))
-    se = math.sqrt(max(float(psi.var(ddof=1)), design) / n)
-    half = t_quantile(0.975, max(int((weight > 0).sum()) - 1, 1)) * se
-    mean = float(psi.mean())
-    return Figure(value=mean, low=mean - half, high=mean + half, n=n)
+    def value(self, chosen: Index) -> Figure:
+        """Estimate the reward's mean had the arms `chosen` (one per row given) answered, with its 95% interval.
+
+        The one-policy form of `difference`: prediction plus propensity-weighted error, design variance.
+        """
+        reward, q, n = self._reward, self._q, len(self._reward)
+        if q is None:
+            return Figure(value=None, low=None, high=None, n=n)
+        chosen = chosen[self._keep]
+        weight, spread = self._weights(chosen)
+        predicted = q[self._index, chosen]
+        psi = predicted + weight * (reward - q[self._index, self._rows.arm])
+        design = float(predicted.var(ddof=1)) + float(np.mean(spread))
+        se = math.sqrt(max(float(psi.var(ddof=1)), design) / n)
+        half = t_quantile(0.975, max(int((weight > 0).sum()) - 1, 1)) * se
+        mean = float(psi.mean())
+        return Figure(value=mean, low=mean - half, high=mean + half, n=n)
+
+    def _weights(self, chosen: Index) -> tuple[Array, Array]:
+        """Return 1[a = chosen] / p and the variance that the design gives the weighted error, each (n,)."""
+        rows, q = self._rows, self._q
+        assert q is not None  # noqa: S101  - both callers have returned without a model; this tells mypy
+        p = rows.pmf[self._index, chosen]
+        spread = _arm_variance(self._reward - q[self._index, rows.arm], rows.arm, rows.pmf.shape[1])
+        return (rows.arm == chosen) / p, spread[chosen] / p
 
 
 def outcome_model(rows: Rows, reward: Array) -> Array:

@@ -41,14 +41,23 @@ class Spaces:
     """(up to 8, d + M) cell centres on [z, .5 m]."""
     fine: Array
     """(up to 32, d + M)"""
+    task_coef: Array
+    """(T, D) logistic regression that guesses the task of a query without a label; T is 0 without any labels."""
+    task_intercept: Array
+    """(T,)"""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureMap:
-    """Turn a text into the vector x = [2 coarse, fine, .5 z, .5 m, 3]."""
+    """Turn a text into the vector x = [2 coarse, fine, .5 z, .5 m, 2 task, 3].
+
+    `task` is one cell per known task label: 1 for the label that a query carries, else the guessed probabilities.
+    """
 
     vocabulary: Mapping[str, int]
     spaces: Spaces
+    tasks: tuple[str, ...] = ()
+    """Known task labels, in the order of `task_coef`."""
     _coarse_square: Array = field(init=False, repr=False)
     _fine_square: Array = field(init=False, repr=False)
 
@@ -60,11 +69,15 @@ class FeatureMap:
     def size(self) -> int:
         """Length of the vector."""
         spaces = self.spaces
-        return int(len(spaces.coarse) + len(spaces.fine) + spaces.coarse.shape[1] + 1)
+        return int(len(spaces.coarse) + len(spaces.fine) + spaces.coarse.shape[1] + len(self.tasks) + 1)
 
-    def vector(self, text: str) -> Array:
-        """Return the vector of one text, shape (size,)."""
-        return np.asarray(self.combine(self.project(text)[None, :], self.standardise([meta(text)]))[0])
+    def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
+        """Return the vectors of n texts with their task labels, shape (n, size)."""
+        if not texts:
+            return np.zeros((0, self.size))
+        z = np.array([self.project(text) for text in texts])
+        m = self.standardise([meta(text) for text in texts])
+        return self.label(self.combine(z, m), tasks or [None] * len(texts))
 
     def project(self, text: str) -> Array:
         """Return z, the L2-normalised projection of (1 + ln tf) idf, shape (d,)."""
@@ -84,11 +97,28 @@ class FeatureMap:
         return np.clip(scaled, -META_CLIP, META_CLIP) / math.sqrt(len(spaces.meta_mean))
 
     def combine(self, z: Array, m: Array) -> Array:
-        """Return the vectors of n texts from their z (n, d) and m (n, M), shape (n, size)."""
+        """Return what the text alone says, [2 coarse, fine, .5 z, .5 m, 3], from z (n, d) and m (n, M)."""
         place = np.hstack([z, 0.5 * m])
         coarse = _soft(place, self.spaces.coarse, self._coarse_square)
         fine = _soft(place, self.spaces.fine, self._fine_square)
         return np.hstack([2.0 * coarse, fine, 0.5 * z, 0.5 * m, np.full((len(z), 1), CONSTANT)])
+
+    def label(self, base: Array, tasks: Sequence[str | None]) -> Array:
+        """Return the whole vectors (n, size) from what the texts say (n, D) and their task labels (n)."""
+        if not self.tasks:
+            return base
+        place = {task: index for index, task in enumerate(self.tasks)}
+        known = np.array([place.get(task or "", -1) for task in tasks], dtype=np.int64)
+        cells = self.guess(base)
+        labelled = known >= 0
+        cells[labelled] = np.eye(len(self.tasks))[known[labelled]]
+        return np.hstack([base[:, :-1], 2.0 * cells, base[:, -1:]])
+
+    def guess(self, base: Array) -> Array:
+        """Return the probability of every known task for n texts, (n, T)."""
+        logits = base @ self.spaces.task_coef.T + self.spaces.task_intercept
+        weight = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
     def cells(self, vectors: Array) -> NDArray[np.int64]:
         """Return the coarse cell that each vector (n, size) belongs to most, shape (n,)."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.config import GuardRule, Objective
+from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query
 from zetaroute.evaluate.confidence import mean_figure
 from zetaroute.learn.fit import Fitted, fit
@@ -25,7 +25,6 @@ Index = NDArray[np.int64]
 
 NEIGHBOURS = 40
 TIMED_DECISIONS = 300
-GUARDS: tuple[GuardRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +35,17 @@ class PairedGain:
     se: float
 
 
-def bench(recordings: Recordings, *, objective: Objective, seed: int = 0, jobs: int = 2) -> dict[str, Any]:
+def bench(
+    recordings: Recordings, *, objective: Objective, seed: int = 0, jobs: int = 2, use_task: bool = False
+) -> dict[str, Any]:
     """Return the JSON of the contract for one set of recordings and one value of an answer and a second."""
     train, test = recordings.side(test=False), recordings.side(test=True)
     arms = arms_of(recordings)
     start = time.perf_counter()
-    fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs)
+    fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs, use_task=use_task)
     fit_s = time.perf_counter() - start
     policy = Policy(version="bench", predictor=fitted.predictor, single=fitted.single)
-    chosen = choices(policy, train, test, fitted, arms, objective)
+    chosen = choices(policy, train, test, fitted, arms, objective, use_task=use_task)
     results = {name: score_of(test, weights, objective) for name, weights in chosen.items()}
     single = paired(test, chosen["best_single"], objective)
     for name, weights in chosen.items():
@@ -80,7 +81,13 @@ def utility(recordings: Recordings, objective: Objective) -> Array:
 
 
 def fit_full(
-    train: Recordings, arms: tuple[Arm, ...], *, objective: Objective, seed: int, jobs: int
+    train: Recordings,
+    arms: tuple[Arm, ...],
+    *,
+    objective: Objective,
+    seed: int,
+    jobs: int,
+    use_task: bool = False,
 ) -> Fitted:
     """Fit on every model's outcome of every training query; routing is judged by the recordings themselves."""
     gains, count = utility(train, objective), len(arms)
@@ -92,7 +99,9 @@ def fit_full(
             mean=float(difference.mean()), se=float(difference.std(ddof=1) / np.sqrt(len(difference)))
         )
 
-    return fit(train.full_sample(), arms, objective=objective, seed=seed, jobs=jobs, judge=judge)
+    return fit(
+        train.full_sample(use_task=use_task), arms, objective=objective, seed=seed, jobs=jobs, judge=judge
+    )
 
 
 def choices(
@@ -102,12 +111,14 @@ def choices(
     fitted: Fitted,
     arms: tuple[Arm, ...],
     objective: Objective,
+    *,
+    use_task: bool,
 ) -> dict[str, Array]:
     """Return what each way of choosing does with the test queries: probabilities (n, K) by name."""
     n, count = test.score.shape
     known, truth = utility(train, objective), utility(test, objective)
     single = int(np.argmax(known.mean(axis=0)))
-    routed = route(policy, test, arms, objective)
+    routed = route(policy, test, arms, objective, use_task=use_task)
     cheapest = int(np.argmin(np.nan_to_num(train.cost_usd, nan=np.inf).mean(axis=0)))
     return {
         "router": _one_hot(routed, count),
@@ -120,9 +131,13 @@ def choices(
     }
 
 
-def route(policy: Policy, test: Recordings, arms: tuple[Arm, ...], objective: Objective) -> Index:
+def route(
+    policy: Policy, test: Recordings, arms: tuple[Arm, ...], objective: Objective, *, use_task: bool = False
+) -> Index:
     """Return the arm that the policy holds best for every test query."""
-    forecast = policy.predictor.forecast(policy.predictor.vectors(test.texts), arms)
+    forecast = policy.predictor.forecast(
+        policy.predictor.vectors(test.texts, test.labels(use_task=use_task)), arms
+    )
     eligible = np.ones(test.score.shape, dtype=bool)
     return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
 
@@ -190,7 +205,7 @@ def _decision_time(
             policy=policy,
             objective=objective,
             rate=0.05,
-            guards=GUARDS,
+            guards=(),
             standings={},
             limits=Limits(),
             seed=number,

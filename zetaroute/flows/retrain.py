@@ -18,11 +18,11 @@ from zetaroute.config import Gate, Home, Settings
 from zetaroute.domain import Arm, Figure, Promotion, new_id
 from zetaroute.errors import ZetarouteError
 from zetaroute.evaluate.gate import Margin, Verdict, judge
-from zetaroute.evaluate.ope import Difference, Rows, Support, difference, support, value
+from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
 from zetaroute.flows.round import utc_now
-from zetaroute.learn.fit import Fitted, fit, realised_utility
+from zetaroute.learn.fit import Fitted, fit, realised_utility, with_lengths
 from zetaroute.learn.frame import Sample, read_frame, sample, take
-from zetaroute.policy import Policy, load_policy
+from zetaroute.policy import Forecast, Policy, load_policy
 from zetaroute.policy.load import policy_from, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
 from zetaroute.report.markdown import retrain_report
@@ -167,41 +167,32 @@ def evaluate(
     """Compare two policies by their exploit arms on each held-out row's logged eligible set."""
     objective = settings.objective
 
-    def exploits(policy: Policy) -> NDArray[np.int64]:
-        forecast = policy.predictor.forecast(policy.predictor.vectors(rows.texts), arms)
+    def exploits(policy: Policy, forecast: Forecast) -> NDArray[np.int64]:
         return policy.exploit(forecast, arms=arms, objective=objective, eligible=rows.eligible)
 
-    before, after = exploits(incumbent), exploits(candidate)
-    shared = Rows(
-        x=fitted.map.vectors(rows.texts),
-        arm=rows.arm,
-        pmf=rows.pmf,
-        before=before,
-        after=after,
-        fold=rows.fold,
-    )
-    rewards = _rewards(rows, arms, settings)
-    utility = rewards["utility_usd"]
-    forecast = candidate.predictor.forecast(candidate.predictor.vectors(rows.texts), arms)
+    x = fitted.map.vectors(rows.texts, rows.tasks)
+    forecast = candidate.predictor.forecast(with_lengths(rows.texts, x), arms)
+    known = incumbent.predictor.forecast(incumbent.predictor.vectors(rows.texts, rows.tasks), arms)
+    before, after = exploits(incumbent, known), exploits(candidate, forecast)
+    shared = Rows(x=x, arm=rows.arm, pmf=rows.pmf, before=before, after=after, fold=rows.fold)
     single = _always(arms, rows, [fitted.best_single])
     cheapest = _always(arms, rows, [arms[k].id for k in np.argsort(forecast.charged(arms).mean(axis=0))])
+    kpis = {
+        name: Comparison(shared, reward, bounded=name in BOUNDED)
+        for name, reward in _rewards(rows, arms, settings).items()
+    }
+    utility = kpis["utility_usd"]
     return Evaluation(
-        differences={
-            name: difference(shared, reward, bounded=name in BOUNDED) for name, reward in rewards.items()
-        },
-        before={
-            name: value(shared, before, reward, bounded=name in BOUNDED) for name, reward in rewards.items()
-        },
-        after={
-            name: value(shared, after, reward, bounded=name in BOUNDED) for name, reward in rewards.items()
-        },
+        differences={name: kpi.difference() for name, kpi in kpis.items()},
+        before={name: kpi.value(before) for name, kpi in kpis.items()},
+        after={name: kpi.value(after) for name, kpi in kpis.items()},
         support=support(shared),
         baselines={
-            "incumbent": value(shared, before, utility, bounded=False),
-            "candidate": value(shared, after, utility, bounded=False),
-            f"best single ({fitted.best_single})": value(shared, single, utility, bounded=False),
-            "cheapest": value(shared, cheapest, utility, bounded=False),
-            "uniform": _uniform(shared, rows, utility),
+            "incumbent": utility.value(before),
+            "candidate": utility.value(after),
+            f"best single ({fitted.best_single})": utility.value(single),
+            "cheapest": utility.value(cheapest),
+            "uniform": utility.value(_uniform(rows)),
         },
         share_before=_shares(before, arms),
         share_after=_shares(after, arms),
@@ -232,10 +223,10 @@ def _always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> NDArray[
     return np.asarray(chosen)
 
 
-def _uniform(shared: Rows, rows: Sample, utility: NDArray[np.float64]) -> Figure:
-    """Return the value of drawing uniformly among the eligible models, by a draw with a fixed seed."""
+def _uniform(rows: Sample) -> NDArray[np.int64]:
+    """Return an eligible arm for every row, drawn uniformly with a fixed seed."""
     draws = np.random.default_rng(0).random(rows.eligible.shape)
-    return value(shared, np.argmax(np.where(rows.eligible, draws, -1.0), axis=1), utility, bounded=False)
+    return np.asarray(np.argmax(np.where(rows.eligible, draws, -1.0), axis=1))
 
 
 def _shares(chosen: NDArray[np.int64], arms: Sequence[Arm]) -> dict[str, float]:
@@ -310,6 +301,7 @@ def _manifest(
             "terms": len(fitted.predictor.map.vocabulary),
             "dimensions": int(fitted.predictor.map.spaces.components.shape[1]),
             "size": fitted.predictor.map.size,
+            "tasks": list(fitted.predictor.map.tasks),
         },
         "training": {
             "rows": len(training.arm),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
-from zetaroute.evaluate.ope import FOLDS, Rows, difference
+from zetaroute.evaluate.ope import FOLDS, Comparison, Rows
 from zetaroute.learn.frame import Sample, take
 from zetaroute.learn.heads import fit_classes, fit_linear, fit_log
 from zetaroute.learn.map import TextMap
@@ -71,8 +71,8 @@ def fit(
     Routing is used only when its cross-validated gain over the best single model exceeds one standard error;
     by default that is judged from the logged propensities.
     """
-    text_map = TextMap(rows.texts, seed=seed)
-    x = text_map.vectors(rows.texts)
+    text_map = TextMap(rows.texts, seed=seed, tasks=rows.tasks)
+    x = text_map.vectors(rows.texts, rows.tasks)
     predictor = _predictor(x, rows, arms, text_map)
     forecast = predictor.forecast(with_lengths(rows.texts, x), arms)
     level = forecast.utility(objective, arms)[0].mean(axis=0)
@@ -155,9 +155,8 @@ def _log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective
             return None
         single = np.where(rows.eligible[:, best], best, np.argmax(rows.eligible, axis=1))
         evaluated = Rows(x=x, arm=rows.arm, pmf=rows.pmf, before=single, after=chosen, fold=rows.fold)
-        return difference(
-            evaluated.take(usable), realised_utility(rows, arms, objective)[usable], bounded=False
-        )
+        utility = realised_utility(rows, arms, objective)[usable]
+        return Comparison(evaluated.take(usable), utility, bounded=False).difference()
 
     return judge
 

@@ -6,7 +6,9 @@ Apart from the fitting so that the split, on which every honest comparison rests
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,21 +41,26 @@ def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> p
 
 def with_split(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the columns `group` (conversation, else normalised text) and `holdout` (half of the groups)."""
-    keys = [
-        hashlib.sha256(group_key(conversation, query).encode("utf-8", "replace")).digest()
-        for conversation, query in frame.select("conversation", "query").iter_rows()
-    ]
+    groups = [group_of(conversation, query) for conversation, query in _pairs(frame)]
     return frame.with_columns(
-        pl.Series("group", [int.from_bytes(key[1:8], "big") for key in keys], dtype=pl.UInt64),
-        pl.Series("holdout", [key[0] < 128 for key in keys], dtype=pl.Boolean),
+        pl.Series("group", groups, dtype=pl.UInt64),
+        pl.Series("holdout", [is_holdout(group) for group in groups], dtype=pl.Boolean),
     )
 
 
-def group_key(conversation: str | None, query: str) -> str:
-    """Return what must stay on one side of the split: the conversation, else the text without case and spacing."""
-    if conversation:
-        return "c:" + conversation
-    return "q:" + " ".join(query.casefold().split())
+def group_of(conversation: str | None, query: str) -> int:
+    """Return a number of what must stay on one side: the conversation, else the text without case and spacing."""
+    key = "c:" + conversation if conversation else "q:" + " ".join(query.casefold().split())
+    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:8], "big")
+
+
+def is_holdout(group: int) -> bool:
+    """Return whether a group is reserved for the gate: half of them, by the first bit of the hash."""
+    return group < 2**63
+
+
+def _pairs(frame: pl.DataFrame) -> Iterator[tuple[str | None, str]]:
+    yield from frame.select("conversation", "query").iter_rows()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,7 @@ class Sample:
     """Rows of the frame as arrays, with arms as numbers."""
 
     texts: list[str]
+    tasks: list[str | None]
     arm: NDArray[np.int64]
     """(n,) position of the row's model in the list of arms."""
     accuracy: NDArray[np.float64]
@@ -91,6 +99,7 @@ def sample(frame: pl.DataFrame, models: list[str], *, folds: int = 5) -> Sample:
             pmf[row, place[name]], eligible[row, place[name]] = chance, may
     return Sample(
         texts=frame["query"].to_list(),
+        tasks=frame["task"].to_list(),
         arm=np.array([place[model] for model in frame["model"].to_list()], dtype=np.int64),
         accuracy=_floats(frame["accuracy"]),
         satisfaction=_floats(frame["satisfaction"]),
@@ -105,9 +114,8 @@ def sample(frame: pl.DataFrame, models: list[str], *, folds: int = 5) -> Sample:
 
 def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
     """Return the chosen rows of a sample."""
-    values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name != "texts"}
-    texts = [text for text, kept in zip(rows.texts, keep, strict=True) if kept]
-    return Sample(texts=texts, **values)
+    values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name not in {"texts", "tasks"}}
+    return Sample(texts=list(compress(rows.texts, keep)), tasks=list(compress(rows.tasks, keep)), **values)
 
 
 def _floats(column: pl.Series) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +39,16 @@ class Recordings:
     test: NDArray[np.bool_]
     """(n,) the test side of the split."""
 
-    def side(self, test: bool) -> Recordings:
+    def side(self, *, test: bool) -> Recordings:
         """Return one side of the split."""
-        keep = self.test == test
+        return self.take(self.test == test)
+
+    def take(self, keep: NDArray[np.bool_]) -> Recordings:
+        """Return the chosen queries."""
         return Recordings(
             dataset=self.dataset,
             models=self.models,
-            texts=tuple(text for text, kept in zip(self.texts, keep, strict=True) if kept),
+            texts=tuple(compress(self.texts, keep)),
             tasks=self.tasks[keep],
             score=self.score[keep],
             cost_usd=self.cost_usd[keep],
@@ -52,11 +56,16 @@ class Recordings:
             test=self.test[keep],
         )
 
-    def full_sample(self) -> Sample:
+    def labels(self, *, use_task: bool) -> list[str | None]:
+        """Return the task labels, or none of them where they are not to be used."""
+        return [str(task) or None if use_task else None for task in self.tasks]
+
+    def full_sample(self, *, use_task: bool) -> Sample:
         """Return every query with every model as rows of a log, query by query."""
         n, arms = self.score.shape
         return Sample(
             texts=[text for text in self.texts for _ in range(arms)],
+            tasks=[task for task in self.labels(use_task=use_task) for _ in range(arms)],
             arm=np.tile(np.arange(arms), n),
             accuracy=self.score.ravel(),
             satisfaction=np.full(n * arms, np.nan),

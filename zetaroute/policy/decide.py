@@ -70,7 +70,7 @@ def decide(
     `rate` is the share of queries explored uniformly; `forced` pins a model, which then has no propensity.
     Raises NoAnswerError when the user's limits leave no model.
     """
-    vectors = policy.predictor.vectors([query.text])
+    vectors = policy.predictor.vectors([query.text], [query.task])
     forecast = policy.predictor.forecast(vectors, arms)
     mean, se = forecast.utility(objective, arms)
     reasons = exclusions(

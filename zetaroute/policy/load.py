@@ -17,7 +17,7 @@ from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.predict import LearnedPredictor, PriorPredictor
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
 
-_SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine")
+_SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine", "task_coef", "task_intercept")
 
 
 def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
@@ -37,10 +37,11 @@ def policy_from(artifact: Artifact) -> Policy:
     """Return the policy that an artifact holds; raise ArtifactError when its arrays do not fit together."""
     arrays = artifact.arrays
     models = tuple(artifact.manifest["models"])
+    tasks = tuple(artifact.manifest["features"]["tasks"])
     try:
         spaces = Spaces(**{name: np.asarray(arrays[f"map.{name}"]) for name in _SPACES})
         predictor = LearnedPredictor(
-            map=FeatureMap({term: row for row, term in enumerate(artifact.vocabulary)}, spaces),
+            map=FeatureMap({term: row for row, term in enumerate(artifact.vocabulary)}, spaces, tasks),
             models=models,
             accuracy=LinearHead.load(arrays, "accuracy"),
             satisfaction=LinearHead.load(arrays, "satisfaction"),
@@ -69,6 +70,8 @@ def _check_shapes(predictor: LearnedPredictor) -> None:
     size, count = predictor.map.size, len(predictor.models)
     if len(predictor.map.vocabulary) != len(predictor.map.spaces.components):
         raise ValueError("vocabulary and components differ in length")
+    if len(predictor.map.tasks) != len(predictor.map.spaces.task_coef):
+        raise ValueError("tasks and their coefficients differ in number")
     for head in (predictor.accuracy, predictor.satisfaction, predictor.response, predictor.cost):
         linear = head.linear if isinstance(head, LogHead) else head
         if linear is not None and linear.coef.shape != (count, size):

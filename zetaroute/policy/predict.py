@@ -81,8 +81,8 @@ class Forecast:
 class Predictor(Protocol):
     """Anything that forecasts every arm for a query."""
 
-    def vectors(self, texts: Sequence[str]) -> Array:
-        """Return what `forecast` wants to know of each text, shape (n, anything)."""
+    def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
+        """Return what `forecast` wants to know of each text and its task label, shape (n, anything)."""
         ...
 
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
@@ -93,7 +93,7 @@ class Predictor(Protocol):
 class PriorPredictor:
     """What the config claims: prior accuracy, price, speed. The same for every query but for its length."""
 
-    def vectors(self, texts: Sequence[str]) -> Array:
+    def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the length of each text in characters, shape (n, 1)."""
         return np.array([[float(len(text))] for text in texts]).reshape(len(texts), 1)
 
@@ -132,11 +132,9 @@ class LearnedPredictor:
     cost: LogHead | None
     rating: ClassHead | None
 
-    def vectors(self, texts: Sequence[str]) -> Array:
+    def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the length in characters and then the feature vector of each text, shape (n, 1 + size)."""
-        rows = [self.map.vector(text) for text in texts]
-        lengths = PriorPredictor().vectors(texts)
-        return np.hstack([lengths, np.array(rows).reshape(len(texts), self.map.size)])
+        return np.hstack([PriorPredictor().vectors(texts), self.map.vectors(texts, tasks)])
 
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
         """Return the predictions of the heads, and the config's where a head or an arm is new."""

@@ -5,10 +5,13 @@ It lives apart from the exchange: here is only what this format asks and what it
 
 from __future__ import annotations
 
-from zetaroute.domain import Arm, Completion, Query
+from dataclasses import replace
+
+from zetaroute.domain import Arm, Attachment, Completion, Query
+from zetaroute.providers.content import base64_of, binary_files, options, text_with_files
 from zetaroute.providers.draft import Draft
 from zetaroute.providers.exchange import Ask, Exchange, endpoint
-from zetaroute.providers.keys import key_of
+from zetaroute.providers.keys import credentials
 from zetaroute.providers.payload import JsonObject, count, label, mapping, sequence, text
 from zetaroute.providers.protocol import OnText
 
@@ -20,19 +23,19 @@ _MAX_TOKENS = 4096
 class AnthropicProvider:
     """Asks servers that speak Messages."""
 
-    def __init__(self) -> None:
-        self._exchange = Exchange()
+    def __init__(self, *, many: bool = False) -> None:
+        self._exchange = Exchange(many=many)
 
     async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
         """Ask `arm` once; raises ProviderError, and ConfigError for an unusable base_url."""
-        key = key_of(arm)
+        key = credentials(arm, key_header="x-api-key")
         # People paste this address with and without the version at its end.
         versioned = (arm.base_url or "").rstrip("/").endswith("/v1")
         ask = Ask(
             arm=arm,
+            query=query,
             url=endpoint(arm, "/messages" if versioned else "/v1/messages", "https://api.anthropic.com"),
-            key=key,
-            headers={"anthropic-version": _VERSION, **({"x-api-key": key} if key else {})},
+            credentials=replace(key, headers={"anthropic-version": _VERSION, **key.headers}),
             bodies=(_body(arm, query, streamed=on_text is not None),),
             take=_take,
         )
@@ -49,12 +52,24 @@ def _body(arm: Arm, query: Query, *, streamed: bool) -> JsonObject:
         systems.insert(0, query.system)
     turns = [{"role": turn.role, "content": turn.content} for turn in query.history if turn.role != "system"]
     body = {
-        "model": arm.model,
         "max_tokens": _MAX_TOKENS,
-        "messages": [*turns, {"role": "user", "content": query.text}],
+        **options(arm, query),
+        "model": arm.model,
+        "messages": [*turns, {"role": "user", "content": _user_content(query)}],
         "stream": streamed,
     }
     return {**body, "system": "\n\n".join(systems)} if systems else body
+
+
+def _user_content(query: Query) -> str | list[JsonObject]:
+    words = text_with_files(query)
+    files = [_file_block(file) for file in binary_files(query)]
+    return [*files, {"type": "text", "text": words}] if files else words
+
+
+def _file_block(file: Attachment) -> JsonObject:
+    source = {"type": "base64", "media_type": file.note.media_type, "data": base64_of(file)}
+    return {"type": "image" if file.kind == "image" else "document", "source": source}
 
 
 def _take(payload: JsonObject, draft: Draft) -> str | None:
@@ -69,7 +84,9 @@ def _take(payload: JsonObject, draft: Draft) -> str | None:
         case "content_block_start":
             return text(mapping(payload.get("content_block")).get("text"))
         case "content_block_delta":
-            return text(mapping(payload.get("delta")).get("text"))
+            delta = mapping(payload.get("delta"))
+            draft.begun = draft.begun or bool(text(delta.get("thinking")))
+            return text(delta.get("text"))
         case "message_delta":
             _take_stop(mapping(payload.get("delta")), draft)
             _take_usage(mapping(payload.get("usage")), draft)

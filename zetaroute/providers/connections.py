@@ -1,8 +1,9 @@
 """The HTTP clients of a run: opened when they are needed, lent for one call, kept warm for the next.
 
 It lives apart from the exchange because which library carries the bytes, and how many connections it keeps,
-is one decision. A call at a time per client: the pool inside a client grows slow with the calls that share
-it, so that 64 at once through one client take several times as long as through a client each.
+is one decision. A single question goes over plain httpx, which starts fast. Many at once go over aiohttp, in
+one client for all: the pool inside httpx grows slow with the calls that share it. Where aiohttp cannot go,
+through a proxy, every call has an httpx client to itself.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from __future__ import annotations
 import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import SplitResult
+from urllib.request import getproxies, proxy_bypass
 
 from zetaroute.errors import ConfigError
 
@@ -19,21 +24,49 @@ if TYPE_CHECKING:
 
     import httpx
 
-_LOOPBACK = ("all://localhost", "all://127.0.0.1", "all://[::1]")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """The way to a server: calls that share it can share a connection."""
+
+    origin: str
+    secure: bool
+    proxy: str | None
+    ca_file: str | None
+
+
+def route(url: SplitResult, *, proxy: str | None, ca_file: str | None) -> Route:
+    """Return the way to `url`: through `proxy`, else through the environment's, which local servers are spared."""
+    host = url.hostname or ""
+    if proxy is None and not _is_loopback(host) and not proxy_bypass(host):
+        proxies = getproxies()
+        proxy = proxies.get(url.scheme) or proxies.get("all")
+    secure = url.scheme == "https"
+    return Route(
+        origin=f"{url.scheme}://{url.netloc}", secure=secure, proxy=proxy, ca_file=ca_file if secure else None
+    )
 
 
 class Connections:
-    """Lends clients; the one given back last is lent first, because its connection is the warmest."""
+    """Lends clients; of plain ones the last given back is lent first, because its connection is the warmest."""
 
-    def __init__(self) -> None:
-        self._idle: defaultdict[str, list[httpx.AsyncClient]] = defaultdict(list)
-        self._certificates: ssl.SSLContext | None = None
+    def __init__(self, *, many: bool = False) -> None:
+        self._many = many
+        """Whether many calls are to be under way at once."""
+        self._idle: defaultdict[Route, list[httpx.AsyncClient]] = defaultdict(list)
+        self._shared: dict[Route, httpx.AsyncClient] = {}
+        self._certificates: dict[str | None, ssl.SSLContext] = {}
 
     @contextlib.asynccontextmanager
-    async def lend(self, origin: str, *, secure: bool) -> AsyncIterator[httpx.AsyncClient]:
-        """Lend a client for one call to `origin`; raises ConfigError when the environment allows none."""
-        idle = self._idle[origin]
-        client = idle.pop() if idle else self._open(secure=secure)
+    async def lend(self, way: Route) -> AsyncIterator[httpx.AsyncClient]:
+        """Lend a client for one call over `way`; raises ConfigError when none can be opened."""
+        if self._many and way.proxy is None:
+            if way not in self._shared:
+                self._shared[way] = self._open_shared(way)
+            yield self._shared[way]
+            return
+        idle = self._idle[way]
+        client = idle.pop() if idle else self._open(way)
         try:
             yield client
         finally:
@@ -45,27 +78,60 @@ class Connections:
             _, clients = self._idle.popitem()
             for client in clients:
                 await client.aclose()
+        while self._shared:
+            _, client = self._shared.popitem()
+            await client.aclose()
 
-    def _open(self, *, secure: bool) -> httpx.AsyncClient:
+    def _open_shared(self, way: Route) -> httpx.AsyncClient:
+        import httpx
+
+        from zetaroute.providers.transport import AiohttpTransport
+
+        return httpx.AsyncClient(transport=AiohttpTransport(self._trusted(way)), trust_env=False)
+
+    def _open(self, way: Route) -> httpx.AsyncClient:
         import httpx
 
         try:
-            return httpx.AsyncClient(
-                verify=self._trusted() if secure else False,
-                # A proxy in the environment is for the outside world, never for this machine's own servers.
-                mounts=dict.fromkeys(_LOOPBACK),
-            )
+            return httpx.AsyncClient(verify=self._trusted(way) or False, proxy=way.proxy, trust_env=False)
         # The error's own text may hold a proxy's password.
-        except (ImportError, OSError, ValueError) as error:
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             raise ConfigError(
-                f"Connections cannot be opened ({type(error).__name__}): correct the environment's HTTP_PROXY, "
-                "HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE or SSL_CERT_DIR."
+                f"No connection to {way.origin} can be opened ({type(error).__name__}): correct proxy in the "
+                "config, or the environment's HTTP_PROXY, HTTPS_PROXY or ALL_PROXY."
             ) from None
 
-    def _trusted(self) -> ssl.SSLContext:
+    def _trusted(self, way: Route) -> ssl.SSLContext | None:
         """Return the certificates, read once: that takes longer than all the rest of opening a client."""
         import httpx
 
-        if self._certificates is None:
-            self._certificates = httpx.create_ssl_context()
-        return self._certificates
+        if not way.secure:
+            return None
+        if way.ca_file not in self._certificates:
+            try:
+                context = httpx.create_ssl_context()
+            except OSError as error:
+                raise ConfigError(
+                    f"The certificates cannot be read ({error.strerror or type(error).__name__}): "
+                    "correct the environment's SSL_CERT_FILE or SSL_CERT_DIR."
+                ) from None
+            if way.ca_file is not None:
+                _trust_too(context, way.ca_file)
+            self._certificates[way.ca_file] = context
+        return self._certificates[way.ca_file]
+
+
+def _trust_too(context: ssl.SSLContext, ca_file: str) -> None:
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except OSError as error:
+        raise ConfigError(
+            f"The ca_file {ca_file} cannot be read as certificates ({error.strerror or 'not PEM'}): correct it."
+        ) from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from zetaroute.domain import Arm, Completion
+from zetaroute.domain import Arm, Completion, Query, text_tokens
 from zetaroute.providers.costs import call_cost_usd
 
 
@@ -23,6 +23,8 @@ class Draft:
     """What the server sent in place of the answer's text."""
     first_text_at: float | None = None
     """Moment of the first piece (`time.perf_counter`); None while the answer comes in one piece."""
+    begun: bool = False
+    """The model has begun to write, be it thoughts or the answer."""
     served_model: str | None = None
     finish_reason: str | None = None
     input_tokens: int | None = None
@@ -49,11 +51,16 @@ class Draft:
         piece = piece.removesuffix(self.half)
         piece = piece.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         self.pieces.append(piece)
+        self.begun = self.begun or bool(piece)
         return piece
 
-    def completion(self, arm: Arm, *, started_at: float, ended_at: float) -> Completion:
-        """Return the answer as the domain knows it; a count of zero tokens means that nobody counted."""
+    def completion(self, arm: Arm, query: Query, *, started_at: float, ended_at: float) -> Completion:
+        """Return the answer as the domain knows it; tokens that the server did not count are estimated."""
+        # A count of zero means that nobody counted.
         input_tokens, output_tokens = self.input_tokens or None, self.output_tokens or None
+        estimated = input_tokens is None or output_tokens is None
+        input_tokens = query.tokens() if input_tokens is None else input_tokens
+        output_tokens = text_tokens(self.text) if output_tokens is None else output_tokens
         return Completion(
             text=self.text,
             served_model=self.served_model,
@@ -63,6 +70,7 @@ class Draft:
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             cached_tokens=self.cached_tokens,
+            tokens_estimated=estimated,
             cost_usd=call_cost_usd(
                 arm,
                 input_tokens=input_tokens,

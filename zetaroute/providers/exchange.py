@@ -10,16 +10,17 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
-from zetaroute.domain import Arm, Completion
+from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError, ProviderError
-from zetaroute.providers.connections import Connections
+from zetaroute.providers.connections import Connections, route
 from zetaroute.providers.draft import Draft
-from zetaroute.providers.faults import CONNECT_LIMIT_S, Faults, retry_after_s
+from zetaroute.providers.faults import Faults, retry_after_s
+from zetaroute.providers.keys import Credentials
 from zetaroute.providers.payload import JsonObject
 from zetaroute.providers.protocol import OnText
 from zetaroute.providers.reading import Reading, Take
@@ -39,9 +40,9 @@ class Ask:
     """One question, put in a wire format."""
 
     arm: Arm
+    query: Query
     url: SplitResult
-    key: str | None
-    headers: Mapping[str, str]
+    credentials: Credentials
     bodies: tuple[JsonObject, ...]
     """Best first; the next one is sent when the server does not know an option of the one before."""
     option: str = ""
@@ -49,11 +50,34 @@ class Ask:
     take: Take
 
 
+class Patience:
+    """How long one call may go on: until its first word, as a whole, and after its answer is complete."""
+
+    def __init__(self, arm: Arm, *, streamed: bool) -> None:
+        self._end_at = asyncio.get_running_loop().time() + arm.timeout_s
+        first_s = arm.first_token_timeout_s if streamed else None
+        self.awaits_word = first_s is not None and first_s < arm.timeout_s
+        """Whether the limit that runs is that of the first word."""
+        self._parting = False
+        limit_s = first_s if first_s is not None and self.awaits_word else arm.timeout_s
+        self.limit = asyncio.timeout(limit_s)
+
+    def watch(self, draft: Draft) -> None:
+        """Move the limit to what has arrived."""
+        if draft.begun and self.awaits_word:
+            self.awaits_word = False
+            self.limit.reschedule(self._end_at)
+        if draft.finished and not self._parting:
+            self._parting = True
+            last_words_at = asyncio.get_running_loop().time() + _LAST_WORDS_S
+            self.limit.reschedule(min(last_words_at, self.limit.when() or last_words_at))
+
+
 class Exchange:
     """Sends questions and reads answers."""
 
-    def __init__(self) -> None:
-        self._connections = Connections()
+    def __init__(self, *, many: bool = False) -> None:
+        self._connections = Connections(many=many)
         self._refused: dict[str, int] = {}
         """How many of the best bodies a server has refused, by URL."""
 
@@ -62,18 +86,18 @@ class Exchange:
         import httpx
 
         started_at = time.perf_counter()
-        faults = Faults(arm=ask.arm, url=_shown(ask.url), key=ask.key)
+        faults = Faults(arm=ask.arm, url=_shown(ask.url), secrets=ask.credentials.secrets)
         draft = Draft()
-        limit = asyncio.timeout(ask.arm.timeout_s)
+        patience = Patience(ask.arm, streamed=on_text is not None)
         try:
-            async with limit:
-                await self._converse(ask, faults, draft, on_text, limit)
+            async with patience.limit:
+                await self._converse(ask, faults, draft, on_text, patience)
         # What breaks after the server called the answer complete takes nothing away from it.
         except TimeoutError:
-            if not limit.expired():
+            if not patience.limit.expired():
                 raise
             if not draft.is_answer:
-                raise faults.timeout() from None
+                raise (faults.silence() if patience.awaits_word else faults.timeout()) from None
         except (httpx.RequestError, httpx.InvalidURL) as error:
             if not draft.is_answer:
                 raise faults.transport(error) from error
@@ -82,14 +106,14 @@ class Exchange:
                 raise
         if not draft.is_answer:
             raise faults.empty(draft.finish_reason)
-        return draft.completion(ask.arm, started_at=started_at, ended_at=time.perf_counter())
+        return draft.completion(ask.arm, ask.query, started_at=started_at, ended_at=time.perf_counter())
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._connections.aclose()
 
     async def _converse(
-        self, ask: Ask, faults: Faults, draft: Draft, on_text: OnText | None, limit: asyncio.Timeout
+        self, ask: Ask, faults: Faults, draft: Draft, on_text: OnText | None, patience: Patience
     ) -> None:
         url = urlunsplit(ask.url)
         first = min(self._refused.get(url, 0), len(ask.bodies) - 1)
@@ -97,7 +121,7 @@ class Exchange:
             async with self._post(ask, url, ask.bodies[number]) as response:
                 if response.is_success:
                     self._refused[url] = max(number, self._refused.get(url, 0))
-                    await _receive(response, ask.take, faults, draft, on_text, limit)
+                    await _receive(response, ask.take, faults, draft, on_text, patience)
                     return
                 said = await _error_body(response)
                 is_option = response.status_code in (400, 422) and ask.option and ask.option in said.lower()
@@ -109,16 +133,16 @@ class Exchange:
     async def _post(self, ask: Ask, url: str, body: JsonObject) -> AsyncIterator[httpx.Response]:
         import httpx
 
-        origin = f"{ask.url.scheme}://{ask.url.netloc}"
+        way = route(ask.url, proxy=ask.credentials.proxy, ca_file=ask.arm.ca_file)
         async with (
-            self._connections.lend(origin, secure=ask.url.scheme == "https") as client,
+            self._connections.lend(way) as client,
             client.stream(
                 "POST",
                 url,
-                headers={"content-type": "application/json", **ask.headers},
+                headers={"content-type": "application/json", **ask.credentials.headers},
                 # A lone surrogate, from undecodable input, cannot be encoded; it must not stop the question.
                 content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
-                timeout=httpx.Timeout(None, connect=min(CONNECT_LIMIT_S, ask.arm.timeout_s)),
+                timeout=httpx.Timeout(None, connect=min(ask.arm.connect_timeout_s, ask.arm.timeout_s)),
             ) as response,
         ):
             yield response
@@ -153,7 +177,7 @@ async def _receive(
     faults: Faults,
     draft: Draft,
     on_text: OnText | None,
-    limit: asyncio.Timeout,
+    patience: Patience,
 ) -> None:
     content_type = response.headers.get("content-type", "")
     reading = Reading(take=take, draft=draft, faults=faults, content_type=content_type)
@@ -164,14 +188,10 @@ async def _receive(
         if on_text is not None:
             on_text(text)
 
-    parting = False
     async for chunk in response.aiter_bytes():
         for text in reading.feed(chunk):
             show(text)
-        if draft.finished and not parting:
-            parting = True
-            last_words_at = asyncio.get_running_loop().time() + _LAST_WORDS_S
-            limit.reschedule(min(last_words_at, limit.when() or last_words_at))
+        patience.watch(draft)
     for text in reading.close():
         show(text)
 

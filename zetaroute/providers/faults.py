@@ -17,9 +17,6 @@ from zetaroute.errors import ProviderError
 from zetaroute.providers.keys import redact
 from zetaroute.providers.payload import mapping, parse, printable, sequence, text
 
-CONNECT_LIMIT_S = 10.0
-"""A server that takes longer than this to accept a connection is taken to be down."""
-
 _SAID_LENGTH = 300
 
 _STATUS_OF_TYPE = {
@@ -46,7 +43,8 @@ class Faults:
     arm: Arm
     url: str
     """Where the call goes, as it may be shown."""
-    key: str | None
+    secrets: tuple[str, ...] = ()
+    """What may not be said, even where a server says it."""
 
     def status(self, status: int, body: str, retry_after_s: float | None = None) -> ProviderError:
         """Return the error for an HTTP answer that is no success."""
@@ -69,7 +67,7 @@ class Faults:
         said = self._said(str(causes[-1]) or type(error).__name__)
         match error:
             case httpx.ConnectTimeout():
-                limit_s = min(CONNECT_LIMIT_S, self.arm.timeout_s)
+                limit_s = min(self.arm.connect_timeout_s, self.arm.timeout_s)
                 words = f"{self.url} did not accept a connection within {limit_s:g} s; check that it runs."
                 return self._error("timeout", words, retryable=True)
             case httpx.UnsupportedProtocol() | httpx.LocalProtocolError() | httpx.InvalidURL():
@@ -88,6 +86,12 @@ class Faults:
         return self._error(
             "timeout", f"no complete answer within {limit_s:g} s; raise timeout_s if it needs longer."
         )
+
+    def silence(self) -> ProviderError:
+        """Return the error for a stream that did not begin to answer in time."""
+        limit_s = self.arm.first_token_timeout_s or 0.0
+        words = f"no first word within {limit_s:g} s; raise first_token_timeout_s if it thinks longer."
+        return self._error("timeout", words)
 
     def truncated(self) -> ProviderError:
         """Return the error for a stream that ended before the server said that the answer was complete."""
@@ -150,7 +154,7 @@ class Faults:
 
     def _said(self, words: str) -> str:
         # Redacted before it is cut, because a cut key would pass unseen.
-        return redact(printable(words), self.key)[:_SAID_LENGTH].strip()
+        return redact(printable(words), self.secrets)[:_SAID_LENGTH].strip()
 
 
 def said_in(body: str) -> str:

@@ -1,4 +1,4 @@
-"""API keys: read from the environment when a call needs one, and kept out of every message.
+"""Secrets: read from the environment when a call needs them, and kept out of every message.
 
 It lives apart because a key may only ever go into a request header. The config holds a variable's NAME.
 """
@@ -7,36 +7,76 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from zetaroute.domain import Arm
 from zetaroute.errors import ProviderError
 
 _MASK = "[key]"
+_REFERENCE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
 
 
-def key_of(arm: Arm) -> str | None:
-    """Return the arm's key, None when it needs none; raises ProviderError `unauthorised` when it is not set."""
-    if arm.api_key_env is None:
-        return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What lets a call in, and which words of it nobody may see."""
+
+    headers: Mapping[str, str]
+    """By their names in small letters."""
+    proxy: str | None
+    secrets: tuple[str, ...]
+
+
+def credentials(arm: Arm, *, key_header: str, scheme: str = "") -> Credentials:
+    """Return the arm's headers with its key and its proxy, every `$NAME` replaced by the variable's value.
+
+    The key stands behind `scheme` in `key_header`, or alone in the arm's own `api_key_header`. Raises
+    ProviderError `unauthorised` when a variable is not set.
+    """
+    headers: dict[str, str] = {}
+    secrets: list[str] = []
+    if arm.api_key_env is not None:
+        key = _variable(arm, arm.api_key_env)
+        secrets.append(key)
+        own = arm.api_key_header
+        headers[(own or key_header).lower()] = key if own else f"{scheme}{key}"
+    for name, value in arm.headers.items():
+        headers[name.lower()] = _expanded(arm, value, secrets)
+    proxy = None if arm.proxy is None else _expanded(arm, arm.proxy, secrets)
+    if proxy is not None and urlsplit(proxy).password:
+        secrets.append(urlsplit(proxy).password or "")
+    return Credentials(headers=headers, proxy=proxy, secrets=tuple(secrets))
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` without the secrets, be they plain, percent-encoded or escaped as in JSON, in any case."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        forms = (rf"\\*(?:{re.escape(char)}|%{ord(char):02x}|u{ord(char):04x})" for char in secret)
+        text = re.sub("".join(forms), _MASK, text, flags=re.IGNORECASE)
+    return text
+
+
+def _expanded(arm: Arm, value: str, secrets: list[str]) -> str:
+    def replace(reference: re.Match[str]) -> str:
+        secret = _variable(arm, reference[1] or reference[2], spaces=True)
+        secrets.append(secret)
+        return secret
+
+    return _REFERENCE.sub(replace, value)
+
+
+def _variable(arm: Arm, name: str, *, spaces: bool = False) -> str:
     # `export KEY="$(cat file)"` and copied lines bring white space that no key has.
-    key = os.environ.get(arm.api_key_env, "").strip()
-    if not key:
+    value = os.environ.get(name, "").strip()
+    if not value:
         raise ProviderError(
-            f"{arm.id}: the environment variable {arm.api_key_env} is not set; put the API key in it.",
+            f"{arm.id}: the environment variable {name} is not set; put the API key in it.",
             kind="unauthorised",
         )
-    if not (key.isascii() and key.isprintable() and " " not in key):
+    if not (value.isascii() and value.isprintable() and (spaces or " " not in value)):
         raise ProviderError(
-            f"{arm.id}: the environment variable {arm.api_key_env} holds characters that no API key has; "
-            "set it again.",
+            f"{arm.id}: the environment variable {name} holds characters that no API key has; set it again.",
             kind="unauthorised",
         )
-    return key
-
-
-def redact(text: str, key: str | None) -> str:
-    """Return `text` without the key, be it plain, percent-encoded or escaped as in JSON, in any letter case."""
-    if not key:
-        return text
-    forms = (rf"\\*(?:{re.escape(char)}|%{ord(char):02x}|u{ord(char):04x})" for char in key)
-    return re.sub("".join(forms), _MASK, text, flags=re.IGNORECASE)
+    return value

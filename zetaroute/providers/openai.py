@@ -7,28 +7,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from zetaroute.domain import Arm, Completion, Query
+from zetaroute.domain import Arm, Attachment, Completion, Query
+from zetaroute.providers.content import base64_of, binary_files, options, text_with_files
 from zetaroute.providers.draft import Draft
 from zetaroute.providers.exchange import Ask, Exchange, endpoint
-from zetaroute.providers.keys import key_of
+from zetaroute.providers.keys import credentials
 from zetaroute.providers.payload import JsonObject, count, label, mapping, sequence, text
 from zetaroute.providers.protocol import OnText
+
+_THOUGHTS = ("reasoning_content", "reasoning")
+"""Where servers put what a model thinks before it answers."""
 
 
 class OpenAIProvider:
     """Asks servers that speak chat completions."""
 
-    def __init__(self) -> None:
-        self._exchange = Exchange()
+    def __init__(self, *, many: bool = False) -> None:
+        self._exchange = Exchange(many=many)
 
     async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
         """Ask `arm` once; raises ProviderError, and ConfigError for an unusable base_url."""
-        key = key_of(arm)
         ask = Ask(
             arm=arm,
+            query=query,
             url=endpoint(arm, "/chat/completions", "https://api.openai.com/v1"),
-            key=key,
-            headers={"authorization": f"Bearer {key}"} if key else {},
+            credentials=credentials(arm, key_header="authorization", scheme="Bearer "),
             bodies=_bodies(arm, query, streamed=on_text is not None),
             option="stream",
             take=_take,
@@ -41,16 +44,29 @@ class OpenAIProvider:
 
 
 def _bodies(arm: Arm, query: Query, *, streamed: bool) -> tuple[JsonObject, ...]:
-    messages = [{"role": turn.role, "content": turn.content} for turn in query.history]
+    messages: list[JsonObject] = [{"role": turn.role, "content": turn.content} for turn in query.history]
     if query.system is not None:
         messages.insert(0, {"role": "system", "content": query.system})
-    messages.append({"role": "user", "content": query.text})
-    plain = {"model": arm.model, "messages": messages, "stream": False}
+    messages.append({"role": "user", "content": _user_content(query)})
+    plain = {**options(arm, query), "model": arm.model, "messages": messages, "stream": False}
     if not streamed:
         return (plain,)
     bare = {**plain, "stream": True}
     # Without this option a stream carries no token counts, so no cost; not every server knows it.
     return {**bare, "stream_options": {"include_usage": True}}, bare, plain
+
+
+def _user_content(query: Query) -> str | list[JsonObject]:
+    words = text_with_files(query)
+    files = [_file_part(file) for file in binary_files(query)]
+    return [{"type": "text", "text": words}, *files] if files else words
+
+
+def _file_part(file: Attachment) -> JsonObject:
+    url = f"data:{file.note.media_type};base64,{base64_of(file)}"
+    if file.kind == "image":
+        return {"type": "image_url", "image_url": {"url": url}}
+    return {"type": "file", "file": {"filename": file.note.name, "file_data": url}}
 
 
 def _take(payload: JsonObject, draft: Draft) -> str | None:
@@ -67,7 +83,9 @@ def _take(payload: JsonObject, draft: Draft) -> str | None:
         reason = label(choice.get("finish_reason"))
         if reason and not draft.error:
             draft.finish_reason, draft.finished = reason, True
-        answer += _content(mapping(choice.get("delta") or choice.get("message")).get("content"))
+        message = mapping(choice.get("delta") or choice.get("message"))
+        draft.begun = draft.begun or any(text(message.get(name)) for name in _THOUGHTS)
+        answer += _content(message.get("content"))
     return answer
 
 

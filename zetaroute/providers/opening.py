@@ -7,8 +7,10 @@ bounds how many calls an arm gets at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from types import TracebackType
+from urllib.parse import urlsplit
 
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError
@@ -16,17 +18,21 @@ from zetaroute.providers.protocol import OnText, Provider
 
 
 class Providers:
-    """Sends each query to the provider of its arm, at most `max_concurrency` at once per arm."""
+    """Sends each query to the provider of its arm, when the arm and its server have a free turn."""
 
-    def __init__(self, turns: dict[str, asyncio.Semaphore]) -> None:
+    def __init__(self, turns: Mapping[str, tuple[asyncio.Semaphore, ...]], *, many: bool) -> None:
         self._turns = turns
+        """By arm: its own, then its server's."""
+        self._many = many
         self._open: dict[str, Provider] = {}
 
     async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
         """Ask `arm` when it has a free turn; raises what its provider raises."""
-        async with self._turns[arm.id]:
+        async with AsyncExitStack() as held:
+            for turn in self._turns[arm.id]:
+                await held.enter_async_context(turn)
             if arm.provider not in self._open:
-                self._open[arm.provider] = _provider(arm)
+                self._open[arm.provider] = _provider(arm, many=self._many)
             return await self._open[arm.provider].complete(arm, query, on_text)
 
     async def aclose(self) -> None:
@@ -44,21 +50,44 @@ class Providers:
         await self.aclose()
 
 
-def open_providers(arms: Iterable[Arm]) -> Providers:
-    """Return the providers of these arms, to be used in `async with`."""
-    return Providers({arm.id: asyncio.Semaphore(arm.max_concurrency) for arm in arms})
+def open_providers(arms: Iterable[Arm], *, many: bool = False) -> Providers:
+    """Return the providers of these arms, to be used in `async with`; `many` when calls run side by side."""
+    arms = tuple(arms)
+    limits: dict[str, int] = {}
+    for arm in arms:
+        if arm.server_concurrency is not None:
+            limits[_server(arm)] = min(
+                limits.get(_server(arm), arm.server_concurrency), arm.server_concurrency
+            )
+    servers = {server: asyncio.Semaphore(limit) for server, limit in limits.items()}
+    turns = {
+        arm.id: (
+            asyncio.Semaphore(arm.max_concurrency),
+            *((servers[_server(arm)],) if _server(arm) in servers else ()),
+        )
+        for arm in arms
+    }
+    return Providers(turns, many=many)
 
 
-def _provider(arm: Arm) -> Provider:
+def _server(arm: Arm) -> str:
+    """Return what arms on one server have in common: the origin of their base_url."""
+    if arm.base_url is None:
+        return arm.provider
+    url = urlsplit(arm.base_url)
+    return f"{url.scheme}://{url.netloc}".lower()
+
+
+def _provider(arm: Arm, *, many: bool) -> Provider:
     match arm.provider:
         case "openai":
             from zetaroute.providers.openai import OpenAIProvider
 
-            return OpenAIProvider()
+            return OpenAIProvider(many=many)
         case "anthropic":
             from zetaroute.providers.anthropic import AnthropicProvider
 
-            return AnthropicProvider()
+            return AnthropicProvider(many=many)
         case "practice":
             from zetaroute.practice.models import MODELS
             from zetaroute.providers.practice import PracticeProvider

@@ -104,6 +104,72 @@ def show_candidates(console: Console, title: str, candidates: Sequence[Result]) 
     show_rows(console, title, heads, [_decided(one) for one in ranked])
 
 
+def show_bench(console: Console, result: Result) -> None:
+    """Show what routing is worth on recorded outcomes."""
+    title = (
+        f"{result['dataset']}: {result['train_queries']} queries to learn from, {result['test_queries']} to mark by; "
+        f"an answer is worth ${result['answer_value_usd']:g}, a second ${result['second_value_usd']:g}"
+    )
+    heads = ["", "score", "cost", "response", "utility", "gain over best single [95% interval]"]
+    show_rows(
+        console,
+        title,
+        heads,
+        [
+            [
+                f"best single ({result['best_single']})" if name == "best_single" else name.replace("_", " "),
+                amount(row["score"], "share"),
+                amount(row["cost_usd"], "usd"),
+                amount(row["response_s"], "seconds"),
+                amount(row["utility_usd"], "usd"),
+                with_interval(row["gain_over_best_single_usd"], "usd", signed=True),
+            ]
+            for name, row in result["results"].items()
+        ],
+    )
+    if not result["routes"]:
+        _show_notes(
+            console, ["routing was not shown to pay on the training rows: the best single model is used"]
+        )
+    _show_notes(
+        console, ["recorded outcomes: times, costs and scores were recorded elsewhere, not measured here"]
+    )
+
+
+def show_replay(console: Console, result: Result) -> None:
+    """Show the rounds of a replay and where it ended."""
+    show_rows(
+        console,
+        f"{result['dataset']}, seed {result['seed']}: the loop on recorded outcomes, only the drawn model's seen",
+        [
+            "rows",
+            "served score",
+            "verdict",
+            "estimated change [95% interval]",
+            "true change",
+            "candidate's regret",
+        ],
+        [
+            [
+                str(one["rows"]),
+                amount(one["score"], "share"),
+                one["verdict"],
+                with_interval(one["estimate"], "usd", signed=True),
+                amount(one["truth_usd"], "usd", signed=True),
+                amount(one["regret_usd"], "usd"),
+            ]
+            for one in result["rounds"]
+        ],
+    )
+    finals = [[name.replace("_", " "), amount(value, "usd")] for name, value in result["final"].items()]
+    show_rows(console, "utility per query on the test rows", ["", "utility"], finals)
+    shares = {name: result[f"share_{name}"] for name in ("learned", "served")}
+    words = ", ".join(
+        f"{name} {'-' if share is None else amount(share, 'share')}" for name, share in shares.items()
+    )
+    _show_notes(console, [f"share of the gain that full information would bring: {words}"])
+
+
 def show_rows(console: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Show plain rows under their headings."""
     table = _table(title, heads)

@@ -1,0 +1,95 @@
+"""prices.toml: imported prices of the configured models, used where the config names none.
+
+Apart from config.toml so that an import never rewrites what a person wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zetaroute.config.reader import Table
+from zetaroute.domain import Arm, Prices
+from zetaroute.errors import ConfigError
+
+SOURCE = "prices.toml"
+_HEAD = """\
+# Written by `zetaroute models prices --import`: USD per million tokens, by the id of the model.
+# It serves the models whose [[models]] block in config.toml has no price (or no context_window).
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedPrice:
+    """What the price list said of one model."""
+
+    model: str
+    """What the server was told when the price was imported: of another model it says nothing."""
+    listed: str
+    """The name in the price list."""
+    prices: Prices
+    context_window: int | None = None
+
+
+def priced(arm: Arm, imported: ImportedPrice | None) -> Arm:
+    """Return the arm with what it does not say itself taken from the import."""
+    if imported is None or imported.model != arm.model:
+        return arm
+    window = arm.context_window or imported.context_window
+    if arm.prices is not None:
+        return replace(arm, context_window=window)
+    return replace(arm, prices=imported.prices, price_source=SOURCE, context_window=window)
+
+
+def read_prices(path: Path) -> dict[str, ImportedPrice]:
+    """Return the imported prices by model id, none when there is no file; raises ConfigError for a broken one."""
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(
+            f"{path}: cannot be read ({error}); delete it and import the prices again."
+        ) from error
+    return {name: _read(Table(entry, file=path, name=f"[{name}]")) for name, entry in values.items()}
+
+
+def prices_text(imported: Mapping[str, ImportedPrice]) -> str:
+    """Return prices.toml."""
+    return _HEAD + "".join(_block(model_id, imported[model_id]) for model_id in sorted(imported))
+
+
+def _read(table: Table) -> ImportedPrice:
+    per_input, per_output = table.number("input"), table.number("output")
+    if per_input is None or per_output is None:
+        table.fail("needs both input and output; import the prices again.")
+    imported = ImportedPrice(
+        model=table.text("model", required=True) or "",
+        listed=table.text("listed", required=True) or "",
+        prices=Prices(input=per_input, output=per_output, cached_input=table.number("cached_input")),
+        context_window=table.whole("context_window"),
+    )
+    table.finish()
+    return imported
+
+
+def _block(model_id: str, imported: ImportedPrice) -> str:
+    prices = imported.prices
+    rows: dict[str, float | str | None] = {
+        "model": imported.model,
+        "listed": imported.listed,
+        "input": prices.input,
+        "cached_input": prices.cached_input,
+        "output": prices.output,
+        "context_window": imported.context_window,
+    }
+    lines = (f"{key} = {_toml(value)}\n" for key, value in rows.items() if value is not None)
+    return f"\n[{_toml(model_id)}]\n" + "".join(lines)
+
+
+def _toml(value: float | str) -> str:
+    """Return a TOML value: its basic strings are those of JSON but for the DEL character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,245 @@
+"""The closed loop on recorded outcomes with partial feedback, round by round, marked by what was recorded.
+
+The policy sees only the outcome of the model it drew; decisions, log, retrain and gate are the real ones, in a
+home of their own. What the recordings know beyond that is used for marking alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Explore, Home, Objective, Settings
+from zetaroute.domain import Arm, Decision, Feedback, Outcome, Query, new_id
+from zetaroute.errors import UsageError
+from zetaroute.flows.bench import arms_of, fit_full, route, utility
+from zetaroute.flows.retrain import retrain
+from zetaroute.flows.round import utc_now
+from zetaroute.flows.router import open_router
+from zetaroute.learn.fit import fit
+from zetaroute.learn.frame import group_of, is_holdout, read_frame, sample
+from zetaroute.learn.recordings import Recordings
+from zetaroute.policy import Policy, load_policy
+from zetaroute.registry import Registry
+from zetaroute.store.journal import Entry
+from zetaroute.store.log import Log
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a replay is run."""
+
+    rounds: int
+    rows: int
+    explore: float | None
+    """Share of uniform exploration in every round; None keeps the product's defaults."""
+    seed: int
+    use_task: bool = False
+
+
+def replay(
+    recordings: Recordings,
+    *,
+    home: Home,
+    objective: Objective,
+    plan: Plan,
+    jobs: int = 2,
+    on_round: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Play the loop on the training side of the recordings and mark it on the test side.
+
+    Returns the JSON of the contract. Raises UsageError when there are fewer rows than rounds.
+    """
+    train, test = recordings.side(test=False), recordings.side(test=True)
+    arms = arms_of(recordings)
+    settings = Settings(arms=arms, objective=objective, explore=_explore(plan))
+    order = np.random.default_rng(plan.seed).permutation(len(train.texts))[: plan.rows]
+    if len(order) < plan.rounds or len(test.texts) == 0:
+        raise UsageError(
+            f"{recordings.dataset} has {len(train.texts)} training and {len(test.texts)} test queries: "
+            f"too few for {plan.rounds} rounds."
+        )
+    log, registry = Log(home), Registry(home.artifacts)
+    rounds, promotions, served_utility = [], [], []
+    for number, part in enumerate(np.array_split(order, plan.rounds), start=1):
+        served_utility.append(
+            _play(train, part, settings, home, log, seed=plan.seed * 1000 + number, use_task=plan.use_task)
+        )
+        incumbent = load_policy(registry, registry.current())
+        done = retrain(home=home, settings=settings, log=log, seed=plan.seed, jobs=jobs, author="replay")
+        candidate = load_policy(registry, done.version)
+        if done.promoted:
+            promotions.append({"round": number, "version": done.version})
+        told = _round(train, order, part, arms, objective, incumbent, candidate, use_task=plan.use_task)
+        told |= {
+            "rows": int(sum(len(one) for one in served_utility)),
+            "verdict": done.verdict.word,
+            "estimate": done.result["difference"]["utility_usd"],
+            "score": _served_score(log),
+            "utility_usd": float(served_utility[-1].mean()),
+        }
+        rounds.append(told)
+        if on_round is not None:
+            on_round(told)
+    final = _final(train, test, arms, settings, log, registry, plan=plan, jobs=jobs)
+    return {
+        "dataset": recordings.dataset,
+        "seed": plan.seed,
+        "rounds": rounds,
+        **final,
+        "promotions": promotions,
+    }
+
+
+def _explore(plan: Plan) -> Explore:
+    return Explore() if plan.explore is None else Explore(rate=plan.explore, cold_start_rate=plan.explore)
+
+
+def _play(
+    train: Recordings,
+    part: NDArray[np.int64],
+    settings: Settings,
+    home: Home,
+    log: Log,
+    *,
+    seed: int,
+    use_task: bool,
+) -> Array:
+    """Route the queries of one round and log what came of them; return the utilities that were served."""
+    router = open_router(home, settings)
+    place = {arm.id: index for index, arm in enumerate(settings.arms)}
+    gains, entries, served = utility(train, settings.objective), [], []
+    labels = train.labels(use_task=use_task)
+    for step, row in enumerate(part):
+        query = Query(text=train.texts[row], task=labels[row])
+        decision = router.decide(query, seed=seed * 1_000_003 + step)
+        arm = place[decision.model]
+        entries.append(_entry(train, int(row), arm, decision, labels[row]))
+        served.append(gains[row, arm])
+    log.append(entries)
+    log.merge(patience_s=10.0)
+    return np.array(served)
+
+
+def _entry(train: Recordings, row: int, arm: int, decision: Decision, task: str | None) -> Entry:
+    def known(values: Array) -> float | None:
+        return None if np.isnan(values[row, arm]) else float(values[row, arm])
+
+    outcome = Outcome(
+        id=new_id(),
+        time=utc_now(),
+        query=train.texts[row],
+        task=task,
+        model=decision.model,
+        status="ok",
+        policy_version=decision.policy_version,
+        propensity=decision.propensity,
+        explored=decision.explored,
+        recorded=True,
+        response_s=known(train.latency_s),
+        router_s=decision.router_s,
+        cost_usd=known(train.cost_usd),
+        seed=decision.seed,
+        candidates=decision.candidates,
+    )
+    graded = Feedback(
+        id=new_id(),
+        outcome_id=outcome.id,
+        metric="accuracy",
+        value=float(train.score[row, arm]),
+        source="truth",
+        author="recorded",
+        time=outcome.time,
+    )
+    return Entry(outcomes=(outcome,), feedback=(graded,))
+
+
+def _round(
+    train: Recordings,
+    order: NDArray[np.int64],
+    part: NDArray[np.int64],
+    arms: tuple[Arm, ...],
+    objective: Objective,
+    incumbent: Policy,
+    candidate: Policy,
+    *,
+    use_task: bool,
+) -> dict[str, Any]:
+    """Mark one retrain by the recorded queries that its candidate never trained on."""
+    unseen = _unseen(train, order, part)
+    gains = utility(unseen, objective)
+    index = np.arange(len(unseen.texts))
+    new, old = (
+        route(policy, unseen, arms, objective, use_task=use_task) for policy in (candidate, incumbent)
+    )
+    regret = gains.max(axis=1) - gains[index, new]
+    return {
+        "truth_usd": float((gains[index, new] - gains[index, old]).mean()),
+        "regret_usd": float(regret.mean()),
+        "candidate_utility_usd": float(gains[index, new].mean()),
+    }
+
+
+def _unseen(train: Recordings, order: NDArray[np.int64], part: NDArray[np.int64]) -> Recordings:
+    """Return the queries that cannot have trained: those not drawn yet, and the holdout of those that were."""
+    drawn = set(order[: int(np.flatnonzero(order == part[-1])[0]) + 1].tolist())
+    groups = [group_of(None, text) for text in train.texts]
+    trained = {groups[row] for row in drawn if not is_holdout(groups[row])}
+    return train.take(np.array([group not in trained for group in groups]))
+
+
+def _served_score(log: Log) -> float:
+    with log.open() as connection:
+        row = connection.execute("SELECT avg(accuracy) FROM rounds").fetchone()
+    return float(row[0]) if row else float("nan")
+
+
+def _final(
+    train: Recordings,
+    test: Recordings,
+    arms: tuple[Arm, ...],
+    settings: Settings,
+    log: Log,
+    registry: Registry,
+    *,
+    plan: Plan,
+    jobs: int,
+) -> dict[str, Any]:
+    """Return what was learned and served in the end, on the test side."""
+    objective = settings.objective
+    with log.open() as connection:
+        frame = read_frame(connection)
+    everything = sample(frame, [arm.id for arm in arms])
+    learned = fit(everything, arms, objective=objective, seed=plan.seed, jobs=jobs)
+    full = fit_full(train, arms, objective=objective, seed=plan.seed, jobs=jobs, use_task=plan.use_task)
+    truth = utility(test, objective)
+    index = np.arange(len(test.texts))
+    single = truth[:, int(np.argmax(utility(train, objective).mean(axis=0)))]
+
+    def routed(policy: Policy) -> Array:
+        return np.asarray(truth[index, route(policy, test, arms, objective, use_task=plan.use_task)])
+
+    values = {
+        "learned": routed(Policy(version="learned", predictor=learned.predictor)),
+        "served": routed(load_policy(registry, registry.current())),
+        "best_single": single,
+        "full_information": routed(Policy(version="full", predictor=full.predictor, single=full.single)),
+        "oracle": truth.max(axis=1),
+    }
+    gap = values["full_information"] - single
+    clear = abs(gap.mean()) > gap.std(ddof=1) / np.sqrt(len(gap))
+
+    def share(name: str) -> float | None:
+        return float((values[name] - single).mean() / gap.mean()) if clear else None
+
+    return {
+        "final": {name: float(value.mean()) for name, value in values.items()},
+        "share_learned": share("learned"),
+        "share_served": share("served"),
+    }

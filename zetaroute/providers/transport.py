@@ -1,0 +1,81 @@
+"""httpx over aiohttp: the same clients and the same errors, with connections that many calls share cheaply.
+
+It lives apart so that only a run with many calls loads aiohttp, and because every one of its errors must come
+out as httpx's own: the rest of the room knows no others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import httpx
+from yarl import URL
+
+_CHUNK = 65_536
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """Carries requests of any number of calls at once; the callers bound how many."""
+
+    def __init__(self, certificates: ssl.SSLContext | None) -> None:
+        self._certificates = certificates
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request and return the answer's head; its body is read from the stream."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=0, ssl=self._certificates or True)
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+            )
+        timeout = request.extensions.get("timeout", {})
+        with _errors_of_httpx():
+            response = await self._session.request(
+                request.method,
+                URL(str(request.url), encoded=True),
+                headers=request.headers,
+                data=await request.aread(),
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(sock_connect=timeout.get("connect")),
+            )
+        return httpx.Response(
+            status_code=response.status, headers=response.raw_headers, stream=_Body(response), request=request
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _errors_of_httpx():
+            async for chunk in self._response.content.iter_chunked(_CHUNK):
+                yield chunk
+
+    async def aclose(self) -> None:
+        # Gives the connection back when the body was read to its end, and closes it otherwise.
+        self._response.release()
+
+
+@contextlib.contextmanager
+def _errors_of_httpx() -> Iterator[None]:
+    try:
+        yield
+    except aiohttp.InvalidURL as error:
+        raise httpx.UnsupportedProtocol(str(error)) from error
+    except aiohttp.ConnectionTimeoutError as error:
+        raise httpx.ConnectTimeout(str(error)) from error
+    except aiohttp.ClientConnectorError as error:
+        raise httpx.ConnectError(str(error)) from error
+    except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError) as error:
+        raise httpx.ReadError(str(error)) from error
+    except aiohttp.ClientError as error:
+        raise httpx.RemoteProtocolError(str(error)) from error
