@@ -115,7 +115,7 @@ async def providers_alone(url: str, rows: int, concurrency: int) -> None:
     from zetaroute.providers.opening import open_providers
 
     arm = Arm(id="l/b", provider="openai", model="b", base_url=url, max_concurrency=concurrency)
-    async with open_providers([arm]) as providers:
+    async with open_providers([arm], many=True) as providers:
 
         async def ask(_: int, row: int) -> None:
             await providers.complete(arm, Query(text=f"What is {row} + 1?"))

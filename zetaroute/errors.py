@@ -4,6 +4,7 @@ ZetarouteError            exit 1, failed
 ├── UsageError            exit 2, wrong usage, input or config: the person can mend it
 │   └── ConfigError       the same, in config.toml: names file, key and mend
 ├── NoAnswerError         exit 3, no model could answer now: try again
+│   └── UnfitQueryError   the same for one query alone: a batch goes on with the next
 ├── BarNotMetError        exit 4, a stated bar was not met
 ├── StoreError            the DuckDB file or the journal cannot be used
 │   └── StoreBusyError    another process holds the file: rows wait in the journal
@@ -37,6 +38,10 @@ class NoAnswerError(ZetarouteError):
     """No model could answer now."""
 
     exit_code = 3
+
+
+class UnfitQueryError(NoAnswerError):
+    """No model takes this query; another one may be taken."""
 
 
 class BarNotMetError(ZetarouteError):

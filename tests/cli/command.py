@@ -8,12 +8,13 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
 import subprocess
 import sys
 import traceback
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,20 @@ def spawn(home: Path, *arguments: str, stdin: bytes = b"", env: Mapping[str, str
         check=False,
     )
     return Said(code=done.returncode, out=done.stdout.decode(), err=done.stderr.decode())
+
+
+def on_terminal(words: list[str], env: Mapping[str, str]) -> tuple[int, str]:
+    """Run a program on a terminal of its own and return its exit code and what the terminal was sent."""
+    master, terminal = pty.openpty()
+    with subprocess.Popen(words, stdin=terminal, stdout=terminal, stderr=terminal, env=env) as process:
+        os.close(terminal)
+        seen = b""
+        # Linux ends a terminal that nobody holds any more with an error, other systems with nothing.
+        with suppress(OSError):
+            while piece := os.read(master, 4096):
+                seen += piece
+        os.close(master)
+        return process.wait(60), seen.decode()
 
 
 def rows(home: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -32,9 +32,10 @@ OPTIONS = {
     "demo": "--seed",
 }
 KPIS = (
-    "mean_response_s median_response_s p95_response_s ttft_s accuracy_rate satisfaction_score satisfied_share "
-    "rating_rate cost_per_query_usd cost_per_correct_usd error_rate fallback_rate router_s utility_usd"
-).split()
+    *("mean_response_s", "median_response_s", "p95_response_s", "ttft_s", "accuracy_rate"),
+    *("satisfaction_score", "satisfied_share", "rating_rate", "cost_per_query_usd", "cost_per_correct_usd"),
+    *("error_rate", "fallback_rate", "router_s", "utility_usd"),
+)
 ASK = {
     "id": "text",
     "answer": "text",

@@ -21,7 +21,15 @@ def world(rng, n: int, floor: float = 0.1):
     arm = np.array([rng.choice(ARMS, p=row) for row in pmf])
     reward = (rng.random(n) < right[kind, arm]).astype(float)
     truth = float(np.mean(right[kind, after] - right[kind, before]))
-    rows = Rows(x=x, arm=arm, pmf=pmf, before=before, after=after, fold=rng.integers(5, size=n))
+    rows = Rows(
+        x=x,
+        arm=arm,
+        pmf=pmf,
+        before=before,
+        after=after,
+        fold=rng.integers(5, size=n),
+        stratum=np.ones(n, dtype=np.int64),
+    )
     return rows, reward, truth, right
 
 
@@ -40,7 +48,15 @@ def test_interval_covers_the_truth_and_the_model_alone_does_not_decide_it():
 
 def test_reversed_policies_give_the_negative():
     rows, reward, _, _ = world(np.random.default_rng(2), 500)
-    swapped = Rows(x=rows.x, arm=rows.arm, pmf=rows.pmf, before=rows.after, after=rows.before, fold=rows.fold)
+    swapped = Rows(
+        x=rows.x,
+        arm=rows.arm,
+        pmf=rows.pmf,
+        before=rows.after,
+        after=rows.before,
+        fold=rows.fold,
+        stratum=rows.stratum,
+    )
     assert Comparison(swapped, reward, bounded=True).difference().mean == pytest.approx(
         -Comparison(rows, reward, bounded=True).difference().mean
     )
@@ -48,7 +64,15 @@ def test_reversed_policies_give_the_negative():
 
 def test_policies_that_agree_differ_by_exactly_nothing():
     rows, reward, _, _ = world(np.random.default_rng(3), 200)
-    same = Rows(x=rows.x, arm=rows.arm, pmf=rows.pmf, before=rows.after, after=rows.after, fold=rows.fold)
+    same = Rows(
+        x=rows.x,
+        arm=rows.arm,
+        pmf=rows.pmf,
+        before=rows.after,
+        after=rows.after,
+        fold=rows.fold,
+        stratum=rows.stratum,
+    )
     found = Comparison(same, reward, bounded=True).difference()
     assert (found.mean, found.ips, found.model) == (0.0, 0.0, 0.0)
     assert support(same).disagreement == 0.0
@@ -101,7 +125,15 @@ def test_wrong_propensities_are_noticed_and_right_ones_are_not():
         alarms += not support(rows).propensities_consistent
         off = rows.pmf.copy()
         off[np.arange(2000), rows.after] *= np.where(rows.after != rows.before, 2.0, 1.0)
-        lied = Rows(x=rows.x, arm=rows.arm, pmf=off, before=rows.before, after=rows.after, fold=rows.fold)
+        lied = Rows(
+            x=rows.x,
+            arm=rows.arm,
+            pmf=off,
+            before=rows.before,
+            after=rows.after,
+            fold=rows.fold,
+            stratum=rows.stratum,
+        )
         caught += not support(lied).propensities_consistent
     assert alarms <= 3
     assert caught >= 95

@@ -172,19 +172,22 @@ def test_guard_demotes_only_when_the_bound_is_broken(rule, standings, out):
     assert ("demoted by a guard" in candidate.reason) is out
 
 
-def test_policy_that_does_not_route_uses_its_first_eligible_model():
-    policy = Policy(version="v1", predictor=PriorPredictor(), single=("good", "cheap"))
-    assert decided(policy=policy, rate=0.0).model == "good"
-    assert decided(policy=policy, rate=0.0, limits=Limits(local_only=True)).model == "cheap"
-
-
 def test_explored_says_whether_the_draw_left_the_best_arm():
-    best = decided(rate=0.0, policy=Policy(version="v1", predictor=PriorPredictor(), single=("good",)))
-    assert not best.explored
-    policy = Policy(version="v1", predictor=PriorPredictor(), single=("good",))
-    several = [decided(rate=0.9, policy=policy, seed=seed) for seed in range(40)]
+    several = [decided(rate=0.9, objective=PRESETS["quality"], seed=seed) for seed in range(60)]
     assert all(found.explored == (found.model != "good") for found in several)
     assert {found.explored for found in several} == {True, False}
+
+
+def test_newcomer_gets_its_quota_and_graduates():
+    known = {arm.id: Standing(model=arm.id, tallies={ALL_TASKS: Tally(graded=500)}) for arm in ARMS[:2]}
+    candidates = by_model(decided(rate=0.0, standings=known))
+    alone = by_model(decided(rate=0.0, standings=known, arms=ARMS[:2]))
+    assert candidates["unpriced"].probability >= 0.1
+    assert sum(candidate.probability for candidate in candidates.values()) == pytest.approx(1.0)
+    graduated = known | {"unpriced": Standing(model="unpriced", tallies={ALL_TASKS: Tally(graded=100)})}
+    settled = by_model(decided(rate=0.0, standings=graduated))
+    assert settled["unpriced"].probability < candidates["unpriced"].probability
+    assert sum(candidate.probability for candidate in alone.values()) == pytest.approx(1.0)
 
 
 def test_fallbacks_go_by_utility_and_leave_out_the_excluded():

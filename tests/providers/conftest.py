@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from .carrier import CARRIER
 from .loopback import ModelServer, Running
 
 
@@ -14,6 +15,13 @@ def server() -> Iterator[ModelServer]:
     running = Running()
     yield running.start()
     running.stop()
+
+
+@pytest.fixture(params=[False, True], ids=["httpx", "aiohttp"])
+def each_carrier(request: pytest.FixtureRequest) -> Iterator[None]:
+    CARRIER.many = request.param
+    yield
+    CARRIER.many = False
 
 
 @pytest.fixture(autouse=True)

@@ -164,7 +164,9 @@ def test_shapes_without_counts(server: ModelServer, reply: Reply, streamed: bool
     server.reply(reply)
     completion = ask(arm_at(server, prices=PRICES), on_text=(lambda _: None) if streamed else None)
     assert completion.text == "because"
-    assert (completion.input_tokens, completion.output_tokens, completion.cost_usd) == (None, None, None)
+    assert (completion.input_tokens, completion.output_tokens) == (5, 2)
+    assert completion.tokens_estimated
+    assert completion.cost_usd == pytest.approx(5 * PRICES.input / 1e6 + 2 * PRICES.output / 1e6)
 
 
 @pytest.mark.parametrize(

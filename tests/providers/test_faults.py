@@ -15,6 +15,8 @@ from zetaroute.providers.protocol import OnText
 from .loopback import CLOSE, DONE, RESET, ModelServer, Reply, chat, chunked, delta, event, http, stream
 from .test_openai import arm_at, ask, failure
 
+pytestmark = pytest.mark.usefixtures("each_carrier")
+
 KEY = "sk-se/cr+et=0123456789"
 
 
@@ -156,7 +158,7 @@ HALF = [delta("be"), delta("cau")]
         pytest.param(stream(b": ping\n\n"), "malformed", True, "truncated", id="comments only"),
         pytest.param(stream(*HALF, b"data: {x}\n\n"), "malformed", False, "not JSON", id="broken event"),
         pytest.param(chunked(*HALF, finish=False), "connection", True, "broke", id="last chunk missing"),
-        pytest.param(stream(*HALF, 0.02, RESET), "connection", True, "broke", id="reset in the stream"),
+        pytest.param(chunked(*HALF, 0.02, RESET), "connection", True, "broke", id="reset in the stream"),
         pytest.param((RESET,), "connection", True, "broke", id="reset before the answer"),
         pytest.param((CLOSE,), "connection", True, "broke", id="hung up before the answer"),
         pytest.param((b"nonsense\r\n\r\n",), "connection", True, "broke", id="no HTTP"),

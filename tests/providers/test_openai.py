@@ -15,9 +15,13 @@ from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.openai import OpenAIProvider
 from zetaroute.providers.protocol import OnText
 
+from .carrier import CARRIER
 from .loopback import DONE, RESET, ModelServer, Reply, chat, chunked, delta, event, http, stream, usage
 
 PRICES = Prices(input=1.0, cached_input=0.5, output=2.0)
+
+
+pytestmark = pytest.mark.usefixtures("each_carrier")
 
 
 def arm_at(server: ModelServer, **fields: object) -> Arm:
@@ -27,7 +31,7 @@ def arm_at(server: ModelServer, **fields: object) -> Arm:
 
 def ask(arm: Arm, query: Query | None = None, on_text: OnText | None = None) -> Completion:
     async def once() -> Completion:
-        provider = OpenAIProvider()
+        provider = OpenAIProvider(many=CARRIER.many)
         try:
             return await provider.complete(arm, query or Query(text="why?"), on_text)
         finally:
@@ -186,17 +190,22 @@ def test_undecodable_input_is_still_sent(server: ModelServer) -> None:
     assert server.seen[0].body["messages"][0]["content"] == "a?b"
 
 
+# "why?" is 4 bytes, so 1 token, and 4 for being a message; "because" is 7 bytes, so 2 tokens.
+ESTIMATED_USD = (5 * 1.0 + 2 * 2.0) / 1e6
+
+
 @pytest.mark.parametrize(
     ("counts", "prices", "tokens", "cost_usd"),
     [
-        (None, PRICES, (None, None), None),
+        (None, PRICES, (None, None), ESTIMATED_USD),
         ({"prompt_tokens": 10, "completion_tokens": 5}, None, (10, 5), None),
         ({"prompt_tokens": 10, "completion_tokens": 5}, Prices(input=0, output=0), (10, 5), 0.0),
-        ({"prompt_tokens": 0, "completion_tokens": 0}, PRICES, (None, None), None),
-        ({"prompt_tokens": 10}, PRICES, (10, None), None),
-        ({"prompt_tokens": "10", "completion_tokens": -5}, PRICES, (None, None), None),
-        ({"prompt_tokens": 10.0, "completion_tokens": True}, PRICES, (10, None), None),
-        ("many", PRICES, (None, None), None),
+        (None, None, (None, None), None),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, PRICES, (None, None), ESTIMATED_USD),
+        ({"prompt_tokens": 10}, PRICES, (10, None), (10 * 1.0 + 2 * 2.0) / 1e6),
+        ({"prompt_tokens": "10", "completion_tokens": -5}, PRICES, (None, None), ESTIMATED_USD),
+        ({"prompt_tokens": 10.0, "completion_tokens": True}, PRICES, (10, None), (10 * 1.0 + 2 * 2.0) / 1e6),
+        ("many", PRICES, (None, None), ESTIMATED_USD),
         (
             {
                 "prompt_tokens": 10,
@@ -209,7 +218,7 @@ def test_undecodable_input_is_still_sent(server: ModelServer) -> None:
         ),
     ],
 )
-def test_an_unknown_cost_stays_unknown(
+def test_what_is_not_counted_is_estimated_and_an_unknown_price_stays_unknown(
     server: ModelServer,
     counts: object,
     prices: Prices | None,
@@ -218,7 +227,9 @@ def test_an_unknown_cost_stays_unknown(
 ) -> None:
     server.reply(http(chat("because", usage=counts)))
     completion = ask(arm_at(server, prices=prices))
-    assert (completion.input_tokens, completion.output_tokens) == tokens
+    counted = tuple(known or estimate for known, estimate in zip(tokens, (5, 2), strict=True))
+    assert (completion.input_tokens, completion.output_tokens) == counted
+    assert completion.tokens_estimated is (None in tokens)
     assert completion.cost_usd == (None if cost_usd is None else pytest.approx(cost_usd))
 
 
@@ -317,7 +328,7 @@ def test_a_broken_proxy_setting_is_a_config_error_without_its_password(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "nonsense://user:hidden@host:1")
     with pytest.raises(ConfigError, match="HTTP_PROXY") as caught:
-        ask(arm_at(server))
+        ask(arm_at(server, base_url="http://models.invalid/v1"))
     assert "hidden" not in str(caught.value)
 
 
@@ -325,7 +336,7 @@ def test_calls_share_one_connection(server: ModelServer) -> None:
     server.reply(http(chat("a"), keep=True), chunked(*WHOLE, DONE, keep=True), http(chat("b"), keep=True))
 
     async def thrice() -> None:
-        provider = OpenAIProvider()
+        provider = OpenAIProvider(many=CARRIER.many)
         for on_text in (None, lambda _: None, None):
             await provider.complete(arm_at(server), Query(text="why?"), on_text)
         await provider.aclose()

@@ -221,7 +221,7 @@ def test_unwritable_home_is_told(tmp_path, home):
 def test_journal_line_is_plain_json_without_nan(home):
     journal = Journal(home.journal)
     journal.append([Entry(outcomes=(outcome(response_s=float("nan"), cost_usd=float("inf")),))])
-    (line,) = journal.lines()
+    ((_, line),) = journal.named_lines()
     assert line["outcomes"][0]["response_s"] is None
     assert line["outcomes"][0]["cost_usd"] is None
     assert json.loads(json.dumps(line, allow_nan=False)) == line

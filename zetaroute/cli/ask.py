@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zetaroute.cli.context import Session, session
 from zetaroute.cli.render import console, out, out_json, say
+from zetaroute.cli.shapes import decision_json, round_json
 from zetaroute.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ System = Annotated[str | None, typer.Option("--system", "-s", help="System promp
 Task = Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")]
 Reference = Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")]
 Grader = Annotated[str | None, typer.Option("--grader", help="How to compare with the reference.")]
+Attach = Annotated[
+    list[Path] | None,
+    typer.Option("--attach", "-a", help="A text file, an image or a PDF; may be given several times."),
+]
+Option = Annotated[
+    list[str] | None,
+    typer.Option("--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."),
+]
 Prefer = Annotated[str | None, typer.Option("--prefer", help="quality, balanced, cheap or fast.")]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost-usd", min=0, help="Only models that cost at most this.")
@@ -55,6 +64,8 @@ def ask_command(
     task: Task = None,
     reference: Reference = None,
     grader: Grader = None,
+    attach: Attach = None,
+    option: Option = None,
     prefer: Prefer = None,
     max_cost_usd: MaxCost = None,
     local_only: LocalOnly = False,
@@ -75,17 +86,27 @@ def ask_command(
       zetaroute ask "Sort 3, 1, 2"
       cat report.txt | zetaroute ask "Summarise this"
       zetaroute ask --explain --prefer cheap "What is 12% of 250?"
+      zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
       zetaroute ask --reference 42 --grader number "What is 6 * 7?"
     """
     from zetaroute.domain import Query
     from zetaroute.flows.ask import choose
+    from zetaroute.flows.attach import parse_options, read_attachment
     from zetaroute.flows.round import check_query
     from zetaroute.flows.router import open_router
     from zetaroute.policy import Limits
 
     run = session(context)
     settings = run.settings()
-    query = Query(text=_text(prompt), system=system, task=task, reference=reference, grader=grader)
+    query = Query(
+        text=_text(prompt),
+        system=system,
+        task=task,
+        reference=reference,
+        grader=grader,
+        options=parse_options(option or ()),
+        attachments=tuple(map(read_attachment, attach or ())),
+    )
     check_query(query)
     if continue_:
         query, model = _continued(run, query, model)
@@ -102,7 +123,7 @@ def ask_command(
         from zetaroute.report.terminal import show_decision
 
         if dry_run and json:
-            out_json(_decision_json(decision))
+            out_json(decision_json(decision))
         else:
             show_decision(console(stderr=not dry_run), decision)
     if not dry_run:
@@ -212,7 +233,7 @@ def _answer(
         )
     )
     if json:
-        out_json(_round_json(played))
+        out_json(round_json(played))
     else:
         show.end(played)
     if keep:
@@ -260,53 +281,3 @@ class _Answer:
         from zetaroute.report.terminal import plain
 
         return plain(text)
-
-
-def _decision_json(decision: Decision) -> dict[str, Any]:
-    return {
-        "model": decision.model,
-        "policy": decision.policy_version,
-        "propensity": decision.propensity,
-        "forced": decision.forced,
-        "explored": decision.explored,
-        "seed": decision.seed,
-        "router_s": decision.router_s,
-        "candidates": [
-            {
-                "model": candidate.model,
-                "eligible": candidate.eligible,
-                "reason": candidate.reason,
-                "accuracy": candidate.accuracy.mean,
-                "satisfaction": candidate.satisfaction.mean,
-                "satisfied": candidate.satisfied,
-                "response_s": candidate.response_s.mean,
-                "cost_usd": candidate.cost_usd.mean if candidate.cost_usd else None,
-                "utility_usd": candidate.utility_usd.mean,
-                "probability": candidate.probability,
-                "se": {
-                    name: asdict(estimate)["se"]
-                    for name in ("accuracy", "satisfaction", "response_s", "cost_usd", "utility_usd")
-                    if (estimate := getattr(candidate, name)) is not None
-                },
-            }
-            for candidate in decision.candidates
-        ],
-    }
-
-
-def _round_json(played: Round) -> dict[str, Any]:
-    outcome = played.outcome
-    return {
-        "id": outcome.id,
-        "answer": outcome.response,
-        "served_model": outcome.served_model,
-        **_decision_json(played.decision),
-        "model": outcome.model,
-        "response_s": played.response_s,
-        "ttft_s": outcome.ttft_s,
-        "input_tokens": outcome.input_tokens,
-        "output_tokens": outcome.output_tokens,
-        "cost_usd": played.cost_usd,
-        "accuracy": played.accuracy,
-        "attempts": [{"model": row.model, "error": row.error} for row in played.entry.outcomes],
-    }

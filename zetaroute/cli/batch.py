@@ -100,7 +100,7 @@ def batch_command(
     _tell(run, progress, target, json=json)
     if progress.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)
-    if progress.failed and not progress.answered:
+    if (progress.failed or progress.stopped) and not progress.answered:
         raise typer.Exit(3)
 
 

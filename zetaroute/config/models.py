@@ -5,6 +5,7 @@ Apart from the other settings because it has the most keys, and the most ways to
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -138,8 +139,11 @@ def _options(table: Table) -> Mapping[str, Any]:
     options = table.pairs("options")
     try:
         check_options(options)
+        json.dumps(options, allow_nan=False)
     except UsageError as error:
         table.fail(f"options: {error}")
+    except (TypeError, ValueError):
+        table.fail("options hold a value that JSON does not know: no dates, no inf and no nan.")
     return options
 
 

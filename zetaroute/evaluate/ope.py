@@ -23,6 +23,8 @@ POOLED_RIDGE = 10.0
 ARM_RIDGE = 30.0
 FOLDS = 5
 FEWEST_ROWS = 2
+SMALLEST_STRATUM = 50
+SMALLEST_PROPENSITY = 1e-9
 PRIOR_ROWS = 10.0
 """Rows' worth of the mean squared error that each arm's own is shrunk towards."""
 
@@ -43,6 +45,8 @@ class Rows:
     """(n,) the candidate's arm."""
     fold: Index
     """(n,) cross-fitting fold: rows of one conversation or one text share theirs."""
+    stratum: Index
+    """(n,) which logging policy drew the row: strata are weighed by what their propensities can tell."""
 
     def take(self, keep: NDArray[np.bool_]) -> Rows:
         """Return the chosen rows."""
@@ -92,7 +96,7 @@ def support(rows: Rows) -> Support:
     n = len(rows.arm)
     index = np.arange(n)
     differ = rows.before != rows.after
-    p_after = rows.pmf[index, rows.after]
+    p_after = np.maximum(rows.pmf[index, rows.after], SMALLEST_PROPENSITY)
     hit = differ & (rows.arm == rows.after)
     weight = 1.0 / p_after[hit]
     expected, spread = int(differ.sum()), float((1.0 - p_after[differ]) @ (1.0 / p_after[differ]))
@@ -122,8 +126,8 @@ class Comparison:
     def difference(self) -> Difference:
         """Estimate the change of the reward's mean from the incumbent to the candidate.
 
-        The doubly robust estimator of Dudik, Langford & Li 2011, paired; its variance is the larger of the
-        sample's and the design's.
+        The doubly robust estimator of Dudik, Langford & Li 2011, paired; per stratum its variance is the larger
+        of the sample's and the design's.
         """
         rows, reward, q, n = self._rows, self._reward, self._q, len(self._reward)
         if q is None:
@@ -135,15 +139,18 @@ class Comparison:
         residual = reward - q[self._index, rows.arm]
         modelled = differ * (q[self._index, rows.after] - q[self._index, rows.before])
         psi = modelled + (after - before) * residual
-        design = float(modelled.var(ddof=1)) + float(np.mean(differ * (spread_after + spread_before)))
+        share = self._shares(differ * (self._inverse(rows.after) + self._inverse(rows.before)))
+        se = self._standard_error(psi, modelled, differ * (spread_after + spread_before), share)
+        hit = share[after > 0]
         return Difference(
-            mean=float(psi.mean()),
-            se=math.sqrt(max(float(psi.var(ddof=1)), design) / n),
-            degrees=max(int((after > 0).sum()) - 1, 1),
+            mean=float(share @ psi),
+            se=se,
+            degrees=max(float(hit.sum() ** 2 / (hit**2).sum()) - 1.0, 1.0) if len(hit) else 1.0,
             n=n,
-            ips=float(np.mean((after - before) * reward)),
-            snips=float(differ.mean()) * (_normalised(after, reward) - _normalised(before, reward)),
-            model=float(modelled.mean()),
+            ips=float(share @ ((after - before) * reward)),
+            snips=float(share @ differ)
+            * (_normalised(share * after, reward) - _normalised(share * before, reward)),
+            model=float(share @ modelled),
         )
 
     def value(self, chosen: Index) -> Figure:
@@ -158,17 +165,59 @@ class Comparison:
         weight, spread = self._weights(chosen)
         predicted = q[self._index, chosen]
         psi = predicted + weight * (reward - q[self._index, self._rows.arm])
-        design = float(predicted.var(ddof=1)) + float(np.mean(spread))
-        se = math.sqrt(max(float(psi.var(ddof=1)), design) / n)
-        half = t_quantile(0.975, max(int((weight > 0).sum()) - 1, 1)) * se
-        mean = float(psi.mean())
+        share = self._shares(self._inverse(chosen))
+        se = self._standard_error(psi, predicted, spread, share)
+        hit = share[weight > 0]
+        degrees = max(float(hit.sum() ** 2 / (hit**2).sum()) - 1.0, 1.0) if len(hit) else 1.0
+        half = t_quantile(0.975, degrees) * se
+        mean = float(share @ psi)
         return Figure(value=mean, low=mean - half, high=mean + half, n=n)
+
+    def _inverse(self, chosen: Index) -> Array:
+        return np.asarray(1.0 / self._propensity(chosen))
+
+    def _propensity(self, chosen: Index) -> Array:
+        """Return the logged probabilities of `chosen`; an arm that could not be drawn gets hardly any.
+
+        So a comparison without support ends with an interval too wide to say anything.
+        """
+        return np.asarray(np.maximum(self._rows.pmf[self._index, chosen], SMALLEST_PROPENSITY))
+
+    def _shares(self, difficulty: Array) -> Array:
+        """Return each row's share of the estimate (n,), summing to 1: equal within a stratum.
+
+        A stratum counts by its rows and by how well its propensities cover the comparison, which rewards play
+        no part in; without this, rows that hardly explored would drown those that did.
+        """
+        shares = np.zeros(len(difficulty))
+        for mine in self._strata():
+            shares[mine] = 1.0 / (1.0 + float(difficulty[mine].mean()))
+        return np.asarray(shares / shares.sum())
+
+    def _standard_error(self, psi: Array, modelled: Array, spread: Array, share: Array) -> float:
+        variance = 0.0
+        for mine in self._strata():
+            design = float(modelled[mine].var(ddof=1)) + float(spread[mine].mean())
+            variance += max(float(psi[mine].var(ddof=1)), design) * float((share[mine] ** 2).sum())
+        return math.sqrt(variance)
+
+    def _strata(self) -> list[Index]:
+        """Return the rows of each stratum; small ones are taken together, so that each has a variance."""
+        groups = [np.flatnonzero(self._rows.stratum == one) for one in np.unique(self._rows.stratum)]
+        large = [group for group in groups if len(group) >= SMALLEST_STRATUM]
+        small = [group for group in groups if len(group) < SMALLEST_STRATUM]
+        if not small:
+            return large
+        rest = np.concatenate(small)
+        if len(rest) < SMALLEST_STRATUM and large:
+            return [np.concatenate([large[0], rest]), *large[1:]]
+        return [*large, rest]
 
     def _weights(self, chosen: Index) -> tuple[Array, Array]:
         """Return 1[a = chosen] / p and the variance that the design gives the weighted error, each (n,)."""
         rows, q = self._rows, self._q
         assert q is not None  # noqa: S101  - both callers have returned without a model; this tells mypy
-        p = rows.pmf[self._index, chosen]
+        p = self._propensity(chosen)
         spread = _arm_variance(self._reward - q[self._index, rows.arm], rows.arm, rows.pmf.shape[1])
         return (rows.arm == chosen) / p, spread[chosen] / p
 

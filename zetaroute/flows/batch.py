@@ -13,14 +13,16 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from zetaroute.domain import Query
-from zetaroute.errors import NoAnswerError, StoreError
+from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError
 from zetaroute.flows.intake import BadLine
 from zetaroute.flows.output import Done, Output
 from zetaroute.flows.round import Round, content_hash, play
 from zetaroute.flows.router import Router
+from zetaroute.flows.spending import RunBudget
 from zetaroute.policy import Limits
 from zetaroute.providers.opening import Providers, open_providers
 from zetaroute.store.log import Log
+from zetaroute.store.standing import read_past
 
 MERGE_EVERY_S = 5.0
 """Seconds between merges of the journal into the DuckDB file while a batch runs."""
@@ -115,14 +117,19 @@ async def run_batch(
     progress = Progress()
     stopping = stopping or asyncio.Event()
     finished: asyncio.Queue[Round | None] = asyncio.Queue(maxsize=4 * plan.concurrency)
-    providers = open_providers(router.settings.arms)
-    writer = asyncio.create_task(_write(finished, log, output, progress, stopping, on_round, on_progress))
+    providers = open_providers(router.settings.arms, many=True)
+    writer = asyncio.create_task(
+        _write(finished, router, log, output, progress, stopping, on_round, on_progress)
+    )
     feed = _feed(rows, done, output, progress, plan)
-    budget = _Budget(plan.budget_usd, progress)
+    budget = RunBudget(plan.budget_usd)
+
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(plan.concurrency):
-                group.create_task(_work(feed, router, providers, plan, finished, budget, stopping))
+                group.create_task(
+                    _work(feed, router, providers, plan, finished, budget, stopping, progress, output)
+                )
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
     finally:
@@ -130,29 +137,6 @@ async def run_batch(
         await finished.put(None)
         await writer
     return progress
-
-
-class _Budget:
-    """Counts what was spent and what is under way, so that a limit is kept while many calls run."""
-
-    def __init__(self, limit_usd: float | None, progress: Progress) -> None:
-        self._limit_usd = limit_usd
-        self._progress = progress
-        self._reserved_usd = 0.0
-
-    def reserve(self, expected_usd: float) -> bool:
-        """Set `expected_usd` aside; return False when the budget does not hold it any more."""
-        if self._limit_usd is not None:
-            planned = self._progress.cost_usd + self._reserved_usd + expected_usd
-            if planned > self._limit_usd:
-                self._progress.stopped = f"the budget of ${self._limit_usd:g} is used up"
-                return False
-        self._reserved_usd += expected_usd
-        return True
-
-    def release(self, expected_usd: float) -> None:
-        """Give back what was set aside for a call that is over."""
-        self._reserved_usd -= expected_usd
 
 
 def _feed(
@@ -184,23 +168,43 @@ async def _work(
     providers: Providers,
     plan: Plan,
     finished: asyncio.Queue[Round | None],
-    budget: _Budget,
+    budget: RunBudget,
     stopping: asyncio.Event,
+    progress: Progress,
+    output: Output | None,
 ) -> None:
     for query, model in feed:
-        decision = router.decide(query, seed=_seed(plan.seed, query), limits=plan.limits, forced=model)
+        try:
+            decision = router.decide(query, seed=_seed(plan.seed, query), limits=plan.limits, forced=model)
+        except UnfitQueryError as error:
+            progress.failed += 1
+            if output is not None:
+                output.refused(query, str(error))
+            continue
+        except NoAnswerError as error:
+            if not router.spending.limited:
+                raise
+            progress.stopped = str(error)
+            return
         chosen = next(candidate for candidate in decision.candidates if candidate.model == decision.model)
         expected = chosen.cost_usd.mean if chosen.cost_usd else 0.0
-        if stopping.is_set() or not budget.reserve(expected):
+        if stopping.is_set():
             return
+        if not budget.reserve(expected):
+            progress.stopped = f"the budget of ${plan.budget_usd:g} is used up"
+            return
+        router.spending.reserve(expected)
+        cost = 0.0
         try:
             played = await play(query, decision, arms=router.arms, providers=providers, run=plan.run)
+            cost = played.spent_usd
         except asyncio.CancelledError as error:
             if error.args and isinstance(error.args[0], Round):
                 finished.put_nowait(error.args[0])
             raise
         finally:
-            budget.release(expected)
+            budget.settle(expected, cost)
+            router.spending.settle(expected, cost)
         for outcome in played.entry.outcomes:
             router.note(outcome)
         await finished.put(played)
@@ -208,6 +212,7 @@ async def _work(
 
 async def _write(
     finished: asyncio.Queue[Round | None],
+    router: Router,
     log: Log,
     output: Output | None,
     progress: Progress,
@@ -225,6 +230,7 @@ async def _write(
             failure = error
             stopping.set()
         for played in group:
+            router.spending.keep(played.spent_usd)
             if played.outcome.status != "cancelled":
                 progress.count(played)
             if output is not None:
@@ -237,6 +243,9 @@ async def _write(
             on_progress(progress)
         if time.monotonic() - merged_at > MERGE_EVERY_S:
             await asyncio.to_thread(log.merge)
+            if router.spending.limited:
+                past = await asyncio.to_thread(read_past, log.home)
+                router.spending.refresh(past.spent_usd)
             merged_at = time.monotonic()
     if failure is not None:
         raise failure

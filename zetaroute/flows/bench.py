@@ -44,7 +44,7 @@ def bench(
     start = time.perf_counter()
     fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs, use_task=use_task)
     fit_s = time.perf_counter() - start
-    policy = Policy(version="bench", predictor=fitted.predictor, single=fitted.single)
+    policy = Policy(version="bench", predictor=fitted.predictor)
     chosen = choices(policy, train, test, fitted, arms, objective, use_task=use_task)
     results = {name: score_of(test, weights, objective) for name, weights in chosen.items()}
     single = paired(test, chosen["best_single"], objective)
@@ -59,7 +59,7 @@ def bench(
         "answer_value_usd": objective.answer_value_usd,
         "second_value_usd": objective.second_value_usd,
         "best_single": fitted.best_single,
-        "routes": not fitted.single,
+        "routes": fitted.routes,
         "results": results,
         "fit_s": fit_s,
         "decide_us": _decision_time(policy, test, arms, objective),

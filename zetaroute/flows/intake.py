@@ -5,22 +5,39 @@ Rows stream, so memory does not grow with the file; a line that cannot be used i
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from zetaroute.config.models import OWN_FIELDS
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
 from zetaroute.flows.round import check_query, content_hash
+from zetaroute.flows.source import LONGEST_LINE, Source
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 Part = Literal["train", "test"]
 TEST_SHARE = 0.3
+AUTO = "auto"
+"""The model of an OpenAI Batch line that leaves the choice to the policy."""
+_MARK = "\ufeff"
+"""A byte order mark, with which some editors begin a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A query and where it stood."""
+
+    line: int
+    query: Query
+    model: str | None = None
+    """The model that the row itself asks for; None leaves the choice to the policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,43 +48,46 @@ class BadLine:
     error: str
 
 
-def read_queries(source: str, *, part: Part | None = None) -> Iterator[Query | BadLine]:
-    """Yield the queries of a batch: `-` for standard input, `.parquet`, `.jsonl` or `.jsonl.gz`.
+def read_rows(
+    source: str, *, part: Part | None = None, models: Collection[str] | None = None
+) -> tuple[AbstractContextManager[Source | None], Iterator[Row | BadLine]]:
+    """Return what a batch reads, `-` for standard input, Parquet or JSON lines, and its rows.
 
-    `part` keeps one side of a recorded file: by its split column where that says train and test, else a row is
-    test when `int(sha1(query), 16) % 10 < 3`. Raises UsageError when the file is absent or not of its kind.
+    The rows must be taken inside the context. `models` are those that an OpenAI Batch line may name; with None
+    its model is not looked at. `part` keeps one side of a recorded file: by its split column where that says
+    train and test, else a row is test when `int(sha1(query), 16) % 10 < 3`. Raises UsageError when the file is
+    absent or not of its kind.
     """
     path = Path(source)
-    if source != "-" and not path.is_file():
-        raise UsageError(
-            f"there is no file {source}: name a .jsonl or .parquet file, or - for standard input."
-        )
+    if source != "-" and not path.exists():
+        raise UsageError(f"there is no file {source}: name a .jsonl or .parquet file, or - for standard input.")
+    if path.is_dir():
+        raise UsageError(f"{source} is a folder: name a .jsonl or .parquet file, or - for standard input.")
     if path.suffix == ".parquet":
-        yield from _recorded(path, part)
-        return
+        return nullcontext(), _recorded(path, part)
     if part is not None:
         raise UsageError(f"--part goes with a .parquet file of recorded outcomes, and {source} is none.")
-    with _opened(source) as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                yield _parsed(line, number)
+    opened = Source(source)
+    return opened, _parsed(opened, models)
 
 
-@contextmanager
-def _opened(source: str) -> Iterator[IO[bytes]]:
-    if source == "-":
-        yield sys.stdin.buffer
-    elif source.endswith(".gz"):
-        with gzip.open(source, "rb") as file:
-            yield file  # type: ignore[misc]  # GzipFile reads bytes, but its stub is no IO[bytes]
-    else:
-        with open(source, "rb") as file:
-            yield file
+def as_rows(queries: Iterable[Query]) -> Iterator[Row]:
+    """Yield rows of queries that come from no file."""
+    for line, query in enumerate(queries, start=1):
+        yield Row(line=line, query=_named(query))
 
 
-def _parsed(line: bytes, number: int) -> Query | BadLine:
+def _parsed(source: Source, models: Collection[str] | None) -> Iterator[Row | BadLine]:
+    for number, line in enumerate(source.lines(), start=1):
+        if line is None:
+            yield BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
+        elif line.strip():
+            yield _row(line, number, models)
+
+
+def _row(line: bytes, number: int, models: Collection[str] | None) -> Row | BadLine:
     try:
-        row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        row = json.loads(line.decode("utf-8").removeprefix(_MARK if number == 1 else ""))
     except UnicodeDecodeError:
         return BadLine(line=number, error="is not UTF-8 text")
     except (ValueError, RecursionError) as error:
@@ -77,9 +97,10 @@ def _parsed(line: bytes, number: int) -> Query | BadLine:
     try:
         query = _openai_batch(row) if "body" in row else _plain(row)
         check_query(query)
+        model = _model(row["body"], models) if "body" in row and models is not None else None
     except UsageError as error:
         return BadLine(line=number, error=str(error))
-    return query
+    return Row(line=number, query=_named(query), model=model)
 
 
 def _plain(row: dict[str, Any]) -> Query:
@@ -90,15 +111,13 @@ def _plain(row: dict[str, Any]) -> Query:
     choices = row.get("choices")
     if isinstance(choices, list) and choices:
         text += "".join(f"\n{chr(65 + place)}. {choice}" for place, choice in enumerate(choices[:26]))
-    return _named(
-        Query(
-            text=text,
-            system=_text(row, "system"),
-            task=_text(row, "task") or _text(row, "category"),
-            reference=_text(row, "reference") or _text(row, "ground_truth"),
-            grader=_text(row, "grader") or _text(row, "metric"),
-            custom_id=_text(row, "custom_id"),
-        )
+    return Query(
+        text=text,
+        system=_text(row, "system"),
+        task=_text(row, "task") or _text(row, "category"),
+        reference=_text(row, "reference") or _text(row, "ground_truth"),
+        grader=_text(row, "grader") or _text(row, "metric"),
+        custom_id=_text(row, "custom_id"),
     )
 
 
@@ -107,29 +126,46 @@ def _openai_batch(row: dict[str, Any]) -> Query:
     messages = body.get("messages") if isinstance(body, dict) else None
     if not isinstance(messages, list) or not messages:
         raise UsageError('has a "body" without "messages"')
-    turns = []
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else None
-        if isinstance(content, list):
-            content = "".join(part.get("text", "") for part in content if isinstance(part, dict))
-        if not isinstance(content, str):
-            raise UsageError('has a message without text "content"')
-        turns.append(Message(role=str(message.get("role", "user")), content=content))
+    turns = [_turn(message) for message in messages]
     system = "\n".join(turn.content for turn in turns if turn.role in {"system", "developer"})
     talk = [turn for turn in turns if turn.role not in {"system", "developer"}]
     if not talk or talk[-1].role != "user":
         raise UsageError('has no user message at the end of "messages"')
-    return _named(
-        Query(
-            text=talk[-1].content,
-            system=system or None,
-            history=tuple(talk[:-1]),
-            reference=_text(row, "reference"),
-            grader=_text(row, "grader"),
-            task=_text(row, "task"),
-            custom_id=_text(row, "custom_id"),
-        )
+    return Query(
+        text=talk[-1].content,
+        system=system or None,
+        history=tuple(talk[:-1]),
+        reference=_text(row, "reference"),
+        grader=_text(row, "grader"),
+        task=_text(row, "task"),
+        custom_id=_text(row, "custom_id"),
+        options={name: value for name, value in body.items() if name not in OWN_FIELDS},
     )
+
+
+def _turn(message: object) -> Message:
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, list):
+        parts = [part.get("text") if isinstance(part, dict) else None for part in content]
+        if not all(isinstance(part, str) for part in parts):
+            raise UsageError('has a message with "content" that is not text, which a batch cannot send')
+        content = "".join(parts)
+    if not isinstance(message, dict) or not isinstance(content, str):
+        raise UsageError('has a message without text "content"')
+    return Message(role=str(message.get("role", "user")), content=content)
+
+
+def _model(body: dict[str, Any], models: Collection[str]) -> str | None:
+    """Return the model that an OpenAI Batch line pins; None when it names none or leaves the choice."""
+    model = body.get("model")
+    if model is None or model == AUTO:
+        return None
+    if model not in models:
+        raise UsageError(
+            f'asks for the model {model!r}, which is not configured: write "{AUTO}" to let the policy choose, '
+            f"or one of {', '.join(models)}; or give --model"
+        )
+    return str(model)
 
 
 def _text(row: dict[str, Any], key: str) -> str | None:
@@ -140,40 +176,50 @@ def _text(row: dict[str, Any], key: str) -> str | None:
         if key in {"reference", "ground_truth"}:
             return json.dumps(value, ensure_ascii=False)
         raise UsageError(f'has a "{key}" that is not a text')
-    return str(value)
+    # A lone surrogate has no UTF-8 form, and so could not be found again in the log.
+    return str(value).encode("utf-8", "replace").decode("utf-8")
 
 
 def _named(query: Query) -> Query:
     """Give a query without custom_id one that is made of its content, so that a resume knows it again."""
-    if query.custom_id is not None:
-        return query
-    from dataclasses import replace
-
-    return replace(query, custom_id=f"h-{content_hash(query)}")
+    return query if query.custom_id is not None else replace(query, custom_id=f"h-{content_hash(query)}")
 
 
-def _recorded(path: Path, part: Part | None) -> Iterator[Query]:
+def _recorded(path: Path, part: Part | None) -> Iterator[Row]:
     import duckdb
 
     with duckdb.connect() as connection:
         try:
-            found = connection.execute("SELECT * FROM read_parquet(?) LIMIT 0", [str(path)]).description or ()
-            columns = {column[0] for column in found}
-            missing = {"query_id", "query"} - columns
-            if missing:
-                raise UsageError(f"{path} has no column {' and no column '.join(sorted(missing))}.")
-            wanted = [name if name in columns else "NULL" for name in ("task", "reference", "split")]
+            wanted, labelled = _recorded_columns(connection, path)
             rows = connection.execute(
                 f"SELECT query_id, any_value(query), {', '.join(f'any_value({name})' for name in wanted)}, "
                 "FROM read_parquet(?) GROUP BY query_id ORDER BY query_id",
                 [str(path)],
-            ).fetchall()
+            )
+            line = 0
+            while group := rows.fetchmany(1000):
+                for query_id, text, task, reference, split in group:
+                    line += 1
+                    if text is not None and (part is None or part == (split if labelled else _part(text))):
+                        query = Query(text=text, task=task, reference=reference, custom_id=str(query_id))
+                        yield Row(line=line, query=query)
         except duckdb.Error as error:
             raise UsageError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
-    labelled = {"train", "test"} <= {split for *_, split in rows}
-    for query_id, text, task, reference, split in rows:
-        if part is None or part == (split if labelled else _part(text)):
-            yield Query(text=text, task=task, reference=reference, custom_id=str(query_id))
+
+
+def _recorded_columns(connection: DuckDBPyConnection, path: Path) -> tuple[list[str], bool]:
+    """Return what to select of a recorded file, and whether its split column says train and test."""
+    found = connection.execute("SELECT * FROM read_parquet(?) LIMIT 0", [str(path)]).description or ()
+    columns = {column[0] for column in found}
+    missing = {"query_id", "query"} - columns
+    if missing:
+        raise UsageError(f"{path} has no column {' and no column '.join(sorted(missing))}.")
+    splits: set[str] = set()
+    if "split" in columns:
+        stored = connection.execute("SELECT DISTINCT split FROM read_parquet(?)", [str(path)]).fetchall()
+        splits = {split for (split,) in stored}
+    wanted = [name if name in columns else "NULL" for name in ("task", "reference", "split")]
+    return wanted, {"train", "test"} <= splits
 
 
 def _part(text: str) -> Part:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from zetaroute.domain import Outcome
+from zetaroute.domain import Outcome, Query
 from zetaroute.errors import UsageError
 from zetaroute.flows.intake import BadLine
 from zetaroute.flows.round import Round
@@ -46,6 +46,22 @@ class Output:
         """Write the line of one finished round; a cancelled one leaves none."""
         if self._file is not None and played.outcome.status != "cancelled":
             self._file.write(_line(played.outcome, played.accuracy, played.response_s, played.cost_usd))
+
+    def refused(self, query: Query, error: str) -> None:
+        """Write the line of a query that no model takes."""
+        if self._file is not None:
+            self._file.write(
+                _json_line(
+                    custom_id=query.custom_id,
+                    id=None,
+                    answer=None,
+                    model=None,
+                    accuracy=None,
+                    response_s=None,
+                    cost_usd=None,
+                    error=error,
+                )
+            )
 
     def bad_line(self, bad: BadLine) -> None:
         """Note a line that could not be used."""

@@ -7,7 +7,7 @@ home of their own. What the recordings know beyond that is used for marking alon
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -215,7 +215,7 @@ def _final(
     objective = settings.objective
     with log.open() as connection:
         frame = read_frame(connection)
-    everything = sample(frame, [arm.id for arm in arms])
+    everything = sample(frame, arms)
     learned = fit(everything, arms, objective=objective, seed=plan.seed, jobs=jobs)
     full = fit_full(train, arms, objective=objective, seed=plan.seed, jobs=jobs, use_task=plan.use_task)
     truth = utility(test, objective)
@@ -226,10 +226,10 @@ def _final(
         return np.asarray(truth[index, route(policy, test, arms, objective, use_task=plan.use_task)])
 
     values = {
-        "learned": routed(Policy(version="learned", predictor=learned.predictor)),
+        "learned": routed(Policy(version="learned", predictor=replace(learned.predictor, centre=None))),
         "served": routed(load_policy(registry, registry.current())),
         "best_single": single,
-        "full_information": routed(Policy(version="full", predictor=full.predictor, single=full.single)),
+        "full_information": routed(Policy(version="full", predictor=full.predictor)),
         "oracle": truth.max(axis=1),
     }
     gap = values["full_information"] - single

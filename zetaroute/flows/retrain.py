@@ -83,15 +83,15 @@ def retrain(
     with log.open() as connection:
         frame = read_frame(connection, since=since)
     arms = settings.arms
-    models = [arm.id for arm in arms]
-    training = sample(frame.filter(~pl.col("holdout")), models)
-    held_out = sample(frame.filter(pl.col("holdout")), models)
+    training = sample(frame.filter(~pl.col("holdout")), arms)
+    held_out = sample(frame.filter(pl.col("holdout")), arms)
     _require_rows(frame, training)
     fitted = fit(training, arms, objective=settings.objective, seed=seed, jobs=jobs)
     files = stored_files(fitted.predictor)
     manifest = _manifest(frame, training, fitted, settings, parent=parent, seed=seed)
     candidate = _loaded(manifest, files)
-    usable = take(held_out, ~np.isnan(held_out.pmf[:, 0]))
+    changed_s = max((drift.since_s for drift in fitted.drifts), default=0.0)
+    usable = take(held_out, ~np.isnan(held_out.pmf[:, 0]) & (held_out.time_s >= changed_s))
     evaluation = evaluate(usable, arms, settings, fitted, incumbent=incumbent, candidate=candidate)
     tests, tested_rows = _tests_before(registry)
     verdict = judge(
@@ -174,7 +174,9 @@ def evaluate(
     forecast = candidate.predictor.forecast(with_lengths(rows.texts, x), arms)
     known = incumbent.predictor.forecast(incumbent.predictor.vectors(rows.texts, rows.tasks), arms)
     before, after = exploits(incumbent, known), exploits(candidate, forecast)
-    shared = Rows(x=x, arm=rows.arm, pmf=rows.pmf, before=before, after=after, fold=rows.fold)
+    shared = Rows(
+        x=x, arm=rows.arm, pmf=rows.pmf, before=before, after=after, fold=rows.fold, stratum=rows.stratum
+    )
     single = _always(arms, rows, [fitted.best_single])
     cheapest = _always(arms, rows, [arms[k].id for k in np.argsort(forecast.charged(arms).mean(axis=0))])
     kpis = {
@@ -294,8 +296,9 @@ def _manifest(
         "created": utc_now(),
         "parent": parent,
         "models": list(fitted.predictor.models),
-        "single": list(fitted.single),
+        "routes": fitted.routes,
         "best_single": fitted.best_single,
+        "priced": {model: asdict(priced) for model, priced in fitted.predictor.priced.items()},
         "objective": asdict(settings.objective),
         "features": {
             "terms": len(fitted.predictor.map.vocabulary),
@@ -338,10 +341,15 @@ def _result(
 ) -> dict[str, Any]:
     utility = evaluation.differences["utility_usd"]
     reasons = list(verdict.reasons)
-    if fitted.single:
+    if not fitted.routes:
         reasons.append(
             f"routing was not shown to beat the best single model on the training rows, so the candidate "
             f"always uses {fitted.best_single}: do not route"
+        )
+    for drift in fitted.drifts:
+        reasons.append(
+            f"{fitted.predictor.models[drift.arm]} got {'worse' if drift.z < 0 else 'better'} (z {drift.z:+.1f}): "
+            "its older rows hardly count any more, and only newer rows are judged"
         )
     return {
         "parent": parent,
@@ -363,7 +371,7 @@ def _result(
         "baselines": {name: figure.json() for name, figure in evaluation.baselines.items()},
         "share": {"before": dict(evaluation.share_before), "after": dict(evaluation.share_after)},
         "best_single": fitted.best_single,
-        "routes": not fitted.single,
+        "routes": fitted.routes,
         "detectable_usd": verdict.detectable_usd,
         "rows_needed": verdict.rows_needed,
     }

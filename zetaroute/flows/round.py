@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ class Round:
             return None
         return sum(outcome.cost_usd or 0.0 for outcome in self.entry.outcomes)
 
+    @property
+    def spent_usd(self) -> float:
+        """What all attempts took from a budget, as far as it is known; a recording takes nothing."""
+        return sum(row.cost_usd or 0.0 for row in self.entry.outcomes if not row.recorded)
+
 
 def utc_now() -> str:
     """Return this moment in UTC as the log stores it."""
@@ -74,7 +80,16 @@ def check_query(query: Query) -> None:
 
 def content_hash(query: Query) -> str:
     """Return a hash of everything that is asked and graded, to know a changed row by."""
-    parts = (query.text, query.system or "", query.task or "", query.reference or "", query.grader or "")
+    parts: tuple[str, ...] = (
+        query.text,
+        query.system or "",
+        query.task or "",
+        query.reference or "",
+        query.grader or "",
+    )
+    if query.options:
+        parts += (json.dumps(query.options, sort_keys=True),)
+    parts += tuple(file.note.sha256 for file in query.attachments)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
 
 
@@ -173,9 +188,11 @@ def _outcome(
         input_tokens=done.input_tokens if done else None,
         cached_tokens=done.cached_tokens if done else None,
         output_tokens=done.output_tokens if done else None,
+        tokens_estimated=done.tokens_estimated if done else False,
         cost_usd=done.cost_usd if done else None,
         prices=arms[attempt.model].prices,
         response=done.text if done else attempt.error if attempt.status == "cancelled" else None,
+        attachments=tuple(file.note for file in query.attachments),
         seed=decision.seed,
         candidates=decision.candidates if drawn else (),
     )

@@ -6,13 +6,14 @@ Shared by `ask` and `batch`, so that both decide by the same lines.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from zetaroute.config import Home, Objective, Settings
+from zetaroute.config import Budget, Home, Objective, Settings
 from zetaroute.domain import Arm, Decision, Outcome, Query, Standing
-from zetaroute.policy import Limits, Policy, decide, load_policy
+from zetaroute.flows.spending import Spending
+from zetaroute.policy import Limits, Policy, decide, load_policy, tripped
 from zetaroute.registry import COLD, Registry
-from zetaroute.store.standing import after, read_standings
+from zetaroute.store.standing import after, read_past
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Router:
     settings: Settings
     policy: Policy
     standings: dict[str, Standing]
+    spending: Spending = field(default_factory=lambda: Spending(Budget()))
 
     @property
     def rate(self) -> float:
@@ -43,8 +45,9 @@ class Router:
         objective: Objective | None = None,
         forced: str | None = None,
     ) -> Decision:
-        """Choose a model for `query`; raise NoAnswerError when the limits leave none."""
+        """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none."""
         start = time.perf_counter()
+        left_usd, budget = self.spending.left_usd()
         decision = decide(
             query=query,
             arms=self.settings.arms,
@@ -53,11 +56,14 @@ class Router:
             rate=self.rate,
             standings=self.standings,
             guards=self.settings.guards,
-            limits=limits or Limits(),
+            limits=replace(limits or Limits(), left_usd=left_usd, budget=budget),
             seed=seed,
             now_s=time.time(),
             forced=forced,
         )
+        standing = self.standings.get(decision.model)
+        if standing is not None and tripped(standing):
+            self.standings[decision.model] = replace(standing, probe_s=time.time())
         return replace(decision, router_s=time.perf_counter() - start)
 
     def note(self, outcome: Outcome) -> None:
@@ -70,4 +76,10 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
     """Return a router with the current policy and standings of a home."""
     registry = registry or Registry(home.artifacts)
     policy = load_policy(registry, registry.current())
-    return Router(settings=settings, policy=policy, standings=read_standings(home))
+    past = read_past(home)
+    return Router(
+        settings=settings,
+        policy=policy,
+        standings=past.standings,
+        spending=Spending(settings.budget, past.spent_usd),
+    )

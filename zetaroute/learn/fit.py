@@ -6,7 +6,7 @@ The one function that `retrain` calls; what it returns is compiled into an artif
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS, Comparison, Rows
+from zetaroute.learn.drift import Drift, find_drifts, weights_after
 from zetaroute.learn.frame import Sample, take
 from zetaroute.learn.heads import fit_classes, fit_linear, fit_log
 from zetaroute.learn.map import TextMap
 from zetaroute.policy.decide import Policy
-from zetaroute.policy.predict import LearnedPredictor, PriorPredictor
+from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 
 Array = NDArray[np.float64]
 
@@ -48,13 +49,15 @@ class Fitted:
     """What a fit brings."""
 
     predictor: LearnedPredictor
-    single: tuple[str, ...]
-    """Not empty when routing did not beat the best single model on the training rows: models, best first."""
+    routes: bool
+    """Whether routing beat the best single model on the training rows; if not, the predictor has a centre."""
     best_single: str
     """The best single model by the training rows."""
     routing_gain: Gain | None
     """Cross-validated utility of routing minus the best single model; None where the log cannot say."""
     map: TextMap
+    drifts: tuple[Drift, ...]
+    """Arms whose accuracy has changed within the rows, and since when."""
 
 
 def fit(
@@ -74,21 +77,27 @@ def fit(
     text_map = TextMap(rows.texts, seed=seed, tasks=rows.tasks)
     x = text_map.vectors(rows.texts, rows.tasks)
     predictor = _predictor(x, rows, arms, text_map)
-    forecast = predictor.forecast(with_lengths(rows.texts, x), arms)
-    level = forecast.utility(objective, arms)[0].mean(axis=0)
-    order = np.argsort(-level)
+    drifts = find_drifts(x, rows, predictor.accuracy)
+    if drifts:
+        rows = replace(rows, weight=weights_after(rows, drifts))
+        predictor = _predictor(x, rows, arms, text_map)
+    vectors = with_lengths(rows.texts, x)
+    average = replace(predictor, centre=vectors.mean(axis=0))
+    level = average.forecast(vectors[:1], arms).utility(objective, arms)[0][0]
+    best = int(np.argmax(level))
     gain: Gain | None = None
     if len(arms) > 1 and len(rows.arm) >= 10 * FOLDS:
         chosen = _cross_validated(x, rows, arms, text_map, objective=objective, jobs=jobs)
         judge = judge or _log_judge(x, rows, arms, objective)
-        gain = judge(chosen, int(order[0]))
+        gain = judge(chosen, best)
     routes = gain is not None and gain.mean > gain.se
     return Fitted(
-        predictor=predictor,
-        single=() if routes else tuple(arms[index].id for index in order),
-        best_single=arms[int(order[0])].id,
+        predictor=predictor if routes else average,
+        routes=routes,
+        best_single=arms[best].id,
         routing_gain=gain,
         map=text_map,
+        drifts=drifts,
     )
 
 
@@ -123,12 +132,26 @@ def _predictor(x: Array, rows: Sample, arms: Sequence[Arm], text_map: TextMap) -
     return LearnedPredictor(
         map=text_map.frozen,
         models=tuple(arm.id for arm in arms),
-        accuracy=fit_linear(x, rows.accuracy, rows.arm, count),
-        satisfaction=fit_linear(x, rows.satisfaction, rows.arm, count),
-        response=fit_log(x, taken, rows.arm, count),
-        cost=fit_log(x, rows.cost_usd, rows.arm, count),
+        accuracy=fit_linear(x, rows.accuracy, rows.arm, count, rows.weight),
+        satisfaction=fit_linear(x, rows.satisfaction, rows.arm, count, rows.weight),
+        response=fit_log(x, taken, rows.arm, count, rows.weight),
+        cost=fit_log(x, rows.cost_usd, rows.arm, count, rows.weight),
         rating=fit_classes(x, rows.satisfaction, rows.arm, count),
+        priced=_priced(rows, arms),
     )
+
+
+def _priced(rows: Sample, arms: Sequence[Arm]) -> dict[str, Priced]:
+    """Return, for the arms whose prices are known, what their costs were learned at."""
+    priced = {}
+    for k, arm in enumerate(arms):
+        mine = rows.tokens[(rows.arm == k) & ~np.isnan(rows.tokens).any(axis=1)]
+        if arm.prices is not None and len(mine):
+            inputs, outputs = mine.mean(axis=0)
+            priced[arm.id] = Priced(
+                prices=arm.prices, input_tokens=float(inputs), output_tokens=float(outputs)
+            )
+    return priced
 
 
 def _cross_validated(
@@ -154,7 +177,9 @@ def _log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective
         if usable.sum() < 10 * FOLDS:
             return None
         single = np.where(rows.eligible[:, best], best, np.argmax(rows.eligible, axis=1))
-        evaluated = Rows(x=x, arm=rows.arm, pmf=rows.pmf, before=single, after=chosen, fold=rows.fold)
+        evaluated = Rows(
+            x=x, arm=rows.arm, pmf=rows.pmf, before=single, after=chosen, fold=rows.fold, stratum=rows.stratum
+        )
         utility = realised_utility(rows, arms, objective)[usable]
         return Comparison(evaluated.take(usable), utility, bounded=False).difference()
 

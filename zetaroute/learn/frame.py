@@ -6,7 +6,7 @@ Apart from the fitting so that the split, on which every honest comparison rests
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -15,12 +15,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zetaroute.domain import Arm
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COLUMNS = (
     "id, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
+    "input_tokens, cached_tokens, output_tokens, "
     "list_transform(candidates, lambda c: c.model) AS models, pmf, "
     "list_transform(candidates, lambda c: c.eligible) AS eligible"
 )
@@ -75,6 +78,11 @@ class Sample:
     satisfaction: NDArray[np.float64]
     response_s: NDArray[np.float64]
     cost_usd: NDArray[np.float64]
+    """(n,) at the prices of now, where tokens and prices are known; else as it was logged."""
+    tokens: NDArray[np.float64]
+    """(n, 2) input and output tokens."""
+    time_s: NDArray[np.float64]
+    """(n,) seconds since the epoch."""
     answered: NDArray[np.bool_]
     pmf: NDArray[np.float64]
     """(n, K) logged probabilities; rows without any are NaN."""
@@ -82,10 +90,15 @@ class Sample:
     """(n, K)"""
     fold: NDArray[np.int64]
     """(n,) cross-fitting fold of the row's group."""
+    stratum: NDArray[np.int64]
+    """(n,) number of the policy version that drew the row's arm."""
+    weight: NDArray[np.float64]
+    """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
 
 
-def sample(frame: pl.DataFrame, models: list[str], *, folds: int = 5) -> Sample:
-    """Return the rows of `frame` whose model is one of `models` (in that order) as arrays."""
+def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, folds: int = 5) -> Sample:
+    """Return the rows of `frame` whose model is one of `arms` (in that order) as arrays."""
+    models = [arm.id for arm in arms]
     frame = frame.filter(pl.col("model").is_in(models))
     place = {model: index for index, model in enumerate(models)}
     pmf = np.full((frame.height, len(models)), np.nan)
@@ -104,11 +117,15 @@ def sample(frame: pl.DataFrame, models: list[str], *, folds: int = 5) -> Sample:
         accuracy=_floats(frame["accuracy"]),
         satisfaction=_floats(frame["satisfaction"]),
         response_s=_floats(frame["response_s"]),
-        cost_usd=_floats(frame["cost_usd"]),
+        cost_usd=_costs(frame, arms),
+        tokens=np.column_stack([_floats(frame["input_tokens"]), _floats(frame["output_tokens"])]),
+        time_s=frame["time"].dt.epoch("us").to_numpy().astype(np.float64) / 1e6,
         answered=(frame["status"] == "ok").to_numpy().astype(bool),
         pmf=pmf,
         eligible=eligible,
         fold=(frame["group"] % folds).to_numpy().astype(np.int64),
+        stratum=frame["policy_version"].fill_null("").rank("dense").to_numpy().astype(np.int64),
+        weight=np.ones(frame.height),
     )
 
 
@@ -116,6 +133,22 @@ def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
     """Return the chosen rows of a sample."""
     values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name not in {"texts", "tasks"}}
     return Sample(texts=list(compress(rows.texts, keep)), tasks=list(compress(rows.tasks, keep)), **values)
+
+
+def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> NDArray[np.float64]:
+    """Return what each row would cost at the prices of now, so that a price change needs no new rows."""
+    prices = {arm.id: arm.prices for arm in arms}
+    columns = frame.select("model", "cost_usd", "input_tokens", "cached_tokens", "output_tokens").iter_rows()
+    costs = []
+    for model, logged, inputs, cached, outputs in columns:
+        price = prices[model]
+        if price is None or inputs is None or outputs is None:
+            costs.append(float("nan") if logged is None else logged)
+        else:
+            costs.append(
+                price.cost_usd(input_tokens=inputs, output_tokens=outputs, cached_tokens=cached or 0)
+            )
+    return np.array(costs, dtype=np.float64)
 
 
 def _floats(column: pl.Series) -> NDArray[np.float64]:

@@ -37,7 +37,7 @@ class Statistics:
     total: Array
     """(K,) sum of y"""
     rows: Array
-    """(K,)"""
+    """(K,) sum of the weights"""
 
     def __add__(self, other: Statistics) -> Statistics:
         return Statistics(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
@@ -46,23 +46,25 @@ class Statistics:
         return Statistics(**{name: getattr(self, name) - getattr(other, name) for name in self.__slots__})
 
 
-def gather(x: Array, y: Array, arm: Index, arms: int) -> Statistics:
-    """Return the statistics of n rows: vectors (n, D), targets (n,) with NaN left out, arms (n,)."""
+def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> Statistics:
+    """Return the statistics of n rows: vectors (n, D), targets (n,) with NaN left out, arms (n,), weights (n,)."""
+    weight = np.ones(len(y)) if weight is None else weight
     size = x.shape[1]
     gram, moment = np.zeros((arms, size, size)), np.zeros((arms, size))
     square, total, rows = np.zeros(arms), np.zeros(arms), np.zeros(arms)
     for k in range(arms):
         mine = (arm == k) & ~np.isnan(y)
-        xs, ys = x[mine], y[mine]
-        gram[k], moment[k] = xs.T @ xs, xs.T @ ys
-        square[k], total[k], rows[k] = ys @ ys, ys.sum(), len(ys)
+        xs, ys, ws = x[mine], y[mine], weight[mine]
+        weighted = xs * ws[:, None]
+        gram[k], moment[k] = weighted.T @ xs, weighted.T @ ys
+        square[k], total[k], rows[k] = ws @ ys**2, ws @ ys, ws.sum()
     return Statistics(gram=gram, moment=moment, square=square, total=total, rows=rows)
 
 
 def solve(statistics: Statistics) -> LinearHead | None:
     """Return the exact posterior mean and spread of every arm's coefficients; None without any row."""
     count = float(statistics.rows.sum())
-    if count < 1:
+    if count <= 0:
         return None
     arms, size = statistics.moment.shape
     level = np.zeros(size)
@@ -90,21 +92,23 @@ def solve(statistics: Statistics) -> LinearHead | None:
     )
 
 
-def fit_linear(x: Array, y: Array, arm: Index, arms: int) -> LinearHead | None:
+def fit_linear(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> LinearHead | None:
     """Fit a head on rows (n, D) whose target is known; None when none is."""
-    return solve(gather(x, y, arm, arms))
+    return solve(gather(x, y, arm, arms, weight))
 
 
-def fit_log(x: Array, y: Array, arm: Index, arms: int) -> LogHead | None:
+def fit_log(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> LogHead | None:
     """Fit a head on the logarithm of a target that is not negative, with the way back to mean and p95."""
     with np.errstate(invalid="ignore"):
         logs = np.log(np.maximum(y, SMALLEST))
-    linear = fit_linear(x, logs, arm, arms)
+    linear = fit_linear(x, logs, arm, arms, weight)
     if linear is None:
         return None
     known = ~np.isnan(logs)
     residual = logs[known] - linear.mean(x[known])[np.arange(known.sum()), arm[known]]
-    owner = arm[known]
+    # What belongs to a time that is over says nothing of how answers scatter now.
+    current = np.ones(len(residual), dtype=bool) if weight is None else weight[known] >= 1.0
+    owner, residual = arm[known][current], residual[current]
     smear, upper = np.ones(arms), np.ones(arms)
     for k in range(arms):
         mine = np.exp(np.clip(residual[owner == k], -8.0, 8.0))

@@ -71,10 +71,14 @@ class Recordings:
             satisfaction=np.full(n * arms, np.nan),
             response_s=self.latency_s.ravel(),
             cost_usd=self.cost_usd.ravel(),
+            tokens=np.full((n * arms, 2), np.nan),
+            time_s=np.zeros(n * arms),
             answered=np.ones(n * arms, dtype=bool),
             pmf=np.full((n * arms, arms), 1.0 / arms),
             eligible=np.ones((n * arms, arms), dtype=bool),
             fold=np.repeat([text_fold(text) for text in self.texts], arms),
+            stratum=np.ones(n * arms, dtype=np.int64),
+            weight=np.ones(n * arms),
         )
 
 

@@ -1,8 +1,19 @@
 """Deciding: predict, guard, explore, sample. numpy alone, no file, no network, no clock."""
 
 from zetaroute.policy.decide import Policy, decide
-from zetaroute.policy.guard import Limits
+from zetaroute.policy.guard import Limits, cooling_until, doubt, tripped
 from zetaroute.policy.load import load_policy
 from zetaroute.policy.predict import Forecast, LearnedPredictor, PriorPredictor
 
-__all__ = ["Forecast", "LearnedPredictor", "Limits", "Policy", "PriorPredictor", "decide", "load_policy"]
+__all__ = [
+    "Forecast",
+    "LearnedPredictor",
+    "Limits",
+    "Policy",
+    "PriorPredictor",
+    "cooling_until",
+    "decide",
+    "doubt",
+    "load_policy",
+    "tripped",
+]

@@ -6,15 +6,16 @@ Everything it needs is passed in: it opens nothing, asks no clock and draws only
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import GuardRule, Objective
-from zetaroute.domain import Arm, Candidate, Decision, Estimate, Query, Standing
-from zetaroute.policy.explore import draw, exploit, thompson, with_floor
-from zetaroute.policy.guard import Limits, exclusions
+from zetaroute.domain import ALL_TASKS, Arm, Candidate, Decision, Estimate, Query, Standing
+from zetaroute.errors import NoAnswerError, UnfitQueryError
+from zetaroute.policy.explore import ENOUGH_GRADED, draw, exploit, thompson, with_floor, with_quota
+from zetaroute.policy.guard import Limits, barred, exclusions, unfit
 from zetaroute.policy.predict import Forecast, Predictor
 
 Array = NDArray[np.float64]
@@ -23,32 +24,21 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A version of the routing policy: what it predicts, and whether it routes at all."""
+    """A version of the routing policy: what it predicts, and how it chooses by that."""
 
     version: str
     predictor: Predictor
-    single: tuple[str, ...] = ()
-    """Not empty: the log did not show that routing pays, so the first eligible of these models answers."""
 
     def exploit(
         self, forecast: Forecast, *, arms: Sequence[Arm], objective: Objective, eligible: Mask
     ) -> NDArray[np.int64]:
-        """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K)."""
-        if self.single:
-            return np.asarray(np.argmin(np.where(eligible, self._ranks(arms), np.inf), axis=1))
+        """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K).
+
+        A model that was never tried is not held best on the config's word while others have a record.
+        """
         mean, se = forecast.utility(objective, arms)
-        return exploit(mean, se, eligible)
-
-    def sampler(self, mean: Array, se: Array, *, arms: Sequence[Arm], eligible: Mask, seed: int) -> Array:
-        """Return the probabilities (K,) before the uniform floor is added."""
-        if self.single:
-            best = int(np.argmin(np.where(eligible, self._ranks(arms), np.inf)))
-            return np.asarray(np.eye(len(arms))[best])
-        return thompson(mean, se, eligible, np.random.default_rng([seed, 0]))
-
-    def _ranks(self, arms: Sequence[Arm]) -> Array:
-        order = {model: rank for rank, model in enumerate(self.single)}
-        return np.array([order.get(arm.id, len(order)) for arm in arms], dtype=np.float64)
+        tried = eligible & (forecast.rows > 0)
+        return exploit(mean, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
 
 
 def decide(
@@ -68,22 +58,31 @@ def decide(
     """Choose the arm that answers `query`, with the probability of every arm.
 
     `rate` is the share of queries explored uniformly; `forced` pins a model, which then has no propensity.
-    Raises NoAnswerError when the user's limits leave no model.
+    Raises NoAnswerError when the user's limits leave no model, or not the pinned one.
     """
     vectors = policy.predictor.vectors([query.text], [query.task])
     forecast = policy.predictor.forecast(vectors, arms)
     mean, se = forecast.utility(objective, arms)
+    costs = forecast.cost_usd[0].tolist()
+    if forced is not None:
+        # Whoever names a model has chosen its place and its price; what is left to spend is another matter.
+        limits = replace(limits, local_only=False, max_cost_usd=None)
+        _check_forced(forced, arms, query=query, costs=costs, limits=limits)
     reasons = exclusions(
         arms,
         query=query,
-        expected_cost_usd=forecast.cost_usd[0].tolist(),
-        limits=Limits() if forced else limits,
+        expected_cost_usd=costs,
+        limits=limits,
         guards=guards,
         standings=standings,
         now_s=now_s,
     )
     eligible = np.array([reason is None for reason in reasons])
-    pmf = with_floor(policy.sampler(mean[0], se[0], arms=arms, eligible=eligible, seed=seed), eligible, rate)
+    pmf = with_floor(thompson(mean[0], se[0], eligible, np.random.default_rng([seed, 0])), eligible, rate)
+    newcomers = eligible & np.array(
+        [_is_new(arm, rows, standings) for arm, rows in zip(arms, forecast.rows, strict=True)]
+    )
+    pmf = with_quota(pmf, newcomers)
     best = int(policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible[None, :])[0])
     if forced is None:
         chosen = draw(pmf, seed)
@@ -102,6 +101,26 @@ def decide(
         policy_version=policy.version,
         seed=seed,
     )
+
+
+def _check_forced(
+    forced: str, arms: Sequence[Arm], *, query: Query, costs: Sequence[float], limits: Limits
+) -> None:
+    """Raise NoAnswerError when the pinned model may not answer, UnfitQueryError when it cannot take this."""
+    arm, cost = next((arm, cost) for arm, cost in zip(arms, costs, strict=True) if arm.id == forced)
+    bar = barred(arm, expected_cost_usd=cost, limits=limits)
+    if bar:
+        raise NoAnswerError(f"{forced} may not answer: {bar}; choose another model.")
+    reason = unfit(arm, query=query, expected_cost_usd=cost, limits=limits)
+    if reason:
+        raise UnfitQueryError(f"{forced} may not answer: {reason}; choose another model.")
+
+
+def _is_new(arm: Arm, rows: float, standings: Mapping[str, Standing]) -> bool:
+    """Return whether the policy was fitted without this arm and few of its answers are graded yet."""
+    standing = standings.get(arm.id)
+    tally = standing.tallies.get(ALL_TASKS) if standing else None
+    return rows == 0 and (tally is None or tally.graded < ENOUGH_GRADED)
 
 
 def _candidate(

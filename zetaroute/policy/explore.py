@@ -18,6 +18,11 @@ SPREAD = 0.5
 CAUTION = 0.5
 """Standard errors that the exploit arm gives up: mean - CAUTION x se."""
 
+QUOTA = 0.1
+"""Share of the queries that models without enough graded answers are given together."""
+ENOUGH_GRADED = 100
+"""Graded answers after which a model is a newcomer no more."""
+
 
 def thompson(mean: Array, se: Array, eligible: Mask, rng: np.random.Generator) -> Array:
     """Return how often each arm is best in DRAWS draws around its utility, (K,); excluded arms get 0."""
@@ -29,6 +34,16 @@ def thompson(mean: Array, se: Array, eligible: Mask, rng: np.random.Generator) -
 def with_floor(pmf: Array, eligible: Mask, rate: float) -> Array:
     """Return (1 - rate) pmf + rate / K over the K eligible arms."""
     return np.asarray((1.0 - rate) * pmf + rate * eligible / eligible.sum())
+
+
+def with_quota(pmf: Array, newcomers: Mask) -> Array:
+    """Return the probabilities (K,) with QUOTA of them spread evenly over the eligible newcomers.
+
+    Without newcomers, or with nobody else, nothing changes.
+    """
+    if not newcomers.any() or not (pmf[~newcomers] > 0).any():
+        return pmf
+    return np.asarray((1.0 - QUOTA) * pmf + QUOTA * newcomers / newcomers.sum())
 
 
 def exploit(mean: Array, se: Array, eligible: Mask) -> NDArray[np.int64]:

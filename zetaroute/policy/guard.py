@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zetaroute.config import GuardRule
 from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally
-from zetaroute.errors import NoAnswerError
+from zetaroute.errors import NoAnswerError, UnfitQueryError
 
 ERRORS_BEFORE_COOLDOWN = 3
 COOLDOWN_S = 30.0
 LONGEST_COOLDOWN_S = 600.0
+LONGEST_PROBE_S = 120.0
+"""A probe that has not come back after this is forgotten."""
 ENOUGH = 20
 """Rows below which a guard says nothing."""
 Z = 1.645
@@ -28,12 +30,23 @@ class Limits:
 
     local_only: bool = False
     max_cost_usd: float | None = None
+    left_usd: float | None = None
+    """What is left of the budget; None: there is none."""
+    budget: str = ""
+    """Which budget that is, in words."""
+
+
+def tripped(standing: Standing) -> bool:
+    """Return whether an arm has failed so often in a row that it is left alone, but for probes."""
+    return standing.consecutive_errors >= ERRORS_BEFORE_COOLDOWN
 
 
 def cooling_until(standing: Standing) -> float:
     """Return the moment (seconds since the epoch) until which a failing arm is left alone; 0 if it is not.
 
-    From the third error in a row the wait doubles with each further one, up to ten minutes.
+    From the third error in a row the wait doubles with each further one, up to ten minutes. After the wait one
+    query of a process tries the arm while the others still avoid it (`Standing.probe_s`); separate processes
+    know of each other's failures alone, so each may try once per wait.
     """
     over = standing.consecutive_errors - ERRORS_BEFORE_COOLDOWN
     if over < 0 or standing.last_error_s is None:
@@ -54,38 +67,82 @@ def exclusions(
     """Return for each arm why it may not answer, or None when it may; `expected_cost_usd` is NaN if unknown.
 
     When health and thresholds leave nobody, they are set aside: a doubtful answer beats none. The user's own
-    limits never are: raises NoAnswerError when they exclude every arm.
+    limits and what a model can take never are: raises NoAnswerError when they exclude every arm, and
+    UnfitQueryError where another query might still be answered.
     """
-    limited = [_limit(arm, cost, limits=limits) for arm, cost in zip(arms, expected_cost_usd, strict=True)]
+    costs = [_with_files(arm, query, cost) for arm, cost in zip(arms, expected_cost_usd, strict=True)]
+    bars = [barred(arm, expected_cost_usd=cost, limits=limits) for arm, cost in zip(arms, costs, strict=True)]
+    limited = [
+        bar or unfit(arm, query=query, expected_cost_usd=cost, limits=limits)
+        for arm, bar, cost in zip(arms, bars, costs, strict=True)
+    ]
     if all(limited):
         reasons = "; ".join(f"{arm.id}: {reason}" for arm, reason in zip(arms, limited, strict=True))
-        raise NoAnswerError(f"no model is allowed to answer ({reasons}): loosen the limits.")
-    doubtful = [_doubt(standings.get(arm.id), task=query.task, guards=guards, now_s=now_s) for arm in arms]
+        if all(bars):
+            raise NoAnswerError(f"no model is allowed to answer ({reasons}): loosen the limits.")
+        raise UnfitQueryError(f"no model takes this query ({reasons}): configure one that does.")
+    doubtful = [doubt(standings.get(arm.id), task=query.task, guards=guards, now_s=now_s) for arm in arms]
     if all(limit or doubt for limit, doubt in zip(limited, doubtful, strict=True)):
         return limited
     return [limit or doubt for limit, doubt in zip(limited, doubtful, strict=True)]
 
 
-def _limit(arm: Arm, cost_usd: float, *, limits: Limits) -> str | None:
+def barred(arm: Arm, *, expected_cost_usd: float, limits: Limits) -> str | None:
+    """Return why the user or the budget lets `arm` answer nothing now, or None."""
     if limits.local_only and not arm.local:
         return "not local"
-    if limits.max_cost_usd is None:
+    if limits.left_usd is None or not arm.paid:
         return None
-    if math.isnan(cost_usd):
-        return None if arm.local else "its price is unknown and a highest cost was asked for"
-    if cost_usd > limits.max_cost_usd:
-        return f"would cost about ${cost_usd:.6f}, more than ${limits.max_cost_usd:g}"
+    if limits.left_usd <= 0:
+        return f"the {limits.budget} is used up"
+    if expected_cost_usd > limits.left_usd:
+        return f"would cost about ${expected_cost_usd:.6f}, of the {limits.budget} ${limits.left_usd:.6f} is left"
     return None
 
 
-def _doubt(
+def unfit(arm: Arm, *, query: Query, expected_cost_usd: float, limits: Limits) -> str | None:
+    """Return why `arm` cannot answer this query, or not at the price that is asked for, or None."""
+    kinds = {file.kind for file in query.attachments} - {"text", *arm.accepts}
+    if kinds:
+        return f"takes no {min(kinds)} (accepts in the config)"
+    if arm.context_window is not None:
+        wanted = query.tokens_at_most() + _answer_tokens(arm, query)
+        if wanted > arm.context_window:
+            return f"its context window of {arm.context_window} tokens may be too small for about {wanted}"
+    if limits.max_cost_usd is None:
+        return None
+    if math.isnan(expected_cost_usd):
+        return None if arm.local else "its price is unknown and a highest cost was asked for"
+    if expected_cost_usd > limits.max_cost_usd:
+        return f"would cost about ${expected_cost_usd:.6f}, more than ${limits.max_cost_usd:g}"
+    return None
+
+
+def _with_files(arm: Arm, query: Query, cost_usd: float) -> float:
+    """Return the expected cost with that of reading the files: the forecast knows the words alone."""
+    if arm.prices is None or not query.attachments:
+        return cost_usd
+    file_tokens = query.tokens() - replace(query, attachments=()).tokens()
+    return cost_usd + arm.prices.input * file_tokens / 1e6
+
+
+def _answer_tokens(arm: Arm, query: Query) -> int:
+    """Return how many tokens were asked for, which share the window with the query."""
+    asked = {**arm.options, **query.options}.get("max_tokens")
+    return asked if isinstance(asked, int) else 0
+
+
+def doubt(
     standing: Standing | None, *, task: str | None, guards: Sequence[GuardRule], now_s: float
 ) -> str | None:
+    """Return why an arm is better left alone now: errors in a row, or a threshold that it broke."""
     if standing is None:
         return None
     wait_s = cooling_until(standing) - now_s
     if wait_s > 0:
         return f"cooling down for {wait_s:.0f} s after {standing.consecutive_errors} errors in a row"
+    if standing.probe_s is not None and now_s - standing.probe_s < LONGEST_PROBE_S:
+        return f"one query is trying it after {standing.consecutive_errors} errors in a row"
     for rule in guards:
         if rule.model in {None, standing.model} and rule.task in {None, task}:
             reason = breach(rule, standing.tallies.get(rule.task or ALL_TASKS))

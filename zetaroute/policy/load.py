@@ -6,15 +6,18 @@ The one place that knows the names under which arrays are stored, for writing an
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.domain import Prices
 from zetaroute.errors import ArtifactError
 from zetaroute.features import FeatureMap, Spaces
 from zetaroute.policy.decide import Policy
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
-from zetaroute.policy.predict import LearnedPredictor, PriorPredictor
+from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
 
 _SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine", "task_coef", "task_intercept")
@@ -29,6 +32,8 @@ def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
         head = getattr(predictor, name)
         if head is not None:
             arrays |= head.arrays(name)
+    if predictor.centre is not None:
+        arrays["centre"] = predictor.centre
     words = sorted(predictor.map.vocabulary, key=predictor.map.vocabulary.__getitem__)
     return {ARRAYS: pack(arrays), VOCABULARY: json.dumps(words, ensure_ascii=False).encode()}
 
@@ -48,15 +53,15 @@ def policy_from(artifact: Artifact) -> Policy:
             response=LogHead.load(arrays, "response"),
             cost=LogHead.load(arrays, "cost"),
             rating=ClassHead.load(arrays, "rating"),
+            centre=None if artifact.manifest["routes"] else np.asarray(arrays["centre"], dtype=np.float64),
+            priced={model: _priced(stored) for model, stored in artifact.manifest["priced"].items()},
         )
         _check_shapes(predictor)
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"{artifact.version} does not fit together ({error}): go back with `zetaroute policies rollback`."
         ) from error
-    return Policy(
-        version=artifact.version, predictor=predictor, single=tuple(artifact.manifest.get("single", ()))
-    )
+    return Policy(version=artifact.version, predictor=predictor)
 
 
 def load_policy(registry: Registry, version: str) -> Policy:
@@ -64,6 +69,14 @@ def load_policy(registry: Registry, version: str) -> Policy:
     if version == COLD:
         return Policy(version=COLD, predictor=PriorPredictor())
     return policy_from(registry.load(version))
+
+
+def _priced(stored: Mapping[str, Any]) -> Priced:
+    return Priced(
+        prices=Prices(**stored["prices"]),
+        input_tokens=stored["input_tokens"],
+        output_tokens=stored["output_tokens"],
+    )
 
 
 def _check_shapes(predictor: LearnedPredictor) -> None:

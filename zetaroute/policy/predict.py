@@ -5,15 +5,15 @@ Two predictors with one interface, so that the cold start and every learned vers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import Objective
-from zetaroute.domain import Arm
+from zetaroute.domain import Arm, Prices
 from zetaroute.features import FeatureMap
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 
@@ -120,6 +120,25 @@ class PriorPredictor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """At which prices an arm's costs were learned, and for how many tokens on average."""
+
+    prices: Prices
+    input_tokens: float
+    output_tokens: float
+
+    def factor(self, prices: Prices | None) -> float:
+        """Return by how much costs change with the prices of now."""
+        if prices is None:
+            return 1.0
+        old, new = (
+            self.input_tokens * price.input + self.output_tokens * price.output
+            for price in (self.prices, prices)
+        )
+        return new / old if old > 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedPredictor:
     """A feature map and four heads; an arm that they have never seen is forecast from the config."""
 
@@ -131,6 +150,11 @@ class LearnedPredictor:
     response: LogHead | None
     cost: LogHead | None
     rating: ClassHead | None
+    priced: Mapping[str, Priced] = field(default_factory=dict)
+    """By arm id: a price that changes in the config counts at once, not after the next retrain."""
+    centre: Array | None = None
+    """(1 + size,) the average query. When it is given every query is forecast as that one: the log did not show
+    that telling queries apart pays, so the best single model at the prices and values of now answers."""
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the length in characters and then the feature vector of each text, shape (n, 1 + size)."""
@@ -138,6 +162,8 @@ class LearnedPredictor:
 
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
         """Return the predictions of the heads, and the config's where a head or an arm is new."""
+        if self.centre is not None:
+            vectors = np.tile(self.centre, (len(vectors), 1))
         prior = PriorPredictor().forecast(vectors[:, :1], arms)
         x = vectors[:, 1:]
         known = [column for column, arm in enumerate(arms) if arm.id in self.models]
@@ -148,6 +174,9 @@ class LearnedPredictor:
         )
         response, response_se = _fill(self.response, x, heads, known, prior.response_s, prior.response_se)
         cost, cost_se = _fill(self.cost, x, heads, known, prior.cost_usd, prior.cost_se)
+        factor = np.array(
+            [self.priced[arm.id].factor(arm.prices) if arm.id in self.priced else 1.0 for arm in arms]
+        )
         satisfied = prior.satisfied
         if self.rating is not None:
             satisfied[:, known] = self.rating.good(x)[:, heads]
@@ -161,8 +190,8 @@ class LearnedPredictor:
             satisfaction_se=liking_se,
             response_s=response,
             response_se=response_se,
-            cost_usd=cost,
-            cost_se=cost_se,
+            cost_usd=cost * factor,
+            cost_se=cost_se * factor,
             satisfied=satisfied,
             rows=rows,
         )

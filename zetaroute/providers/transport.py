@@ -35,7 +35,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         with _errors_of_httpx():
             response = await self._session.request(
                 request.method,
-                URL(str(request.url), encoded=True),
+                # httpx has made a header of the user and the password in it.
+                URL(str(request.url), encoded=True).with_user(None),
                 headers=request.headers,
                 data=await request.aread(),
                 allow_redirects=False,

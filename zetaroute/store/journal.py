@@ -55,8 +55,8 @@ class Journal:
         except FileNotFoundError:
             return []
 
-    def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the entries that wait, as plain values; a segment that vanishes meanwhile was merged."""
+    def named_lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the entries that wait, as plain values, with their segment; one that vanishes was merged."""
         for segment in self.segments():
             try:
                 text = segment.read_text(encoding="ascii")
@@ -64,7 +64,7 @@ class Journal:
                 continue
             for line in text.splitlines():
                 try:
-                    yield json.loads(line)
+                    yield segment.name, json.loads(line)
                 except ValueError:
                     continue
 

@@ -61,24 +61,27 @@ class Log:
         self.home.make()
         with _connect(self.home.database, patience_s=patience_s) as connection:
             migrate(connection)
-            if self._merge_into(connection) or not self.home.state.exists():
-                write_standings(connection, self.home.state)
+            merged = self._merge_into(connection)
+            if merged or not self.home.state.exists():
+                write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
+            # Only now: whoever reads the state without these segments must still find them in the journal.
+            for segment in merged:
+                segment.unlink(missing_ok=True)
             yield connection
 
-    def _merge_into(self, connection: DuckDBPyConnection) -> bool:
+    def _merge_into(self, connection: DuckDBPyConnection) -> list[Path]:
+        """Bring the waiting segments into the tables and return those that are in."""
         segments = self.journal.segments()
         if not segments:
-            return False
+            return []
         import duckdb
 
         try:
             _insert(connection, segments)
         except duckdb.Error:
             # One damaged segment must not keep the others out: each is tried alone, the bad one set aside.
-            segments = [segment for segment in segments if self._merged_alone(connection, segment)]
-        for segment in segments:
-            segment.unlink(missing_ok=True)
-        return True
+            return [segment for segment in segments if self._merged_alone(connection, segment)]
+        return segments
 
     def _merged_alone(self, connection: DuckDBPyConnection, segment: Path) -> bool:
         import duckdb

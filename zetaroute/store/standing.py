@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 WINDOW = 5000
 """Rows of the log, counted from its end, that standings look at; older ones no longer speak for an arm."""
-_SCHEMA = 1
+_SCHEMA = 2
+_SPENT = """
+    SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM outcomes
+    WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP
+          AND NOT recorded AND cost_usd IS NOT NULL
+    GROUP BY day ORDER BY day
+"""
 
 _TAIL = f"""
     CREATE OR REPLACE TEMP TABLE tail AS
@@ -48,8 +54,21 @@ _ERRORS = """
 """
 
 
-def write_standings(connection: DuckDBPyConnection, path: Path) -> None:
-    """Compute the standings from the log and replace state.json in one step."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a decision needs of the log."""
+
+    standings: dict[str, Standing]
+    """By model; empty when there is no state yet."""
+    spent_usd: dict[str, float]
+    """By day (UTC, ISO 8601), this month's; recordings cost nothing."""
+
+
+def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Sequence[str] = ()) -> None:
+    """Compute the standings from the log and replace state.json in one step.
+
+    `merged` names the segments that the log holds by now although the journal may still show them.
+    """
     connection.execute(_TAIL)
     tallies: dict[str, dict[str, Any]] = {}
     for model, task, calls, errors, graded, accuracy, rated, satisfaction, sd, times in connection.execute(
@@ -77,35 +96,50 @@ def write_standings(connection: DuckDBPyConnection, path: Path) -> None:
         }
         for model, by_task in tallies.items()
     }
-    write_whole(path, json.dumps({"schema": _SCHEMA, "standings": standings}).encode())
+    spent = dict(connection.execute(_SPENT).fetchall())
+    state = {"schema": _SCHEMA, "standings": standings, "spent_usd": spent, "merged": list(merged)}
+    write_whole(path, json.dumps(state).encode())
 
 
 def read_standings(home: Home) -> dict[str, Standing]:
     """Return the standing of every arm that the log knows, by model id; empty when there is no state yet."""
+    return read_past(home).standings
+
+
+def read_past(home: Home) -> Past:
+    """Return what state.json says, with the rows on top that wait in the journal."""
+    # The journal first: what is merged between the two readings is then named in the state, and counted once.
+    waiting = list(Journal(home.journal).named_lines())
     try:
         state = json.loads(home.state.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         state = {}
     if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
-        state = {"standings": {}}
+        state = {"standings": {}, "spent_usd": {}, "merged": []}
     standings = {model: _standing(model, stored) for model, stored in state["standings"].items()}
-    for entry in Journal(home.journal).lines():
+    spent_usd: dict[str, float] = state["spent_usd"]
+    for segment, entry in waiting:
+        if segment in state["merged"]:
+            continue
         for row in entry.get("outcomes") or ():
+            if row.get("cost_usd") is not None and not row.get("recorded"):
+                spent_usd[row["time"][:10]] = spent_usd.get(row["time"][:10], 0.0) + row["cost_usd"]
             standings[row["model"]] = after(
                 standings.get(row["model"]) or Standing(model=row["model"]),
                 status=row["status"],
                 time_s=datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp(),
             )
-    return standings
+    return Past(standings=standings, spent_usd=spent_usd)
 
 
 def after(standing: Standing, *, status: str, time_s: float) -> Standing:
     """Return the standing after one more row of this status."""
     if status == "ok":
-        return replace(standing, consecutive_errors=0)
+        return replace(standing, consecutive_errors=0, probe_s=None)
     if status == "error":
-        return replace(standing, consecutive_errors=standing.consecutive_errors + 1, last_error_s=time_s)
-    return standing
+        errors = standing.consecutive_errors + 1
+        return replace(standing, consecutive_errors=errors, last_error_s=time_s, probe_s=None)
+    return replace(standing, probe_s=None)
 
 
 def _standing(model: str, stored: Mapping[str, Any]) -> Standing:

@@ -1,0 +1,287 @@
+"""The whole loop by its commands: cold rows, ratings, retrain, the promoted policy, before against after."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.command import Said, ok, refused, rows, run, shape
+from zetaroute.config import default_config_text
+
+ROWS = 1200
+FEW = 160
+FIGURE = {"value": "number?", "low": "number?", "high": "number?", "n": "number"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A home after one retrain, and what that retrain said."""
+
+    home: Path
+    retrain: Any
+
+
+def routed(home: Path, count: int) -> Path:
+    """Make a home with graded practice rows that were routed cold."""
+    config = re.sub(
+        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
+    )
+    (home / "config.toml").write_text(config, encoding="utf-8")
+    ok(home, "practice", "generate", "--rows", str(count), "--seed", "5", "-o", str(home / "q.jsonl"))
+    assert ok(home, "batch", str(home / "q.jsonl"), "--json").json["answered"] == count
+    return home
+
+
+@pytest.fixture(scope="module")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home before its first retrain, with a few ratings."""
+    home = routed(tmp_path_factory.mktemp("cold"), ROWS)
+    for row in ok(home, "log", "list", "--json", "--limit", "6").json:
+        ok(home, "rate", row["id"], "5" if row["accuracy"] else "1")
+    return home
+
+
+@pytest.fixture(scope="module")
+def trained(cold: Path, tmp_path_factory: pytest.TempPathFactory) -> Learned:
+    """The same after a retrain."""
+    home = tmp_path_factory.mktemp("trained") / "home"
+    shutil.copytree(cold, home)
+    return Learned(home=home, retrain=ok(home, "retrain", "--json").json)
+
+
+@pytest.fixture
+def learned(trained: Learned, tmp_path: Path) -> Learned:
+    """A copy of it that a test may change."""
+    shutil.copytree(trained.home, tmp_path / "learned")
+    return Learned(home=tmp_path / "learned", retrain=trained.retrain)
+
+
+def policy_of(home: Path) -> str:
+    version = ok(home, "ask", "--json", "What is 2 + 3?").json["policy"]
+    assert isinstance(version, str)
+    return version
+
+
+def promoted(home: Path) -> list[tuple[str, str, str]]:
+    return rows(home, "SELECT previous, version, author FROM promotions ORDER BY id")
+
+
+def test_cold_rows_explore_with_exact_propensities(cold: Path) -> None:
+    counts = rows(cold, "SELECT model, count(*), min(propensity) FROM outcomes GROUP BY 1")
+    assert len(counts) == 3
+    assert all(count > ROWS / 10 and least >= 0.5 / 3 - 1e-9 for _, count, least in counts)
+    wrong = rows(
+        cold,
+        """SELECT count(*) FROM outcomes WHERE abs(list_sum(pmf) - 1) > 1e-9 OR propensity <> list_extract(
+               pmf, list_position(list_transform(candidates, lambda c: c.model), model))""",
+    )
+    assert wrong == [(0,)]
+
+
+def test_retrain_json(trained: Learned) -> None:
+    said = trained.retrain
+    kinds = {
+        **dict.fromkeys(("artifact", "parent", "verdict"), "text"),
+        **dict.fromkeys(("rows", "before", "after", "difference", "estimators", "support"), "object"),
+        "promoted": "truth",
+        "reasons": "list",
+        "detectable_usd": "number?",
+        "rows_needed": "number?",
+        "elapsed_s": "number",
+    }
+    assert shape(said, kinds) == []
+    assert "canary" in said
+    counts = dict.fromkeys(("train", "holdout", "without_propensity", "rated", "graded"), "number")
+    assert shape(said["rows"], counts) == []
+    assert said["rows"]["train"] + said["rows"]["holdout"] == ROWS
+    assert (said["rows"]["rated"], said["rows"]["graded"], said["rows"]["without_propensity"]) == (6, ROWS, 0)
+    assert shape(said["estimators"], dict.fromkeys(("ips", "snips", "dr", "model"), "number")) == []
+    support = ("hits", "effective_sample_size", "disagreement", "largest_weight")
+    assert (
+        shape(said["support"], {**dict.fromkeys(support, "number"), "propensities_consistent": "truth"}) == []
+    )
+    assert said["support"]["propensities_consistent"]
+    for figures in (said["before"], said["after"], said["difference"]):
+        assert [shape(figure, FIGURE) for figure in figures.values()] == [[]] * len(figures)
+        assert {"accuracy_rate", "cost_per_query_usd", "mean_response_s", "utility_usd"} <= set(figures)
+    gain = said["difference"]["utility_usd"]
+    assert gain["low"] <= gain["value"] <= gain["high"]
+    assert gain["value"] == pytest.approx(said["estimators"]["dr"])
+
+
+def test_what_was_learned_is_promoted_and_serves(learned: Learned) -> None:
+    said = learned.retrain
+    assert (said["verdict"], said["promoted"], said["parent"]) == ("PROMOTE", True, "v0000")
+    assert said["difference"]["utility_usd"]["low"] > 0
+    assert policy_of(learned.home) == said["artifact"]
+    assert promoted(learned.home) == [("v0000", said["artifact"], "retrain")]
+    stored = json.loads((learned.home / "artifacts" / said["artifact"] / "kpi.json").read_text())
+    assert stored["difference"] == said["difference"]
+    assert (learned.home / "artifacts" / said["artifact"] / "report.md").read_text()
+
+
+def test_before_against_after_of_what_was_served(learned: Learned, tmp_path: Path) -> None:
+    home = learned.home
+    ok(home, "practice", "generate", "--rows", "400", "--seed", "6", "-o", str(tmp_path / "new.jsonl"))
+    ok(home, "batch", str(tmp_path / "new.jsonl"))
+    result = ok(home, "kpi", "--compare", "--json").json
+    kinds = {"verdict": "text", "reasons": "list"}
+    objects = dict.fromkeys(("before", "after", "difference", "off_policy"), "object")
+    assert shape(result, kinds | objects) == []
+    for side, version, count in (("before", "v0000", ROWS), ("after", learned.retrain["artifact"], 400)):
+        assert shape(result[side], {"version": "text", "rows": "number", "kpis": "object"}) == []
+        assert (result[side]["version"], result[side]["rows"]) == (version, count)
+        assert shape(result[side]["kpis"]["accuracy_rate"], FIGURE) == []
+    assert result["verdict"] == "PROMOTE"
+    assert result["off_policy"] == learned.retrain["difference"]
+    change = result["difference"]["utility_usd"]
+    assert shape(change, FIGURE) == []
+    assert change["low"] <= change["value"] <= change["high"]
+    assert change["high"] > 0
+    by_name = ok(home, "kpi", "--before", "0", "--after", "1", "--json").json
+    assert by_name["difference"] == result["difference"]
+    turned = ok(home, "kpi", "--before", "1", "--after", "v0000", "--json").json
+    assert turned["difference"]["accuracy_rate"]["value"] == pytest.approx(
+        -result["difference"]["accuracy_rate"]["value"], abs=0.05
+    )
+    shown = ok(home, "kpi", "--compare").out
+    assert learned.retrain["artifact"] in shown
+    assert "accuracy" in shown
+    whole = ok(home, "kpi", "--json", "--by", "version").json
+    assert {version: part["rows"] for version, part in whole["by"].items()} == {
+        "v0000": ROWS,
+        learned.retrain["artifact"]: 400,
+    }
+
+
+@pytest.mark.parametrize("by", ["task", "model", "segment", "day", "version"])
+def test_kpis_by_every_kind_of_part_add_up(trained: Learned, by: str) -> None:
+    result = ok(trained.home, "kpi", "--json", "--by", by).json
+    assert sum(part["rows"] for part in result["by"].values()) == result["rows"]
+    ok(trained.home, "kpi", "--by", by)
+
+
+def test_bars(learned: Learned) -> None:
+    home = learned.home
+    ok(home, "kpi", "--fail-under", "accuracy=0.01")
+    missed = run(
+        home, "kpi", "--json", "--fail-under", "accuracy=0.01", "--fail-under", "accuracy_rate=0.999"
+    )
+    assert missed.code == 4
+    assert missed.json["rows"] >= ROWS
+    assert len(missed.errors) == 1
+
+
+def test_rollback_is_obeyed_by_the_next_query(learned: Learned) -> None:
+    home, version = learned.home, learned.retrain["artifact"]
+    assert "v0000" in ok(home, "policies", "rollback").out
+    assert policy_of(home) == "v0000"
+    refused(run(home, "policies", "rollback"), 2)
+    ok(home, "policies", "promote", "1", "--reason", "try again")
+    assert policy_of(home) == version
+    ok(home, "policies", "promote", version)
+    ok(home, "policies", "rollback")
+    assert policy_of(home) == "v0000"
+    assert [row[1] for row in promoted(home)][:3] == [version, "v0000", version]
+
+
+def test_looking_at_versions(learned: Learned) -> None:
+    home, version = learned.home, learned.retrain["artifact"]
+    listed = {row["version"]: row for row in ok(home, "policies", "list", "--json").json}
+    assert list(listed) == ["v0000", version]
+    assert listed[version]["current"]
+    assert not listed["v0000"]["current"]
+    assert (listed[version]["verdict"], listed[version]["parent"]) == ("PROMOTE", "v0000")
+    assert version in ok(home, "policies", "list").out
+    assert version in ok(home, "policies", "verify").out
+    assert ok(home, "policies", "show").out == ok(home, "policies", "show", "1").out != ""
+    assert "v0000" in ok(home, "policies", "show", "v0000").out
+
+
+def changed(home: Path, version: str, name: str) -> None:
+    path = home / "artifacts" / version / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["policy.npz", "manifest.json", "vocabulary.json"])
+def test_a_changed_byte_is_refused_and_rollback_mends_it(learned: Learned, name: str) -> None:
+    home, version = learned.home, learned.retrain["artifact"]
+    changed(home, version, name)
+    for arguments in (("ask", "hi"), ("policies", "verify"), ("kpi", "--compare"), ("retrain",)):
+        sentence = refused(run(home, *arguments), 1)
+        assert version in sentence
+        assert "rollback" in sentence
+    assert version in ok(home, "policies", "list").out
+    ok(home, "policies", "rollback")
+    assert policy_of(home) == "v0000"
+    refused(run(home, "policies", "promote", version), 1)
+    assert policy_of(home) == "v0000"
+
+
+@pytest.mark.parametrize("name", ["report.md", "kpi.json"])
+def test_a_changed_report_is_told_and_stops_no_answer(learned: Learned, name: str) -> None:
+    home, version = learned.home, learned.retrain["artifact"]
+    changed(home, version, name)
+    assert policy_of(home) == version
+    assert name in refused(run(home, "policies", "verify"), 1)
+    if name == "report.md":
+        refused(run(home, "policies", "show"), 1)
+    else:
+        ok(home, "kpi", "--compare", "--json")
+
+
+@pytest.mark.parametrize("pointer", [b"v0099-0123456789ab\n", b"\xff\xff", b"../../etc\n"])
+def test_a_broken_pointer_is_told_and_promote_mends_it(learned: Learned, pointer: bytes) -> None:
+    home, version = learned.home, learned.retrain["artifact"]
+    (home / "artifacts" / "current").write_bytes(pointer)
+    refused(run(home, "ask", "hi"), 1)
+    ok(home, "policies", "promote", version)
+    assert policy_of(home) == version
+
+
+def test_strict_never_and_force(tmp_path: Path) -> None:
+    home = routed(tmp_path, FEW)
+    strict = run(home, "retrain", "--strict", "--json")
+    assert (strict.code, strict.json["verdict"], strict.json["promoted"]) == (4, "INSUFFICIENT", False)
+    assert len(strict.errors) == 1
+    kept: Said = ok(home, "retrain", "--promote", "never", "--json")
+    assert (kept.json["promoted"], policy_of(home), promoted(home)) == (False, "v0000", [])
+    forced = ok(home, "retrain", "--promote", "force")
+    assert "v0003-" in forced.out
+    assert policy_of(home).startswith("v0003-")
+    assert rows(home, "SELECT forced FROM promotions") == [(True,)]
+
+
+def test_an_old_version_that_is_damaged_does_not_stop_learning(tmp_path: Path) -> None:
+    home = routed(tmp_path, FEW)
+    old = ok(home, "retrain", "--promote", "never", "--json").json["artifact"]
+    changed(home, old, "manifest.json")
+    assert ok(home, "retrain", "--promote", "never", "--json").json["artifact"].startswith("v0002-")
+    listed = {row["version"]: row["verdict"] for row in ok(home, "policies", "list", "--json").json}
+    assert listed[old] == "damaged"
+
+
+def test_rows_that_nobody_chose_train_but_prove_nothing(tmp_path: Path) -> None:
+    home = routed(tmp_path, FEW)
+    ok(home, "batch", str(home / "q.jsonl"), "-m", "practice/small", "--limit", "50", "-o", str(home / "o"))
+    said = ok(home, "retrain", "--promote", "never", "--json").json["rows"]
+    assert (said["without_propensity"], said["graded"]) == (50, FEW + 50)
+    assert said["train"] > said["holdout"]
+
+
+def test_only_pinned_rows_are_too_little_for_a_verdict(tmp_path: Path, instant_config: str) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "config.toml").write_text(instant_config, encoding="utf-8")
+    ok(home, "practice", "generate", "--rows", "60", "-o", str(home / "q.jsonl"))
+    ok(home, "batch", str(home / "q.jsonl"), "--all-models")
+    said = ok(home, "retrain", "--json").json
+    assert (said["verdict"], said["promoted"], said["rows"]["holdout"]) == ("INSUFFICIENT", False, 0)

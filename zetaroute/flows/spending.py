@@ -1,0 +1,87 @@
+"""What may still be spent: the budget, what the log says was spent, and what is under way.
+
+Shared by `ask`, `batch` and the router, so that one place knows when a budget is used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from zetaroute.config import Budget
+
+
+class Spending:
+    """Counts money by day (UTC), as far as the log knows it and beyond.
+
+    Every dollar is in one place at a time: reserved while a call is under way, pending while its row is not yet
+    safe, and then in the days, which `refresh` replaces by the log's own, other processes' rows included.
+    """
+
+    def __init__(self, budget: Budget, days: Mapping[str, float] | None = None) -> None:
+        self._budget = budget
+        self._days = dict(days or {})
+        self._reserved_usd = 0.0
+        self._pending_usd = 0.0
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a budget at all."""
+        return self._budget != Budget()
+
+    def left_usd(self, now: datetime | None = None) -> tuple[float | None, str]:
+        """Return what is left of the tightest budget and its name; None where there is no budget."""
+        today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
+        month = today[:7]
+        under_way = self._reserved_usd + self._pending_usd
+        left: list[tuple[float, str]] = []
+        if self._budget.daily_usd is not None:
+            spent = self._days.get(today, 0.0) + under_way
+            left.append((self._budget.daily_usd - spent, f"daily budget of ${self._budget.daily_usd:g}"))
+        if self._budget.monthly_usd is not None:
+            spent = sum(usd for day, usd in self._days.items() if day.startswith(month)) + under_way
+            left.append(
+                (self._budget.monthly_usd - spent, f"monthly budget of ${self._budget.monthly_usd:g}")
+            )
+        return min(left) if left else (None, "")
+
+    def reserve(self, expected_usd: float) -> None:
+        """Set aside what a call is expected to cost."""
+        self._reserved_usd += expected_usd
+
+    def settle(self, expected_usd: float, cost_usd: float) -> None:
+        """Put what a call did cost in the place of what was set aside for it."""
+        self._reserved_usd -= expected_usd
+        self._pending_usd += cost_usd
+
+    def keep(self, cost_usd: float, now: datetime | None = None) -> None:
+        """Take a cost as written: its row is safe."""
+        today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
+        self._pending_usd -= cost_usd
+        self._days[today] = self._days.get(today, 0.0) + cost_usd
+
+    def refresh(self, days: Mapping[str, float]) -> None:
+        """Take the log's days, which hold every row that is safe."""
+        self._days = dict(days)
+
+
+class RunBudget:
+    """Counts what one run has spent and what is under way, so that its limit is kept while many calls run."""
+
+    def __init__(self, limit_usd: float | None) -> None:
+        self._limit_usd = limit_usd
+        self._spent_usd = 0.0
+        self._reserved_usd = 0.0
+
+    def reserve(self, expected_usd: float) -> bool:
+        """Set `expected_usd` aside; return False when the budget does not hold it any more."""
+        planned = self._spent_usd + self._reserved_usd + expected_usd
+        if self._limit_usd is not None and planned > self._limit_usd:
+            return False
+        self._reserved_usd += expected_usd
+        return True
+
+    def settle(self, expected_usd: float, cost_usd: float) -> None:
+        """Put what a call did cost in the place of what was set aside for it."""
+        self._reserved_usd -= expected_usd
+        self._spent_usd += cost_usd
