@@ -179,7 +179,7 @@ def test_stored_policy_forecasts_as_the_fitted_one():
     manifest = {
         "models": ["m0", "m1"],
         "routes": fitted.routes,
-        "features": {"tasks": []},
+        "features": {"tasks": [], "texts": 400},
         "priced": {},
     }
     artifact = Artifact(
@@ -196,3 +196,13 @@ def test_stored_policy_forecasts_as_the_fitted_one():
             getattr(fitted.predictor.forecast(vectors, MISSION.arms()), name),
             rtol=1e-6,
         )
+
+
+def test_map_is_kept_until_it_is_outgrown():
+    arms = MISSION.arms()
+    first = fit(MISSION.log(300, seed=1), arms, objective=OBJECTIVE, seed=0)
+    kept = fit(MISSION.log(500, seed=2), arms, objective=OBJECTIVE, seed=0, known=first.map)
+    outgrown = fit(MISSION.log(700, seed=3), arms, objective=OBJECTIVE, seed=0, known=first.map)
+    assert kept.map is first.map
+    assert outgrown.map is not first.map
+    assert outgrown.map.texts == 700

@@ -58,6 +58,8 @@ class FeatureMap:
     spaces: Spaces
     tasks: tuple[str, ...] = ()
     """Known task labels, in the order of `task_coef`."""
+    texts: int = 0
+    """Distinct texts that the map was fitted on."""
     _coarse_square: Array = field(init=False, repr=False)
     _fine_square: Array = field(init=False, repr=False)
 

@@ -182,7 +182,7 @@ def _task_best(train: Recordings, test: Recordings, known: Array, single: int) -
 
 def _knn(train: Recordings, test: Recordings, known: Array, fitted: Fitted) -> Index:
     """Choose by the mean utility of the nearest training queries in the text space of the feature map."""
-    near, far = (np.array([fitted.map.frozen.project(text) for text in side.texts]) for side in (test, train))
+    near, far = (np.array([fitted.map.project(text) for text in side.texts]) for side in (test, train))
     count = min(NEIGHBOURS, len(far))
     closest = np.argpartition(-(near @ far.T), count - 1, axis=1)[:, :count]
     return np.asarray(np.argmax(known[closest].mean(axis=1), axis=1))

@@ -15,6 +15,7 @@ import polars as pl
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError, ZetarouteError
+from zetaroute.evaluate.confidence import mean_figure
 from zetaroute.evaluate.kpi import Served, differences, figures
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import COLD, Registry
@@ -52,6 +53,7 @@ def kpis(
         "since": _moment(frame, "min"),
         "until": _moment(frame, "max"),
         "kpis": _json(figures(_served(frame, settings), settings.objective)),
+        "exploring_usd": _exploring(log, since=since).json(),
         "by": grouped,
         "provenance": provenance(frame),
         "share": _shares(frame),
@@ -116,6 +118,26 @@ def _read(log: Log, *, since: str | None) -> pl.DataFrame:
                 params=[since],
             )
         )
+
+
+def _exploring(log: Log, *, since: str | None) -> Figure:
+    """Return what exploring cost per routed query in utility, as the policies predicted it when they decided.
+
+    The best eligible model's predicted utility minus the mean over the probabilities that were drawn from.
+    """
+    with log.open() as connection:
+        rows = connection.execute(
+            """
+            SELECT list_max([c.utility_usd.mean FOR c IN candidates IF c.eligible])
+                   - list_sum([c.probability * c.utility_usd.mean FOR c IN candidates])
+            FROM outcomes
+            WHERE propensity IS NOT NULL AND fallback_of IS NULL
+              AND time >= coalesce(?, '-infinity')::TIMESTAMP
+            """,
+            [since],
+        ).fetchnumpy()
+    (column,) = rows.values()
+    return mean_figure(np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan))
 
 
 def _served(frame: pl.DataFrame, settings: Settings, segments: Sequence[str] | None = None) -> Served:

@@ -22,7 +22,7 @@ from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, suppor
 from zetaroute.flows.round import utc_now
 from zetaroute.learn.fit import Fitted, fit, realised_utility, with_lengths
 from zetaroute.learn.frame import Sample, read_frame, sample, take
-from zetaroute.policy import Forecast, Policy, load_policy
+from zetaroute.policy import Forecast, LearnedPredictor, Policy, load_policy
 from zetaroute.policy.load import policy_from, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
 from zetaroute.report.markdown import retrain_report
@@ -86,7 +86,8 @@ def retrain(
     training = sample(frame.filter(~pl.col("holdout")), arms)
     held_out = sample(frame.filter(pl.col("holdout")), arms)
     _require_rows(frame, training)
-    fitted = fit(training, arms, objective=settings.objective, seed=seed, jobs=jobs)
+    known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
+    fitted = fit(training, arms, objective=settings.objective, seed=seed, jobs=jobs, known=known)
     files = stored_files(fitted.predictor)
     manifest = _manifest(frame, training, fitted, settings, parent=parent, seed=seed)
     candidate = _loaded(manifest, files)
@@ -170,10 +171,10 @@ def evaluate(
     def exploits(policy: Policy, forecast: Forecast) -> NDArray[np.int64]:
         return policy.exploit(forecast, arms=arms, objective=objective, eligible=rows.eligible)
 
-    x = fitted.map.vectors(rows.texts, rows.tasks)
+    x = fitted.vectors(rows.texts, rows.tasks)
     forecast = candidate.predictor.forecast(with_lengths(rows.texts, x), arms)
-    known = incumbent.predictor.forecast(incumbent.predictor.vectors(rows.texts, rows.tasks), arms)
-    before, after = exploits(incumbent, known), exploits(candidate, forecast)
+    before = exploits(incumbent, _forecast(incumbent, rows, arms, fitted, x))
+    after = exploits(candidate, forecast)
     shared = Rows(
         x=x, arm=rows.arm, pmf=rows.pmf, before=before, after=after, fold=rows.fold, stratum=rows.stratum
     )
@@ -199,6 +200,16 @@ def evaluate(
         share_before=_shares(before, arms),
         share_after=_shares(after, arms),
     )
+
+
+def _forecast(
+    policy: Policy, rows: Sample, arms: Sequence[Arm], fitted: Fitted, x: NDArray[np.float64]
+) -> Forecast:
+    """Return the incumbent's forecast, with the candidate's vectors where both use one feature map."""
+    predictor = policy.predictor
+    if isinstance(predictor, LearnedPredictor) and predictor.map is fitted.map:
+        return predictor.forecast(with_lengths(rows.texts, x), arms)
+    return predictor.forecast(predictor.vectors(rows.texts, rows.tasks), arms)
 
 
 def _rewards(rows: Sample, arms: Sequence[Arm], settings: Settings) -> dict[str, NDArray[np.float64]]:
@@ -301,10 +312,11 @@ def _manifest(
         "priced": {model: asdict(priced) for model, priced in fitted.predictor.priced.items()},
         "objective": asdict(settings.objective),
         "features": {
-            "terms": len(fitted.predictor.map.vocabulary),
-            "dimensions": int(fitted.predictor.map.spaces.components.shape[1]),
-            "size": fitted.predictor.map.size,
-            "tasks": list(fitted.predictor.map.tasks),
+            "terms": len(fitted.map.vocabulary),
+            "dimensions": int(fitted.map.spaces.components.shape[1]),
+            "size": fitted.map.size,
+            "tasks": list(fitted.map.tasks),
+            "texts": fitted.map.texts,
         },
         "training": {
             "rows": len(training.arm),

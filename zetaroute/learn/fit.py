@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS, Comparison, Rows
+from zetaroute.features import FeatureMap
 from zetaroute.learn.drift import Drift, find_drifts, weights_after
 from zetaroute.learn.frame import Sample, take
 from zetaroute.learn.heads import fit_classes, fit_linear, fit_log
@@ -23,6 +24,9 @@ from zetaroute.policy.decide import Policy
 from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 
 Array = NDArray[np.float64]
+
+OUTGROWN = 2.0
+"""Times as many distinct texts as a map was fitted on make it worth a new one."""
 
 
 class Gain(Protocol):
@@ -39,6 +43,7 @@ class Gain(Protocol):
         ...
 
 
+Vectors = Callable[[Sequence[str], Sequence[str | None]], Array]
 Judge = Callable[[NDArray[np.int64], int], Gain | None]
 """Takes the arm that cross-validated routing chooses for every row and the best single arm; returns what routing
 gains over it, or None where that cannot be said."""
@@ -55,7 +60,9 @@ class Fitted:
     """The best single model by the training rows."""
     routing_gain: Gain | None
     """Cross-validated utility of routing minus the best single model; None where the log cannot say."""
-    map: TextMap
+    map: FeatureMap
+    vectors: Vectors
+    """Turns texts and task labels into vectors by `map`."""
     drifts: tuple[Drift, ...]
     """Arms whose accuracy has changed within the rows, and since when."""
 
@@ -68,26 +75,30 @@ def fit(
     seed: int,
     jobs: int = 1,
     judge: Judge | None = None,
+    known: FeatureMap | None = None,
 ) -> Fitted:
     """Fit a predictor on the training rows of the given arms, `jobs` folds at a time.
+
+    A feature map that is `known` is kept while it is not outgrown: a map of a few hundred texts is as good as one
+    of all, and one map for two versions makes them comparable.
 
     Routing is used only when its cross-validated gain over the best single model exceeds one standard error;
     by default that is judged from the logged propensities.
     """
-    text_map = TextMap(rows.texts, seed=seed, tasks=rows.tasks)
-    x = text_map.vectors(rows.texts, rows.tasks)
-    predictor = _predictor(x, rows, arms, text_map)
+    feature_map, vectors_of = _map(rows, known, seed=seed)
+    x = vectors_of(rows.texts, rows.tasks)
+    predictor = _predictor(x, rows, arms, feature_map)
     drifts = find_drifts(x, rows, predictor.accuracy)
     if drifts:
         rows = replace(rows, weight=weights_after(rows, drifts))
-        predictor = _predictor(x, rows, arms, text_map)
+        predictor = _predictor(x, rows, arms, feature_map)
     vectors = with_lengths(rows.texts, x)
     average = replace(predictor, centre=vectors.mean(axis=0))
     level = average.forecast(vectors[:1], arms).utility(objective, arms)[0][0]
     best = int(np.argmax(level))
     gain: Gain | None = None
     if len(arms) > 1 and len(rows.arm) >= 10 * FOLDS:
-        chosen = _cross_validated(x, rows, arms, text_map, objective=objective, jobs=jobs)
+        chosen = _cross_validated(x, rows, arms, feature_map, objective=objective, jobs=jobs)
         judge = judge or _log_judge(x, rows, arms, objective)
         gain = judge(chosen, best)
     routes = gain is not None and gain.mean > gain.se
@@ -96,9 +107,19 @@ def fit(
         routes=routes,
         best_single=arms[best].id,
         routing_gain=gain,
-        map=text_map,
+        map=feature_map,
+        vectors=vectors_of,
         drifts=drifts,
     )
+
+
+def _map(rows: Sample, known: FeatureMap | None, *, seed: int) -> tuple[FeatureMap, Vectors]:
+    """Return the map to use and what applies it: the known one, or a new one where that is outgrown."""
+    distinct = len(set(rows.texts))
+    if known is not None and distinct < OUTGROWN * known.texts:
+        return known, known.vectors
+    fresh = TextMap(rows.texts, seed=seed, tasks=rows.tasks)
+    return fresh.frozen, fresh.vectors
 
 
 def realised_utility(rows: Sample, arms: Sequence[Arm], objective: Objective) -> Array:
@@ -126,11 +147,11 @@ def charged(cost_usd: Array, arm: NDArray[np.int64], arms: Sequence[Arm]) -> Arr
     return np.where(unknown, np.where(local, 0.0, max(means, default=0.0)), cost_usd)
 
 
-def _predictor(x: Array, rows: Sample, arms: Sequence[Arm], text_map: TextMap) -> LearnedPredictor:
+def _predictor(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap) -> LearnedPredictor:
     count = len(arms)
     taken = np.where(rows.answered, rows.response_s, np.nan)
     return LearnedPredictor(
-        map=text_map.frozen,
+        map=feature_map,
         models=tuple(arm.id for arm in arms),
         accuracy=fit_linear(x, rows.accuracy, rows.arm, count, rows.weight),
         satisfaction=fit_linear(x, rows.satisfaction, rows.arm, count, rows.weight),
@@ -155,13 +176,13 @@ def _priced(rows: Sample, arms: Sequence[Arm]) -> dict[str, Priced]:
 
 
 def _cross_validated(
-    x: Array, rows: Sample, arms: Sequence[Arm], text_map: TextMap, *, objective: Objective, jobs: int
+    x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap, *, objective: Objective, jobs: int
 ) -> NDArray[np.int64]:
     """Return for every row the arm that a policy fitted on the other folds would choose."""
     from joblib import Parallel, delayed
 
     exploits = Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(_fold_exploits)(x, rows, arms, text_map, fold, objective) for fold in range(FOLDS)
+        delayed(_fold_exploits)(x, rows, arms, feature_map, fold, objective) for fold in range(FOLDS)
     )
     chosen = np.zeros(len(rows.arm), dtype=np.int64)
     for fold, arm in enumerate(exploits):
@@ -187,10 +208,10 @@ def _log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective
 
 
 def _fold_exploits(
-    x: Array, rows: Sample, arms: Sequence[Arm], text_map: TextMap, fold: int, objective: Objective
+    x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap, fold: int, objective: Objective
 ) -> NDArray[np.int64]:
     out = rows.fold == fold
-    predictor = _predictor(x[~out], take(rows, ~out), arms, text_map)
+    predictor = _predictor(x[~out], take(rows, ~out), arms, feature_map)
     texts = [text for text, left in zip(rows.texts, out, strict=True) if left]
     forecast = predictor.forecast(with_lengths(texts, x[out]), arms)
     policy = Policy(version="fold", predictor=predictor)

@@ -95,7 +95,8 @@ class TextMap:
             cells = KMeans(min(count, distinct), n_init=2, random_state=seed).fit(place)
             return np.asarray(cells.cluster_centers_)
 
-        return FeatureMap(vocabulary, replace(spaces, coarse=centres(COARSE), fine=centres(FINE)))
+        spaces = replace(spaces, coarse=centres(COARSE), fine=centres(FINE))
+        return FeatureMap(vocabulary, spaces, texts=len(texts))
 
     def _fit_tasks(self, texts: list[str], labels: list[str | None]) -> FeatureMap:
         """Learn to guess the task of a text from those that carry a label."""
@@ -112,7 +113,8 @@ class TextMap:
         if len(known) == 2:
             coef, intercept = np.vstack([0 * coef, coef]), np.append(0.0, intercept)
         spaces = replace(self.frozen.spaces, task_coef=coef, task_intercept=intercept)
-        return FeatureMap(self.frozen.vocabulary, spaces, tuple(str(label) for label in guess.classes_))
+        tasks = tuple(str(label) for label in guess.classes_)
+        return FeatureMap(self.frozen.vocabulary, spaces, tasks, len(texts))
 
     def _project(self, texts: Sequence[str]) -> Array:
         from sklearn.preprocessing import normalize

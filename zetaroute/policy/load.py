@@ -42,11 +42,12 @@ def policy_from(artifact: Artifact) -> Policy:
     """Return the policy that an artifact holds; raise ArtifactError when its arrays do not fit together."""
     arrays = artifact.arrays
     models = tuple(artifact.manifest["models"])
-    tasks = tuple(artifact.manifest["features"]["tasks"])
     try:
+        features = artifact.manifest["features"]
+        vocabulary = {term: row for row, term in enumerate(artifact.vocabulary)}
         spaces = Spaces(**{name: np.asarray(arrays[f"map.{name}"]) for name in _SPACES})
         predictor = LearnedPredictor(
-            map=FeatureMap({term: row for row, term in enumerate(artifact.vocabulary)}, spaces, tasks),
+            map=FeatureMap(vocabulary, spaces, tuple(features["tasks"]), features["texts"]),
             models=models,
             accuracy=LinearHead.load(arrays, "accuracy"),
             satisfaction=LinearHead.load(arrays, "satisfaction"),

@@ -71,6 +71,9 @@ def show_compare(console: Console, result: Result) -> None:
 
 def show_kpis(console: Console, result: Result) -> None:
     """Show the KPIs of what was served."""
+    if not result["rows"]:
+        console.print("nothing was served yet: `zetaroute ask` or `zetaroute batch` bring the first figures")
+        return
     table = _table(
         f"{result['rows']} queries, policy now {result['version']}", ["KPI", "value [95% interval]", "n"]
     )
@@ -78,6 +81,8 @@ def show_kpis(console: Console, result: Result) -> None:
         figure = result["kpis"].get(kpi.name)
         if figure and figure["n"]:
             table.add_row(kpi.label, with_interval(figure, kpi.unit), str(figure["n"]))
+    price = with_interval(result["exploring_usd"], "usd")
+    table.add_row("Price of exploring (predicted)", price, str(result["exploring_usd"]["n"]))
     console.print(table)
     if result["by"]:
         main = [kpi for kpi in KPIS if kpi.name in MAIN]
