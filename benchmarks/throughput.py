@@ -1,3 +1,4 @@
+# ruff: noqa: S101  - what a benchmark asserts is that it measures what it says
 """Rows per second of `batch` on a loopback server, beside bare loops that only call and log nothing.
 
     python benchmarks/throughput.py [--rows 3000] [--concurrency 64] [--repeats 3]
@@ -128,6 +129,8 @@ async def batch(url: str, rows: int, concurrency: int) -> None:
     from zetaroute.config import Home, parse_settings
     from zetaroute.domain import Query
     from zetaroute.flows.batch import Plan, run_batch
+    from zetaroute.flows.intake import as_rows
+    from zetaroute.flows.ledger import Ledger
     from zetaroute.flows.output import Output
     from zetaroute.flows.router import open_router
     from zetaroute.store.log import Log
@@ -147,8 +150,9 @@ async def batch(url: str, rows: int, concurrency: int) -> None:
         with Output(home.path / "answers.jsonl") as output:
             progress = await run_batch(
                 open_router(home, parse_settings(models, file=None)),
-                queries,
+                as_rows(queries),
                 log=log,
+                ledger=Ledger(),
                 plan=Plan(run="throughput", concurrency=concurrency),
                 output=output,
             )

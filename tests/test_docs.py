@@ -23,6 +23,7 @@ FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+MODEL = "[[models]]\nid = 'a/b'\nprovider = 'practice'\nmodel = 'small'\n"
 OPERATORS = {"|", "||", "&&", ";", ">", ">>", "<", "2>", "&"}
 
 
@@ -139,15 +140,15 @@ def test_a_command_line_that_does_not_exist_is_noticed(line: str, zetaroute: cli
 @pytest.mark.parametrize(
     "text",
     [
-        "surprise = 1\n[[models]]\nid = 'a/b'\nprovider = 'practice'\nmodel = 'small'\n",
+        "surprise = 1\n" + MODEL,
         "[objective]\nsurprise = 1\n",
         "[explore]\nsurprise = 1\n",
-        "[gate]\nsurprise = 1\n",
-        "[[models]]\nid = 'a/b'\nprovider = 'practice'\nmodel = 'small'\nsurprise = 1\n",
-        "[[models]]\nid = 'a/b'\nprovider = 'practice'\nmodel = 'small'\n"
-        "[[guards]]\nmetric = 'accuracy'\nmin = 0.5\nsurprise = 1\n",
+        MODEL + "[gate]\nsurprise = 1\n",
+        MODEL + "[budget]\nsurprise = 1\n",
+        MODEL + "surprise = 1\n",
+        MODEL + "[[guards]]\nmetric = 'accuracy'\nmin = 0.5\nsurprise = 1\n",
     ],
-    ids=["top", "objective", "explore", "gate", "models", "guards"],
+    ids=["top", "objective", "explore", "gate", "budget", "models", "guards"],
 )
 def test_every_config_key_is_documented(text: str) -> None:
     page = (ROOT / "docs" / "configuration.md").read_text("utf-8")

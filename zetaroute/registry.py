@@ -70,6 +70,13 @@ class Registry:
                 "name the version to use with `zetaroute policies promote VERSION`."
             ) from error
 
+    def current_or_none(self) -> str | None:
+        """Return the version that serves now, or None where the pointer cannot be read."""
+        try:
+            return self.current()
+        except ArtifactError:
+            return None
+
     def find(self, name: str) -> str:
         """Return the full version for a full name, a number (`7`, `v7`, `v0007`) or `current`.
 

@@ -113,7 +113,7 @@ def spawn(home: Path, *arguments: str, stdin: bytes = b"", env: Mapping[str, str
         command(home, *arguments),
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=30,
         env=env or environment(),
         check=False,
     )

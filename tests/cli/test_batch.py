@@ -135,7 +135,7 @@ def test_all_models_answer_every_row(folder: Path, queries: Path, answers: Path)
     assert len(read_lines(answers)) == 18
 
 
-def test_rows_that_share_an_id_or_are_equal_are_each_answered_once(
+def test_rows_that_share_an_id_are_told_and_equal_rows_are_answered_once(
     http_folder: Path, server: ModelServer, tmp_path: Path
 ) -> None:
     server.reply(says("yes"))
@@ -146,12 +146,16 @@ def test_rows_that_share_an_id_or_are_equal_are_each_answered_once(
         {"query": "c"},
     ]
     file = write_lines(tmp_path / "twins.jsonl", twins)
-    first = ok(http_folder, "batch", str(file), "--json").json
-    lines = read_lines(tmp_path / "twins.jsonl.answers.jsonl")
-    assert first["answered"] + first["skipped"] == 4
-    again = ok(http_folder, "batch", str(file), "--json").json
-    assert (again["answered"], again["skipped"]) == (0, 4)
-    assert read_lines(tmp_path / "twins.jsonl.answers.jsonl") == lines
+    answers = tmp_path / "twins.jsonl.answers.jsonl"
+    for answered in (2, 0):
+        result = ok(http_folder, "batch", str(file), "--json").json
+        counts = (result["answered"], result["skipped"], result["bad_lines"])
+        assert counts == (answered, 3 - answered, 1)
+        (bad,) = read_lines(answers.with_name(answers.name + ".errors.jsonl"))
+        assert bad["line"] == 2
+        assert "line 1" in bad["error"]
+        assert len(read_lines(answers)) == 2
+    assert asked(server) == ["a", "c"]
 
 
 def test_all_shapes_of_lines(http_folder: Path, server: ModelServer, tmp_path: Path) -> None:
@@ -234,7 +238,7 @@ def test_a_budget_stops_before_it_is_passed(http_folder: Path, server: ModelServ
     assert said.json["answered"] == 3
     assert said.json["cost_usd"] == pytest.approx(3 * once)
     assert "budget" in said.err
-    assert ok(http_folder, *arguments, "--budget-usd", "0").json["answered"] == 0
+    assert run(http_folder, *arguments, "--budget-usd", "0").json["answered"] == 0
     rest = ok(http_folder, *arguments).json
     assert (rest["answered"], rest["skipped"]) == (9, 3)
     assert asked(server) == sorted(f"question {n}" for n in range(12))

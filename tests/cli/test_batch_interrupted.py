@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.cli.command import command, ok, read_lines, rows, write_lines
 from tests.cli.conftest import says
 from tests.providers.loopback import ModelServer, Reply, Seen
@@ -23,9 +25,12 @@ def begun(home: Path, file: Path, server: ModelServer, calls: int) -> subprocess
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     ends_at = time.monotonic() + 30
-    while len(server.seen) < calls and time.monotonic() < ends_at:
+    while len(server.seen) < calls and time.monotonic() < ends_at and process.poll() is None:
         time.sleep(0.005)
-    assert len(server.seen) >= calls
+    if len(server.seen) < calls:
+        process.kill()
+        _, err = process.communicate()
+        pytest.fail(f"the batch did not come that far: {err.decode()}")
     return process
 
 

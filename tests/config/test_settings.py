@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from zetaroute.config import PRESETS, default_config_text, load_settings, parse_settings
+from zetaroute.config import (
+    PRESETS,
+    ImportedPrice,
+    default_config_text,
+    load_settings,
+    parse_settings,
+    prices_text,
+    read_prices,
+)
+from zetaroute.domain import Prices
 from zetaroute.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +58,22 @@ def test_default_config_serves_three_practice_models():
         (MODEL + "[gate]\nresponse_limit_s = 3\n", ["limit_margin"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmax = 0.5\n', ["needs min"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmin = 0.5\nmodel = "z"\n', ["'z'"]),
+        (MODEL + "headers = 3\n", ["headers", "must be a table"]),
+        (MODEL + 'headers = { "a b" = "c" }\n', ["'a b'", "HTTP header"]),
+        (MODEL + 'headers = { a = "ü" }\n', ["header a", "plain characters"]),
+        (MODEL + "headers = { a = 1 }\n", ["header a", "plain characters"]),
+        (MODEL + 'headers = { Authorization = "Bearer sk-1" }\n', ["environment variable", "$MY_KEY"]),
+        (MODEL + 'api_key_header = "api-key"\n', ["api_key_header", "api_key_env"]),
+        (MODEL + 'proxy = "localhost:8080"\n', ["proxy", "http://"]),
+        (MODEL + 'accepts = ["sound"]\n', ["accepts", "image, file"]),
+        (MODEL + "context_window = 0\n", ["context_window", "at least 1"]),
+        (MODEL + "server_concurrency = 1.5\n", ["server_concurrency", "whole number"]),
+        (MODEL + "options = { stream = true }\n", ["options", "stream is not yours to set"]),
+        (MODEL + "options = { a = 2026-01-01 }\n", ["options", "no dates"]),
+        (MODEL + "options = { a = nan }\n", ["options", "no nan"]),
+        (MODEL + "first_token_timeout_s = 0\n", ["first_token_timeout_s", "at least"]),
+        (MODEL + "[budget]\ndaily = 1\n", ["[budget]", "did you mean 'daily_usd'"]),
+        (MODEL + "[budget]\nmonthly_usd = -1\n", ["monthly_usd", "at least 0"]),
         (MODEL + "[explorer]\nrate = 0.1\n", ["unknown key 'explorer'", "did you mean 'explore'"]),
     ],
 )
@@ -92,3 +118,89 @@ def test_shipped_config_is_valid(path):
 
 def test_practice_config_is_the_built_in_one():
     assert (ROOT / "configs" / "practice.toml").read_text(encoding="utf-8") == default_config_text()
+
+
+def test_what_a_model_block_says_of_its_requests(tmp_path):
+    text = """
+    [budget]
+    daily_usd = 1
+    [[models]]
+    id = "azure/d"
+    provider = "openai"
+    base_url = "https://x.example/openai/deployments/d?api-version=1"
+    api_key_env = "AZURE_KEY"
+    api_key_header = "api-key"
+    headers = { "X-Team" = "$TEAM" }
+    proxy = "$PROXY"
+    ca_file = "ca.pem"
+    connect_timeout_s = 3
+    first_token_timeout_s = 4
+    server_concurrency = 2
+    context_window = 8192
+    accepts = ["image"]
+    options = { temperature = 0.2, max_tokens = 9, stop = ["x"], response_format = { type = "json_object" } }
+    max_tokens_key = "max_completion_tokens"
+    """
+    settings = parse_settings(text, file=tmp_path / "config.toml")
+    (arm,) = settings.arms
+    assert (settings.budget.daily_usd, settings.budget.monthly_usd) == (1.0, None)
+    assert arm.headers == {"X-Team": "$TEAM"}
+    assert arm.ca_file == str(tmp_path / "ca.pem")
+    assert (arm.connect_timeout_s, arm.first_token_timeout_s, arm.timeout_s) == (3.0, 4.0, 60.0)
+    assert arm.options["response_format"] == {"type": "json_object"}
+    assert (arm.server_concurrency, arm.context_window, arm.accepts) == (2, 8192, ("image",))
+    assert (arm.prices, arm.price_source, arm.paid) == (None, None, True)
+
+
+@pytest.mark.parametrize(
+    ("lines", "paid"),
+    [
+        ("", True),
+        ('tags = ["local"]', False),
+        ("price = { input = 0, output = 0 }", False),
+        ('tags = ["local"]\nprice = { input = 0, output = 1 }', True),
+    ],
+)
+def test_a_call_may_cost_money_unless_it_is_known_to_be_free(lines, paid):
+    assert parse_settings(MODEL + lines, file=None).arms[0].paid is paid
+
+
+PRICE = ImportedPrice(
+    model="small",
+    listed="x/small",
+    prices=Prices(input=0.15, output=0.6, cached_input=0.075),
+    context_window=9,
+)
+
+
+def test_imported_prices_survive_the_file(tmp_path):
+    imported = {
+        "a/b": PRICE,
+        'odd "id"\\\x7f': replace(PRICE, prices=Prices(input=1e-9, output=0), context_window=None),
+    }
+    (tmp_path / "prices.toml").write_text(prices_text(imported), encoding="utf-8")
+    assert read_prices(tmp_path / "prices.toml") == imported
+    assert read_prices(tmp_path / "none.toml") == {}
+
+
+@pytest.mark.parametrize(
+    ("own", "model", "prices", "source", "window"),
+    [
+        ("", "small", PRICE.prices, "prices.toml", 9),
+        ("price = { input = 1, output = 2 }", "small", Prices(input=1, output=2), "config", 9),
+        ("context_window = 5", "small", PRICE.prices, "prices.toml", 5),
+        ("", "another", None, None, None),
+    ],
+)
+def test_imported_prices_serve_where_the_config_has_none(tmp_path, own, model, prices, source, window):
+    (tmp_path / "config.toml").write_text(MODEL + own)
+    (tmp_path / "prices.toml").write_text(prices_text({"a/b": replace(PRICE, model=model)}))
+    (arm,) = load_settings(None, tmp_path / "config.toml").arms
+    assert (arm.prices, arm.price_source, arm.context_window) == (prices, source, window)
+
+
+@pytest.mark.parametrize("text", ["[broken", '["a"]\nmodel = "m"\nlisted = "m"\ninput = -1\noutput = 1\n'])
+def test_a_broken_price_file_is_named(tmp_path, text):
+    (tmp_path / "prices.toml").write_text(text)
+    with pytest.raises(ConfigError, match="prices.toml"):
+        load_settings(None, tmp_path / "config.toml")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +41,7 @@ class ModelServer:
     """Answers with the replies it was given, in order; the last one stays."""
 
     port: int = 0
+    secure: bool = False
     replies: list[Reply | Callable[[Seen], Reply]] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
@@ -49,7 +51,7 @@ class ModelServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.secure else 'http'}://127.0.0.1:{self.port}"
 
     def reply(self, *replies: Reply | Callable[[Seen], Reply]) -> None:
         self.replies = list(replies)
@@ -108,8 +110,9 @@ async def _play(writer: asyncio.StreamWriter, reply: Reply) -> bool:
 class Running:
     """Runs one server in a thread until it is stopped."""
 
-    def __init__(self) -> None:
-        self.server = ModelServer()
+    def __init__(self, certificate: ssl.SSLContext | None = None) -> None:
+        self.server = ModelServer(secure=certificate is not None)
+        self._certificate = certificate
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -130,7 +133,7 @@ class Running:
 
     async def _main(self) -> None:
         self._stopping = asyncio.Event()
-        listener = await asyncio.start_server(self.server.serve, "127.0.0.1", 0)
+        listener = await asyncio.start_server(self.server.serve, "127.0.0.1", 0, ssl=self._certificate)
         self.server.port = listener.sockets[0].getsockname()[1]
         self._ready.set()
         async with listener:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
+
+import pytest
+
 from tests.store.test_log import feedback, outcome
-from zetaroute.domain import ALL_TASKS, new_id
+from zetaroute.domain import ALL_TASKS, Standing, new_id
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
-from zetaroute.store.standing import read_standings
+from zetaroute.store.standing import after, read_past, read_standings
 
 
 def test_errors_in_a_row_are_counted_over_file_and_journal(home):
@@ -46,3 +51,40 @@ def test_missing_or_broken_state_is_made_anew(home):
     home.state.unlink()
     log.merge()
     assert read_standings(home)["a"].consecutive_errors == 1
+
+
+def today(**changes):
+    now = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    return outcome(time=now, **changes)
+
+
+def test_what_was_spent_is_counted_over_file_and_journal_by_day(home):
+    log = Log(home)
+    day = datetime.now(UTC).date().isoformat()
+    spent = (today(cost_usd=0.25), today(cost_usd=None), today(cost_usd=9.0, recorded=True))
+    log.append([Entry(outcomes=(row,)) for row in spent])
+    log.append([Entry(outcomes=(outcome(cost_usd=7.0, time="2020-01-01T00:00:00"),))])
+    assert read_past(home).spent_usd == {day: 0.25, "2020-01-01": 7.0}
+    log.merge()
+    # Older months are no longer of interest, and a failed call may have cost something too.
+    log.append([Entry(outcomes=(today(cost_usd=0.5, status="error"),))])
+    assert read_past(home).spent_usd == {day: 0.75}
+
+
+def test_a_segment_that_was_merged_but_not_removed_counts_once(home):
+    log = Log(home)
+    log.append([Entry(outcomes=(today(cost_usd=0.25, status="error"),))])
+    (segment,) = log.journal.segments()
+    kept = segment.with_suffix(".kept")
+    os.link(segment, kept)
+    log.merge()
+    kept.replace(segment)
+    past = read_past(home)
+    assert list(past.spent_usd.values()) == [0.25]
+    assert past.standings["a"].consecutive_errors == 1
+
+
+@pytest.mark.parametrize("status", ["ok", "error", "cancelled"])
+def test_every_end_of_a_probe_ends_it(status):
+    standing = Standing(model="a", consecutive_errors=3, last_error_s=1.0, probe_s=2.0)
+    assert after(standing, status=status, time_s=3.0).probe_s is None

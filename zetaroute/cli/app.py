@@ -5,14 +5,13 @@ Commands are thin: parse, build, call, render, exit code. Nothing heavy is impor
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from zetaroute.cli import ask, batch, inspect, learn, recordings, start
+from zetaroute.cli import ask, batch, inspect, learn, models, recordings, start
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
 from zetaroute.errors import ZetarouteError
@@ -67,6 +66,7 @@ ask.add_to(app)
 batch.add_to(app)
 learn.add_to(app)
 inspect.add_to(app)
+models.add_to(app)
 recordings.add_to(app)
 start.add_to(app)
 
@@ -92,8 +92,7 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         say("interrupted: what was answered until now is kept.")
         return 130
-    except BrokenPipeError:
-        # The reader has left (`| head`): nothing more to say, and Python must not complain while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as left:
+        # click leaves with 1 when the reader of its help has gone, and has already quietened standard output.
+        return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(left.code or 0)
     return result if isinstance(result, int) else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zetaroute.cli.context import Session, session
-from zetaroute.cli.render import console, out, out_json, say
+from zetaroute.cli.render import console, out, out_json, say, write
 from zetaroute.cli.shapes import decision_json, round_json
 from zetaroute.errors import StoreError, UsageError
 
@@ -96,6 +95,10 @@ def ask_command(
     from zetaroute.flows.router import open_router
     from zetaroute.policy import Limits
 
+    if no_log and rate is not None:
+        raise UsageError(
+            "--rate keeps a rating of an answer that --no-log does not keep: give one of the two."
+        )
     run = session(context)
     settings = run.settings()
     query = Query(
@@ -176,7 +179,7 @@ def rate_command(
 
 def _text(prompt: list[str] | None) -> str:
     piped = ""
-    if not sys.stdin.isatty():
+    if sys.stdin is not None and not sys.stdin.isatty():
         try:
             piped = sys.stdin.buffer.read().decode("utf-8")
         except UnicodeDecodeError:
@@ -215,23 +218,28 @@ def _answer(
     rate: int | None,
     json: bool,
 ) -> None:
+    import asyncio
+
     from zetaroute.flows.ask import ask
     from zetaroute.store.journal import Journal
 
     if keep:
         run.home.make()
     show = _Answer()
-    played = asyncio.run(
-        ask(
-            router,
-            query,
-            decision,
-            journal=Journal(run.home.journal) if keep else None,
-            on_text=show.piece if stream else None,
-            on_switch=show.switch,
-            timeout_s=timeout_s,
-        )
+    asking = ask(
+        router,
+        query,
+        decision,
+        journal=Journal(run.home.journal) if keep else None,
+        on_text=show.piece if stream else None,
+        on_switch=show.switch,
+        timeout_s=timeout_s,
     )
+    try:
+        played = asyncio.run(asking)
+    except KeyboardInterrupt:
+        say("interrupted: " + ("what came until now is kept in the log." if keep else "nothing is kept."))
+        raise typer.Exit(130) from None
     if json:
         out_json(round_json(played))
     else:
@@ -257,27 +265,31 @@ class _Answer:
 
     def __init__(self) -> None:
         self._shown = False
+        self._told = False
         self._raw = not sys.stdout.isatty()
 
     def piece(self, text: str) -> None:
         self._shown = True
-        sys.stdout.write(self._safe(text))
-        sys.stdout.flush()
+        write(self._safe(text))
 
     def switch(self, failed: Attempt, following: str) -> None:
+        self._told = True
         if self._shown:
-            sys.stdout.write("\n")
+            write("\n")
         say(f"note: {failed.model} failed ({failed.error}); asking {following}")
 
     def end(self, played: Round) -> None:
         if not self._shown:
-            sys.stdout.write(self._safe(played.outcome.response or ""))
+            write(self._safe(played.outcome.response or ""))
         out("")
+        if not self._told:
+            for failed in played.entry.outcomes[:-1]:
+                say(f"note: {failed.model} failed ({failed.error}); {played.outcome.model} answered")
 
     def _safe(self, text: str) -> str:
         """A terminal is protected from what a model writes; a pipe gets it as it is."""
         if self._raw:
-            return text.encode("utf-8", "replace").decode("utf-8")
+            return text
         from zetaroute.report.terminal import plain
 
         return plain(text)

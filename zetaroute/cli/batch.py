@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import signal
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zetaroute.cli.context import Session, session
-from zetaroute.cli.render import console, out, out_json
+from zetaroute.cli.meter import Meter, counts, shown
+from zetaroute.cli.render import out, out_json
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
 
-    from zetaroute.domain import Query
-    from zetaroute.flows.batch import Plan, Progress
-    from zetaroute.flows.intake import BadLine, Part
-    from zetaroute.flows.output import Done
+    from zetaroute.flows.batch import Plan
+    from zetaroute.flows.intake import Intake, Part
+    from zetaroute.flows.ledger import Ledger
+    from zetaroute.flows.output import Format
+    from zetaroute.flows.progress import Progress
+    from zetaroute.flows.round import Round
 
 INTERRUPTED = 130
 
-File = Annotated[str, typer.Argument(help="A .jsonl, .jsonl.gz or .parquet file, or - for standard input.")]
+File = Annotated[
+    str, typer.Argument(help="JSON lines, also packed with gzip or zstd, or .parquet; - for standard input.")
+]
 Out = Annotated[
     Path | None, typer.Option("--output", "-o", help="Where answers go; default FILE.answers.jsonl.")
 ]
@@ -37,6 +42,10 @@ Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the firs
 AllModels = Annotated[bool, typer.Option("--all-models", help="Every model answers every row (seeding).")]
 LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")]
 PartOption = Annotated[str | None, typer.Option("--part", help="train or test rows of a recorded file.")]
+Ordered = Annotated[bool, typer.Option("--ordered", help="Put the output into the order of the input.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", help="Lines of the output: plain, or openai as its Batch API writes them.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the expected spend and ask nobody.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Ask every row again.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Repeat the decisions of a run.")]
@@ -59,6 +68,8 @@ def batch_command(
     all_models: AllModels = False,
     local_only: LocalOnly = False,
     part: PartOption = None,
+    ordered: Ordered = False,
+    format_: FormatOption = "plain",
     dry_run: DryRun = False,
     restart: Restart = False,
     seed: Seed = 0,
@@ -74,6 +85,9 @@ def batch_command(
       cat queries.jsonl | zetaroute batch - -o answers.jsonl
     """
     from zetaroute.flows.batch import Plan
+    from zetaroute.flows.intake import open_rows
+    from zetaroute.flows.ledger import Ledger
+    from zetaroute.flows.output import check_target
     from zetaroute.policy import Limits
 
     if model is not None and all_models:
@@ -91,137 +105,189 @@ def batch_command(
         budget_usd=budget_usd,
         limits=Limits(local_only=local_only),
         seed=seed,
+        ordered=ordered,
     )
-    rows = _rows(file, part, limit)
-    if dry_run:
-        _preview(run, rows, plan, json=json)
-        return
-    progress = _run(run, rows, plan, target, restart=restart)
+    nameable = None if models else [arm.id for arm in settings.arms]
+    with ExitStack() as held:
+        intake = held.enter_context(open_rows(file, part=_part(part), models=nameable))
+        check_target(target, file)
+        job = _Job(
+            run=run,
+            plan=plan,
+            intake=intake,
+            ledger=held.enter_context(closing(Ledger())),
+            target=target,
+            form=_format(format_),
+            limit=limit,
+        )
+        if dry_run:
+            job.preview(restart=restart, json=json)
+            return
+        progress = job.play(restart=restart)
     _tell(run, progress, target, json=json)
-    if progress.stopped == "interrupted":
+    if progress.stopped == _INTERRUPT:
         raise typer.Exit(INTERRUPTED)
-    if (progress.failed or progress.stopped) and not progress.answered:
+    if progress.failed and not progress.answered:
         raise typer.Exit(3)
 
 
-def _run(
-    run: Session, rows: Iterable[Query | BadLine], plan: Plan, target: Path, *, restart: bool
-) -> Progress:
-    from zetaroute.flows.batch import run_batch
-    from zetaroute.flows.output import Output, resume
-    from zetaroute.flows.router import open_router
+_INTERRUPT = "interrupted"
 
-    run.home.make()
-    log = run.log()
-    done: Done = frozenset()
-    if restart:
-        target.unlink(missing_ok=True)
-    else:
-        done = resume(log, plan.run, target, pinned=bool(plan.models))
 
-    async def play() -> Progress:
-        stopping = asyncio.Event()
-        with _interruptible(stopping), _bar(run) as advance, Output(target) as output:
-            progress = await run_batch(
-                open_router(run.home, run.settings(quiet=True)),
-                rows,
-                log=log,
-                plan=plan,
-                output=output,
-                done=done,
-                on_progress=advance,
-                stopping=stopping,
-            )
-        if stopping.is_set():
-            progress.stopped = "interrupted"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """Everything one run of the command works with."""
+
+    run: Session
+    plan: Plan
+    intake: Intake
+    ledger: Ledger
+    target: Path
+    form: Format
+    limit: int | None
+
+    def play(self, *, restart: bool) -> Progress:
+        """Ask what is left to ask; raises typer.Exit when a second Ctrl-C ended it at once."""
+        import asyncio
+
+        from zetaroute.flows.output import resume
+
+        self.run.home.make()
+        log = self.run.log()
+        if restart:
+            self.target.unlink(missing_ok=True)
+        else:
+            by_model = bool(self.plan.models)
+            resume(log, self.plan.run, self.target, self.ledger, form=self.form, by_model=by_model)
+        try:
+            progress = asyncio.run(self._answer())
+        except asyncio.CancelledError:
+            self.run.note("stopped at once: run the same command again to go on")
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            log.merge(patience_s=2.0)
         return progress
 
-    progress = asyncio.run(play())
-    log.merge(patience_s=2.0)
-    return progress
+    async def _answer(self) -> Progress:
+        import asyncio
+        from itertools import islice
+
+        from zetaroute.flows.batch import run_batch
+        from zetaroute.flows.output import Output
+        from zetaroute.flows.router import open_router
+
+        stopping = asyncio.Event()
+        meter = Meter(self.intake.share_read, self.limit)
+        with (
+            shown(meter, quiet=self.run.quiet) as advance,
+            Output(self.target, form=self.form, by_model=bool(self.plan.models)) as output,
+            _interruptible(self.run, stopping) as interrupts,
+        ):
+            progress = await run_batch(
+                open_router(self.run.home, self.run.settings(quiet=True)),
+                islice(self.intake.rows, self.limit),
+                log=self.run.log(),
+                plan=self.plan,
+                ledger=self.ledger,
+                output=output,
+                on_progress=advance,
+                on_unkept=self._print,
+                stopping=stopping,
+            )
+        if interrupts:
+            progress.stopped = _INTERRUPT
+        return progress
+
+    def _print(self, played: Round) -> None:
+        """Show an answer that cannot be kept anywhere else."""
+        from zetaroute.flows.output import answer_of
+
+        out(answer_of(played).line(self.form).rstrip("\n"))
+
+    def preview(self, *, restart: bool, json: bool) -> None:
+        """Show what the rest would cost."""
+        from itertools import islice
+
+        from zetaroute.flows.output import note_answered
+        from zetaroute.flows.preview import preview
+        from zetaroute.flows.router import open_router
+
+        if not restart and self.run.home.database.exists():
+            note_answered(self.run.log(), self.plan.run, self.ledger)
+        router = open_router(self.run.home, self.run.settings(quiet=True))
+        found = preview(router, islice(self.intake.rows, self.limit), self.plan, self.ledger)
+        if json:
+            out_json(found)
+            return
+        cost, unpriced = found["cost_usd"], found["unpriced_models"]
+        notes = [
+            f"; {found[key]} {words}"
+            for key, words in (
+                ("skipped", "done before or repeated"),
+                ("bad_lines", "bad lines"),
+                ("unfit", "that no model takes"),
+            )
+            if found[key]
+        ]
+        notes += [f"; unknown prices: {', '.join(unpriced)}"] if unpriced else []
+        out(
+            f"{found['rows']} rows to ask, expected cost ${cost['value']:.4f} [{cost['low']:.4f}, {cost['high']:.4f}]"
+            + "".join(notes)
+        )
 
 
 @contextmanager
-def _interruptible(stopping: asyncio.Event) -> Iterator[None]:
-    """Let the first Ctrl-C finish what is under way, and a second one end it."""
+def _interruptible(run: Session, stopping: asyncio.Event) -> Iterator[list[int]]:
+    """Let the first Ctrl-C finish what is under way, and a second one end it; yields those that came."""
+    import asyncio
+
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    came: list[int] = []
 
     def interrupt() -> None:
-        if stopping.is_set() and task is not None:
-            task.cancel()
+        came.append(signal.SIGINT)
         stopping.set()
+        if len(came) == 1:
+            run.note("finishing the rows under way; Ctrl-C once more stops at once")
+        elif len(came) == 2 and task is not None:
+            task.cancel()
 
     try:
         loop.add_signal_handler(signal.SIGINT, interrupt)
     except (NotImplementedError, RuntimeError, ValueError):
-        yield
+        yield came
         return
     try:
-        yield
+        yield came
     finally:
         loop.remove_signal_handler(signal.SIGINT)
-
-
-@contextmanager
-def _bar(run: Session) -> Iterator[Callable[[Progress], None]]:
-    """Show progress on a terminal: rate, cost and accuracy so far."""
-    screen = console(stderr=True)
-    if run.quiet or not screen.is_terminal:
-        yield lambda progress: None
-        return
-    from rich.progress import Progress as Bar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    with Bar(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=screen) as bar:
-        line = bar.add_task("starting")
-        yield lambda progress: bar.update(line, description=_line(progress))
-
-
-def _line(progress: Progress) -> str:
-    accuracy = "" if progress.accuracy is None else f", accuracy {100 * progress.accuracy:.1f}%"
-    failed = f", {progress.failed} failed" if progress.failed else ""
-    return f"{progress.answered} answered{failed}, ${progress.cost_usd:.4f}{accuracy}"
 
 
 def _tell(run: Session, progress: Progress, target: Path, *, json: bool) -> None:
     if json:
         out_json(progress.summary())
     else:
-        skipped = f", {progress.skipped} done before" if progress.skipped else ""
+        skipped = f", {progress.skipped} done before or repeated" if progress.skipped else ""
         bad = f", {progress.bad_lines} bad lines in {target}.errors.jsonl" if progress.bad_lines else ""
-        out(f"{_line(progress)}{skipped}{bad}; answers in {target}")
+        out(f"{counts(progress)}{skipped}{bad}; answers in {target}")
     if progress.stopped:
         run.note(f"stopped: {progress.stopped}; run the same command again to go on")
 
 
-def _preview(run: Session, rows: Iterable[Query | BadLine], plan: Plan, *, json: bool) -> None:
-    from zetaroute.flows.preview import preview
-    from zetaroute.flows.router import open_router
-
-    found = preview(open_router(run.home, run.settings(quiet=True)), rows, plan)
-    if json:
-        out_json(found)
-        return
-    low, high = found["cost_usd"]["low"], found["cost_usd"]["high"]
-    unpriced = f"; unknown prices: {', '.join(found['unpriced_models'])}" if found["unpriced_models"] else ""
-    out(
-        f"{found['rows']} rows, expected cost ${found['cost_usd']['value']:.4f} [{low:.4f}, {high:.4f}]{unpriced}"
-    )
+def _part(part: str | None) -> Part | None:
+    match part:
+        case None | "train" | "test":
+            return part
+        case _:
+            raise UsageError(f"--part is {part!r}: choose train or test.")
 
 
-def _rows(file: str, part: str | None, limit: int | None) -> Iterable[Query | BadLine]:
-    from itertools import islice
-
-    from zetaroute.flows.intake import read_queries
-
-    if part not in {None, "train", "test"}:
-        raise UsageError(f"--part is {part!r}: choose train or test.")
-    chosen: Part | None = None if part is None else _part(part)
-    return islice(read_queries(file, part=chosen), limit)
-
-
-def _part(part: str) -> Literal["train", "test"]:
-    return "train" if part == "train" else "test"
+def _format(name: str) -> Format:
+    match name:
+        case "plain" | "openai":
+            return name
+        case _:
+            raise UsageError(f"--format is {name!r}: choose plain or openai.")
 
 
 def _target(file: str, output: Path | None) -> Path:

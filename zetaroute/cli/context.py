@@ -36,10 +36,8 @@ class Session:
 
         settings = load_settings(self.config_option, self.home.config)
         if not quiet and any(arm.provider == "practice" for arm in settings.arms):
-            self.note(
-                "practice models answer: small built-in programs, not language models "
-                "(`zetaroute init` writes a config to connect real ones)"
-            )
+            hint = "" if settings.file else " (`zetaroute init` writes a config to connect real ones)"
+            self.note(f"practice models answer: small built-in programs, not language models{hint}")
         return settings
 
     def log(self) -> Log:

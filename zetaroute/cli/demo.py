@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from zetaroute.config import Home, Settings
-    from zetaroute.flows.batch import Progress
     from zetaroute.flows.demo import OnProgress, Phase
+    from zetaroute.flows.progress import Progress
 
 CONCURRENCY = 4
 AFTER_SHARE = 0.5

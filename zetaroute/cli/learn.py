@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,7 +32,8 @@ Before = Annotated[str | None, typer.Option("--before", help="Compare this versi
 After = Annotated[str | None, typer.Option("--after", help="... with this one.")]
 By = Annotated[str | None, typer.Option("--by", help="task, model, segment, day or version.")]
 FailUnder = Annotated[
-    list[str] | None, typer.Option("--fail-under", help="KPI=VALUE; exit with 4 when missed.")
+    list[str] | None,
+    typer.Option("--fail-under", help="KPI=VALUE; exit with 4 when it is missed."),
 ]
 
 
@@ -162,8 +164,11 @@ def verify_command(
     """Check every byte of a version against its hashes."""
     from zetaroute.flows.versions import verify
 
-    for name in verify(session(context).home, version):
+    names = verify(session(context).home, version)
+    for name in names:
         out(f"{name} is whole")
+    if not names:
+        out("there is no version yet: `zetaroute retrain` makes one")
 
 
 @policies.command("promote")
@@ -199,18 +204,27 @@ def _by(by: str | None) -> Any:
 
 
 def _check_bars(bars: list[str], figures: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hold figures against KPI=VALUE: times, costs and errors must not pass it, the others must reach it."""
+    from zetaroute.report.words import KPIS
+
     names = {name.removesuffix("_rate").removesuffix("_score"): name for name in figures} | {
         n: n for n in figures
     }
+    lower_is_better = {kpi.name for kpi in KPIS if kpi.higher_is_better is False}
     for bar in bars:
         name, _, wanted = bar.partition("=")
         try:
-            least = float(wanted)
+            limit = float(wanted)
         except ValueError:
-            raise UsageError(f"--fail-under {bar!r} must look like accuracy=0.8.") from None
+            limit = math.nan
+        if math.isnan(limit):
+            raise UsageError(f"--fail-under {bar!r} must look like accuracy=0.8.")
         if name not in names:
             raise UsageError(f"--fail-under names {name!r}: choose one of {', '.join(figures)}.")
         value = figures[names[name]]["value"]
-        if value is None or value < least:
-            found = "unknown" if value is None else f"{value:.4g}"
-            raise BarNotMetError(f"{name} is {found}, below {least:g}.")
+        if value is None:
+            raise BarNotMetError(f"{name} is unknown, and the bar is {limit:g}.")
+        if names[name] in lower_is_better and value > limit:
+            raise BarNotMetError(f"{name} is {value:.4g}, above {limit:g}.")
+        if names[name] not in lower_is_better and value < limit:
+            raise BarNotMetError(f"{name} is {value:.4g}, below {limit:g}.")

@@ -16,13 +16,13 @@ def moment(text: str | None) -> str | None:
     if text is None:
         return None
     ago = _AGO.fullmatch(text)
-    if ago:
-        when = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    else:
-        try:
+    try:
+        if ago:
+            when = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
             when = datetime.fromisoformat(text)
-        except ValueError:
-            raise UsageError(f"{text!r} is no moment: write 2026-01-31, 7d, 12h or 30m.") from None
-    if when.tzinfo is not None:
-        when = when.astimezone(UTC).replace(tzinfo=None)
+        if when.tzinfo is not None:
+            when = when.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is no moment: write 2026-01-31, 7d, 12h or 30m.") from None
     return when.isoformat()

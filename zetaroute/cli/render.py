@@ -1,8 +1,13 @@
-"""Where output goes: the answer or the JSON to standard output, everything else to standard error."""
+"""Where output goes: the answer or the JSON to standard output, everything else to standard error.
+
+A reader that leaves early (`| head`) is no error: what is still to be written goes nowhere, and the command does
+the rest of its work.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +20,18 @@ def say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
+def write(text: str) -> None:
+    """Write to standard output at once."""
+    try:
+        sys.stdout.write(text.encode("utf-8", "replace").decode("utf-8"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_reader()
+
+
 def out(text: str) -> None:
     """Write one line to standard output."""
-    sys.stdout.write(text.encode("utf-8", "replace").decode("utf-8") + "\n")
-    sys.stdout.flush()
+    write(text + "\n")
 
 
 def out_json(value: Any) -> None:
@@ -26,9 +39,21 @@ def out_json(value: Any) -> None:
     out(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
+def forget_reader() -> None:
+    """Send what is still written to standard output nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return a rich console that takes no markup from the text it shows."""
     from rich.console import Console
 
+    class Quiet(Console):
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            forget_reader()
+
     wide = None if (sys.stderr if stderr else sys.stdout).isatty() else 140
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, width=wide)
+    return Quiet(stderr=stderr, markup=False, highlight=False, emoji=False, width=wide)

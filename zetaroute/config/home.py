@@ -70,6 +70,12 @@ def find_home(option: Path | None) -> Home:
         path = Path(named).expanduser()
         if path.exists() and not path.is_dir():
             raise UsageError(f"the home {path} is a file: name a folder with --home.")
+        blocked = next((parent for parent in path.parents if parent.exists() and not parent.is_dir()), None)
+        if blocked is not None:
+            raise StoreError(
+                f"cannot write to the home {path} ({blocked} is no folder): "
+                "name another with --home or ZETAROUTE_HOME."
+            )
         return Home(path.absolute())
     import platformdirs
 

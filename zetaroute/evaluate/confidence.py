@@ -25,8 +25,11 @@ def t_quantile(probability: float, degrees: float) -> float:
     return float(stdtrit(max(min(degrees, 1e9), 1.0), probability))
 
 
-def mean_figure(values: Array, weights: Array | None = None) -> Figure:
-    """Return the mean with its t interval; `weights` (same shape) re-weight the rows (linearised variance)."""
+def mean_figure(values: Array, weights: Array | None = None, *, least: float = -math.inf) -> Figure:
+    """Return the mean with its t interval; `weights` (same shape) re-weight the rows (linearised variance).
+
+    `least` is the smallest value that the quantity can have: the interval does not go below it.
+    """
     keep = ~np.isnan(values)
     x = values[keep]
     n = len(x)
@@ -39,7 +42,7 @@ def mean_figure(values: Array, weights: Array | None = None) -> Figure:
         return Figure(value=mean, low=None, high=None, n=1)
     se = math.sqrt(float((share**2) @ (x - mean) ** 2) * n / (n - 1))
     half = t_quantile(0.975, n - 1) * se
-    return Figure(value=mean, low=mean - half, high=mean + half, n=n)
+    return Figure(value=mean, low=max(mean - half, least), high=mean + half, n=n)
 
 
 def share_figure(values: Array) -> Figure:

@@ -23,9 +23,6 @@ from zetaroute.evaluate.confidence import (
 
 Array = NDArray[np.float64]
 
-HIGHER_IS_BETTER = ("accuracy_rate", "satisfaction_score", "satisfied_share", "utility_usd")
-NEITHER = ("rating_rate",)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
@@ -72,19 +69,19 @@ def figures(served: Served, objective: Objective) -> dict[str, Figure]:
     liked = np.where(np.isnan(served.satisfaction), np.nan, (served.satisfaction >= 0.75).astype(float))
     rated = np.where(served.failed == 1.0, np.nan, (~np.isnan(served.satisfaction)).astype(float))
     return {
-        "mean_response_s": mean_figure(answered),
+        "mean_response_s": mean_figure(answered, least=0.0),
         "median_response_s": quantile_figure(answered, 0.5),
         "p95_response_s": quantile_figure(answered, 0.95),
-        "ttft_s": mean_figure(served.ttft_s),
+        "ttft_s": mean_figure(served.ttft_s, least=0.0),
         "accuracy_rate": share_figure(served.accuracy),
-        "satisfaction_score": mean_figure(served.satisfaction),
+        "satisfaction_score": mean_figure(served.satisfaction, least=0.0),
         "satisfied_share": share_figure(liked),
         "rating_rate": share_figure(rated),
-        "cost_per_query_usd": mean_figure(served.cost_usd),
+        "cost_per_query_usd": mean_figure(served.cost_usd, least=0.0),
         "cost_per_correct_usd": ratio_figure(served.cost_usd, served.accuracy),
         "error_rate": share_figure(served.failed),
         "fallback_rate": share_figure(served.fell_back),
-        "router_s": mean_figure(served.router_s),
+        "router_s": mean_figure(served.router_s, least=0.0),
         "utility_usd": mean_figure(served.utility(objective)),
     }
 

@@ -69,6 +69,6 @@ async def ask(
     if journal is not None:
         journal.append([played.entry])
     if played.outcome.status != "ok":
-        failures = "; ".join(f"{outcome.model}: {outcome.error}" for outcome in played.entry.outcomes)
-        raise NoAnswerError(f"no model could answer ({failures}): try again, or see `zetaroute log show`.")
+        failures = "; ".join((outcome.error or "").rstrip(".") for outcome in played.entry.outcomes)
+        raise NoAnswerError(f"no model could answer: {failures}.")
     return played

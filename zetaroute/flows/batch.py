@@ -1,86 +1,35 @@
-"""Answer many queries: bounded concurrency, rows safe in groups, resume, budget.
+"""Answer many queries: bounded concurrency, resume, budget.
 
-Rows finish in any order; one writer makes them safe in the journal, group by group, before their output lines
-are written, so a kill at any moment costs at most the answers that were under way.
+Rows finish in any order, and each worker takes its next row when its last one is safe. Whatever stops a batch
+early, an interrupt, a budget, a full disk or a broken input, the rows under way are finished and written first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from zetaroute.domain import Query
-from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError
-from zetaroute.flows.intake import BadLine
-from zetaroute.flows.output import Done, Output
+from zetaroute.domain import Decision, Query
+from zetaroute.errors import NoAnswerError, UnfitQueryError, ZetarouteError
+from zetaroute.flows.intake import BadLine, Row
+from zetaroute.flows.ledger import Ledger
+from zetaroute.flows.output import Output, unanswered
+from zetaroute.flows.progress import Progress
 from zetaroute.flows.round import Round, content_hash, play
 from zetaroute.flows.router import Router
 from zetaroute.flows.spending import RunBudget
+from zetaroute.flows.writer import Writer
 from zetaroute.policy import Limits
 from zetaroute.providers.opening import Providers, open_providers
 from zetaroute.store.log import Log
-from zetaroute.store.standing import read_past
 
-MERGE_EVERY_S = 5.0
-"""Seconds between merges of the journal into the DuckDB file while a batch runs."""
+Task = tuple[Query, str | None]
+"""A query and the model that is pinned for it."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Progress:
-    """What a batch has done so far."""
-
-    rows: int = 0
-    answered: int = 0
-    failed: int = 0
-    skipped: int = 0
-    bad_lines: int = 0
-    cost_usd: float = 0.0
-    unpriced: int = 0
-    """Answers whose cost is unknown."""
-    accuracy_sum: float = 0.0
-    graded: int = 0
-    share: dict[str, int] = field(default_factory=dict)
-    started_at: float = field(default_factory=time.perf_counter)
-    stopped: str | None = None
-    """Why the batch ended early, if it did."""
-
-    @property
-    def accuracy(self) -> float | None:
-        """Mean accuracy of the graded rows so far."""
-        return self.accuracy_sum / self.graded if self.graded else None
-
-    def count(self, played: Round) -> None:
-        """Take one finished round in."""
-        outcome = played.outcome
-        if outcome.status == "ok":
-            self.answered += 1
-            self.share[outcome.model] = self.share.get(outcome.model, 0) + 1
-            self.unpriced += played.cost_usd is None
-        else:
-            self.failed += 1
-        self.cost_usd += sum(row.cost_usd or 0.0 for row in played.entry.outcomes)
-        if played.accuracy is not None:
-            self.accuracy_sum += played.accuracy
-            self.graded += 1
-
-    def summary(self) -> dict[str, object]:
-        """Return the summary that `batch --json` prints."""
-        return {
-            "rows": self.rows,
-            "answered": self.answered,
-            "failed": self.failed,
-            "skipped": self.skipped,
-            "bad_lines": self.bad_lines,
-            "cost_usd": self.cost_usd,
-            "unpriced": self.unpriced,
-            "elapsed_s": time.perf_counter() - self.started_at,
-            "accuracy": self.accuracy,
-            "share": self.share,
-            "stopped": self.stopped,
-        }
+BREATH_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,178 +39,203 @@ class Plan:
     run: str
     concurrency: int = 8
     models: tuple[str, ...] = ()
-    """Models that are pinned, each answering every row; empty lets the policy choose."""
+    """Models that are pinned, each answering every row; empty lets the row or the policy choose."""
     budget_usd: float | None = None
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
+    ordered: bool = False
+    """Whether the output is put into the order of the input at the end."""
 
 
 async def run_batch(
     router: Router,
-    rows: Iterable[Query | BadLine],
+    rows: Iterable[Row | BadLine],
     *,
     log: Log,
     plan: Plan,
+    ledger: Ledger,
     output: Output | None = None,
-    done: Done = frozenset(),
     on_round: Callable[[Round], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_unkept: Callable[[Round], None] | None = None,
     stopping: asyncio.Event | None = None,
 ) -> Progress:
     """Answer every query of `rows` and return what was done.
 
-    What `done` holds was answered before and is skipped. When `stopping` is set, no new row begins and those
-    under way are finished. Raises StoreError when rows cannot be kept any more; answers that came in until then
-    are still written to `output`.
+    What `ledger` knows as answered is skipped. When `stopping` is set, no new row begins and those under way are
+    finished. Raises, after that, what stopped it: StoreError when rows cannot be kept any more (`on_unkept` is
+    told of every answer that the journal did not take), UsageError when the input breaks off, NoAnswerError when
+    no model may answer.
     """
-    progress = Progress()
-    stopping = stopping or asyncio.Event()
-    finished: asyncio.Queue[Round | None] = asyncio.Queue(maxsize=4 * plan.concurrency)
-    providers = open_providers(router.settings.arms, many=True)
-    writer = asyncio.create_task(
-        _write(finished, router, log, output, progress, stopping, on_round, on_progress)
+    batch = _Batch(router, log, plan, output, stopping or asyncio.Event())
+    batch.writer = Writer(
+        router=router,
+        log=log,
+        output=output,
+        progress=batch.progress,
+        on_round=on_round,
+        on_progress=on_progress,
+        on_unkept=on_unkept,
+        on_failure=batch.fail,
     )
-    feed = _feed(rows, done, output, progress, plan)
-    budget = RunBudget(plan.budget_usd)
-
+    feed = feed_of(rows, ledger, plan, batch.progress, output)
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(plan.concurrency):
-                group.create_task(
-                    _work(feed, router, providers, plan, finished, budget, stopping, progress, output)
-                )
+                group.create_task(batch.work(feed))
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
     finally:
-        await providers.aclose()
-        await finished.put(None)
-        await writer
-    return progress
+        await batch.providers.aclose()
+        await batch.writer.aclose()
+    if batch.failure is not None:
+        raise batch.failure
+    if output is not None:
+        output.settle(ledger, ordered=plan.ordered)
+    return batch.progress
 
 
-def _feed(
-    rows: Iterable[Query | BadLine],
-    done: Done,
-    output: Output | None,
-    progress: Progress,
+def feed_of(
+    rows: Iterable[Row | BadLine],
+    ledger: Ledger,
     plan: Plan,
-) -> Iterator[tuple[Query, str | None]]:
-    """Yield the queries that are to be asked, each with the model that is pinned for it."""
+    progress: Progress,
+    output: Output | None = None,
+) -> Iterator[Task | None]:
+    """Yield what is to be asked; count what is not: bad lines, repeated rows and those answered before.
+
+    None is yielded now and then, so that whoever reads long stretches of the latter can do something else.
+    """
     for row in rows:
         progress.rows += 1
-        if isinstance(row, BadLine):
+        if progress.rows % BREATH_ROWS == 0:
+            yield None
+        met = row if isinstance(row, BadLine) else _meet(row, ledger)
+        if isinstance(met, BadLine):
             progress.bad_lines += 1
             if output is not None:
-                output.bad_line(row)
+                output.bad_line(met)
             continue
-        wanted = [
-            model for model in plan.models or (None,) if (row.custom_id, content_hash(row), model) not in done
-        ]
+        wanted = _wanted(met, ledger, plan) if met is not None else []
         progress.skipped += not wanted
-        for model in wanted:
-            yield row, model
+        if wanted and output is not None and ledger.is_changed(wanted[0][0].custom_id or ""):
+            output.outdated = True
+        yield from wanted
 
 
-async def _work(
-    feed: Iterator[tuple[Query, str | None]],
-    router: Router,
-    providers: Providers,
-    plan: Plan,
-    finished: asyncio.Queue[Round | None],
-    budget: RunBudget,
-    stopping: asyncio.Event,
-    progress: Progress,
-    output: Output | None,
-) -> None:
-    for query, model in feed:
-        try:
-            decision = router.decide(query, seed=_seed(plan.seed, query), limits=plan.limits, forced=model)
-        except UnfitQueryError as error:
-            progress.failed += 1
-            if output is not None:
-                output.refused(query, str(error))
-            continue
-        except NoAnswerError as error:
-            if not router.spending.limited:
-                raise
-            progress.stopped = str(error)
+def _meet(row: Row, ledger: Ledger) -> Row | BadLine | None:
+    """Return the row itself when it is the first with its custom_id; None when it repeats that one whole."""
+    custom_id, content = row.query.custom_id or "", content_hash(row.query)
+    first = ledger.meet(custom_id, content, row.line)
+    if first is None:
+        return row
+    if first.content == content:
+        return None
+    return BadLine(line=row.line, error=f"repeats the custom_id {custom_id!r} of line {first.line}")
+
+
+def _wanted(row: Row, ledger: Ledger, plan: Plan) -> list[Task]:
+    custom_id, content = row.query.custom_id or "", content_hash(row.query)
+    return [
+        (row.query, model)
+        for model in plan.models or (row.model,)
+        if not ledger.is_answered(custom_id, content, model)
+    ]
+
+
+class _Batch:
+    """What the workers of one run share."""
+
+    writer: Writer
+
+    def __init__(
+        self, router: Router, log: Log, plan: Plan, output: Output | None, stopping: asyncio.Event
+    ) -> None:
+        self.progress = Progress()
+        self.failure: ZetarouteError | None = None
+        self.providers: Providers = open_providers(router.settings.arms, many=True)
+        self._router = router
+        self._log = log
+        self._plan = plan
+        self._output = output
+        self._stopping = stopping
+        self._budget = RunBudget(plan.budget_usd)
+
+    def fail(self, error: ZetarouteError) -> None:
+        """Let no new row begin; the first error is what is told."""
+        self.failure = self.failure or error
+        self._stopping.set()
+
+    async def work(self, feed: Iterator[Task | None]) -> None:
+        """Ask row after row until there are none left, or the batch stops."""
+        while not self._stopping.is_set():
+            try:
+                task = next(feed)
+                if task is None:
+                    await asyncio.sleep(0)
+                else:
+                    await self._round(*task)
+            except StopIteration:
+                return
+            except ZetarouteError as error:
+                self.fail(error)
+
+    async def _round(self, query: Query, model: str | None) -> None:
+        decision = await self._decide(query, model)
+        if decision is None:
             return
-        chosen = next(candidate for candidate in decision.candidates if candidate.model == decision.model)
-        expected = chosen.cost_usd.mean if chosen.cost_usd else 0.0
-        if stopping.is_set():
-            return
-        if not budget.reserve(expected):
-            progress.stopped = f"the budget of ${plan.budget_usd:g} is used up"
-            return
-        router.spending.reserve(expected)
+        router, plan = self._router, self._plan
+        expected = _expected_usd(decision)
         cost = 0.0
         try:
-            played = await play(query, decision, arms=router.arms, providers=providers, run=plan.run)
+            played = await play(query, decision, arms=router.arms, providers=self.providers, run=plan.run)
             cost = played.spent_usd
         except asyncio.CancelledError as error:
             if error.args and isinstance(error.args[0], Round):
-                finished.put_nowait(error.args[0])
+                self.writer.add(error.args[0])
             raise
         finally:
-            budget.settle(expected, cost)
+            self._budget.settle(expected, cost)
             router.spending.settle(expected, cost)
         for outcome in played.entry.outcomes:
             router.note(outcome)
-        await finished.put(played)
+        await self.writer.add(played)
+
+    async def _decide(self, query: Query, model: str | None) -> Decision | None:
+        """Decide and set aside what the call may cost; None when it is not to be made.
+
+        What is left of a budget may be set aside for calls under way that turn out cheaper: their end is awaited.
+        """
+        seed, spending = _seed(self._plan.seed, query), self._router.spending
+        while not self._stopping.is_set():
+            try:
+                decision = self._router.decide(query, seed=seed, limits=self._plan.limits, forced=model)
+            except UnfitQueryError as error:
+                self.progress.failed += 1
+                if self._output is not None:
+                    self._output.answer(unanswered(query, str(error)))
+                return None
+            except NoAnswerError as error:
+                if not spending.limited:
+                    raise
+                if not await spending.reserved.wait():
+                    self._stop(str(error))
+                continue
+            if self._budget.reserve(_expected_usd(decision)):
+                spending.reserved.add(_expected_usd(decision))
+                return decision
+            if not await self._budget.reserved.wait():
+                self._stop(f"the budget of ${self._plan.budget_usd:g} is used up")
+        return None
+
+    def _stop(self, reason: str) -> None:
+        self.progress.stopped = reason
+        self._stopping.set()
 
 
-async def _write(
-    finished: asyncio.Queue[Round | None],
-    router: Router,
-    log: Log,
-    output: Output | None,
-    progress: Progress,
-    stopping: asyncio.Event,
-    on_round: Callable[[Round], None] | None,
-    on_progress: Callable[[Progress], None] | None,
-) -> None:
-    """Make finished rounds safe, group by group: journal first, then output, then the counts."""
-    merged_at = time.monotonic()
-    failure: StoreError | None = None
-    async for group in _groups(finished):
-        try:
-            await asyncio.to_thread(log.append, [played.entry for played in group])
-        except StoreError as error:
-            failure = error
-            stopping.set()
-        for played in group:
-            router.spending.keep(played.spent_usd)
-            if played.outcome.status != "cancelled":
-                progress.count(played)
-            if output is not None:
-                output.answer(played)
-            if on_round is not None:
-                on_round(played)
-        if output is not None:
-            output.flush()
-        if on_progress is not None:
-            on_progress(progress)
-        if time.monotonic() - merged_at > MERGE_EVERY_S:
-            await asyncio.to_thread(log.merge)
-            if router.spending.limited:
-                past = await asyncio.to_thread(read_past, log.home)
-                router.spending.refresh(past.spent_usd)
-            merged_at = time.monotonic()
-    if failure is not None:
-        raise failure
-
-
-async def _groups(finished: asyncio.Queue[Round | None]) -> AsyncIterator[list[Round]]:
-    """Yield everything that is waiting, again and again, until the end is announced by None."""
-    while True:
-        group = [await finished.get()]
-        while not finished.empty():
-            group.append(finished.get_nowait())
-        rounds = [played for played in group if played is not None]
-        if rounds:
-            yield rounds
-        if None in group:
-            return
+def _expected_usd(decision: Decision) -> float:
+    chosen = next(candidate for candidate in decision.candidates if candidate.model == decision.model)
+    return chosen.cost_usd.mean if chosen.cost_usd else 0.0
 
 
 def _seed(base: int, query: Query) -> int:
@@ -274,5 +248,5 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the error to tell: of many workers that failed alike, one is enough."""
     found: BaseException = errors
     while isinstance(found, BaseExceptionGroup):
-        found = next((e for e in found.exceptions if not isinstance(e, NoAnswerError)), found.exceptions[0])
+        found = found.exceptions[0]
     return found

@@ -6,8 +6,7 @@ Full information: what the learner can do when nothing is hidden by the routing 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +14,18 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query
+from zetaroute.errors import UsageError
 from zetaroute.evaluate.confidence import mean_figure
+from zetaroute.evaluate.frontier import call_curve, regret_fraction, routerarena
+from zetaroute.flows.baselines import baselines, one_hot
 from zetaroute.learn.fit import Fitted, fit
 from zetaroute.learn.recordings import Recordings
-from zetaroute.policy import Limits, Policy, decide
+from zetaroute.policy import Forecast, Limits, Policy, decide
+from zetaroute.policy.predict import Predictor
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-NEIGHBOURS = 40
 TIMED_DECISIONS = 300
 
 
@@ -38,31 +40,78 @@ class PairedGain:
 def bench(
     recordings: Recordings, *, objective: Objective, seed: int = 0, jobs: int = 2, use_task: bool = False
 ) -> dict[str, Any]:
-    """Return the JSON of the contract for one set of recordings and one value of an answer and a second."""
-    train, test = recordings.side(test=False), recordings.side(test=True)
+    """Return the JSON of the contract for one set of recordings and one value of an answer and a second.
+
+    Raises UsageError when a side of the split is empty.
+    """
+    train, test = sides(recordings)
     arms = arms_of(recordings)
     start = time.perf_counter()
     fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs, use_task=use_task)
     fit_s = time.perf_counter() - start
+    return marked(train, test, arms, fitted, objective, use_task=use_task) | {"fit_s": fit_s}
+
+
+def sides(recordings: Recordings) -> tuple[Recordings, Recordings]:
+    """Return the training and the test side; raises UsageError when one of them is empty."""
+    train, test = recordings.side(test=False), recordings.side(test=True)
+    if not train.texts or not test.texts:
+        raise UsageError(
+            f"{recordings.dataset} has {len(train.texts)} training and {len(test.texts)} test queries: "
+            "both are needed, see --train-split, --test-split and --test-share."
+        )
+    return train, test
+
+
+def marked(
+    train: Recordings,
+    test: Recordings,
+    arms: tuple[Arm, ...],
+    fitted: Fitted,
+    objective: Objective,
+    *,
+    use_task: bool,
+) -> dict[str, Any]:
+    """Return what a fit is worth on the test side, beside what is simple."""
     policy = Policy(version="bench", predictor=fitted.predictor)
-    chosen = choices(policy, train, test, fitted, arms, objective, use_task=use_task)
+    known, truth = utility(train, objective), utility(test, objective)
+    routed = route(policy, test, arms, objective, use_task=use_task)
+    chosen = {
+        "router": one_hot(routed, len(arms)),
+        **baselines(train, test, known=known, truth=truth, feature_map=fitted.map),
+    }
     results = {name: score_of(test, weights, objective) for name, weights in chosen.items()}
     single = paired(test, chosen["best_single"], objective)
+    bounds = {name: results[name]["utility_usd"] for name in ("oracle", "best_single")}
     for name, weights in chosen.items():
-        gain = mean_figure(paired(test, weights, objective) - single)
-        results[name]["gain_over_best_single_usd"] = gain.json()
+        row = results[name]
+        row["gain_over_best_single_usd"] = mean_figure(paired(test, weights, objective) - single).json()
+        row["regret_fraction"] = regret_fraction(
+            row["utility_usd"], oracle=bounds["oracle"], single=bounds["best_single"]
+        )
+        row["routerarena"] = None if row["cost_usd"] is None else routerarena(row["score"], row["cost_usd"])
     return {
-        "dataset": recordings.dataset,
+        "dataset": test.dataset,
         "train_queries": len(train.texts),
         "test_queries": len(test.texts),
-        "models": list(recordings.models),
+        "models": list(test.models),
         "answer_value_usd": objective.answer_value_usd,
         "second_value_usd": objective.second_value_usd,
         "best_single": fitted.best_single,
         "routes": fitted.routes,
         "results": results,
-        "fit_s": fit_s,
+        "singles": singles(test, objective),
+        "two_models": _two_models(train, test, arms, fitted, use_task=use_task),
         "decide_us": _decision_time(policy, test, arms, objective),
+    }
+
+
+def singles(test: Recordings, objective: Objective) -> dict[str, dict[str, Any]]:
+    """Return what every model alone is worth on the test queries."""
+    n, count = test.score.shape
+    return {
+        model: score_of(test, one_hot(np.full(n, index), count), objective)
+        for index, model in enumerate(test.models)
     }
 
 
@@ -72,10 +121,15 @@ def arms_of(recordings: Recordings) -> tuple[Arm, ...]:
 
 
 def utility(recordings: Recordings, objective: Objective) -> Array:
-    """Return the utility of every model on every query in USD, (n, K); unknown costs and times count nothing."""
+    """Return the utility of every model on every query in USD, (n, K).
+
+    An unknown cost counts as the dearest known one of its query, as decisions count it; an unknown time nothing.
+    """
+    known = np.nan_to_num(recordings.cost_usd)
+    charged = np.where(np.isnan(recordings.cost_usd), known.max(axis=1, keepdims=True), known)
     return (
         objective.answer_value_usd * recordings.score
-        - np.nan_to_num(recordings.cost_usd)
+        - charged
         - objective.second_value_usd * np.nan_to_num(recordings.latency_s)
     )
 
@@ -104,42 +158,21 @@ def fit_full(
     )
 
 
-def choices(
-    policy: Policy,
-    train: Recordings,
-    test: Recordings,
-    fitted: Fitted,
-    arms: tuple[Arm, ...],
-    objective: Objective,
-    *,
-    use_task: bool,
-) -> dict[str, Array]:
-    """Return what each way of choosing does with the test queries: probabilities (n, K) by name."""
-    n, count = test.score.shape
-    known, truth = utility(train, objective), utility(test, objective)
-    single = int(np.argmax(known.mean(axis=0)))
-    routed = route(policy, test, arms, objective, use_task=use_task)
-    cheapest = int(np.argmin(np.nan_to_num(train.cost_usd, nan=np.inf).mean(axis=0)))
-    return {
-        "router": _one_hot(routed, count),
-        "best_single": _one_hot(np.full(n, single), count),
-        "cheapest": _one_hot(np.full(n, cheapest), count),
-        "random": np.full((n, count), 1.0 / count),
-        "task_best": _one_hot(_task_best(train, test, known, single), count),
-        "knn": _one_hot(_knn(train, test, known, fitted), count),
-        "oracle": _one_hot(np.argmax(truth, axis=1), count),
-    }
-
-
 def route(
     policy: Policy, test: Recordings, arms: tuple[Arm, ...], objective: Objective, *, use_task: bool = False
 ) -> Index:
     """Return the arm that the policy holds best for every test query."""
-    forecast = policy.predictor.forecast(
-        policy.predictor.vectors(test.texts, test.labels(use_task=use_task)), arms
-    )
+    forecast = forecast_of(policy.predictor, test, arms, use_task=use_task)
     eligible = np.ones(test.score.shape, dtype=bool)
     return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
+
+
+def forecast_of(
+    predictor: Predictor, queries: Recordings, arms: tuple[Arm, ...], *, use_task: bool
+) -> Forecast:
+    """Return what a predictor expects of every model on every query."""
+    vectors = predictor.vectors(queries.texts, queries.labels(use_task=use_task))
+    return predictor.forecast(vectors, arms)
 
 
 def paired(test: Recordings, weights: Array, objective: Objective) -> Array:
@@ -148,11 +181,12 @@ def paired(test: Recordings, weights: Array, objective: Objective) -> Array:
 
 
 def score_of(test: Recordings, weights: Array, objective: Objective) -> dict[str, Any]:
-    """Return score, cost, time, utility and shares of a way of choosing."""
+    """Return score, cost, time, utility and shares of a way of choosing, the score with its standard error."""
     scores = (weights * test.score).sum(axis=1)
     by_task = {str(task): float(scores[test.tasks == task].mean()) for task in np.unique(test.tasks)}
     return {
         "score": float(scores.mean()),
+        "score_se": standard_error(scores),
         "score_by_task": by_task,
         "score_macro": float(np.mean(list(by_task.values()))),
         "cost_usd": _mean_known(weights, test.cost_usd),
@@ -166,30 +200,37 @@ def score_of(test: Recordings, weights: Array, objective: Objective) -> dict[str
     }
 
 
+def standard_error(values: Array) -> float | None:
+    """Return the standard error of the mean of values (n,); None for fewer than two."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+
+
 def _mean_known(weights: Array, values: Array) -> float | None:
-    known = ~np.isnan(values)
+    known = weights * ~np.isnan(values)
     if not known.any():
         return None
-    return float((weights * np.nan_to_num(values)).sum() / (weights * known).sum())
+    return float((weights * np.nan_to_num(values)).sum() / known.sum())
 
 
-def _task_best(train: Recordings, test: Recordings, known: Array, single: int) -> Index:
-    best: Mapping[str, int] = {
-        str(task): int(np.argmax(known[train.tasks == task].mean(axis=0))) for task in np.unique(train.tasks)
+def _two_models(
+    train: Recordings, test: Recordings, arms: tuple[Arm, ...], fitted: Fitted, *, use_task: bool
+) -> dict[str, Any] | None:
+    """Return RouteLLM's measures of the learned ranking of queries, where there are just two models.
+
+    The strong model is the better one on the training queries; accuracy alone counts.
+    """
+    if len(arms) != 2:
+        return None
+    weak, strong = np.argsort(train.score.mean(axis=0), kind="stable").tolist()
+    accuracy = forecast_of(replace(fitted.predictor, centre=None), test, arms, use_task=use_task).accuracy
+    curve = call_curve(test.score[:, weak], test.score[:, strong], accuracy[:, strong] - accuracy[:, weak])
+    return {
+        "weak": test.models[weak],
+        "strong": test.models[strong],
+        "apgr": curve.apgr() if curve else None,
+        "cpt50": curve.cpt(0.5) if curve else None,
+        "cpt80": curve.cpt(0.8) if curve else None,
     }
-    return np.array([best.get(str(task), single) for task in test.tasks], dtype=np.int64)
-
-
-def _knn(train: Recordings, test: Recordings, known: Array, fitted: Fitted) -> Index:
-    """Choose by the mean utility of the nearest training queries in the text space of the feature map."""
-    near, far = (np.array([fitted.map.project(text) for text in side.texts]) for side in (test, train))
-    count = min(NEIGHBOURS, len(far))
-    closest = np.argpartition(-(near @ far.T), count - 1, axis=1)[:, :count]
-    return np.asarray(np.argmax(known[closest].mean(axis=1), axis=1))
-
-
-def _one_hot(chosen: Index, count: int) -> Array:
-    return np.asarray(np.eye(count)[chosen])
 
 
 def _decision_time(

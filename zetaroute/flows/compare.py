@@ -188,16 +188,16 @@ def _labels(frame: pl.DataFrame, by: By, home: Home) -> list[str]:
 
 
 def _predecessor(log: Log, registry: Registry, version: str) -> str:
-    if version == COLD:
-        raise ZetarouteError(
-            "no policy was promoted yet, so there is nothing to compare: run `zetaroute retrain` first."
-        )
     with log.open() as connection:
         row = connection.execute(
             "SELECT previous FROM promotions WHERE version = ? ORDER BY id DESC LIMIT 1", [version]
         ).fetchone()
     if row and row[0]:
         return str(row[0])
+    if version == COLD:
+        raise ZetarouteError(
+            "no policy was promoted yet, so there is nothing to compare: run `zetaroute retrain` first."
+        )
     return str(registry.manifest(version)["parent"])
 
 

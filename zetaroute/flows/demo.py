@@ -14,8 +14,11 @@ from typing import Any
 
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Feedback, new_id
-from zetaroute.flows.batch import Plan, Progress, run_batch
+from zetaroute.flows.batch import Plan, run_batch
 from zetaroute.flows.compare import compare
+from zetaroute.flows.intake import as_rows
+from zetaroute.flows.ledger import Ledger
+from zetaroute.flows.progress import Progress
 from zetaroute.flows.retrain import Retrained, retrain
 from zetaroute.flows.round import Round, utc_now
 from zetaroute.flows.router import open_router
@@ -60,8 +63,9 @@ async def play_phase(
 
     progress = await run_batch(
         open_router(home, settings),
-        practice_queries(rows=phase.rows, seed=phase.seed),
+        as_rows(practice_queries(rows=phase.rows, seed=phase.seed)),
         log=log,
+        ledger=Ledger(),
         plan=Plan(run=f"demo-{phase.name}", concurrency=concurrency, seed=phase.seed),
         on_round=simulate,
         on_progress=on_progress,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,27 +48,39 @@ class BadLine:
     error: str
 
 
-def read_rows(
-    source: str, *, part: Part | None = None, models: Collection[str] | None = None
-) -> tuple[AbstractContextManager[Source | None], Iterator[Row | BadLine]]:
-    """Return what a batch reads, `-` for standard input, Parquet or JSON lines, and its rows.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """An opened input."""
 
-    The rows must be taken inside the context. `models` are those that an OpenAI Batch line may name; with None
-    its model is not looked at. `part` keeps one side of a recorded file: by its split column where that says
-    train and test, else a row is test when `int(sha1(query), 16) % 10 < 3`. Raises UsageError when the file is
-    absent or not of its kind.
+    rows: Iterator[Row | BadLine]
+    share_read: Callable[[], float | None] = lambda: None
+    """Which share of it was read; None where nobody knows."""
+
+
+@contextmanager
+def open_rows(
+    source: str, *, part: Part | None = None, models: Collection[str] | None = None
+) -> Iterator[Intake]:
+    """Open what a batch reads: `-` for standard input, Parquet or JSON lines.
+
+    `models` are those that an OpenAI Batch line may name; with None its model is not looked at. `part` keeps one
+    side of a recorded file: by its split column where that says train and test, else a row is test when
+    `int(sha1(query), 16) % 10 < 3`. Raises UsageError when the file is absent or not of its kind.
     """
     path = Path(source)
     if source != "-" and not path.exists():
-        raise UsageError(f"there is no file {source}: name a .jsonl or .parquet file, or - for standard input.")
+        raise UsageError(
+            f"there is no file {source}: name a .jsonl or .parquet file, or - for standard input."
+        )
     if path.is_dir():
         raise UsageError(f"{source} is a folder: name a .jsonl or .parquet file, or - for standard input.")
     if path.suffix == ".parquet":
-        return nullcontext(), _recorded(path, part)
+        yield Intake(rows=_recorded(path, part))
+        return
     if part is not None:
         raise UsageError(f"--part goes with a .parquet file of recorded outcomes, and {source} is none.")
-    opened = Source(source)
-    return opened, _parsed(opened, models)
+    with Source(source) as opened:
+        yield Intake(rows=_parsed(opened, models), share_read=opened.share_read)
 
 
 def as_rows(queries: Iterable[Query]) -> Iterator[Row]:
@@ -146,13 +158,17 @@ def _openai_batch(row: dict[str, Any]) -> Query:
 def _turn(message: object) -> Message:
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):
-        parts = [part.get("text") if isinstance(part, dict) else None for part in content]
-        if not all(isinstance(part, str) for part in parts):
-            raise UsageError('has a message with "content" that is not text, which a batch cannot send')
-        content = "".join(parts)
+        content = "".join(_part_text(part) for part in content)
     if not isinstance(message, dict) or not isinstance(content, str):
         raise UsageError('has a message without text "content"')
     return Message(role=str(message.get("role", "user")), content=content)
+
+
+def _part_text(part: object) -> str:
+    text = part.get("text") if isinstance(part, dict) else None
+    if not isinstance(text, str):
+        raise UsageError('has a message with "content" that is not text, which a batch cannot send')
+    return text
 
 
 def _model(body: dict[str, Any], models: Collection[str]) -> str | None:

@@ -36,9 +36,12 @@ class Ledger:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None)
-        self._database.executescript(f"PRAGMA cache_size = -{_CACHE_KIB}; PRAGMA journal_mode = OFF; {_TABLES}")
+        self._database.executescript(
+            f"PRAGMA cache_size = -{_CACHE_KIB}; PRAGMA journal_mode = OFF; {_TABLES}"
+        )
         # One transaction that is never ended: nothing here has to survive.
         self._database.execute("BEGIN")
+        self._any_answered = False
 
     def close(self) -> None:
         """Give the temporary file back."""
@@ -61,15 +64,20 @@ class Ledger:
         """Note answers of earlier runs: custom_id, content hash, model."""
         with _room():
             self._database.executemany("INSERT OR IGNORE INTO answered VALUES (?, ?, ?)", rows)
+        self._any_answered = True
 
     def is_answered(self, custom_id: str, content: str, model: str | None) -> bool:
         """Return whether this very row was answered before, by `model` or, without one, by any."""
+        if not self._any_answered:
+            return False
         with _room():
             sql = "SELECT 1 FROM answered WHERE custom_id = ? AND content = ? AND (? IS NULL OR model = ?)"
             return self._database.execute(sql, (custom_id, content, model, model)).fetchone() is not None
 
     def is_changed(self, custom_id: str) -> bool:
         """Return whether any row with this custom_id was answered before, whatever it held."""
+        if not self._any_answered:
+            return False
         with _room():
             sql = "SELECT 1 FROM answered WHERE custom_id = ?"
             return self._database.execute(sql, (custom_id,)).fetchone() is not None

@@ -6,29 +6,35 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from zetaroute.domain import Query
-from zetaroute.flows.batch import Plan
-from zetaroute.flows.intake import BadLine
+from zetaroute.errors import UnfitQueryError
+from zetaroute.flows.batch import Plan, feed_of
+from zetaroute.flows.intake import BadLine, Row
+from zetaroute.flows.ledger import Ledger
+from zetaroute.flows.progress import Progress
 from zetaroute.flows.router import Router
 
 
-def preview(router: Router, rows: Iterable[Query | BadLine], plan: Plan) -> dict[str, Any]:
-    """Return rows, expected cost with a 95% interval and the models whose price is unknown.
+def preview(router: Router, rows: Iterable[Row | BadLine], plan: Plan, ledger: Ledger) -> dict[str, Any]:
+    """Return rows to ask, expected cost with a 95% interval and the models whose price is unknown.
 
-    The interval covers the uncertainty of each model's mean cost and of the draw, not the spread of single
-    answers around their mean.
+    What `ledger` knows as answered costs nothing more. The interval covers the uncertainty of each model's mean
+    cost and of the draw, not the spread of single answers around their mean.
     """
-    count, mean, variance, spread = 0, 0.0, 0.0, 0.0
+    progress = Progress()
+    mean, variance, spread, unfit = 0.0, 0.0, 0.0, 0
     unpriced: set[str] = set()
-    for row in rows:
-        if isinstance(row, BadLine):
+    for task in feed_of(rows, ledger, plan, progress):
+        if task is None:
             continue
-        count += 1
-        decision = router.decide(row, seed=0, limits=plan.limits)
-        chances = {c.model: 1.0 if plan.models else c.probability for c in decision.candidates}
+        query, model = task
+        try:
+            decision = router.decide(query, seed=0, limits=plan.limits, forced=model)
+        except UnfitQueryError:
+            unfit += 1
+            continue
         for candidate in decision.candidates:
-            chance = chances[candidate.model]
-            if chance <= 0 or (plan.models and candidate.model not in plan.models):
+            chance = candidate.probability if model is None else float(candidate.model == model)
+            if chance <= 0:
                 continue
             if candidate.cost_usd is None:
                 unpriced.add(candidate.model)
@@ -37,8 +43,12 @@ def preview(router: Router, rows: Iterable[Query | BadLine], plan: Plan) -> dict
             variance += chance * (1 - chance) * candidate.cost_usd.mean**2
             spread += chance * candidate.cost_usd.se
     half = 1.96 * math.sqrt(variance + spread**2)
+    count = progress.rows - progress.skipped - progress.bad_lines
     return {
         "rows": count,
+        "skipped": progress.skipped,
+        "bad_lines": progress.bad_lines,
+        "unfit": unfit,
         "cost_usd": {"value": mean, "low": max(mean - half, 0.0), "high": mean + half, "n": count},
         "unpriced_models": sorted(unpriced),
     }

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Gate, Home, Settings
 from zetaroute.domain import Arm, Figure, Promotion, new_id
-from zetaroute.errors import ZetarouteError
+from zetaroute.errors import ArtifactError, ZetarouteError
 from zetaroute.evaluate.gate import Margin, Verdict, judge
 from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
 from zetaroute.flows.round import utc_now
@@ -140,7 +140,7 @@ def make_current(
     registry: Registry, log: Log, version: str, *, reason: str, author: str, forced: bool = False
 ) -> Promotion:
     """Let `version` serve from the next decision on, and write down when, why and by whom."""
-    previous = registry.current()
+    previous = registry.current_or_none()
     registry.make_current(version)
     promotion = Promotion(
         id=new_id(),
@@ -179,7 +179,8 @@ def evaluate(
         x=x, arm=rows.arm, pmf=rows.pmf, before=before, after=after, fold=rows.fold, stratum=rows.stratum
     )
     single = _always(arms, rows, [fitted.best_single])
-    cheapest = _always(arms, rows, [arms[k].id for k in np.argsort(forecast.charged(arms).mean(axis=0))])
+    by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
+    cheapest = _always(arms, rows, [arms[k].id for k in by_cost])
     kpis = {
         name: Comparison(shared, reward, bounded=name in BOUNDED)
         for name, reward in _rewards(rows, arms, settings).items()
@@ -281,10 +282,20 @@ def _require_rows(frame: pl.DataFrame, training: Sample) -> None:
 
 
 def _tests_before(registry: Registry) -> tuple[int, int]:
-    """Return how many tests earlier retrains have spent, and the largest holdout they looked at."""
-    gates = [registry.manifest(version).get("gate", {}) for version in registry.versions()]
-    spent = [gate for gate in gates if gate.get("tested")]
-    return len(spent), max((gate["holdout_rows"] for gate in spent), default=0)
+    """Return how many tests earlier retrains have spent, and the largest holdout they looked at.
+
+    A version that was damaged since counts as a test, so that damage never makes the gate easier.
+    """
+    spent, largest = 0, 0
+    for version in registry.versions():
+        try:
+            gate = registry.manifest(version)["gate"]
+        except ArtifactError:
+            spent += 1
+            continue
+        if gate["tested"]:
+            spent, largest = spent + 1, max(largest, gate["holdout_rows"])
+    return spent, largest
 
 
 def _loaded(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Policy:

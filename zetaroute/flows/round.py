@@ -68,7 +68,7 @@ def utc_now() -> str:
 def check_query(query: Query) -> None:
     """Raise UsageError when a query is empty or its grading cannot work."""
     if not query.text.strip():
-        raise UsageError("the query is empty: give a prompt, as an argument or on standard input.")
+        raise UsageError("the query is empty: give some text to ask.")
     if query.grader is not None:
         from zetaroute.grade import check_grader, check_reference
 
@@ -87,6 +87,7 @@ def content_hash(query: Query) -> str:
         query.reference or "",
         query.grader or "",
     )
+    parts += tuple(f"{turn.role}\0{turn.content}" for turn in query.history)
     if query.options:
         parts += (json.dumps(query.options, sort_keys=True),)
     parts += tuple(file.note.sha256 for file in query.attachments)

@@ -1,7 +1,6 @@
 """The bytes of a batch's input, line by line: plain, gzip or Zstandard, from a file or standard input.
 
-Apart from the intake because a line is a line whatever it was packed in. What is packed is told by its first
-bytes, not by its name, so that a pipe may be packed too.
+Apart from the intake because a line is a line whatever it was packed in.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from zetaroute.errors import UsageError
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes; a longer line is told and passed over."""
 _PACKED_CHUNK = 16 * 1024
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_MARKS = {".gz": b"\x1f\x8b\x08", ".zst": b"\x28\xb5\x2f\xfd"}
 
 
 class Source:
@@ -36,6 +35,8 @@ class Source:
 
     def __enter__(self) -> Self:
         if self.name == "-":
+            if sys.stdin is None:
+                raise UsageError("standard input is closed: pipe a file into it, or name one.")
             self._raw = sys.stdin.buffer
             return self
         try:
@@ -76,13 +77,19 @@ class Source:
 
     def _unpacked(self) -> IO[bytes]:
         assert self._raw is not None  # noqa: S101  - lines are read inside `with`
-        raw = self._raw if isinstance(self._raw, io.BufferedReader) else io.BufferedReader(self._raw)  # type: ignore[arg-type]  # standard input may be an io.BytesIO
-        start = raw.peek(4)[:4]
-        if start.startswith(_GZIP):
-            return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]  # it reads bytes, but is no IO[bytes]
-        if start == _ZSTD:
-            return io.BufferedReader(_Zstd(raw, _zstd_decompressor(self.name)))
-        return raw
+        packing = self._packing(self._raw)
+        if packing == ".gz":
+            return gzip.GzipFile(fileobj=self._raw)  # type: ignore[return-value]  # reads bytes, but is no IO[bytes]
+        if packing == ".zst":
+            return io.BufferedReader(_Zstd(self._raw, _zstd_decompressor(self.name)))
+        return self._raw
+
+    def _packing(self, raw: IO[bytes]) -> str:
+        """Return the suffix that says how the input is packed; standard input shows it by its first bytes."""
+        if self.name != "-" or not isinstance(raw, io.BufferedReader):
+            return Path(self.name).suffix
+        start = raw.peek(4)
+        return next((suffix for suffix, mark in _MARKS.items() if start.startswith(mark)), "")
 
 
 class _Zstd(io.RawIOBase):

@@ -5,10 +5,39 @@ Shared by `ask`, `batch` and the router, so that one place knows when a budget i
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from zetaroute.config import Budget
+
+
+class Reserve:
+    """What is set aside for calls under way."""
+
+    def __init__(self) -> None:
+        self.usd = 0.0
+        self._calls = 0
+        self._settled = asyncio.Event()
+
+    def add(self, expected_usd: float) -> None:
+        """Set aside what a call is expected to cost."""
+        self._calls += 1
+        self.usd += expected_usd
+
+    def remove(self, expected_usd: float) -> None:
+        """Give back what was set aside for a call that is over."""
+        self._calls -= 1
+        self.usd = self.usd - expected_usd if self._calls else 0.0
+        self._settled.set()
+
+    async def wait(self) -> bool:
+        """Wait until a call is over; return False when none is under way, so that waiting frees nothing."""
+        if not self._calls:
+            return False
+        self._settled.clear()
+        await self._settled.wait()
+        return True
 
 
 class Spending:
@@ -21,7 +50,7 @@ class Spending:
     def __init__(self, budget: Budget, days: Mapping[str, float] | None = None) -> None:
         self._budget = budget
         self._days = dict(days or {})
-        self._reserved_usd = 0.0
+        self.reserved = Reserve()
         self._pending_usd = 0.0
 
     @property
@@ -33,7 +62,7 @@ class Spending:
         """Return what is left of the tightest budget and its name; None where there is no budget."""
         today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
         month = today[:7]
-        under_way = self._reserved_usd + self._pending_usd
+        under_way = self.reserved.usd + self._pending_usd
         left: list[tuple[float, str]] = []
         if self._budget.daily_usd is not None:
             spent = self._days.get(today, 0.0) + under_way
@@ -45,14 +74,10 @@ class Spending:
             )
         return min(left) if left else (None, "")
 
-    def reserve(self, expected_usd: float) -> None:
-        """Set aside what a call is expected to cost."""
-        self._reserved_usd += expected_usd
-
     def settle(self, expected_usd: float, cost_usd: float) -> None:
         """Put what a call did cost in the place of what was set aside for it."""
-        self._reserved_usd -= expected_usd
         self._pending_usd += cost_usd
+        self.reserved.remove(expected_usd)
 
     def keep(self, cost_usd: float, now: datetime | None = None) -> None:
         """Take a cost as written: its row is safe."""
@@ -71,17 +96,17 @@ class RunBudget:
     def __init__(self, limit_usd: float | None) -> None:
         self._limit_usd = limit_usd
         self._spent_usd = 0.0
-        self._reserved_usd = 0.0
+        self.reserved = Reserve()
 
     def reserve(self, expected_usd: float) -> bool:
         """Set `expected_usd` aside; return False when the budget does not hold it any more."""
-        planned = self._spent_usd + self._reserved_usd + expected_usd
+        planned = self._spent_usd + self.reserved.usd + expected_usd
         if self._limit_usd is not None and planned > self._limit_usd:
             return False
-        self._reserved_usd += expected_usd
+        self.reserved.add(expected_usd)
         return True
 
     def settle(self, expected_usd: float, cost_usd: float) -> None:
         """Put what a call did cost in the place of what was set aside for it."""
-        self._reserved_usd -= expected_usd
         self._spent_usd += cost_usd
+        self.reserved.remove(expected_usd)

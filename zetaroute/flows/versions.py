@@ -73,7 +73,8 @@ def promote(home: Home, log: Log, version: str, *, reason: str, author: str = "u
     if name != COLD:
         registry.verify(name)
         load_policy(registry, name)
-    make_current(registry, log, name, reason=reason, author=author, forced=True)
+    if name != registry.current_or_none():
+        make_current(registry, log, name, reason=reason, author=author, forced=True)
     return name
 
 

@@ -7,14 +7,16 @@ for all of them.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from zetaroute import __version__
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.connections import Connections, route
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
 
 _LAST_WORDS_S = 1.0
 """How long a stream may go on after the answer is complete: token counts and the sign-off follow at once."""
+
+_HEADERS = {
+    "accept": "*/*",
+    "accept-encoding": "gzip, deflate",
+    "content-type": "application/json",
+    "user-agent": f"zetaroute/{__version__}",
+}
 
 _LONGEST_ERROR = 64_000
 """Bytes read of an error answer."""
@@ -133,19 +142,30 @@ class Exchange:
     async def _post(self, ask: Ask, url: str, body: JsonObject) -> AsyncIterator[httpx.Response]:
         import httpx
 
-        way = route(ask.url, proxy=ask.credentials.proxy, ca_file=ask.arm.ca_file)
-        async with (
-            self._connections.lend(way) as client,
-            client.stream(
-                "POST",
-                url,
-                headers={"content-type": "application/json", **ask.credentials.headers},
-                # A lone surrogate, from undecodable input, cannot be encoded; it must not stop the question.
-                content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
-                timeout=httpx.Timeout(None, connect=min(ask.arm.connect_timeout_s, ask.arm.timeout_s)),
-            ) as response,
-        ):
-            yield response
+        arm = ask.arm
+        way = route(ask.url, proxy=ask.credentials.proxy, ca_file=arm.ca_file)
+        request = httpx.Request(
+            "POST",
+            url,
+            headers={**_HEADERS, **_login(ask.url), **ask.credentials.headers},
+            # A lone surrogate, from undecodable input, cannot be encoded; it must not stop the question.
+            content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+            extensions={"timeout": {"connect": min(arm.connect_timeout_s, arm.timeout_s)}},
+        )
+        async with self._connections.lend(way) as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                yield response
+            finally:
+                await response.aclose()
+
+
+def _login(url: SplitResult) -> dict[str, str]:
+    """Return what a user and a password in an address stand for."""
+    if url.username is None:
+        return {}
+    words = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return {"authorization": f"Basic {base64.b64encode(words.encode()).decode('ascii')}"}
 
 
 def endpoint(arm: Arm, path: str, example: str) -> SplitResult:

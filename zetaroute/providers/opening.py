@@ -7,30 +7,32 @@ bounds how many calls an arm gets at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from urllib.parse import urlsplit
 
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError
+from zetaroute.providers.pace import Pace
 from zetaroute.providers.protocol import OnText, Provider
 
 
 class Providers:
     """Sends each query to the provider of its arm, when the arm and its server have a free turn."""
 
-    def __init__(self, turns: Mapping[str, tuple[asyncio.Semaphore, ...]], *, many: bool) -> None:
+    def __init__(
+        self, turns: Mapping[str, asyncio.Semaphore], paces: Mapping[str, Pace], *, many: bool
+    ) -> None:
         self._turns = turns
-        """By arm: its own, then its server's."""
+        """By arm."""
+        self._paces = paces
+        """By server."""
         self._many = many
         self._open: dict[str, Provider] = {}
 
     async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
         """Ask `arm` when it has a free turn; raises what its provider raises."""
-        async with AsyncExitStack() as held:
-            for turn in self._turns[arm.id]:
-                await held.enter_async_context(turn)
+        async with self._turns[arm.id], self._paces[_server(arm)].turn():
             if arm.provider not in self._open:
                 self._open[arm.provider] = _provider(arm, many=self._many)
             return await self._open[arm.provider].complete(arm, query, on_text)
@@ -53,21 +55,17 @@ class Providers:
 def open_providers(arms: Iterable[Arm], *, many: bool = False) -> Providers:
     """Return the providers of these arms, to be used in `async with`; `many` when calls run side by side."""
     arms = tuple(arms)
-    limits: dict[str, int] = {}
+    turns = {arm.id: asyncio.Semaphore(arm.max_concurrency) for arm in arms}
+    servers: dict[str, list[Arm]] = {}
     for arm in arms:
-        if arm.server_concurrency is not None:
-            limits[_server(arm)] = min(
-                limits.get(_server(arm), arm.server_concurrency), arm.server_concurrency
-            )
-    servers = {server: asyncio.Semaphore(limit) for server, limit in limits.items()}
-    turns = {
-        arm.id: (
-            asyncio.Semaphore(arm.max_concurrency),
-            *((servers[_server(arm)],) if _server(arm) in servers else ()),
-        )
-        for arm in arms
-    }
-    return Providers(turns, many=many)
+        servers.setdefault(_server(arm), []).append(arm)
+    return Providers(turns, {server: Pace(_most(at)) for server, at in servers.items()}, many=many)
+
+
+def _most(arms: Sequence[Arm]) -> int:
+    """Return how many calls at once the config allows a server: the smallest number that its arms name."""
+    named = [arm.server_concurrency for arm in arms if arm.server_concurrency is not None]
+    return min(named, default=sum(arm.max_concurrency for arm in arms))
 
 
 def _server(arm: Arm) -> str:

@@ -35,7 +35,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         with _errors_of_httpx():
             response = await self._session.request(
                 request.method,
-                # httpx has made a header of the user and the password in it.
+                # The exchange has made a header of the user and the password in it.
                 URL(str(request.url), encoded=True).with_user(None),
                 headers=request.headers,
                 data=await request.aread(),

@@ -285,8 +285,9 @@ def _table(title: str, heads: Sequence[str]) -> Table:
     from rich.text import Text
 
     table = Table(title=Text(title) if title else None, box=SIMPLE, title_justify="left", pad_edge=False)
-    for head in heads:
-        table.add_column(Text(head), overflow="fold")
+    for number, head in enumerate(heads):
+        # The first column names what the line is about: it is there to be copied, so it is never folded.
+        table.add_column(Text(head), overflow="fold", no_wrap=number == 0)
     return table
 
 

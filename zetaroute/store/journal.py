@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Journal:
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the entries as one new segment; when this returns, no crash can lose them."""
-        lines = "".join(json.dumps(_plain(asdict(entry)), ensure_ascii=True) + "\n" for entry in entries)
+        lines = "".join(json.dumps(_plain(entry), ensure_ascii=True) + "\n" for entry in entries)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / f"{new_id()}{SUFFIX}", lines.encode("ascii"))
@@ -52,7 +52,7 @@ class Journal:
         """Return the segments that wait to be merged, oldest first."""
         try:
             return sorted(path for path in self.folder.iterdir() if path.suffix == SUFFIX)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def named_lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -64,19 +64,31 @@ class Journal:
                 continue
             for line in text.splitlines():
                 try:
-                    yield segment.name, json.loads(line)
+                    entry = json.loads(line)
                 except ValueError:
                     continue
+                if _is_entry(entry):
+                    yield segment.name, entry
+
+
+def _is_entry(value: Any) -> bool:
+    """Whether a line is what this module writes, as far as its readers rely on it."""
+    rows = (value.get("outcomes") or []) if isinstance(value, dict) else None
+    return isinstance(rows, list) and all(
+        isinstance(row, dict) and {"model", "status", "time"} <= row.keys() for row in rows
+    )
 
 
 def _plain(value: Any) -> Any:
     """Return JSON's own types: no NaN, no lone surrogates (they have no UTF-8 form and would stop the merge)."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     return value

@@ -6,6 +6,7 @@ and every opening merges what waits there, in one transaction, each id once.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 10.0
 """How long a command that needs the log waits for another process to leave it."""
+_BUSY = ("Could not set lock on file", "used by another process")
+"""What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+_LOGGER = logging.getLogger("zetaroute")
 _LARGEST_LINE = 256 * 1024 * 1024
 
 
@@ -60,7 +64,7 @@ class Log:
         """
         self.home.make()
         with _connect(self.home.database, patience_s=patience_s) as connection:
-            migrate(connection)
+            self._migrate(connection)
             merged = self._merge_into(connection)
             if merged or not self.home.state.exists():
                 write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
@@ -68,6 +72,15 @@ class Log:
             for segment in merged:
                 segment.unlink(missing_ok=True)
             yield connection
+
+    def _migrate(self, connection: DuckDBPyConnection) -> None:
+        import duckdb
+
+        try:
+            migrate(connection)
+        except duckdb.Error as error:
+            # Tables of these names that are not ours.
+            raise _unusable(self.home.database, error) from error
 
     def _merge_into(self, connection: DuckDBPyConnection) -> list[Path]:
         """Bring the waiting segments into the tables and return those that are in."""
@@ -77,21 +90,29 @@ class Log:
         import duckdb
 
         try:
-            _insert(connection, segments)
+            _read(connection, segments)
         except duckdb.Error:
-            # One damaged segment must not keep the others out: each is tried alone, the bad one set aside.
-            return [segment for segment in segments if self._merged_alone(connection, segment)]
+            # One damaged segment must not keep the others out: each is tried alone, the bad ones set aside.
+            segments = [segment for segment in segments if self._is_readable(connection, segment)]
+            if not segments:
+                return []
+            _read(connection, segments)
+        try:
+            _insert(connection)
+        except duckdb.Error as error:
+            raise _unusable(self.home.database, error) from error
         return segments
 
-    def _merged_alone(self, connection: DuckDBPyConnection, segment: Path) -> bool:
+    def _is_readable(self, connection: DuckDBPyConnection, segment: Path) -> bool:
         import duckdb
 
         try:
-            _insert(connection, [segment])
+            _read(connection, [segment])
         except duckdb.Error:
             aside = self.home.journal / "damaged"
             aside.mkdir(exist_ok=True)
             segment.replace(aside / segment.name)
+            _LOGGER.warning("note: %s cannot be read and was set aside in %s", segment.name, aside)
             return False
         return True
 
@@ -106,7 +127,7 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
             connection = duckdb.connect(str(path))
             break
         except duckdb.Error as error:
-            if "lock" not in str(error):
+            if not any(words in str(error) for words in _BUSY):
                 raise _unusable(path, error) from error
             if time.monotonic() >= deadline:
                 raise StoreBusyError(
@@ -129,21 +150,26 @@ def _unusable(path: Path, error: Exception) -> StoreError:
     )
 
 
-def _insert(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
+def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
+    """Read segments into the table `incoming`; raises duckdb.Error when one of them is damaged."""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json(
+            $segments, format = 'newline_delimited', maximum_object_size = {_LARGEST_LINE},
+            columns = {{
+                outcomes: '{struct(OUTCOME_COLUMNS)}[]',
+                feedback: '{struct(FEEDBACK_COLUMNS)}[]',
+                promotions: '{struct(PROMOTION_COLUMNS)}[]'
+            }})
+        """,
+        {"segments": [str(segment) for segment in segments]},
+    )
+
+
+def _insert(connection: DuckDBPyConnection) -> None:
+    """Bring what is in `incoming` into the tables, each id once, in one transaction."""
     connection.execute("BEGIN")
     try:
-        connection.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json(
-                $segments, format = 'newline_delimited', maximum_object_size = {_LARGEST_LINE},
-                columns = {{
-                    outcomes: '{struct(OUTCOME_COLUMNS)}[]',
-                    feedback: '{struct(FEEDBACK_COLUMNS)}[]',
-                    promotions: '{struct(PROMOTION_COLUMNS)}[]'
-                }})
-            """,
-            {"segments": [str(segment) for segment in segments]},
-        )
         pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
         for table, extra in (("outcomes", pmf), ("feedback", ""), ("promotions", "")):
             connection.execute(f"""

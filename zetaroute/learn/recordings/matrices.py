@@ -1,6 +1,6 @@
-"""Recorded outcomes of every model on every query, as matrices: what `bench` and `replay` learn and mark by.
+"""Queries times models as matrices, and how long rows become them.
 
-Reads the long Parquet format of the contract; apart from the frame because here nothing is missing by chance.
+Apart from the training frame because here nothing is missing by chance: every model answered every query.
 """
 
 from __future__ import annotations
@@ -19,6 +19,20 @@ from zetaroute.errors import UsageError
 from zetaroute.learn.frame import Sample
 
 Array = NDArray[np.float64]
+
+SCHEMA = {
+    "dataset": pl.String,
+    "task": pl.String,
+    "split": pl.String,
+    "query_id": pl.String,
+    "query": pl.String,
+    "model": pl.String,
+    "score": pl.Float64,
+    "cost_usd": pl.Float64,
+    "latency_s": pl.Float64,
+}
+"""The columns of long rows, whatever the format that they came from."""
+VALUES = ("score", "cost_usd", "latency_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,15 +85,25 @@ class Recordings:
             satisfaction=np.full(n * arms, np.nan),
             response_s=self.latency_s.ravel(),
             cost_usd=self.cost_usd.ravel(),
-            tokens=np.full((n * arms, 2), np.nan),
-            time_s=np.zeros(n * arms),
             answered=np.ones(n * arms, dtype=bool),
             pmf=np.full((n * arms, arms), 1.0 / arms),
             eligible=np.ones((n * arms, arms), dtype=bool),
             fold=np.repeat([text_fold(text) for text in self.texts], arms),
+            tokens=np.full((n * arms, 2), np.nan),
+            time_s=np.zeros(n * arms),
             stratum=np.ones(n * arms, dtype=np.int64),
             weight=np.ones(n * arms),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Which queries are learned from and which are marked by."""
+
+    train: str = "train"
+    test: str = "test"
+    test_share: float = 0.3
+    """Where the rows do not name both: a query is test when `int(sha1(query), 16) % 10 < 10 test_share`."""
 
 
 def text_fold(text: str, folds: int = 5) -> int:
@@ -87,43 +111,37 @@ def text_fold(text: str, folds: int = 5) -> int:
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()[0] % folds
 
 
-def read_recordings(
-    path: Path,
-    *,
-    models: Sequence[str] | None = None,
-    train_split: str = "train",
-    test_split: str = "test",
-    test_share: float = 0.3,
-) -> Recordings:
-    """Read a Parquet file of recorded outcomes; only queries that every model answered are kept.
+def from_long(long: pl.DataFrame, path: Path, *, models: Sequence[str] | None, split: Split) -> Recordings:
+    """Return the queries that every one of the models answered, from one row per query and model.
 
-    Without the two splits in the file a query is test when `int(sha1(query), 16) % 10 < 10 test_share`.
-    Raises UsageError when the file is absent, no Parquet, or lacks columns or models.
+    `long` has the columns dataset, task, split, query_id, query, model, score, cost_usd, latency_s; `path` is
+    where it came from. Raises UsageError for unknown models, scores outside 0..1, and when no query is left.
     """
-    long = _read(path)
     present = long["model"].unique().sort().to_list()
-    chosen = list(models) if models else present
+    chosen = list(dict.fromkeys(models)) if models else present
     unknown = [model for model in chosen if model not in present]
     if unknown:
         raise UsageError(f"{path} has no model {unknown[0]!r}; it has {', '.join(present[:20])}.")
-    splits = set(long["split"].unique().to_list())
-    labelled = {train_split, test_split} <= splits
+    labelled = {split.train, split.test} <= set(long["split"].unique().to_list())
     long = long.filter(pl.col("model").is_in(chosen))
     if labelled:
-        long = long.filter(pl.col("split").is_in([train_split, test_split]))
-    values = {name: _wide(long, name, chosen) for name in ("score", "cost_usd", "latency_s")}
+        long = long.filter(pl.col("split").is_in([split.train, split.test]))
+    _require_scores(long, path)
+    values = {name: _wide(long, name, chosen) for name in VALUES}
     heads = (
         long.group_by("query_id").agg(pl.col("query", "task", "split", "dataset").first()).sort("query_id")
     )
     complete = ~np.isnan(values["score"]).any(axis=1)
-    heads = heads.filter(pl.Series(complete))
+    heads = heads.filter(pl.Series(complete, dtype=pl.Boolean))
     if heads.height == 0:
-        raise UsageError(f"{path} has no query that all of {', '.join(chosen)} answered.")
+        raise UsageError(
+            f"{path} has no query that all of {', '.join(chosen[:20])} answered: choose fewer with --models."
+        )
     texts = heads["query"].to_list()
     if labelled:
-        test = (heads["split"] == test_split).to_numpy()
+        test = (heads["split"] == split.test).to_numpy()
     else:
-        test = np.array([_hash_share(text) < 10 * test_share for text in texts])
+        test = np.array([_hash_share(text) < 10 * split.test_share for text in texts])
     return Recordings(
         dataset=str(heads["dataset"][0]),
         models=tuple(chosen),
@@ -136,23 +154,12 @@ def read_recordings(
     )
 
 
-def _read(path: Path) -> pl.DataFrame:
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}: name a Parquet file of recorded outcomes.")
-    try:
-        found = pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise UsageError(f"{path} cannot be read as Parquet ({str(error).splitlines()[0]}).") from error
-    missing = [name for name in ("query_id", "query", "model", "score") if name not in found.columns]
-    if missing:
-        raise UsageError(f"{path} lacks the columns {', '.join(missing)}.")
-    for name, blank in (("dataset", path.stem), ("task", ""), ("split", "all")):
-        if name not in found.columns:
-            found = found.with_columns(pl.lit(blank).alias(name))
-    for name in ("cost_usd", "latency_s"):
-        if name not in found.columns:
-            found = found.with_columns(pl.lit(None, dtype=pl.Float64).alias(name))
-    return found.with_columns(pl.col("query_id").cast(pl.String))
+def _require_scores(long: pl.DataFrame, path: Path) -> None:
+    """A scale of 1 to 10 would make every utility wrong by a factor: refuse it."""
+    wrong = long.filter(~pl.col("score").is_between(0.0, 1.0) & pl.col("score").is_not_nan())
+    if wrong.height:
+        score, model = wrong["score"][0], wrong["model"][0]
+        raise UsageError(f"{path} has the score {score:g} for {model}: scores lie between 0 and 1.")
 
 
 def _wide(long: pl.DataFrame, name: str, models: Sequence[str]) -> Array:

@@ -1,0 +1,60 @@
+"""A router remembers within its run who is being tried again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from tests.store.test_log import outcome
+from zetaroute.config import Budget, Settings
+from zetaroute.domain import Query, Standing
+from zetaroute.errors import NoAnswerError
+from zetaroute.flows.router import Router
+from zetaroute.flows.spending import Spending
+from zetaroute.policy import Policy, PriorPredictor
+
+QUERY = Query(text="hello there")
+
+
+def router_of(settings: Settings, **fields: object) -> Router:
+    policy = Policy(version="v0000", predictor=PriorPredictor())
+    return Router(**{"settings": settings, "policy": policy, "standings": {}, **fields})
+
+
+def eligible(router: Router, seed: int = 1) -> set[str]:
+    decision = router.decide(QUERY, seed=seed)
+    return {candidate.model for candidate in decision.candidates if candidate.eligible}
+
+
+@pytest.mark.parametrize("status", ["ok", "error"])
+def test_after_the_cooldown_one_query_tries_while_the_others_avoid_it(settings, status):
+    failing = settings.arms[2].id
+    standing = Standing(model=failing, consecutive_errors=3, last_error_s=time.time() - 31)
+    router = router_of(settings, standings={failing: standing})
+    seed = next(seed for seed in range(200) if router_of(settings).decide(QUERY, seed=seed).model == failing)
+    assert router.decide(QUERY, seed=seed).model == failing
+    assert failing not in eligible(router)
+    router.note(outcome(model=failing, status=status))
+    # Back, or left alone for twice as long.
+    assert (failing in eligible(router)) is (status == "ok")
+    assert router.standings[failing].consecutive_errors == (0 if status == "ok" else 4)
+
+
+def test_a_query_that_goes_elsewhere_is_no_probe(settings):
+    failing = settings.arms[2].id
+    standing = Standing(model=failing, consecutive_errors=3, last_error_s=time.time() - 31)
+    router = router_of(settings, standings={failing: standing})
+    router.decide(QUERY, seed=1, forced=settings.arms[0].id)
+    assert router.standings[failing] == standing
+
+
+def test_what_is_under_way_counts_against_the_budget(settings):
+    router = router_of(replace(settings, budget=Budget(daily_usd=1)), spending=Spending(Budget(daily_usd=1)))
+    assert len(eligible(router)) == 3
+    router.spending.reserved.add(0.9995)
+    assert eligible(router) == {"practice/small"}
+    router.spending.settle(0.9995, 1.0)
+    with pytest.raises(NoAnswerError, match="daily budget of .1 is used up"):
+        router.decide(QUERY, seed=1)

@@ -1,0 +1,292 @@
+"""What a [[models]] block says about requests, as a real server sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from zetaroute.domain import Arm, Attachment, Completion, FileNote, Kind, Query
+from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.providers.anthropic import AnthropicProvider
+from zetaroute.providers.opening import open_providers
+
+from .carrier import CARRIER
+from .loopback import DONE, ModelServer, Running, Seen, chat, delta, event, http, stream
+from .test_anthropic import whole
+from .test_openai import arm_at, ask, failure
+
+pytestmark = pytest.mark.usefixtures("each_carrier")
+
+TLS = Path(__file__).parent / "tls"
+OK = http(chat("because"))
+
+
+@pytest.fixture
+def secure_server() -> Iterator[ModelServer]:
+    certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+    running = Running(certificate)
+    yield running.start()
+    running.stop()
+
+
+def attachment(kind: Kind, content: bytes, media_type: str = "text/plain", name: str = "a.txt") -> Attachment:
+    digest = hashlib.sha256(content).hexdigest()
+    note = FileNote(name=name, media_type=media_type, sha256=digest, size=len(content))
+    return Attachment(note=note, kind=kind, content=content)
+
+
+TEXT = attachment("text", "grün".encode())
+IMAGE = attachment("image", b"\x89PNG\r\n\x1a\n!", "image/png", "a.png")
+PDF = attachment("file", b"%PDF-1.7", "application/pdf", "a.pdf")
+
+
+def messages(arm: Arm, query: Query) -> Completion:
+    async def once() -> Completion:
+        provider = AnthropicProvider(many=CARRIER.many)
+        try:
+            return await provider.complete(arm, query)
+        finally:
+            await provider.aclose()
+
+    return asyncio.run(once())
+
+
+def body(server: ModelServer) -> dict[str, object]:
+    found = server.seen[-1].body
+    assert isinstance(found, dict)
+    return found
+
+
+def test_headers_may_hold_environment_variables(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEAM", "blue team")
+    monkeypatch.setenv("SOME_KEY", "sk-1")
+    server.reply(OK)
+    headers = {"X-Team": "the ${TEAM}", "X-Plain": "costs $5", "Authorization": "Basic $SOME_KEY"}
+    ask(arm_at(server, headers=headers, api_key_env="SOME_KEY"))
+    seen = server.seen[0].headers
+    assert seen["x-team"] == "the blue team"
+    assert seen["x-plain"] == "costs $5"
+    # What the config says of a header counts more than what the wire format would send.
+    assert seen["authorization"] == "Basic sk-1"
+
+
+def test_a_header_whose_variable_is_not_set_is_not_sent(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TEAM", raising=False)
+    server.reply(OK)
+    error = failure(arm_at(server, headers={"X-Team": "$TEAM"}))
+    assert error.kind == "unauthorised"
+    assert "TEAM is not set" in str(error)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_secrets_of_headers_and_proxies_are_masked(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setenv("TEAM", "blue-team-77")
+    proxy = server.url.replace("http://", "http://user:pass-word-88@")
+    server.reply(http({"error": "no blue-team-77 nor pass-word-88"}, status=status))
+    error = failure(arm_at(server, headers={"X-Team": "$TEAM"}, proxy=proxy))
+    assert "no [key] nor [key]" in str(error)
+
+
+def test_a_key_may_have_a_header_of_its_own(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "az-1")
+    server.reply(OK)
+    base = f"{server.url}/openai/deployments/d?api-version=2024-06-01"
+    ask(arm_at(server, base_url=base, api_key_env="SOME_KEY", api_key_header="api-key"))
+    (seen,) = server.seen
+    assert seen.target == "/openai/deployments/d/chat/completions?api-version=2024-06-01"
+    assert seen.headers["api-key"] == "az-1"
+    assert "authorization" not in seen.headers
+
+
+def test_a_proxy_of_the_config_is_used_even_for_loopback(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_PROXY", server.url)
+    server.reply(OK)
+    for base in ("http://models.invalid/v1", "http://127.0.0.1:9/v1"):
+        assert ask(arm_at(server, base_url=base, proxy="$MY_PROXY")).text == "because"
+    targets = [seen.target for seen in server.seen]
+    assert targets == [
+        "http://models.invalid/v1/chat/completions",
+        "http://127.0.0.1:9/v1/chat/completions",
+    ]
+
+
+def test_a_host_in_no_proxy_is_asked_directly(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.setenv("NO_PROXY", "models.invalid")
+    server.reply(OK)
+    assert failure(arm_at(server, base_url="http://models.invalid/v1")).kind == "connection"
+    assert server.seen == []
+
+
+def test_a_ca_file_is_trusted_beside_the_usual_ones(secure_server: ModelServer) -> None:
+    secure_server.reply(OK)
+    refused = failure(arm_at(secure_server))
+    assert (refused.kind, refused.retryable) == ("connection", False)
+    assert "check https and the certificate" in str(refused)
+    assert ask(arm_at(secure_server, ca_file=str(TLS / "certificate.pem"))).text == "because"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+def test_a_ca_file_of_no_use_is_a_config_error(
+    secure_server: ModelServer, tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match="ca.pem cannot be read as certificates"):
+        ask(arm_at(secure_server, ca_file=str(path)))
+
+
+@pytest.mark.parametrize(
+    ("fields", "of_query", "sent"),
+    [
+        ({}, {}, {}),
+        ({"options": {"temperature": 0.2, "seed": 7}}, {}, {"temperature": 0.2, "seed": 7}),
+        (
+            {"options": {"temperature": 0.2}},
+            {"temperature": 0, "stop": ["x"]},
+            {"temperature": 0, "stop": ["x"]},
+        ),
+        ({"options": {"max_tokens": 5}}, {}, {"max_tokens": 5}),
+        (
+            {"options": {"max_tokens": 5}, "max_tokens_key": "max_completion_tokens"},
+            {"max_tokens": 6},
+            {"max_completion_tokens": 6},
+        ),
+    ],
+)
+def test_options_are_sent_and_those_of_the_query_win(
+    server: ModelServer, fields: dict[str, object], of_query: dict[str, object], sent: dict[str, object]
+) -> None:
+    server.reply(OK)
+    ask(arm_at(server, **fields), Query(text="why?", options=of_query))
+    assert {
+        key: value for key, value in body(server).items() if key not in {"model", "messages", "stream"}
+    } == sent
+    server.reply(http(whole("because")))
+    messages(arm_at(server, **fields), Query(text="why?", options=of_query))
+    rest = {key: value for key, value in body(server).items() if key not in {"model", "messages", "stream"}}
+    assert rest == {"max_tokens": 4096, **sent}
+
+
+def test_text_files_are_inlined_for_any_model(server: ModelServer) -> None:
+    server.reply(OK)
+    ask(arm_at(server), Query(text="why?", attachments=(TEXT,)))
+    (message,) = server.seen[0].body["messages"]
+    assert message["content"] == '<file name="a.txt">\ngrün\n</file>\n\nwhy?'
+
+
+def test_images_and_files_are_content_parts(server: ModelServer) -> None:
+    server.reply(OK)
+    ask(arm_at(server), Query(text="why?", attachments=(TEXT, IMAGE, PDF)))
+    words, image, pdf = server.seen[0].body["messages"][0]["content"]
+    assert words == {"type": "text", "text": '<file name="a.txt">\ngrün\n</file>\n\nwhy?'}
+    assert image["type"] == "image_url"
+    head, data = image["image_url"]["url"].split(",")
+    assert head == "data:image/png;base64"
+    assert base64.b64decode(data) == IMAGE.content
+    assert pdf["file"]["filename"] == "a.pdf"
+    assert pdf["file"]["file_data"].startswith("data:application/pdf;base64,")
+
+
+def test_images_and_files_are_blocks_of_a_message(server: ModelServer) -> None:
+    server.reply(http(whole("because")))
+    messages(arm_at(server), Query(text="why?", attachments=(IMAGE, PDF)))
+    image, document, words = server.seen[0].body["messages"][0]["content"]
+    data = base64.b64encode(IMAGE.content).decode()
+    assert image == {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+    assert (document["type"], document["source"]["media_type"]) == ("document", "application/pdf")
+    assert words == {"type": "text", "text": "why?"}
+
+
+SILENT = stream(b": wait\n\n", delta(""), 1.0, delta("because", finish="stop"), DONE)
+THINKING = stream(
+    {"choices": [{"index": 0, "delta": {"reasoning_content": "hm"}}]},
+    0.5,
+    delta("because", finish="stop"),
+    DONE,
+)
+
+
+def test_a_stream_must_begin_within_its_time(server: ModelServer) -> None:
+    server.reply(SILENT)
+    began = time.perf_counter()
+    error = failure(arm_at(server, first_token_timeout_s=0.2), on_text=lambda _: None)
+    assert error.kind == "timeout"
+    assert "no first word within 0.2 s; raise first_token_timeout_s" in str(error)
+    assert time.perf_counter() - began < 0.9
+
+
+def test_after_its_first_word_a_stream_has_the_whole_time(server: ModelServer) -> None:
+    for reply in (THINKING, stream(delta("be"), 0.5, delta("cause", finish="stop"), DONE)):
+        server.reply(reply)
+        completion = ask(arm_at(server, first_token_timeout_s=0.2), on_text=lambda _: None)
+        assert completion.text == "because"
+
+
+def test_thinking_of_the_other_wire_format_is_a_beginning_too(server: ModelServer) -> None:
+    thought = {"type": "content_block_delta", "delta": {"type": "thinking_delta", "thinking": "hm"}}
+    answer = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "because"}}
+    server.reply(stream(event(thought), 0.5, event(answer), event({"type": "message_stop"})))
+    arm = replace(arm_at(server), provider="anthropic", first_token_timeout_s=0.2)
+
+    async def once() -> Completion:
+        async with open_providers([arm], many=CARRIER.many) as providers:
+            return await providers.complete(arm, Query(text="why?"), lambda _: None)
+
+    assert asyncio.run(once()).text == "because"
+
+
+def test_a_whole_answer_knows_no_first_word(server: ModelServer) -> None:
+    server.reply((0.5, *OK))
+    assert ask(arm_at(server, first_token_timeout_s=0.2)).text == "because"
+
+
+def test_a_server_gets_no_more_calls_at_once_than_it_takes(server: ModelServer) -> None:
+    server.reply((0.05, *OK))
+    # Two models, one server; the smaller of the two limits counts, and a slash more makes no other server.
+    arms = [
+        arm_at(server, id="l/a", server_concurrency=2),
+        arm_at(server, id="l/b", server_concurrency=9, base_url=f"{server.url}/v1/"),
+        arm_at(server, id="l/c"),
+    ]
+
+    async def many() -> None:
+        async with open_providers(arms, many=CARRIER.many) as providers:
+            await asyncio.gather(*(providers.complete(arm, Query(text="why?")) for arm in arms * 4))
+
+    asyncio.run(many())
+    assert len(server.seen) == 12
+    assert server.peak == 2
+
+
+def test_a_refused_turn_is_given_back(server: ModelServer) -> None:
+    def now_and_then(seen: Seen) -> tuple[bytes | float | str, ...]:
+        return OK if len(server.seen) > 1 else http({}, status=500)
+
+    server.reply(now_and_then)
+    arm = arm_at(server, server_concurrency=1)
+
+    async def twice() -> str:
+        async with open_providers([arm], many=CARRIER.many) as providers:
+            with pytest.raises(ProviderError):
+                await providers.complete(arm, Query(text="why?"))
+            return (await providers.complete(arm, Query(text="why?"))).text
+
+    assert asyncio.run(twice()) == "because"

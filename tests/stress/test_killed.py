@@ -1,0 +1,67 @@
+"""A batch that is killed again and again: every row once in output and log, no answered row asked again."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.cli.command import command, environment, ok, read_lines, rows, write_lines
+from tests.cli.conftest import says
+from tests.providers.loopback import ModelServer
+
+from .conftest import FULL, make_home, model, size
+
+ROWS = size(120, 2000)
+KILLS = size(5, 50)
+AT_ONCE = 8
+ANSWER_S = 0.05
+
+
+def answered(home: Path) -> set[str]:
+    """Return the rows whose answer is safe, in the log or in the journal."""
+    found = rows(home, "SELECT custom_id FROM outcomes WHERE status = 'ok'")
+    return {custom_id for (custom_id,) in found}
+
+
+def test_killed_at_random_moments(tmp_path: Path, server: ModelServer) -> None:
+    server.reply(says(lambda seen: "re " + seen.body["messages"][-1]["content"], after_s=ANSWER_S))
+    home = make_home(tmp_path / "home", model("one/m1", server.url), model("two/m2", server.url))
+    names = [f"q{n:04}" for n in range(ROWS)]
+    file = write_lines(tmp_path / "q.jsonl", [{"query": name, "custom_id": name} for name in names])
+    answers = file.with_name("q.jsonl.answers.jsonl")
+    words = command(home, "batch", str(file), "--concurrency", str(AT_ONCE))
+    rng = random.Random(2026)
+    lost: list[int] = []
+    safe: set[str] = set()
+    for _ in range(KILLS):
+        before = len(server.seen)
+        with subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        ) as process:
+            # From the first lines of Python to the middle of the rows; never long enough to reach the end.
+            time.sleep(rng.uniform(0.0, 1.6))
+            process.kill()
+            process.communicate(timeout=60)
+        time.sleep(2 * ANSWER_S)
+        asked = [seen.body["messages"][-1]["content"] for seen in server.seen[before:]]
+        assert not safe & set(asked), "a row whose answer was safe is asked again"
+        now = answered(home)
+        lost.append(len(asked) - len(now - safe))
+        assert safe <= now
+        safe = now
+    assert max(lost) <= AT_ONCE, lost
+    assert 0 < len(safe) < ROWS, "the kills did not hit the middle of the batch"
+    ok(home, "batch", str(file), "--concurrency", str(AT_ONCE))
+    lines = read_lines(answers)
+    assert sorted(line["custom_id"] for line in lines) == names
+    assert {line["answer"].removeprefix("re ") == line["custom_id"] for line in lines} == {True}
+    stored = rows(home, "SELECT custom_id, id FROM outcomes WHERE status = 'ok' ORDER BY custom_id")
+    assert stored == sorted((line["custom_id"], line["id"]) for line in lines)
+    again = Counter(seen.body["messages"][-1]["content"] for seen in server.seen)
+    assert sum(again.values()) - ROWS == sum(lost)
+    assert list((home / "journal").glob("*.jsonl")) == []
+    if FULL:
+        print(f"\n{KILLS} kills cost {sum(lost)} answers that were under way, at most {max(lost)} each")  # noqa: T201

@@ -1,0 +1,143 @@
+"""`models`: what is configured, what it costs, and whether it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zetaroute.cli.context import Session, session
+from zetaroute.cli.render import console, out, out_json
+
+if TYPE_CHECKING:
+    from zetaroute.flows.prices import Import
+
+NO_ANSWER = 3
+
+models_app = typer.Typer(
+    name="models", help="The models: list, check and prices.", no_args_is_help=True, rich_markup_mode=None
+)
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(models_app)
+
+
+@models_app.command("list")
+def list_command(context: typer.Context, json: Json = False) -> None:
+    """List the models with price, priors, tags and how they stand."""
+    from zetaroute.flows.models import model_table
+    from zetaroute.flows.router import open_router
+
+    run = session(context)
+    rows = model_table(open_router(run.home, run.settings()))
+    if json:
+        out_json(rows)
+        return
+    shown = (
+        (
+            row["model"],
+            row["provider"],
+            _price(row["price"]),
+            _or_dash(row["prior_accuracy"]),
+            _or_dash(row["prior_response_s"]),
+            ", ".join(row["tags"]),
+            row["standing"],
+        )
+        for row in rows
+    )
+    heads = ("model", "provider", "$/1M in/out", "prior accuracy", "prior s", "tags", "standing")
+    _show_table(heads, list(shown))
+
+
+@models_app.command("check")
+def check_command(
+    context: typer.Context,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")] = None,
+    json: Json = False,
+) -> None:
+    """Call each model once with a tiny prompt; exit code 3 when none answers. Nothing enters the log."""
+    import asyncio
+
+    from zetaroute.flows.models import check
+
+    settings = session(context).settings()
+    checks = asyncio.run(check((settings.arm(model),) if model else settings.arms))
+    if json:
+        out_json([one.json() for one in checks])
+    else:
+        for one in checks:
+            out(f"error {one.error}" if one.error else f"ok    {one.model}: {one.response_s:.2f} s")
+    if all(one.error for one in checks):
+        raise typer.Exit(NO_ANSWER)
+
+
+@models_app.command("prices")
+def prices_command(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Option("--import", help="A price list: LiteLLM's model_prices_and_context_window.json."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show where each price comes from: config, prices.toml, or unknown; --import fills in what is missing.
+
+    \b
+    Example
+      zetaroute models prices --import model_prices_and_context_window.json
+    """
+    from zetaroute.flows.prices import import_prices, price_table
+
+    run = session(context)
+    settings = run.settings()
+    if file is not None:
+        _tell(run, import_prices(run.home, settings.arms, file))
+        settings = run.settings(quiet=True)
+    rows = price_table(settings.arms)
+    if json:
+        out_json(rows)
+        return
+    shown = [
+        (row["model"], *(_or_dash(row[key]) for key in ("input", "cached_input", "output")), row["source"])
+        for row in rows
+    ]
+    _show_table(("model", "$/1M input", "cached input", "output", "from"), shown)
+
+
+def _tell(run: Session, done: Import) -> None:
+    run.note(f"imported the prices of {len(done.found)} models into {run.home.prices}")
+    for model, imported in done.found.items():
+        run.note(f"{model} is priced as {imported.listed}")
+    for model, names in done.ambiguous.items():
+        some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        run.note(f"{model} is left out: {some} differ in price; give it a price in the config")
+    for model in done.unlisted:
+        run.note(f"{model} is left out: the list does not name it; give it a price in the config")
+    for model in done.own:
+        run.note(f"{model} keeps the price that the config gives")
+
+
+def _price(price: dict[str, Any] | None) -> str:
+    return "unknown" if price is None else f"{price['input']:g} / {price['output']:g}"
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
+
+
+def _show_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from zetaroute.report.terminal import plain
+
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(plain(cell)) for cell in row))
+    console().print(table)
