@@ -115,7 +115,7 @@ def test_a_wire_format_loads_its_own_library_only(server: ModelServer) -> None:
         "asyncio.run(main())"
     )
     assert "httpx" in loaded
-    assert not loaded & {"duckdb", "numpy", "polars", "scipy", "sklearn"}
+    assert not loaded & {"aiohttp", "duckdb", "numpy", "polars", "scipy", "sklearn"}
 
 
 def test_many_calls_at_once_reuse_their_connections(server: ModelServer) -> None:

@@ -123,7 +123,7 @@ def ask_command(
         objective=_objective(prefer),
     )
     if explain or dry_run:
-        from zetaroute.report.terminal import show_decision
+        from zetaroute.report.outcomes import show_decision
 
         if dry_run and json:
             out_json(decision_json(decision))

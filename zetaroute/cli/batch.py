@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import signal
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ import typer
 from zetaroute.cli.context import Session, session
 from zetaroute.cli.meter import Meter, counts, shown
 from zetaroute.cli.render import out, out_json
-from zetaroute.errors import UsageError
+from zetaroute.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     import asyncio
@@ -161,11 +161,15 @@ class _Job:
             resume(log, self.plan.run, self.target, self.ledger, form=self.form, by_model=by_model)
         try:
             progress = asyncio.run(self._answer())
-        except asyncio.CancelledError:
+        except BaseException as error:
+            # What stopped the batch is what is told; the rows are safe in the journal.
+            with suppress(StoreError):
+                log.merge(patience_s=2.0)
+            if not isinstance(error, asyncio.CancelledError):
+                raise
             self.run.note("stopped at once: run the same command again to go on")
             raise typer.Exit(INTERRUPTED) from None
-        finally:
-            log.merge(patience_s=2.0)
+        log.merge(patience_s=2.0)
         return progress
 
     async def _answer(self) -> Progress:

@@ -46,7 +46,7 @@ def list_command(
     if json:
         out_json(rows)
         return
-    from zetaroute.report.terminal import show_outcomes
+    from zetaroute.report.outcomes import show_outcomes
 
     show_outcomes(console(), rows)
 
@@ -64,7 +64,7 @@ def show_command(
     if json:
         out_json(row)
         return
-    from zetaroute.report.terminal import show_outcome as show
+    from zetaroute.report.outcomes import show_outcome as show
 
     show(console(), row)
     out("")

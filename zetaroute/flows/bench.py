@@ -97,7 +97,7 @@ def marked(
         "models": list(test.models),
         "answer_value_usd": objective.answer_value_usd,
         "second_value_usd": objective.second_value_usd,
-        "best_single": fitted.best_single,
+        "best_single": test.models[int(np.argmax(chosen["best_single"][0]))],
         "routes": fitted.routes,
         "results": results,
         "singles": singles(test, objective),

@@ -5,7 +5,9 @@ Shared by `ask` and `batch`, so that both decide by the same lines.
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import Budget, Home, Objective, Settings
@@ -24,6 +26,8 @@ class Router:
     policy: Policy
     standings: dict[str, Standing]
     spending: Spending = field(default_factory=lambda: Spending(Budget()))
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Models that cannot be called at all, and why."""
 
     @property
     def rate(self) -> float:
@@ -56,7 +60,7 @@ class Router:
             rate=self.rate,
             standings=self.standings,
             guards=self.settings.guards,
-            limits=replace(limits or Limits(), left_usd=left_usd, budget=budget),
+            limits=replace(limits or Limits(), left_usd=left_usd, budget=budget, closed=self.closed),
             seed=seed,
             now_s=time.time(),
             forced=forced,
@@ -82,4 +86,14 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
         policy=policy,
         standings=past.standings,
         spending=Spending(settings.budget, past.spent_usd),
+        closed=without_key(settings.arms),
     )
+
+
+def without_key(arms: Iterable[Arm]) -> dict[str, str]:
+    """Return the models whose key is named in the config but not set, with the mend."""
+    return {
+        arm.id: f"the variable {arm.api_key_env} is not set"
+        for arm in arms
+        if arm.api_key_env is not None and not os.environ.get(arm.api_key_env)
+    }

@@ -187,14 +187,16 @@ def _exploit(
 def _frontiers(points: list[dict[str, Any]], singles: dict[str, Any], train: Recordings) -> dict[str, Any]:
     """Return AIQ, and what the best single model's score costs, for the router, the single models, the oracle.
 
-    Every hull holds the cheapest single model: any policy may be mixed with it.
+    Every hull of AIQ holds the cheapest single model; at equal quality any single model may be mixed with.
     """
     priced = {model: row for model, row in singles.items() if row["cost_usd"] is not None}
     cheapest = min(priced.values(), key=lambda row: float(row["cost_usd"]))
     hulls = {"singles": _hull(list(priced.values()))}
+    mixed = {"singles": hulls["singles"]}
     for name in ("router", "oracle"):
         rows = [point["results"][name] for point in points]
-        hulls[name] = _hull([cheapest, *(row for row in rows if row["cost_usd"] is not None)])
+        rows = [row for row in rows if row["cost_usd"] is not None]
+        hulls[name], mixed[name] = _hull([cheapest, *rows]), _hull([*priced.values(), *rows])
     costs = [float(row["cost_usd"]) for row in priced.values()]
     low, high = min(costs), max(costs)
     best = train.models[int(np.argmax(train.score.mean(axis=0)))]
@@ -205,7 +207,7 @@ def _frontiers(points: list[dict[str, Any]], singles: dict[str, Any], train: Rec
             "model": best,
             "score": singles[best]["score"],
             "cost_usd": singles[best]["cost_usd"],
-            **{f"{name}_cost_usd": one.cost_at(singles[best]["score"]) for name, one in hulls.items()},
+            **{f"{name}_cost_usd": one.cost_at(singles[best]["score"]) for name, one in mixed.items()},
         },
         "hulls": {
             name: [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from zetaroute.config import GuardRule
 from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally
@@ -34,6 +34,8 @@ class Limits:
     """What is left of the budget; None: there is none."""
     budget: str = ""
     """Which budget that is, in words."""
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Models that cannot be called at all, by id, and why: their absence says nothing of how good they are."""
 
 
 def tripped(standing: Standing) -> bool:
@@ -79,7 +81,7 @@ def exclusions(
     if all(limited):
         reasons = "; ".join(f"{arm.id}: {reason}" for arm, reason in zip(arms, limited, strict=True))
         if all(bars):
-            raise NoAnswerError(f"no model is allowed to answer ({reasons}): loosen the limits.")
+            raise NoAnswerError(f"no model is allowed to answer ({reasons}): change what excludes them.")
         raise UnfitQueryError(f"no model takes this query ({reasons}): configure one that does.")
     doubtful = [doubt(standings.get(arm.id), task=query.task, guards=guards, now_s=now_s) for arm in arms]
     if all(limit or doubt for limit, doubt in zip(limited, doubtful, strict=True)):
@@ -89,6 +91,8 @@ def exclusions(
 
 def barred(arm: Arm, *, expected_cost_usd: float, limits: Limits) -> str | None:
     """Return why the user or the budget lets `arm` answer nothing now, or None."""
+    if arm.id in limits.closed:
+        return limits.closed[arm.id]
     if limits.local_only and not arm.local:
         return "not local"
     if limits.left_usd is None or not arm.paid:

@@ -59,7 +59,8 @@ def open_providers(arms: Iterable[Arm], *, many: bool = False) -> Providers:
     servers: dict[str, list[Arm]] = {}
     for arm in arms:
         servers.setdefault(_server(arm), []).append(arm)
-    return Providers(turns, {server: Pace(_most(at)) for server, at in servers.items()}, many=many)
+    paces = {server: Pace(_most(at), pauses=many) for server, at in servers.items()}
+    return Providers(turns, paces, many=many)
 
 
 def _most(arms: Sequence[Arm]) -> int:

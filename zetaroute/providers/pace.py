@@ -19,10 +19,12 @@ LONGEST_PAUSE_S = 20.0
 class Pace:
     """Lets calls through to one server: additive increase, multiplicative decrease (Chiu and Jain 1989)."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, pauses: bool = True) -> None:
         self.limit = float(most)
         """Calls at once, as learned so far."""
         self._most = most
+        self._pauses = pauses
+        """Whether all calls wait when the server asks one to; a lone query rather asks another model there."""
         self._under_way = 0
         self._slowed_at = 0.0
         self._resume_at = 0.0
@@ -64,7 +66,7 @@ class Pace:
         # Calls that began before the last step back tell nothing new.
         if began_at >= self._slowed_at:
             self.limit, self._slowed_at = max(1.0, self._under_way / 2), now
-        if asked_s <= LONGEST_PAUSE_S:
+        if self._pauses and asked_s <= LONGEST_PAUSE_S:
             self._resume_at = max(self._resume_at, now + asked_s)
 
     def _wake(self) -> None:

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.report.markdown import SERVED_NOTE, served_sentence, verdict_sentence
-from zetaroute.report.words import KPIS, MAIN, Kpi, Unit, amount, change_word, provenance_notes, with_interval
+from zetaroute.report.words import KPIS, MAIN, Kpi, amount, change_word, provenance_notes, with_interval
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from zetaroute.domain import Decision
 
 Result = Mapping[str, Any]
 _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
@@ -95,20 +93,6 @@ def show_kpis(console: Console, result: Result) -> None:
     _show_notes(console, provenance_notes(result["provenance"], result["rows"]))
 
 
-def show_decision(console: Console, decision: Decision) -> None:
-    """Show every candidate of a decision, the excluded ones with their reason."""
-    pinned = " (pinned)" if decision.forced else ""
-    title = f"policy {decision.policy_version} chose {plain(decision.model)}{pinned}"
-    show_candidates(console, title, [asdict(candidate) for candidate in decision.candidates])
-
-
-def show_candidates(console: Console, title: str, candidates: Sequence[Result]) -> None:
-    """Show what a decision saw of every model, the most useful first."""
-    heads = ["model", "accuracy", "satisfaction", "response", "cost", "utility", "probability", "why"]
-    ranked = sorted(candidates, key=lambda one: -one["utility_usd"]["mean"])
-    show_rows(console, title, heads, [_decided(one) for one in ranked])
-
-
 def show_bench(console: Console, result: Result) -> None:
     """Show what routing is worth on recorded outcomes."""
     title = (
@@ -181,86 +165,6 @@ def show_rows(console: Console, title: str, heads: Sequence[str], rows: Sequence
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
     console.print(table)
-
-
-def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
-    """Show a list of outcomes, one per line."""
-    heads = ["id", "time", "model", "status", "accuracy", "liked", "response", "cost", "query"]
-    show_rows(
-        console,
-        "",
-        heads,
-        [
-            [
-                row["id"],
-                row["time"][:19],
-                row["model"] + (" (recorded)" if row["recorded"] else ""),
-                row["status"],
-                amount(row["accuracy"], "score"),
-                amount(row["satisfaction"], "score"),
-                amount(row["response_s"], "seconds"),
-                amount(row["cost_usd"], "usd"),
-                one_line(row["query"], 40),
-            ]
-            for row in rows
-        ],
-    )
-
-
-def show_outcome(console: Console, row: Result) -> None:
-    """Show one outcome whole, its decision exactly as it was made."""
-    graded = (
-        amount(row["accuracy"], "score") if row["accuracy"] is not None else "nobody graded this answer yet"
-    )
-    facts = {
-        "id": row["id"],
-        "time (UTC)": row["time"],
-        "policy": row["policy_version"],
-        "model": f"{row['model']} (server says {row['served_model'] or 'nothing'})",
-        "chosen": _how_chosen(row),
-        "status": row["status"] + (f": {row['error_kind']}: {row['error']}" if row["error"] else ""),
-        "accuracy": f"{graded} ({row['accuracy_source']})" if row["accuracy_source"] else graded,
-        "response": f"{amount(row['response_s'], 'seconds')}, router {amount(row['router_s'], 'seconds')}",
-        "cost": amount(row["cost_usd"], "usd") if row["cost_usd"] is not None else "unknown",
-        "tokens": f"{row['input_tokens'] or '-'} in, {row['output_tokens'] or '-'} out",
-        "recorded": "yes: time, cost and score were recorded elsewhere" if row["recorded"] else "",
-        "attempts": ", ".join(f"{one['model']} {one['status']}" for one in row["attempts"]),
-        "feedback": ", ".join(
-            f"{one['metric']} {one['value']:g} by {one['author']}" for one in row["feedback"]
-        ),
-    }
-    for name, value in facts.items():
-        if value:
-            console.print(f"{name + ':':12} {plain(str(value))}")
-    console.print(f"\nquery:\n{plain(row['query'])}\n\nanswer:\n{plain(row['response'] or '-')}")
-    if row["candidates"]:
-        show_candidates(console, "\nas it was decided", row["candidates"])
-
-
-def _how_chosen(row: Result) -> str:
-    if row["fallback_of"]:
-        return f"as fallback for {row['fallback_of']}"
-    if row["forced"]:
-        return "pinned by the user"
-    explored = "to explore" if row["explored"] else "as the best"
-    return f"{explored}, with probability {row['propensity']:.3f} (seed {row['seed']})"
-
-
-def _decided(candidate: Result) -> list[str]:
-    def pm(name: str, unit: Unit) -> str:
-        estimate = candidate[name]
-        return f"{amount(estimate['mean'], unit)} ± {amount(estimate['se'], unit)}" if estimate else "unknown"
-
-    return [
-        candidate["model"],
-        pm("accuracy", "share"),
-        pm("satisfaction", "score"),
-        pm("response_s", "seconds"),
-        pm("cost_usd", "usd"),
-        pm("utility_usd", "usd"),
-        amount(candidate["probability"], "share") if candidate["eligible"] else "out",
-        candidate["reason"],
-    ]
 
 
 def _change_table(title: str, before: Result, after: Result, difference: Result) -> Table:

@@ -38,7 +38,7 @@ class Journal:
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the entries as one new segment; when this returns, no crash can lose them."""
-        lines = "".join(json.dumps(_plain(entry), ensure_ascii=True) + "\n" for entry in entries)
+        lines = "".join(f"{_json(entry)}\n" for entry in entries)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / f"{new_id()}{SUFFIX}", lines.encode("ascii"))
@@ -79,6 +79,20 @@ def _is_entry(value: Any) -> bool:
     )
 
 
+def _json(entry: Entry) -> str:
+    """Return an entry in ASCII; nearly all go the short way, on which C does the work."""
+    try:
+        text = json.dumps(entry, default=_fields, allow_nan=False)
+    except ValueError:
+        return json.dumps(_plain(entry))
+    # A surrogate may be one half of a character, or a lone one.
+    return json.dumps(_plain(entry)) if "\\ud" in text else text
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
 def _plain(value: Any) -> Any:
     """Return JSON's own types: no NaN, no lone surrogates (they have no UTF-8 form and would stop the merge)."""
     if isinstance(value, str):
@@ -90,5 +104,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if is_dataclass(value):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return _plain(_fields(value))
     return value

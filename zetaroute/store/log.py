@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ PATIENCE_S = 10.0
 _BUSY = ("Could not set lock on file", "used by another process")
 """What DuckDB says of a file that another process holds, on POSIX and on Windows."""
 _LOGGER = logging.getLogger("zetaroute")
+_NO_ROOM = ("No space left", "File too large", "quota exceeded", "Could not write", "Read-only file system")
 _LARGEST_LINE = 256 * 1024 * 1024
 
 
@@ -67,7 +68,10 @@ class Log:
             self._migrate(connection)
             merged = self._merge_into(connection)
             if merged or not self.home.state.exists():
-                write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
+                try:
+                    write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
+                except OSError as error:
+                    raise _unusable(self.home.state, error) from error
             # Only now: whoever reads the state without these segments must still find them in the journal.
             for segment in merged:
                 segment.unlink(missing_ok=True)
@@ -144,6 +148,10 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
 
 def _unusable(path: Path, error: Exception) -> StoreError:
     reason = str(error).partition("\n")[0]
+    if any(words in reason for words in _NO_ROOM):
+        return StoreError(
+            f"there is no room to write {path} ({reason}): make room; what waits in the journal is kept."
+        )
     return StoreError(
         f"{path} cannot be opened as the outcome log ({reason}): if it is damaged, move it away and a new one is "
         "begun; what waits in the journal is kept."
@@ -168,6 +176,8 @@ def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
 
 def _insert(connection: DuckDBPyConnection) -> None:
     """Bring what is in `incoming` into the tables, each id once, in one transaction."""
+    import duckdb
+
     connection.execute("BEGIN")
     try:
         pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
@@ -185,5 +195,7 @@ def _insert(connection: DuckDBPyConnection) -> None:
         connection.execute("DROP TABLE incoming")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # After a full disk there is no transaction left to roll back; the first error is the one to tell.
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
         raise

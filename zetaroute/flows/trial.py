@@ -1,0 +1,148 @@
+"""The trial of a candidate: what it would have done on held-out rows, beside the incumbent and simple baselines.
+
+Apart from `retrain` because what is compared, and by which rows, has its own reasons to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Gate, Settings
+from zetaroute.domain import Arm, Figure
+from zetaroute.evaluate.gate import Margin
+from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
+from zetaroute.learn.fit import Fitted, realised_utility, with_lengths
+from zetaroute.learn.frame import Sample
+from zetaroute.policy import Forecast, LearnedPredictor, Policy
+
+BOUNDED = ("accuracy_rate", "satisfaction_score", "error_rate", "slow_share")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """The candidate against the incumbent on the holdout."""
+
+    differences: Mapping[str, Difference]
+    before: Mapping[str, Figure]
+    after: Mapping[str, Figure]
+    support: Support
+    baselines: Mapping[str, Figure]
+    """Utility in USD per query of the fixed alternatives, by name."""
+    share_before: Mapping[str, float]
+    share_after: Mapping[str, float]
+
+
+def evaluate(
+    rows: Sample,
+    arms: Sequence[Arm],
+    settings: Settings,
+    fitted: Fitted,
+    *,
+    incumbent: Policy,
+    candidate: Policy,
+) -> Evaluation:
+    """Compare two policies by their exploit arms on each held-out row's logged eligible set."""
+    objective = settings.objective
+
+    def exploits(policy: Policy, forecast: Forecast) -> NDArray[np.int64]:
+        return policy.exploit(forecast, arms=arms, objective=objective, eligible=rows.eligible)
+
+    x = fitted.vectors(rows.texts, rows.tasks)
+    forecast = candidate.predictor.forecast(with_lengths(rows.texts, x), arms)
+    before = exploits(incumbent, _forecast(incumbent, rows, arms, fitted, x))
+    after = exploits(candidate, forecast)
+    shared = Rows(
+        x=x, arm=rows.arm, pmf=rows.pmf, before=before, after=after, fold=rows.fold, stratum=rows.stratum
+    )
+    single = _always(arms, rows, [fitted.best_single])
+    by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
+    cheapest = _always(arms, rows, [arms[k].id for k in by_cost])
+    kpis = {
+        name: Comparison(shared, reward, bounded=name in BOUNDED)
+        for name, reward in _rewards(rows, arms, settings).items()
+    }
+    utility = kpis["utility_usd"]
+    return Evaluation(
+        differences={name: kpi.difference() for name, kpi in kpis.items()},
+        before={name: kpi.value(before) for name, kpi in kpis.items()},
+        after={name: kpi.value(after) for name, kpi in kpis.items()},
+        support=support(shared),
+        baselines={
+            "incumbent": utility.value(before),
+            "candidate": utility.value(after),
+            f"best single ({fitted.best_single})": utility.value(single),
+            "cheapest": utility.value(cheapest),
+            "uniform": utility.value(_uniform(rows)),
+        },
+        share_before=_shares(before, arms),
+        share_after=_shares(after, arms),
+    )
+
+
+def _forecast(
+    policy: Policy, rows: Sample, arms: Sequence[Arm], fitted: Fitted, x: NDArray[np.float64]
+) -> Forecast:
+    """Return the incumbent's forecast, with the candidate's vectors where both use one feature map."""
+    predictor = policy.predictor
+    if isinstance(predictor, LearnedPredictor) and predictor.map is fitted.map:
+        return predictor.forecast(with_lengths(rows.texts, x), arms)
+    return predictor.forecast(predictor.vectors(rows.texts, rows.tasks), arms)
+
+
+def _rewards(rows: Sample, arms: Sequence[Arm], settings: Settings) -> dict[str, NDArray[np.float64]]:
+    limit = settings.gate.response_limit_s
+    rewards = {
+        "utility_usd": realised_utility(rows, arms, settings.objective),
+        "accuracy_rate": rows.accuracy,
+        "mean_response_s": rows.response_s,
+        "cost_per_query_usd": rows.cost_usd,
+        "satisfaction_score": rows.satisfaction,
+        "error_rate": (~rows.answered).astype(np.float64),
+    }
+    if limit is not None:
+        rewards["slow_share"] = (rows.response_s > limit).astype(np.float64)
+    return rewards
+
+
+def _always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> NDArray[np.int64]:
+    """Return the first eligible model of `order` for every row, any eligible one where none is."""
+    place = {arm.id: index for index, arm in enumerate(arms)}
+    chosen = np.argmax(rows.eligible, axis=1)
+    for model in reversed(order):
+        chosen = np.where(rows.eligible[:, place[model]], place[model], chosen)
+    return np.asarray(chosen)
+
+
+def _uniform(rows: Sample) -> NDArray[np.int64]:
+    """Return an eligible arm for every row, drawn uniformly with a fixed seed."""
+    draws = np.random.default_rng(0).random(rows.eligible.shape)
+    return np.asarray(np.argmax(np.where(rows.eligible, draws, -1.0), axis=1))
+
+
+def _shares(chosen: NDArray[np.int64], arms: Sequence[Arm]) -> dict[str, float]:
+    counts = np.bincount(chosen, minlength=len(arms)) / max(len(chosen), 1)
+    return {arm.id: float(counts[index]) for index, arm in enumerate(arms)}
+
+
+def margins_of(gate: Gate, evaluation: Evaluation) -> list[Margin]:
+    def share_of(name: str, margin: float) -> float:
+        return margin * abs(evaluation.before[name].value or 0.0)
+
+    margins = [("accuracy_rate", gate.accuracy_margin, True)]
+    if gate.satisfaction_margin is not None:
+        margins.append(("satisfaction_score", gate.satisfaction_margin, True))
+    if gate.cost_margin is not None:
+        margins.append(("cost_per_query_usd", share_of("cost_per_query_usd", gate.cost_margin), False))
+    if gate.response_margin is not None:
+        margins.append(("mean_response_s", share_of("mean_response_s", gate.response_margin), False))
+    if gate.limit_margin is not None:
+        margins.append(("slow_share", gate.limit_margin, False))
+    return [
+        Margin(name=name, difference=evaluation.differences[name], most=most, higher_is_better=higher)
+        for name, most, higher in margins
+        if evaluation.differences[name].n >= 2
+    ]

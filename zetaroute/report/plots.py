@@ -1,0 +1,214 @@
+"""The picture of a bench: what a score costs, for every model alone, the router, mixtures, and the oracle.
+
+Drawn with matplotlib, which is an extra and imported here alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+
+Result = Mapping[str, Any]
+Array = NDArray[np.float64]
+
+PER = 1000.0
+"""Queries that a cost is shown for."""
+MOST_LABELS = 14
+GREY, BLUE, GREEN = "#5f6770", "#1f5fbf", "#2e7d4f"
+NO_PLOTS = "the picture needs matplotlib: pip install 'zetaroute[plots]' brings it; the rest was written."
+NO_COSTS = "the recordings hold no costs to draw a picture of; the rest was written."
+
+_HULLS = {
+    "singles": (GREY, "--", "mixtures of single models"),
+    "router": (BLUE, "-", "mixtures of the router"),
+    "oracle": (GREEN, ":", "oracle"),
+}
+# Where a label may stand, seen from its point, in points: the first free place is taken.
+_PLACES = (
+    (7, 4),
+    (7, -11),
+    (-7, 4),
+    (-7, -11),
+    (0, 10),
+    (0, -16),
+    (14, 14),
+    (-14, 14),
+    (14, -22),
+    (-14, -22),
+)
+
+
+def hindrance(result: Result) -> str | None:
+    """Return why no picture can be drawn, in one sentence, or None."""
+    if not any(row["cost_usd"] for row in result["singles"].values()):
+        return NO_COSTS
+    return None if importlib.util.find_spec("matplotlib") else NO_PLOTS
+
+
+def bench_picture(result: Result, *, form: str = "svg") -> bytes:
+    """Return the cost-accuracy picture of a bench as SVG, or another format that matplotlib writes."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    # A fixed salt and no date: the same result gives the same file.
+    with mpl.rc_context({"svg.hashsalt": "zetaroute", "font.size": 9.5}):
+        figure = Figure(figsize=(8.2, 5.4), dpi=120, layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        _draw(axes, result)
+        _label_models(figure, axes, result)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format=form, metadata={"Date": None} if form == "svg" else None)
+    return drawn.getvalue()
+
+
+def _draw(axes: Axes, result: Result) -> None:
+    axes.set_xscale("log")
+    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis(_dollars)
+    axes.tick_params(which="minor", labelsize=7.5)
+    axes.set_xlabel("cost per 1,000 queries (USD, logarithmic)")
+    axes.set_ylabel("score on the test queries (%)")
+    axes.set_title(
+        f"{result['dataset']}: {result['test_queries']} test queries, {len(result['models'])} models",
+        loc="left",
+    )
+    axes.grid(visible=True, which="major", color="#e4e6e8", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    _draw_hulls(axes, result)
+    _draw_points(axes, result)
+    axes.margins(x=0.12, y=0.1)
+    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="#e4e6e8")
+
+
+def _draw_hulls(axes: Axes, result: Result) -> None:
+    if "sweep" not in result:
+        return
+    for name, (colour, line, label) in _HULLS.items():
+        axes.plot(*_mixtures(name, result), color=colour, linestyle=line, linewidth=1.3, label=label)
+
+
+def _mixtures(name: str, result: Result) -> tuple[Array, Array]:
+    """Return the curve of a hull: a straight line of mixtures is bent on a logarithmic axis."""
+    corners = result["sweep"]["hulls"][name]
+    cost = [_shown(corner["cost_usd"], result) for corner in corners]
+    at = np.geomspace(cost[0], cost[-1], 100)
+    return at, np.interp(at, cost, [100 * corner["score"] for corner in corners])
+
+
+def _draw_points(axes: Axes, result: Result) -> None:
+    _errors(axes, list(_priced(result).values()), result, color=GREY, marker="o", label="one model alone")
+    _errors(axes, _routed(result), result, color=BLUE, marker="s", label="router, by value of an answer")
+    if "sweep" not in result:
+        _errors(axes, [result["results"]["oracle"]], result, color=GREEN, marker="*", label="oracle")
+
+
+def _routed(result: Result) -> list[Result]:
+    """Return the router's rows: one per value of an answer."""
+    if "sweep" not in result:
+        return [result["results"]["router"]]
+    rows = [point["results"]["router"] for point in result["sweep"]["points"]]
+    return [row for row in rows if row["cost_usd"] is not None]
+
+
+def _errors(axes: Axes, rows: Sequence[Result], result: Result, **style: Any) -> None:
+    axes.errorbar(
+        [_shown(row["cost_usd"], result) for row in rows],
+        [100 * row["score"] for row in rows],
+        yerr=[100 * (row["score_se"] or 0.0) for row in rows],
+        markersize=5,
+        linestyle="none",
+        elinewidth=0.7,
+        capsize=2,
+        **style,
+    )
+
+
+def _label_models(figure: Figure, axes: Axes, result: Result) -> None:
+    """Write the models' names beside their points, each in the first place that is still free."""
+    figure.draw_without_rendering()
+    rows = _labelled(result)
+    points = {model: (_shown(row["cost_usd"], result), 100 * row["score"]) for model, row in rows.items()}
+    legend = axes.get_legend()
+    taken = _drawn(axes, result) + ([legend.get_window_extent()] if legend else [])
+    for model, point in points.items():
+        label = axes.annotate(
+            model if rows[model]["cost_usd"] else f"{model} (free)",
+            point,
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=8,
+            color="#33383d",
+        )
+        crowds = [_crowd(_moved(label, place), taken, axes.get_window_extent()) for place in _PLACES]
+        taken.append(_moved(label, _PLACES[crowds.index(min(crowds))]))
+
+
+def _moved(label: Annotation, place: tuple[int, int]) -> Bbox:
+    """Move a label to a place beside its point and return what it covers there."""
+    label.set_position(place)
+    label.set_horizontalalignment("left" if place[0] > 0 else "right" if place[0] < 0 else "center")
+    return label.get_window_extent()
+
+
+def _crowd(box: Bbox, taken: Sequence[Bbox], frame: Bbox) -> int:
+    """Return how many other things a label would cover; leaving the frame is worse than any of them."""
+    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+    return sum(box.overlaps(other) for other in taken) + (1000 if outside else 0)
+
+
+def _drawn(axes: Axes, result: Result) -> list[Bbox]:
+    """Return what labels should not cover, in pixels: markers with their error bars, and the curves."""
+    from matplotlib.transforms import Bbox
+
+    boxes = []
+    for row in [*_priced(result).values(), *_routed(result)]:
+        spread = row["score_se"] or 0.0
+        for score, reach in ((row["score"], 5), (row["score"] - spread, 2), (row["score"] + spread, 2)):
+            x, y = axes.transData.transform((_shown(row["cost_usd"], result), 100 * score))
+            boxes.append(Bbox.from_extents(x - reach, y - reach, x + reach, y + reach))
+    for name in _HULLS if "sweep" in result else ():
+        for x, y in axes.transData.transform(list(zip(*_mixtures(name, result), strict=True))):
+            boxes.append(Bbox.from_extents(x - 1, y - 1, x + 1, y + 1))
+    return boxes
+
+
+def _dollars(value: float, _position: float) -> str:
+    """Return a tick's label; of the minor ticks only 2 and 5 have one."""
+    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
+
+
+def _labelled(result: Result) -> dict[str, Result]:
+    """Return the models to name: all of them, or the corners of the hull where there are too many."""
+    priced = _priced(result)
+    if len(priced) <= MOST_LABELS:
+        return priced
+    reached: dict[str, Result] = {}
+    best = -1.0
+    for model, row in sorted(priced.items(), key=lambda pair: (pair[1]["cost_usd"], -pair[1]["score"])):
+        if row["score"] > best:
+            reached[model], best = row, row["score"]
+    return reached
+
+
+def _priced(result: Result) -> dict[str, Result]:
+    return {model: row for model, row in result["singles"].items() if row["cost_usd"] is not None}
+
+
+def _shown(cost_usd: float, result: Result) -> float:
+    """Return a cost as it is drawn; a free model stands left of the cheapest paid one."""
+    paid = [row["cost_usd"] for row in result["singles"].values() if row["cost_usd"]]
+    return PER * max(cost_usd, float(min(paid)) / 3.0)
