@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint types layers tests data lock clean
+.PHONY: help install demo test format lint types layers tests stress evidence throughput data lock clean
 
 help: ## list what make can do
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(READY): requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -38,6 +38,15 @@ layers: $(READY) ## import-linter contracts
 
 tests: $(READY) ## pytest
 	$(BIN)/pytest -n auto
+
+stress: $(READY) ## the stress and fault suite at full size (about half an hour)
+	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress
+
+evidence: $(READY) ## measure the learner on recorded outcomes: make evidence BENCH_DIR=/folder/with/parquet
+	$(BIN)/python benchmarks/evidence.py $(BENCH_DIR)
+
+throughput: $(READY) ## rows per second of `batch` beside bare loops
+	$(BIN)/python benchmarks/throughput.py
 
 format: $(READY) ## format the code and apply the safe fixes
 	$(BIN)/ruff format .

@@ -41,7 +41,7 @@ def test_what_is_left_must_hold_the_expected_cost():
     found = by_model(decided(limits=Limits(left_usd=0.001, budget="daily budget of $1")))
     assert found["cheap"].eligible
     assert not found["good"].eligible
-    assert "of the daily budget of $1 $0.001000 is left" in found["good"].reason
+    assert "$0.001 of the daily budget of $1 is left" in found["good"].reason
 
 
 def test_pinning_sets_place_and_price_aside_but_not_the_budget():

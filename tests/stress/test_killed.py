@@ -15,7 +15,7 @@ from tests.providers.loopback import ModelServer
 from .conftest import FULL, make_home, model, size
 
 ROWS = size(160, 2000)
-KILLS = size(5, 50)
+KILLS = size(4, 50)
 AT_ONCE = 8
 ANSWER_S = 0.08
 START_S = 1.6

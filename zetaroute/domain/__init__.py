@@ -4,7 +4,7 @@ They live on the ground floor because every room passes them on and none owns th
 money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
-from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally
+from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally, usd
 from zetaroute.domain.decisions import Candidate, Decision, Estimate
 from zetaroute.domain.outcomes import (
     Attempt,
@@ -43,4 +43,5 @@ __all__ = [
     "Tally",
     "new_id",
     "text_tokens",
+    "usd",
 ]

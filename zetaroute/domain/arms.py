@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+def usd(amount: float) -> str:
+    """Return an amount of money as people write it: down to millionths, without zeros at the end."""
+    return "$" + f"{amount:.6f}".rstrip("0").rstrip(".")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
     """USD per million tokens."""

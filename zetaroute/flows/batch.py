@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import NoAnswerError, UnfitQueryError, ZetarouteError
+from zetaroute.flows.answers import unanswered
 from zetaroute.flows.intake import BadLine, Row
 from zetaroute.flows.ledger import Ledger
-from zetaroute.flows.output import Output, unanswered
+from zetaroute.flows.output import Output
 from zetaroute.flows.progress import Progress
 from zetaroute.flows.round import Round, content_hash, play
 from zetaroute.flows.router import Router
@@ -30,6 +31,8 @@ Task = tuple[Query, str | None]
 
 
 BREATH_ROWS = 500
+_END: Task = (Query(text=""), None)
+"""What comes after the last task."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class Plan:
     seed: int = 0
     ordered: bool = False
     """Whether the output is put into the order of the input at the end."""
+    live: bool = False
+    """Whether rows may keep the reader waiting, as those of a pipe do: then nothing else waits with it."""
 
 
 async def run_batch(
@@ -160,6 +165,7 @@ class _Batch:
         self._output = output
         self._stopping = stopping
         self._budget = RunBudget(plan.budget_usd)
+        self._reading = asyncio.Lock()
 
     def fail(self, error: ZetarouteError) -> None:
         """Let no new row begin; the first error is what is told."""
@@ -170,15 +176,21 @@ class _Batch:
         """Ask row after row until there are none left, or the batch stops."""
         while not self._stopping.is_set():
             try:
-                task = next(feed)
+                task = await self._next(feed)
+                if task is _END:
+                    return
                 if task is None:
                     await asyncio.sleep(0)
-                else:
+                elif not self._stopping.is_set():
                     await self._round(*task)
-            except StopIteration:
-                return
             except ZetarouteError as error:
                 self.fail(error)
+
+    async def _next(self, feed: Iterator[Task | None]) -> Task | None:
+        if not self._plan.live:
+            return next(feed, _END)
+        async with self._reading:
+            return _END if self._stopping.is_set() else await asyncio.to_thread(next, feed, _END)
 
     async def _round(self, query: Query, model: str | None) -> None:
         decision = await self._decide(query, model)

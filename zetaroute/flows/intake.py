@@ -206,6 +206,7 @@ def _recorded(path: Path, part: Part | None) -> Iterator[Row]:
 
     with duckdb.connect() as connection:
         try:
+            connection.execute("SET enable_progress_bar = false")
             wanted, labelled = _recorded_columns(connection, path)
             rows = connection.execute(
                 f"SELECT query_id, any_value(query), {', '.join(f'any_value({name})' for name in wanted)}, "

@@ -9,95 +9,15 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, Self
+from typing import IO, Self
 
-from zetaroute.domain import Query
 from zetaroute.errors import StoreError, UsageError
+from zetaroute.flows.answers import Answer, Format
 from zetaroute.flows.intake import BadLine
 from zetaroute.flows.ledger import Ledger
-from zetaroute.flows.round import Round
 from zetaroute.store.log import Log
-
-Format = Literal["plain", "openai"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a line of the output tells of one row."""
-
-    custom_id: str | None
-    id: str | None = None
-    answer: str | None = None
-    model: str | None = None
-    accuracy: float | None = None
-    response_s: float | None = None
-    """Of all attempts."""
-    cost_usd: float | None = None
-    """Of all attempts."""
-    error: str | None = None
-    error_kind: str | None = None
-    finish_reason: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    time: str | None = None
-    """UTC, ISO 8601."""
-
-    def line(self, form: Format) -> str:
-        """Return the line, its end included."""
-        fields = self._openai() if form == "openai" else self._plain()
-        return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8") + "\n"
-
-    def _plain(self) -> dict[str, Any]:
-        names = ("custom_id", "id", "answer", "model", "accuracy", "response_s", "cost_usd", "error")
-        return {name: getattr(self, name) for name in names}
-
-    def _openai(self) -> dict[str, Any]:
-        """Return the shape of a line that the OpenAI Batch API writes."""
-        if self.error is not None:
-            error = {"code": self.error_kind, "message": self.error}
-            return {"id": self.id, "custom_id": self.custom_id, "response": None, "error": error}
-        known = self.input_tokens is not None and self.output_tokens is not None
-        usage = {
-            "prompt_tokens": self.input_tokens,
-            "completion_tokens": self.output_tokens,
-            "total_tokens": (self.input_tokens or 0) + (self.output_tokens or 0) if known else None,
-        }
-        made = datetime.fromisoformat(self.time).replace(tzinfo=UTC) if self.time else None
-        message = {"role": "assistant", "content": self.answer}
-        body = {
-            "id": self.id,
-            "object": "chat.completion",
-            "created": int(made.timestamp()) if made else None,
-            "model": self.model,
-            "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}],
-            "usage": usage if known else None,
-        }
-        response = {"status_code": 200, "request_id": self.id, "body": body}
-        return {"id": self.id, "custom_id": self.custom_id, "response": response, "error": None}
-
-
-def answer_of(played: Round) -> Answer:
-    """Return what the output tells of a finished round."""
-    outcome = played.outcome
-    return Answer(
-        custom_id=outcome.custom_id,
-        id=outcome.id,
-        answer=outcome.response,
-        model=outcome.model,
-        accuracy=played.accuracy,
-        response_s=played.response_s,
-        cost_usd=played.cost_usd,
-        error=outcome.error,
-        error_kind=outcome.error_kind,
-        finish_reason=outcome.finish_reason,
-        input_tokens=outcome.input_tokens,
-        output_tokens=outcome.output_tokens,
-        time=outcome.time,
-    )
 
 
 class Output:
@@ -273,11 +193,6 @@ def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[Answer]:
                     output_tokens=output_tokens,
                     time=time.isoformat(),
                 )
-
-
-def unanswered(query: Query, error: str) -> Answer:
-    """Return what the output tells of a row that no model takes."""
-    return Answer(custom_id=query.custom_id, error=error, error_kind="unfit")
 
 
 def _is_pipe(path: Path) -> bool:

@@ -29,6 +29,8 @@ class Progress:
     started_at: float = field(default_factory=time.perf_counter)
     stopped: str | None = None
     """Why the batch ended early, if it did."""
+    interrupted: bool = False
+    """Whether a person ended it."""
 
     @property
     def accuracy(self) -> float | None:

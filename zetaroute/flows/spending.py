@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from zetaroute.config import Budget
+from zetaroute.domain import usd
 
 
 class Reserve:
@@ -66,11 +67,11 @@ class Spending:
         left: list[tuple[float, str]] = []
         if self._budget.daily_usd is not None:
             spent = self._days.get(today, 0.0) + under_way
-            left.append((self._budget.daily_usd - spent, f"daily budget of ${self._budget.daily_usd:g}"))
+            left.append((self._budget.daily_usd - spent, f"daily budget of {usd(self._budget.daily_usd)}"))
         if self._budget.monthly_usd is not None:
-            spent = sum(usd for day, usd in self._days.items() if day.startswith(month)) + under_way
+            spent = sum(cost for day, cost in self._days.items() if day.startswith(month)) + under_way
             left.append(
-                (self._budget.monthly_usd - spent, f"monthly budget of ${self._budget.monthly_usd:g}")
+                (self._budget.monthly_usd - spent, f"monthly budget of {usd(self._budget.monthly_usd)}")
             )
         return min(left) if left else (None, "")
 

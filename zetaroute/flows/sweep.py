@@ -30,7 +30,7 @@ from zetaroute.flows.bench import (
     standard_error,
     utility,
 )
-from zetaroute.learn.fit import Fitted, _predictor, with_lengths
+from zetaroute.learn.fit import Fitted, fit_heads, with_lengths
 from zetaroute.learn.frame import take
 from zetaroute.learn.recordings import Recordings
 from zetaroute.policy import Forecast, Policy
@@ -101,7 +101,7 @@ def _forecasts(
         parts: dict[int, Forecast] = {}
         for fold in range(FOLDS):
             out = rows.fold == fold
-            fold_predictor = _predictor(x[~out], take(rows, ~out), arms, fitted.map)
+            fold_predictor = fit_heads(x[~out], take(rows, ~out), arms, fitted.map)
             parts[fold] = fold_predictor.forecast(vectors[out[::count]], arms)
         crossed = _woven(parts, rows.fold[::count])
     return Forecasts(
@@ -211,7 +211,8 @@ def _frontiers(points: list[dict[str, Any]], singles: dict[str, Any], train: Rec
         },
         "hulls": {
             name: [
-                {"cost_usd": cost, "score": score} for cost, score in zip(one.cost, one.quality, strict=True)
+                {"cost_usd": cost, "score": score}
+                for cost, score in zip(one.cost.tolist(), one.quality.tolist(), strict=True)
             ]
             for name, one in hulls.items()
         },

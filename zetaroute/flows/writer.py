@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 
 from zetaroute.errors import StoreError
-from zetaroute.flows.output import Output, answer_of
+from zetaroute.flows.answers import answer_of
+from zetaroute.flows.output import Output
 from zetaroute.flows.progress import Progress
 from zetaroute.flows.round import Round
 from zetaroute.flows.router import Router

@@ -87,11 +87,11 @@ def fit(
     """
     feature_map, vectors_of = _map(rows, known, seed=seed)
     x = vectors_of(rows.texts, rows.tasks)
-    predictor = _predictor(x, rows, arms, feature_map)
+    predictor = fit_heads(x, rows, arms, feature_map)
     drifts = find_drifts(x, rows, predictor.accuracy)
     if drifts:
         rows = replace(rows, weight=weights_after(rows, drifts))
-        predictor = _predictor(x, rows, arms, feature_map)
+        predictor = fit_heads(x, rows, arms, feature_map)
     vectors = with_lengths(rows.texts, x)
     average = replace(predictor, centre=vectors.mean(axis=0))
     level = average.forecast(vectors[:1], arms).utility(objective, arms)[0][0]
@@ -147,7 +147,8 @@ def charged(cost_usd: Array, arm: NDArray[np.int64], arms: Sequence[Arm]) -> Arr
     return np.where(unknown, np.where(local, 0.0, max(means, default=0.0)), cost_usd)
 
 
-def _predictor(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap) -> LearnedPredictor:
+def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap) -> LearnedPredictor:
+    """Fit the four heads and the classes of ratings on rows with these vectors (n, D)."""
     count = len(arms)
     taken = np.where(rows.answered, rows.response_s, np.nan)
     return LearnedPredictor(
@@ -211,7 +212,7 @@ def _fold_exploits(
     x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap, fold: int, objective: Objective
 ) -> NDArray[np.int64]:
     out = rows.fold == fold
-    predictor = _predictor(x[~out], take(rows, ~out), arms, feature_map)
+    predictor = fit_heads(x[~out], take(rows, ~out), arms, feature_map)
     texts = [text for text, left in zip(rows.texts, out, strict=True) if left]
     forecast = predictor.forecast(with_lengths(texts, x[out]), arms)
     policy = Policy(version="fold", predictor=predictor)

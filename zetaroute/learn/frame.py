@@ -36,7 +36,7 @@ def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> p
     """
     rows = connection.sql(
         f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND time >= coalesce(?, '-infinity')::TIMESTAMP "
-        "ORDER BY id",
+        "ORDER BY time, id",
         params=[since],
     )
     return with_split(pl.DataFrame(rows))

@@ -117,10 +117,10 @@ def _check_forced(
 
 
 def _is_new(arm: Arm, rows: float, standings: Mapping[str, Standing]) -> bool:
-    """Return whether the policy was fitted without this arm and few of its answers are graded yet."""
+    """Return whether an arm has too few graded answers, in the policy's training and in the log, to be judged."""
     standing = standings.get(arm.id)
     tally = standing.tallies.get(ALL_TASKS) if standing else None
-    return rows == 0 and (tally is None or tally.graded < ENOUGH_GRADED)
+    return max(rows, tally.graded if tally else 0) < ENOUGH_GRADED
 
 
 def _candidate(

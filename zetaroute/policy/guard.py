@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import GuardRule
-from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally
+from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally, usd
 from zetaroute.errors import NoAnswerError, UnfitQueryError
 
 ERRORS_BEFORE_COOLDOWN = 3
@@ -100,7 +100,7 @@ def barred(arm: Arm, *, expected_cost_usd: float, limits: Limits) -> str | None:
     if limits.left_usd <= 0:
         return f"the {limits.budget} is used up"
     if expected_cost_usd > limits.left_usd:
-        return f"would cost about ${expected_cost_usd:.6f}, of the {limits.budget} ${limits.left_usd:.6f} is left"
+        return f"would cost about {usd(expected_cost_usd)}, and {usd(limits.left_usd)} of the {limits.budget} is left"
     return None
 
 
@@ -118,7 +118,7 @@ def unfit(arm: Arm, *, query: Query, expected_cost_usd: float, limits: Limits) -
     if math.isnan(expected_cost_usd):
         return None if arm.local else "its price is unknown and a highest cost was asked for"
     if expected_cost_usd > limits.max_cost_usd:
-        return f"would cost about ${expected_cost_usd:.6f}, more than ${limits.max_cost_usd:g}"
+        return f"would cost about {usd(expected_cost_usd)}, more than {usd(limits.max_cost_usd)}"
     return None
 
 

@@ -14,6 +14,8 @@ from zetaroute.errors import ProviderError
 
 LONGEST_PAUSE_S = 20.0
 """A server that asks for more patience than this is left to the retries and fallbacks of its calls."""
+_GROWTH = 0.1
+"""Calls at once that are added for each round of answers; at 1 a call in four would be refused for ever."""
 
 
 class Pace:
@@ -37,7 +39,7 @@ class Pace:
         began_at = asyncio.get_running_loop().time()
         try:
             yield
-            self.limit = min(self._most, self.limit + 1 / self.limit)
+            self.limit = min(self._most, self.limit + _GROWTH / self.limit)
         except ProviderError as error:
             if error.kind == "rate_limited":
                 self._slow(began_at, error.retry_after_s or 0.0)

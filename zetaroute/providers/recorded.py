@@ -132,6 +132,8 @@ def load_shelf(arm_id: str, file: str, model: str) -> Shelf:
         raise ConfigError(f"Model {arm_id}: the file {file} does not exist; correct file.")
     try:
         with duckdb.connect(":memory:") as connection:
+            # It would be drawn on standard output, beside an answer.
+            connection.execute("SET enable_progress_bar = false")
             present = _columns(connection, file)
             missing = [name for name in _NEEDED if name not in present]
             if missing:

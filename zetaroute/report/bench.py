@@ -5,9 +5,10 @@ Apart from the other reports because it speaks of recorded outcomes, where the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zetaroute.report.markdown import table_lines
 from zetaroute.report.terminal import show_rows
 from zetaroute.report.words import Unit, amount, with_interval
 
@@ -47,18 +48,18 @@ def bench_report(result: Result, *, picture: str | None = None) -> str:
         f"a second of waiting {amount(result['second_value_usd'], 'usd')}.",
         "",
         *([f"![score against cost]({picture})", ""] if picture else []),
-        *_table(_WAYS, [_way(name, row, result) for name, row in result["results"].items()]),
+        *table_lines(_WAYS, [_way(name, row, result) for name, row in result["results"].items()]),
         "",
         "## Every model alone",
         "",
-        *_table(
+        *table_lines(
             ("model", "score", "cost", "response", "utility"),
             [[model, *_worth(row)] for model, row in result["singles"].items()],
         ),
         "",
         "## The field's measures",
         "",
-        *_table(_MEASURES, [_measured(name, row) for name, row in result["results"].items()]),
+        *table_lines(_MEASURES, [_measured(name, row) for name, row in result["results"].items()]),
         "",
         *(f"- {note}" for note in _measures(result)),
         f"- {RECORDED}",
@@ -66,7 +67,7 @@ def bench_report(result: Result, *, picture: str | None = None) -> str:
     ]
     if "sweep" in result:
         lines += ["## At several values of an answer", ""]
-        lines += _table(_STEPS, [_step(point) for point in result["sweep"]["points"]])
+        lines += table_lines(_STEPS, [_step(point) for point in result["sweep"]["points"]])
         lines += ["", "Gains are paired, router minus best single of that value, ± one standard error.", ""]
     return "\n".join(lines)
 
@@ -202,8 +203,3 @@ def _measures(result: Result) -> list[str]:
             f"({amount(equal['cost_usd'], 'usd')}), by mixing with single models: {costs}"
         )
     return notes
-
-
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
-    rows = [head, ["---"] * len(head), *lines]
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]

@@ -39,14 +39,14 @@ def retrain_report(result: Result) -> str:
             "",
             "## Against simple alternatives (utility per query)",
             "",
-            *_table(
+            *table_lines(
                 ["policy", "utility"],
                 [[name, with_interval(figure, "usd")] for name, figure in result["baselines"].items()],
             ),
             "",
             "## Share per model",
             "",
-            *_table(
+            *table_lines(
                 ["model", "before", "after"],
                 [
                     [model, amount(share, "share"), amount(result["share"]["after"].get(model), "share")]
@@ -138,10 +138,11 @@ def _before_after(before: Result, after: Result, difference: Result) -> list[str
                 change_word(change, kpi),
             ]
         )
-    return _table(["KPI", "before", "after", "difference", ""], lines)
+    return table_lines(["KPI", "before", "after", "difference", ""], lines)
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+def table_lines(head: Sequence[str], lines: Sequence[Sequence[str]]) -> list[str]:
+    """Return a Markdown table; bars in cells are escaped."""
     rows = [head, ["---"] * len(head), *lines]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
 

@@ -34,18 +34,12 @@ _HULLS = {
     "router": (BLUE, "-", "mixtures of the router"),
     "oracle": (GREEN, ":", "oracle"),
 }
-# Where a label may stand, seen from its point, in points: the first free place is taken.
-_PLACES = (
-    (7, 4),
-    (7, -11),
-    (-7, 4),
-    (-7, -11),
-    (0, 10),
-    (0, -16),
-    (14, 14),
-    (-14, 14),
-    (14, -22),
-    (-14, -22),
+# Where a label may stand, seen from its point, in points: the nearest free place is taken.
+_PLACES = tuple(
+    (side * reach, up)
+    for reach, ups in ((7, (4, -11)), (0, (10, -17)), (15, (15, -23)), (24, (28, -36)), (34, (42, -50)))
+    for up in ups
+    for side in ((1, -1) if reach else (1,))
 )
 
 
@@ -66,12 +60,18 @@ def bench_picture(result: Result, *, form: str = "svg") -> bytes:
     with mpl.rc_context({"svg.hashsalt": "zetaroute", "font.size": 9.5}):
         figure = Figure(figsize=(8.2, 5.4), dpi=120, layout="constrained")
         FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        _draw(axes, result)
-        _label_models(figure, axes, result)
+        draw(figure, result)
         drawn = io.BytesIO()
         figure.savefig(drawn, format=form, metadata={"Date": None} if form == "svg" else None)
     return drawn.getvalue()
+
+
+def draw(figure: Figure, result: Result) -> Axes:
+    """Draw a bench into a figure and return its one pair of axes."""
+    axes = figure.add_subplot()
+    _draw(axes, result)
+    _label_models(figure, axes, result)
+    return axes
 
 
 def _draw(axes: Axes, result: Result) -> None:
@@ -143,7 +143,7 @@ def _label_models(figure: Figure, axes: Axes, result: Result) -> None:
     rows = _labelled(result)
     points = {model: (_shown(row["cost_usd"], result), 100 * row["score"]) for model, row in rows.items()}
     legend = axes.get_legend()
-    taken = _drawn(axes, result) + ([legend.get_window_extent()] if legend else [])
+    labels, lines = [legend.get_window_extent()] if legend else [], _drawn(axes, result)
     for model, point in points.items():
         label = axes.annotate(
             model if rows[model]["cost_usd"] else f"{model} (free)",
@@ -153,8 +153,9 @@ def _label_models(figure: Figure, axes: Axes, result: Result) -> None:
             fontsize=8,
             color="#33383d",
         )
-        crowds = [_crowd(_moved(label, place), taken, axes.get_window_extent()) for place in _PLACES]
-        taken.append(_moved(label, _PLACES[crowds.index(min(crowds))]))
+        frame = axes.get_window_extent()
+        crowds = [_crowd(_moved(label, place), labels, lines, frame) for place in _PLACES]
+        labels.append(_moved(label, _PLACES[crowds.index(min(crowds))]))
 
 
 def _moved(label: Annotation, place: tuple[int, int]) -> Bbox:
@@ -164,10 +165,11 @@ def _moved(label: Annotation, place: tuple[int, int]) -> Bbox:
     return label.get_window_extent()
 
 
-def _crowd(box: Bbox, taken: Sequence[Bbox], frame: Bbox) -> int:
-    """Return how many other things a label would cover; leaving the frame is worse than any of them."""
+def _crowd(box: Bbox, labels: Sequence[Bbox], lines: Sequence[Bbox], frame: Bbox) -> int:
+    """Return how bad a place is: leaving the frame is worse than covering a label, that worse than a line."""
     outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
-    return sum(box.overlaps(other) for other in taken) + (1000 if outside else 0)
+    over = sum(box.overlaps(other) for other in labels)
+    return 10_000 * int(outside) + 1_000 * over + sum(box.overlaps(other) for other in lines)
 
 
 def _drawn(axes: Axes, result: Result) -> list[Bbox]:
