@@ -1,18 +1,28 @@
 """Run the program as a process of its own and measure what it took.
 
-Apart from the other runners because only `wait4` tells the memory of one child.
+Apart from the other runners because only `wait4` tells the memory of one child. A child's peak counts the memory
+of the process that started it, so a small launcher stands between the tests, which are large, and the program.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cli.command import Said, command, environment
+
+_LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[2:])
+_, status, used = os.wait4(process.pid, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(str(used.ru_maxrss))
+os._exit(os.waitstatus_to_exitcode(status))
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +43,16 @@ def measured(home: Path, *arguments: str, file_blocks: int | None = None, **env:
     if file_blocks is not None:
         words = ["sh", "-c", f'ulimit -f {file_blocks}; exec "$@"', "sh", *words]
     started_at = time.monotonic()
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(
-            words,
+    with tempfile.TemporaryDirectory() as folder:
+        peak = Path(folder) / "peak"
+        done = subprocess.run(
+            [sys.executable, "-c", _LAUNCHER, str(peak), *words],
             stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
+            capture_output=True,
+            text=True,
             env=environment(**env),
+            check=False,
         )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        for stream in (out, err):
-            stream.seek(0)
-        said = Said(code=process.returncode, out=out.read().decode(), err=err.read().decode())
-    return Measured(said=said, elapsed_s=time.monotonic() - started_at, peak_mib=used.ru_maxrss / 1024)
+        peak_kib = int(peak.read_text())
+    said = Said(code=done.returncode, out=done.stdout, err=done.stderr)
+    return Measured(said=said, elapsed_s=time.monotonic() - started_at, peak_mib=peak_kib / 1024)

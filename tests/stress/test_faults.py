@@ -15,7 +15,7 @@ from .conftest import FULL, full_only, make_home, model, size
 from .faults import FAULTS, TIMEOUT_S, Fault, calls_of, dead_ends, slug
 from .measuring import measured
 
-PEAK_MIB = 512
+PEAK_MIB = 400
 """Far below what the answers of a server gone wild would take; an interpreter with DuckDB takes 120."""
 SOME = ("429", "400", "empty content")
 MORE = f"timeout_s = {TIMEOUT_S}\nconnect_timeout_s = {TIMEOUT_S}\nprior_accuracy = 0.9"
