@@ -127,9 +127,12 @@ def test_failed_row_with_a_reference_counts_as_wrong_and_without_one_as_unknown(
         [
             Entry(outcomes=(outcome(id=new_id(1.0), status="error", reference="r", error_kind="timeout"),)),
             Entry(outcomes=(outcome(id=new_id(2.0), status="error", error_kind="timeout"),)),
+            Entry(
+                outcomes=(outcome(id=new_id(3.0), status="error", reference="r", error_kind="unauthorised"),)
+            ),
         ]
     )
-    assert rows(log, "SELECT accuracy FROM rounds ORDER BY id") == [(0.0,), (None,)]
+    assert rows(log, "SELECT accuracy FROM rounds ORDER BY id") == [(0.0,), (None,), (None,)]
 
 
 def test_served_counts_a_chain_as_one_query(home):

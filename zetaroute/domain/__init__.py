@@ -7,6 +7,7 @@ money is USD (`_usd`), tokens are counts. A value is made once; nothing is patch
 from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally, usd
 from zetaroute.domain.decisions import Candidate, Decision, Estimate
 from zetaroute.domain.outcomes import (
+    UNTRIED,
     Attempt,
     Completion,
     Feedback,
@@ -21,6 +22,7 @@ from zetaroute.domain.queries import Attachment, FileNote, Kind, Message, Query,
 
 __all__ = [
     "ALL_TASKS",
+    "UNTRIED",
     "Arm",
     "Attachment",
     "Attempt",

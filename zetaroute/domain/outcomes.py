@@ -16,6 +16,8 @@ from zetaroute.domain.arms import Prices
 from zetaroute.domain.decisions import Candidate
 from zetaroute.domain.queries import FileNote
 
+UNTRIED = ("unauthorised", "unsupported")
+"""Kinds of error that are mistakes of the config: they say nothing of how good a model is."""
 Status = Literal["ok", "error", "cancelled"]
 Source = Literal["truth", "judge", "user", "implicit"]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from zetaroute.domain import Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id
+from zetaroute.domain import UNTRIED, Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id
 from zetaroute.errors import UsageError
 from zetaroute.providers.calling import answer
 from zetaroute.providers.opening import Providers
@@ -37,9 +37,9 @@ class Round:
 
     @property
     def accuracy(self) -> float | None:
-        """The grade of the answer; 0 when no model answered a query with a known answer; None if ungraded."""
+        """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded."""
         if self.outcome.status == "error" and self.query.reference is not None:
-            return 0.0
+            return None if self.outcome.error_kind in UNTRIED else 0.0
         return self.entry.feedback[-1].value if self.entry.feedback else None
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zetaroute.domain import UNTRIED
 from zetaroute.errors import StoreError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ _CANDIDATE = (
     f"STRUCT(model VARCHAR, eligible BOOLEAN, reason VARCHAR, accuracy {_ESTIMATE}, satisfaction {_ESTIMATE}, "
     f"response_s {_ESTIMATE}, cost_usd {_ESTIMATE}, utility_usd {_ESTIMATE}, probability DOUBLE, satisfied DOUBLE)"
 )
+
+_WRONG = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {UNTRIED}"
+"""A call that failed gave no right answer; one that could not be made says nothing of the model."""
 
 OUTCOME_COLUMNS = {
     "id": "VARCHAR",
@@ -112,13 +116,13 @@ def _views(connection: DuckDBPyConnection) -> None:
         FROM latest_feedback
         GROUP BY outcome_id
     """)
-    connection.execute("""
+    connection.execute(f"""
         CREATE VIEW rounds AS
         SELECT outcomes.*,
                CASE WHEN truth IS NOT NULL THEN truth
-                    WHEN status = 'error' AND reference IS NOT NULL THEN 0.0
+                    WHEN {_WRONG} THEN 0.0
                     ELSE coalesce(judge, user_says) END AS accuracy,
-               CASE WHEN truth IS NOT NULL OR (status = 'error' AND reference IS NOT NULL) THEN 'truth'
+               CASE WHEN truth IS NOT NULL OR ({_WRONG}) THEN 'truth'
                     WHEN judge IS NOT NULL THEN 'judge'
                     WHEN user_says IS NOT NULL THEN 'user' END AS accuracy_source,
                satisfaction, rating, coalesce(rating_simulated, false) AS rating_simulated
