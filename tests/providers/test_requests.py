@@ -290,3 +290,13 @@ def test_a_refused_turn_is_given_back(server: ModelServer) -> None:
             return (await providers.complete(arm, Query(text="why?"))).text
 
     assert asyncio.run(twice()) == "because"
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(None, "be kind"), ("be brief", "be brief"), ("", "")])
+def test_system_prompt_of_the_config_is_for_queries_without_one(
+    server: ModelServer, asked: str | None, sent: str
+) -> None:
+    server.reply(OK)
+    ask(arm_at(server, system="be kind"), Query(text="hi", system=asked))
+    (seen,) = server.seen
+    assert seen.body["messages"][0] == {"role": "system", "content": sent}

@@ -45,6 +45,7 @@ def read_arm(table: Table, *, folder: Path) -> Arm:
         ca_file=_path(table, "ca_file", folder),
         file=_path(table, "file", folder),
         tags=table.texts("tags"),
+        system=table.text("system"),
         prices=prices,
         price_source="config" if prices else None,
         prior_accuracy=table.number("prior_accuracy", high=1),

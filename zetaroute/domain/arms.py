@@ -53,6 +53,8 @@ class Arm:
     file: str | None = None
     """Recorded outcomes (Parquet), for the provider `recorded`."""
     tags: tuple[str, ...] = ()
+    system: str | None = None
+    """System prompt for queries that bring none."""
     prices: Prices | None = None
     """None: unknown, so the cost of a call is unknown too, never zero."""
     price_source: str | None = None

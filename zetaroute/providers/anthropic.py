@@ -48,8 +48,9 @@ class AnthropicProvider:
 
 def _body(arm: Arm, query: Query, *, streamed: bool) -> JsonObject:
     systems = [turn.content for turn in query.history if turn.role == "system"]
-    if query.system is not None:
-        systems.insert(0, query.system)
+    system = query.system if query.system is not None else arm.system
+    if system is not None:
+        systems.insert(0, system)
     turns = [{"role": turn.role, "content": turn.content} for turn in query.history if turn.role != "system"]
     body = {
         "max_tokens": _MAX_TOKENS,

@@ -45,8 +45,9 @@ class OpenAIProvider:
 
 def _bodies(arm: Arm, query: Query, *, streamed: bool) -> tuple[JsonObject, ...]:
     messages: list[JsonObject] = [{"role": turn.role, "content": turn.content} for turn in query.history]
-    if query.system is not None:
-        messages.insert(0, {"role": "system", "content": query.system})
+    system = query.system if query.system is not None else arm.system
+    if system is not None:
+        messages.insert(0, {"role": "system", "content": system})
     messages.append({"role": "user", "content": _user_content(query)})
     plain = {**options(arm, query), "model": arm.model, "messages": messages, "stream": False}
     if not streamed:
