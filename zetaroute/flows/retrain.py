@@ -84,7 +84,8 @@ def retrain(
         margins=margins_of(settings.gate, evaluation),
         support=evaluation.support,
         tests_before=tests,
-        tested_rows=tested_rows,
+        # A change in a model is judged at once, on the rows since then; the level still shrinks with every test.
+        tested_rows=0 if fitted.drifts else tested_rows,
         holdout_rows=len(usable.arm),
     )
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE")
