@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -102,6 +103,17 @@ def test_half_written_segment_is_never_read(home):
     log.append([Entry(outcomes=(outcome(),))])
     (home.journal / f"{new_id()}.tmp").write_text('{"outcomes": [')
     assert rows(log, "SELECT count(*) FROM outcomes") == [(1,)]
+
+
+def test_drafts_of_killed_processes_are_swept_and_young_ones_left(home):
+    log = Log(home)
+    log.append([Entry(outcomes=(outcome(),))])
+    old, young = home.journal / "a.jsonl.1.tmp", home.journal / "b.jsonl.2.tmp"
+    for draft in (old, young):
+        draft.write_text("half")
+    os.utime(old, (1.0, 1.0))
+    log.merge()
+    assert [path.name for path in home.journal.glob("*.tmp")] == [young.name]
 
 
 def test_latest_feedback_wins_per_author_and_truth_goes_before_user(home):

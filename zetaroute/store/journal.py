@@ -7,6 +7,7 @@ was never acknowledged. It lives apart from the log because writing it may not i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,8 @@ from zetaroute.durable import write_whole
 from zetaroute.errors import StoreError
 
 SUFFIX = ".jsonl"
+LONGEST_DRAFT_S = 3600.0
+"""No process writes a segment for this long: an older draft is a dead one's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,13 @@ class Journal:
             return sorted(path for path in self.folder.iterdir() if path.suffix == SUFFIX)
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def sweep(self, now_s: float) -> None:
+        """Remove the drafts that killed processes have left behind; nobody was told that they are kept."""
+        for draft in self.folder.glob("*.tmp"):
+            with contextlib.suppress(OSError):
+                if now_s - draft.stat().st_mtime > LONGEST_DRAFT_S:
+                    draft.unlink()
 
     def named_lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the entries that wait, as plain values, with their segment; one that vanishes was merged."""

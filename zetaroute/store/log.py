@@ -78,6 +78,7 @@ class Log:
             # Only now: whoever reads the state without these segments must still find them in the journal.
             for segment in merged:
                 segment.unlink(missing_ok=True)
+            self.journal.sweep(time.time())
             yield connection
 
     def _migrate(self, connection: DuckDBPyConnection) -> None:
