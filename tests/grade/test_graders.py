@@ -202,7 +202,7 @@ def test_a_megabyte_holds_no_grader_up(unit: str) -> None:
     answer = (unit * (MEGABYTE // len(unit.encode()) + 1))[:MEGABYTE]
     grade("1", '{"type": "array"}', "json")  # so that no import is timed
     for grader, reference in USABLE.items():
-        assert min(_cpu_seconds(answer, reference, grader) for _ in range(2)) < 0.3, grader
+        assert min(_cpu_seconds(answer, reference, grader) for _ in range(2)) < 3.0, grader
 
 
 def _cpu_seconds(answer: str, reference: str, grader: str) -> float:

@@ -89,7 +89,7 @@ def test_long_error_bodies_are_cut(server: ModelServer, body: object) -> None:
     began = time.perf_counter()
     error = failure(arm_at(server))
     assert len(str(error)) < 400
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 4
 
 
 def test_an_error_body_that_breaks_off_still_has_its_status(

@@ -230,7 +230,7 @@ def test_a_stream_must_begin_within_its_time(server: ModelServer) -> None:
     error = failure(arm_at(server, first_token_timeout_s=0.2), on_text=lambda _: None)
     assert error.kind == "timeout"
     assert "no first word within 0.2 s; raise first_token_timeout_s" in str(error)
-    assert time.perf_counter() - began < 0.9
+    assert time.perf_counter() - began < 4
 
 
 def test_after_its_first_word_a_stream_has_the_whole_time(server: ModelServer) -> None:
