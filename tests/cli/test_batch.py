@@ -385,3 +385,12 @@ def test_a_second_batch_leaves_the_answers_of_the_first_in_the_log(folder: Path,
     assert rows(folder, "SELECT custom_id FROM outcomes ORDER BY id") == [("a",), ("b",)]
     assert "b" in [line["custom_id"] for line in read_lines(Path(output))]
     assert json.loads(Path(output).read_text().splitlines()[-1])["answer"]
+
+
+def test_time_for_a_query_holds_for_all_its_attempts(
+    http_folder: Path, server: ModelServer, queries: Path, answers: Path
+) -> None:
+    server.reply(says("late", after_s=3.0))
+    said = run(http_folder, "batch", str(queries), "-o", str(answers), "--limit", "1", "--timeout", "0.3")
+    assert said.code == 3
+    assert rows(http_folder, "SELECT error_kind, response_s < 2 FROM outcomes") == [("timeout", True)]

@@ -300,3 +300,65 @@ def test_system_prompt_of_the_config_is_for_queries_without_one(
     ask(arm_at(server, system="be kind"), Query(text="hi", system=asked))
     (seen,) = server.seen
     assert seen.body["messages"][0] == {"role": "system", "content": sent}
+
+
+TOOL_CALLS = '{"tool_calls": [{"name": "weather", "arguments": "{\\"city\\": \\"Oslo\\"}"}]}'
+
+
+def test_tool_calls_without_words_are_an_answer(server: ModelServer) -> None:
+    wanted = {"type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+    answer = chat(None, finish="tool_calls")
+    answer["choices"][0]["message"]["tool_calls"] = [wanted]  # type: ignore[index]
+    server.reply(http(answer))
+    found = ask(arm_at(server), Query(text="hi"))
+    assert (found.text, found.finish_reason) == (TOOL_CALLS, "tool_calls")
+
+
+def test_streamed_tool_calls_are_put_together(server: ModelServer) -> None:
+    def part(**function: str) -> dict[str, object]:
+        piece = delta()
+        piece["choices"][0]["delta"] = {"tool_calls": [{"index": 0, "function": function}]}  # type: ignore[index]
+        return piece
+
+    pieces = part(name="weather"), part(arguments='{"city": '), part(arguments='"Oslo"}')
+    server.reply(stream(*pieces, delta(finish="tool_calls"), DONE))
+    shown: list[str] = []
+    assert ask(arm_at(server), Query(text="hi"), shown.append).text == TOOL_CALLS
+    assert "".join(shown) == ""
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_tool_use_of_anthropic_is_an_answer(server: ModelServer, streamed: bool) -> None:
+    use = {"type": "tool_use", "id": "t1", "name": "weather"}
+    if streamed:
+        parts = [
+            {"type": "message_start", "message": {"type": "message", "model": "m1", "content": []}},
+            {"type": "content_block_start", "index": 0, "content_block": {**use, "input": {}}},
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "input_json_delta", "partial_json": '{"city": '},
+            },
+            {
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "input_json_delta", "partial_json": '"Oslo"}'},
+            },
+            {"type": "message_delta", "delta": {"stop_reason": "tool_use"}},
+            {"type": "message_stop"},
+        ]
+        server.reply(stream(*parts))
+    else:
+        message = {**whole("x"), "content": [{**use, "input": {"city": "Oslo"}}], "stop_reason": "tool_use"}
+        server.reply(http(message))
+    arm = Arm(id="far/m1", provider="anthropic", model="m1", base_url=server.url, timeout_s=5.0)
+
+    async def once() -> Completion:
+        provider = AnthropicProvider()
+        try:
+            return await provider.complete(arm, Query(text="hi"), (lambda _: None) if streamed else None)
+        finally:
+            await provider.aclose()
+
+    found = asyncio.run(once())
+    assert (found.text, found.finish_reason) == (TOOL_CALLS, "tool_use")

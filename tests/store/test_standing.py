@@ -11,7 +11,7 @@ from tests.store.test_log import feedback, outcome
 from zetaroute.domain import ALL_TASKS, Standing, new_id
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
-from zetaroute.store.standing import after, read_past, read_standings
+from zetaroute.store.standing import after, read_past
 
 
 def test_errors_in_a_row_are_counted_over_file_and_journal(home):
@@ -19,15 +19,15 @@ def test_errors_in_a_row_are_counted_over_file_and_journal(home):
     statuses = ["ok", "error", "error"]
     log.append([Entry(outcomes=(outcome(id=new_id(float(n)), status=s),)) for n, s in enumerate(statuses, 1)])
     log.merge()
-    assert read_standings(home)["a"].consecutive_errors == 2
+    assert read_past(home).standings["a"].consecutive_errors == 2
     log.append([Entry(outcomes=(outcome(status="error", time="2026-05-05T00:00:00"),))])
-    standing = read_standings(home)["a"]
+    standing = read_past(home).standings["a"]
     assert standing.consecutive_errors == 3
     assert standing.last_error_s == 1777939200.0
     log.append([Entry(outcomes=(outcome(status="ok"),))])
-    assert read_standings(home)["a"].consecutive_errors == 0
+    assert read_past(home).standings["a"].consecutive_errors == 0
     log.merge()
-    assert read_standings(home)["a"].consecutive_errors == 0
+    assert read_past(home).standings["a"].consecutive_errors == 0
 
 
 def test_tallies_are_kept_per_task_and_over_all(home):
@@ -36,7 +36,7 @@ def test_tallies_are_kept_per_task_and_over_all(home):
         row = outcome(task=task)
         log.append([Entry(outcomes=(row,), feedback=(feedback(row.id, value),))])
     log.merge()
-    tallies = read_standings(home)["a"].tallies
+    tallies = read_past(home).standings["a"].tallies
     assert set(tallies) == {"x", "y", ALL_TASKS}
     assert (tallies["x"].graded, tallies["x"].accuracy) == (2, 0.5)
     assert (tallies[ALL_TASKS].calls, tallies[ALL_TASKS].accuracy) == (4, 0.75)
@@ -47,10 +47,10 @@ def test_missing_or_broken_state_is_made_anew(home):
     log.append([Entry(outcomes=(outcome(status="error"),))])
     log.merge()
     home.state.write_text("{broken")
-    assert read_standings(home) == {}
+    assert read_past(home).standings == {}
     home.state.unlink()
     log.merge()
-    assert read_standings(home)["a"].consecutive_errors == 1
+    assert read_past(home).standings["a"].consecutive_errors == 1
 
 
 def today(**changes):

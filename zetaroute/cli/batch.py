@@ -37,6 +37,9 @@ FormatOption = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the expected spend and ask nobody.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Ask every row again.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", min=0.01, help="Seconds for each query, with its fallbacks.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Repeat the decisions of a run.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
@@ -61,6 +64,7 @@ def batch_command(
     format_: FormatOption = "plain",
     dry_run: DryRun = False,
     restart: Restart = False,
+    timeout: Timeout = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -95,6 +99,7 @@ def batch_command(
         budget_usd=budget_usd,
         limits=Limits(local_only=local_only),
         seed=seed,
+        timeout_s=timeout,
         ordered=ordered,
         live=file == "-",
     )

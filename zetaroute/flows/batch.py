@@ -46,6 +46,8 @@ class Plan:
     budget_usd: float | None = None
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
+    timeout_s: float | None = None
+    """Seconds for each query, all its attempts together; None leaves it to the models' own limits."""
     ordered: bool = False
     """Whether the output is put into the order of the input at the end."""
     live: bool = False
@@ -200,7 +202,14 @@ class _Batch:
         expected = _expected_usd(decision)
         cost = 0.0
         try:
-            played = await play(query, decision, arms=router.arms, providers=self.providers, run=plan.run)
+            played = await play(
+                query,
+                decision,
+                arms=router.arms,
+                providers=self.providers,
+                run=plan.run,
+                deadline_s=plan.timeout_s,
+            )
             cost = played.spent_usd
         except asyncio.CancelledError as error:
             if error.args and isinstance(error.args[0], Round):

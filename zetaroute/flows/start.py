@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 
 from zetaroute.config import PRESETS, Home, default_config_text
 from zetaroute.domain import Query
 from zetaroute.errors import UsageError
-from zetaroute.practice.generator import generate
+from zetaroute.practice.generator import generate, json_line
 
 
 def write_config(home: Home, *, preset: str | None) -> str:
@@ -35,18 +34,7 @@ def write_config(home: Home, *, preset: str | None) -> str:
 
 def practice_lines(*, rows: int, seed: int) -> Iterator[str]:
     """Yield practice queries as JSON lines that `batch` reads."""
-    for query in generate(rows=rows, seed=seed):
-        yield json.dumps(
-            {
-                "query": query.query,
-                "reference": query.reference,
-                "grader": query.grader,
-                "task": query.task,
-                "custom_id": query.custom_id,
-                "metadata": {"difficulty": query.difficulty},
-            },
-            ensure_ascii=False,
-        )
+    yield from map(json_line, generate(rows=rows, seed=seed))
 
 
 def practice_queries(*, rows: int, seed: int) -> Iterator[Query]:

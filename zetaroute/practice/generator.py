@@ -7,9 +7,8 @@ kept apart. The same seed gives the same queries on every Python from 3.11 on.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 from zetaroute.errors import UsageError
@@ -72,19 +71,14 @@ def _draw(rng: Random, rows: int, families: list[str]) -> Iterator[PracticeQuery
         )
 
 
-def write_jsonl(path: Path, queries: Iterable[PracticeQuery]) -> int:
-    """Write queries as batch input, one JSON object a line, and return how many there were."""
-    count = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for query in queries:
-            row = {
-                "query": query.query,
-                "reference": query.reference,
-                "grader": query.grader,
-                "task": query.task,
-                "custom_id": query.custom_id,
-                "metadata": {"difficulty": query.difficulty},
-            }
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            count += 1
-    return count
+def json_line(query: PracticeQuery) -> str:
+    """Return a query as a line of batch input."""
+    row = {
+        "query": query.query,
+        "reference": query.reference,
+        "grader": query.grader,
+        "task": query.task,
+        "custom_id": query.custom_id,
+        "metadata": {"difficulty": query.difficulty},
+    }
+    return json.dumps(row, ensure_ascii=False)

@@ -5,6 +5,7 @@ It lives apart from the exchange: here is only what this format asks and what it
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from zetaroute.domain import Arm, Attachment, Completion, Query
@@ -78,15 +79,21 @@ def _take(payload: JsonObject, draft: Draft) -> str | None:
     match payload.get("type"):
         case "message":
             _take_message(payload, draft)
-            blocks = map(mapping, sequence(payload.get("content")))
+            blocks = list(map(mapping, sequence(payload.get("content"))))
+            for place, block in enumerate(blocks):
+                _take_call(place, block, draft)
             return "".join(text(block.get("text")) for block in blocks if block.get("type") == "text")
         case "message_start":
             _take_message(mapping(payload.get("message")), draft)
         case "content_block_start":
-            return text(mapping(payload.get("content_block")).get("text"))
+            block = mapping(payload.get("content_block"))
+            _take_call(count(payload.get("index")) or 0, block, draft)
+            return text(block.get("text"))
         case "content_block_delta":
             delta = mapping(payload.get("delta"))
             draft.begun = draft.begun or bool(text(delta.get("thinking")))
+            if delta.get("type") == "input_json_delta":
+                draft.call(count(payload.get("index")) or 0, arguments=text(delta.get("partial_json")))
             return text(delta.get("text"))
         case "message_delta":
             _take_stop(mapping(payload.get("delta")), draft)
@@ -94,6 +101,14 @@ def _take(payload: JsonObject, draft: Draft) -> str | None:
         case "message_stop":
             draft.finished = True
     return None
+
+
+def _take_call(place: int, block: JsonObject, draft: Draft) -> None:
+    if block.get("type") != "tool_use":
+        return
+    # A stream begins a call with an empty input, and sends it in parts.
+    given = block.get("input")
+    draft.call(place, name=text(block.get("name")), arguments=json.dumps(given) if given else "")
 
 
 def _take_message(message: JsonObject, draft: Draft) -> None:

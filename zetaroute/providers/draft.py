@@ -6,10 +6,20 @@ because a draft changes until it is a completion.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 
 from zetaroute.domain import Arm, Completion, Query, text_tokens
 from zetaroute.providers.costs import call_cost_usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A tool that the model wants to be called."""
+
+    name: str
+    arguments: str
+    """JSON, as the model wrote it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,18 +41,29 @@ class Draft:
     """Cached ones included."""
     cached_tokens: int | None = None
     output_tokens: int | None = None
+    calls: dict[int, ToolCall] = field(default_factory=dict)
+    """Tools that the model wants to be called, by their place in the answer."""
     half: str = ""
     """The first half of a character that a server cut in two UTF-16 escapes."""
 
     @property
     def text(self) -> str:
-        """The answer so far."""
-        return "".join(self.pieces)
+        """The answer so far; without a word, the tool calls that came in its place, as JSON."""
+        words = "".join(self.pieces)
+        if words.strip() or not self.calls:
+            return words
+        return json.dumps({"tool_calls": [asdict(call) for _, call in sorted(self.calls.items())]})
 
     @property
     def is_answer(self) -> bool:
-        """Whether this is all of an answer, and more than white space."""
+        """Whether this is all of an answer, and more than white space; tool calls are one too."""
         return self.finished and bool(self.text.strip())
+
+    def call(self, place: int, *, name: str = "", arguments: str = "") -> None:
+        """Take a tool call, or the next part of one."""
+        known = self.calls.get(place, ToolCall(name="", arguments=""))
+        self.calls[place] = ToolCall(name=known.name + name, arguments=known.arguments + arguments)
+        self.begun = True
 
     def add(self, piece: str) -> str:
         """Append `piece` and return it as it may be shown: lone surrogates can be neither printed nor stored."""

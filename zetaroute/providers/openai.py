@@ -87,7 +87,19 @@ def _take(payload: JsonObject, draft: Draft) -> str | None:
         message = mapping(choice.get("delta") or choice.get("message"))
         draft.begun = draft.begun or any(text(message.get(name)) for name in _THOUGHTS)
         answer += _content(message.get("content"))
+        _take_calls(message, draft)
     return answer
+
+
+def _take_calls(message: JsonObject, draft: Draft) -> None:
+    for place, wanted in enumerate(map(mapping, sequence(message.get("tool_calls")))):
+        function = mapping(wanted.get("function"))
+        index = count(wanted.get("index"))
+        draft.call(
+            place if index is None else index,
+            name=text(function.get("name")),
+            arguments=text(function.get("arguments")),
+        )
 
 
 def _take_usage(usage: JsonObject, draft: Draft) -> None:

@@ -101,11 +101,6 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
     write_whole(path, json.dumps(state).encode())
 
 
-def read_standings(home: Home) -> dict[str, Standing]:
-    """Return the standing of every arm that the log knows, by model id; empty when there is no state yet."""
-    return read_past(home).standings
-
-
 def read_past(home: Home) -> Past:
     """Return what state.json says, with the rows on top that wait in the journal."""
     # The journal first: what is merged between the two readings is then named in the state, and counted once.
