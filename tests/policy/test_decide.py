@@ -11,7 +11,7 @@ import pytest
 from zetaroute.config import PRESETS, GuardRule, Objective
 from zetaroute.domain import ALL_TASKS, Arm, Prices, Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
-from zetaroute.policy import Limits, Policy, PriorPredictor, decide
+from zetaroute.policy import Challenger, Limits, Policy, PriorPredictor, decide
 
 CHEAP = Arm(
     id="cheap",
@@ -201,3 +201,68 @@ def test_fallbacks_go_by_utility_and_leave_out_the_excluded():
 def test_one_model_is_always_it():
     found = decided(arms=(CHEAP,))
     assert (found.model, found.propensity, found.explored) == ("cheap", 1.0, False)
+
+
+class Wants:
+    """A predictor that holds one arm best; the rest is the config's."""
+
+    def __init__(self, arm: int) -> None:
+        self.arm = arm
+
+    def vectors(self, texts, tasks=None):
+        return PriorPredictor().vectors(texts)
+
+    def forecast(self, vectors, arms):
+        accuracy = np.full((len(vectors), len(arms)), 0.2)
+        accuracy[:, self.arm] = 0.9
+        return replace(PriorPredictor().forecast(vectors, arms), accuracy=accuracy)
+
+
+def dueled(**changes):
+    challenger = Challenger(
+        canary="c1", policy=Policy(version="v0002", predictor=Wants(1)), share=changes.pop("share", 0.25)
+    )
+    champion = Policy(version="v0001", predictor=Wants(0))
+    return decided(policy=champion, challenger=challenger, **changes)
+
+
+def test_canary_gives_each_policy_its_share_and_logs_the_probability_over_both():
+    n = 4000
+    versions, models = Counter(), Counter()
+    for seed in range(n):
+        found = dueled(seed=seed)
+        versions[found.policy_version] += 1
+        models[found.model] += 1
+        assert found.propensity == by_model(found)[found.model].probability
+    assert abs(versions["v0002"] / n - 0.25) < 0.025
+    chances = {model: candidate.probability for model, candidate in by_model(found).items()}
+    assert chances == pytest.approx({"cheap": 0.75 * 0.7 + 0.1, "good": 0.25 * 0.7 + 0.1, "unpriced": 0.1})
+    for model, chance in chances.items():
+        assert abs(models[model] / n - chance) < 4 * np.sqrt(chance * (1 - chance) / n)
+
+
+def test_canary_logs_what_both_wanted_and_a_bound_that_holds():
+    found = dueled(share=0.1)
+    duel = found.duel
+    assert (duel.canary, duel.share, duel.before, duel.after) == ("c1", 0.1, "cheap", "good")
+    assert min(by_model(found)[model].probability for model in ("cheap", "good")) >= duel.least
+    assert (duel.before_accuracy, duel.after_accuracy) == (0.2, 0.9)
+    assert duel.after_usd - duel.before_usd > 0
+
+
+def test_bound_of_a_canary_holds_while_a_newcomer_takes_its_quota():
+    graded = {arm.id: Standing(model=arm.id, tallies={ALL_TASKS: Tally(graded=500)}) for arm in ARMS[:2]}
+    found = dueled(standings=graded, rate=0.0)
+    assert by_model(found)["unpriced"].probability == pytest.approx(0.1)
+    assert min(by_model(found)[model].probability for model in ("cheap", "good")) >= found.duel.least - 1e-12
+
+
+def test_policies_of_a_canary_keep_to_the_user_limits():
+    found = dueled(limits=Limits(local_only=True))
+    assert found.model == "cheap"
+    assert (found.duel.before, found.duel.after) == ("cheap", "cheap")
+
+
+def test_pinned_model_has_no_part_in_a_canary():
+    found = dueled(forced="unpriced")
+    assert (found.duel, found.propensity, found.policy_version) == (None, None, "v0001")

@@ -5,10 +5,12 @@ money is USD (`_usd`), tokens are counts. A value is made once; nothing is patch
 """
 
 from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally, usd
-from zetaroute.domain.decisions import Candidate, Decision, Estimate
+from zetaroute.domain.decisions import Candidate, Decision, Duel, Estimate
 from zetaroute.domain.outcomes import (
     UNTRIED,
     Attempt,
+    CanaryEvent,
+    CanaryStep,
     Completion,
     Feedback,
     Figure,
@@ -26,9 +28,12 @@ __all__ = [
     "Arm",
     "Attachment",
     "Attempt",
+    "CanaryEvent",
+    "CanaryStep",
     "Candidate",
     "Completion",
     "Decision",
+    "Duel",
     "Estimate",
     "Feedback",
     "Figure",

@@ -36,6 +36,27 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Duel:
+    """What the two policies of a canary wanted for one query, and what the candidate's heads expected of it."""
+
+    canary: str
+    """Id of the canary."""
+    share: float
+    """Probability with which the query was given to the candidate."""
+    least: float
+    """Probability that each of the two arms had at least, whatever the query."""
+    before: str
+    """The arm that the champion holds best."""
+    after: str
+    """The arm that the candidate holds best."""
+    before_usd: float
+    """Predicted utility of the champion's arm, without satisfaction."""
+    after_usd: float
+    before_accuracy: float
+    after_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Which arm answers, and everything needed to explain and to evaluate that choice later."""
 
@@ -49,6 +70,8 @@ class Decision:
     policy_version: str
     seed: int
     router_s: float = 0.0
+    duel: Duel | None = None
+    """Set while a canary runs; `policy_version` is then the one that the query was given to."""
 
     def fallbacks(self) -> tuple[str, ...]:
         """Return the other eligible models, best predicted utility first."""

@@ -1,11 +1,12 @@
 """Deciding: predict, guard, explore, sample. numpy alone, no file, no network, no clock."""
 
-from zetaroute.policy.decide import Policy, decide
+from zetaroute.policy.decide import Challenger, Policy, decide
 from zetaroute.policy.guard import Limits, cooling_until, doubt, tripped
 from zetaroute.policy.load import load_policy
 from zetaroute.policy.predict import Forecast, LearnedPredictor, PriorPredictor
 
 __all__ = [
+    "Challenger",
     "Forecast",
     "LearnedPredictor",
     "Limits",

@@ -12,9 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import GuardRule, Objective
-from zetaroute.domain import ALL_TASKS, Arm, Candidate, Decision, Estimate, Query, Standing
+from zetaroute.domain import ALL_TASKS, Arm, Candidate, Decision, Duel, Estimate, Query, Standing
 from zetaroute.errors import NoAnswerError, UnfitQueryError
-from zetaroute.policy.explore import ENOUGH_GRADED, draw, exploit, thompson, with_floor, with_quota
+from zetaroute.policy.explore import (
+    ENOUGH_GRADED,
+    QUOTA,
+    draw,
+    exploit,
+    is_given_to_candidate,
+    only,
+    thompson,
+    with_floor,
+    with_quota,
+)
 from zetaroute.policy.guard import Limits, barred, exclusions, unfit
 from zetaroute.policy.predict import Forecast, Predictor
 
@@ -41,6 +51,17 @@ class Policy:
         return exploit(mean, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenger:
+    """A policy that is tried beside the one in use."""
+
+    canary: str
+    """Id of the canary."""
+    policy: Policy
+    share: float
+    """Share of the queries that it is given."""
+
+
 def decide(
     *,
     query: Query,
@@ -54,16 +75,16 @@ def decide(
     seed: int,
     now_s: float,
     forced: str | None = None,
+    challenger: Challenger | None = None,
 ) -> Decision:
     """Choose the arm that answers `query`, with the probability of every arm.
 
-    `rate` is the share of queries explored uniformly; `forced` pins a model, which then has no propensity.
+    `rate` is the share of queries explored uniformly; `forced` pins a model, which then has no propensity. With
+    a `challenger` the query is given to one of the two policies by lot, and every probability is that over both.
     Raises NoAnswerError when the user's limits leave no model, or not the pinned one.
     """
-    vectors = policy.predictor.vectors([query.text], [query.task])
-    forecast = policy.predictor.forecast(vectors, arms)
-    mean, se = forecast.utility(objective, arms)
-    costs = forecast.cost_usd[0].tolist()
+    own = _opinion(policy, query, arms, objective)
+    costs = own.forecast.cost_usd[0].tolist()
     if forced is not None:
         # Whoever names a model has chosen its place and its price; what is left to spend is another matter.
         limits = replace(limits, local_only=False, max_cost_usd=None)
@@ -78,28 +99,107 @@ def decide(
         now_s=now_s,
     )
     eligible = np.array([reason is None for reason in reasons])
-    pmf = with_floor(thompson(mean[0], se[0], eligible, np.random.default_rng([seed, 0])), eligible, rate)
     newcomers = eligible & np.array(
-        [_is_new(arm, rows, standings) for arm, rows in zip(arms, forecast.rows, strict=True)]
+        [_is_new(arm, rows, standings) for arm, rows in zip(arms, own.forecast.rows, strict=True)]
     )
-    pmf = with_quota(pmf, newcomers)
-    best = int(policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible[None, :])[0])
+
+    def explored(pmf: Array) -> Array:
+        return with_quota(with_floor(pmf, eligible, rate), newcomers)
+
+    if challenger is None or forced is not None:
+        sampled = thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0]))
+        pmf = explored(sampled)
+        lot = _Lot(decider=own, drawn=pmf, pmf=pmf)
+    else:
+        other = _opinion(challenger.policy, query, arms, objective)
+        before, after = own.best(eligible), other.best(eligible)
+        duel = _duel(challenger, other, before, after, rate=rate)
+        sides = [(own, explored(only(before, len(arms)))), (other, explored(only(after, len(arms))))]
+        lot = _cast(sides, duel, seed)
     if forced is None:
-        chosen = draw(pmf, seed)
+        chosen = draw(lot.drawn, seed)
     else:
         chosen = next(index for index, arm in enumerate(arms) if arm.id == forced)
     candidates = tuple(
-        _candidate(arm, index, forecast=forecast, mean=mean, se=se, reason=reasons[index], pmf=pmf)
+        _candidate(arm, index, opinion=lot.decider, reason=reasons[index], pmf=lot.pmf)
         for index, arm in enumerate(arms)
     )
     return Decision(
         candidates=candidates,
         model=arms[chosen].id,
-        propensity=None if forced else float(pmf[chosen]),
+        propensity=None if forced else float(lot.pmf[chosen]),
         forced=forced is not None,
-        explored=forced is None and chosen != best,
-        policy_version=policy.version,
+        explored=forced is None and chosen != lot.decider.best(eligible),
+        policy_version=lot.decider.policy.version,
         seed=seed,
+        duel=lot.duel,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Opinion:
+    """What one policy expects of every arm for one query; arrays (1, K)."""
+
+    policy: Policy
+    arms: Sequence[Arm]
+    objective: Objective
+    forecast: Forecast
+    mean: Array
+    """Utility in USD."""
+    se: Array
+
+    def best(self, eligible: Mask) -> int:
+        """Return the arm (of the K eligible or not) that the policy holds best."""
+        chosen = self.policy.exploit(
+            self.forecast, arms=self.arms, objective=self.objective, eligible=eligible[None, :]
+        )
+        return int(chosen[0])
+
+
+def _opinion(policy: Policy, query: Query, arms: Sequence[Arm], objective: Objective) -> _Opinion:
+    forecast = policy.predictor.forecast(policy.predictor.vectors([query.text], [query.task]), arms)
+    mean, se = forecast.utility(objective, arms)
+    return _Opinion(policy=policy, arms=arms, objective=objective, forecast=forecast, mean=mean, se=se)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lot:
+    """Which policy a query was given to, and what is drawn from."""
+
+    decider: _Opinion
+    drawn: Array
+    """(K,) the probabilities of the policy that decides."""
+    pmf: Array
+    """(K,) the same over the lot between two policies: what is logged."""
+    duel: Duel | None = None
+
+
+def _cast(sides: Sequence[tuple[_Opinion, Array]], duel: Duel, seed: int) -> _Lot:
+    """Give the query to the champion or to the candidate, which come in this order with their probabilities."""
+    (_, by_champion), (_, by_candidate) = sides
+    decider, drawn = sides[int(is_given_to_candidate(duel.share, seed))]
+    pmf = (1.0 - duel.share) * by_champion + duel.share * by_candidate
+    return _Lot(decider=decider, drawn=drawn, pmf=pmf, duel=duel)
+
+
+def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *, rate: float) -> Duel:
+    """Return the two arms with what the candidate's own heads, older than the canary, expect of them.
+
+    The bound of the propensities leaves out what exploring adds, which differs from query to query.
+    """
+    unliked = replace(opinion.objective, satisfaction_value_usd=0.0)
+    gains = opinion.forecast.utility(unliked, opinion.arms)[0][0]
+    right = opinion.forecast.accuracy[0]
+    return Duel(
+        canary=challenger.canary,
+        share=challenger.share,
+        least=min(challenger.share, 1.0 - challenger.share) * (1.0 - rate) * (1.0 - QUOTA),
+        before=opinion.arms[before].id,
+        after=opinion.arms[after].id,
+        before_usd=float(gains[before]),
+        after_usd=float(gains[after]),
+        before_accuracy=float(right[before]),
+        after_accuracy=float(right[after]),
     )
 
 
@@ -123,16 +223,8 @@ def _is_new(arm: Arm, rows: float, standings: Mapping[str, Standing]) -> bool:
     return max(rows, tally.graded if tally else 0) < ENOUGH_GRADED
 
 
-def _candidate(
-    arm: Arm,
-    index: int,
-    *,
-    forecast: Forecast,
-    mean: Array,
-    se: Array,
-    reason: str | None,
-    pmf: Array,
-) -> Candidate:
+def _candidate(arm: Arm, index: int, *, opinion: _Opinion, reason: str | None, pmf: Array) -> Candidate:
+    forecast = opinion.forecast
     cost, satisfied = forecast.cost_usd[0, index], forecast.satisfied[0, index]
     rows = int(forecast.rows[index])
     notes = [f"learned from {rows} rows" if rows else "prior from the config"]
@@ -146,7 +238,7 @@ def _candidate(
         satisfaction=_estimate(forecast.satisfaction, forecast.satisfaction_se, index),
         response_s=_estimate(forecast.response_s, forecast.response_se, index),
         cost_usd=None if np.isnan(cost) else _estimate(forecast.cost_usd, forecast.cost_se, index),
-        utility_usd=_estimate(mean, se, index),
+        utility_usd=_estimate(opinion.mean, opinion.se, index),
         probability=float(pmf[index]),
         satisfied=None if np.isnan(satisfied) else float(satisfied),
     )

@@ -31,6 +31,13 @@ def thompson(mean: Array, se: Array, eligible: Mask, rng: np.random.Generator) -
     return np.asarray(np.bincount(np.argmax(draws, axis=1), minlength=len(mean)) / DRAWS)
 
 
+def only(arm: int, count: int) -> Array:
+    """Return the probabilities (count,) of a policy that always takes one arm."""
+    pmf = np.zeros(count)
+    pmf[arm] = 1.0
+    return pmf
+
+
 def with_floor(pmf: Array, eligible: Mask, rate: float) -> Array:
     """Return (1 - rate) pmf + rate / K over the K eligible arms."""
     return np.asarray((1.0 - rate) * pmf + rate * eligible / eligible.sum())
@@ -50,6 +57,11 @@ def exploit(mean: Array, se: Array, eligible: Mask) -> NDArray[np.int64]:
     """Return the arm held best for each of n queries by its lower bound; all arrays (n, K)."""
     bound = np.where(eligible, mean - CAUTION * se, -np.inf)
     return np.asarray(np.argmax(bound, axis=1))
+
+
+def is_given_to_candidate(share: float, seed: int) -> bool:
+    """Return whether a query falls to a canary's candidate, drawn with its own stream of `seed`."""
+    return bool(np.random.default_rng([seed, 2]).random() < share)
 
 
 def draw(pmf: Array, seed: int) -> int:
