@@ -196,6 +196,7 @@ def _outcome(
         attachments=tuple(file.note for file in query.attachments),
         seed=decision.seed,
         candidates=decision.candidates if drawn else (),
+        duel=decision.duel if drawn else None,
     )
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import Budget, Home, Objective, Settings
-from zetaroute.domain import Arm, Decision, Outcome, Query, Standing
+from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, Standing
+from zetaroute.errors import ArtifactError
 from zetaroute.flows.spending import Spending
-from zetaroute.policy import Limits, Policy, decide, load_policy, tripped
+from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.standing import after, read_past
 
@@ -28,6 +29,8 @@ class Router:
     spending: Spending = field(default_factory=lambda: Spending(Budget()))
     closed: Mapping[str, str] = field(default_factory=dict)
     """Models that cannot be called at all, and why."""
+    challenger: Challenger | None = None
+    """The policy that a canary tries beside the one in use."""
 
     @property
     def rate(self) -> float:
@@ -64,11 +67,20 @@ class Router:
             seed=seed,
             now_s=time.time(),
             forced=forced,
+            challenger=self.challenger,
         )
         standing = self.standings.get(decision.model)
         if standing is not None and tripped(standing):
             self.standings[decision.model] = replace(standing, probe_s=time.time())
         return replace(decision, router_s=time.perf_counter() - start)
+
+    def obey(self, home: Home) -> None:
+        """Follow what was decided meanwhile, here or by another process: which version serves, which is tried."""
+        registry = Registry(home.artifacts)
+        canary, current = read_past(home).canary, registry.current()
+        if current != self.policy.version:
+            self.policy = load_policy(registry, current)
+        self.challenger = _challenger(registry, self.policy, canary, self.challenger)
 
     def note(self, outcome: Outcome) -> None:
         """Take one more outcome into the standings, so that a failing model cools down within a run."""
@@ -79,15 +91,32 @@ class Router:
 def open_router(home: Home, settings: Settings, registry: Registry | None = None) -> Router:
     """Return a router with the current policy and standings of a home."""
     registry = registry or Registry(home.artifacts)
-    policy = load_policy(registry, registry.current())
+    # The canary first: where it ends meanwhile, the version that it made current is read after it.
     past = read_past(home)
+    policy = load_policy(registry, registry.current())
     return Router(
         settings=settings,
         policy=policy,
         standings=past.standings,
         spending=Spending(settings.budget, past.spent_usd),
         closed=without_key(settings.arms),
+        challenger=_challenger(registry, policy, past.canary),
     )
+
+
+def _challenger(
+    registry: Registry, champion: Policy, canary: CanaryEvent | None, known: Challenger | None = None
+) -> Challenger | None:
+    """Return the policy that a canary tries, loaded unless it is known; none where it cannot be loaded whole."""
+    if canary is None or canary.champion != champion.version:
+        return None
+    if known is not None and known.canary == canary.canary:
+        return replace(known, share=canary.share)
+    try:
+        policy = load_policy(registry, canary.version)
+    except ArtifactError:
+        return None
+    return Challenger(canary=canary.canary, policy=policy, share=canary.share)
 
 
 def without_key(arms: Iterable[Arm]) -> dict[str, str]:

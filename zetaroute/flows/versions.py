@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from zetaroute.config import Home
+import numpy as np
+
+from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError, UsageError
+from zetaroute.flows.canary import begin_canary, canary_standing, end_canary
 from zetaroute.flows.retrain import make_current
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
@@ -16,6 +20,7 @@ def list_versions(home: Home, log: Log) -> list[dict[str, Any]]:
     """Return what is known of every version, oldest first; a damaged one says so."""
     registry = Registry(home.artifacts)
     current = registry.current()
+    canary = canary_standing(log)
     with log.open() as connection:
         promoted = dict(
             connection.execute(
@@ -35,7 +40,7 @@ def list_versions(home: Home, log: Log) -> list[dict[str, Any]]:
         rows.append(
             {
                 "version": version,
-                "current": "serves now" if version == current else "",
+                "current": _role(version, current, canary),
                 "created": manifest.get("created", "")[:19],
                 "parent": manifest.get("parent"),
                 "verdict": verdict or "the config's priors",
@@ -44,6 +49,18 @@ def list_versions(home: Home, log: Log) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _role(version: str, current: str, canary: Mapping[str, Any] | None) -> str:
+    if version == current:
+        return "serves now"
+    if canary is None or version != canary["version"]:
+        return ""
+    evidence = canary["evidence"]
+    return (
+        f"canary on {100 * canary['share']:.0f}%, {canary['graded']} graded: evidence {evidence['gain']:.2g} of "
+        f"{evidence['promotes_at']:.0f} for, {evidence['harm']:.2g} of {evidence['rolls_back_at']:.0f} against"
+    )
 
 
 def report_of(home: Home, version: str) -> str:
@@ -78,13 +95,43 @@ def promote(home: Home, log: Log, version: str, *, reason: str, author: str = "u
     return name
 
 
-def rollback(home: Home, log: Log, *, author: str = "user") -> str:
-    """Go back to the version that the current one replaced; return its name.
+def try_out(home: Home, log: Log, settings: Settings, version: str, *, author: str = "user") -> str:
+    """Give a version a share of the queries beside the current one; return its full name.
 
-    Works although the current one is damaged: only the version to go back to must be whole.
+    Raises UsageError for the version that serves already.
+    """
+    registry = Registry(home.artifacts)
+    name, current = registry.find(version), registry.current()
+    if name == current:
+        raise UsageError(
+            f"{name} serves already: name another version, `zetaroute policies list` shows them."
+        )
+    if name != COLD:
+        registry.verify(name)
+        load_policy(registry, name)
+    with log.open() as connection:
+        rows = connection.execute(
+            "SELECT cost_usd, response_s FROM outcomes WHERE status = 'ok'"
+        ).fetchnumpy()
+    known = {
+        key: np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan) for key, column in rows.items()
+    }
+    begin_canary(
+        log, settings, version=name, champion=current, **known, reason="tried by hand", author=author
+    )
+    return name
+
+
+def rollback(home: Home, log: Log, *, author: str = "user") -> str:
+    """Go back to the version that the current one replaced; return the version that serves now.
+
+    A canary that runs is ended, and nothing else changes. Works although the current version is damaged: only the
+    one to go back to must be whole.
     """
     registry = Registry(home.artifacts)
     current = registry.current()
+    if end_canary(log, reason="rolled back by hand", author=author) is not None:
+        return current
     with log.open() as connection:
         row = connection.execute(
             "SELECT previous FROM promotions WHERE version = ? AND author <> 'rollback' ORDER BY id DESC LIMIT 1",

@@ -7,10 +7,11 @@ safe, so a kill costs at most the answers of the rows that were under way.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
-from zetaroute.errors import StoreError
+from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.flows.answers import answer_of
 from zetaroute.flows.output import Output
 from zetaroute.flows.progress import Progress
@@ -40,6 +41,7 @@ class Writer:
         on_unkept: Callable[[Round], None] | None,
         on_failure: Callable[[StoreError], None],
     ) -> None:
+        self._router = router
         self._spending = router.spending
         self._log = log
         self._output = output
@@ -108,11 +110,17 @@ class Writer:
         if self._on_progress is not None:
             self._on_progress(self._progress)
 
+    def _obey(self) -> None:
+        """Follow what the merge has decided; a version that cannot be loaded is no reason to stop a batch."""
+        with contextlib.suppress(ArtifactError):
+            self._router.obey(self._log.home)
+
     async def _merge_now_and_then(self) -> None:
         """Merge beside the writing; where that fails, rows stay in the journal and the last merge tells of it."""
         if self._merging is not None and self._merging.done():
             self._merging.exception()
             self._merging, self._merged_at = None, time.monotonic()
+            await asyncio.to_thread(self._obey)
             if self._spending.limited:
                 # Other processes spend too. Nothing is kept meanwhile, so that no row is counted twice or never.
                 past = await asyncio.to_thread(read_past, self._log.home)

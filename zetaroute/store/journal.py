@@ -11,17 +11,22 @@ import contextlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from zetaroute.domain import Feedback, Outcome, Promotion, new_id
+from zetaroute.domain import CanaryEvent, Feedback, Outcome, Promotion, new_id
 from zetaroute.durable import write_whole
 from zetaroute.errors import StoreError
 
 SUFFIX = ".jsonl"
 LONGEST_DRAFT_S = 3600.0
 """No process writes a segment for this long: an older draft is a dead one's."""
+_READ = {
+    "outcomes": {"model", "status", "time"},
+    "canaries": {field.name for field in fields(CanaryEvent)},
+}
+"""What the readers of a waiting line rely on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,7 @@ class Entry:
     outcomes: tuple[Outcome, ...] = ()
     feedback: tuple[Feedback, ...] = ()
     promotions: tuple[Promotion, ...] = ()
+    canaries: tuple[CanaryEvent, ...] = ()
 
 
 class Journal:
@@ -83,9 +89,12 @@ class Journal:
 
 def _is_entry(value: Any) -> bool:
     """Whether a line is what this module writes, as far as its readers rely on it."""
-    rows = (value.get("outcomes") or []) if isinstance(value, dict) else None
-    return isinstance(rows, list) and all(
-        isinstance(row, dict) and {"model", "status", "time"} <= row.keys() for row in rows
+    if not isinstance(value, dict):
+        return False
+    return all(
+        isinstance(value.get(kind) or [], list)
+        and all(isinstance(row, dict) and wanted <= row.keys() for row in value.get(kind) or [])
+        for kind, wanted in _READ.items()
     )
 
 

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from zetaroute.config import Home
 from zetaroute.errors import StoreBusyError, StoreError
+from zetaroute.store.canary import judge_canary
 from zetaroute.store.journal import Entry, Journal
 from zetaroute.store.migrations import (
+    CANARY_COLUMNS,
     FEEDBACK_COLUMNS,
     OUTCOME_COLUMNS,
     PROMOTION_COLUMNS,
@@ -69,6 +71,11 @@ class Log:
             # Over many small files, more threads take eight times the memory and four times as long.
             connection.execute("SET threads = 1")
             merged = self._merge_into(connection)
+            if merged:
+                decided = judge_canary(connection, self.home)
+                if decided is not None:
+                    self.journal.append([decided])
+                    merged += self._merge_into(connection)
             connection.execute("RESET threads")
             if merged or not self.home.state.exists():
                 try:
@@ -173,7 +180,8 @@ def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
             columns = {{
                 outcomes: '{struct(OUTCOME_COLUMNS)}[]',
                 feedback: '{struct(FEEDBACK_COLUMNS)}[]',
-                promotions: '{struct(PROMOTION_COLUMNS)}[]'
+                promotions: '{struct(PROMOTION_COLUMNS)}[]',
+                canaries: '{struct(CANARY_COLUMNS)}[]'
             }})
         """,
         {"segments": [str(segment) for segment in segments]},
@@ -187,7 +195,7 @@ def _insert(connection: DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     try:
         pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
-        for table, extra in (("outcomes", pmf), ("feedback", ""), ("promotions", "")):
+        for table, extra in (("outcomes", pmf), ("feedback", ""), ("promotions", ""), ("canaries", "")):
             connection.execute(f"""
                 INSERT INTO {table} BY NAME
                 WITH rows AS (SELECT unnest({table}) AS row FROM incoming)

@@ -61,6 +61,10 @@ OUTCOME_COLUMNS = {
     "attachments": "STRUCT(name VARCHAR, media_type VARCHAR, sha256 VARCHAR, size BIGINT)[]",
     "seed": "BIGINT",
     "candidates": f"{_CANDIDATE}[]",
+    "duel": (
+        "STRUCT(canary VARCHAR, share DOUBLE, least DOUBLE, before VARCHAR, after VARCHAR, before_usd DOUBLE, "
+        "after_usd DOUBLE, before_accuracy DOUBLE, after_accuracy DOUBLE)"
+    ),
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -80,6 +84,25 @@ PROMOTION_COLUMNS = {
     "reason": "VARCHAR",
     "author": "VARCHAR",
     "forced": "BOOLEAN",
+}
+CANARY_COLUMNS = {
+    "id": "VARCHAR",
+    "time": "TIMESTAMP",
+    "canary": "VARCHAR",
+    "step": "VARCHAR",
+    "version": "VARCHAR",
+    "champion": "VARCHAR",
+    "share": "DOUBLE",
+    "promote_at": "DOUBLE",
+    "accuracy_margin": "DOUBLE",
+    "answer_value_usd": "DOUBLE",
+    "second_value_usd": "DOUBLE",
+    "lowest_usd": "DOUBLE",
+    "highest_usd": "DOUBLE",
+    "unknown_usd": "DOUBLE",
+    "free": "VARCHAR[]",
+    "reason": "VARCHAR",
+    "author": "VARCHAR",
 }
 
 
@@ -158,7 +181,16 @@ def _views(connection: DuckDBPyConnection) -> None:
     """)
 
 
-STEPS = {"0001_tables": _tables, "0002_views": _views}
+def _canaries(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE TABLE canaries ({_columns(CANARY_COLUMNS)})")
+    connection.execute(f"ALTER TABLE outcomes ADD COLUMN IF NOT EXISTS duel {OUTCOME_COLUMNS['duel']}")
+    # A view keeps the columns that its table had: it is made anew where one came.
+    for view in ("served", "rounds", "judgements", "latest_feedback"):
+        connection.execute(f"DROP VIEW {view}")
+    _views(connection)
+
+
+STEPS = {"0001_tables": _tables, "0002_views": _views, "0003_canaries": _canaries}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:

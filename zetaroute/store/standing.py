@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import Home
-from zetaroute.domain import ALL_TASKS, Standing, Tally
+from zetaroute.domain import ALL_TASKS, CanaryEvent, Standing, Tally
 from zetaroute.durable import write_whole
+from zetaroute.store.canary import event_of, running_canary
 from zetaroute.store.journal import Journal
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 WINDOW = 5000
 """Rows of the log, counted from its end, that standings look at; older ones no longer speak for an arm."""
-_SCHEMA = 2
+_SCHEMA = 3
 _SPENT = """
     SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM outcomes
     WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP
@@ -62,6 +63,8 @@ class Past:
     """By model; empty when there is no state yet."""
     spent_usd: dict[str, float]
     """By day (UTC, ISO 8601), this month's; recordings cost nothing."""
+    canary: CanaryEvent | None
+    """The last step of the canary that runs; None when there is none."""
 
 
 def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Sequence[str] = ()) -> None:
@@ -97,7 +100,14 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         for model, by_task in tallies.items()
     }
     spent = dict(connection.execute(_SPENT).fetchall())
-    state = {"schema": _SCHEMA, "standings": standings, "spent_usd": spent, "merged": list(merged)}
+    running = running_canary(connection)
+    state = {
+        "schema": _SCHEMA,
+        "standings": standings,
+        "spent_usd": spent,
+        "canary": asdict(running) if running else None,
+        "merged": list(merged),
+    }
     write_whole(path, json.dumps(state).encode())
 
 
@@ -110,9 +120,10 @@ def read_past(home: Home) -> Past:
     except (OSError, ValueError):
         state = {}
     if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
-        state = {"standings": {}, "spent_usd": {}, "merged": []}
+        state = {"standings": {}, "spent_usd": {}, "canary": None, "merged": []}
     standings = {model: _standing(model, stored) for model, stored in state["standings"].items()}
     spent_usd: dict[str, float] = state["spent_usd"]
+    canary = event_of(state["canary"]) if state["canary"] else None
     for segment, entry in waiting:
         if segment in state["merged"]:
             continue
@@ -124,7 +135,9 @@ def read_past(home: Home) -> Past:
                 status=row["status"],
                 time_s=datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp(),
             )
-    return Past(standings=standings, spent_usd=spent_usd)
+        for event in entry.get("canaries") or ():
+            canary = event_of(event) if event["step"] in {"started", "raised"} else None
+    return Past(standings=standings, spent_usd=spent_usd, canary=canary)
 
 
 def after(standing: Standing, *, status: str, time_s: float) -> Standing:

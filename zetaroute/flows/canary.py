@@ -1,0 +1,121 @@
+"""Canaries: begin one, end one, say how it stands. Judging is the log's (`store.canary`), at every merge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Settings
+from zetaroute.domain import CanaryEvent, new_id
+from zetaroute.evaluate.confidence import mean_figure
+from zetaroute.evaluate.eprocess import ROLLBACK_AT, promotion_level
+from zetaroute.flows.round import utc_now
+from zetaroute.store.canary import (
+    SHARES,
+    canaries_begun,
+    canary_rows,
+    judged,
+    next_step,
+    running_canary,
+)
+from zetaroute.store.journal import Entry
+from zetaroute.store.log import Log
+
+TAIL = 0.99
+"""Quantile of earlier costs and times that bounds the scale: rare worse ones count like it."""
+
+
+def begin_canary(
+    log: Log,
+    settings: Settings,
+    *,
+    version: str,
+    champion: str,
+    cost_usd: NDArray[np.float64],
+    response_s: NDArray[np.float64],
+    reason: str,
+    author: str,
+) -> CanaryEvent:
+    """Give `version` a first share of the queries beside the champion; one that runs already is ended.
+
+    `cost_usd` and `response_s` (n,) are of earlier rows, unknown ones NaN: they fix the scale of the judgement.
+    """
+    with log.open() as connection:
+        running, number = running_canary(connection), canaries_begun(connection) + 1
+    objective = settings.objective
+    dearest, slowest = (_upper(values) for values in (cost_usd, response_s))
+    identity = new_id()
+    started = CanaryEvent(
+        id=identity,
+        time=utc_now(),
+        canary=identity,
+        step="started",
+        version=version,
+        champion=champion,
+        share=SHARES[0],
+        promote_at=promotion_level(number),
+        accuracy_margin=settings.gate.accuracy_margin,
+        answer_value_usd=objective.answer_value_usd,
+        second_value_usd=objective.second_value_usd,
+        lowest_usd=-dearest - objective.second_value_usd * slowest,
+        highest_usd=objective.answer_value_usd,
+        unknown_usd=dearest,
+        free=tuple(arm.id for arm in settings.arms if arm.local),
+        reason=reason,
+        author=author,
+    )
+    ended = () if running is None else (_ended(running, f"{version} is tried instead", author),)
+    log.append([Entry(canaries=(*ended, started))])
+    log.merge(patience_s=10.0)
+    return started
+
+
+def end_canary(log: Log, *, reason: str, author: str) -> CanaryEvent | None:
+    """Stop giving queries to a candidate; return the canary that ran, or None."""
+    with log.open() as connection:
+        running = running_canary(connection)
+    if running is None:
+        return None
+    log.append([Entry(canaries=(_ended(running, reason, author),))])
+    log.merge(patience_s=10.0)
+    return running
+
+
+def canary_standing(log: Log) -> dict[str, Any] | None:
+    """Return how the canary that runs stands, as JSON; None without one."""
+    with log.open() as connection:
+        running = running_canary(connection)
+        if running is None:
+            return None
+        rows = canary_rows(connection, running)
+    finding = judged(running, rows)
+    scale = running.highest_usd - running.lowest_usd
+    return {
+        "version": running.version,
+        "champion": running.champion,
+        "share": running.share,
+        "since": running.time,
+        "graded": rows.graded,
+        "evidence": {
+            "gain": finding.gain,
+            "promotes_at": running.promote_at,
+            "harm": finding.harm,
+            "rolls_back_at": ROLLBACK_AT,
+        },
+        "difference": {
+            # Ordinary intervals for people to see: they hold for one look, and do not decide.
+            "utility_usd": mean_figure(scale * rows.utility.gains()).json(),
+            "accuracy_rate": mean_figure(rows.accuracy.gains()).json(),
+        },
+    }
+
+
+def _ended(running: CanaryEvent, reason: str, author: str) -> CanaryEvent:
+    return next_step(running, "stopped", reason=reason, author=author)
+
+
+def _upper(values: NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.quantile(known, TAIL)) if len(known) else 0.0
