@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,6 +14,9 @@ from zetaroute.errors import BarNotMetError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from zetaroute.flows.retrain import Promote as How
+    from zetaroute.flows.retrain import Retrained
 
 policies = typer.Typer(
     name="policies",
@@ -25,7 +29,12 @@ Since = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Version = Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")]
-Promote = Annotated[str, typer.Option("--promote", help="auto (when proven), never or force.")]
+Promote = Annotated[
+    str,
+    typer.Option(
+        "--promote", help="auto (when proven; tried by a canary when hopeful), canary, never, force."
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 unless the verdict is PROMOTE.")]
 Compare = Annotated[bool, typer.Option("--compare", help="The current version against its predecessor.")]
 Before = Annotated[str | None, typer.Option("--before", help="Compare this version ...")]
@@ -34,6 +43,10 @@ By = Annotated[str | None, typer.Option("--by", help="task, model, segment, day 
 FailUnder = Annotated[
     list[str] | None,
     typer.Option("--fail-under", help="KPI=VALUE; exit with 4 when it is missed."),
+]
+Html = Annotated[Path | None, typer.Option("--html", help="Write it as a page, one HTML file.")]
+Examples = Annotated[
+    bool, typer.Option("--examples", help="With --compare --html: some of the queries themselves.")
 ]
 
 
@@ -63,8 +76,8 @@ def retrain_command(
     from zetaroute.cli.moments import moment
     from zetaroute.flows.retrain import retrain
 
-    if promote not in {"auto", "never", "force"}:
-        raise UsageError(f"--promote is {promote!r}: choose auto, never or force.")
+    if promote not in {"auto", "canary", "never", "force"}:
+        raise UsageError(f"--promote is {promote!r}: choose auto, canary, never or force.")
     run = session(context)
     done = retrain(
         home=run.home,
@@ -73,7 +86,7 @@ def retrain_command(
         seed=seed,
         jobs=jobs,
         since=moment(since),
-        promote="never" if promote == "never" else "force" if promote == "force" else "auto",
+        promote=cast("How", promote),
     )
     if json:
         out_json(done.result)
@@ -81,14 +94,21 @@ def retrain_command(
         from zetaroute.report.terminal import show_retrain
 
         show_retrain(console(), done.result)
-        serves = (
-            f"{done.version} serves from now on"
-            if done.promoted
-            else f"{done.result['parent']} goes on serving"
-        )
-        out(f"{serves}; report: {done.report}")
+        out(f"{_now_serves(done)}; report: {done.report}")
     if strict and done.verdict.word != "PROMOTE":
         raise BarNotMetError(f"the verdict is {done.verdict.word}, and --strict asks for PROMOTE.")
+
+
+def _now_serves(done: Retrained) -> str:
+    canary = done.result["canary"]
+    if done.promoted:
+        return f"{done.version} serves from now on"
+    if canary is None:
+        return f"{done.result['parent']} goes on serving"
+    which = "it" if canary["version"] == done.version else canary["version"]
+    return (
+        f"{done.result['parent']} goes on serving, and a canary tries {which} on {100 * canary['share']:.0f}%"
+    )
 
 
 def kpi_command(
@@ -99,6 +119,8 @@ def kpi_command(
     by: By = None,
     since: Since = None,
     fail_under: FailUnder = None,
+    html: Html = None,
+    examples: Examples = False,
     json: Json = False,
 ) -> None:
     """Show the key figures: accuracy, satisfaction, response time, cost; with --compare before against after.
@@ -106,25 +128,38 @@ def kpi_command(
     \b
     Examples
       zetaroute kpi --by task
-      zetaroute kpi --compare
+      zetaroute kpi --compare --html report.html
       zetaroute kpi --since 7d --fail-under accuracy=0.8
     """
     from zetaroute.cli.moments import moment
     from zetaroute.flows import compare as flow
+    from zetaroute.report.html import compare_html, kpi_html
     from zetaroute.report.terminal import show_compare, show_kpis
 
     run = session(context)
     settings, log, home = run.settings(), run.log(), run.home
-    if compare or before or after:
+    comparing = bool(compare or before or after)
+    if examples and not (comparing and html):
+        raise UsageError("--examples puts queries into a page: it needs --compare and --html FILE.")
+    if comparing:
         result = flow.compare(
-            log=log, settings=settings, home=home, before=before, after=after, since=moment(since)
+            log=log,
+            settings=settings,
+            home=home,
+            before=before,
+            after=after,
+            since=moment(since),
+            examples=examples,
         )
-        figures = result["after"]["kpis"]
-        show = show_compare
+        figures, show, page = result["after"]["kpis"], show_compare, compare_html
     else:
-        result = flow.kpis(log=log, settings=settings, home=home, since=moment(since), by=_by(by))
-        figures = result["kpis"]
-        show = show_kpis
+        result = flow.kpis(
+            log=log, settings=settings, home=home, since=moment(since), by=_by(by), course=html is not None
+        )
+        figures, show, page = result["kpis"], show_kpis, kpi_html
+    if html is not None:
+        _write_page(html, page(result))
+        run.note(f"the page is {html}")
     if json:
         out_json(result)
     else:
@@ -185,9 +220,18 @@ def promote_command(
     _told(session(context), promote(session(context).home, session(context).log(), version, reason=reason))
 
 
+@policies.command("canary")
+def canary_command(context: typer.Context, version: Version) -> None:
+    """Try a version on a small share of the queries; the evidence promotes it or rolls it back."""
+    from zetaroute.flows.versions import try_out
+
+    run = session(context)
+    out(f"{try_out(run.home, run.log(), run.settings(), version)} is tried from now on")
+
+
 @policies.command("rollback")
 def rollback_command(context: typer.Context) -> None:
-    """Go back to the version that served before; the very next query obeys."""
+    """End the canary, else go back to the version that served before; the very next query obeys."""
     from zetaroute.flows.versions import rollback
 
     _told(session(context), rollback(session(context).home, session(context).log()))
@@ -195,6 +239,15 @@ def rollback_command(context: typer.Context) -> None:
 
 def _told(run: Session, version: str) -> None:
     out(f"{version} serves from now on")
+
+
+def _write_page(path: Path, page: str) -> None:
+    from zetaroute.durable import write_whole
+
+    try:
+        write_whole(path, page.encode())
+    except OSError as error:
+        raise UsageError(f"--html {path} cannot be written ({error.strerror}): name another file.") from error
 
 
 def _by(by: str | None) -> Any:

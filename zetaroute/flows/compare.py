@@ -1,12 +1,12 @@
 """The key figures of what was served, and before against after.
 
-Reads the view `served` (one row per query, all its attempts counted) and hands arrays to `evaluate`.
+Takes the frame of what was served and hands arrays to `evaluate`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -17,16 +17,30 @@ from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError, ZetarouteError
 from zetaroute.evaluate.confidence import mean_figure
 from zetaroute.evaluate.kpi import Served, differences, figures
-from zetaroute.policy import LearnedPredictor, Policy, load_policy
+from zetaroute.flows.course import by_segment, examples_of, over_time, read_promotions
+from zetaroute.flows.served import as_served, kinds_of, model_shares, provenance, read_served
+from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
 
 By = Literal["task", "model", "segment", "day", "version"]
 
-_COLUMNS = (
-    "time, policy_version, model, task, query, status, fell_back, response_s, ttft_s, cost_usd, router_s, "
-    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced"
+_HELD_OUT = (
+    "verdict",
+    "rows",
+    "difference",
+    "estimators",
+    "support",
+    "baselines",
+    "share",
+    "segments",
+    "frontier",
+    "break_even",
+    "best_single",
+    "detectable_usd",
+    "rows_needed",
 )
+"""What a report shows again of the stored result of a retrain."""
 
 
 def kpis(
@@ -36,28 +50,36 @@ def kpis(
     home: Home,
     since: str | None = None,
     by: By | None = None,
+    course: bool = False,
 ) -> dict[str, Any]:
-    """Return the KPIs of everything served since a moment, as the JSON of the contract."""
-    frame = _read(log, since=since)
+    """Return the KPIs of everything served since a moment, as the JSON of the contract.
+
+    With `course` also how they went over time, as a report shows it.
+    """
+    frame = read_served(log, since=since)
     current = Registry(home.artifacts).current()
     grouped: dict[str, Any] = {}
     if by is not None and frame.height:
         labels = _labels(frame, by, home)
         for label in sorted(set(labels)):
             part = frame.filter(pl.Series([one == label for one in labels]))
-            found = figures(_served(part, settings), settings.objective)
+            found = figures(as_served(part, settings), settings.objective)
             grouped[label] = {"rows": part.height, "kpis": _json(found)}
-    return {
+    served = as_served(frame, settings)
+    result = {
         "version": current,
         "rows": frame.height,
         "since": _moment(frame, "min"),
         "until": _moment(frame, "max"),
-        "kpis": _json(figures(_served(frame, settings), settings.objective)),
+        "kpis": _json(figures(served, settings.objective)),
         "exploring_usd": _exploring(log, since=since).json(),
         "by": grouped,
         "provenance": provenance(frame),
-        "share": _shares(frame),
+        "share": model_shares(frame),
     }
+    if course:
+        result["over_time"] = over_time(frame, served, settings.objective, read_promotions(log))
+    return result
 
 
 def compare(
@@ -68,24 +90,28 @@ def compare(
     before: str | None = None,
     after: str | None = None,
     since: str | None = None,
+    examples: bool = False,
 ) -> dict[str, Any]:
     """Return what two versions really served, their difference on one query mix, and the held-out estimate.
 
     Without names: the current version against the one it replaced. Pinned queries are left out, since no
-    version chose their model.
+    version chose their model. `examples` adds some of the queries themselves.
     """
     registry = Registry(home.artifacts)
     new = registry.find(after or "current")
     old = registry.find(before) if before else _predecessor(log, registry, new)
-    frame = _read(log, since=since).filter(~pl.col("forced"))
+    frame = read_served(log, since=since).filter(~pl.col("forced"))
     sides = {name: frame.filter(pl.col("policy_version") == name) for name in (old, new)}
     policy = load_policy(registry, new)
-    served = {name: _served(part, settings, _segments(part, policy)) for name, part in sides.items()}
+    served = {
+        name: as_served(part, settings, kinds_of(part, policy, registry)) for name, part in sides.items()
+    }
     change = differences(served[old], served[new], settings.objective)
     stored = _stored_result(registry, new)
     if stored.get("parent") != old:
         stored = {"verdict": None, "reasons": [f"{new} was never judged against {old}"]}
-    return {
+    told = by_segment((sides[old], served[old]), (sides[new], served[new]))
+    result = {
         "before": _side(old, sides[old], served[old], settings),
         "after": _side(new, sides[new], served[new], settings),
         "difference": _json(change),
@@ -94,30 +120,13 @@ def compare(
         "verdict": stored.get("verdict"),
         "reasons": stored.get("reasons", []),
         "confirmed": _confirmed(change["utility_usd"]),
+        "over_time": over_time(frame, as_served(frame, settings), settings.objective, read_promotions(log)),
+        "segments": told,
+        "held_out": {name: stored[name] for name in _HELD_OUT if name in stored},
     }
-
-
-def provenance(frame: pl.DataFrame) -> dict[str, int]:
-    """Return on what the figures stand: rows by kind of model and by source of the judgement."""
-    return {
-        "recorded": int(frame["recorded"].sum()),
-        "practice": sum(1 for model in frame["model"].to_list() if model.startswith("practice/")),
-        "truth": int((frame["accuracy_source"] == "truth").sum()),
-        "judge": int((frame["accuracy_source"] == "judge").sum()),
-        "user": int((frame["accuracy_source"] == "user").sum()),
-        "rated": int(frame["satisfaction"].is_not_null().sum()),
-        "simulated_ratings": int(frame["rating_simulated"].sum()),
-    }
-
-
-def _read(log: Log, *, since: str | None) -> pl.DataFrame:
-    with log.open() as connection:
-        return pl.DataFrame(
-            connection.sql(
-                f"SELECT {_COLUMNS} FROM served WHERE time >= coalesce(?, '-infinity')::TIMESTAMP ORDER BY id",
-                params=[since],
-            )
-        )
+    if examples:
+        result["examples"] = examples_of(sides[new], served[new].segment, told)
+    return result
 
 
 def _exploring(log: Log, *, since: str | None) -> Figure:
@@ -140,47 +149,10 @@ def _exploring(log: Log, *, since: str | None) -> Figure:
     return mean_figure(np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan))
 
 
-def _served(frame: pl.DataFrame, settings: Settings, segments: Sequence[str] | None = None) -> Served:
-    def column(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
-
-    local = [arm.id for arm in settings.arms if arm.local]
-    means = frame.group_by("model").agg(pl.col("cost_usd").mean())["cost_usd"].drop_nulls()
-    dearest = float(means.max() or 0.0)  # type: ignore[arg-type]  # the maximum of a float column
-    unknown = pl.when(pl.col("model").is_in(local)).then(0.0).otherwise(dearest)
-    charged = frame.select(pl.coalesce("cost_usd", unknown))["cost_usd"]
-    return Served(
-        accuracy=column("accuracy"),
-        satisfaction=column("satisfaction"),
-        response_s=column("response_s"),
-        ttft_s=column("ttft_s"),
-        cost_usd=column("cost_usd"),
-        charged_usd=charged.to_numpy().astype(np.float64),
-        router_s=column("router_s"),
-        failed=(frame["status"] != "ok").to_numpy().astype(np.float64),
-        fell_back=frame["fell_back"].to_numpy().astype(np.float64),
-        segment=np.array(segments if segments is not None else ["all"] * frame.height, dtype=np.str_),
-    )
-
-
-def _segments(frame: pl.DataFrame, policy: Policy) -> list[str]:
-    """Return each row's task label, else the cell of the policy's map that it lies in."""
-    tasks = frame["task"].to_list()
-    bare = [row for row, task in enumerate(tasks) if not task]
-    names = [task or "all" for task in tasks]
-    if bare and isinstance(policy.predictor, LearnedPredictor):
-        predictor = policy.predictor
-        queries = frame["query"].to_list()
-        cells = predictor.map.cells(predictor.vectors([queries[row] for row in bare])[:, 1:])
-        for row, cell in zip(bare, cells.tolist(), strict=True):
-            names[row] = f"cell {cell}"
-    return names
-
-
 def _labels(frame: pl.DataFrame, by: By, home: Home) -> list[str]:
     if by == "segment":
         registry = Registry(home.artifacts)
-        return _segments(frame, load_policy(registry, registry.current()))
+        return kinds_of(frame, load_policy(registry, registry.current()), registry)
     if by == "day":
         return frame["time"].dt.strftime("%Y-%m-%d").to_list()
     column = {"task": "task", "model": "model", "version": "policy_version"}[by]
@@ -217,13 +189,8 @@ def _side(version: str, frame: pl.DataFrame, served: Served, settings: Settings)
         "rows": frame.height,
         "kpis": _json(figures(served, settings.objective)),
         "provenance": provenance(frame),
-        "share": _shares(frame),
+        "share": model_shares(frame),
     }
-
-
-def _shares(frame: pl.DataFrame) -> dict[str, float]:
-    counts = frame.group_by("model").len().sort("model")
-    return {model: count / frame.height for model, count in counts.iter_rows()}
 
 
 def _confirmed(utility: Figure) -> bool | None:

@@ -30,6 +30,9 @@ from zetaroute.store.log import Log
 
 Array = NDArray[np.float64]
 
+MERGE_EVERY = 50
+"""Rows between two looks of a canary."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -66,16 +69,23 @@ def replay(
             f"too few for {plan.rounds} rounds."
         )
     log, registry = Log(home), Registry(home.artifacts)
+    known = registry.current()
     rounds, promotions, served_utility = [], [], []
     for number, part in enumerate(np.array_split(order, plan.rounds), start=1):
         served_utility.append(
             _play(train, part, settings, home, log, seed=plan.seed * 1000 + number, use_task=plan.use_task)
         )
-        incumbent = load_policy(registry, registry.current())
-        done = retrain(home=home, settings=settings, log=log, seed=plan.seed, jobs=jobs, author="replay")
+        serving = registry.current()
+        if serving != known:
+            promotions.append({"round": number, "version": serving, "by": "canary"})
+        incumbent = load_policy(registry, serving)
+        done = retrain(
+            home=home, settings=settings, log=log, seed=plan.seed, jobs=jobs, author="replay", page=False
+        )
         candidate = load_policy(registry, done.version)
         if done.promoted:
-            promotions.append({"round": number, "version": done.version})
+            promotions.append({"round": number, "version": done.version, "by": "gate"})
+        known = registry.current()
         told = _round(train, order, part, arms, objective, incumbent, candidate, use_task=plan.use_task)
         told |= {
             "rows": int(sum(len(one) for one in served_utility)),
@@ -83,6 +93,7 @@ def replay(
             "estimate": done.result["difference"]["utility_usd"],
             "score": _served_score(log),
             "utility_usd": float(served_utility[-1].mean()),
+            "canary": done.result["canary"],
         }
         rounds.append(told)
         if on_round is not None:
@@ -114,16 +125,19 @@ def _play(
     """Route the queries of one round and log what came of them; return the utilities that were served."""
     router = open_router(home, settings)
     place = {arm.id: index for index, arm in enumerate(settings.arms)}
-    gains, entries, served = utility(train, settings.objective), [], []
+    gains, served = utility(train, settings.objective), []
     labels = train.labels(use_task=use_task)
-    for step, row in enumerate(part):
-        query = Query(text=train.texts[row], task=labels[row])
-        decision = router.decide(query, seed=seed * 1_000_003 + step)
-        arm = place[decision.model]
-        entries.append(_entry(train, int(row), arm, decision, labels[row]))
-        served.append(gains[row, arm])
-    log.append(entries)
-    log.merge(patience_s=10.0)
+    for start in range(0, len(part), MERGE_EVERY):
+        entries = []
+        for step, row in enumerate(part[start : start + MERGE_EVERY], start=start):
+            query = Query(text=train.texts[row], task=labels[row])
+            decision = router.decide(query, seed=seed * 1_000_003 + step)
+            arm = place[decision.model]
+            entries.append(_entry(train, int(row), arm, decision, labels[row]))
+            served.append(gains[row, arm])
+        log.append(entries)
+        log.merge(patience_s=10.0)
+        router.obey(home)
     return np.array(served)
 
 
@@ -147,6 +161,7 @@ def _entry(train: Recordings, row: int, arm: int, decision: Decision, task: str 
         cost_usd=known(train.cost_usd),
         seed=decision.seed,
         candidates=decision.candidates,
+        duel=decision.duel,
     )
     graded = Feedback(
         id=new_id(),

@@ -16,19 +16,23 @@ import polars as pl
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Promotion, new_id
 from zetaroute.errors import ArtifactError, ZetarouteError
-from zetaroute.evaluate.gate import Verdict, judge
+from zetaroute.evaluate.gate import FEWEST_HITS, Verdict, judge
+from zetaroute.flows.canary import begin_canary, canary_standing
+from zetaroute.flows.portrait import portrait
 from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import Evaluation, evaluate, margins_of
 from zetaroute.learn.fit import Fitted, fit
 from zetaroute.learn.frame import Sample, read_frame, sample, take
+from zetaroute.learn.segments import cell_terms
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.policy.load import policy_from, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
+from zetaroute.report.html import retrain_html
 from zetaroute.report.markdown import retrain_report
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
 
-Promote = Literal["auto", "never", "force"]
+Promote = Literal["auto", "canary", "never", "force"]
 
 FEWEST_ROWS = 20
 """Training rows below which a fit would be noise."""
@@ -55,8 +59,12 @@ def retrain(
     since: str | None = None,
     promote: Promote = "auto",
     author: str = "retrain",
+    page: bool = True,
 ) -> Retrained:
     """Fit a candidate from the log, judge it against the policy in use, store it, and promote it when proven.
+
+    A candidate that is hopeful and not proven is tried by a canary, unless one runs already. `page` decides
+    whether the report is also drawn as HTML.
 
     Raises ZetarouteError when the log holds too little to learn from.
     """
@@ -74,6 +82,8 @@ def retrain(
     fitted = fit(training, arms, objective=settings.objective, seed=seed, jobs=jobs, known=known)
     files = stored_files(fitted.predictor)
     manifest = _manifest(frame, training, fitted, settings, parent=parent, seed=seed)
+    names = registry.manifest(parent).get("segments") if fitted.map is known else None
+    manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
     candidate = _loaded(manifest, files)
     changed_s = max((drift.since_s for drift in fitted.drifts), default=0.0)
     usable = take(held_out, ~np.isnan(held_out.pmf[:, 0]) & (held_out.time_s >= changed_s))
@@ -89,8 +99,16 @@ def retrain(
         holdout_rows=len(usable.arm),
     )
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE")
+    running = canary_standing(log)
+    tried = not promoted and running is None and _deserves_trial(promote, verdict, evaluation)
     rows = _row_counts(frame, training, held_out, usable)
     result = _result(evaluation, verdict, fitted, rows, parent=parent, promoted=promoted)
+    result |= portrait(
+        evaluation.trial,
+        objective=settings.objective,
+        feature_map=fitted.map,
+        named=manifest["segments"],
+    )
     manifest["gate"] = {
         "tested": verdict.tested,
         "level": verdict.level,
@@ -101,6 +119,8 @@ def retrain(
         "kpi.json": json.dumps(result, indent=2, allow_nan=False).encode(),
         "report.md": retrain_report(result).encode(),
     }
+    if page:
+        files["report.html"] = retrain_html(result).encode()
     version = registry.publish(manifest, files)
     if promoted:
         make_current(
@@ -111,7 +131,19 @@ def retrain(
             author=author,
             forced=promote == "force",
         )
-    result = {"artifact": version, **result, "elapsed_s": time.perf_counter() - start}
+    if tried:
+        begin_canary(
+            log,
+            settings,
+            version=version,
+            champion=parent,
+            cost_usd=training.cost_usd,
+            response_s=training.response_s,
+            reason=verdict.reasons[0],
+            author=author,
+        )
+    canary = canary_standing(log)
+    result = {"artifact": version, **result, "canary": canary, "elapsed_s": time.perf_counter() - start}
     return Retrained(
         version=version,
         verdict=verdict,
@@ -119,6 +151,21 @@ def retrain(
         result=result,
         report=registry.folder / version / "report.md",
     )
+
+
+def _deserves_trial(promote: Promote, verdict: Verdict, evaluation: Evaluation) -> bool:
+    """Return whether a candidate that was not promoted is tried on a share of the queries.
+
+    Its estimate must be positive, from rows that show what it would do differently, and no harm proven; who asks
+    for a canary by name gets one unless harm is proven.
+    """
+    support = evaluation.support
+    if verdict.word == "REJECT" or support.disagreement == 0.0 or promote not in {"auto", "canary"}:
+        return False
+    if promote == "canary":
+        return True
+    hopeful = evaluation.differences["utility_usd"].mean > 0
+    return hopeful and support.propensities_consistent and support.hits >= FEWEST_HITS
 
 
 def make_current(
@@ -251,7 +298,6 @@ def _result(
         "parent": parent,
         "verdict": verdict.word,
         "promoted": promoted,
-        "canary": None,
         "reasons": reasons,
         "rows": dict(rows),
         "before": {name: figure.json() for name, figure in evaluation.before.items()},

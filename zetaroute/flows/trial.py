@@ -23,9 +23,27 @@ BOUNDED = ("accuracy_rate", "satisfaction_score", "error_rate", "slow_share")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What was compared, kept so that more can be asked of it without another fit of an outcome model."""
+
+    rows: Sample
+    arms: Sequence[Arm]
+    before: NDArray[np.int64]
+    """(n,) the incumbent's arm."""
+    after: NDArray[np.int64]
+    """(n,) the candidate's arm."""
+    compared: Rows
+    """The same in the candidate's vectors, as it was compared."""
+    forecast: Forecast
+    """What the candidate expects of every arm on every row."""
+    kpis: Mapping[str, Comparison]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """The candidate against the incumbent on the holdout."""
 
+    trial: Trial
     differences: Mapping[str, Difference]
     before: Mapping[str, Figure]
     after: Mapping[str, Figure]
@@ -58,15 +76,24 @@ def evaluate(
     shared = Rows(
         x=x, arm=rows.arm, pmf=rows.pmf, before=before, after=after, fold=rows.fold, stratum=rows.stratum
     )
-    single = _always(arms, rows, [fitted.best_single])
+    single = always(arms, rows, [fitted.best_single])
     by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
-    cheapest = _always(arms, rows, [arms[k].id for k in by_cost])
+    cheapest = always(arms, rows, [arms[k].id for k in by_cost])
     kpis = {
         name: Comparison(shared, reward, bounded=name in BOUNDED)
         for name, reward in _rewards(rows, arms, settings).items()
     }
     utility = kpis["utility_usd"]
     return Evaluation(
+        trial=Trial(
+            rows=rows,
+            arms=arms,
+            before=before,
+            after=after,
+            compared=shared,
+            forecast=forecast,
+            kpis=kpis,
+        ),
         differences={name: kpi.difference() for name, kpi in kpis.items()},
         before={name: kpi.value(before) for name, kpi in kpis.items()},
         after={name: kpi.value(after) for name, kpi in kpis.items()},
@@ -76,10 +103,10 @@ def evaluate(
             "candidate": utility.value(after),
             f"best single ({fitted.best_single})": utility.value(single),
             "cheapest": utility.value(cheapest),
-            "uniform": utility.value(_uniform(rows)),
+            "uniform": utility.value(uniform(rows)),
         },
-        share_before=_shares(before, arms),
-        share_after=_shares(after, arms),
+        share_before=shares(before, arms),
+        share_after=shares(after, arms),
     )
 
 
@@ -108,7 +135,7 @@ def _rewards(rows: Sample, arms: Sequence[Arm], settings: Settings) -> dict[str,
     return rewards
 
 
-def _always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> NDArray[np.int64]:
+def always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> NDArray[np.int64]:
     """Return the first eligible model of `order` for every row, any eligible one where none is."""
     place = {arm.id: index for index, arm in enumerate(arms)}
     chosen = np.argmax(rows.eligible, axis=1)
@@ -117,18 +144,20 @@ def _always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> NDArray[
     return np.asarray(chosen)
 
 
-def _uniform(rows: Sample) -> NDArray[np.int64]:
-    """Return an eligible arm for every row, drawn uniformly with a fixed seed."""
-    draws = np.random.default_rng(0).random(rows.eligible.shape)
-    return np.asarray(np.argmax(np.where(rows.eligible, draws, -1.0), axis=1))
+def uniform(rows: Sample) -> NDArray[np.float64]:
+    """Return the probabilities (n, K) of a draw among the eligible arms of every row."""
+    return np.asarray(rows.eligible / np.maximum(rows.eligible.sum(axis=1, keepdims=True), 1))
 
 
-def _shares(chosen: NDArray[np.int64], arms: Sequence[Arm]) -> dict[str, float]:
+def shares(chosen: NDArray[np.int64], arms: Sequence[Arm]) -> dict[str, float]:
+    """Return how often each model was chosen, by its id."""
     counts = np.bincount(chosen, minlength=len(arms)) / max(len(chosen), 1)
     return {arm.id: float(counts[index]) for index, arm in enumerate(arms)}
 
 
 def margins_of(gate: Gate, evaluation: Evaluation) -> list[Margin]:
+    """Return the margins that the user set, each with the difference that must keep it."""
+
     def share_of(name: str, margin: float) -> float:
         return margin * abs(evaluation.before[name].value or 0.0)
 

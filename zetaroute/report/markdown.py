@@ -20,7 +20,7 @@ SERVED_NOTE = (
 
 def retrain_report(result: Result) -> str:
     """Return the report of a retrain: verdict, before and after on held-out rows, support, baselines."""
-    rows, support = result["rows"], result["support"]
+    rows = result["rows"]
     return "\n".join(
         [
             f"# {verdict_sentence(result)}",
@@ -56,22 +56,30 @@ def retrain_report(result: Result) -> str:
             "",
             "## How much the log can say",
             "",
-            f"- {support['hits']} held-out rows show what the candidate would do differently "
-            f"(effective {support['effective_sample_size']:.0f}; largest weight {support['largest_weight']:.1f})",
-            f"- the policies disagree on {amount(support['disagreement'], 'share')} of the queries",
-            f"- the gain in utility by other estimators: weighting alone {_usd(result, 'ips')}, "
-            f"normalised {_usd(result, 'snips')}, the model alone {_usd(result, 'model')} (no evidence by itself)",
-            f"- smallest gain this holdout could prove: {amount(result['detectable_usd'], 'usd')} per query",
-            *(
-                [f"- logged rows it would take to prove the estimated gain: about {result['rows_needed']}"]
-                if result["rows_needed"] and result["verdict"] == "INSUFFICIENT"
-                else []
-            ),
-            "- ratings steer the policy but are left out of the utility that is tested: too few answers are rated",
+            *(f"- {note}" for note in support_notes(result)),
             *(f"- {note}" for note in provenance_notes(rows, rows["train"] + rows["holdout"])),
             "",
         ]
     )
+
+
+def support_notes(result: Result) -> list[str]:
+    """Return how much the log can say about a candidate, a sentence each."""
+    support = result["support"]
+    return [
+        f"{support['hits']} held-out rows show what the candidate would do differently "
+        f"(effective {support['effective_sample_size']:.0f}; largest weight {support['largest_weight']:.1f})",
+        f"the policies disagree on {amount(support['disagreement'], 'share')} of the queries",
+        f"the gain in utility by other estimators: weighting alone {_usd(result, 'ips')}, "
+        f"normalised {_usd(result, 'snips')}, the model alone {_usd(result, 'model')} (no evidence by itself)",
+        f"smallest gain this holdout could prove: {amount(result['detectable_usd'], 'usd')} per query",
+        *(
+            [f"logged rows it would take to prove the estimated gain: about {result['rows_needed']}"]
+            if result["rows_needed"] and result["verdict"] == "INSUFFICIENT"
+            else []
+        ),
+        "ratings steer the policy but are left out of the utility that is tested: too few answers are rated",
+    ]
 
 
 def compare_report(result: Result) -> str:

@@ -1,6 +1,6 @@
 """The picture of a bench: what a score costs, for every model alone, the router, mixtures, and the oracle.
 
-Drawn with matplotlib, which is an extra and imported here alone.
+Drawn with matplotlib, which is imported only where something is drawn.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PER = 1000.0
 """Queries that a cost is shown for."""
 MOST_LABELS = 14
 GREY, BLUE, GREEN = "#5f6770", "#1f5fbf", "#2e7d4f"
-NO_PLOTS = "the picture needs matplotlib: pip install 'zetaroute[plots]' brings it; the rest was written."
+NO_PLOTS = "the picture needs matplotlib: `pip install matplotlib` brings it; the rest was written."
 NO_COSTS = "the recordings hold no costs to draw a picture of; the rest was written."
 
 _HULLS = {

@@ -1,0 +1,95 @@
+"""What was served, read from the log: one row per query with all its attempts counted, and its kind.
+
+The one place that reads the view `served`; key figures, comparisons and reports all start from its frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from zetaroute.config import Settings
+from zetaroute.evaluate.kpi import Served
+from zetaroute.learn.segments import cell_names, segments
+from zetaroute.policy import LearnedPredictor, Policy
+from zetaroute.registry import COLD, Registry
+from zetaroute.store.log import Log
+
+_COLUMNS = (
+    "time, policy_version, model, task, query, status, fell_back, response_s, ttft_s, cost_usd, router_s, "
+    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced"
+)
+
+
+def read_served(log: Log, *, since: str | None) -> pl.DataFrame:
+    """Return what was served since a moment, oldest first."""
+    with log.open() as connection:
+        return pl.DataFrame(
+            connection.sql(
+                f"SELECT {_COLUMNS} FROM served WHERE time >= coalesce(?, '-infinity')::TIMESTAMP ORDER BY id",
+                params=[since],
+            )
+        )
+
+
+def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | None = None) -> Served:
+    """Return the rows of a frame as arrays, with the kind of each where `kinds` (n) gives it."""
+
+    def column(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+
+    local = [arm.id for arm in settings.arms if arm.local]
+    means = frame.group_by("model").agg(pl.col("cost_usd").mean())["cost_usd"].drop_nulls()
+    dearest = float(means.max() or 0.0)  # type: ignore[arg-type]  # the maximum of a float column
+    unknown = pl.when(pl.col("model").is_in(local)).then(0.0).otherwise(dearest)
+    charged = frame.select(pl.coalesce("cost_usd", unknown))["cost_usd"]
+    return Served(
+        accuracy=column("accuracy"),
+        satisfaction=column("satisfaction"),
+        response_s=column("response_s"),
+        ttft_s=column("ttft_s"),
+        cost_usd=column("cost_usd"),
+        charged_usd=charged.to_numpy().astype(np.float64),
+        router_s=column("router_s"),
+        failed=(frame["status"] != "ok").to_numpy().astype(np.float64),
+        fell_back=frame["fell_back"].to_numpy().astype(np.float64),
+        segment=np.array(kinds if kinds is not None else ["all"] * frame.height, dtype=np.str_),
+    )
+
+
+def kinds_of(frame: pl.DataFrame, policy: Policy, registry: Registry) -> list[str]:
+    """Return each row's task label, else the cell of the policy's map that it lies in, by its stored name."""
+    tasks = frame["task"].to_list()
+    queries = frame["query"].to_list()
+    bare = sorted({query or "" for query, task in zip(queries, tasks, strict=True) if not task})
+    predictor = policy.predictor
+    if not bare or not isinstance(predictor, LearnedPredictor):
+        return [task or "all" for task in tasks]
+    named = None if policy.version == COLD else registry.manifest(policy.version).get("segments")
+    names = cell_names(named, len(predictor.map.spaces.coarse))
+    # Texts repeat, and a vector costs more than everything else that is done with a row.
+    cell = dict(zip(bare, predictor.map.cells(predictor.vectors(bare)[:, 1:]).tolist(), strict=True))
+    cells = np.array([cell.get(query or "", 0) for query in queries], dtype=np.int64)
+    return segments(tasks, cells, names)
+
+
+def provenance(frame: pl.DataFrame) -> dict[str, int]:
+    """Return on what the figures stand: rows by kind of model and by source of the judgement."""
+    return {
+        "recorded": int(frame["recorded"].sum()),
+        "practice": int(frame["model"].str.starts_with("practice/").sum()),
+        "truth": int((frame["accuracy_source"] == "truth").sum()),
+        "judge": int((frame["accuracy_source"] == "judge").sum()),
+        "user": int((frame["accuracy_source"] == "user").sum()),
+        "rated": int(frame["satisfaction"].is_not_null().sum()),
+        "simulated_ratings": int(frame["rating_simulated"].sum()),
+    }
+
+
+def model_shares(frame: pl.DataFrame) -> Mapping[str, float]:
+    """Return how often each model answered, by its id."""
+    counts = frame.group_by("model").len().sort("model")
+    return {model: count / frame.height for model, count in counts.iter_rows()}
