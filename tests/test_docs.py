@@ -13,7 +13,12 @@ import pytest
 
 from zetaroute.config import parse_settings
 from zetaroute.errors import ConfigError
-from zetaroute.store.migrations import FEEDBACK_COLUMNS, OUTCOME_COLUMNS, PROMOTION_COLUMNS
+from zetaroute.store.migrations import (
+    CANARY_COLUMNS,
+    FEEDBACK_COLUMNS,
+    OUTCOME_COLUMNS,
+    PROMOTION_COLUMNS,
+)
 
 ROOT = Path(__file__).parents[1]
 PLACES = ("", "configs", "data", "docs", "benchmarks")
@@ -160,5 +165,5 @@ def test_every_config_key_is_documented(text: str) -> None:
 
 def test_every_column_of_the_log_is_documented() -> None:
     page = (ROOT / "docs" / "log.md").read_text("utf-8")
-    columns = [*OUTCOME_COLUMNS, "pmf", *FEEDBACK_COLUMNS, *PROMOTION_COLUMNS]
+    columns = [*OUTCOME_COLUMNS, "pmf", *FEEDBACK_COLUMNS, *PROMOTION_COLUMNS, *CANARY_COLUMNS]
     assert [name for name in columns if f"`{name}`" not in page] == []

@@ -107,6 +107,25 @@ class Registry:
         except OSError as error:
             raise StoreError(f"cannot write {pointer} ({error.strerror}): make it writable.") from error
 
+    def pinned(self) -> str | None:
+        """Return the version that nothing but a person may replace, or None."""
+        try:
+            return (self.folder / "pinned").read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def pin(self, version: str | None) -> None:
+        """Let nothing but a person replace `version`; None takes a pin away."""
+        pointer = self.folder / "pinned"
+        try:
+            if version is None:
+                pointer.unlink(missing_ok=True)
+                return
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(pointer, f"{version}\n".encode())
+        except OSError as error:
+            raise StoreError(f"cannot write {pointer} ({error.strerror}): make it writable.") from error
+
     def publish(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
         """Store a new version and return its name, which ends in the hash of its manifest.
 

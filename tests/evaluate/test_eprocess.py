@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zetaroute.evaluate.eprocess import ROLLBACK_AT, Trials, evidence, judge, promotion_level
+from zetaroute.evaluate.eprocess import (
+    ALPHA,
+    ROLLBACK_AT,
+    Trials,
+    evidence,
+    judge,
+    left_after,
+    promotion_level,
+)
 
 RATE, ARMS = 0.05, 4
 
@@ -29,12 +37,12 @@ def trials(rng: np.random.Generator, rows: int, *, share: float, gain: float, di
     )
 
 
-def ends(gain: float, *, share: float, rows: int, runs: int, number: int = 1) -> tuple[float, float, float]:
+def ends(gain: float, *, share: float, rows: int, runs: int) -> tuple[float, float, float]:
     """Return how often canaries were promoted and rolled back, and the median row at which they ended."""
     words, lengths = [], []
     for seed in range(runs):
         found = trials(np.random.default_rng([7, seed]), rows, share=share, gain=gain)
-        finding = judge(found, found, promote_at=promotion_level(number), margin=0.02)
+        finding = judge(found, found, promote_at=promotion_level(ALPHA), margin=0.02)
         words.append(finding.end)
         lengths.append(finding.at_row or rows)
     return words.count("promoted") / runs, words.count("rolled_back") / runs, float(np.median(lengths))
@@ -95,8 +103,26 @@ def test_worst_row_never_empties_the_purse():
     assert (evidence(found.gains(), worst) > 0).all()
 
 
-def test_levels_of_all_canaries_sum_to_what_is_promised():
-    assert sum(1 / promotion_level(number) for number in range(1, 10_000)) == pytest.approx(0.025, rel=1e-3)
+def test_promotion_costs_nothing_and_a_lost_bet_its_stake():
+    assert promotion_level(ALPHA) == pytest.approx(80.0)
+    assert left_after(ALPHA, promoted=True, evidence=100.0) == ALPHA
+    assert left_after(ALPHA, promoted=False, evidence=60.0) == ALPHA
+    assert left_after(ALPHA, promoted=False, evidence=0.0) == pytest.approx(ALPHA / 2)
+
+
+def test_many_canaries_in_a_row_promote_an_equal_candidate_as_seldom_as_one():
+    """Each is ended early, when the next candidate comes; the bets of all together stay within ALPHA."""
+    runs, promoted = 200, 0
+    for seed in range(runs):
+        left = ALPHA
+        for number in range(20):
+            found = trials(np.random.default_rng([11, seed, number]), 250, share=0.5, gain=0.0)
+            finding = judge(found, found, promote_at=promotion_level(left), margin=0.5)
+            if finding.end == "promoted":
+                promoted += 1
+                break
+            left = left_after(left, promoted=False, evidence=finding.gain)
+    assert promoted / runs <= 0.035
 
 
 def test_no_row_decides_nothing():

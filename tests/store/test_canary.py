@@ -13,7 +13,7 @@ from zetaroute.domain import CanaryEvent, Candidate, Duel, Estimate, new_id
 from zetaroute.registry import Registry
 from zetaroute.store.canary import (
     GRADED_PER_SHARE,
-    canaries_begun,
+    alpha_left,
     canary_rows,
     next_step,
     running_canary,
@@ -50,6 +50,7 @@ def began(versions, **changes) -> CanaryEvent:
         "champion": versions[0],
         "share": SHARE,
         "promote_at": 80.0,
+        "evidence": 1.0,
         "accuracy_margin": 0.02,
         "answer_value_usd": 0.01,
         "second_value_usd": 0.001,
@@ -116,7 +117,7 @@ def duels(canary: CanaryEvent, rows: int, *, before: float, after: float, seed: 
 
 def steps(log: Log) -> list[str]:
     with log.open() as connection:
-        return [step for (step,) in connection.execute("SELECT step FROM canaries ORDER BY id").fetchall()]
+        return [step for (step,) in connection.execute("SELECT step FROM canaries ORDER BY time").fetchall()]
 
 
 def start(log: Log, canary: CanaryEvent) -> CanaryEvent:
@@ -162,7 +163,7 @@ def test_share_rises_while_no_harm_shows(log, home, versions):
 
 def test_share_does_not_rise_while_harm_shows(log, home, versions):
     canary = start(log, began(versions, share=0.1, promote_at=1e9, accuracy_margin=0.5))
-    log.append(duels(canary, GRADED_PER_SHARE, before=0.75, after=0.5, seed=3))
+    log.append(duels(canary, GRADED_PER_SHARE, before=0.95, after=0.3, seed=3))
     log.merge()
     assert "raised" not in steps(log)
 
@@ -236,9 +237,11 @@ def test_damaged_candidate_is_never_promoted(log, home, versions):
 
 def test_end_that_waits_in_the_journal_counts_at_once(log, home, versions):
     canary = start(log, began(versions))
-    log.append([Entry(canaries=(next_step(canary, "stopped", reason="enough", author="user"),))])
+    log.append(
+        [Entry(canaries=(next_step(canary, "stopped", evidence=0.5, reason="enough", author="user"),))]
+    )
     assert read_past(home).canary is None
     log.merge()
     with log.open() as connection:
         assert running_canary(connection) is None
-        assert canaries_begun(connection) == 1
+        assert alpha_left(connection) == pytest.approx(0.025 * 0.75)

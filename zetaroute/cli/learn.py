@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 policies = typer.Typer(
     name="policies",
-    help="The versions of the policy: list, show, verify, promote, roll back.",
+    help="The versions of the policy: list, show, diff, verify, promote, try, pin, roll back.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -180,7 +180,10 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     from zetaroute.report.terminal import show_rows
 
     heads = ["version", "", "created", "parent", "verdict", "training rows", "promoted"]
-    show_rows(console(), "", heads, [[str(row[key] or "") for key in row] for row in rows])
+    shown = [row | {"current": row["current"] or row.pop("canary")} for row in rows]
+    show_rows(
+        console(), "", heads, [[str(row[key] or "") for key in row if key != "canary"] for row in shown]
+    )
 
 
 @policies.command("show")
@@ -196,13 +199,14 @@ def verify_command(
     context: typer.Context,
     version: Annotated[str | None, typer.Argument(help="Default: every version.")] = None,
 ) -> None:
-    """Check every byte of a version against its hashes."""
+    """Check every byte of a version against its hashes, and that it repeats its logged decisions."""
     from zetaroute.flows.versions import verify
 
-    names = verify(session(context).home, version)
-    for name in names:
-        out(f"{name} is whole")
-    if not names:
+    run = session(context)
+    repeated = verify(run.home, run.log(), run.settings(quiet=True), version)
+    for name, decisions in repeated.items():
+        out(f"{name} is whole" + (f" and repeats {decisions} logged decisions" if decisions else ""))
+    if not repeated:
         out("there is no version yet: `zetaroute retrain` makes one")
 
 
@@ -218,6 +222,43 @@ def promote_command(
     from zetaroute.flows.versions import promote
 
     _told(session(context), promote(session(context).home, session(context).log(), version, reason=reason))
+
+
+@policies.command("diff")
+def diff_command(
+    context: typer.Context,
+    old: Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")],
+    new: Version = "current",
+    json: Json = False,
+) -> None:
+    """Show how two versions differ: what they learned from, and whom they would ask for the latest queries."""
+    from zetaroute.flows.versions import differing
+
+    run = session(context)
+    found = differing(run.home, run.log(), run.settings(quiet=json), old, new)
+    if json:
+        out_json(found)
+        return
+    from zetaroute.report.terminal import show_difference
+
+    show_difference(console(), found)
+
+
+@policies.command("pin")
+def pin_command(
+    context: typer.Context,
+    version: Version = "current",
+    off: Annotated[bool, typer.Option("--off", help="Take the pin away.")] = False,
+) -> None:
+    """Keep a version: no retrain and no canary replaces it until a person does."""
+    from zetaroute.flows.versions import pin, unpin
+
+    run = session(context)
+    if off:
+        pinned = unpin(run.home)
+        out(f"{pinned} may be replaced again" if pinned else "nothing was pinned")
+        return
+    out(f"{pin(run.home, run.log(), version)} serves until you say otherwise")
 
 
 @policies.command("canary")

@@ -164,6 +164,8 @@ class CanaryEvent:
     """Share of the queries that the candidate is given from now on."""
     promote_at: float
     """Evidence that promotes."""
+    evidence: float
+    """Evidence for the candidate at this step; 1 says nothing."""
     accuracy_margin: float
     answer_value_usd: float
     second_value_usd: float

@@ -17,7 +17,9 @@ Array = NDArray[np.float64]
 End = Literal["promoted", "rolled_back"]
 
 ALPHA = 0.025
-"""False promotions that all canaries together may make; the gate has as much."""
+"""False promotions that all canaries together may make, however many there are; the gate has as much."""
+STAKED = 0.5
+"""Share of what is left of ALPHA that one canary bets; the rest is kept for those after it."""
 ROLLBACK_AT = 20.0
 """Evidence of harm that ends a canary."""
 STAKES = 5
@@ -57,9 +59,22 @@ class Trials:
         return np.where(self.differ, gain, 0.0)
 
 
-def promotion_level(number: int) -> float:
-    """Return the evidence that promotes in the `number`-th canary (from 1): the levels of all sum to ALPHA."""
-    return number * (number + 1) / ALPHA
+def promotion_level(left: float) -> float:
+    """Return the evidence that promotes a candidate while `left` of ALPHA is left."""
+    return 1.0 / (STAKED * left)
+
+
+def left_after(left: float, *, promoted: bool, evidence: float) -> float:
+    """Return what is left of ALPHA after a canary that ended with this evidence for its candidate.
+
+    A promotion costs nothing: it is right, or the one error that ALPHA pays for has been made. Otherwise what was
+    staked is worth what the bet made of it, but never more than itself, so that no candidate is promoted on
+    another one's merits. Over candidates that are no better what is left, times the evidence of the canary that
+    runs, is a supermartingale, and a promotion needs it to grow from ALPHA to 1 (Ville's inequality).
+    """
+    if promoted:
+        return left
+    return left * (1.0 - STAKED + STAKED * min(1.0, evidence))
 
 
 def evidence(gains: Array, worst: Array) -> Array:
@@ -80,7 +95,7 @@ class Finding:
     end: End | None
     """What the evidence has decided; None while it has not."""
     gain: float
-    """Evidence so far that the candidate is better: the most it has reached."""
+    """Evidence now that the candidate is better."""
     harm: float
     """Evidence now that it is worse."""
     reason: str
@@ -112,7 +127,7 @@ def judge(utility: Trials, accuracy: Trials, *, promote_at: float, margin: float
         reason = f"after {rolled_back + 1:.0f} graded rows the evidence for {what} reached {ROLLBACK_AT:g}"
     return Finding(
         end=end,
-        gain=float(better.max(initial=1.0)),
+        gain=_last(better),
         harm=max(_last(worse), _last(broken)),
         reason=reason,
         at_row=None if end is None else int(min(promoted, rolled_back)) + 1,

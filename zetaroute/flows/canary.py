@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from zetaroute.config import Settings
 from zetaroute.domain import CanaryEvent, new_id
 from zetaroute.evaluate.confidence import mean_figure
-from zetaroute.evaluate.eprocess import ROLLBACK_AT, promotion_level
+from zetaroute.evaluate.eprocess import ROLLBACK_AT, left_after, promotion_level
 from zetaroute.flows.round import utc_now
 from zetaroute.store.canary import (
     SHARES,
-    canaries_begun,
+    alpha_left,
     canary_rows,
     judged,
     next_step,
@@ -22,6 +22,9 @@ from zetaroute.store.canary import (
 )
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 TAIL = 0.99
 """Quantile of earlier costs and times that bounds the scale: rare worse ones count like it."""
@@ -43,7 +46,10 @@ def begin_canary(
     `cost_usd` and `response_s` (n,) are of earlier rows, unknown ones NaN: they fix the scale of the judgement.
     """
     with log.open() as connection:
-        running, number = running_canary(connection), canaries_begun(connection) + 1
+        ended = _ended(connection, f"{version} is tried instead", author)
+        left = alpha_left(connection)
+    for event in ended:
+        left = left_after(left, promoted=False, evidence=event.evidence)
     objective = settings.objective
     dearest, slowest = (_upper(values) for values in (cost_usd, response_s))
     identity = new_id()
@@ -55,7 +61,8 @@ def begin_canary(
         version=version,
         champion=champion,
         share=SHARES[0],
-        promote_at=promotion_level(number),
+        promote_at=promotion_level(left),
+        evidence=1.0,
         accuracy_margin=settings.gate.accuracy_margin,
         answer_value_usd=objective.answer_value_usd,
         second_value_usd=objective.second_value_usd,
@@ -66,21 +73,20 @@ def begin_canary(
         reason=reason,
         author=author,
     )
-    ended = () if running is None else (_ended(running, f"{version} is tried instead", author),)
     log.append([Entry(canaries=(*ended, started))])
     log.merge(patience_s=10.0)
     return started
 
 
 def end_canary(log: Log, *, reason: str, author: str) -> CanaryEvent | None:
-    """Stop giving queries to a candidate; return the canary that ran, or None."""
+    """Stop giving queries to a candidate; return the last step of the canary that ran, or None."""
     with log.open() as connection:
-        running = running_canary(connection)
-    if running is None:
+        ended = _ended(connection, reason, author)
+    if not ended:
         return None
-    log.append([Entry(canaries=(_ended(running, reason, author),))])
+    log.append([Entry(canaries=ended)])
     log.merge(patience_s=10.0)
-    return running
+    return ended[0]
 
 
 def canary_standing(log: Log) -> dict[str, Any] | None:
@@ -112,8 +118,13 @@ def canary_standing(log: Log) -> dict[str, Any] | None:
     }
 
 
-def _ended(running: CanaryEvent, reason: str, author: str) -> CanaryEvent:
-    return next_step(running, "stopped", reason=reason, author=author)
+def _ended(connection: DuckDBPyConnection, reason: str, author: str) -> tuple[CanaryEvent, ...]:
+    """Return the last step of the canary that runs; nothing without one."""
+    running = running_canary(connection)
+    if running is None:
+        return ()
+    finding = judged(running, canary_rows(connection, running))
+    return (next_step(running, "stopped", evidence=finding.gain, reason=reason, author=author),)
 
 
 def _upper(values: NDArray[np.float64]) -> float:

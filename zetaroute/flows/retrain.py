@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -36,6 +37,10 @@ Promote = Literal["auto", "canary", "never", "force"]
 
 FEWEST_ROWS = 20
 """Training rows below which a fit would be noise."""
+
+
+OUTDATED = 1.5
+"""Times as many training rows as a candidate on trial learned from make it worth trying a new one instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +103,14 @@ def retrain(
         tested_rows=0 if fitted.drifts else tested_rows,
         holdout_rows=len(usable.arm),
     )
-    promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE")
-    running = canary_standing(log)
-    tried = not promoted and running is None and _deserves_trial(promote, verdict, evaluation)
+    pinned = registry.pinned()
+    promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)
+    tried = (
+        not promoted
+        and pinned is None
+        and _deserves_trial(promote, verdict, evaluation)
+        and _may_succeed(canary_standing(log), registry, training)
+    )
     rows = _row_counts(frame, training, held_out, usable)
     result = _result(evaluation, verdict, fitted, rows, parent=parent, promoted=promoted)
     result |= portrait(
@@ -168,6 +178,23 @@ def _deserves_trial(promote: Promote, verdict: Verdict, evaluation: Evaluation) 
     return hopeful and support.propensities_consistent and support.hits >= FEWEST_HITS
 
 
+def _may_succeed(running: Mapping[str, Any] | None, registry: Registry, training: Sample) -> bool:
+    """Return whether a new candidate may take the place of the one that a canary tries.
+
+    Only where it has learned from half as many rows again, and while the evidence for the other has not come
+    halfway: a restart costs rows and a level, and so does waiting for a verdict on what is outdated.
+    """
+    if running is None:
+        return True
+    evidence = running["evidence"]
+    try:
+        learned_from = registry.manifest(running["version"])["training"]["rows"]
+    except ArtifactError:
+        return True
+    halfway = math.sqrt(evidence["promotes_at"])
+    return bool(len(training.arm) >= OUTDATED * learned_from and evidence["gain"] < halfway)
+
+
 def make_current(
     registry: Registry, log: Log, version: str, *, reason: str, author: str, forced: bool = False
 ) -> Promotion:
@@ -214,7 +241,9 @@ def _tests_before(registry: Registry) -> tuple[int, int]:
             spent += 1
             continue
         if gate["tested"]:
-            spent, largest = spent + 1, max(largest, gate["holdout_rows"])
+            # A test that promoted has spent nothing: it was right, or the one error that is allowed was made.
+            spent += gate["verdict"] != "PROMOTE"
+            largest = max(largest, gate["holdout_rows"])
     return spent, largest
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from zetaroute.config import Home, Settings
+from zetaroute.domain import Arm
 from zetaroute.errors import ArtifactError, UsageError
 from zetaroute.flows.canary import begin_canary, canary_standing, end_canary
 from zetaroute.flows.retrain import make_current
-from zetaroute.policy import load_policy
+from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
+
+REPEATED = 200
+"""Logged decisions that a version must be able to repeat."""
+SAME = 1e-5
+"""How far two accuracies may lie apart that are the same: one was computed for many queries at once."""
+LATEST = 1000
+"""Logged queries that two versions are compared on."""
 
 
 def list_versions(home: Home, log: Log) -> list[dict[str, Any]]:
@@ -40,7 +49,8 @@ def list_versions(home: Home, log: Log) -> list[dict[str, Any]]:
         rows.append(
             {
                 "version": version,
-                "current": _role(version, current, canary),
+                "current": _serving(version, current, registry.pinned()),
+                "canary": _words(canary) if canary is not None and version == canary["version"] else "",
                 "created": manifest.get("created", "")[:19],
                 "parent": manifest.get("parent"),
                 "verdict": verdict or "the config's priors",
@@ -51,14 +61,16 @@ def list_versions(home: Home, log: Log) -> list[dict[str, Any]]:
     return rows
 
 
-def _role(version: str, current: str, canary: Mapping[str, Any] | None) -> str:
-    if version == current:
-        return "serves now"
-    if canary is None or version != canary["version"]:
+def _serving(version: str, current: str, pinned: str | None) -> str:
+    if version != current:
         return ""
+    return "serves now, pinned" if version == pinned else "serves now"
+
+
+def _words(canary: Mapping[str, Any]) -> str:
     evidence = canary["evidence"]
     return (
-        f"canary on {100 * canary['share']:.0f}%, {canary['graded']} graded: evidence {evidence['gain']:.2g} of "
+        f"tried on {100 * canary['share']:.0f}%, {canary['graded']} graded: evidence {evidence['gain']:.2g} of "
         f"{evidence['promotes_at']:.0f} for, {evidence['harm']:.2g} of {evidence['rolls_back_at']:.0f} against"
     )
 
@@ -72,15 +84,115 @@ def report_of(home: Home, version: str) -> str:
     return registry.read(name, "report.md").decode()
 
 
-def verify(home: Home, version: str | None) -> list[str]:
-    """Check every byte of one version or of all; return the names of those that are whole."""
+def verify(home: Home, log: Log, settings: Settings, version: str | None) -> dict[str, int]:
+    """Check every byte of one version or of all, and that it predicts what it once did.
+
+    Returns the names of those that are whole, each with the number of logged decisions that it repeated. Raises
+    ArtifactError for the first that is not.
+    """
     registry = Registry(home.artifacts)
     names = registry.versions() if version is None else [registry.find(version)]
+    repeated = {}
     for name in names:
         if name != COLD:
             registry.verify(name)
-            load_policy(registry, name)
-    return names
+        policy = load_policy(registry, name)
+        repeated[name] = repeat_decisions(log, policy, settings.arms) if name != COLD else 0
+    return repeated
+
+
+def repeat_decisions(log: Log, policy: Policy, arms: Sequence[Arm]) -> int:
+    """Make the last logged predictions of a policy again and return how many there were.
+
+    Raises ArtifactError where the accuracy that it predicts for a model is another one than the log says: then the
+    artifact, its loading or a library has changed, and what was proven of it holds no more.
+    """
+    with log.open() as connection:
+        logged = connection.execute(
+            "SELECT query, task, candidates FROM outcomes WHERE policy_version = ? AND len(candidates) > 0 "
+            "ORDER BY id DESC LIMIT ?",
+            [policy.version, REPEATED],
+        ).fetchall()
+    known = [arm for arm in arms if isinstance(policy.predictor, LearnedPredictor)]
+    if not logged or not known:
+        return 0
+    predictor = policy.predictor
+    vectors = predictor.vectors([query for query, _, _ in logged], [task for _, task, _ in logged])
+    accuracy = predictor.forecast(vectors, known).accuracy
+    for row, (_, _, candidates) in enumerate(logged):
+        then = {candidate["model"]: candidate["accuracy"]["mean"] for candidate in candidates}
+        for column, arm in enumerate(known):
+            if arm.id in then and abs(then[arm.id] - accuracy[row, column]) > SAME:
+                raise ArtifactError(
+                    f"{policy.version} predicts {accuracy[row, column]:.4f} for {arm.id} where it once predicted "
+                    f"{then[arm.id]:.4f}: go back with `zetaroute policies rollback` or retrain."
+                )
+    return len(logged)
+
+
+def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> dict[str, Any]:
+    """Return how two versions differ: what they were learned from, and whom they ask for the latest queries."""
+    registry = Registry(home.artifacts)
+    names = [registry.find(version) for version in (old, new)]
+    with log.open() as connection:
+        latest = connection.execute(
+            "SELECT query, task FROM outcomes WHERE fallback_of IS NULL ORDER BY id DESC LIMIT ?", [LATEST]
+        ).fetchall()
+    arms = settings.arms
+    chosen = [_choices(load_policy(registry, name), latest, settings) for name in names]
+    moves = Counter((arms[a].id, arms[b].id) for a, b in zip(*chosen, strict=True) if a != b)
+    facts = [_facts(registry, name) for name in names]
+    return {
+        "versions": names,
+        "facts": {key: [fact.get(key) for fact in facts] for key in facts[0] | facts[1]},
+        "queries": len(latest),
+        "moved": [{"from": a, "to": b, "queries": count} for (a, b), count in moves.most_common()],
+    }
+
+
+def _choices(policy: Policy, queries: Sequence[tuple[str, str | None]], settings: Settings) -> list[int]:
+    if not queries:
+        return []
+    predictor, arms = policy.predictor, settings.arms
+    vectors = predictor.vectors([query for query, _ in queries], [task for _, task in queries])
+    eligible = np.ones((len(queries), len(arms)), dtype=bool)
+    forecast = predictor.forecast(vectors, arms)
+    found = policy.exploit(forecast, arms=arms, objective=settings.objective, eligible=eligible)
+    return [int(arm) for arm in found]
+
+
+def _facts(registry: Registry, version: str) -> dict[str, Any]:
+    if version == COLD:
+        return {"routes": "by the config's priors"}
+    manifest = registry.manifest(version)
+    return {
+        "created": manifest["created"][:19],
+        "parent": manifest["parent"],
+        "verdict": manifest["gate"]["verdict"],
+        "training rows": manifest["training"]["rows"],
+        "rows until": manifest["training"]["until"][:19],
+        "routes": "by query" if manifest["routes"] else f"always {manifest['best_single']}",
+        "best single": manifest["best_single"],
+        "models": ", ".join(manifest["models"]),
+        "objective": ", ".join(f"{name} {value:g}" for name, value in manifest["objective"].items()),
+    }
+
+
+def pin(home: Home, log: Log, version: str, *, author: str = "user") -> str:
+    """Let a version serve until a person says otherwise: no retrain and no canary replaces it. Returns its name."""
+    registry = Registry(home.artifacts)
+    name = promote(home, log, version, reason="pinned", author=author)
+    end_canary(log, reason=f"{name} was pinned", author=author)
+    registry.pin(name)
+    return name
+
+
+def unpin(home: Home) -> str | None:
+    """Let retrains and canaries replace the current version again; return what was pinned, or None."""
+    registry = Registry(home.artifacts)
+    pinned = registry.pinned()
+    registry.pin(None)
+    return pinned
 
 
 def promote(home: Home, log: Log, version: str, *, reason: str, author: str = "user") -> str:
@@ -92,6 +204,7 @@ def promote(home: Home, log: Log, version: str, *, reason: str, author: str = "u
         load_policy(registry, name)
     if name != registry.current_or_none():
         make_current(registry, log, name, reason=reason, author=author, forced=True)
+        registry.pin(None)
     return name
 
 
@@ -145,4 +258,5 @@ def rollback(home: Home, log: Log, *, author: str = "user") -> str:
     make_current(
         registry, log, previous, reason=f"rolled back from {current}", author="rollback", forced=True
     )
+    registry.pin(None)
     return previous

@@ -167,6 +167,26 @@ def show_rows(console: Console, title: str, heads: Sequence[str], rows: Sequence
     console.print(table)
 
 
+def show_difference(console: Console, found: Result) -> None:
+    """Show how two versions differ: their facts side by side, and where queries would move."""
+    heads = ["", *found["versions"]]
+    show_rows(
+        console,
+        "",
+        heads,
+        [[name, *(str(value or "-") for value in values)] for name, values in found["facts"].items()],
+    )
+    moved = sum(move["queries"] for move in found["moved"])
+    console.print(
+        f"they would ask another model for {moved} of the {found['queries']} latest queries",
+        markup=False,
+        highlight=False,
+    )
+    if moved:
+        rows = [[move["from"], move["to"], str(move["queries"])] for move in found["moved"]]
+        show_rows(console, "", ["from", "to", "queries"], rows)
+
+
 def _change_table(title: str, before: Result, after: Result, difference: Result) -> Table:
     table = _table(title, ["KPI", "before", "after", "difference [95% interval]", ""])
     for kpi in KPIS:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SHARES = (0.1, 0.25, 0.5)
 """Shares of the queries that a candidate is given, one after the other while no harm shows."""
-GRADED_PER_SHARE = 200
+GRADED_PER_SHARE = 100
 """Graded rows at one share before the next."""
 LITTLE_HARM = 2.0
 """Evidence of harm below which the share may rise; an equal candidate hardly passes it."""
@@ -74,7 +74,7 @@ def event_of(stored: Mapping[str, Any]) -> CanaryEvent:
 
 def running_canary(connection: DuckDBPyConnection) -> CanaryEvent | None:
     """Return the last step of the canary that runs, or None."""
-    found = connection.execute(f"SELECT {_COLUMNS} FROM canaries ORDER BY id DESC LIMIT 1")
+    found = connection.execute(f"SELECT {_COLUMNS} FROM canaries ORDER BY time DESC, id DESC LIMIT 1")
     names = [column[0] for column in found.description or ()]
     row = found.fetchone()
     if row is None:
@@ -83,21 +83,35 @@ def running_canary(connection: DuckDBPyConnection) -> CanaryEvent | None:
     return last if last.running else None
 
 
-def canaries_begun(connection: DuckDBPyConnection) -> int:
-    """Return how many canaries were ever started."""
-    row = connection.execute("SELECT count(*) FROM canaries WHERE step = 'started'").fetchone()
-    return int(row[0]) if row else 0
+def alpha_left(connection: DuckDBPyConnection) -> float:
+    """Return what the canaries that ended have left of their share of false promotions."""
+    from zetaroute.evaluate.eprocess import ALPHA, left_after
+
+    left = ALPHA
+    ended = connection.execute(
+        "SELECT step, evidence FROM canaries WHERE step NOT IN ('started', 'raised') ORDER BY time, id"
+    ).fetchall()
+    for step, evidence in ended:
+        left = left_after(left, promoted=step == "promoted", evidence=evidence)
+    return left
 
 
 def next_step(
-    canary: CanaryEvent, step: CanaryStep, *, reason: str, author: str, share: float | None = None
+    canary: CanaryEvent,
+    step: CanaryStep,
+    *,
+    evidence: float,
+    reason: str,
+    author: str,
+    share: float | None = None,
 ) -> CanaryEvent:
-    """Return the event with which a canary goes on or ends."""
+    """Return the event with which a canary goes on or ends, with the evidence for its candidate by then."""
     return replace(
         canary,
         id=new_id(),
         time=datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds"),
         step=step,
+        evidence=evidence,
         share=canary.share if share is None else share,
         reason=reason,
         author=author,
@@ -114,16 +128,16 @@ def judge_canary(connection: DuckDBPyConnection, home: Home) -> Entry | None:
         return None
     registry = Registry(home.artifacts)
     current = registry.current_or_none()
-    if current != canary.champion:
-        return _event(canary, "stopped", f"{current} was made current")
     rows = canary_rows(connection, canary)
     finding = judged(canary, rows)
+    if current != canary.champion:
+        return _event(canary, "stopped", finding, f"{current} was made current")
     if finding.end == "promoted":
-        return _promoted(registry, canary, finding.reason)
+        return _promoted(registry, canary, finding)
     if finding.end == "rolled_back":
-        return _event(canary, "rolled_back", finding.reason)
+        return _event(canary, "rolled_back", finding, finding.reason)
     if rows.graded >= MOST_GRADED:
-        return _event(canary, "stopped", f"{rows.graded} graded rows show no difference either way")
+        return _event(canary, "stopped", finding, f"{rows.graded} graded rows show no difference either way")
     return _raised(canary, rows, finding)
 
 
@@ -133,11 +147,14 @@ def _raised(canary: CanaryEvent, rows: CanaryRows, finding: Finding) -> Entry | 
     if not higher or rows.at_share < GRADED_PER_SHARE or finding.harm >= LITTLE_HARM:
         return None
     reason = f"no harm shows in {rows.graded} graded rows"
-    return Entry(canaries=(next_step(canary, "raised", reason=reason, author="canary", share=higher[0]),))
+    return _event(canary, "raised", finding, reason, share=higher[0])
 
 
-def _event(canary: CanaryEvent, step: CanaryStep, reason: str) -> Entry:
-    return Entry(canaries=(next_step(canary, step, reason=reason, author="canary"),))
+def _event(
+    canary: CanaryEvent, step: CanaryStep, finding: Finding, reason: str, *, share: float | None = None
+) -> Entry:
+    event = next_step(canary, step, evidence=finding.gain, reason=reason, author="canary", share=share)
+    return Entry(canaries=(event,))
 
 
 def judged(canary: CanaryEvent, rows: CanaryRows) -> Finding:
@@ -190,20 +207,20 @@ def canary_rows(connection: DuckDBPyConnection, canary: CanaryEvent) -> CanaryRo
     )
 
 
-def _promoted(registry: Registry, canary: CanaryEvent, reason: str) -> Entry:
+def _promoted(registry: Registry, canary: CanaryEvent, finding: Finding) -> Entry:
     """Make the candidate current; where its artifact is damaged the canary ends instead."""
     try:
         registry.verify(canary.version)
     except ArtifactError as error:
-        return _event(canary, "stopped", str(error))
+        return _event(canary, "stopped", finding, str(error))
     registry.make_current(canary.version)
-    event = next_step(canary, "promoted", reason=reason, author="canary")
+    event = next_step(canary, "promoted", evidence=finding.gain, reason=finding.reason, author="canary")
     promotion = Promotion(
         id=new_id(),
         time=event.time,
         version=canary.version,
         previous=canary.champion,
-        reason=f"canary: {reason}",
+        reason=f"canary: {finding.reason}",
         author="canary",
     )
     return Entry(canaries=(event,), promotions=(promotion,))

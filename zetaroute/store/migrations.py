@@ -94,6 +94,7 @@ CANARY_COLUMNS = {
     "champion": "VARCHAR",
     "share": "DOUBLE",
     "promote_at": "DOUBLE",
+    "evidence": "DOUBLE",
     "accuracy_margin": "DOUBLE",
     "answer_value_usd": "DOUBLE",
     "second_value_usd": "DOUBLE",
