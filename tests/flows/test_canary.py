@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.cli.command import ok, refused, rows, run
@@ -86,6 +87,12 @@ def test_better_version_is_promoted_over_separate_runs(home: Path) -> None:
     assert wrong == [(0,)]
     said = ok(home, "kpi", "--compare", "--json").json
     assert (said["before"]["version"], said["after"]["version"]) == ("v0000", version)
+    assert said["canary"]["low"] <= said["canary"]["value"] <= said["canary"]["high"]
+    (forecast,) = said["forecasts"]
+    assert (forecast["by"], forecast["promised"]) == ("canary", said["canary"])
+    shown = ok(home, "kpi", "--compare").out
+    assert "what promotions promised" in shown
+    assert ok(home, "policies", "verify").out.count("repeats") == 1
 
 
 def test_broken_version_is_rolled_back(home: Path) -> None:
@@ -157,3 +164,41 @@ def test_settled_log_can_be_judged_again_by_anyone(home: Path) -> None:
     (home / "state.json").unlink()
     ok(home, "log", "list", "--limit", "1")
     assert json.loads((home / "state.json").read_text())["canary"] == state["canary"]
+
+
+def test_pinned_version_stays_until_a_person_says_otherwise(home: Path) -> None:
+    ok(home, "policies", "canary", "1")
+    assert "serves until you say otherwise" in ok(home, "policies", "pin").out
+    assert steps(home) == ["started", "stopped"]
+    said = ok(home, "retrain", "--json").json
+    assert (said["promoted"], said["canary"]) == (False, None)
+    assert any("pinned" in reason for reason in said["reasons"])
+    listed = {row["version"]: row["current"] for row in ok(home, "policies", "list", "--json").json}
+    assert listed["v0000"] == "serves now, pinned"
+    assert "v0000 may be replaced again" in ok(home, "policies", "pin", "--off").out
+    assert "nothing was pinned" in ok(home, "policies", "pin", "--off").out
+
+
+def test_difference_of_two_versions_names_what_would_move(home: Path) -> None:
+    found = ok(home, "policies", "diff", "0", "1", "--json").json
+    assert found["queries"] == ROWS
+    assert 0 < sum(move["queries"] for move in found["moved"]) <= ROWS
+    assert found["facts"]["routes"][0] == "by the config's priors"
+    assert "latest queries" in ok(home, "policies", "diff", "0", "1").out
+    assert ok(home, "policies", "diff", "1", "1", "--json").json["moved"] == []
+
+
+def test_version_that_predicts_otherwise_than_it_did_is_named(home: Path) -> None:
+    ok(home, "policies", "promote", "1")
+    batch(home, 20, seed=90)
+    version = Registry(home / "artifacts").versions()[0]
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute(
+            """UPDATE outcomes SET candidates = list_transform(candidates, lambda c: struct_update(
+                   c, accuracy := struct_pack(mean := c.accuracy.mean / 2, se := c.accuracy.se)))
+               WHERE policy_version = ?""",
+            [version],
+        )
+    said = refused(run(home, "policies", "verify"), 1)
+    assert version in said
+    assert "once predicted" in said

@@ -143,6 +143,17 @@ def compared(
         "policies": {"before": stored["before"], "after": stored["after"]},
         "verdict": stored["verdict"],
         "reasons": stored["reasons"],
+        "canary": figure(0.0011, 0.0004),
+        "forecasts": [
+            {
+                "version": "v0001-aaaaaaaaaaaa",
+                "previous": "v0000",
+                "by": "retrain",
+                "promised": figure(0.002, 0.001),
+                "came": figure(0.0015, 0.0009),
+                "agrees": True,
+            }
+        ],
         "confirmed": None,
         "over_time": course(),
         "segments": [

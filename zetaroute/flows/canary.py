@@ -14,9 +14,11 @@ from zetaroute.evaluate.eprocess import ROLLBACK_AT, left_after, promotion_level
 from zetaroute.flows.round import utc_now
 from zetaroute.store.canary import (
     SHARES,
+    CanaryRows,
     alpha_left,
     canary_rows,
     judged,
+    last_step,
     next_step,
     running_canary,
 )
@@ -97,7 +99,6 @@ def canary_standing(log: Log) -> dict[str, Any] | None:
             return None
         rows = canary_rows(connection, running)
     finding = judged(running, rows)
-    scale = running.highest_usd - running.lowest_usd
     return {
         "version": running.version,
         "champion": running.champion,
@@ -110,11 +111,26 @@ def canary_standing(log: Log) -> dict[str, Any] | None:
             "harm": finding.harm,
             "rolls_back_at": ROLLBACK_AT,
         },
-        "difference": {
-            # Ordinary intervals for people to see: they hold for one look, and do not decide.
-            "utility_usd": mean_figure(scale * rows.utility.gains()).json(),
-            "accuracy_rate": mean_figure(rows.accuracy.gains()).json(),
-        },
+        "difference": _differences(running, rows),
+    }
+
+
+def canary_difference(log: Log, version: str, champion: str) -> dict[str, Any] | None:
+    """Return the gain in utility that the last canary of `version` against `champion` measured; None without one."""
+    with log.open() as connection:
+        last = last_step(connection, version=version, champion=champion)
+        if last is None:
+            return None
+        rows = canary_rows(connection, last)
+    return _differences(last, rows)["utility_usd"]
+
+
+def _differences(canary: CanaryEvent, rows: CanaryRows) -> dict[str, dict[str, Any]]:
+    """Return the mean gains with ordinary intervals, for people to see: they hold for one look, and do not decide."""
+    scale = canary.highest_usd - canary.lowest_usd
+    return {
+        "utility_usd": mean_figure(scale * rows.utility.gains()).json(),
+        "accuracy_rate": mean_figure(rows.accuracy.gains()).json(),
     }
 
 

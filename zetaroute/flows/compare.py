@@ -17,7 +17,9 @@ from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError, ZetarouteError
 from zetaroute.evaluate.confidence import mean_figure
 from zetaroute.evaluate.kpi import Served, differences, figures
+from zetaroute.flows.canary import canary_difference
 from zetaroute.flows.course import by_segment, examples_of, over_time, read_promotions
+from zetaroute.flows.forecasts import forecasts
 from zetaroute.flows.served import as_served, kinds_of, model_shares, provenance, read_served
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
@@ -119,6 +121,10 @@ def compare(
         "policies": {"before": stored.get("before", {}), "after": stored.get("after", {})},
         "verdict": stored.get("verdict"),
         "reasons": stored.get("reasons", []),
+        "canary": canary_difference(log, new, old),
+        "forecasts": forecasts(
+            frame, kinds_of(frame, policy, registry), log=log, registry=registry, settings=settings
+        ),
         "confirmed": _confirmed(change["utility_usd"]),
         "over_time": over_time(frame, as_served(frame, settings), settings.objective, read_promotions(log)),
         "segments": told,

@@ -113,6 +113,10 @@ def retrain(
     )
     rows = _row_counts(frame, training, held_out, usable)
     result = _result(evaluation, verdict, fitted, rows, parent=parent, promoted=promoted)
+    if pinned is not None:
+        result["reasons"].append(
+            f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
+        )
     result |= portrait(
         evaluation.trial,
         objective=settings.objective,

@@ -26,7 +26,13 @@ from zetaroute.report.interval_charts import estimators, forest, over_time
 from zetaroute.report.markdown import SERVED_NOTE, served_sentence, support_notes, verdict_sentence
 from zetaroute.report.policy_charts import frontier, shares
 from zetaroute.report.terminal import plain
-from zetaroute.report.words import provenance_notes, with_interval
+from zetaroute.report.words import (
+    FORECAST_HEADS,
+    forecast_rows,
+    forecast_sentence,
+    provenance_notes,
+    with_interval,
+)
 
 TEMPLATES = Path(__file__).parent / "templates"
 _TONES = {"PROMOTE": "good", "REJECT": "bad", True: "good", False: "bad"}
@@ -85,6 +91,13 @@ def compare_html(result: Result) -> str:
         share_table=share_table(segments, models),
         policy_changes=changes(policies["before"], policies["after"], result["off_policy"]),
         verdict=result["verdict"],
+        canary=result["canary"] and with_interval(result["canary"], "usd", signed=True),
+        forecast_heads=FORECAST_HEADS,
+        forecasts=[
+            [line[0], *({"value": cell, "interval": ""} for cell in line[1:])]
+            for line in forecast_rows(result["forecasts"])
+        ],
+        forecast_sentence=forecast_sentence(result["forecasts"]),
         reasons=result["reasons"],
         held=_held_out(held, models) if "estimators" in held else None,
         examples=result.get("examples", {}),

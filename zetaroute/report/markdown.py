@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zetaroute.report.words import KPIS, amount, change_word, provenance_notes, with_interval
+from zetaroute.report.words import (
+    FORECAST_HEADS,
+    KPIS,
+    amount,
+    change_word,
+    forecast_rows,
+    forecast_sentence,
+    provenance_notes,
+    with_interval,
+)
 
 Result = Mapping[str, Any]
 
@@ -103,6 +112,12 @@ def compare_report(result: Result) -> str:
             "",
             f"- {SERVED_NOTE}",
             *(f"- {note}" for note in provenance_notes(after["provenance"], after["rows"])),
+            "",
+            "## What promotions promised, and what came",
+            "",
+            *table_lines(FORECAST_HEADS, forecast_rows(result["forecasts"])),
+            "",
+            forecast_sentence(result["forecasts"]),
             "",
         ]
     )

@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.report.markdown import SERVED_NOTE, served_sentence, verdict_sentence
-from zetaroute.report.words import KPIS, MAIN, Kpi, amount, change_word, provenance_notes, with_interval
+from zetaroute.report.words import (
+    FORECAST_HEADS,
+    KPIS,
+    MAIN,
+    Kpi,
+    amount,
+    change_word,
+    forecast_rows,
+    forecast_sentence,
+    provenance_notes,
+    with_interval,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,6 +75,17 @@ def show_compare(console: Console, result: Result) -> None:
         f"{after['version']} ({after['rows']} queries) after"
     )
     console.print(_change_table(title, before["kpis"], after["kpis"], result["difference"]))
+    if result["canary"] is not None:
+        told = with_interval(result["canary"], "usd", signed=True)
+        console.print(f"the canary measured {told} utility per query, by lot", markup=False, highlight=False)
+    if result["forecasts"]:
+        show_rows(
+            console,
+            "what promotions promised, and what came",
+            FORECAST_HEADS,
+            forecast_rows(result["forecasts"]),
+        )
+        console.print(forecast_sentence(result["forecasts"]), markup=False, highlight=False)
     _show_notes(console, [SERVED_NOTE, *provenance_notes(after["provenance"], after["rows"])])
 
 

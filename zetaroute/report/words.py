@@ -5,7 +5,7 @@ The terminal and Markdown share it, so that a number never reads differently in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -78,6 +78,31 @@ def change_word(figure: FigureJson | None, kpi: Kpi) -> str:
     if figure["low"] <= 0 <= figure["high"]:
         return "? cannot tell"
     return "+ better" if (figure["low"] > 0) == kpi.higher_is_better else "! worse"
+
+
+def forecast_rows(forecasts: Sequence[FigureJson]) -> list[list[str]]:
+    """Return a line per promotion: what it promised, what came, and whether the two agree."""
+    return [
+        [
+            f"{one['previous']} to {one['version']}",
+            "canary" if one["by"] == "canary" else "held-out rows",
+            with_interval(one["promised"], "usd", signed=True),
+            with_interval(one["came"], "usd", signed=True),
+            {True: "+ agrees", False: "! disagrees", None: "? cannot tell"}[one["agrees"]],
+        ]
+        for one in forecasts
+    ]
+
+
+FORECAST_HEADS = ["promotion", "promised by", "utility promised", "utility that came", ""]
+
+
+def forecast_sentence(forecasts: Sequence[FigureJson]) -> str:
+    """Return how many promotions kept their promise, as far as that can be told."""
+    told = [one["agrees"] for one in forecasts if one["agrees"] is not None]
+    if not told:
+        return "No promotion can be held against what came after it yet."
+    return f"{sum(told)} of {len(told)} promotions agree with what was served after them (not causal)."
 
 
 def provenance_notes(provenance: Mapping[str, int], rows: int) -> list[str]:

@@ -74,13 +74,22 @@ def event_of(stored: Mapping[str, Any]) -> CanaryEvent:
 
 def running_canary(connection: DuckDBPyConnection) -> CanaryEvent | None:
     """Return the last step of the canary that runs, or None."""
-    found = connection.execute(f"SELECT {_COLUMNS} FROM canaries ORDER BY time DESC, id DESC LIMIT 1")
+    last = last_step(connection)
+    return last if last is not None and last.running else None
+
+
+def last_step(
+    connection: DuckDBPyConnection, *, version: str | None = None, champion: str | None = None
+) -> CanaryEvent | None:
+    """Return the last step of all canaries, or of those between two versions; None where there is none."""
+    found = connection.execute(
+        f"SELECT {_COLUMNS} FROM canaries WHERE version = coalesce($1, version) "
+        "AND champion = coalesce($2, champion) ORDER BY time DESC, id DESC LIMIT 1",
+        [version, champion],
+    )
     names = [column[0] for column in found.description or ()]
     row = found.fetchone()
-    if row is None:
-        return None
-    last = event_of(dict(zip(names, row, strict=True)))
-    return last if last.running else None
+    return None if row is None else event_of(dict(zip(names, row, strict=True)))
 
 
 def alpha_left(connection: DuckDBPyConnection) -> float:
