@@ -58,7 +58,7 @@ def kpis(
 
     With `course` also how they went over time, as a report shows it.
     """
-    frame = read_served(log, since=since)
+    frame = read_served(log, since=since, texts=by == "segment")
     current = Registry(home.artifacts).current()
     grouped: dict[str, Any] = {}
     if by is not None and frame.height:

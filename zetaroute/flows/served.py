@@ -16,23 +16,19 @@ from zetaroute.evaluate.kpi import Served
 from zetaroute.learn.segments import cell_names, segments
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
-from zetaroute.store.log import Log
+from zetaroute.store.log import Log, rows_since
 
 _COLUMNS = (
-    "time, policy_version, model, task, query, status, fell_back, response_s, ttft_s, cost_usd, router_s, "
+    "id, time, policy_version, model, task, query, status, fell_back, response_s, ttft_s, cost_usd, router_s, "
     "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced"
 )
 
 
-def read_served(log: Log, *, since: str | None) -> pl.DataFrame:
-    """Return what was served since a moment, oldest first."""
+def read_served(log: Log, *, since: str | None, texts: bool = True) -> pl.DataFrame:
+    """Return what was served since a moment, oldest first; the queries' `texts` only where they are needed."""
     with log.open() as connection:
-        return pl.DataFrame(
-            connection.sql(
-                f"SELECT {_COLUMNS} FROM served WHERE time >= coalesce(?, '-infinity')::TIMESTAMP ORDER BY id",
-                params=[since],
-            )
-        )
+        wanted = _COLUMNS if texts else _COLUMNS.replace("query, ", "")
+        return pl.DataFrame(rows_since(connection, f"SELECT {wanted} FROM served", since, order="id"))
 
 
 def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | None = None) -> Served:

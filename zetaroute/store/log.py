@@ -28,7 +28,7 @@ from zetaroute.store.migrations import (
 from zetaroute.store.standing import write_standings
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 PATIENCE_S = 10.0
 """How long a command that needs the log waits for another process to leave it."""
@@ -130,6 +130,19 @@ class Log:
             _LOGGER.warning("note: %s cannot be read and was set aside in %s", segment.name, aside)
             return False
         return True
+
+
+def rows_since(
+    connection: DuckDBPyConnection, select: str, since: str | None, *, order: str
+) -> DuckDBPyRelation:
+    """Return the rows of a SELECT over a view with `time` that came at or after `since` (ISO 8601, UTC), in order.
+
+    The moment is passed as a variable: with a parameter DuckDB gathers a relation's rows one by one, which takes
+    seven times as long.
+    """
+    connection.execute("SET VARIABLE since = ?", [since])
+    moment = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
+    return connection.sql(f"SELECT * FROM ({select}) WHERE time >= {moment} ORDER BY {order}")
 
 
 @contextmanager

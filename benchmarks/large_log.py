@@ -1,0 +1,93 @@
+"""How long the key figures take on a large log, and how much memory: made rows, real commands.
+
+    python benchmarks/large_log.py [ROWS ...]
+
+The rows repeat what a small practice log holds, with other ids, times and figures; every command is a process of
+its own, measured from outside.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+SMALL = 2000
+COMMANDS = (("kpi", "--json"), ("kpi", "--compare", "--json"))
+
+
+def main() -> None:
+    """Measure each command on logs of the given sizes (default: a million rows)."""
+    sizes = [int(size) for size in sys.argv[1:]] or [1_000_000]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        _seed(home)
+        for size in sizes:
+            _grow(home, size)
+            for command in COMMANDS:
+                seconds, mebibytes = _measured(home, *command)
+                print(f"{size:>12,} rows  {' '.join(command):24} {seconds:7.1f} s  {mebibytes:7.0f} MiB")  # noqa: T201
+
+
+def _seed(home: Path) -> None:
+    """Make a small log under two versions: cold, and what was learned from it."""
+    _run(home, "init")
+    text = (home / "config.toml").read_text(encoding="utf-8")
+    (home / "config.toml").write_text(
+        text.replace('provider = "practice"', 'provider = "practice"\ndelay = 0'), encoding="utf-8"
+    )
+    for seed, promote in ((1, "force"), (2, "never")):
+        queries = str(home / f"q{seed}.jsonl")
+        _run(home, "practice", "generate", "--rows", str(SMALL), "--seed", str(seed), "-o", queries)
+        _run(home, "batch", queries)
+        _run(home, "retrain", "--promote", promote)
+
+
+def _grow(home: Path, rows: int) -> None:
+    """Repeat the rows of the log until there are `rows`."""
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        (have,) = log.execute("SELECT count(*) FROM outcomes").fetchone() or (0,)
+        while have < rows:
+            wanted = min(have, rows - have)
+            log.execute(
+                f"""CREATE OR REPLACE TEMP TABLE more AS
+                    SELECT * REPLACE (uuidv7()::VARCHAR AS id, response_s * (0.9 + 0.2 * random()) AS response_s),
+                           id AS old_id FROM outcomes LIMIT {wanted}"""
+            )
+            log.execute("INSERT INTO outcomes BY NAME SELECT * EXCLUDE old_id FROM more")
+            log.execute(
+                """INSERT INTO feedback BY NAME
+                   SELECT feedback.* REPLACE (uuidv7()::VARCHAR AS id, more.id AS outcome_id)
+                   FROM feedback JOIN more ON feedback.outcome_id = more.old_id"""
+            )
+            log.execute("DROP TABLE more")
+            have += wanted
+
+
+def _measured(home: Path, *command: str) -> tuple[float, float]:
+    """Return the seconds that a command took and its largest memory in MiB."""
+    start = time.perf_counter()
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    child = subprocess.Popen(_command(home, *command), **silent)  # noqa: S603  - our own command
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed with {os.waitstatus_to_exitcode(status)}")
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+def _run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    call = _command(home, *command)
+    return subprocess.run(call, check=True, capture_output=True, text=True)  # noqa: S603  - our own command
+
+
+def _command(home: Path, *command: str) -> list[str]:
+    return [sys.executable, "-m", "zetaroute", "--home", str(home), *command]
+
+
+if __name__ == "__main__":
+    main()
