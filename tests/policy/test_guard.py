@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from zetaroute.domain import Attachment, FileNote, Message, Query, Standing
+from zetaroute.config import GuardRule
+from zetaroute.domain import ALL_TASKS, Attachment, FileNote, Message, Query, Standing, Tally
 from zetaroute.errors import NoAnswerError, UnfitQueryError
 from zetaroute.policy import Limits
+from zetaroute.policy.explore import PROBATION
 
 from .test_decide import ARMS, CHEAP, GOOD, UNKNOWN, by_model, decided
 
@@ -108,3 +110,44 @@ def test_one_query_at_a_time_tries_a_failing_model(standing, eligible, reason):
     found = by_model(decided(arms=(CHEAP, GOOD, UNKNOWN), standings={"good": standing}))["good"]
     assert found.eligible is eligible
     assert reason in found.reason
+
+
+FLOOR = (GuardRule(metric="accuracy", bound=0.6),)
+
+
+def graded(accuracy: float, *, demoted: bool, rows: int = 100) -> dict[str, Standing]:
+    tallies = {ALL_TASKS: Tally(calls=rows, graded=rows, accuracy=accuracy)}
+    marks = frozenset({"greeting", ""}) if demoted else frozenset()
+    return {"cheap": Standing(model="cheap", tallies=tallies, demoted=marks)}
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "demoted_before", "eligible"),
+    [
+        (0.45, False, False),
+        (0.56, False, True),  # below the floor, but not surely
+        (0.56, True, False),  # the same figure does not bring it back
+        (0.61, True, True),
+    ],
+)
+def test_between_the_bound_and_the_figure_a_model_stays_what_it_is(accuracy, demoted_before, eligible):
+    found = by_model(decided(guards=FLOOR, standings=graded(accuracy, demoted=demoted_before)))
+    assert found["cheap"].eligible is eligible
+
+
+def test_demoted_model_keeps_a_small_exact_share():
+    found = decided(guards=FLOOR, standings=graded(0.3, demoted=True))
+    chances = {candidate.model: candidate.probability for candidate in found.candidates}
+    assert chances["cheap"] == pytest.approx(PROBATION)
+    assert sum(chances.values()) == pytest.approx(1.0)
+    assert any(
+        decided(guards=FLOOR, standings=graded(0.3, demoted=True), seed=seed).model == "cheap"
+        for seed in range(400)
+    )
+
+
+def test_model_that_the_user_excludes_has_no_probation():
+    found = by_model(
+        decided(guards=FLOOR, standings=graded(0.3, demoted=True), limits=Limits(max_cost_usd=0.0))
+    )
+    assert found["good"].probability == 0.0

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.store.test_log import feedback, outcome
-from zetaroute.domain import ALL_TASKS, Standing, new_id
+from zetaroute.domain import ALL_TASKS, Candidate, Estimate, Standing, new_id
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
-from zetaroute.store.standing import after, read_past
+from zetaroute.store.standing import RECENT, after, read_past
 
 
 def test_errors_in_a_row_are_counted_over_file_and_journal(home):
@@ -88,3 +88,45 @@ def test_a_segment_that_was_merged_but_not_removed_counts_once(home):
 def test_every_end_of_a_probe_ends_it(status):
     standing = Standing(model="a", consecutive_errors=3, last_error_s=1.0, probe_s=2.0)
     assert after(standing, status=status, time_s=3.0).probe_s is None
+
+
+def demoting(reason: str) -> Candidate:
+    nothing = Estimate(mean=0.5, se=0.1)
+    return Candidate(
+        model="a",
+        eligible=False,
+        reason=reason,
+        accuracy=nothing,
+        satisfaction=nothing,
+        response_s=nothing,
+        cost_usd=None,
+        utility_usd=nothing,
+        probability=0.02,
+    )
+
+
+def test_standing_knows_for_which_tasks_the_latest_query_found_it_demoted(home):
+    log = Log(home)
+    reasons = [("x", "demoted by a guard: accuracy"), ("y", "demoted by a guard: accuracy"), ("x", "prior")]
+    rows = [
+        outcome(id=new_id(float(n)), task=task, candidates=(demoting(reason),))
+        for n, (task, reason) in enumerate(reasons, 1)
+    ]
+    log.append([Entry(outcomes=(row,)) for row in rows])
+    log.merge()
+    assert read_past(home).standings["a"].demoted == {"y"}
+
+
+def test_tally_tells_of_the_latest_rows_of_a_model(home):
+    log = Log(home)
+    entries = []
+    for number in range(RECENT + 100):
+        row = outcome(id=new_id(1.0 + number), task="x")
+        entries.append(Entry(outcomes=(row,), feedback=(feedback(row.id, float(number >= 100)),)))
+    log.append(entries)
+    log.merge()
+    tallies = read_past(home).standings["a"].tallies
+    assert {task: (tally.graded, tally.accuracy) for task, tally in tallies.items()} == {
+        ALL_TASKS: (RECENT, 1.0),
+        "x": (RECENT, 1.0),
+    }

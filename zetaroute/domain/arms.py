@@ -112,6 +112,8 @@ class Tally:
     satisfaction_sd: float = 0.0
     p95_low_s: float | None = None
     """Lower 95% confidence bound of the 95% quantile of response time; None with too few answers."""
+    p95_s: float | None = None
+    """The quantile itself; None with too few answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,3 +128,5 @@ class Standing:
     """When this process sent a query to see whether a failing arm is back; None when none is under way."""
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     """Task label (or ALL_TASKS) -> what happened there lately."""
+    demoted: frozenset[str] = frozenset()
+    """Task labels ("" for none) of which the latest query found the arm demoted by a guard."""

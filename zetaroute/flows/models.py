@@ -87,5 +87,5 @@ def _standing(router: Router, standing: Standing | None) -> str:
         moment = datetime.fromtimestamp(until_s, UTC).isoformat(timespec="seconds")
         return f"cooling down until {moment} after {standing.consecutive_errors} errors in a row"
     tasks = (None, *sorted({rule.task for rule in router.settings.guards if rule.task}))
-    reasons = (doubt(standing, task=task, guards=router.settings.guards, now_s=now_s) for task in tasks)
-    return next((reason for reason in reasons if reason), "ok")
+    found = (doubt(standing, task=task, guards=router.settings.guards, now_s=now_s) for task in tasks)
+    return next((one.reason for one in found if one is not None), "ok")

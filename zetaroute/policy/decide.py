@@ -16,6 +16,7 @@ from zetaroute.domain import ALL_TASKS, Arm, Candidate, Decision, Duel, Estimate
 from zetaroute.errors import NoAnswerError, UnfitQueryError
 from zetaroute.policy.explore import (
     ENOUGH_GRADED,
+    PROBATION,
     QUOTA,
     draw,
     exploit,
@@ -25,7 +26,7 @@ from zetaroute.policy.explore import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guard import Limits, barred, exclusions, unfit
+from zetaroute.policy.guard import Exclusion, Limits, barred, exclusions, unfit
 from zetaroute.policy.predict import Forecast, Predictor
 
 Array = NDArray[np.float64]
@@ -89,7 +90,7 @@ def decide(
         # Whoever names a model has chosen its place and its price; what is left to spend is another matter.
         limits = replace(limits, local_only=False, max_cost_usd=None)
         _check_forced(forced, arms, query=query, costs=costs, limits=limits)
-    reasons = exclusions(
+    excluded = exclusions(
         arms,
         query=query,
         expected_cost_usd=costs,
@@ -98,13 +99,15 @@ def decide(
         standings=standings,
         now_s=now_s,
     )
-    eligible = np.array([reason is None for reason in reasons])
+    eligible = np.array([one is None for one in excluded])
+    demoted = np.array([one is not None and one.demoted for one in excluded])
     newcomers = eligible & np.array(
         [_is_new(arm, rows, standings) for arm, rows in zip(arms, own.forecast.rows, strict=True)]
     )
 
     def explored(pmf: Array) -> Array:
-        return with_quota(with_floor(pmf, eligible, rate), newcomers)
+        floored = with_quota(with_floor(pmf, eligible, rate), newcomers, QUOTA)
+        return with_quota(floored, demoted, PROBATION)
 
     if challenger is None or forced is not None:
         sampled = thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0]))
@@ -121,7 +124,7 @@ def decide(
     else:
         chosen = next(index for index, arm in enumerate(arms) if arm.id == forced)
     candidates = tuple(
-        _candidate(arm, index, opinion=lot.decider, reason=reasons[index], pmf=lot.pmf)
+        _candidate(arm, index, opinion=lot.decider, excluded=excluded[index], pmf=lot.pmf)
         for index, arm in enumerate(arms)
     )
     return Decision(
@@ -193,7 +196,10 @@ def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *,
     return Duel(
         canary=challenger.canary,
         share=challenger.share,
-        least=min(challenger.share, 1.0 - challenger.share) * (1.0 - rate) * (1.0 - QUOTA),
+        least=min(challenger.share, 1.0 - challenger.share)
+        * (1.0 - rate)
+        * (1.0 - QUOTA)
+        * (1.0 - PROBATION),
         before=opinion.arms[before].id,
         after=opinion.arms[after].id,
         before_usd=float(gains[before]),
@@ -223,7 +229,9 @@ def _is_new(arm: Arm, rows: float, standings: Mapping[str, Standing]) -> bool:
     return max(rows, tally.graded if tally else 0) < ENOUGH_GRADED
 
 
-def _candidate(arm: Arm, index: int, *, opinion: _Opinion, reason: str | None, pmf: Array) -> Candidate:
+def _candidate(
+    arm: Arm, index: int, *, opinion: _Opinion, excluded: Exclusion | None, pmf: Array
+) -> Candidate:
     forecast = opinion.forecast
     cost, satisfied = forecast.cost_usd[0, index], forecast.satisfied[0, index]
     rows = int(forecast.rows[index])
@@ -232,8 +240,8 @@ def _candidate(arm: Arm, index: int, *, opinion: _Opinion, reason: str | None, p
         notes.append("price unknown, counted as " + ("free: local" if arm.local else "the dearest"))
     return Candidate(
         model=arm.id,
-        eligible=reason is None,
-        reason=reason or "; ".join(notes),
+        eligible=excluded is None,
+        reason=excluded.reason if excluded else "; ".join(notes),
         accuracy=_estimate(forecast.accuracy, forecast.accuracy_se, index),
         satisfaction=_estimate(forecast.satisfaction, forecast.satisfaction_se, index),
         response_s=_estimate(forecast.response_s, forecast.response_se, index),

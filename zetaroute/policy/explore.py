@@ -20,6 +20,8 @@ CAUTION = 0.5
 
 QUOTA = 0.1
 """Share of the queries that models without enough graded answers are given together."""
+PROBATION = 0.02
+"""Share of the queries that demoted models are given together, so that one which recovered is noticed."""
 ENOUGH_GRADED = 100
 """Graded answers after which a model is a newcomer no more."""
 
@@ -43,14 +45,14 @@ def with_floor(pmf: Array, eligible: Mask, rate: float) -> Array:
     return np.asarray((1.0 - rate) * pmf + rate * eligible / eligible.sum())
 
 
-def with_quota(pmf: Array, newcomers: Mask) -> Array:
-    """Return the probabilities (K,) with QUOTA of them spread evenly over the eligible newcomers.
+def with_quota(pmf: Array, some: Mask, quota: float) -> Array:
+    """Return the probabilities (K,) with `quota` of them spread evenly over some arms.
 
-    Without newcomers, or with nobody else, nothing changes.
+    Without such arms, or with nobody else, nothing changes.
     """
-    if not newcomers.any() or not (pmf[~newcomers] > 0).any():
+    if not some.any() or not (pmf[~some] > 0).any():
         return pmf
-    return np.asarray((1.0 - QUOTA) * pmf + QUOTA * newcomers / newcomers.sum())
+    return np.asarray((1.0 - quota) * pmf + quota * some / some.sum())
 
 
 def exploit(mean: Array, se: Array, eligible: Mask) -> NDArray[np.int64]:

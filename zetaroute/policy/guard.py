@@ -22,6 +22,8 @@ ENOUGH = 20
 """Rows below which a guard says nothing."""
 Z = 1.645
 """One-sided 95%."""
+DEMOTED = "demoted by a guard"
+"""How the log says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,15 @@ def cooling_until(standing: Standing) -> float:
     return standing.last_error_s + min(COOLDOWN_S * 2.0 ** min(over, 10), LONGEST_COOLDOWN_S)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """Why an arm may not answer."""
+
+    reason: str
+    demoted: bool = False
+    """Whether it is a guard that says so: then the arm is on probation."""
+
+
 def exclusions(
     arms: Sequence[Arm],
     *,
@@ -65,7 +76,7 @@ def exclusions(
     guards: Sequence[GuardRule],
     standings: Mapping[str, Standing],
     now_s: float,
-) -> list[str | None]:
+) -> list[Exclusion | None]:
     """Return for each arm why it may not answer, or None when it may; `expected_cost_usd` is NaN if unknown.
 
     When health and thresholds leave nobody, they are set aside: a doubtful answer beats none. The user's own
@@ -84,9 +95,10 @@ def exclusions(
             raise NoAnswerError(f"no model is allowed to answer ({reasons}): change what excludes them.")
         raise UnfitQueryError(f"no model takes this query ({reasons}): configure one that does.")
     doubtful = [doubt(standings.get(arm.id), task=query.task, guards=guards, now_s=now_s) for arm in arms]
-    if all(limit or doubt for limit, doubt in zip(limited, doubtful, strict=True)):
-        return limited
-    return [limit or doubt for limit, doubt in zip(limited, doubtful, strict=True)]
+    firm = [Exclusion(reason=limit) if limit else None for limit in limited]
+    if all(limit or doubt for limit, doubt in zip(firm, doubtful, strict=True)):
+        return firm
+    return [limit or doubt for limit, doubt in zip(firm, doubtful, strict=True)]
 
 
 def barred(arm: Arm, *, expected_cost_usd: float, limits: Limits) -> str | None:
@@ -138,47 +150,51 @@ def _answer_tokens(arm: Arm, query: Query) -> int:
 
 def doubt(
     standing: Standing | None, *, task: str | None, guards: Sequence[GuardRule], now_s: float
-) -> str | None:
+) -> Exclusion | None:
     """Return why an arm is better left alone now: errors in a row, or a threshold that it broke."""
     if standing is None:
         return None
     wait_s = cooling_until(standing) - now_s
     if wait_s > 0:
-        return f"cooling down for {wait_s:.0f} s after {standing.consecutive_errors} errors in a row"
+        wait = f"cooling down for {wait_s:.0f} s"
+        return Exclusion(reason=f"{wait} after {standing.consecutive_errors} errors in a row")
     if standing.probe_s is not None and now_s - standing.probe_s < LONGEST_PROBE_S:
-        return f"one query is trying it after {standing.consecutive_errors} errors in a row"
+        return Exclusion(reason=f"one query is trying it after {standing.consecutive_errors} errors in a row")
+    z = 0.0 if (task or "") in standing.demoted else Z
     for rule in guards:
         if rule.model in {None, standing.model} and rule.task in {None, task}:
-            reason = breach(rule, standing.tallies.get(rule.task or ALL_TASKS))
+            reason = breach(rule, standing.tallies.get(rule.task or ALL_TASKS), z=z)
             if reason:
-                return f"demoted by a guard: {reason}"
+                return Exclusion(reason=f"{DEMOTED}: {reason}", demoted=True)
     return None
 
 
-def breach(rule: GuardRule, tally: Tally | None) -> str | None:
+def breach(rule: GuardRule, tally: Tally | None, *, z: float = Z) -> str | None:
     """Return how `tally` breaks `rule`, in words, or None.
 
-    Judged by one-sided 95% confidence bounds (Wilson's for shares) with at least ENOUGH rows, so that chance
-    alone seldom demotes and a lucky streak does not flap back. An arm returns when its old rows have left the
-    window that the tally looks at.
+    An arm is demoted by a one-sided confidence bound (Wilson's for shares, `z` standard errors) on at least ENOUGH
+    rows, so that chance alone seldom demotes. It returns when the figure itself keeps the rule (z=0): between the
+    two it stays what it is, so that nothing flaps.
     """
     if tally is None:
         return None
     where = f" on {rule.task}" if rule.task else ""
+    at_most, at_least = ("at most", "at least") if z else ("still", "still")
     if rule.metric == "accuracy" and tally.graded >= ENOUGH:
-        bound = wilson(tally.accuracy, tally.graded, side=1)
+        bound = wilson(tally.accuracy, tally.graded, side=1, z=z)
         if bound < rule.bound:
-            return f"accuracy{where} is at most {bound:.2f}, below {rule.bound:g} (n={tally.graded})"
+            return f"accuracy{where} is {at_most} {bound:.2f}, below {rule.bound:g} (n={tally.graded})"
     if rule.metric == "satisfaction" and tally.rated >= ENOUGH:
-        bound = tally.satisfaction + Z * tally.satisfaction_sd / math.sqrt(tally.rated)
+        bound = tally.satisfaction + z * tally.satisfaction_sd / math.sqrt(tally.rated)
         if bound < rule.bound:
-            return f"satisfaction{where} is at most {bound:.2f}, below {rule.bound:g} (n={tally.rated})"
+            return f"satisfaction{where} is {at_most} {bound:.2f}, below {rule.bound:g} (n={tally.rated})"
     if rule.metric == "error_rate" and tally.calls >= ENOUGH:
-        bound = wilson(tally.errors / tally.calls, tally.calls, side=-1)
+        bound = wilson(tally.errors / tally.calls, tally.calls, side=-1, z=z)
         if bound > rule.bound:
-            return f"error rate{where} is at least {bound:.2f}, above {rule.bound:g} (n={tally.calls})"
-    if rule.metric == "p95_response_s" and tally.p95_low_s is not None and tally.p95_low_s > rule.bound:
-        return f"p95 response time{where} is at least {tally.p95_low_s:.2f} s, above {rule.bound:g} s"
+            return f"error rate{where} is {at_least} {bound:.2f}, above {rule.bound:g} (n={tally.calls})"
+    p95_s = tally.p95_low_s if z else tally.p95_s
+    if rule.metric == "p95_response_s" and p95_s is not None and p95_s > rule.bound:
+        return f"p95 response time{where} is {at_least} {p95_s:.2f} s, above {rule.bound:g} s"
     return None
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zetaroute.config import Home
 from zetaroute.domain import ALL_TASKS, CanaryEvent, Standing, Tally
 from zetaroute.durable import write_whole
+from zetaroute.policy.guard import DEMOTED
 from zetaroute.store.canary import event_of, running_canary
 from zetaroute.store.journal import Journal
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 WINDOW = 5000
 """Rows of the log, counted from its end, that standings look at; older ones no longer speak for an arm."""
+RECENT = 500
+"""Rows of one arm (and of one task) among them that its tally counts: what it does now, not what it once did."""
 _SCHEMA = 3
 _SPENT = """
     SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM outcomes
@@ -38,14 +41,29 @@ _TAIL = f"""
     SELECT id, time, model, task, status, response_s, accuracy, satisfaction FROM rounds
     WHERE id >= (SELECT min(id) FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW}))
 """
-_TALLIES = """
+_TALLIES = f"""
+    WITH numbered AS (
+        SELECT * REPLACE (coalesce(task, '') AS task),
+               row_number() OVER (PARTITION BY model ORDER BY id DESC) AS in_all,
+               row_number() OVER (PARTITION BY model, coalesce(task, '') ORDER BY id DESC) AS in_task
+        FROM tail WHERE status <> 'cancelled'
+    )
     SELECT model, task, count(*) AS calls, count(*) FILTER (status = 'error') AS errors,
            count(accuracy) AS graded, coalesce(avg(accuracy), 0) AS accuracy,
            count(satisfaction) AS rated, coalesce(avg(satisfaction), 0) AS satisfaction,
            coalesce(stddev_samp(satisfaction), 0) AS satisfaction_sd,
            list(response_s ORDER BY response_s) FILTER (status = 'ok' AND response_s IS NOT NULL) AS times
-    FROM (SELECT * REPLACE (coalesce(task, '') AS task) FROM tail WHERE status <> 'cancelled')
-    GROUP BY GROUPING SETS ((model), (model, task))
+    FROM (
+        SELECT * REPLACE ('{ALL_TASKS}' AS task) FROM numbered WHERE in_all <= {RECENT}
+        UNION ALL BY NAME SELECT * FROM numbered WHERE in_task <= {RECENT} AND task NOT IN ('', '{ALL_TASKS}')
+    )
+    GROUP BY model, task
+"""
+_DEMOTED = f"""
+    SELECT coalesce(task, ''), list_transform(
+        list_filter(max_by(candidates, id), lambda c: starts_with(c.reason, '{DEMOTED}')), lambda c: c.model)
+    FROM outcomes WHERE id >= (SELECT min(id) FROM tail) AND len(candidates) > 0
+    GROUP BY coalesce(task, '')
 """
 _ERRORS = """
     SELECT model, count(*), epoch(max(time)) FROM tail t
@@ -85,10 +103,14 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
             rated=rated,
             satisfaction=satisfaction,
             satisfaction_sd=sd,
-            p95_low_s=_p95_low(times or []),
+            p95_low_s=_p95(times or [], z=1.645),
+            p95_s=_p95(times or [], z=0.0),
         )
-        if task != "":
-            tallies.setdefault(model, {})[ALL_TASKS if task is None else task] = asdict(tally)
+        tallies.setdefault(model, {})[task] = asdict(tally)
+    demoted: dict[str, list[str]] = {}
+    for task, models in connection.execute(_DEMOTED).fetchall():
+        for model in models:
+            demoted.setdefault(model, []).append(task)
     errors_in_a_row = {model: (count, last) for model, count, last in connection.execute(_ERRORS).fetchall()}
     connection.execute("DROP TABLE tail")
     standings = {
@@ -96,6 +118,7 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
             "consecutive_errors": errors_in_a_row.get(model, (0, None))[0],
             "last_error_s": errors_in_a_row.get(model, (0, None))[1],
             "tallies": by_task,
+            "demoted": demoted.get(model, []),
         }
         for model, by_task in tallies.items()
     }
@@ -156,11 +179,12 @@ def _standing(model: str, stored: Mapping[str, Any]) -> Standing:
         consecutive_errors=stored["consecutive_errors"],
         last_error_s=stored["last_error_s"],
         tallies={task: Tally(**tally) for task, tally in stored["tallies"].items()},
+        demoted=frozenset(stored["demoted"]),
     )
 
 
-def _p95_low(times: list[float]) -> float | None:
-    """Return the order statistic that is under the 95% quantile with 95% confidence (normal approximation)."""
+def _p95(times: list[float], *, z: float) -> float | None:
+    """Return the order statistic `z` standard errors under the 95% quantile (normal approximation)."""
     n = len(times)
-    rank = math.floor(0.95 * n - 1.645 * math.sqrt(n * 0.95 * 0.05))
+    rank = math.floor(0.95 * n - z * math.sqrt(n * 0.95 * 0.05))
     return times[rank - 1] if rank >= 1 and n >= 60 else None
