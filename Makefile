@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint types layers tests stress evidence throughput data lock clean
+.PHONY: help install demo test format lint types layers tests stress evidence rivals throughput data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 evidence: $(READY) ## measure the learner on recorded outcomes: make evidence BENCH_DIR=/folder/with/parquet
 	$(BIN)/python benchmarks/evidence.py $(BENCH_DIR)
 
+rivals: $(READY) ## measure other routers likewise (.venv/bin/pip install -e '.[rivals]' first)
+	$(BIN)/python -m benchmarks.rivals $(BENCH_DIR)
+
 throughput: $(READY) ## rows per second of `batch` beside bare loops
 	$(BIN)/python benchmarks/throughput.py
 
@@ -56,7 +59,7 @@ data: $(READY) ## write data/ anew with the seeded generator
 	$(BIN)/zetaroute practice generate --seed 2026 --rows 1500 --output data/practice.jsonl
 
 lock: ## write the lock file anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove what make has made

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from tests.evaluate.test_ope import world
-from zetaroute.evaluate.gate import ALPHA, Margin, judge, spent_level
-from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
+from zetaroute.evaluate.checks import Finding
+from zetaroute.evaluate.gate import ALPHA, Margin, collapsed_model, judge, reach, spent_level
+from zetaroute.evaluate.ope import Comparison, Difference, Support, support
+from zetaroute.evaluate.segments import Segment
 
 GOOD = Support(
     hits=200, effective_sample_size=150.0, disagreement=0.4, largest_weight=9.0, propensities_consistent=True
@@ -18,10 +20,10 @@ GOOD = Support(
 
 
 def change(mean: float, se: float) -> Difference:
-    return Difference(mean=mean, se=se, degrees=199.0, n=1000, ips=mean, snips=mean, model=mean)
+    return Difference(mean=mean, se=se, degrees=199.0, n=1000, hits=200, ips=mean, snips=mean, model=mean)
 
 
-def verdict(utility, *, margins=(), seen=GOOD, tests=0, tested=0, holdout=1000):
+def verdict(utility, *, margins=(), seen=GOOD, tests=0, tested=0, holdout=1000, **more):
     return judge(
         utility=utility,
         margins=margins,
@@ -29,6 +31,7 @@ def verdict(utility, *, margins=(), seen=GOOD, tests=0, tested=0, holdout=1000):
         tests_before=tests,
         tested_rows=tested,
         holdout_rows=holdout,
+        **more,
     )
 
 
@@ -56,7 +59,7 @@ def test_unclear_gain_says_how_many_rows_it_would_take():
     assert found.word == "INSUFFICIENT"
     assert found.rows_needed is not None
     assert found.rows_needed > 1000
-    assert found.detectable_usd == pytest.approx((1.96 + 0.84) * 0.001, rel=0.01)
+    assert found.detectable_usd == pytest.approx((2.2414 + 0.84) * 0.001, rel=0.001)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_policies_that_are_equally_good_are_seldom_promoted_over_many_looks():
         reward = (rng.random(3000) < 0.6).astype(float)
         tests, tested = 0, 0
         for n in (300, 450, 700, 1050, 1600, 2400, 3000):
-            part = Rows(**{name: getattr(rows, name)[:n] for name in rows.__slots__})
+            part = rows.take(np.arange(n))
             found = judge(
                 utility=Comparison(part, reward[:n], bounded=True).difference(),
                 margins=(),
@@ -122,3 +125,77 @@ def test_real_gain_is_found():
             == "PROMOTE"
         )
     assert found >= 30
+
+
+@pytest.mark.parametrize(
+    ("utility", "hits", "tests", "words"),
+    [
+        (change(0.001, 0.001), 200, 0, "power at the second test's level"),
+        (change(0.01, 0.01), 5, 0, "hits to expect"),
+        (change(0.002, 0.001), 200, 3, "power at the fifth test's level"),
+    ],
+)
+def test_rows_that_are_announced_will_do(utility, hits, tests, words):
+    found = verdict(utility, seen=replace(GOOD, hits=hits), tests=tests)
+    next_level = spent_level(tests + 1 + found.tested)
+    rows = found.rows_needed / 2
+    assert reach(next_level) * utility.se * math.sqrt(1000 / rows) <= utility.mean, words
+    assert hits * rows / 1000 >= 25
+
+
+def test_what_is_announced_is_at_least_what_the_growth_rule_asks():
+    found = verdict(change(0.004, 0.001), margins=[accuracy(-0.01, 0.02)])
+    assert (found.word, found.rows_needed) == ("INSUFFICIENT", 3000)
+
+
+def segment(name: str, *, harmed: bool) -> Segment:
+    return Segment(name=name, difference=change(-0.01, 0.002), tested=True, harmed=harmed)
+
+
+def test_harmed_segment_is_rejected_by_name_however_good_the_average():
+    found = verdict(
+        change(0.01, 0.001), segments=[segment("dates", harmed=True), segment("maths", harmed=False)]
+    )
+    assert found.word == "REJECT"
+    assert "harms dates" in found.reasons[0]
+    assert not any("maths" in reason for reason in found.reasons)
+
+
+def test_promotion_says_how_much_the_check_for_harm_is_worth():
+    found = verdict(change(0.01, 0.001), segments=[segment("dates", harmed=False)])
+    assert found.word == "PROMOTE"
+    assert "no harm was detected in 1 segment (this check is weak below 10,000 rows)" in found.reasons
+
+
+def test_harm_is_seen_while_the_holdout_waits_to_grow():
+    found = verdict(change(-0.01, 0.001), tests=1, tested=900, holdout=1000)
+    assert (found.word, found.tested) == ("REJECT", False)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "model"),
+    [
+        ({"a": 0.6, "b": 0.4}, {"a": 0.03, "b": 0.97}, "b"),
+        ({"a": 0.6, "b": 0.4}, {"a": 0.06, "b": 0.94}, None),
+        ({"a": 0.99, "b": 0.01}, {"a": 0.0, "b": 1.0}, None),
+        ({}, {}, None),
+    ],
+)
+def test_collapse_is_a_spread_policy_that_becomes_one_model(before, after, model):
+    assert collapsed_model(before, after) == model
+
+
+def test_only_a_proven_gain_carries_a_collapse():
+    carried = verdict(change(0.01, 0.001), collapse="b")
+    hoped_for = verdict(change(0.001, 0.001), collapse="b")
+    assert (carried.word, carried.collapse) == ("PROMOTE", None)
+    assert (hoped_for.word, hoped_for.collapse) == ("INSUFFICIENT", "b")
+    assert any("no proven gain carries that" in reason for reason in hoped_for.reasons)
+
+
+def test_log_with_a_fault_is_not_judged():
+    leak = Finding(name="leak", words="trained on it", refuses=True)
+    late = Finding(name="delayed-labels", words="late", refuses=False)
+    assert verdict(change(0.01, 0.001), findings=[late]).word == "PROMOTE"
+    found = verdict(change(0.01, 0.001), findings=[late, leak])
+    assert (found.word, found.tested, found.reasons) == ("INSUFFICIENT", False, ("trained on it",))

@@ -7,7 +7,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from zetaroute.features.map import CONSTANT
-from zetaroute.learn.heads import ARM_RIDGE, SHARED_RIDGE, fit_classes, fit_linear, fit_log, gather, solve
+from zetaroute.learn.heads import ARM_RIDGE, SHARED_RIDGE, fit_classes, fit_linear, fit_log, solve
+from zetaroute.learn.sums import gather
 
 
 def made(n: int = 400, size: int = 6, arms: int = 3, seed: int = 0):
@@ -35,14 +36,43 @@ def test_solution_equals_ridge_on_the_expanded_design():
         np.testing.assert_allclose(head.mean(x)[:, k], level + ridge.predict(np.hstack(probe)), atol=1e-8)
 
 
-def test_statistics_of_parts_add_up_to_those_of_the_whole():
+def test_sums_of_parts_add_up_to_those_of_the_whole():
     x, y, arm, _ = made()
-    whole = solve(gather(x, y, arm, 3))
-    parts = solve(gather(x[:150], y[:150], arm[:150], 3) + gather(x[150:], y[150:], arm[150:], 3))
-    assert whole is not None
-    assert parts is not None
-    np.testing.assert_allclose(parts.coef, whole.coef, atol=1e-10)
-    assert parts.noise == pytest.approx(whole.noise)
+    columns = np.column_stack([y, y**2, np.where(y > 0, y, np.nan), np.full_like(y, np.nan)])
+    whole = gather(x, columns, arm, 3)
+    early, late = gather(x[:150], columns[:150], arm[:150], 3), gather(x[150:], columns[150:], arm[150:], 3)
+    for sums in (early + late, late + early, whole - early + early):
+        heads = solve(sums)
+        assert heads[3] is None
+        for head, expected in zip(heads[:3], solve(whole)[:3], strict=True):
+            assert head is not None
+            assert expected is not None
+            np.testing.assert_allclose(head.coef, expected.coef, atol=1e-10)
+            assert head.noise == pytest.approx(expected.noise)
+
+
+def test_targets_of_one_call_are_solved_as_each_alone():
+    x, y, arm, _ = made()
+    columns = np.column_stack([y, np.exp(y), np.where(y > 0, y, np.nan)])
+    together = solve(gather(x, columns, arm, 3))
+    for head, column in zip(together, columns.T, strict=True):
+        alone = fit_linear(x, column, arm, 3)
+        assert head is not None
+        assert alone is not None
+        np.testing.assert_allclose(head.mean(x), alone.mean(x), atol=1e-10)
+        np.testing.assert_allclose(head.se(x), alone.se(x), rtol=1e-6)
+    assert together[0].spread is together[1].spread
+    assert together[0].spread is not together[2].spread
+
+
+def test_faded_arm_counts_as_rows_of_less_weight():
+    x, y, arm, _ = made()
+    weight = np.where(arm == 1, 0.1, 1.0)
+    expected = gather(x, y[:, None], arm, 3, weight)
+    found = gather(x, y[:, None], arm, 3).scaled(np.array([1.0, 0.1, 1.0]))
+    for name in ("moment", "square", "total", "rows"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name))
+    np.testing.assert_allclose(found.gram[0], expected.gram[0])
 
 
 def test_standard_errors_cover_the_true_mean():
@@ -92,7 +122,9 @@ def test_log_head_gives_mean_and_upper_quantile_in_the_unit():
     assert head is not None
     np.testing.assert_allclose(head.mean(x[:1])[0], [y[arm == k].mean() for k in range(2)], rtol=0.05)
     np.testing.assert_allclose(
-        head.p95(x[:1])[0], [np.quantile(y[arm == k], 0.95) for k in range(2)], rtol=0.05
+        (head.estimate(x[:1])[0] * head.tail)[0],
+        [np.quantile(y[arm == k], 0.95) for k in range(2)],
+        rtol=0.05,
     )
 
 

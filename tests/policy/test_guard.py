@@ -147,7 +147,7 @@ def test_demoted_model_keeps_a_small_exact_share():
 
 
 def test_model_that_the_user_excludes_has_no_probation():
-    found = by_model(
-        decided(guards=FLOOR, standings=graded(0.3, demoted=True), limits=Limits(max_cost_usd=0.0))
-    )
+    standings = {"good": replace(graded(0.3, demoted=True)["cheap"], model="good")}
+    found = by_model(decided(guards=FLOOR, standings=standings, limits=Limits(local_only=True)))
     assert found["good"].probability == 0.0
+    assert found["cheap"].probability == 1.0

@@ -7,21 +7,28 @@ together promote a policy that is no better at most as often as promised.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from zetaroute.evaluate.checks import WRONG_PROPENSITIES, Finding
 from zetaroute.evaluate.ope import Difference, Support
+from zetaroute.evaluate.segments import Segment, harm_words
 
 Word = Literal["PROMOTE", "REJECT", "INSUFFICIENT"]
 
-ALPHA = 0.05
-"""False promotions that all tests together may make."""
+ALPHA = 0.025
+"""False promotions that all tests together may make; the canaries have as much."""
 MARGIN_ALPHA = 0.05
 """Level of each margin's own test; all must pass, so no correction is needed (intersection-union)."""
 GROWTH = 1.5
 """How much the holdout must grow before it is tested again."""
 FEWEST_HITS = 20
+PLANNED_HITS = 25
+"""Hits to expect so that four holdouts out of five have the fewest."""
+LOGGED_PER_HELD_OUT = 2
+COLLAPSE_SHARE = 0.95
+"""Share of the queries from which on a policy is said to use one model for everything."""
 POWER = 0.84
 """Standard normal quantile of 80% power."""
 
@@ -50,11 +57,21 @@ class Verdict:
     """Smallest gain per query that this holdout could prove with 80% power."""
     rows_needed: int | None
     """Logged rows it would take to prove the gain that was estimated; None when it is not positive."""
+    collapse: str | None
+    """The model that gets nearly everything from a candidate that was fitted to route, without a proven gain."""
 
 
 def spent_level(test: int) -> float:
     """Return the level of the `test`-th test (from 1): alpha / (k (k + 1)), which sums to alpha."""
     return ALPHA / (test * (test + 1))
+
+
+def collapsed_model(share_before: Mapping[str, float], share_after: Mapping[str, float]) -> str | None:
+    """Return the model to which the candidate sends nearly every query while the incumbent spreads them."""
+    model = max(share_after, key=lambda name: share_after[name], default=None)
+    if model is None or share_after[model] < COLLAPSE_SHARE:
+        return None
+    return None if max(share_before.values(), default=0.0) >= COLLAPSE_SHARE else model
 
 
 def judge(
@@ -65,59 +82,59 @@ def judge(
     tests_before: int,
     tested_rows: int,
     holdout_rows: int,
+    segments: Sequence[Segment] = (),
+    findings: Sequence[Finding] = (),
+    collapse: str | None = None,
 ) -> Verdict:
-    """Judge a candidate by its utility per query and the margins the user set.
+    """Judge a candidate by its utility per query, the margins the user set, its segments and the log's faults.
 
     `tests_before` and `tested_rows` describe the last test that was spent: how many there were, and how large
-    the holdout was.
+    the holdout was. `collapse` is the model that gets nearly everything although the candidate was fitted to
+    route: a proven gain carries that, a hoped-for one does not. A candidate that says "do not route" is none.
     """
     level = spent_level(tests_before + 1)
-    detectable, needed = _power(utility, level, holdout_rows)
-
-    def verdict(word: Word, *reasons: str, tested: bool = True) -> Verdict:
-        return Verdict(
-            word=word,
-            reasons=reasons,
-            tested=tested,
-            level=level,
-            detectable_usd=detectable,
-            rows_needed=needed,
-        )
-
-    refusal = _refusal(support, tested_rows=tested_rows, holdout_rows=holdout_rows)
+    waits = _waits(tested_rows=tested_rows, holdout_rows=holdout_rows)
+    broken = _broken(utility, margins, segments)
+    refusal = _refusal(support, findings)
+    tested = not refusal and not waits
+    word: Word = "INSUFFICIENT"
     if refusal:
-        return verdict("INSUFFICIENT", refusal, tested=False)
-    broken = [
-        f"{m.name} gets worse by more than its margin of {m.most:g}: {_interval(m.difference)}"
-        for m in margins
-        if _worse(m, side=-1) > m.most
-    ]
-    if utility.bound(MARGIN_ALPHA, side=1) < 0:
-        broken.append(f"the candidate loses utility: {_interval(utility)} USD per query")
-    if broken:
-        return verdict("REJECT", *broken)
-    open_margins = [
-        f"{m.name} may get worse by more than its margin of {m.most:g}: {_interval(m.difference)}"
-        for m in margins
-        if _worse(m, side=1) > m.most
-    ]
-    lower = utility.bound(level, side=-1)
-    if lower > 0 and not open_margins:
-        return verdict(
-            "PROMOTE",
-            f"utility gains {_interval(utility)} USD per query; its lower bound at level {level:.4f} is {lower:+.6f}",
-            *(f"{m.name} keeps its margin of {m.most:g}: {_interval(m.difference)}" for m in margins),
-        )
-    if lower <= 0:
-        open_margins.insert(0, f"the gain is not proven: {_interval(utility)} USD per query")
-    return verdict("INSUFFICIENT", *open_margins)
+        reasons = [refusal]
+    elif broken:
+        # Turning down needs no spending, so it need not wait: the levels bound false promotions only.
+        word, reasons = "REJECT", broken
+    elif waits:
+        reasons = [waits]
+    else:
+        open_questions = _open(utility, margins, level)
+        word = "INSUFFICIENT" if open_questions else "PROMOTE"
+        reasons = open_questions or _kept(utility, margins, level, collapse)
+        reasons += [harm_words(segments)] if segments else []
+    open_collapse = collapse if word == "INSUFFICIENT" else None
+    return Verdict(
+        word=word,
+        reasons=(*reasons, *_collapse_words(open_collapse)),
+        tested=tested,
+        level=level,
+        detectable_usd=reach(level) * utility.se if math.isfinite(utility.se) else None,
+        rows_needed=_rows_needed(
+            utility,
+            support,
+            level=spent_level(tests_before + 1 + tested),
+            least=GROWTH * (holdout_rows if tested else tested_rows),
+            rows=holdout_rows,
+        ),
+        collapse=open_collapse,
+    )
 
 
-def _refusal(support: Support, *, tested_rows: int, holdout_rows: int) -> str | None:
+def _refusal(support: Support, findings: Sequence[Finding]) -> str | None:
+    """Return why the log cannot carry any judgement."""
+    refused = [finding.words for finding in findings if finding.refuses]
+    if refused:
+        return refused[0]
     if not support.propensities_consistent:
-        return (
-            "the logged propensities do not fit the models that were drawn: this log cannot be used to judge"
-        )
+        return WRONG_PROPENSITIES
     if support.disagreement == 0.0:
         return "the candidate would choose the same model as the policy in use for every held-out query"
     if support.hits < FEWEST_HITS:
@@ -125,12 +142,68 @@ def _refusal(support: Support, *, tested_rows: int, holdout_rows: int) -> str | 
             f"only {support.hits} held-out rows show what the candidate would do differently, "
             f"at least {FEWEST_HITS} are needed: more exploration or more rows"
         )
-    if tested_rows and holdout_rows < GROWTH * tested_rows:
-        return (
-            f"the holdout was tested at {tested_rows} rows and is tested again at "
-            f"{math.ceil(GROWTH * tested_rows)}; it has {holdout_rows}"
-        )
     return None
+
+
+def _waits(*, tested_rows: int, holdout_rows: int) -> str | None:
+    if not tested_rows or holdout_rows >= GROWTH * tested_rows:
+        return None
+    return (
+        f"the holdout was tested at {tested_rows} rows and is tested again at "
+        f"{math.ceil(GROWTH * tested_rows)}; it has {holdout_rows}"
+    )
+
+
+def _broken(utility: Difference, margins: Sequence[Margin], segments: Sequence[Segment]) -> list[str]:
+    """Return what is proven to get worse."""
+    broken = [
+        f"{m.name} gets worse by more than its margin of {m.most:g}: {_interval(m.difference)}"
+        for m in margins
+        if _worse(m, side=-1) > m.most
+    ]
+    broken += [
+        f"the candidate harms {segment.name}: {_interval(segment.difference)} USD per query there"
+        for segment in segments
+        if segment.harmed
+    ]
+    if utility.bound(MARGIN_ALPHA, side=1) < 0:
+        broken.append(f"the candidate loses utility: {_interval(utility)} USD per query")
+    return broken
+
+
+def _open(utility: Difference, margins: Sequence[Margin], level: float) -> list[str]:
+    """Return what is not proven."""
+    questions = [
+        f"{m.name} may get worse by more than its margin of {m.most:g}: {_interval(m.difference)}"
+        for m in margins
+        if _worse(m, side=1) > m.most
+    ]
+    if utility.bound(level, side=-1) <= 0:
+        questions.insert(0, f"the gain is not proven: {_interval(utility)} USD per query")
+    return questions
+
+
+def _kept(utility: Difference, margins: Sequence[Margin], level: float, collapse: str | None) -> list[str]:
+    """Return what speaks for a promotion."""
+    lower = utility.bound(level, side=-1)
+    return [
+        f"utility gains {_interval(utility)} USD per query; its lower bound at level {level:.4f} is {lower:+.6f}",
+        *(f"{m.name} keeps its margin of {m.most:g}: {_interval(m.difference)}" for m in margins),
+        *(
+            [f"it sends nearly everything to {collapse}, and the proven gain carries that"]
+            if collapse
+            else []
+        ),
+    ]
+
+
+def _collapse_words(model: str | None) -> list[str]:
+    if model is None:
+        return []
+    return [
+        f"it sends nearly everything to {model} although it was fitted to route, and no proven gain carries that: "
+        "it is not tried on live queries either"
+    ]
 
 
 def _worse(margin: Margin, *, side: int) -> float:
@@ -140,17 +213,22 @@ def _worse(margin: Margin, *, side: int) -> float:
     return margin.difference.bound(MARGIN_ALPHA, side=side)
 
 
-def _power(utility: Difference, level: float, holdout_rows: int) -> tuple[float | None, int | None]:
+def _rows_needed(
+    utility: Difference, support: Support, *, level: float, least: float, rows: int
+) -> int | None:
+    """Return the logged rows that prove the estimated gain at `level`, and that no rule refuses before that."""
+    if not math.isfinite(utility.se) or utility.mean <= 0 or support.hits == 0:
+        return None
+    proven = (reach(level) * utility.se / utility.mean) ** 2 * rows
+    supported = PLANNED_HITS / support.hits * rows
+    return math.ceil(LOGGED_PER_HELD_OUT * max(proven, supported, least))
+
+
+def reach(level: float) -> float:
+    """Return how many standard errors a gain must measure to be proven at `level` with 80% power."""
     from scipy.special import ndtri
 
-    if not math.isfinite(utility.se):
-        return None, None
-    reach = float(ndtri(1.0 - level)) + POWER
-    detectable = reach * utility.se
-    if utility.mean <= 0:
-        return detectable, None
-    holdout = (reach * utility.se / utility.mean) ** 2 * holdout_rows
-    return detectable, math.ceil(2.0 * holdout)
+    return float(ndtri(1.0 - level)) + POWER
 
 
 def _interval(difference: Difference) -> str:

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
 from zetaroute.evaluate.confidence import t_quantile
+from zetaroute.evaluate.outcome import arm_variance, outcome_model
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
-POOLED_RIDGE = 10.0
-ARM_RIDGE = 30.0
 FOLDS = 5
+"""Cross-fitting folds that the rows are dealt into."""
 FEWEST_ROWS = 2
 SMALLEST_STRATUM = 50
 SMALLEST_PROPENSITY = 1e-9
-PRIOR_ROWS = 10.0
-"""Rows' worth of the mean squared error that each arm's own is shrunk towards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +39,30 @@ class Rows:
     """(n,) logged arm."""
     pmf: Array
     """(n, K) logged probabilities."""
-    before: Index
-    """(n,) the incumbent's arm."""
-    after: Index
-    """(n,) the candidate's arm."""
+    before: Index | Array
+    """The incumbent: its arms (n,), or its probabilities (n, K) where it draws."""
+    after: Index | Array
+    """The candidate, likewise."""
     fold: Index
     """(n,) cross-fitting fold: rows of one conversation or one text share theirs."""
     stratum: Index
     """(n,) which logging policy drew the row: strata are weighed by what their propensities can tell."""
+    cluster: Index | None = None
+    """(n,) rows of one conversation or one text share a number, since they do not vary on their own; None means
+    that every row does."""
 
-    def take(self, keep: NDArray[np.bool_]) -> Rows:
+    def take(self, keep: Mask | Index) -> Rows:
         """Return the chosen rows."""
-        return Rows(**{name: getattr(self, name)[keep] for name in self.__slots__})
+        columns: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        taken: dict[str, Any] = {
+            name: None if column is None else column[keep] for name, column in columns.items()
+        }
+        return Rows(**taken)
+
+    def change(self) -> Array:
+        """Return by how much the candidate is likelier than the incumbent to use each arm, (n, K)."""
+        arms = self.pmf.shape[1]
+        return probabilities(self.after, arms) - probabilities(self.before, arms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +74,8 @@ class Difference:
     degrees: float
     """Degrees of freedom of the t interval: hits - 1."""
     n: int
+    hits: int
+    """Independent rows on which the log holds what the candidate would rather do."""
     ips: float
     snips: float
     model: float
@@ -84,28 +98,36 @@ class Support:
     """How much the log can say about the candidate."""
 
     hits: int
-    """Rows on which the policies differ and the log holds the candidate's arm."""
+    """Independent rows on which the policies differ and the log holds what the candidate would rather do."""
     effective_sample_size: float
     disagreement: float
     largest_weight: float
     propensities_consistent: bool
 
 
+def probabilities(chosen: Index | Array, arms: int) -> Array:
+    """Return a policy as probabilities (n, K): chosen arms (n,) become certain, probabilities stay."""
+    return np.asarray(chosen if chosen.ndim == 2 else np.eye(arms)[chosen], dtype=np.float64)
+
+
 def support(rows: Rows) -> Support:
-    """Return the support of a comparison, and whether the logged propensities agree with what was drawn."""
-    n = len(rows.arm)
-    index = np.arange(n)
-    differ = rows.before != rows.after
-    p_after = np.maximum(rows.pmf[index, rows.after], SMALLEST_PROPENSITY)
-    hit = differ & (rows.arm == rows.after)
-    weight = 1.0 / p_after[hit]
-    expected, spread = int(differ.sum()), float((1.0 - p_after[differ]) @ (1.0 / p_after[differ]))
-    drift = abs(float(weight.sum()) - expected) / math.sqrt(spread) if spread > 0 else 0.0
+    """Return the support of a comparison, and whether the logged propensities agree with what was drawn.
+
+    The weights of what was drawn add up to what the candidate wanted more of, within three standard deviations.
+    """
+    index = np.arange(len(rows.arm))
+    gain = np.maximum(rows.change(), 0.0)
+    p = np.maximum(rows.pmf, SMALLEST_PROPENSITY)
+    wanted = gain.sum(axis=1)
+    drawn = gain[index, rows.arm]
+    weight = drawn / p[index, rows.arm]
+    spread = float(((gain**2 / p).sum(axis=1) - wanted**2).sum())
+    drift = abs(float(weight.sum() - wanted.sum())) / math.sqrt(spread) if spread > 0 else 0.0
     return Support(
-        hits=int(hit.sum()),
-        effective_sample_size=float(weight.sum() ** 2 / (weight**2).sum()) if hit.any() else 0.0,
-        disagreement=float(differ.mean()) if n else 0.0,
-        largest_weight=float(weight.max()) if hit.any() else 0.0,
+        hits=round(_effective(per_cluster(drawn, rows.cluster))),
+        effective_sample_size=_effective(per_cluster(weight, rows.cluster)),
+        disagreement=float(wanted.mean()) if len(index) else 0.0,
+        largest_weight=float(weight.max(initial=0.0)),
         propensities_consistent=drift <= 3.0,
     )
 
@@ -113,146 +135,158 @@ def support(rows: Rows) -> Support:
 class Comparison:
     """One KPI on evaluation rows: its outcome model is fitted once and serves every question about it."""
 
-    def __init__(self, rows: Rows, reward: Array, *, bounded: bool) -> None:
-        """Take the rows whose reward (n,) is known; `bounded` clips the outcome model to 0..1."""
-        keep = ~np.isnan(reward)
-        self._keep = keep
+    def __init__(self, rows: Rows, reward: Array, *, bounded: bool, known: Array | None = None) -> None:
+        """Take the rows whose reward (n,) is not NaN; `bounded` clips the outcome model to 0..1.
+
+        With `known` (n, K), the probability that each arm's reward would be known, the other rows stay too, and
+        the known ones stand for them (Robins, Rotnitzky & Zhao 1994).
+        """
+        here = ~np.isnan(reward)
+        keep = here if known is None else np.ones(len(reward), dtype=np.bool_)
+        self._keep, self._here = keep, here[keep]
         self._rows, self._reward = rows.take(keep), reward[keep]
         self._index = np.arange(len(self._reward))
-        self._q = outcome_model(self._rows, self._reward) if len(self._reward) >= FEWEST_ROWS else None
-        if self._q is not None and bounded:
-            self._q = np.clip(self._q, 0.0, 1.0)
+        chance = self._rows.pmf if known is None else self._rows.pmf * known
+        # An arm that could not be drawn gets hardly any probability: such a comparison ends with an interval too
+        # wide to say anything.
+        self._p = np.maximum(chance, SMALLEST_PROPENSITY)
+        self.q: Array | None = None
+        """The outcome model (n, K); None when too few rewards are known."""
+        if here.sum() >= FEWEST_ROWS:
+            q = outcome_model(
+                self._rows.x, self._rows.arm, self._reward, self._rows.fold, arms=rows.pmf.shape[1]
+            )
+            self.q = np.clip(q, 0.0, 1.0) if bounded else q
 
-    def difference(self) -> Difference:
-        """Estimate the change of the reward's mean from the incumbent to the candidate.
+    def difference(self, within: Mask | None = None) -> Difference:
+        """Estimate the change of the reward's mean from the incumbent to the candidate, over the rows `within`.
 
         The doubly robust estimator of Dudik, Langford & Li 2011, paired; per stratum its variance is the larger
         of the sample's and the design's.
         """
-        rows, reward, q, n = self._rows, self._reward, self._q, len(self._reward)
-        if q is None:
-            return Difference(mean=0.0, se=math.inf, degrees=1.0, n=n, ips=0.0, snips=0.0, model=0.0)
-        differ = (rows.before != rows.after).astype(np.float64)
-        after, spread_after = self._weights(rows.after)
-        before, spread_before = self._weights(rows.before)
-        after, before = differ * after, differ * before
-        residual = reward - q[self._index, rows.arm]
-        modelled = differ * (q[self._index, rows.after] - q[self._index, rows.before])
-        psi = modelled + (after - before) * residual
-        share = self._shares(differ * (self._inverse(rows.after) + self._inverse(rows.before)))
-        se = self._standard_error(psi, modelled, differ * (spread_after + spread_before), share)
-        hit = share[after > 0]
-        return Difference(
-            mean=float(share @ psi),
-            se=se,
-            degrees=max(float(hit.sum() ** 2 / (hit**2).sum()) - 1.0, 1.0) if len(hit) else 1.0,
-            n=n,
-            ips=float(share @ ((after - before) * reward)),
-            snips=float(share @ differ)
-            * (_normalised(share * after, reward) - _normalised(share * before, reward)),
-            model=float(share @ modelled),
-        )
+        return self._estimate(self._rows.change(), within)
 
-    def value(self, chosen: Index) -> Figure:
-        """Estimate the reward's mean had the arms `chosen` (one per row given) answered, with its 95% interval.
+    def value(self, chosen: Index | Array) -> Figure:
+        """Estimate the reward's mean had the policy `chosen` (arms (n,) or probabilities (n, K)) answered.
 
         The one-policy form of `difference`: prediction plus propensity-weighted error, design variance.
         """
-        reward, q, n = self._reward, self._q, len(self._reward)
-        if q is None:
-            return Figure(value=None, low=None, high=None, n=n)
-        chosen = chosen[self._keep]
-        weight, spread = self._weights(chosen)
-        predicted = q[self._index, chosen]
-        psi = predicted + weight * (reward - q[self._index, self._rows.arm])
-        share = self._shares(self._inverse(chosen))
-        se = self._standard_error(psi, predicted, spread, share)
-        hit = share[weight > 0]
-        degrees = max(float(hit.sum() ** 2 / (hit**2).sum()) - 1.0, 1.0) if len(hit) else 1.0
-        half = t_quantile(0.975, degrees) * se
-        mean = float(share @ psi)
-        return Figure(value=mean, low=mean - half, high=mean + half, n=n)
+        return self._estimate(probabilities(chosen, self._rows.pmf.shape[1])[self._keep], None).figure()
 
-    def _inverse(self, chosen: Index) -> Array:
-        return np.asarray(1.0 / self._propensity(chosen))
+    def _estimate(self, change: Array, within: Mask | None) -> Difference:
+        """Estimate the mean of sum_a change(a) reward(a) over the rows, `change` being (n, K)."""
+        q, rows, p = self.q, self._rows, self._p
+        mine = self._index if within is None else np.flatnonzero(within[self._keep])
+        if q is None or len(mine) < FEWEST_ROWS:
+            return _nothing(len(mine))
+        reward = np.nan_to_num(self._reward)
+        residual = np.where(self._here, reward - q[self._index, rows.arm], 0.0)
+        variance = arm_variance(residual[self._here], rows.arm[self._here], arms=q.shape[1])
+        arm, change, p, q, here = rows.arm[mine], change[mine], p[mine], q[mine], self._here[mine]
+        index = np.arange(len(mine))
+        drawn = np.where(here, change[index, arm], 0.0)
+        weight = drawn / p[index, arm]
+        modelled = (change * q).sum(axis=1)
+        sampling = _Sampling.of(rows.take(mine), difficulty=(np.abs(change) / p).sum(axis=1))
+        share = sampling.share
+        psi = modelled + weight * residual[mine]
+        wanted, left = np.maximum(change, 0.0).sum(axis=1), np.maximum(-change, 0.0).sum(axis=1)
+        up, down = np.maximum(weight, 0.0), np.maximum(-weight, 0.0)
+        hits = np.maximum(drawn, 0.0)
+        return Difference(
+            mean=float(share @ psi),
+            se=sampling.standard_error(psi, modelled, (change**2 * variance / p).sum(axis=1)),
+            degrees=max(_effective(sampling.per_cluster(share * hits)) - 1.0, 1.0),
+            n=int(here.sum()),
+            hits=round(_effective(sampling.per_cluster(hits))),
+            ips=float(share @ (weight * reward[mine])),
+            snips=float(share @ wanted) * _normalised(share * up, reward[mine])
+            - float(share @ left) * _normalised(share * down, reward[mine]),
+            model=float(share @ modelled),
+        )
 
-    def _propensity(self, chosen: Index) -> Array:
-        """Return the logged probabilities of `chosen`; an arm that could not be drawn gets hardly any.
 
-        So a comparison without support ends with an interval too wide to say anything.
-        """
-        return np.asarray(np.maximum(self._rows.pmf[self._index, chosen], SMALLEST_PROPENSITY))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sampling:
+    """How rows were drawn: by which logging policies, and which of them depend on one another."""
 
-    def _shares(self, difficulty: Array) -> Array:
-        """Return each row's share of the estimate (n,), summing to 1: equal within a stratum.
+    share: Array
+    """(n,) each row's share of the estimate, summing to 1: equal within a stratum.
 
-        A stratum counts by its rows and by how well its propensities cover the comparison, which rewards play
-        no part in; without this, rows that hardly explored would drown those that did.
-        """
-        shares = np.zeros(len(difficulty))
-        for mine in self._strata():
-            shares[mine] = 1.0 / (1.0 + float(difficulty[mine].mean()))
-        return np.asarray(shares / shares.sum())
+    A stratum counts by its rows and by how well its propensities cover the comparison, which rewards play no part
+    in; without this, rows that hardly explored would drown those that did."""
+    strata: tuple[Index, ...]
+    cluster: Index | None
+    """(n,) numbers from 0 without gaps."""
 
-    def _standard_error(self, psi: Array, modelled: Array, spread: Array, share: Array) -> float:
-        variance = 0.0
-        for mine in self._strata():
+    @classmethod
+    def of(cls, rows: Rows, *, difficulty: Array) -> _Sampling:
+        """Weigh the strata by their mean `difficulty` (n,): the sum of inverse propensities of what changes."""
+        strata = _strata(rows.stratum)
+        share = np.zeros(len(difficulty))
+        for mine in strata:
+            share[mine] = 1.0 / (1.0 + float(difficulty[mine].mean()))
+        cluster = None if rows.cluster is None else np.unique(rows.cluster, return_inverse=True)[1]
+        return cls(share=share / share.sum(), strata=strata, cluster=cluster)
+
+    def standard_error(self, psi: Array, modelled: Array, spread: Array) -> float:
+        """Return the standard error of share @ psi: per stratum the larger of the sample's variance and the
+        design's, plus what rows of one cluster have in common (Liang & Zeger 1986)."""
+        variance, centred = 0.0, {"psi": psi.copy(), "modelled": modelled.copy()}
+        for mine in self.strata:
+            if len(mine) < FEWEST_ROWS:
+                return math.inf
             design = float(modelled[mine].var(ddof=1)) + float(spread[mine].mean())
-            variance += max(float(psi[mine].var(ddof=1)), design) * float((share[mine] ** 2).sum())
-        return math.sqrt(variance)
+            variance += max(float(psi[mine].var(ddof=1)), design) * float((self.share[mine] ** 2).sum())
+            centred["psi"][mine] -= psi[mine].mean()
+            centred["modelled"][mine] -= modelled[mine].mean()
+        return math.sqrt(variance + max(0.0, *(self._common(self.share * part) for part in centred.values())))
 
-    def _strata(self) -> list[Index]:
-        """Return the rows of each stratum; small ones are taken together, so that each has a variance."""
-        groups = [np.flatnonzero(self._rows.stratum == one) for one in np.unique(self._rows.stratum)]
-        large = [group for group in groups if len(group) >= SMALLEST_STRATUM]
-        small = [group for group in groups if len(group) < SMALLEST_STRATUM]
-        if not small:
-            return large
-        rest = np.concatenate(small)
-        if len(rest) < SMALLEST_STRATUM and large:
-            return [np.concatenate([large[0], rest]), *large[1:]]
-        return [*large, rest]
+    def per_cluster(self, values: Array) -> Array:
+        """Return the sum of `values` over the rows of each cluster."""
+        if self.cluster is None:
+            return values
+        return np.asarray(np.bincount(self.cluster, weights=values), dtype=np.float64)
 
-    def _weights(self, chosen: Index) -> tuple[Array, Array]:
-        """Return 1[a = chosen] / p and the variance that the design gives the weighted error, each (n,)."""
-        rows, q = self._rows, self._q
-        assert q is not None  # noqa: S101  - both callers have returned without a model; this tells mypy
-        p = self._propensity(chosen)
-        spread = _arm_variance(self._reward - q[self._index, rows.arm], rows.arm, rows.pmf.shape[1])
-        return (rows.arm == chosen) / p, spread[chosen] / p
+    def _common(self, shared: Array) -> float:
+        """Return the sum of the products of different rows of one cluster."""
+        if self.cluster is None:
+            return 0.0
+        sums = self.per_cluster(shared)
+        if len(sums) < FEWEST_ROWS:
+            return math.inf
+        return float((sums**2).sum() - (shared**2).sum()) * len(sums) / (len(sums) - 1)
 
 
-def outcome_model(rows: Rows, reward: Array) -> Array:
-    """Return cross-fitted predictions of the reward for every arm, (n, K).
-
-    A pooled ridge regression and one per arm on its residuals, each fold predicted by the others.
-    """
-    n, arms = rows.pmf.shape
-    q = np.zeros((n, arms))
-    for fold in range(FOLDS):
-        out = rows.fold == fold
-        if not out.any():
-            continue
-        x, y, arm = rows.x[~out], reward[~out], rows.arm[~out]
-        level = float(y.mean()) if len(y) else float(reward.mean())
-        pooled = _ridge(x, y - level, POOLED_RIDGE)
-        rest = y - level - x @ pooled
-        base = level + rows.x[out] @ pooled
-        for k in range(arms):
-            mine = arm == k
-            own = _ridge(x[mine], rest[mine], ARM_RIDGE) if mine.any() else 0.0 * pooled
-            q[out, k] = base + rows.x[out] @ own
-    return q
+def _nothing(n: int) -> Difference:
+    return Difference(mean=0.0, se=math.inf, degrees=1.0, n=n, hits=0, ips=0.0, snips=0.0, model=0.0)
 
 
-def _ridge(x: Array, y: Array, penalty: float) -> Array:
-    return np.asarray(np.linalg.solve(x.T @ x + penalty * np.eye(x.shape[1]), x.T @ y))
+def _strata(stratum: Index) -> tuple[Index, ...]:
+    """Return the rows of each stratum; small ones are taken together, so that each has a variance."""
+    groups = [np.flatnonzero(stratum == one) for one in np.unique(stratum)]
+    large = [group for group in groups if len(group) >= SMALLEST_STRATUM]
+    small = [group for group in groups if len(group) < SMALLEST_STRATUM]
+    if not small:
+        return tuple(large)
+    rest = np.concatenate(small)
+    if len(rest) < SMALLEST_STRATUM and large:
+        return (np.concatenate([large[0], rest]), *large[1:])
+    return (*large, rest)
 
 
-def _arm_variance(residual: Array, arm: Index, arms: int) -> Array:
-    squares = np.bincount(arm, weights=residual**2, minlength=arms)
-    counts = np.bincount(arm, minlength=arms)
-    return np.asarray((squares + PRIOR_ROWS * float(np.mean(residual**2))) / (counts + PRIOR_ROWS))
+def per_cluster(values: Array, cluster: Index | None) -> Array:
+    """Return the sum of `values` (n,) over the rows of each cluster; None means that every row is one."""
+    if cluster is None:
+        return values
+    place = np.unique(cluster, return_inverse=True)[1]
+    return np.asarray(np.bincount(place, weights=values), dtype=np.float64)
+
+
+def _effective(weight: Array) -> float:
+    """Return how many equal weights say as much (Kish 1965)."""
+    squares = float((weight**2).sum())
+    return float(weight.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
 def _normalised(weight: Array, reward: Array) -> float:

@@ -6,10 +6,11 @@ needs numpy and nothing else.
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ SOFTNESS = 0.15
 CONSTANT = 3.0
 """The last entry of every vector: its size sets how little an arm's own level is shrunk."""
 META_CLIP = 3.0
+BATCH = 256
+"""Texts that are projected at once: enough for speed, few enough for memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,24 +76,52 @@ class FeatureMap:
         spaces = self.spaces
         return int(len(spaces.coarse) + len(spaces.fine) + spaces.coarse.shape[1] + len(self.tasks) + 1)
 
+    def identity(self) -> str:
+        """Return a hash of everything that vectors depend on: two maps with one identity give the same vectors."""
+        digest = hashlib.sha256(
+            repr((self.tasks, sorted(self.vocabulary.items()))).encode("utf-8", "replace")
+        )
+        for array in fields(self.spaces):
+            values = np.ascontiguousarray(getattr(self.spaces, array.name))
+            digest.update(repr((array.name, values.dtype.str, values.shape)).encode())
+            digest.update(values.tobytes())
+        return digest.hexdigest()
+
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
-        """Return the vectors of n texts with their task labels, shape (n, size)."""
+        """Return the vectors of n texts with their task labels, shape (n, size); a repeated text is read once."""
         if not texts:
             return np.zeros((0, self.size))
-        z = np.array([self.project(text) for text in texts])
-        m = self.standardise([meta(text) for text in texts])
-        return self.label(self.combine(z, m), tasks or [None] * len(texts))
+        place = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+        base = self.combine(self.projections(list(place)), self.standardise([meta(text) for text in place]))
+        if len(place) < len(texts):
+            base = base[[place[text] for text in texts]]
+        return self.label(base, tasks or [None] * len(texts))
 
     def project(self, text: str) -> Array:
         """Return z, the L2-normalised projection of (1 + ln tf) idf, shape (d,)."""
-        counts = Counter(term for term in terms(text) if term in self.vocabulary)
-        if not counts:
-            return np.zeros(self.spaces.components.shape[1])
-        rows = [self.vocabulary[term] for term in counts]
-        weights = np.array([1.0 + math.log(count) for count in counts.values()]) * self.spaces.idf[rows]
-        z = weights @ self.spaces.components[rows].astype(np.float64)
-        norm = float(np.linalg.norm(z))
-        return np.asarray(z / norm if norm > 0 else z)
+        return np.asarray(self._project([text])[0])
+
+    def projections(self, texts: Sequence[str]) -> Array:
+        """Return z of n texts, at least one, shape (n, d)."""
+        parts = [self._project(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
+        return np.vstack(parts)
+
+    def _project(self, texts: Sequence[str]) -> Array:
+        find = self.vocabulary.get
+        found = [[row for row in map(find, terms(text)) if row is not None] for text in texts]
+        z = np.zeros((len(texts), self.spaces.components.shape[1]))
+        owner = np.repeat(np.arange(len(texts)), [len(rows) for rows in found])
+        if not len(owner):
+            return z
+        flat = np.fromiter(chain.from_iterable(found), np.int64, len(owner))
+        pairs, counts = np.unique(owner * len(self.vocabulary) + flat, return_counts=True)
+        owner, rows = np.divmod(pairs, len(self.vocabulary))
+        weights = (1.0 + np.log(counts)) * self.spaces.idf[rows]
+        ends = np.searchsorted(owner, np.arange(len(texts) + 1)).tolist()
+        for one, (start, end) in enumerate(pairwise(ends)):
+            z[one] = weights[start:end] @ self.spaces.components[rows[start:end]].astype(np.float64)
+        norm = np.sqrt((z**2).sum(axis=1, keepdims=True))
+        return np.asarray(z / np.where(norm > 0, norm, 1.0))
 
     def standardise(self, raw: Sequence[Sequence[float]] | Array) -> Array:
         """Return m: standardised, clipped to +-3, divided by the root of their number; shape (n, M)."""

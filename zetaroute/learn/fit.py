@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import compress
+from operator import add
 from typing import Protocol
 
 import numpy as np
@@ -18,8 +21,11 @@ from zetaroute.evaluate.ope import FOLDS, Comparison, Rows
 from zetaroute.features import FeatureMap
 from zetaroute.learn.drift import Drift, find_drifts, weights_after
 from zetaroute.learn.frame import Sample, take
-from zetaroute.learn.heads import fit_classes, fit_linear, fit_log
+from zetaroute.learn.heads import fit_classes, log_head, solve, targets
 from zetaroute.learn.map import TextMap
+from zetaroute.learn.statistics import Statistics, count
+from zetaroute.learn.sums import Sums, gather, gather_folds
+from zetaroute.learn.vectors import RECENT, RowVectors, Vectors, recent, rows_at
 from zetaroute.policy.decide import Policy
 from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 
@@ -43,7 +49,6 @@ class Gain(Protocol):
         ...
 
 
-Vectors = Callable[[Sequence[str], Sequence[str | None]], Array]
 Judge = Callable[[NDArray[np.int64], int], Gain | None]
 """Takes the arm that cross-validated routing chooses for every row and the best single arm; returns what routing
 gains over it, or None where that cannot be said."""
@@ -65,6 +70,8 @@ class Fitted:
     """Turns texts and task labels into vectors by `map`."""
     drifts: tuple[Drift, ...]
     """Arms whose accuracy has changed within the rows, and since when."""
+    statistics: Statistics
+    """The sums that the heads were solved from, for the next retrain."""
 
 
 def fit(
@@ -76,31 +83,48 @@ def fit(
     jobs: int = 1,
     judge: Judge | None = None,
     known: FeatureMap | None = None,
+    kept: Callable[[str], Statistics | None] | None = None,
 ) -> Fitted:
-    """Fit a predictor on the training rows of the given arms, `jobs` folds at a time.
+    """Fit a predictor on the training rows of the given arms, in order of time, `jobs` folds at a time.
 
     A feature map that is `known` is kept while it is not outgrown: a map of a few hundred texts is as good as one
-    of all, and one map for two versions makes them comparable.
+    of all, and one map for two versions makes them comparable. `kept` returns the statistics of an earlier fit
+    for the identity of a map, if there are any: then only the rows that changed since are counted.
 
     Routing is used only when its cross-validated gain over the best single model exceeds one standard error;
     by default that is judged from the logged propensities.
     """
     feature_map, vectors_of = _map(rows, known, seed=seed)
-    x = vectors_of(rows.texts, rows.tasks)
-    predictor = fit_heads(x, rows, arms, feature_map)
-    drifts = find_drifts(x, rows, predictor.accuracy)
+    near = recent(rows.arm, RECENT if judge is None else len(rows.arm))
+    rows_x = RowVectors(rows, vectors_of, near)
+    identity = feature_map.identity()
+    statistics = count(
+        rows,
+        [arm.id for arm in arms],
+        rows_x.at,
+        feature_map=identity,
+        size=feature_map.size,
+        kept=kept(identity) if kept else None,
+    )
+    latest, x = rows_at(rows, near), rows_x.near
+    folds = statistics.folds
+    drifts = find_drifts(x, latest, solve(_total(folds))[0])
     if drifts:
-        rows = replace(rows, weight=weights_after(rows, drifts))
-        predictor = fit_heads(x, rows, arms, feature_map)
-    vectors = with_lengths(rows.texts, x)
+        weighted = replace(rows, weight=weights_after(rows, drifts))
+        folds = _faded(folds, weighted, drifts, rows_x)
+        latest = rows_at(weighted, near)
+    predictor = replace(_heads(_total(folds), x, latest, arms, feature_map), priced=_priced(rows, arms))
+    predictor = replace(predictor, rating=fit_classes(x, latest.satisfaction, latest.arm, len(arms)))
+    vectors = with_lengths(latest.texts, x)
     average = replace(predictor, centre=vectors.mean(axis=0))
     level = average.forecast(vectors[:1], arms).utility(objective, arms)[0][0]
     best = int(np.argmax(level))
     gain: Gain | None = None
-    if len(arms) > 1 and len(rows.arm) >= 10 * FOLDS:
-        chosen = _cross_validated(x, rows, arms, feature_map, objective=objective, jobs=jobs)
-        judge = judge or _log_judge(x, rows, arms, objective)
-        gain = judge(chosen, best)
+    if len(arms) > 1 and len(latest.arm) >= 10 * FOLDS:
+        judge = judge or _log_judge(x, latest, arms, objective)
+        gain = judge(
+            _cross_validated(folds, x, latest, arms, feature_map, objective=objective, jobs=jobs), best
+        )
     routes = gain is not None and gain.mean > gain.se
     return Fitted(
         predictor=predictor if routes else average,
@@ -110,6 +134,7 @@ def fit(
         map=feature_map,
         vectors=vectors_of,
         drifts=drifts,
+        statistics=statistics,
     )
 
 
@@ -149,18 +174,58 @@ def charged(cost_usd: Array, arm: NDArray[np.int64], arms: Sequence[Arm]) -> Arr
 
 def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap) -> LearnedPredictor:
     """Fit the four heads and the classes of ratings on rows with these vectors (n, D)."""
-    count = len(arms)
-    taken = np.where(rows.answered, rows.response_s, np.nan)
+    sums = gather(x, targets(rows), rows.arm, len(arms), rows.weight)
+    return replace(
+        _heads(sums, x, rows, arms, feature_map),
+        rating=fit_classes(x, rows.satisfaction, rows.arm, len(arms)),
+        priced=_priced(rows, arms),
+    )
+
+
+def _heads(
+    sums: Sums, x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap
+) -> LearnedPredictor:
+    """Solve the heads from sums; `rows` with vectors (n, D) say how times and costs scatter."""
+    accuracy, satisfaction, response, cost = solve(sums)
+    known = targets(rows)
     return LearnedPredictor(
         map=feature_map,
         models=tuple(arm.id for arm in arms),
-        accuracy=fit_linear(x, rows.accuracy, rows.arm, count, rows.weight),
-        satisfaction=fit_linear(x, rows.satisfaction, rows.arm, count, rows.weight),
-        response=fit_log(x, taken, rows.arm, count, rows.weight),
-        cost=fit_log(x, rows.cost_usd, rows.arm, count, rows.weight),
-        rating=fit_classes(x, rows.satisfaction, rows.arm, count),
-        priced=_priced(rows, arms),
+        accuracy=accuracy,
+        satisfaction=satisfaction,
+        response=log_head(response, x, known[:, 2], rows.arm, rows.weight),
+        cost=log_head(cost, x, known[:, 3], rows.arm, rows.weight),
+        rating=None,
     )
+
+
+def _total(folds: Sequence[Sums]) -> Sums:
+    return reduce(add, folds)
+
+
+def _faded(
+    folds: Sequence[Sums], rows: Sample, drifts: Sequence[Drift], vectors: RowVectors
+) -> tuple[Sums, ...]:
+    """Return the sums per fold with the rows of changed arms from before their change at the `rows`' weights."""
+    count = folds[0].moment.shape[1]
+    weight, after = np.ones(count), np.zeros(len(rows.arm), dtype=bool)
+    for drift in drifts:
+        mine, old = rows.arm == drift.arm, rows.time_s < drift.since_s
+        after |= mine & ~old
+        weight[drift.arm] = rows.weight[mine & old].min(initial=1.0)
+    index = np.flatnonzero(after)
+    since = gather_folds(
+        vectors.at,
+        index,
+        targets(rows)[index],
+        rows.arm[index],
+        rows.fold[index],
+        rows.weight[index],
+        arms=count,
+        size=folds[0].moment.shape[2],
+        folds=len(folds),
+    )
+    return tuple((fold - new).scaled(weight) + new for fold, new in zip(folds, since, strict=True))
 
 
 def _priced(rows: Sample, arms: Sequence[Arm]) -> dict[str, Priced]:
@@ -177,16 +242,34 @@ def _priced(rows: Sample, arms: Sequence[Arm]) -> dict[str, Priced]:
 
 
 def _cross_validated(
-    x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap, *, objective: Objective, jobs: int
+    folds: Sequence[Sums],
+    x: Array,
+    rows: Sample,
+    arms: Sequence[Arm],
+    feature_map: FeatureMap,
+    *,
+    objective: Objective,
+    jobs: int,
 ) -> NDArray[np.int64]:
     """Return for every row the arm that a policy fitted on the other folds would choose."""
     from joblib import Parallel, delayed
 
-    exploits = Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(_fold_exploits)(x, rows, arms, feature_map, fold, objective) for fold in range(FOLDS)
-    )
+    total = _total(folds)
+
+    def exploits(fold: int) -> NDArray[np.int64]:
+        out = rows.fold == fold
+        if not out.any():
+            return np.zeros(0, dtype=np.int64)
+        others = _heads(total - folds[fold], x[~out], take(rows, ~out), arms, feature_map)
+        texts = list(compress(rows.texts, out))
+        forecast = others.forecast(with_lengths(texts, x[out]), arms)
+        eligible = rows.eligible[out] | ~rows.eligible[out].any(axis=1, keepdims=True)
+        policy = Policy(version="fold", predictor=others)
+        return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
+
     chosen = np.zeros(len(rows.arm), dtype=np.int64)
-    for fold, arm in enumerate(exploits):
+    parts = Parallel(n_jobs=jobs, prefer="threads")(delayed(exploits)(fold) for fold in range(FOLDS))
+    for fold, arm in enumerate(parts):
         chosen[rows.fold == fold] = arm
     return chosen
 
@@ -206,18 +289,6 @@ def _log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective
         return Comparison(evaluated.take(usable), utility, bounded=False).difference()
 
     return judge
-
-
-def _fold_exploits(
-    x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap, fold: int, objective: Objective
-) -> NDArray[np.int64]:
-    out = rows.fold == fold
-    predictor = fit_heads(x[~out], take(rows, ~out), arms, feature_map)
-    texts = [text for text, left in zip(rows.texts, out, strict=True) if left]
-    forecast = predictor.forecast(with_lengths(texts, x[out]), arms)
-    policy = Policy(version="fold", predictor=predictor)
-    eligible = rows.eligible[out] | ~rows.eligible[out].any(axis=1, keepdims=True)
-    return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
 
 
 def with_lengths(texts: Sequence[str], x: Array) -> Array:

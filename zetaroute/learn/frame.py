@@ -16,12 +16,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
+from zetaroute.store.log import rows_since
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COLUMNS = (
-    "id, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
+    "id, time, query, task, conversation, model, propensity, forced, status, fallback_of, "
+    # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
+    "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
     "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
     "input_tokens, cached_tokens, output_tokens, "
     "list_transform(candidates, lambda c: c.model) AS models, pmf, "
@@ -34,12 +37,8 @@ def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> p
 
     Cancelled calls are left out. `since` is an ISO 8601 moment in UTC.
     """
-    rows = connection.sql(
-        f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND time >= coalesce(?, '-infinity')::TIMESTAMP "
-        "ORDER BY time, id",
-        params=[since],
-    )
-    return with_split(pl.DataFrame(rows))
+    kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled'"
+    return with_split(pl.DataFrame(rows_since(connection, kept, since, order="time, id")))
 
 
 def with_split(frame: pl.DataFrame) -> pl.DataFrame:
@@ -124,7 +123,7 @@ def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, folds: int = 5) -> Sampl
         pmf=pmf,
         eligible=eligible,
         fold=(frame["group"] % folds).to_numpy().astype(np.int64),
-        stratum=frame["policy_version"].fill_null("").rank("dense").to_numpy().astype(np.int64),
+        stratum=frame["drawn_by"].fill_null("").rank("dense").to_numpy().astype(np.int64),
         weight=np.ones(frame.height),
     )
 

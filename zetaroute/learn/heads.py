@@ -1,8 +1,8 @@
 """Fit the heads: ridge regressions that share a common part over the arms, and the classes of ratings.
 
 y = x . (m0 + b0 + b_k) + noise with b0 ~ N(0, s^2/5) shared by all arms and b_k ~ N(0, s^2/30) per arm. Only
-sums over rows are kept per arm, so statistics of parts of a log add up to those of the whole, and the solution
-is exact; scikit-learn's Ridge on the expanded design is the reference in the tests.
+sums over rows are needed per arm, and the solution is exact; scikit-learn's Ridge on the expanded design is the
+reference in the tests.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.features.map import CONSTANT
+from zetaroute.learn.frame import Sample
+from zetaroute.learn.sums import Sums, gather
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 
 Array = NDArray[np.float64]
@@ -24,97 +26,112 @@ SMALLEST = 1e-9
 """What stands for zero before a logarithm, in seconds or USD."""
 
 
+def targets(rows: Sample) -> Array:
+    """Return what the four linear heads learn, (n, 4): accuracy, satisfaction, log seconds, log USD; NaN unknown.
+
+    The time of a failure is not that of an answer.
+    """
+    taken = np.where(rows.answered, rows.response_s, np.nan)
+    return np.column_stack([rows.accuracy, rows.satisfaction, _log(taken), _log(rows.cost_usd)])
+
+
+def solve(sums: Sums) -> tuple[LinearHead | None, ...]:
+    """Return the exact posterior mean and spread of every arm's coefficients, per target; None without any row.
+
+    With P_k = (A_k + 30 I)^-1 the products of the recipe need no matrix product: A_k P_k = I - 30 P_k.
+    Targets that were known for the same rows share one inverse.
+    """
+    factors: dict[int, _Factor] = {}
+    heads: list[LinearHead | None] = []
+    for head, gram in enumerate(sums.gram):
+        if sums.rows[head].sum() <= 0:
+            heads.append(None)
+            continue
+        if id(gram) not in factors:
+            factors[id(gram)] = _factor(gram)
+        heads.append(_solve(sums, head, factors[id(gram)]))
+    return tuple(heads)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
-    """Sums over rows, per arm; they add over folds, days and hosts."""
+class _Factor:
+    """What solutions over the same rows have in common."""
 
-    gram: Array
-    """(K, D, D) sum of x x^T"""
-    moment: Array
-    """(K, D) sum of x y"""
-    square: Array
-    """(K,) sum of y^2"""
-    total: Array
-    """(K,) sum of y"""
-    rows: Array
-    """(K,) sum of the weights"""
-
-    def __add__(self, other: Statistics) -> Statistics:
-        return Statistics(**{name: getattr(self, name) + getattr(other, name) for name in self.__slots__})
-
-    def __sub__(self, other: Statistics) -> Statistics:
-        return Statistics(**{name: getattr(self, name) - getattr(other, name) for name in self.__slots__})
+    spread: Array
+    """(K, D, D) P_k"""
+    stored: NDArray[np.float32]
+    """The same as it is served."""
+    pooled: Array
+    """(D, D) 5 I + sum of A_k - A_k P_k A_k"""
+    freedom: float
+    """Degrees of freedom that the fit takes: the trace of the sum of A_k P_k."""
 
 
-def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> Statistics:
-    """Return the statistics of n rows: vectors (n, D), targets (n,) with NaN left out, arms (n,), weights (n,)."""
-    weight = np.ones(len(y)) if weight is None else weight
-    size = x.shape[1]
-    gram, moment = np.zeros((arms, size, size)), np.zeros((arms, size))
-    square, total, rows = np.zeros(arms), np.zeros(arms), np.zeros(arms)
-    for k in range(arms):
-        mine = (arm == k) & ~np.isnan(y)
-        xs, ys, ws = x[mine], y[mine], weight[mine]
-        weighted = xs * ws[:, None]
-        gram[k], moment[k] = weighted.T @ xs, weighted.T @ ys
-        square[k], total[k], rows[k] = ws @ ys**2, ws @ ys, ws.sum()
-    return Statistics(gram=gram, moment=moment, square=square, total=total, rows=rows)
-
-
-def solve(statistics: Statistics) -> LinearHead | None:
-    """Return the exact posterior mean and spread of every arm's coefficients; None without any row."""
-    count = float(statistics.rows.sum())
-    if count <= 0:
-        return None
-    arms, size = statistics.moment.shape
-    level = np.zeros(size)
-    level[-1] = float(statistics.total.sum()) / count / CONSTANT
-    gram = statistics.gram
-    centred = statistics.moment - gram @ level
-    spread = np.linalg.inv(gram + ARM_RIDGE * np.eye(size))
-    shrunk = gram @ spread
-    shared = np.linalg.solve(
-        SHARED_RIDGE * np.eye(size) + (gram - shrunk @ gram).sum(axis=0),
-        (centred - np.einsum("kij,kj->ki", shrunk, centred)).sum(axis=0),
+def _factor(gram: Array) -> _Factor:
+    size = gram.shape[1]
+    spread = np.asarray(np.linalg.inv(gram + ARM_RIDGE * np.eye(size)), dtype=np.float64)
+    shrunk = np.eye(size) - ARM_RIDGE * spread
+    return _Factor(
+        spread=spread,
+        stored=spread.astype(np.float32),
+        pooled=SHARED_RIDGE * np.eye(size) + ARM_RIDGE * shrunk.sum(axis=0),
+        freedom=float(np.trace(shrunk, axis1=1, axis2=2).sum()),
     )
-    own = np.einsum("kij,kj->ki", spread, centred - gram @ shared)
-    coef = level + shared + own
-    explained = 2 * np.einsum("ki,ki->", coef, statistics.moment) - np.einsum(
+
+
+def _solve(sums: Sums, head: int, factor: _Factor) -> LinearHead:
+    gram, moment = sums.gram[head], sums.moment[head]
+    count = float(sums.rows[head].sum())
+    level = np.zeros(moment.shape[1])
+    level[-1] = float(sums.total[head].sum()) / count / CONSTANT
+    centred = moment - gram @ level
+    pulled = ARM_RIDGE * np.einsum("kij,kj->ki", factor.spread, centred).sum(axis=0)
+    shared = np.linalg.solve(factor.pooled, pulled)
+    coef = level + shared + np.einsum("kij,kj->ki", factor.spread, centred - gram @ shared)
+    explained = 2 * np.einsum("ki,ki->", coef, moment) - np.einsum(
         "ki,kij,kj->", coef, gram, coef, optimize=True
     )
-    residual = max(float(statistics.square.sum() - explained), 0.0)
-    freedom = max(count - float(np.einsum("kij,kji->", shrunk, np.eye(size)[None].repeat(arms, 0))), 1.0)
+    residual = max(float(sums.square[head].sum() - explained), 0.0)
     return LinearHead(
         coef=coef,
-        spread=spread.astype(np.float32),
-        noise=float(np.sqrt(residual / freedom)),
-        rows=statistics.rows,
+        spread=factor.stored,
+        noise=float(np.sqrt(residual / max(count - factor.freedom, 1.0))),
+        rows=sums.rows[head],
     )
+
+
+def log_head(linear: LinearHead | None, x: Array, logs: Array, arm: Index, weight: Array) -> LogHead | None:
+    """Return the head of a logarithm with the way back to mean and p95, from the residuals of rows (n, D).
+
+    What belongs to a time that is over, with a weight below 1, says nothing of how answers scatter now.
+    """
+    if linear is None:
+        return None
+    arms = len(linear.coef)
+    current = ~np.isnan(logs) & (weight >= 1.0)
+    owner = arm[current]
+    scatter = np.exp(np.clip(logs[current] - linear.own_mean(x[current], owner), -8.0, 8.0))
+    smear, upper = np.ones(arms), np.ones(arms)
+    for k in np.unique(owner).tolist():
+        mine = scatter[owner == k]
+        smear[k], upper[k] = float(mine.mean()), float(np.quantile(mine, 0.95))
+    return LogHead(linear=linear, smear=smear, upper=upper)
 
 
 def fit_linear(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> LinearHead | None:
     """Fit a head on rows (n, D) whose target is known; None when none is."""
-    return solve(gather(x, y, arm, arms, weight))
+    return solve(gather(x, y[:, None], arm, arms, weight))[0]
 
 
 def fit_log(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> LogHead | None:
     """Fit a head on the logarithm of a target that is not negative, with the way back to mean and p95."""
+    weight = np.ones(len(y)) if weight is None else weight
+    return log_head(fit_linear(x, _log(y), arm, arms, weight), x, _log(y), arm, weight)
+
+
+def _log(values: Array) -> Array:
     with np.errstate(invalid="ignore"):
-        logs = np.log(np.maximum(y, SMALLEST))
-    linear = fit_linear(x, logs, arm, arms, weight)
-    if linear is None:
-        return None
-    known = ~np.isnan(logs)
-    residual = logs[known] - linear.mean(x[known])[np.arange(known.sum()), arm[known]]
-    # What belongs to a time that is over says nothing of how answers scatter now.
-    current = np.ones(len(residual), dtype=bool) if weight is None else weight[known] >= 1.0
-    owner, residual = arm[known][current], residual[current]
-    smear, upper = np.ones(arms), np.ones(arms)
-    for k in range(arms):
-        mine = np.exp(np.clip(residual[owner == k], -8.0, 8.0))
-        if len(mine):
-            smear[k], upper[k] = float(mine.mean()), float(np.quantile(mine, 0.95))
-    return LogHead(linear=linear, smear=smear, upper=upper)
+        return np.asarray(np.log(np.maximum(values, SMALLEST)))
 
 
 def fit_classes(x: Array, satisfaction: Array, arm: Index, arms: int) -> ClassHead | None:

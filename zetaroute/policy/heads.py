@@ -32,10 +32,22 @@ class LinearHead:
         """Return the predicted means of n vectors (n, D) for every arm, shape (n, K)."""
         return np.asarray(x @ self.coef.T)
 
+    def own_mean(self, x: Array, arm: NDArray[np.int64]) -> Array:
+        """Return the predicted mean of each of n vectors for one arm each, (n,)."""
+        return np.asarray(np.einsum("nd,nd->n", x, self.coef[arm]))
+
+    def doubt(self, x: Array) -> Array:
+        """Return the standard errors in units of the noise, (n, K): the same for heads that share their spread."""
+        variance = np.stack([((x @ spread) * x).sum(axis=1) for spread in self.spread], axis=1)
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+    def estimate(self, x: Array, doubt: Array | None = None) -> tuple[Array, Array]:
+        """Return the predicted means with their standard errors, each (n, K); `doubt` is reused where it is known."""
+        return self.mean(x), self.noise * (self.doubt(x) if doubt is None else doubt)
+
     def se(self, x: Array) -> Array:
         """Return the standard errors of the predicted means, shape (n, K)."""
-        variance = np.stack([((x @ spread) * x).sum(axis=1) for spread in self.spread], axis=1)
-        return np.asarray(self.noise * np.sqrt(np.maximum(variance, 0.0)))
+        return self.estimate(x)[1]
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
         """Return the arrays to store, each under a key that starts with `name`."""
@@ -73,13 +85,15 @@ class LogHead:
         """Return the predicted means in the quantity's own unit, shape (n, K)."""
         return np.asarray(np.exp(np.clip(self.linear.mean(x), -25.0, 25.0)) * self.smear)
 
-    def se(self, x: Array) -> Array:
-        """Return the standard errors by the delta method, shape (n, K)."""
-        return np.asarray(self.mean(x) * np.minimum(self.linear.se(x), 1.0))
+    def estimate(self, x: Array, doubt: Array | None = None) -> tuple[Array, Array]:
+        """Return the predicted means with their standard errors by the delta method, each (n, K)."""
+        mean = self.mean(x)
+        return mean, mean * np.minimum(self.linear.estimate(x, doubt)[1], 1.0)
 
-    def p95(self, x: Array) -> Array:
-        """Return the predicted 95% quantiles, shape (n, K)."""
-        return np.asarray(np.exp(np.clip(self.linear.mean(x), -25.0, 25.0)) * self.upper)
+    @property
+    def tail(self) -> Array:
+        """How many times its mean the 95% quantile is, (K,)."""
+        return self.upper / self.smear
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
         """Return the arrays to store, each under a key that starts with `name`."""

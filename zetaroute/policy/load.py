@@ -20,6 +20,7 @@ from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
 
+_LINEAR = ("accuracy", "satisfaction", "response", "cost")
 _SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine", "task_coef", "task_intercept")
 
 
@@ -28,10 +29,11 @@ def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
     arrays: dict[str, NDArray[np.generic]] = {
         f"map.{name}": getattr(predictor.map.spaces, name) for name in _SPACES
     }
-    for name in ("accuracy", "satisfaction", "response", "cost", "rating"):
+    for name in (*_LINEAR, "rating"):
         head = getattr(predictor, name)
         if head is not None:
             arrays |= head.arrays(name)
+    _share_spreads(arrays)
     if predictor.centre is not None:
         arrays["centre"] = predictor.centre
     words = sorted(predictor.map.vocabulary, key=predictor.map.vocabulary.__getitem__)
@@ -40,11 +42,12 @@ def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
 
 def policy_from(artifact: Artifact) -> Policy:
     """Return the policy that an artifact holds; raise ArtifactError when its arrays do not fit together."""
-    arrays = artifact.arrays
+    arrays = dict(artifact.arrays)
     models = tuple(artifact.manifest["models"])
     try:
         features = artifact.manifest["features"]
         vocabulary = {term: row for row, term in enumerate(artifact.vocabulary)}
+        _spread_shared(arrays)
         spaces = Spaces(**{name: np.asarray(arrays[f"map.{name}"]) for name in _SPACES})
         predictor = LearnedPredictor(
             map=FeatureMap(vocabulary, spaces, tuple(features["tasks"]), features["texts"]),
@@ -58,7 +61,7 @@ def policy_from(artifact: Artifact) -> Policy:
             priced={model: _priced(stored) for model, stored in artifact.manifest["priced"].items()},
         )
         _check_shapes(predictor)
-    except (KeyError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"{artifact.version} does not fit together ({error}): go back with `zetaroute policies rollback`."
         ) from error
@@ -70,6 +73,24 @@ def load_policy(registry: Registry, version: str) -> Policy:
     if version == COLD:
         return Policy(version=COLD, predictor=PriorPredictor())
     return policy_from(registry.load(version))
+
+
+def _share_spreads(arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Store a spread that several heads hold once, and for the others the number of the head that has it."""
+    owners: dict[int, int] = {}
+    for number, name in enumerate(_LINEAR):
+        spread = arrays.get(f"{name}.spread")
+        if spread is not None and owners.setdefault(id(spread), number) != number:
+            arrays[f"{name}.spread_of"] = np.array(owners[id(spread)])
+            del arrays[f"{name}.spread"]
+
+
+def _spread_shared(arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Give the spreads that were stored once to every head that holds them."""
+    for name in _LINEAR:
+        if f"{name}.spread_of" in arrays:
+            owner = _LINEAR[int(np.asarray(arrays[f"{name}.spread_of"]))]
+            arrays[f"{name}.spread"] = arrays[f"{owner}.spread"]
 
 
 def _priced(stored: Mapping[str, Any]) -> Priced:

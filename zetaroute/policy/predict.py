@@ -40,6 +40,8 @@ class Forecast:
     satisfaction_se: Array
     response_s: Array
     response_se: Array
+    response_p95_s: Array
+    """Time that 95 of 100 answers would stay within; NaN before any was seen."""
     cost_usd: Array
     """NaN where the price is unknown."""
     cost_se: Array
@@ -112,6 +114,7 @@ class PriorPredictor:
             satisfaction_se=np.full_like(accuracy, PRIOR_SE),
             response_s=response,
             response_se=response * PRIOR_RELATIVE_SE,
+            response_p95_s=np.full_like(accuracy, np.nan),
             cost_usd=cost,
             cost_se=cost * PRIOR_RELATIVE_SE,
             satisfied=np.full_like(accuracy, np.nan),
@@ -168,21 +171,25 @@ class LearnedPredictor:
         x = vectors[:, 1:]
         known = [column for column, arm in enumerate(arms) if arm.id in self.models]
         heads = [self.models.index(arms[column].id) for column in known]
-        accuracy, accuracy_se = _fill(self.accuracy, x, heads, known, prior.accuracy, prior.accuracy_se)
-        liking, liking_se = _fill(
-            self.satisfaction, x, heads, known, prior.satisfaction, prior.satisfaction_se
-        )
-        response, response_se = _fill(self.response, x, heads, known, prior.response_s, prior.response_se)
-        cost, cost_se = _fill(self.cost, x, heads, known, prior.cost_usd, prior.cost_se)
+        doubts = _Doubts(x)
+
+        def learned(head: LinearHead | LogHead | None, mean: Array, se: Array) -> tuple[Array, Array]:
+            return _fill(head, doubts, heads, known, mean, se)
+
+        accuracy, accuracy_se = learned(self.accuracy, prior.accuracy, prior.accuracy_se)
+        liking, liking_se = learned(self.satisfaction, prior.satisfaction, prior.satisfaction_se)
+        response, response_se = learned(self.response, prior.response_s, prior.response_se)
+        cost, cost_se = learned(self.cost, prior.cost_usd, prior.cost_se)
         factor = np.array(
             [self.priced[arm.id].factor(arm.prices) if arm.id in self.priced else 1.0 for arm in arms]
         )
         satisfied = prior.satisfied
         if self.rating is not None:
             satisfied[:, known] = self.rating.good(x)[:, heads]
-        rows = np.zeros(len(arms))
+        rows, p95 = np.zeros(len(arms)), prior.response_p95_s
         if self.response is not None:
             rows[known] = self.response.linear.rows[heads]
+            p95[:, known] = np.where(rows[known] > 0, response[:, known] * self.response.tail[heads], np.nan)
         return Forecast(
             accuracy=np.clip(accuracy, 0.0, 1.0),
             accuracy_se=accuracy_se,
@@ -190,6 +197,7 @@ class LearnedPredictor:
             satisfaction_se=liking_se,
             response_s=response,
             response_se=response_se,
+            response_p95_s=p95,
             cost_usd=cost * factor,
             cost_se=cost_se * factor,
             satisfied=satisfied,
@@ -197,9 +205,24 @@ class LearnedPredictor:
         )
 
 
+class _Doubts:
+    """The standard errors of n vectors in units of the noise, computed once for all heads that share a spread."""
+
+    def __init__(self, x: Array) -> None:
+        self.x = x
+        self._found: dict[int, Array] = {}
+
+    def of(self, head: LinearHead) -> Array:
+        """Return those of one head, (n, K)."""
+        key = id(head.spread)
+        if key not in self._found:
+            self._found[key] = head.doubt(self.x)
+        return self._found[key]
+
+
 def _fill(
     head: LinearHead | LogHead | None,
-    x: Array,
+    doubts: _Doubts,
     heads: Sequence[int],
     columns: Sequence[int],
     mean: Array,
@@ -214,8 +237,8 @@ def _fill(
         return mean, se
     into, taken = map(list, zip(*seen, strict=True))
     mean, se = mean.copy(), se.copy()
-    mean[:, into] = head.mean(x)[:, taken]
-    se[:, into] = head.se(x)[:, taken]
+    learned_mean, learned_se = head.estimate(doubts.x, doubts.of(linear))
+    mean[:, into], se[:, into] = learned_mean[:, taken], learned_se[:, taken]
     return mean, se
 
 
