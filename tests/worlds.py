@@ -64,6 +64,7 @@ class World:
             eligible=np.ones((rows, self.count), dtype=bool),
             fold=np.array([group_of(None, text) % 5 for text, _ in queries]),
             stratum=np.ones(rows, dtype=np.int64),
+            group=np.array([group_of(None, text) for text, _ in queries], dtype=np.uint64),
             weight=np.ones(rows),
         )
 

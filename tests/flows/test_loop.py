@@ -253,7 +253,7 @@ def test_strict_never_and_force(tmp_path: Path) -> None:
     assert (strict.code, strict.json["verdict"], strict.json["promoted"]) == (4, "INSUFFICIENT", False)
     assert len(strict.errors) == 1
     kept: Said = ok(home, "retrain", "--promote", "never", "--json")
-    assert (kept.json["promoted"], policy_of(home), promoted(home)) == (False, "v0000", [])
+    assert (kept.json["promoted"], promoted(home)) == (False, [])
     forced = ok(home, "retrain", "--promote", "force")
     assert "v0003-" in forced.out
     assert policy_of(home).startswith("v0003-")

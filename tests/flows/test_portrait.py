@@ -15,7 +15,7 @@ from zetaroute.flows.portrait import portrait
 from zetaroute.flows.trial import Evaluation, evaluate
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import take
-from zetaroute.learn.segments import cell_terms
+from zetaroute.learn.segments import cell_names, cell_terms
 from zetaroute.policy import Policy, PriorPredictor
 
 WORLD = World(
@@ -35,6 +35,7 @@ def tried(*, rows: int = 2000, unknown_cost: bool = False) -> tuple[Evaluation, 
     if unknown_cost:
         held_out = replace(held_out, cost_usd=np.where(held_out.arm == 1, np.nan, held_out.cost_usd))
     fitted = fit(training, ARMS, objective=VALUES, seed=0)
+    named = cell_terms(fitted, training.texts)
     evaluation = evaluate(
         held_out,
         ARMS,
@@ -42,9 +43,9 @@ def tried(*, rows: int = 2000, unknown_cost: bool = False) -> tuple[Evaluation, 
         fitted,
         incumbent=Policy(version="v0000", predictor=PriorPredictor()),
         candidate=policy_of(fitted),
+        names=cell_names(named, len(fitted.map.spaces.coarse)),
     )
-    named = cell_terms(fitted, training.texts)
-    return evaluation, portrait(evaluation.trial, objective=VALUES, feature_map=fitted.map, named=named)
+    return evaluation, portrait(evaluation.trial, objective=VALUES, feature_map=fitted.map)
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def test_where_each_would_win_follows_from_the_estimates(whole: tuple[Evaluation
 def test_a_value_of_nothing_is_put_into_the_middle_of_something() -> None:
     evaluation, _ = tried(rows=300)
     fitted = fit(WORLD.log(300, seed=1), ARMS, objective=OBJECTIVE, seed=0)
-    shown = portrait(evaluation.trial, objective=OBJECTIVE, feature_map=fitted.map, named=None)
+    shown = portrait(evaluation.trial, objective=OBJECTIVE, feature_map=fitted.map)
     assert OBJECTIVE.second_value_usd == 0
     assert all(value > 0 for value in shown["break_even"]["second_values_usd"])
 

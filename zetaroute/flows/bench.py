@@ -146,9 +146,10 @@ def fit_full(
     """Fit on every model's outcome of every training query; routing is judged by the recordings themselves."""
     gains, count = utility(train, objective), len(arms)
 
-    def judge(chosen: Index, best: int) -> PairedGain:
-        mine = chosen.reshape(-1, count)[:, 0]
-        difference = gains[np.arange(len(mine)), mine] - gains[:, best]
+    def judge(chosen: Index, single: Index) -> PairedGain:
+        mine, alone = (arm.reshape(-1, count)[:, 0] for arm in (chosen, single))
+        index = np.arange(len(mine))
+        difference = gains[index, mine] - gains[index, alone]
         return PairedGain(
             mean=float(difference.mean()), se=float(difference.std(ddof=1) / np.sqrt(len(difference)))
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,9 +11,13 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Settings
 from zetaroute.domain import CanaryEvent, new_id
+from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.confidence import mean_figure
 from zetaroute.evaluate.eprocess import ROLLBACK_AT, left_after, promotion_level
+from zetaroute.evaluate.gate import FEWEST_HITS, Verdict
+from zetaroute.evaluate.ope import Difference, Support
 from zetaroute.flows.round import utc_now
+from zetaroute.registry import COLD, Registry
 from zetaroute.store.canary import (
     SHARES,
     CanaryRows,
@@ -28,6 +34,8 @@ from zetaroute.store.log import Log
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+OUTDATED = 1.5
+"""Times as many training rows as a candidate on trial learned from make it worth trying a new one instead."""
 TAIL = 0.99
 """Quantile of earlier costs and times that bounds the scale: rare worse ones count like it."""
 
@@ -49,6 +57,7 @@ def begin_canary(
     """
     with log.open() as connection:
         ended = _ended(connection, f"{version} is tried instead", author)
+        share = _first_share(champion, ended)
         left = alpha_left(connection)
     for event in ended:
         left = left_after(left, promoted=False, evidence=event.evidence)
@@ -62,7 +71,7 @@ def begin_canary(
         step="started",
         version=version,
         champion=champion,
-        share=SHARES[0],
+        share=share,
         promote_at=promotion_level(left),
         evidence=1.0,
         accuracy_margin=settings.gate.accuracy_margin,
@@ -78,6 +87,48 @@ def begin_canary(
     log.append([Entry(canaries=(*ended, started))])
     log.merge(patience_s=10.0)
     return started
+
+
+def deserves_trial(promote: str, verdict: Verdict, utility: Difference, support: Support) -> bool:
+    """Return whether a candidate that was not promoted is tried on a share of the queries.
+
+    Its estimate must be positive, from rows that show what it would do differently, and no harm proven; who asks
+    for a canary by name gets one unless harm is proven.
+    """
+    if verdict.word == "REJECT" or support.disagreement == 0.0 or promote not in {"auto", "canary"}:
+        return False
+    if promote == "canary":
+        return True
+    hopeful = utility.mean > 0 and verdict.collapse is None
+    return hopeful and support.propensities_consistent and support.hits >= FEWEST_HITS
+
+
+def may_succeed(running: Mapping[str, Any] | None, registry: Registry, training_rows: int) -> bool:
+    """Return whether a new candidate may take the place of the one that a canary tries.
+
+    Only where it has learned from half as many rows again, and while the evidence for the other has not come
+    halfway: a restart costs rows and a level, and so does waiting for a verdict on what is outdated.
+    """
+    if running is None:
+        return True
+    evidence = running["evidence"]
+    try:
+        learned_from = registry.manifest(running["version"])["training"]["rows"]
+    except ArtifactError:
+        return True
+    halfway = math.sqrt(evidence["promotes_at"])
+    return bool(training_rows >= OUTDATED * learned_from and evidence["gain"] < halfway)
+
+
+def _first_share(champion: str, ended: Sequence[CanaryEvent]) -> float:
+    """Return what a candidate is given at first: little, to protect those whom the champion serves well.
+
+    A cold start has nobody to protect, for it explores half of its queries anyway. The successor of a candidate
+    that did no harm takes over its share.
+    """
+    if champion == COLD:
+        return SHARES[-1]
+    return ended[0].share if ended else SHARES[0]
 
 
 def end_canary(log: Log, *, reason: str, author: str) -> CanaryEvent | None:

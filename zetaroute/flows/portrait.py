@@ -20,7 +20,7 @@ from zetaroute.evaluate.ope import Comparison, probabilities
 from zetaroute.features import FeatureMap
 from zetaroute.flows.trial import Trial, always, shares, uniform
 from zetaroute.learn.fit import charged
-from zetaroute.learn.segments import cell_names, segments, spread, top_terms
+from zetaroute.learn.segments import spread, top_terms
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -61,16 +61,14 @@ class Way:
         }
 
 
-def portrait(
-    trial: Trial, *, objective: Objective, feature_map: FeatureMap, named: Sequence[Sequence[str]] | None
-) -> dict[str, Any]:
+def portrait(trial: Trial, *, objective: Objective, feature_map: FeatureMap) -> dict[str, Any]:
     """Return the keys `segments`, `frontier` and `break_even` of a retrain's result.
 
-    `feature_map` is the candidate's and `named` the top terms of its cells, as the manifest stores them.
+    `feature_map` is the candidate's.
     """
     ways = _ways(trial)
     return {
-        "segments": _segments(trial, feature_map, cell_names(named, len(feature_map.spaces.coarse))),
+        "segments": _segments(trial, feature_map),
         "frontier": [way.json() for way in ways],
         "break_even": _break_even([way for way in ways if way.kind != "baseline"], objective),
     }
@@ -110,12 +108,12 @@ def _ways(trial: Trial) -> list[Way]:
     ]
 
 
-def _segments(trial: Trial, feature_map: FeatureMap, names: Sequence[str]) -> list[dict[str, Any]]:
+def _segments(trial: Trial, feature_map: FeatureMap) -> list[dict[str, Any]]:
     """Return what changes per kind of query, the largest kind first."""
     rows = trial.rows
     if not rows.texts:
         return []
-    labels = np.array(segments(rows.tasks, feature_map.cells(trial.compared.x), names), dtype=np.str_)
+    labels = trial.kinds
     largest = [name for name, _ in Counter(sorted(labels.tolist())).most_common(MOST_SEGMENTS)]
     found = _terms(rows.texts, labels, largest, feature_map)
     return [

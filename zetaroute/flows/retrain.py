@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,14 +15,17 @@ import polars as pl
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Promotion, new_id
 from zetaroute.errors import ArtifactError, ZetarouteError
-from zetaroute.evaluate.gate import FEWEST_HITS, Verdict, judge
-from zetaroute.flows.canary import begin_canary, canary_standing
+from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
+from zetaroute.flows.canary import begin_canary, canary_standing, deserves_trial, may_succeed
+from zetaroute.flows.findings import findings
 from zetaroute.flows.portrait import portrait
+from zetaroute.flows.result import manifest_of, result_of, row_counts
 from zetaroute.flows.round import utc_now
-from zetaroute.flows.trial import Evaluation, evaluate, margins_of
-from zetaroute.learn.fit import Fitted, fit
+from zetaroute.flows.trial import evaluate, margins_of
+from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import Sample, read_frame, sample, take
-from zetaroute.learn.segments import cell_terms
+from zetaroute.learn.segments import cell_names, cell_terms
+from zetaroute.learn.statistics import kept_statistics
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.policy.load import policy_from, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
@@ -37,10 +38,6 @@ Promote = Literal["auto", "canary", "never", "force"]
 
 FEWEST_ROWS = 20
 """Training rows below which a fit would be noise."""
-
-
-OUTDATED = 1.5
-"""Times as many training rows as a candidate on trial learned from make it worth trying a new one instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +81,34 @@ def retrain(
     held_out = sample(frame.filter(pl.col("holdout")), arms)
     _require_rows(frame, training)
     known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
-    fitted = fit(training, arms, objective=settings.objective, seed=seed, jobs=jobs, known=known)
-    files = stored_files(fitted.predictor)
-    manifest = _manifest(frame, training, fitted, settings, parent=parent, seed=seed)
+    fitted = fit(
+        training,
+        arms,
+        objective=settings.objective,
+        seed=seed,
+        jobs=jobs,
+        known=known,
+        kept=lambda feature_map: kept_statistics(registry, feature_map),
+    )
+    files = stored_files(fitted.predictor) | fitted.statistics.files()
+    manifest = manifest_of(frame, training, fitted, settings, parent=parent, seed=seed)
     names = registry.manifest(parent).get("segments") if fitted.map is known else None
     manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
     candidate = _loaded(manifest, files)
     changed_s = max((drift.since_s for drift in fitted.drifts), default=0.0)
     usable = take(held_out, ~np.isnan(held_out.pmf[:, 0]) & (held_out.time_s >= changed_s))
-    evaluation = evaluate(usable, arms, settings, fitted, incumbent=incumbent, candidate=candidate)
+    evaluation = evaluate(
+        usable,
+        arms,
+        settings,
+        fitted,
+        incumbent=incumbent,
+        candidate=candidate,
+        names=cell_names(manifest["segments"], len(fitted.map.spaces.coarse)),
+    )
+    faults = findings(
+        log, frame, registry, trained=training, judged=usable, compared=evaluation.trial.compared
+    )
     tests, tested_rows = _tests_before(registry)
     verdict = judge(
         utility=evaluation.differences["utility_usd"],
@@ -102,27 +118,27 @@ def retrain(
         # A change in a model is judged at once, on the rows since then; the level still shrinks with every test.
         tested_rows=0 if fitted.drifts else tested_rows,
         holdout_rows=len(usable.arm),
+        segments=evaluation.segments,
+        findings=faults,
+        collapse=collapsed_model(evaluation.share_before, evaluation.share_after) if fitted.routes else None,
     )
     pinned = registry.pinned()
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)
     tried = (
         not promoted
         and pinned is None
-        and _deserves_trial(promote, verdict, evaluation)
-        and _may_succeed(canary_standing(log), registry, training)
+        and not any(fault.refuses for fault in faults)
+        and deserves_trial(promote, verdict, evaluation.differences["utility_usd"], evaluation.support)
+        and may_succeed(canary_standing(log), registry, len(training.arm))
     )
-    rows = _row_counts(frame, training, held_out, usable)
-    result = _result(evaluation, verdict, fitted, rows, parent=parent, promoted=promoted)
+    rows = row_counts(frame, training, held_out, usable)
+    result = result_of(evaluation, verdict, fitted, rows, parent=parent, promoted=promoted)
     if pinned is not None:
         result["reasons"].append(
             f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
         )
-    result |= portrait(
-        evaluation.trial,
-        objective=settings.objective,
-        feature_map=fitted.map,
-        named=manifest["segments"],
-    )
+    result["reasons"] += [fault.words for fault in faults if not fault.refuses]
+    result |= portrait(evaluation.trial, objective=settings.objective, feature_map=fitted.map)
     manifest["gate"] = {
         "tested": verdict.tested,
         "level": verdict.level,
@@ -165,38 +181,6 @@ def retrain(
         result=result,
         report=registry.folder / version / "report.md",
     )
-
-
-def _deserves_trial(promote: Promote, verdict: Verdict, evaluation: Evaluation) -> bool:
-    """Return whether a candidate that was not promoted is tried on a share of the queries.
-
-    Its estimate must be positive, from rows that show what it would do differently, and no harm proven; who asks
-    for a canary by name gets one unless harm is proven.
-    """
-    support = evaluation.support
-    if verdict.word == "REJECT" or support.disagreement == 0.0 or promote not in {"auto", "canary"}:
-        return False
-    if promote == "canary":
-        return True
-    hopeful = evaluation.differences["utility_usd"].mean > 0
-    return hopeful and support.propensities_consistent and support.hits >= FEWEST_HITS
-
-
-def _may_succeed(running: Mapping[str, Any] | None, registry: Registry, training: Sample) -> bool:
-    """Return whether a new candidate may take the place of the one that a canary tries.
-
-    Only where it has learned from half as many rows again, and while the evidence for the other has not come
-    halfway: a restart costs rows and a level, and so does waiting for a verdict on what is outdated.
-    """
-    if running is None:
-        return True
-    evidence = running["evidence"]
-    try:
-        learned_from = registry.manifest(running["version"])["training"]["rows"]
-    except ArtifactError:
-        return True
-    halfway = math.sqrt(evidence["promotes_at"])
-    return bool(len(training.arm) >= OUTDATED * learned_from and evidence["gain"] < halfway)
 
 
 def make_current(
@@ -260,93 +244,3 @@ def _loaded(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Policy:
         vocabulary=tuple(json.loads(files[VOCABULARY])),
     )
     return policy_from(artifact)
-
-
-def _manifest(
-    frame: pl.DataFrame, training: Sample, fitted: Fitted, settings: Settings, *, parent: str, seed: int
-) -> dict[str, Any]:
-    seen = frame.filter(~pl.col("holdout"))
-    libraries = ("numpy", "polars", "scikit-learn", "duckdb", "zetaroute")
-    return {
-        "created": utc_now(),
-        "parent": parent,
-        "models": list(fitted.predictor.models),
-        "routes": fitted.routes,
-        "best_single": fitted.best_single,
-        "priced": {model: asdict(priced) for model, priced in fitted.predictor.priced.items()},
-        "objective": asdict(settings.objective),
-        "features": {
-            "terms": len(fitted.map.vocabulary),
-            "dimensions": int(fitted.map.spaces.components.shape[1]),
-            "size": fitted.map.size,
-            "tasks": list(fitted.map.tasks),
-            "texts": fitted.map.texts,
-        },
-        "training": {
-            "rows": len(training.arm),
-            "since": str(seen["time"].min()),
-            "until": str(seen["time"].max()),
-            "hash": str(seen["id"].sort().hash(seed=0).sum()),
-        },
-        "seed": seed,
-        "libraries": {name: importlib.metadata.version(name) for name in libraries},
-    }
-
-
-def _row_counts(frame: pl.DataFrame, training: Sample, held_out: Sample, usable: Sample) -> dict[str, int]:
-    return {
-        "train": len(training.arm),
-        "holdout": len(usable.arm),
-        "without_propensity": int(frame["propensity"].is_null().sum()),
-        "rated": int(frame["satisfaction"].is_not_null().sum()),
-        "simulated_ratings": int(frame["rating_simulated"].sum()),
-        "graded": int(frame["accuracy"].is_not_null().sum()),
-        "recorded": int(frame["recorded"].sum()),
-        "practice": sum(1 for model in frame["model"].to_list() if model.startswith("practice/")),
-    }
-
-
-def _result(
-    evaluation: Evaluation,
-    verdict: Verdict,
-    fitted: Fitted,
-    rows: Mapping[str, int],
-    *,
-    parent: str,
-    promoted: bool,
-) -> dict[str, Any]:
-    utility = evaluation.differences["utility_usd"]
-    reasons = list(verdict.reasons)
-    if not fitted.routes:
-        reasons.append(
-            f"routing was not shown to beat the best single model on the training rows, so the candidate "
-            f"always uses {fitted.best_single}: do not route"
-        )
-    for drift in fitted.drifts:
-        reasons.append(
-            f"{fitted.predictor.models[drift.arm]} got {'worse' if drift.z < 0 else 'better'} (z {drift.z:+.1f}): "
-            "its older rows hardly count any more, and only newer rows are judged"
-        )
-    return {
-        "parent": parent,
-        "verdict": verdict.word,
-        "promoted": promoted,
-        "reasons": reasons,
-        "rows": dict(rows),
-        "before": {name: figure.json() for name, figure in evaluation.before.items()},
-        "after": {name: figure.json() for name, figure in evaluation.after.items()},
-        "difference": {name: change.figure().json() for name, change in evaluation.differences.items()},
-        "estimators": {
-            "ips": utility.ips,
-            "snips": utility.snips,
-            "dr": utility.mean,
-            "model": utility.model,
-        },
-        "support": asdict(evaluation.support),
-        "baselines": {name: figure.json() for name, figure in evaluation.baselines.items()},
-        "share": {"before": dict(evaluation.share_before), "after": dict(evaluation.share_after)},
-        "best_single": fitted.best_single,
-        "routes": fitted.routes,
-        "detectable_usd": verdict.detectable_usd,
-        "rows_needed": verdict.rows_needed,
-    }

@@ -14,11 +14,17 @@ from numpy.typing import NDArray
 from zetaroute.config import Gate, Settings
 from zetaroute.domain import Arm, Figure
 from zetaroute.evaluate.gate import Margin
+from zetaroute.evaluate.missing import Rated, rated_difference
 from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
+from zetaroute.evaluate.quantiles import quantile_difference
+from zetaroute.evaluate.segments import Segment, segments
 from zetaroute.learn.fit import Fitted, realised_utility, with_lengths
-from zetaroute.learn.frame import Sample
+from zetaroute.learn.frame import Sample, clusters
+from zetaroute.learn.segments import segments as segments_of
 from zetaroute.policy import Forecast, LearnedPredictor, Policy
 
+FEWEST_RATED = 20
+"""Ratings below which nothing is said of who gives them."""
 BOUNDED = ("accuracy_rate", "satisfaction_score", "error_rate", "slow_share")
 
 
@@ -37,6 +43,8 @@ class Trial:
     forecast: Forecast
     """What the candidate expects of every arm on every row."""
     kpis: Mapping[str, Comparison]
+    kinds: NDArray[np.str_]
+    """(n,) task label, else the name of the cell that the query lies in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,10 @@ class Evaluation:
 
     trial: Trial
     differences: Mapping[str, Difference]
+    rated: Rated | None
+    """Satisfaction, corrected for who rates; None while hardly anybody does."""
+    p95_response_s: Figure
+    segments: Sequence[Segment]
     before: Mapping[str, Figure]
     after: Mapping[str, Figure]
     support: Support
@@ -62,8 +74,12 @@ def evaluate(
     *,
     incumbent: Policy,
     candidate: Policy,
+    names: Sequence[str],
 ) -> Evaluation:
-    """Compare two policies by their exploit arms on each held-out row's logged eligible set."""
+    """Compare two policies by their exploit arms on each held-out row's logged eligible set.
+
+    `names` are those of the map's cells, which queries without a task label are grouped by.
+    """
     objective = settings.objective
 
     def exploits(policy: Policy, forecast: Forecast) -> NDArray[np.int64]:
@@ -74,7 +90,14 @@ def evaluate(
     before = exploits(incumbent, _forecast(incumbent, rows, arms, fitted, x))
     after = exploits(candidate, forecast)
     shared = Rows(
-        x=x, arm=rows.arm, pmf=rows.pmf, before=before, after=after, fold=rows.fold, stratum=rows.stratum
+        x=x,
+        arm=rows.arm,
+        pmf=rows.pmf,
+        before=before,
+        after=after,
+        fold=rows.fold,
+        stratum=rows.stratum,
+        cluster=clusters(rows),
     )
     single = always(arms, rows, [fitted.best_single])
     by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
@@ -84,6 +107,11 @@ def evaluate(
         for name, reward in _rewards(rows, arms, settings).items()
     }
     utility = kpis["utility_usd"]
+    kinds = np.array(segments_of(rows.tasks, fitted.map.cells(x), names), dtype=np.str_)
+    differences = {name: kpi.difference() for name, kpi in kpis.items()}
+    rated = rated_difference(shared, rows.satisfaction) if _are_rated(rows) else None
+    if rated is not None:
+        differences["satisfaction_score"] = rated.difference
     return Evaluation(
         trial=Trial(
             rows=rows,
@@ -93,8 +121,12 @@ def evaluate(
             compared=shared,
             forecast=forecast,
             kpis=kpis,
+            kinds=kinds,
         ),
-        differences={name: kpi.difference() for name, kpi in kpis.items()},
+        differences=differences,
+        rated=rated,
+        p95_response_s=quantile_difference(shared, np.where(rows.answered, rows.response_s, np.nan), 0.95),
+        segments=segments(utility, kinds) if len(kinds) else (),
         before={name: kpi.value(before) for name, kpi in kpis.items()},
         after={name: kpi.value(after) for name, kpi in kpis.items()},
         support=support(shared),
@@ -108,6 +140,10 @@ def evaluate(
         share_before=shares(before, arms),
         share_after=shares(after, arms),
     )
+
+
+def _are_rated(rows: Sample) -> bool:
+    return int((~np.isnan(rows.satisfaction)).sum()) >= FEWEST_RATED
 
 
 def _forecast(

@@ -20,19 +20,26 @@ from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS, Comparison, Rows
 from zetaroute.features import FeatureMap
 from zetaroute.learn.drift import Drift, find_drifts, weights_after
-from zetaroute.learn.frame import Sample, take
+from zetaroute.learn.frame import Sample, clusters, take
 from zetaroute.learn.heads import fit_classes, log_head, solve, targets
 from zetaroute.learn.map import TextMap
 from zetaroute.learn.statistics import Statistics, count
 from zetaroute.learn.sums import Sums, gather, gather_folds
 from zetaroute.learn.vectors import RECENT, RowVectors, Vectors, recent, rows_at
 from zetaroute.policy.decide import Policy
+from zetaroute.policy.explore import ENOUGH_GRADED
 from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 OUTGROWN = 2.0
 """Times as many distinct texts as a map was fitted on make it worth a new one."""
+
+
+USUAL_GAIN, USUAL_SPREAD = 1.0, 2.0
+"""Mean and standard deviation, in points of accuracy, of what routing by query gained over the best single model on
+the recorded sets that the recipe was measured on."""
 
 
 class Gain(Protocol):
@@ -49,9 +56,9 @@ class Gain(Protocol):
         ...
 
 
-Judge = Callable[[NDArray[np.int64], int], Gain | None]
-"""Takes the arm that cross-validated routing chooses for every row and the best single arm; returns what routing
-gains over it, or None where that cannot be said."""
+Judge = Callable[[Index, Index], Gain | None]
+"""Takes, for every row, the arms that cross-validation chooses by routing and as the best single one; returns what
+routing gains, or None where that cannot be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +98,9 @@ def fit(
     of all, and one map for two versions makes them comparable. `kept` returns the statistics of an earlier fit
     for the identity of a map, if there are any: then only the rows that changed since are counted.
 
-    Routing is used only when its cross-validated gain over the best single model exceeds one standard error;
-    by default that is judged from the logged propensities.
+    Routing is used unless its cross-validated gain over the best single model, by default judged from the logged
+    propensities, says that it loses. Where that is hardly known, what is usual counts (`_benefit_of_doubt`): the
+    gate and the canary judge the whole candidate afterwards, on rows of their own.
     """
     feature_map, vectors_of = _map(rows, known, seed=seed)
     near = recent(rows.arm, RECENT if judge is None else len(rows.arm))
@@ -117,15 +125,12 @@ def fit(
     predictor = replace(predictor, rating=fit_classes(x, latest.satisfaction, latest.arm, len(arms)))
     vectors = with_lengths(latest.texts, x)
     average = replace(predictor, centre=vectors.mean(axis=0))
-    level = average.forecast(vectors[:1], arms).utility(objective, arms)[0][0]
-    best = int(np.argmax(level))
+    best = _best_single(predictor, vectors, arms, objective)
     gain: Gain | None = None
     if len(arms) > 1 and len(latest.arm) >= 10 * FOLDS:
         judge = judge or _log_judge(x, latest, arms, objective)
-        gain = judge(
-            _cross_validated(folds, x, latest, arms, feature_map, objective=objective, jobs=jobs), best
-        )
-    routes = gain is not None and gain.mean > gain.se
+        gain = judge(*_cross_validated(folds, x, latest, arms, feature_map, objective=objective, jobs=jobs))
+    routes = gain is not None and gain.mean > -_benefit_of_doubt(gain.se, latest, arms, objective)
     return Fitted(
         predictor=predictor if routes else average,
         routes=routes,
@@ -136,6 +141,19 @@ def fit(
         drifts=drifts,
         statistics=statistics,
     )
+
+
+def _benefit_of_doubt(se: float, rows: Sample, arms: Sequence[Arm], objective: Objective) -> float:
+    """Return the loss that an estimate with this standard error may show although routing is likely to gain.
+
+    The posterior mean of the gain is above 0 from -prior mean x (se / prior sd)^2 on. Without ENOUGH_GRADED rows
+    per arm nothing is usual, and the estimate speaks alone.
+    """
+    graded = int((~np.isnan(rows.accuracy)).sum())
+    point = 0.01 * objective.answer_value_usd
+    if graded < ENOUGH_GRADED * len(arms) or point == 0.0:
+        return 0.0
+    return USUAL_GAIN * point * (se / (USUAL_SPREAD * point)) ** 2
 
 
 def _map(rows: Sample, known: FeatureMap | None, *, seed: int) -> tuple[FeatureMap, Vectors]:
@@ -250,40 +268,59 @@ def _cross_validated(
     *,
     objective: Objective,
     jobs: int,
-) -> NDArray[np.int64]:
-    """Return for every row the arm that a policy fitted on the other folds would choose."""
+) -> tuple[Index, Index]:
+    """Return for every row the arm that a policy fitted on the other folds would choose, and their best single.
+
+    Both come from the other folds: a best single model that was chosen by the row itself would look too good.
+    """
     from joblib import Parallel, delayed
 
     total = _total(folds)
 
-    def exploits(fold: int) -> NDArray[np.int64]:
+    def exploits(fold: int) -> tuple[Index, Index]:
         out = rows.fold == fold
         if not out.any():
-            return np.zeros(0, dtype=np.int64)
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         others = _heads(total - folds[fold], x[~out], take(rows, ~out), arms, feature_map)
         texts = list(compress(rows.texts, out))
         forecast = others.forecast(with_lengths(texts, x[out]), arms)
         eligible = rows.eligible[out] | ~rows.eligible[out].any(axis=1, keepdims=True)
         policy = Policy(version="fold", predictor=others)
-        return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
+        best = _best_single(others, with_lengths(rows.texts, x)[~out], arms, objective)
+        single = np.where(eligible[:, best], best, np.argmax(eligible, axis=1))
+        return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible), single
 
-    chosen = np.zeros(len(rows.arm), dtype=np.int64)
+    chosen, singles = np.zeros(len(rows.arm), dtype=np.int64), np.zeros(len(rows.arm), dtype=np.int64)
     parts = Parallel(n_jobs=jobs, prefer="threads")(delayed(exploits)(fold) for fold in range(FOLDS))
-    for fold, arm in enumerate(parts):
-        chosen[rows.fold == fold] = arm
-    return chosen
+    for fold, (arm, single) in enumerate(parts):
+        chosen[rows.fold == fold], singles[rows.fold == fold] = arm, single
+    return chosen, singles
+
+
+def _best_single(
+    predictor: LearnedPredictor, vectors: Array, arms: Sequence[Arm], objective: Objective
+) -> int:
+    """Return the arm that the predictor holds best for the average of the queries (n, 1 + size)."""
+    average = replace(predictor, centre=vectors.mean(axis=0))
+    return int(np.argmax(average.forecast(vectors[:1], arms).utility(objective, arms)[0][0]))
 
 
 def _log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective) -> Judge:
     """Judge routing by the rows with known propensities and accuracy."""
 
-    def judge(chosen: NDArray[np.int64], best: int) -> Gain | None:
+    def judge(chosen: Index, single: Index) -> Gain | None:
         usable = ~np.isnan(rows.pmf[:, 0]) & ~np.isnan(rows.accuracy)
         if usable.sum() < 10 * FOLDS:
             return None
-        single = np.where(rows.eligible[:, best], best, np.argmax(rows.eligible, axis=1))
         evaluated = Rows(
-            x=x, arm=rows.arm, pmf=rows.pmf, before=single, after=chosen, fold=rows.fold, stratum=rows.stratum
+            x=x,
+            arm=rows.arm,
+            pmf=rows.pmf,
+            before=single,
+            after=chosen,
+            fold=rows.fold,
+            stratum=rows.stratum,
+            cluster=clusters(rows),
         )
         utility = realised_utility(rows, arms, objective)[usable]
         return Comparison(evaluated.take(usable), utility, bounded=False).difference()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COLUMNS = (
-    "id, time, query, task, conversation, model, propensity, forced, status, fallback_of, "
+    "id, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
     "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
@@ -91,6 +91,8 @@ class Sample:
     """(n,) cross-fitting fold of the row's group."""
     stratum: NDArray[np.int64]
     """(n,) number of the policy version that drew the row's arm."""
+    group: NDArray[np.uint64]
+    """(n,) number of the row's conversation or text: rows that share it depend on one another."""
     weight: NDArray[np.float64]
     """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
 
@@ -124,8 +126,14 @@ def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, folds: int = 5) -> Sampl
         eligible=eligible,
         fold=(frame["group"] % folds).to_numpy().astype(np.int64),
         stratum=frame["drawn_by"].fill_null("").rank("dense").to_numpy().astype(np.int64),
+        group=frame["group"].to_numpy().astype(np.uint64),
         weight=np.ones(frame.height),
     )
+
+
+def clusters(rows: Sample) -> NDArray[np.int64]:
+    """Return numbers from 0 (n,) that rows of one group share."""
+    return np.asarray(np.unique(rows.group, return_inverse=True)[1], dtype=np.int64)
 
 
 def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:

@@ -92,6 +92,7 @@ class Recordings:
             tokens=np.full((n * arms, 2), np.nan),
             time_s=np.zeros(n * arms),
             stratum=np.ones(n * arms, dtype=np.int64),
+            group=np.repeat(np.arange(n, dtype=np.uint64), arms),
             weight=np.ones(n * arms),
         )
 

@@ -1,0 +1,107 @@
+"""Who rates is not who was asked: what can be corrected is covered, what cannot is bounded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from zetaroute.evaluate.missing import chance_of_knowing, rated_difference
+from zetaroute.evaluate.ope import Comparison, Rows
+
+TRUTH = 0.1
+"""Arm 1 satisfies 0.2 more on one half of the queries, and nothing on the other."""
+
+
+def answered(rng, n: int = 1500, floor: float = 0.3):
+    """Make rows whose candidate uses arm 1, with every satisfaction known."""
+    kind = rng.integers(2, size=n)
+    arm = (rng.random(n) < floor).astype(np.int64)
+    liked = (rng.random(n) < 0.4 + 0.2 * kind * arm).astype(float)
+    rows = Rows(
+        x=np.column_stack([kind, 1 - kind]).astype(float),
+        arm=arm,
+        pmf=np.tile([1.0 - floor, floor], (n, 1)),
+        before=np.zeros(n, dtype=np.int64),
+        after=np.ones(n, dtype=np.int64),
+        fold=rng.integers(5, size=n),
+        stratum=np.ones(n, dtype=np.int64),
+    )
+    return rows, kind, liked
+
+
+def rated_by_what_we_see(rng, rows, kind, liked):
+    """Queries of the kind where arm 1 is better are rated far less often, least of all after arm 0."""
+    chance = np.where(kind == 1, 0.15 + 0.1 * rows.arm, 0.8 - 0.2 * rows.arm)
+    return np.where(rng.random(len(liked)) < chance, liked, np.nan)
+
+
+def rated_by_mood(rng, rows, liked, odds):
+    """Satisfied and unsatisfied people rate with other odds (unrated to rated), opposite for the two arms."""
+    one = np.where(rows.arm == 1, odds, 1.0 / odds)
+    silent = np.where(liked == 1, one / (1.0 + one), 0.5)
+    return np.where(rng.random(len(liked)) < silent, np.nan, liked)
+
+
+def test_ratings_that_depend_on_what_we_see_are_covered_and_leaving_them_out_is_not():
+    rng = np.random.default_rng(41)
+    inside = naive = 0
+    errors = []
+    for _ in range(200):
+        rows, kind, liked = answered(rng)
+        ratings = rated_by_what_we_see(rng, rows, kind, liked)
+        figure = rated_difference(rows, ratings).difference.figure()
+        inside += figure.low <= TRUTH <= figure.high
+        errors.append(figure.value - TRUTH)
+        figure = Comparison(rows, ratings, bounded=True).difference().figure()
+        naive += figure.low <= TRUTH <= figure.high
+    assert inside / 200 >= 0.92
+    assert abs(np.mean(errors)) < 3.5 * np.std(errors) / np.sqrt(200)
+    assert naive / 200 <= 0.8
+
+
+@pytest.mark.parametrize("odds", [2.0, 0.5])
+def test_ratings_that_depend_on_the_mood_are_held_by_the_band_and_not_by_the_interval(odds):
+    rng = np.random.default_rng(42)
+    band = interval = 0
+    for _ in range(100):
+        rows, _, liked = answered(rng, 3000)
+        found = rated_difference(rows, rated_by_mood(rng, rows, liked, odds))
+        figure = found.difference.figure()
+        interval += figure.low <= TRUTH <= figure.high
+        band += found.band.low <= TRUTH <= found.band.high
+    assert band >= 93
+    assert interval <= 60
+
+
+def test_chance_of_a_rating_is_learned_per_kind_and_arm():
+    rng = np.random.default_rng(43)
+    rows, kind, liked = answered(rng, 6000)
+    chance = chance_of_knowing(rows, ~np.isnan(np.where(rng.random(6000) < 0.2 + 0.5 * kind, liked, np.nan)))
+    assert chance[kind == 0].mean() == pytest.approx(0.2, abs=0.03)
+    assert chance[kind == 1].mean() == pytest.approx(0.7, abs=0.03)
+    assert chance_of_knowing(rows, np.zeros(6000, dtype=bool)).min() == 0.05
+
+
+def test_break_even_is_where_the_bound_reaches_zero():
+    rows, kind, _ = answered(np.random.default_rng(44), 6000)
+    rng = np.random.default_rng(45)
+    liked = (rng.random(6000) < 0.2 + 0.6 * rows.arm).astype(float)
+    ratings = np.where(rng.random(6000) < 0.5, liked, np.nan)
+    found = rated_difference(rows, ratings)
+    assert found.break_even is not None
+    assert found.break_even > 2
+    assert found.band.low > 0
+    swapped = rated_difference(rows, 1.0 - ratings)
+    assert swapped.difference.mean == pytest.approx(-found.difference.mean)
+    assert swapped.break_even == pytest.approx(found.break_even, rel=1e-6)
+    same = rated_difference(rows, np.where(rng.random(6000) < 0.5, (kind == 1).astype(float), np.nan))
+    assert same.break_even is None
+
+
+def test_few_ratings_say_nothing():
+    rows, _, liked = answered(np.random.default_rng(46), 200)
+    ratings = np.where(np.arange(200) < 30, liked, np.nan)
+    found = rated_difference(rows, ratings)
+    assert (found.band.value, found.break_even, found.known) == (None, None, 30)
+    nothing = rated_difference(rows, np.full(200, np.nan))
+    assert (nothing.band.value, nothing.share) == (None, 0.0)

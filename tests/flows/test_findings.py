@@ -1,0 +1,95 @@
+"""Logs that are known to be bad, each caught and named by a retrain."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.cli.command import ok
+from zetaroute.config import default_config_text
+
+ROWS = 700
+Spoil = Callable[[duckdb.DuckDBPyConnection], Any]
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with graded practice rows and nothing wrong."""
+    home = tmp_path_factory.mktemp("sound")
+    config = re.sub(
+        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
+    )
+    (home / "config.toml").write_text(config, encoding="utf-8")
+    ok(home, "practice", "generate", "--rows", str(ROWS), "--seed", "3", "-o", str(home / "q.jsonl"))
+    ok(home, "batch", str(home / "q.jsonl"))
+    return home
+
+
+def retrained(home: Path, tmp_path: Path, spoil: Spoil | None) -> Any:
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    if spoil is not None:
+        with duckdb.connect(str(copy / "zetaroute.duckdb")) as log:
+            spoil(log)
+    return ok(copy, "retrain", "--json").json
+
+
+def wrong_propensities(log: duckdb.DuckDBPyConnection) -> None:
+    log.execute("UPDATE outcomes SET pmf = list_transform(pmf, lambda p: p / 3)")
+
+
+def deterministic(log: duckdb.DuckDBPyConnection) -> None:
+    log.execute(
+        """UPDATE outcomes SET propensity = 1, pmf = list_transform(
+               candidates, lambda c: CASE WHEN c.model = outcomes.model THEN 1.0 ELSE 0.0 END)"""
+    )
+
+
+def repeated_feedback(log: duckdb.DuckDBPyConnection) -> None:
+    log.execute("INSERT INTO feedback BY NAME SELECT * REPLACE (id || 'x' AS id) FROM feedback LIMIT 50")
+
+
+def clock_ahead(log: duckdb.DuckDBPyConnection) -> None:
+    log.execute("UPDATE outcomes SET time = time + INTERVAL 400 DAY WHERE hash(id) % 5 = 0")
+
+
+def late_labels(log: duckdb.DuckDBPyConnection) -> None:
+    log.execute(
+        "DELETE FROM feedback WHERE outcome_id IN (SELECT id FROM outcomes ORDER BY time DESC LIMIT 80)"
+    )
+
+
+def lost_version(log: duckdb.DuckDBPyConnection) -> None:
+    log.execute("UPDATE outcomes SET policy_version = 'v0042-0123456789ab' WHERE hash(id) % 3 = 0")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word", "refuses"),
+    [
+        (wrong_propensities, "propensities do not fit", True),
+        (deterministic, "could not have been drawn", True),
+        (repeated_feedback, "repeat an earlier one", False),
+        (clock_ahead, "from the future", False),
+        (late_labels, "labels come late", False),
+        (lost_version, "v0042-0123456789ab", False),
+    ],
+)
+def test_bad_log_is_named_by_what_is_wrong(
+    sound: Path, tmp_path: Path, spoil: Spoil, word: str, refuses: bool
+) -> None:
+    said = retrained(sound, tmp_path, spoil)
+    assert any(word in reason for reason in said["reasons"]), said["reasons"]
+    if refuses:
+        assert (said["verdict"], said["promoted"], said["canary"]) == ("INSUFFICIENT", False, None)
+
+
+def test_sound_log_has_nothing_to_name(sound: Path, tmp_path: Path) -> None:
+    said = retrained(sound, tmp_path, None)
+    words = ("do not fit", "could not have been", "repeat", "future", "labels come late", "no version here")
+    assert not any(word in reason for reason in said["reasons"] for word in words)

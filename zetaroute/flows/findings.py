@@ -1,0 +1,74 @@
+"""What is wrong with a log, looked for before anything is judged by it.
+
+Apart from `retrain` because each fault is found in another place of the log; what a fault means is the business of
+`evaluate.checks`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from zetaroute.evaluate.checks import (
+    Finding,
+    check_clock,
+    check_feedback,
+    check_labels,
+    check_leak,
+    check_propensities,
+)
+from zetaroute.evaluate.ope import Rows
+from zetaroute.learn.frame import Sample
+from zetaroute.registry import COLD, Registry
+from zetaroute.store.log import Log
+
+_REPEATED = """
+    SELECT outcome_id, metric, author FROM feedback
+    QUALIFY count(*) OVER (PARTITION BY outcome_id, metric, author) > 1
+"""
+
+
+def findings(
+    log: Log, frame: pl.DataFrame, registry: Registry, *, trained: Sample, judged: Sample, compared: Rows
+) -> list[Finding]:
+    """Return the faults of a log whose rows are in `frame`, the ones that forbid a judgement first."""
+    found = [
+        *check_propensities(compared),
+        *check_leak(trained.group, judged.group),
+        *check_clock(
+            frame["id"].to_list(),
+            frame["time"].dt.epoch("us").to_numpy() / 1e6,
+            now_s=time.time(),
+        ),
+        *check_labels(
+            frame["time"].dt.epoch("us").to_numpy() / 1e6, frame["accuracy"].is_not_null().to_numpy()
+        ),
+        *_repeated_feedback(log),
+        *_lost_versions(frame, registry.versions()),
+    ]
+    return sorted(found, key=lambda finding: not finding.refuses)
+
+
+def _repeated_feedback(log: Log) -> list[Finding]:
+    with log.open() as connection:
+        columns = connection.execute(_REPEATED).fetchnumpy()
+    return check_feedback(
+        *(np.asarray(columns[name], dtype=np.str_) for name in ("outcome_id", "metric", "author"))
+    )
+
+
+def _lost_versions(frame: pl.DataFrame, known: Sequence[str]) -> list[Finding]:
+    """Find rows that were decided by a version which is not there any more."""
+    here = {COLD, *known}
+    counts = frame.filter(pl.col("policy_version").is_not_null()).group_by("policy_version").len()
+    lost = {version: rows for version, rows in counts.iter_rows() if version not in here}
+    if not lost:
+        return []
+    words = (
+        f"{sum(lost.values())} rows were decided by {', '.join(sorted(lost))}, which is no version here: their "
+        "probabilities are logged and count, but nobody can repeat them"
+    )
+    return [Finding(name="lost-version", words=words, refuses=False)]

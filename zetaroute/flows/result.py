@@ -1,0 +1,131 @@
+"""What a retrain says of itself: the result (the JSON of the contract) and the manifest of its artifact.
+
+Apart from `retrain` because these are words about what was done, and change with what people want to know.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import polars as pl
+
+from zetaroute.config import Settings
+from zetaroute.evaluate.gate import Verdict
+from zetaroute.evaluate.missing import GAMMA, Rated
+from zetaroute.flows.round import utc_now
+from zetaroute.flows.trial import Evaluation
+from zetaroute.learn.fit import Fitted
+from zetaroute.learn.frame import Sample
+
+
+def manifest_of(
+    frame: pl.DataFrame, training: Sample, fitted: Fitted, settings: Settings, *, parent: str, seed: int
+) -> dict[str, Any]:
+    seen = frame.filter(~pl.col("holdout"))
+    libraries = ("numpy", "polars", "scikit-learn", "duckdb", "zetaroute")
+    return {
+        "created": utc_now(),
+        "parent": parent,
+        "models": list(fitted.predictor.models),
+        "routes": fitted.routes,
+        "best_single": fitted.best_single,
+        "priced": {model: asdict(priced) for model, priced in fitted.predictor.priced.items()},
+        "objective": asdict(settings.objective),
+        "features": {
+            "terms": len(fitted.map.vocabulary),
+            "dimensions": int(fitted.map.spaces.components.shape[1]),
+            "size": fitted.map.size,
+            "tasks": list(fitted.map.tasks),
+            "texts": fitted.map.texts,
+        },
+        "statistics": fitted.statistics.note(),
+        "training": {
+            "rows": len(training.arm),
+            "since": str(seen["time"].min()),
+            "until": str(seen["time"].max()),
+            "hash": str(seen["id"].sort().hash(seed=0).sum()),
+        },
+        "seed": seed,
+        "libraries": {name: importlib.metadata.version(name) for name in libraries},
+    }
+
+
+def row_counts(frame: pl.DataFrame, training: Sample, held_out: Sample, usable: Sample) -> dict[str, int]:
+    return {
+        "train": len(training.arm),
+        "holdout": len(usable.arm),
+        "without_propensity": int(frame["propensity"].is_null().sum()),
+        "rated": int(frame["satisfaction"].is_not_null().sum()),
+        "simulated_ratings": int(frame["rating_simulated"].sum()),
+        "graded": int(frame["accuracy"].is_not_null().sum()),
+        "recorded": int(frame["recorded"].sum()),
+        "practice": sum(1 for model in frame["model"].to_list() if model.startswith("practice/")),
+    }
+
+
+def result_of(
+    evaluation: Evaluation,
+    verdict: Verdict,
+    fitted: Fitted,
+    rows: Mapping[str, int],
+    *,
+    parent: str,
+    promoted: bool,
+) -> dict[str, Any]:
+    utility = evaluation.differences["utility_usd"]
+    reasons = list(verdict.reasons)
+    if not fitted.routes:
+        reasons.append(
+            f"routing was not shown to beat the best single model on the training rows, so the candidate "
+            f"always uses {fitted.best_single}: do not route"
+        )
+    for drift in fitted.drifts:
+        reasons.append(
+            f"{fitted.predictor.models[drift.arm]} got {'worse' if drift.z < 0 else 'better'} (z {drift.z:+.1f}): "
+            "its older rows hardly count any more, and only newer rows are judged"
+        )
+    return {
+        "parent": parent,
+        "verdict": verdict.word,
+        "promoted": promoted,
+        "reasons": reasons,
+        "rows": dict(rows),
+        "before": {name: figure.json() for name, figure in evaluation.before.items()},
+        "after": {name: figure.json() for name, figure in evaluation.after.items()},
+        "difference": {name: change.figure().json() for name, change in evaluation.differences.items()}
+        | {"p95_response_s": evaluation.p95_response_s.json()},
+        "estimators": {
+            "ips": utility.ips,
+            "snips": utility.snips,
+            "dr": utility.mean,
+            "model": utility.model,
+        },
+        "support": asdict(evaluation.support),
+        "satisfaction": _satisfaction(evaluation.rated),
+        "harm": [
+            {"name": one.name, "tested": one.tested, "harmed": one.harmed, **one.difference.figure().json()}
+            for one in evaluation.segments
+        ],
+        "baselines": {name: figure.json() for name, figure in evaluation.baselines.items()},
+        "share": {"before": dict(evaluation.share_before), "after": dict(evaluation.share_after)},
+        "best_single": fitted.best_single,
+        "routes": fitted.routes,
+        "detectable_usd": verdict.detectable_usd,
+        "rows_needed": verdict.rows_needed,
+    }
+
+
+def _satisfaction(rated: Rated | None) -> dict[str, Any] | None:
+    """Return on how many ratings the change in satisfaction stands, and what the unrated could make of it."""
+    if rated is None:
+        return None
+    return {
+        "known": rated.known,
+        "share": rated.share,
+        "band": rated.band.json(),
+        "gamma": GAMMA,
+        "break_even": rated.break_even,
+    }
