@@ -83,7 +83,7 @@ def test_shares_are_of_the_full_information_gain(played):
 
 
 def test_shares_are_null_where_no_model_can_be_gained_on(tmp_path):
-    alike = {task: dict.fromkeys(MODELS, 0.6) for task in ("sums", "words")}
+    alike = {task: dict.fromkeys(MODELS, 1.0) for task in ("sums", "words")}
     file = written(tmp_path / "alike.parquet", accuracy=alike, cost_usd=dict.fromkeys(MODELS, 0.001))
     found = replay(
         read_recordings(file),

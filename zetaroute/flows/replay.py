@@ -23,14 +23,14 @@ from zetaroute.flows.router import open_router
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import group_of, is_holdout, read_frame, sample
 from zetaroute.learn.recordings import Recordings
-from zetaroute.policy import Policy, load_policy
+from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import Registry
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
 
 Array = NDArray[np.float64]
 
-MERGE_EVERY = 50
+MERGE_EVERY = 100
 """Rows between two looks of a canary."""
 
 
@@ -70,6 +70,7 @@ def replay(
         )
     log, registry = Log(home), Registry(home.artifacts)
     known = registry.current()
+    marker = _Marker(train, arms, objective, use_task=plan.use_task)
     rounds, promotions, served_utility = [], [], []
     for number, part in enumerate(np.array_split(order, plan.rounds), start=1):
         served_utility.append(
@@ -86,7 +87,7 @@ def replay(
         if done.promoted:
             promotions.append({"round": number, "version": done.version, "by": "gate"})
         known = registry.current()
-        told = _round(train, order, part, arms, objective, incumbent, candidate, use_task=plan.use_task)
+        told = marker.mark(order, part, incumbent, candidate)
         told |= {
             "rows": int(sum(len(one) for one in served_utility)),
             "verdict": done.verdict.word,
@@ -175,38 +176,47 @@ def _entry(train: Recordings, row: int, arm: int, decision: Decision, task: str 
     return Entry(outcomes=(outcome,), feedback=(graded,))
 
 
-def _round(
-    train: Recordings,
-    order: NDArray[np.int64],
-    part: NDArray[np.int64],
-    arms: tuple[Arm, ...],
-    objective: Objective,
-    incumbent: Policy,
-    candidate: Policy,
-    *,
-    use_task: bool,
-) -> dict[str, Any]:
-    """Mark one retrain by the recorded queries that its candidate never trained on."""
-    unseen = _unseen(train, order, part)
-    gains = utility(unseen, objective)
-    index = np.arange(len(unseen.texts))
-    new, old = (
-        route(policy, unseen, arms, objective, use_task=use_task) for policy in (candidate, incumbent)
-    )
-    regret = gains.max(axis=1) - gains[index, new]
-    return {
-        "truth_usd": float((gains[index, new] - gains[index, old]).mean()),
-        "regret_usd": float(regret.mean()),
-        "candidate_utility_usd": float(gains[index, new].mean()),
-    }
+class _Marker:
+    """Marks retrains by what the recordings know. Every text is turned into a vector once per feature map."""
 
+    def __init__(
+        self, train: Recordings, arms: tuple[Arm, ...], objective: Objective, *, use_task: bool
+    ) -> None:
+        self._train, self._arms, self._objective = train, arms, objective
+        self._labels = train.labels(use_task=use_task)
+        self._gains = utility(train, objective)
+        self._groups = [group_of(None, text) for text in train.texts]
+        self._vectors: dict[str, Array] = {}
 
-def _unseen(train: Recordings, order: NDArray[np.int64], part: NDArray[np.int64]) -> Recordings:
-    """Return the queries that cannot have trained: those not drawn yet, and the holdout of those that were."""
-    drawn = set(order[: int(np.flatnonzero(order == part[-1])[0]) + 1].tolist())
-    groups = [group_of(None, text) for text in train.texts]
-    trained = {groups[row] for row in drawn if not is_holdout(groups[row])}
-    return train.take(np.array([group not in trained for group in groups]))
+    def mark(
+        self, order: NDArray[np.int64], part: NDArray[np.int64], incumbent: Policy, candidate: Policy
+    ) -> dict[str, Any]:
+        """Mark one retrain by the recorded queries that its candidate never trained on."""
+        unseen = self._unseen(order, part)
+        gains = self._gains[unseen]
+        index = np.arange(len(gains))
+        new, old = (self._choices(policy)[unseen] for policy in (candidate, incumbent))
+        regret = gains.max(axis=1) - gains[index, new]
+        return {
+            "truth_usd": float((gains[index, new] - gains[index, old]).mean()),
+            "regret_usd": float(regret.mean()),
+            "candidate_utility_usd": float(gains[index, new].mean()),
+        }
+
+    def _choices(self, policy: Policy) -> NDArray[np.int64]:
+        predictor = policy.predictor
+        key = predictor.map.identity() if isinstance(predictor, LearnedPredictor) else policy.version
+        if key not in self._vectors:
+            self._vectors[key] = predictor.vectors(self._train.texts, self._labels)
+        forecast = predictor.forecast(self._vectors[key], self._arms)
+        eligible = np.ones(self._gains.shape, dtype=bool)
+        return policy.exploit(forecast, arms=self._arms, objective=self._objective, eligible=eligible)
+
+    def _unseen(self, order: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the queries that cannot have trained: those not drawn yet, and the holdout of those that were."""
+        drawn = order[: int(np.flatnonzero(order == part[-1])[0]) + 1].tolist()
+        trained = {self._groups[row] for row in drawn if not is_holdout(self._groups[row])}
+        return np.flatnonzero([group not in trained for group in self._groups])
 
 
 def _served_score(log: Log) -> float:
