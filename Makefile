@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint types layers tests stress evidence rivals throughput data lock clean
+.PHONY: help install demo test format lint types layers tests stress simulations evidence rivals throughput data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ tests: $(READY) ## pytest
 
 stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress
+
+simulations: $(READY) ## measure what the statistics promise where the truth is known (about half an hour)
+	$(BIN)/python -m benchmarks.simulations
 
 evidence: $(READY) ## measure the learner on recorded outcomes: make evidence BENCH_DIR=/folder/with/parquet
 	$(BIN)/python benchmarks/evidence.py $(BENCH_DIR)

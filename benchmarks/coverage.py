@@ -1,24 +1,15 @@
-"""Measure what the statistics promise, on worlds made from the practice generator whose truth is known.
-
-    python benchmarks/coverage.py [--quick] [--jobs 2]
-
-Prints Markdown: coverage of the 95% intervals, false promotions over 100 looks, power at the announced size.
-"""
+"""How often the 95% intervals hold the truth: one section of docs/simulations.md."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from benchmarks.looks import false_promotions
 from benchmarks.made_world import Drawn, draw, policies, practice_world
-from benchmarks.power import power
-from benchmarks.simulating import FULL, QUICK, Size, each, error_of, row, share_of
+from benchmarks.simulating import Size, each, error_of, row, share_of
 from zetaroute.domain import Figure
 from zetaroute.evaluate.missing import rated_difference
 from zetaroute.evaluate.ope import Comparison
@@ -68,11 +59,6 @@ def coverage_cell(n: int, floor: float, arms: int, replications: int) -> Cell:
     return Cell(n=n, floor=floor, arms=arms, covered={name: (a, b) for name, (a, b) in counts.items()})
 
 
-def simulations(size: Size = FULL, *, jobs: int = 2) -> list[str]:
-    """Return the lines of Markdown that say what was measured."""
-    return [*coverage(size, jobs), *false_promotions(size, jobs), *power(size, jobs)]
-
-
 def coverage(size: Size, jobs: int) -> list[str]:
     tasks = [
         partial(coverage_cell, n, floor, arms, size.coverage)
@@ -114,16 +100,3 @@ def _cover(held: int, given: int, replications: int) -> str:
     if not given:
         return "-"
     return f"{held / given:.3f}" + ("*" if given < replications / 2 else "")
-
-
-def main() -> None:
-    """Simulate and write the lines to standard output."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--jobs", type=int, default=2)
-    asked = parser.parse_args()
-    sys.stdout.write("\n".join(simulations(QUICK if asked.quick else FULL, jobs=asked.jobs)) + "\n")
-
-
-if __name__ == "__main__":
-    main()

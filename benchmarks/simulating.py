@@ -27,6 +27,8 @@ class Size:
     """Rows by which the holdout grows between two of the looks."""
     plans: int
     """Pilots per line."""
+    canaries: int
+    """Canaries per line."""
     tried: Sequence[tuple[float, int]]
     """Floors and numbers of models of the looks."""
     planned: Sequence[tuple[float, int]]
@@ -38,9 +40,10 @@ FULL = Size(
     floors=(0.005, 0.02, 0.05),
     arms=(3, 7, 12),
     coverage=400,
-    journeys=300,
+    journeys=150,
     step=60,
-    plans=300,
+    plans=150,
+    canaries=1000,
     tried=((0.05, 3), (0.02, 7), (0.005, 12)),
     planned=((0.02, 3), (0.05, 3), (0.02, 7), (0.05, 7)),
 )
@@ -52,6 +55,7 @@ QUICK = Size(
     journeys=2,
     step=20,
     plans=4,
+    canaries=6,
     tried=((0.05, 3),),
     planned=((0.05, 3),),
 )
