@@ -37,7 +37,7 @@ layers: $(READY) ## import-linter contracts
 	$(BIN)/lint-imports
 
 tests: $(READY) ## pytest
-	$(BIN)/pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
 
 stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress

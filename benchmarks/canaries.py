@@ -78,8 +78,9 @@ def canaries(size: Size, jobs: int) -> list[str]:
     return [
         *lines,
         "",
-        f"{IN_A_ROW} canaries of equal candidates in a row, each ended after {MOST_ROWS // IN_A_ROW} rows for the next:",
-        f"{share:.3f} ± {error_of(share, len(ever)):.3f} of such series ever promoted one. Promised: at most {ALPHA:g}.",
+        f"{IN_A_ROW} canaries of equal candidates in a row, each ended after {MOST_ROWS // IN_A_ROW} rows for the",
+        f"next: {share:.3f} ± {error_of(share, len(ever)):.3f} of such series ever promoted one. Promised: at most",
+        f"{ALPHA:g}.",
         "",
     ]
 

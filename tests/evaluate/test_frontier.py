@@ -78,7 +78,7 @@ def test_cost_at_is_the_way_back(points, quality):
         assert cost is None
     else:
         assert cost is not None
-        assert found.quality_at(np.array([cost]))[0] >= quality - 1e-9
+        assert found.quality_at(np.array([cost + 1e-9]))[0] >= quality - 1e-9
 
 
 def test_regret_fraction():

@@ -101,7 +101,7 @@ def duels(canary: CanaryEvent, rows: int, *, before: float, after: float, seed: 
         row = replace(
             # In the order of their ids: what happens within a millisecond has none.
             outcome(
-                id=new_id(begin_s + number / 1000),
+                id=new_id(begin_s + number / 100),
                 model=arm,
                 propensity=chance[arm],
                 candidates=candidates,

@@ -18,7 +18,7 @@ from zetaroute.evaluate.missing import Rated, rated_difference
 from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
 from zetaroute.evaluate.quantiles import quantile_difference
 from zetaroute.evaluate.segments import Segment, segments
-from zetaroute.learn.fit import Fitted, realised_utility, with_lengths
+from zetaroute.learn.fit import Fitted, realised_utility, single_threaded, with_lengths
 from zetaroute.learn.frame import Sample, clusters
 from zetaroute.learn.segments import segments as segments_of
 from zetaroute.policy import Forecast, LearnedPredictor, Policy
@@ -66,6 +66,7 @@ class Evaluation:
     share_after: Mapping[str, float]
 
 
+@single_threaded
 def evaluate(
     rows: Sample,
     arms: Sequence[Arm],

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import reduce, wraps
 from itertools import compress
 from operator import add
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ from zetaroute.policy.explore import ENOUGH_GRADED
 from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 
 Array = NDArray[np.float64]
+P = ParamSpec("P")
+R = TypeVar("R")
 Index = NDArray[np.int64]
 
 OUTGROWN = 2.0
@@ -81,6 +83,23 @@ class Fitted:
     """The sums that the heads were solved from, for the next retrain."""
 
 
+def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
+    """Let linear algebra take one thread while a function runs.
+
+    Its matrices are small here: more threads, beside those of the folds, take several times as long.
+    """
+
+    @wraps(function)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1, user_api="blas"):
+            return function(*args, **kwargs)
+
+    return limited
+
+
+@single_threaded
 def fit(
     rows: Sample,
     arms: Sequence[Arm],

@@ -1,0 +1,1 @@
+"""Other routers on the same work: the same rows, the same vectors or the raw text, the same value of an answer."""
