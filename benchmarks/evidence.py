@@ -83,7 +83,9 @@ def _head() -> list[str]:
         "",
         "What the learner and the loop are worth on recorded outcomes of real models. Written by",
         "`make evidence BENCH_DIR=...`; the recordings are not part of this repository. Points are hundredths of",
-        "what a right answer is worth; ± is one paired standard error over the test queries.",
+        "what a right answer is worth; ± is one paired standard error over the test queries. What the intervals, the",
+        "gate and the canary promise is measured in [simulations.md](simulations.md), other routers in",
+        "[rivals.md](rivals.md).",
         "",
     ]
 

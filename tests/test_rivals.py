@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.evidence import objective
-from benchmarks.rivals.marking import Gain, StreamGain, full_information, rewards, stream
+from benchmarks.rivals.marking import Gain, StreamGain, full_information, in_answers, rewards, stream
 from benchmarks.rivals.page import written as page
 from benchmarks.rivals.protocols import StreamedEntry
 from benchmarks.rivals.streamed import EpsilonGreedy
@@ -41,6 +41,13 @@ def test_nobody_beats_the_oracle_and_every_rival_is_there(gains):
 def test_ties_go_to_the_first_or_to_the_best_single_model(ties_to_single, labels):
     utility = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.5], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
     assert best_models(utility, ties_to_single=ties_to_single).tolist() == labels
+
+
+def test_cents_break_no_tie_where_the_score_alone_counts():
+    worth, priced = objective(0, 0), objective(0.01, 0)
+    for value, labels in ((worth, [0, 0]), (priced, [1, 0])):
+        known = value.answer_value_usd * np.array([[1.0, 1.0], [1.0, 0.0]]) - [[0.002, 0.001]]
+        assert best_models(in_answers(known, value), ties_to_single=False).tolist() == labels
 
 
 def test_clusters_rank_the_models_where_they_are():

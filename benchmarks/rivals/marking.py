@@ -24,6 +24,8 @@ from zetaroute.policy import Policy
 ROUNDS, MOST_ROWS = 10, 6000
 LOWEST = 0.01
 """The quantile of the training utilities that becomes a reward of 0; 1 is a right answer for nothing at once."""
+DIGITS = 6
+"""Of an answer's value: what lies below is a tie, not a cent that 'score' still counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ def full_information(
     }
     for entry in entries:
         rival = entry.make(seed)
-        rival.fit(x, known)
+        rival.fit(x, in_answers(known, worth))
         chosen[entry.name] = rival.choose(test.texts, tested)
     chosen["oracle"] = np.argmax(truth, axis=1)
     single = truth[:, int(np.argmax(known.mean(axis=0)))]
@@ -104,6 +106,11 @@ def streamed(
         name: StreamGain(test=_over([a for a, _ in runs], worth), online=_over([b for _, b in runs], worth))
         for name, runs in found.items()
     }
+
+
+def in_answers(known: Array, worth: Objective) -> Array:
+    """Return utilities (n, K) in values of an answer, equal where they differ by less than DIGITS can tell."""
+    return np.asarray(np.round(known / worth.answer_value_usd, DIGITS))
 
 
 def rewards(known: Array, worth: Objective) -> Array:

@@ -29,7 +29,7 @@ class Taught(Rival, Protocol):
     """A rival that learns from every model's outcome at once."""
 
     def fit(self, x: Array, utility: Array) -> None:
-        """Learn from vectors (n, D) and the utility of every model (n, K)."""
+        """Learn from vectors (n, D) and the utility of every model (n, K), in values of an answer."""
         ...
 
 

@@ -144,6 +144,7 @@ def retrain(
         "level": verdict.level,
         "holdout_rows": len(usable.arm),
         "verdict": verdict.word,
+        "promoted": promoted,
     }
     files |= {
         "kpi.json": json.dumps(result, indent=2, allow_nan=False).encode(),
@@ -230,7 +231,7 @@ def _tests_before(registry: Registry) -> tuple[int, int]:
             continue
         if gate["tested"]:
             # A test that promoted has spent nothing: it was right, or the one error that is allowed was made.
-            spent += gate["verdict"] != "PROMOTE"
+            spent += not (gate["verdict"] == "PROMOTE" and gate.get("promoted", False))
             largest = max(largest, gate["holdout_rows"])
     return spent, largest
 
