@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -67,17 +67,13 @@ def coverage(size: Size, jobs: int) -> list[str]:
         for arms in size.arms
     ]
     cells = each(tasks, jobs)
-    worst = {
-        name: min((share_of(*c.covered[name]) for c in cells if c.covered[name][1]), default=1.0)
-        for name in KPIS
-    }
     return [
         "## Coverage of the 95% intervals",
         "",
         f"Worlds made from the practice generator, {size.coverage} replications per cell, each with another",
         f"incumbent and candidate; one standard error of a cell at 95% is {error_of(0.95, size.coverage):.3f}.",
         "A dash: no interval was given (fewer than 20 rated hits; fewer than 100 hits for the p95); a star: in",
-        "fewer than half of the replications.",
+        "fewer than half of the replications, too few to count among the worst.",
         "",
         *row("rows", "floor", "models", *KPIS),
         *row(*["---"] * (3 + len(KPIS))),
@@ -91,9 +87,15 @@ def coverage(size: Size, jobs: int) -> list[str]:
                 *(_cover(*c.covered[name], size.coverage) for name in KPIS),
             )
         ),
-        *row("**worst**", "", "", *(f"**{worst[name]:.3f}**" for name in KPIS)),
+        *row("**worst**", "", "", *(f"**{_worst(cells, name, size.coverage)}**" for name in KPIS)),
         "",
     ]
+
+
+def _worst(cells: Sequence[Cell], name: str, replications: int) -> str:
+    """Return the lowest coverage among the cells that gave an interval in at least half of the replications."""
+    given = [cell.covered[name] for cell in cells if 2 * cell.covered[name][1] >= replications]
+    return f"{min(share_of(*one) for one in given):.3f}" if given else "-"
 
 
 def _cover(held: int, given: int, replications: int) -> str:

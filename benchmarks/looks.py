@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +20,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 LOOKS = 100
+STEP_FLOOR = 0.02
+"""Floor from which on the holdout grows by the step that the size says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +56,17 @@ def equal_world(scenario: Scenario) -> tuple[World, Index]:
     return world, before
 
 
-def promoted_ever(scenario: Scenario, seed: int, *, looks: int, step: int) -> bool:
-    """Return whether any of `looks` at a holdout that grows by `step` rows each promotes a candidate."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """What came of all looks at one log."""
+
+    tests: int
+    """Looks that the rules of support and growth let through."""
+    promoted: bool
+
+
+def journey(scenario: Scenario, seed: int, *, looks: int, step: int) -> Journey:
+    """Look `looks` times at a holdout that grows by `step` rows each, until a candidate is promoted."""
     rng = np.random.default_rng([seed, scenario.arms])
     world, before = equal_world(scenario)
     drawn = draw(world, rng, looks * step, floor=scenario.floor, before=before, after=before)
@@ -67,11 +79,11 @@ def promoted_ever(scenario: Scenario, seed: int, *, looks: int, step: int) -> bo
         if scenario.redrawn:
             after = _candidate(before, scenario.arms, rng)
         verdict = look_at(drawn, n, after, world, tests=tests, tested=tested)
-        if verdict.word == "PROMOTE":
-            return True
         if verdict.tested:
             tests, tested = tests + 1, n
-    return False
+        if verdict.word == "PROMOTE":
+            return Journey(tests=tests, promoted=True)
+    return Journey(tests=tests, promoted=False)
 
 
 def look_at(drawn: Drawn, n: int, after: Index, world: World, *, tests: int, tested: int) -> Verdict:
@@ -137,11 +149,13 @@ def false_promotions(size: Size, jobs: int) -> list[str]:
     lines = [
         "## False promotions over 100 looks",
         "",
-        f"Everything on: spending, the growth rule, four margins, segments. The holdout grows by {size.step} rows",
-        f"between two looks; {size.journeys} logs per line. Promised: at most 2.5%, and as much for the canaries.",
+        f"Everything on: spending, the growth rule, four margins, segments; {size.journeys} logs per line. The holdout",
+        f"grows by {size.step} rows between two looks, by more where the floor is under {STEP_FLOOR:g}, as it takes",
+        "longer there to see anything. Promised: at most 2.5%, and as much for the canaries.",
+        "'tests' is how many looks per log were tested at all: where that is none, no promotion says nothing.",
         "",
-        *row("candidate", "floor", "models", "ever promoted", "standard error"),
-        *row(*["---"] * 5),
+        *row("candidate", "floor", "models", "tests", "ever promoted", "standard error"),
+        *row(*["---"] * 6),
     ]
     scenarios = [
         Scenario(name=name, floor=floor, arms=arms, changes=changes, redrawn=redrawn)
@@ -150,13 +164,15 @@ def false_promotions(size: Size, jobs: int) -> list[str]:
     ]
     for scenario in scenarios:
         seeds = range(size.journeys)
-        ever = each([partial(promoted_ever, scenario, s, looks=LOOKS, step=size.step) for s in seeds], jobs)
-        share = share_of(sum(ever), len(ever))
+        step = math.ceil(size.step * max(1.0, STEP_FLOOR / scenario.floor))
+        made = each([partial(journey, scenario, s, looks=LOOKS, step=step) for s in seeds], jobs)
+        share = share_of(sum(one.promoted for one in made), len(made))
         lines += row(
             scenario.name,
             f"{scenario.floor:g}",
             str(scenario.arms),
+            f"{np.mean([one.tests for one in made]):.1f}",
             f"{share:.3f}",
-            f"{error_of(share, len(ever)):.3f}",
+            f"{error_of(share, len(made)):.3f}",
         )
     return [*lines, ""]

@@ -117,9 +117,10 @@ def fit(
     of all, and one map for two versions makes them comparable. `kept` returns the statistics of an earlier fit
     for the identity of a map, if there are any: then only the rows that changed since are counted.
 
-    Routing is used unless its cross-validated gain over the best single model, by default judged from the logged
-    propensities, says that it loses. Where that is hardly known, what is usual counts (`_benefit_of_doubt`): the
-    gate and the canary judge the whole candidate afterwards, on rows of their own.
+    Routing is used unless its cross-validated gain over the best single model, judged from the logged propensities,
+    says that it loses. Where that is hardly known, what is usual counts (`_benefit_of_doubt`): the gate and the
+    canary judge the whole candidate afterwards, on rows of their own. With a `judge` of the caller's nobody does, so
+    there the gain must exceed one standard error.
     """
     feature_map, vectors_of = _map(rows, known, seed=seed)
     near = recent(rows.arm, RECENT if judge is None else len(rows.arm))
@@ -147,9 +148,11 @@ def fit(
     best = _best_single(predictor, vectors, arms, objective)
     gain: Gain | None = None
     if len(arms) > 1 and len(latest.arm) >= 10 * FOLDS:
-        judge = judge or _log_judge(x, latest, arms, objective)
-        gain = judge(*_cross_validated(folds, x, latest, arms, feature_map, objective=objective, jobs=jobs))
-    routes = gain is not None and gain.mean > -_benefit_of_doubt(gain.se, latest, arms, objective)
+        found = _cross_validated(folds, x, latest, arms, feature_map, objective=objective, jobs=jobs)
+        gain = (judge or _log_judge(x, latest, arms, objective))(*found)
+    routes = gain is not None and gain.mean > (
+        gain.se if judge else -_benefit_of_doubt(gain.se, latest, arms, objective)
+    )
     return Fitted(
         predictor=predictor if routes else average,
         routes=routes,
