@@ -88,7 +88,33 @@ def support_notes(result: Result) -> list[str]:
             else []
         ),
         "ratings steer the policy but are left out of the utility that is tested: too few answers are rated",
+        *_satisfaction_notes(result.get("satisfaction")),
+        *_slowest_notes(result["difference"].get("p95_response_s")),
     ]
+
+
+def _satisfaction_notes(rated: Result | None) -> list[str]:
+    """Return on how many ratings the change in satisfaction stands, and what those who do not rate could hide."""
+    if rated is None:
+        return []
+    stands = (
+        f"satisfaction stands on {rated['known']} ratings ({amount(rated['share'], 'share')} of the rows)"
+    )
+    band = rated["band"]
+    if band["low"] is None:
+        return [f"{stands}: too few show the candidate's choice to say what the unrated could hide"]
+    low, high = (amount(band[end], "score", signed=True) for end in ("low", "high"))
+    odds = f"{rated['gamma']:g} times other odds"
+    told = f"{stands}; if the unrated had up to {odds}, its change lies in [{low}, {high}]"
+    if rated["break_even"] is None:
+        return [told]
+    return [f"{told}; from {rated['break_even']:.1f} times on its direction is open"]
+
+
+def _slowest_notes(p95: Result | None) -> list[str]:
+    if p95 is None or p95["value"] is None:
+        return ["no figure for the 95% response time: it takes 100 rows that show the candidate's choice"]
+    return [f"95% response time: {with_interval(p95, 'seconds', signed=True)}"]
 
 
 def compare_report(result: Result) -> str:

@@ -1,0 +1,37 @@
+"""The notes of a report: what stands on what, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.report.made_results import figure, retrained
+from zetaroute.report.markdown import support_notes
+
+
+def notes(**changes) -> str:
+    return "\n".join(support_notes(retrained() | changes))
+
+
+def rated(break_even: float | None, half: float | None = 0.02) -> dict:
+    band = figure(None) if half is None else figure(0.01, half)
+    return {"known": 120, "share": 0.3, "band": band, "gamma": 2.0, "break_even": break_even}
+
+
+@pytest.mark.parametrize(
+    ("satisfaction", "words"),
+    [
+        (rated(1.4), "from 1.4 times on its direction is open"),
+        (rated(None), "its change lies in [-0.010, +0.030]"),
+        (rated(None, half=None), "too few show the candidate's choice"),
+    ],
+)
+def test_satisfaction_says_what_it_stands_on(satisfaction, words):
+    told = notes(satisfaction=satisfaction)
+    assert "satisfaction stands on 120 ratings (30.0% of the rows)" in told
+    assert words in told
+
+
+def test_p95_is_told_where_it_can_be():
+    assert "it takes 100 rows" in notes()
+    shown = notes(difference=retrained()["difference"] | {"p95_response_s": figure(-0.2, 0.1)})
+    assert "95% response time: -200.0 ms [-300.0 ms, -100.0 ms]" in shown
