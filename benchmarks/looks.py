@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.made_world import DIFFICULTIES, Drawn, World, draw, practice_world
-from benchmarks.simulating import Size, each, error_of, row, share_of
+from benchmarks.simulating import Size, each, error_of, row
+from zetaroute.evaluate.confidence import share_figure
 from zetaroute.evaluate.gate import GROWTH, Margin, Verdict, judge, spent_level
 from zetaroute.evaluate.ope import Comparison, Rows, support
 from zetaroute.evaluate.segments import segments
@@ -149,13 +150,14 @@ def false_promotions(size: Size, jobs: int) -> list[str]:
     lines = [
         "## False promotions over 100 looks",
         "",
-        f"Everything on: spending, the growth rule, four margins, segments; {size.journeys} logs per line. The holdout",
-        f"grows by {size.step} rows between two looks, by more where the floor is under {STEP_FLOOR:g}, as it takes",
-        "longer there to see anything. Promised: at most 2.5%, and as much for the canaries.",
+        f"Everything on: spending, the growth rule, four margins, segments; {size.journeys} logs per line. The",
+        f"holdout grows by {size.step} rows between two looks, by more where the floor is under {STEP_FLOOR:g}, as",
+        "it takes longer there to see anything. Promised: at most 2.5%, and as much for the canaries. 'at most' is",
+        "the upper end of Wilson's 95% interval: a standard error says nothing where none was promoted.",
         "'tests' is how many looks per log were tested at all: where that is none, no promotion says nothing.",
         "",
-        *row("candidate", "floor", "models", "tests", "ever promoted", "standard error"),
-        *row(*["---"] * 6),
+        *row("candidate", "floor", "models", "tests", "ever promoted", "standard error", "at most"),
+        *row(*["---"] * 7),
     ]
     scenarios = [
         Scenario(name=name, floor=floor, arms=arms, changes=changes, redrawn=redrawn)
@@ -166,7 +168,8 @@ def false_promotions(size: Size, jobs: int) -> list[str]:
         seeds = range(size.journeys)
         step = math.ceil(size.step * max(1.0, STEP_FLOOR / scenario.floor))
         made = each([partial(journey, scenario, s, looks=LOOKS, step=step) for s in seeds], jobs)
-        share = share_of(sum(one.promoted for one in made), len(made))
+        promoted = np.array([one.promoted for one in made], dtype=np.float64)
+        share = float(promoted.mean())
         lines += row(
             scenario.name,
             f"{scenario.floor:g}",
@@ -174,5 +177,6 @@ def false_promotions(size: Size, jobs: int) -> list[str]:
             f"{np.mean([one.tests for one in made]):.1f}",
             f"{share:.3f}",
             f"{error_of(share, len(made)):.3f}",
+            f"{share_figure(promoted).high:.3f}",
         )
     return [*lines, ""]
