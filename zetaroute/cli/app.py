@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from zetaroute.cli import ask, batch, inspect, learn, models, recordings, start
+from zetaroute.cli import ask, batch, inspect, learn, models, policies, recordings, start
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
 from zetaroute.errors import ZetarouteError
@@ -65,6 +65,7 @@ def root(
 ask.add_to(app)
 batch.add_to(app)
 learn.add_to(app)
+policies.add_to(app)
 inspect.add_to(app)
 models.add_to(app)
 recordings.add_to(app)

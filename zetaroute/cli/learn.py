@@ -1,4 +1,4 @@
-"""`retrain`, `kpi` and `policies`: learning from the log, and proving that it helped."""
+"""`retrain` and `kpi`: learning from the log, and proving that it helped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from zetaroute.cli.context import Session, session
+from zetaroute.cli.context import session
 from zetaroute.cli.render import console, out, out_json
 from zetaroute.errors import BarNotMetError, UsageError
 
@@ -18,17 +18,10 @@ if TYPE_CHECKING:
     from zetaroute.flows.retrain import Promote as How
     from zetaroute.flows.retrain import Retrained
 
-policies = typer.Typer(
-    name="policies",
-    help="The versions of the policy: list, show, diff, verify, promote, try, pin, roll back.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 Since = Annotated[
     str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
-Version = Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")]
 Promote = Annotated[
     str,
     typer.Option(
@@ -54,7 +47,6 @@ def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command("retrain")(retrain_command)
     app.command("kpi")(kpi_command)
-    app.add_typer(policies)
 
 
 def retrain_command(
@@ -165,121 +157,6 @@ def kpi_command(
     else:
         show(console(), result)
     _check_bars(fail_under or [], figures)
-
-
-@policies.command("list")
-def list_command(context: typer.Context, json: Json = False) -> None:
-    """List the versions: which serves, what the gate said of each."""
-    from zetaroute.flows.versions import list_versions
-
-    run = session(context)
-    rows = list_versions(run.home, run.log())
-    if json:
-        out_json(rows)
-        return
-    from zetaroute.report.terminal import show_rows
-
-    heads = ["version", "", "created", "parent", "verdict", "training rows", "promoted"]
-    shown = [row | {"current": row["current"] or row.pop("canary")} for row in rows]
-    show_rows(
-        console(), "", heads, [[str(row[key] or "") for key in row if key != "canary"] for row in shown]
-    )
-
-
-@policies.command("show")
-def show_command(context: typer.Context, version: Version = "current") -> None:
-    """Show the report of a version."""
-    from zetaroute.flows.versions import report_of
-
-    out(report_of(session(context).home, version))
-
-
-@policies.command("verify")
-def verify_command(
-    context: typer.Context,
-    version: Annotated[str | None, typer.Argument(help="Default: every version.")] = None,
-) -> None:
-    """Check every byte of a version against its hashes, and that it repeats its logged decisions."""
-    from zetaroute.flows.versions import verify
-
-    run = session(context)
-    repeated = verify(run.home, run.log(), run.settings(quiet=True), version)
-    for name, decisions in repeated.items():
-        out(f"{name} is whole" + (f" and repeats {decisions} logged decisions" if decisions else ""))
-    if not repeated:
-        out("there is no version yet: `zetaroute retrain` makes one")
-
-
-@policies.command("promote")
-def promote_command(
-    context: typer.Context,
-    version: Version,
-    reason: Annotated[
-        str, typer.Option("--reason", help="Kept in the log of promotions.")
-    ] = "promoted by hand",
-) -> None:
-    """Let a version serve from the next query on, whatever the gate said of it."""
-    from zetaroute.flows.versions import promote
-
-    _told(session(context), promote(session(context).home, session(context).log(), version, reason=reason))
-
-
-@policies.command("diff")
-def diff_command(
-    context: typer.Context,
-    old: Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")],
-    new: Version = "current",
-    json: Json = False,
-) -> None:
-    """Show how two versions differ: what they learned from, and whom they would ask for the latest queries."""
-    from zetaroute.flows.versions import differing
-
-    run = session(context)
-    found = differing(run.home, run.log(), run.settings(quiet=json), old, new)
-    if json:
-        out_json(found)
-        return
-    from zetaroute.report.terminal import show_difference
-
-    show_difference(console(), found)
-
-
-@policies.command("pin")
-def pin_command(
-    context: typer.Context,
-    version: Version = "current",
-    off: Annotated[bool, typer.Option("--off", help="Take the pin away.")] = False,
-) -> None:
-    """Keep a version: no retrain and no canary replaces it until a person does."""
-    from zetaroute.flows.versions import pin, unpin
-
-    run = session(context)
-    if off:
-        pinned = unpin(run.home)
-        out(f"{pinned} may be replaced again" if pinned else "nothing was pinned")
-        return
-    out(f"{pin(run.home, run.log(), version)} serves until you say otherwise")
-
-
-@policies.command("canary")
-def canary_command(context: typer.Context, version: Version) -> None:
-    """Try a version on a small share of the queries; the evidence promotes it or rolls it back."""
-    from zetaroute.flows.versions import try_out
-
-    run = session(context)
-    out(f"{try_out(run.home, run.log(), run.settings(), version)} is tried from now on")
-
-
-@policies.command("rollback")
-def rollback_command(context: typer.Context) -> None:
-    """End the canary, else go back to the version that served before; the very next query obeys."""
-    from zetaroute.flows.versions import rollback
-
-    _told(session(context), rollback(session(context).home, session(context).log()))
-
-
-def _told(run: Session, version: str) -> None:
-    out(f"{version} serves from now on")
 
 
 def _write_page(path: Path, page: str) -> None:
