@@ -24,7 +24,7 @@ queries. ± is one paired standard error over the test queries.
 
 - kNN 5, SVM and MLP as LLMRouter documents them: the label of a query is its best model, of equal ones the first.
   Where most queries are ties that rule loses more than the method does, so each also stands with the ties given
-  to the best single model.
+  to the best single model; it makes a difference where neither money nor waiting tells equal scores apart.
 - kNN 100: the best mean utility of the 100 nearest training queries.
 - k-means with 64 clusters as Avengers documents it: the best model of the nearest cluster, and its routing by the
   ranks within the three nearest (softmax of 6 x cosine, 1 / (rank + .1)).
@@ -93,7 +93,7 @@ def _texts(rows: Mapping[str, Gain]) -> dict[str, str]:
 
 def _told(gain: Gain) -> str:
     error = "-" if gain.error != gain.error else f"{gain.error:.2f}"
-    return f"{gain.points:+.2f} ± {error}"
+    return f"{round(gain.points, 2) + 0.0:+.2f} ± {error}"
 
 
 def _table(columns: Mapping[str, Mapping[str, str]]) -> list[str]:
