@@ -184,6 +184,17 @@ def test_all_looks_see_the_same_whatever_was_merged_when(home, log, versions):
     assert f"after {graded[0]} graded rows" in reason[0]
 
 
+def test_row_of_the_millisecond_in_which_the_canary_began_counts(log, versions):
+    canary = start(log, began(versions))
+    (entry,) = duels(canary, 1, before=0.5, after=0.5)
+    earliest = canary.canary[:13] + "-7000-8000-000000000000"
+    row, label = replace(entry.outcomes[0], id=earliest), feedback(earliest, 1.0)
+    log.append([Entry(outcomes=(row,), feedback=(label,))])
+    log.merge()
+    with log.open() as connection:
+        assert canary_rows(connection, canary).graded == 1
+
+
 def test_utility_counts_cost_time_and_what_an_unknown_price_costs(log, versions):
     canary = start(log, began(versions, free=("b",)))
     entries = duels(canary, 40, before=1.0, after=1.0)

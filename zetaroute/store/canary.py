@@ -32,6 +32,9 @@ LITTLE_HARM = 2.0
 MOST_GRADED = 10_000
 """Graded rows after which a canary that decided nothing ends: there is hardly a difference."""
 
+_MILLIS = 13
+"""Characters of an id that tell its millisecond: within one, ids have no order."""
+
 _COLUMNS = ", ".join(field.name for field in fields(CanaryEvent)).replace(
     "time", "strftime(time, '%Y-%m-%dT%H:%M:%S.%f') AS time", 1
 )
@@ -45,7 +48,7 @@ _ROWS = """
            CASE WHEN r.model = duel.before THEN 1 / r.propensity ELSE 0 END AS took_before,
            CASE WHEN r.model = duel.after THEN 1 / r.propensity ELSE 0 END AS took_after
     FROM rounds r
-    WHERE r.id >= $canary AND duel.canary = $canary AND r.propensity IS NOT NULL AND r.fallback_of IS NULL
+    WHERE r.id >= $begin AND duel.canary = $canary AND r.propensity IS NOT NULL AND r.fallback_of IS NULL
           AND r.status <> 'cancelled' AND r.accuracy IS NOT NULL
     ORDER BY r.id
 """
@@ -183,6 +186,7 @@ def canary_rows(connection: DuckDBPyConnection, canary: CanaryEvent) -> CanaryRo
         _ROWS,
         {
             "canary": canary.canary,
+            "begin": canary.canary[:_MILLIS],
             "answer": canary.answer_value_usd,
             "second": canary.second_value_usd,
             "free": list(canary.free),
