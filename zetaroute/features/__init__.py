@@ -3,7 +3,8 @@
 Below policy and learn because the serve half needs it for every query and may not import scikit-learn.
 """
 
+from zetaroute.features.embedded import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.features.map import FeatureMap, Spaces
 from zetaroute.features.text import META_NAMES, clip, meta, terms
 
-__all__ = ["META_NAMES", "FeatureMap", "Spaces", "clip", "meta", "terms"]
+__all__ = ["META_NAMES", "AnyMap", "EmbeddedMap", "Embeddings", "FeatureMap", "Spaces", "clip", "meta", "terms"]

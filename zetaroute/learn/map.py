@@ -7,7 +7,7 @@ the two together.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,14 +32,14 @@ class TextMap:
 
     def __init__(self, texts: Sequence[str], *, seed: int, tasks: Sequence[str | None] | None = None) -> None:
         """Fit on the distinct `texts` (at most MOST_TEXTS of them, drawn with `seed`) and their task labels."""
-        drawn = _drawn(texts, seed)
-        z = self._fit_terms(drawn, seed)
-        raw = np.array([meta(text) for text in drawn])
-        self.frozen = self._fit_cells(z, raw, seed)
-        self._place = {text: row for row, text in enumerate(drawn)}
-        self._base = self.frozen.combine(z, self.frozen.standardise(raw))
         labels = dict(zip(texts, tasks or [None] * len(texts), strict=True))
-        self.frozen = self._fit_tasks([labels[text] for text in drawn])
+        chosen = drawn(list(labels), seed)
+        z = self._fit_terms(chosen, seed)
+        raw = np.array([meta(text) for text in chosen])
+        cells = with_cells(*self._terms(), z, raw, seed)
+        self._place = {text: row for row, text in enumerate(chosen)}
+        self._base = cells.combine(z, cells.standardise(raw))
+        self.frozen = with_tasks(cells, self._base, [labels[text] for text in chosen])
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the vectors of many texts, shape (n, size), by scikit-learn's own transforms.
@@ -77,50 +77,11 @@ class TextMap:
             self._svd.components_ = self._svd.components_.astype(np.float32).astype(np.float64)
         return self._project(weighted, texts)
 
-    def _fit_cells(self, z: Array, raw: Array, seed: int) -> FeatureMap:
-        """Fit the standardisation of the meta features `raw` (n, M), and the cells on them and z (n, d)."""
-        from sklearn.cluster import KMeans
-
+    def _terms(self) -> tuple[dict[str, int], Array, Array]:
+        """Return the fitted vocabulary, its weights (V,) and its projection (V, d)."""
         vocabulary = {term: int(row) for term, row in self._vectoriser.vocabulary_.items()}
         components = np.zeros((len(vocabulary), 1)) if self._svd is None else self._svd.components_.T
-        scale = raw.std(axis=0)
-        width = components.shape[1] + len(META_NAMES)
-        spaces = Spaces(
-            idf=self._vectoriser.idf_,
-            components=components.astype(np.float32),
-            meta_mean=raw.mean(axis=0),
-            meta_scale=np.where(scale > 1e-9, scale, 1.0),
-            coarse=np.zeros((1, width)),
-            fine=np.zeros((1, width)),
-            task_coef=np.zeros((0, 1)),
-            task_intercept=np.zeros(0),
-        )
-        place = np.hstack([z, 0.5 * FeatureMap(vocabulary, spaces).standardise(raw)])
-        distinct = len(np.unique(place, axis=0))
-
-        def centres(count: int) -> Array:
-            cells = KMeans(min(count, distinct), n_init=2, random_state=seed).fit(place)
-            return np.asarray(cells.cluster_centers_)
-
-        spaces = replace(spaces, coarse=centres(COARSE), fine=centres(FINE))
-        return FeatureMap(vocabulary, spaces, texts=len(raw))
-
-    def _fit_tasks(self, labels: Sequence[str | None]) -> FeatureMap:
-        """Learn to guess the task of a text from those that carry a label."""
-        from sklearn.linear_model import LogisticRegression
-
-        counts = Counter(label for label in labels if label)
-        known = sorted(label for label, count in counts.items() if count >= FEWEST_LABELLED)
-        rows = [row for row, label in enumerate(labels) if label in known]
-        if len(known) < 2:
-            return self.frozen
-        guess = LogisticRegression(C=3.0, max_iter=500).fit(self._base[rows], [labels[row] for row in rows])
-        coef, intercept = guess.coef_, guess.intercept_
-        if len(known) == 2:
-            coef, intercept = np.vstack([0 * coef, coef]), np.append(0.0, intercept)
-        spaces = replace(self.frozen.spaces, task_coef=coef, task_intercept=intercept)
-        tasks = tuple(str(label) for label in guess.classes_)
-        return FeatureMap(self.frozen.vocabulary, spaces, tasks, len(labels))
+        return vocabulary, self._vectoriser.idf_, components
 
     def _project(self, weighted: Any, texts: Sequence[str]) -> Array:
         """Return z (n, d), L2-normalised, from the texts' weighted terms (n, V)."""
@@ -138,7 +99,59 @@ def _some_terms(text: str) -> list[str]:
     return terms(text) or ["?"]
 
 
-def _drawn(texts: Sequence[str], seed: int) -> list[str]:
+def with_cells(
+    vocabulary: Mapping[str, int], idf: Array, components: Array, z: Array, raw: Array, seed: int
+) -> FeatureMap:
+    """Return a map with cells around z (n, d) and the standardised meta features `raw` (n, M).
+
+    `vocabulary`, its weights `idf` (V,) and `components` (V, d) are those that z comes from; they may be empty.
+    """
+    from sklearn.cluster import KMeans
+
+    scale, width = raw.std(axis=0), z.shape[1] + len(META_NAMES)
+    spaces = Spaces(
+        idf=idf,
+        components=components.astype(np.float32),
+        meta_mean=raw.mean(axis=0),
+        meta_scale=np.where(scale > 1e-9, scale, 1.0),
+        coarse=np.zeros((1, width)),
+        fine=np.zeros((1, width)),
+        task_coef=np.zeros((0, 1)),
+        task_intercept=np.zeros(0),
+    )
+    place = np.hstack([z, 0.5 * FeatureMap(vocabulary, spaces).standardise(raw)])
+    distinct = len(np.unique(place, axis=0))
+
+    def centres(count: int) -> Array:
+        cells = KMeans(min(count, distinct), n_init=2, random_state=seed).fit(place)
+        return np.asarray(cells.cluster_centers_)
+
+    spaces = replace(spaces, coarse=centres(COARSE), fine=centres(FINE))
+    return FeatureMap(vocabulary, spaces, texts=len(raw))
+
+
+def with_tasks(cells: FeatureMap, base: Array, labels: Sequence[str | None]) -> FeatureMap:
+    """Return the map with cells for the tasks that enough texts are labelled with, to be guessed where unknown.
+
+    `base` (n, D) is what the texts say, `labels` (n) their tasks.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    counts = Counter(label for label in labels if label)
+    known = sorted(label for label, count in counts.items() if count >= FEWEST_LABELLED)
+    rows = [row for row, label in enumerate(labels) if label in known]
+    if len(known) < 2:
+        return cells
+    guess = LogisticRegression(C=3.0, max_iter=500).fit(base[rows], [labels[row] for row in rows])
+    coef, intercept = guess.coef_, guess.intercept_
+    if len(known) == 2:
+        coef, intercept = np.vstack([0 * coef, coef]), np.append(0.0, intercept)
+    spaces = replace(cells.spaces, task_coef=coef, task_intercept=intercept)
+    return FeatureMap(cells.vocabulary, spaces, tuple(str(task) for task in guess.classes_), cells.texts)
+
+
+def drawn(texts: Sequence[str], seed: int) -> list[str]:
+    """Return the distinct texts, at most MOST_TEXTS of them, drawn with the seed, in their order."""
     distinct = list(dict.fromkeys(texts))
     if len(distinct) <= MOST_TEXTS:
         return distinct
