@@ -15,6 +15,7 @@ from zetaroute.flows.served import as_served
 
 START = datetime(2026, 1, 1)
 NO_PROMOTION = {"time": pl.Datetime, "version": pl.String, "previous": pl.String}
+FIGURES = ("response_s", "ttft_s", "cost_usd", "router_s", "router_cost_usd", "satisfaction")
 OBJECTIVE = Objective(answer_value_usd=0.01, satisfaction_value_usd=0.0, second_value_usd=0.0)
 
 
@@ -31,7 +32,7 @@ def served(
             "status": ["ok"] * n,
             "fell_back": [False] * n,
             "accuracy": accuracy,
-            **{name: [0.0] * n for name in ("response_s", "ttft_s", "cost_usd", "router_s", "satisfaction")},
+            **{name: [0.0] * n for name in FIGURES},
         },
         schema_overrides={"accuracy": pl.Float64, "time": pl.Datetime}
         | dict.fromkeys(("model", "query", "status"), pl.String),

@@ -15,6 +15,7 @@ from zetaroute.cli.shapes import decision_json, round_json
 from zetaroute.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
+    from zetaroute.config import Settings
     from zetaroute.domain import Attempt, Decision, Query
     from zetaroute.flows.round import Round
     from zetaroute.flows.router import Router
@@ -114,6 +115,8 @@ def ask_command(
     if continue_:
         query, model = _continued(run, query, model)
     router = open_router(run.home, settings)
+    if settings.embedding is not None:
+        query = _embedded(settings, query, local_only=local_only)
     decision = choose(
         router,
         query,
@@ -197,6 +200,13 @@ def _objective(prefer: str | None) -> Any:
     if prefer not in PRESETS:
         raise UsageError(f"--prefer is {prefer!r}: choose one of {', '.join(PRESETS)}.")
     return PRESETS[prefer]
+
+
+def _embedded(settings: Settings, query: Query, *, local_only: bool) -> Query:
+    from zetaroute.flows.embed import embedded_now, endpoint_for
+
+    endpoint = endpoint_for(settings, local_only=local_only)
+    return query if endpoint is None else embedded_now(query, endpoint)
 
 
 def _continued(run: Session, query: Query, model: str | None) -> tuple[Query, str | None]:

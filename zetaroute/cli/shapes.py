@@ -23,6 +23,7 @@ def decision_json(decision: Decision) -> dict[str, Any]:
         "explored": decision.explored,
         "seed": decision.seed,
         "router_s": decision.router_s,
+        "note": decision.note,
         "candidates": [
             {
                 "model": candidate.model,

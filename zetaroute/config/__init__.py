@@ -3,6 +3,7 @@
 On the ground floor, since every command starts here; it imports the standard library alone.
 """
 
+from zetaroute.config.embedding import Embedding
 from zetaroute.config.home import Home, find_home
 from zetaroute.config.models import check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
@@ -22,6 +23,7 @@ from zetaroute.config.settings import (
 __all__ = [
     "PRESETS",
     "Budget",
+    "Embedding",
     "Explore",
     "Gate",
     "GuardRule",

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zetaroute.config.embedding import Embedding, read_embedding
 from zetaroute.config.models import read_arm
 from zetaroute.config.prices import SOURCE, priced, read_prices
 from zetaroute.config.reader import Table
@@ -93,6 +94,7 @@ class Settings:
     gate: Gate = Gate()
     guards: tuple[GuardRule, ...] = ()
     budget: Budget = Budget()
+    embedding: Embedding | None = None
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -150,6 +152,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     gate = _gate(root.table("gate"))
     guards = tuple(_guard(table, arms) for table in root.tables("guards"))
     budget = _budget(root.table("budget"))
+    embedding = read_embedding(root.table("embedding"))
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -162,6 +165,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         gate=gate,
         guards=guards,
         budget=budget,
+        embedding=embedding,
         file=file,
     )
 

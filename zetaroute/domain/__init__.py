@@ -20,7 +20,7 @@ from zetaroute.domain.outcomes import (
     Status,
     new_id,
 )
-from zetaroute.domain.queries import Attachment, FileNote, Kind, Message, Query, text_tokens
+from zetaroute.domain.queries import Attachment, FileNote, Kind, Message, Query, QueryEmbedding, text_tokens
 
 __all__ = [
     "ALL_TASKS",
@@ -44,6 +44,7 @@ __all__ = [
     "Prices",
     "Promotion",
     "Query",
+    "QueryEmbedding",
     "Source",
     "Standing",
     "Status",

@@ -70,6 +70,8 @@ class Decision:
     policy_version: str
     seed: int
     router_s: float = 0.0
+    note: str | None = None
+    """What the decision had to do without."""
     duel: Duel | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
 

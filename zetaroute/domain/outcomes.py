@@ -130,6 +130,11 @@ class Outcome:
     seed: int | None = None
     candidates: tuple[Candidate, ...] = ()
     duel: Duel | None = None
+    embedding: tuple[float, ...] | None = None
+    embedding_model: str | None = None
+    """The space that the embedding lies in."""
+    router_cost_usd: float | None = None
+    """What deciding cost, the embedding's price; None where nothing was paid for or the price is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,20 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueryEmbedding:
+    """What an embedding endpoint made of a query, or why it made nothing."""
+
+    space: str
+    """Endpoint's model and what else decides which vectors can be compared."""
+    values: tuple[float, ...] = ()
+    """Empty where there is none."""
+    cost_usd: float | None = None
+    elapsed_s: float = 0.0
+    """How long it was waited for."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What a person or a program asks."""
 
@@ -65,6 +79,8 @@ class Query:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Sent in the body of the request; they win over the arm's own."""
     attachments: tuple[Attachment, ...] = ()
+    embedding: QueryEmbedding | None = None
+    """None where no endpoint is configured or asked."""
 
     def tokens(self) -> int:
         """Return an estimate of the input tokens of everything that is sent."""

@@ -37,6 +37,8 @@ class Served:
     charged_usd: Array
     """The same with unknown costs replaced as decisions do; used in the utility alone."""
     router_s: Array
+    router_cost_usd: Array
+    """What deciding cost: embeddings."""
     failed: Array
     """1 where no model answered."""
     fell_back: Array
@@ -82,6 +84,7 @@ def figures(served: Served, objective: Objective) -> dict[str, Figure]:
         "error_rate": share_figure(served.failed),
         "fallback_rate": share_figure(served.fell_back),
         "router_s": mean_figure(served.router_s, least=0.0),
+        "router_cost_usd": mean_figure(served.router_cost_usd, least=0.0),
         "utility_usd": mean_figure(served.utility(objective)),
     }
 

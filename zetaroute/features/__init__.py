@@ -7,4 +7,14 @@ from zetaroute.features.embedded import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.features.map import FeatureMap, Spaces
 from zetaroute.features.text import META_NAMES, clip, meta, terms
 
-__all__ = ["META_NAMES", "AnyMap", "EmbeddedMap", "Embeddings", "FeatureMap", "Spaces", "clip", "meta", "terms"]
+__all__ = [
+    "META_NAMES",
+    "AnyMap",
+    "EmbeddedMap",
+    "Embeddings",
+    "FeatureMap",
+    "Spaces",
+    "clip",
+    "meta",
+    "terms",
+]

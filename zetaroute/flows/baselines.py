@@ -5,12 +5,12 @@ The oracle stands with them as what nobody can reach. Matrices in, probabilities
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.features import FeatureMap
+from zetaroute.features import AnyMap
 from zetaroute.learn.recordings import Recordings
 
 Array = NDArray[np.float64]
@@ -20,7 +20,7 @@ NEIGHBOURS = 40
 
 
 def baselines(
-    train: Recordings, test: Recordings, *, known: Array, truth: Array, feature_map: FeatureMap
+    train: Recordings, test: Recordings, *, known: Array, truth: Array, feature_map: AnyMap
 ) -> dict[str, Array]:
     """Return what each way of choosing does with the test queries: probabilities (n, K) by name.
 
@@ -60,9 +60,16 @@ def _task_best(train: Recordings, test: Recordings, known: Array, single: int) -
     return np.array([best.get(str(task), single) for task in test.tasks], dtype=np.int64)
 
 
-def _knn(train: Recordings, test: Recordings, known: Array, feature_map: FeatureMap) -> Index:
+def _place(feature_map: AnyMap, texts: Sequence[str]) -> Array:
+    """Return where the texts lie in the space that the map's cells divide, without their meta features, (n, d)."""
+    spaces = feature_map.spaces
+    start = len(spaces.coarse) + len(spaces.fine)
+    return feature_map.vectors(texts)[:, start : start + spaces.components.shape[1]]
+
+
+def _knn(train: Recordings, test: Recordings, known: Array, feature_map: AnyMap) -> Index:
     """Choose by the mean utility of the nearest training queries in the text space of the feature map."""
-    near, far = (np.array([feature_map.project(text) for text in side.texts]) for side in (test, train))
+    near, far = (_place(feature_map, side.texts) for side in (test, train))
     count = min(NEIGHBOURS, len(far))
     closest = np.argpartition(-(near @ far.T), count - 1, axis=1)[:, :count]
     return np.asarray(np.argmax(known[closest].mean(axis=1), axis=1))

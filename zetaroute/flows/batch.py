@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import NoAnswerError, UnfitQueryError, ZetarouteError
 from zetaroute.flows.answers import unanswered
+from zetaroute.flows.embed import embedded, endpoint_for
 from zetaroute.flows.intake import BadLine, Row
 from zetaroute.flows.ledger import Ledger
 from zetaroute.flows.output import Output
@@ -23,6 +24,7 @@ from zetaroute.flows.router import Router
 from zetaroute.flows.spending import RunBudget
 from zetaroute.flows.writer import Writer
 from zetaroute.policy import Limits
+from zetaroute.providers.embedding import Embedder
 from zetaroute.providers.opening import Providers, open_providers
 from zetaroute.store.log import Log
 
@@ -93,7 +95,7 @@ async def run_batch(
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
     finally:
-        await batch.providers.aclose()
+        await batch.aclose()
         await batch.writer.aclose()
     if batch.failure is not None:
         raise batch.failure
@@ -166,6 +168,8 @@ class _Batch:
         self._plan = plan
         self._output = output
         self._stopping = stopping
+        self._endpoint = endpoint_for(router.settings, local_only=plan.limits.local_only)
+        self._embedder = None if self._endpoint is None else Embedder(self._endpoint, many=True)
         self._budget = RunBudget(plan.budget_usd)
         self._reading = asyncio.Lock()
 
@@ -194,7 +198,15 @@ class _Batch:
         async with self._reading:
             return _END if self._stopping.is_set() else await asyncio.to_thread(next, feed, _END)
 
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.providers.aclose()
+        if self._embedder is not None:
+            await self._embedder.aclose()
+
     async def _round(self, query: Query, model: str | None) -> None:
+        if self._endpoint is not None and self._embedder is not None:
+            query = await embedded(query, self._endpoint, self._embedder)
         decision = await self._decide(query, model)
         if decision is None:
             return

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.ope import Comparison, probabilities
-from zetaroute.features import FeatureMap
+from zetaroute.features import AnyMap
 from zetaroute.flows.trial import Trial, always, shares, uniform
 from zetaroute.learn.fit import charged
 from zetaroute.learn.segments import spread, top_terms
@@ -61,7 +61,7 @@ class Way:
         }
 
 
-def portrait(trial: Trial, *, objective: Objective, feature_map: FeatureMap) -> dict[str, Any]:
+def portrait(trial: Trial, *, objective: Objective, feature_map: AnyMap) -> dict[str, Any]:
     """Return the keys `segments`, `frontier` and `break_even` of a retrain's result.
 
     `feature_map` is the candidate's.
@@ -108,7 +108,7 @@ def _ways(trial: Trial) -> list[Way]:
     ]
 
 
-def _segments(trial: Trial, feature_map: FeatureMap) -> list[dict[str, Any]]:
+def _segments(trial: Trial, feature_map: AnyMap) -> list[dict[str, Any]]:
     """Return what changes per kind of query, the largest kind first."""
     rows = trial.rows
     if not rows.texts:
@@ -123,7 +123,7 @@ def _segments(trial: Trial, feature_map: FeatureMap) -> list[dict[str, Any]]:
 
 
 def _terms(
-    texts: Sequence[str], labels: NDArray[np.str_], kinds: Sequence[str], feature_map: FeatureMap
+    texts: Sequence[str], labels: NDArray[np.str_], kinds: Sequence[str], feature_map: AnyMap
 ) -> list[list[str]]:
     place = {name: number for number, name in enumerate(kinds)}
     label_of = dict(zip(texts, labels.tolist(), strict=True))

@@ -15,6 +15,7 @@ import polars as pl
 from zetaroute.config import Settings
 from zetaroute.evaluate.gate import Verdict
 from zetaroute.evaluate.missing import GAMMA, Rated
+from zetaroute.features import EmbeddedMap
 from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import Evaluation
 from zetaroute.learn.fit import Fitted
@@ -40,6 +41,7 @@ def manifest_of(
             "size": fitted.map.size,
             "tasks": list(fitted.map.tasks),
             "texts": fitted.map.texts,
+            "embedding": fitted.map.space if isinstance(fitted.map, EmbeddedMap) else None,
         },
         "statistics": fitted.statistics.note(),
         "training": {

@@ -23,7 +23,7 @@ from zetaroute.flows.result import manifest_of, result_of, row_counts
 from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import evaluate, margins_of
 from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import Sample, read_frame, sample, take
+from zetaroute.learn.frame import Sample, embeddings, read_frame, sample, take
 from zetaroute.learn.segments import cell_names, cell_terms
 from zetaroute.learn.statistics import kept_statistics
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
@@ -77,6 +77,9 @@ def retrain(
     with log.open() as connection:
         frame = read_frame(connection, since=since)
     arms = settings.arms
+    given = embeddings(frame, settings.embedding.space) if settings.embedding is not None else None
+    if given is not None:
+        incumbent = incumbent.knowing(given)
     training = sample(frame.filter(~pl.col("holdout")), arms)
     held_out = sample(frame.filter(pl.col("holdout")), arms)
     _require_rows(frame, training)
@@ -88,13 +91,17 @@ def retrain(
         seed=seed,
         jobs=jobs,
         known=known,
+        given=given,
         kept=lambda feature_map: kept_statistics(registry, feature_map),
     )
     files = stored_files(fitted.predictor) | fitted.statistics.files()
     manifest = manifest_of(frame, training, fitted, settings, parent=parent, seed=seed)
-    names = registry.manifest(parent).get("segments") if fitted.map is known else None
+    same_map = known is not None and fitted.map.identity() == known.identity()
+    names = registry.manifest(parent).get("segments") if same_map else None
     manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
     candidate = _loaded(manifest, files)
+    if given is not None:
+        candidate = candidate.knowing(given)
     changed_s = max((drift.since_s for drift in fitted.drifts), default=0.0)
     usable = take(held_out, ~np.isnan(held_out.pmf[:, 0]) & (held_out.time_s >= changed_s))
     evaluation = evaluate(

@@ -57,7 +57,8 @@ class Round:
     @property
     def spent_usd(self) -> float:
         """What all attempts took from a budget, as far as it is known; a recording takes nothing."""
-        return sum(row.cost_usd or 0.0 for row in self.entry.outcomes if not row.recorded)
+        rows = [row for row in self.entry.outcomes if not row.recorded]
+        return sum((row.cost_usd or 0.0) + (row.router_cost_usd or 0.0) for row in rows)
 
 
 def utc_now() -> str:
@@ -156,7 +157,7 @@ def _outcome(
     first: str | None,
 ) -> Outcome:
     """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
-    done = attempt.completion
+    done, own = attempt.completion, query.embedding
     drawn = first is None
     return Outcome(
         id=new_id(),
@@ -197,6 +198,9 @@ def _outcome(
         seed=decision.seed,
         candidates=decision.candidates if drawn else (),
         duel=decision.duel if drawn else None,
+        embedding=own.values or None if drawn and own else None,
+        embedding_model=own.space if drawn and own and own.values else None,
+        router_cost_usd=own.cost_usd if drawn and own else None,
     )
 
 

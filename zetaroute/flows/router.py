@@ -72,7 +72,8 @@ class Router:
         standing = self.standings.get(decision.model)
         if standing is not None and tripped(standing):
             self.standings[decision.model] = replace(standing, probe_s=time.time())
-        return replace(decision, router_s=time.perf_counter() - start)
+        waited_s = query.embedding.elapsed_s if query.embedding else 0.0
+        return replace(decision, router_s=waited_s + time.perf_counter() - start)
 
     def obey(self, home: Home) -> None:
         """Follow what was decided meanwhile, here or by another process: which version serves, which is tried."""

@@ -13,13 +13,16 @@ import polars as pl
 
 from zetaroute.config import Settings
 from zetaroute.evaluate.kpi import Served
+from zetaroute.features import EmbeddedMap
+from zetaroute.learn.frame import embeddings
 from zetaroute.learn.segments import cell_names, segments
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log, rows_since
 
 _COLUMNS = (
-    "id, time, policy_version, model, task, query, status, fell_back, response_s, ttft_s, cost_usd, router_s, "
+    "id, time, policy_version, model, task, query, embedding, embedding_model, status, fell_back, response_s, "
+    "ttft_s, cost_usd, router_s, router_cost_usd, "
     "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced"
 )
 
@@ -27,7 +30,7 @@ _COLUMNS = (
 def read_served(log: Log, *, since: str | None, texts: bool = True) -> pl.DataFrame:
     """Return what was served since a moment, oldest first; the queries' `texts` only where they are needed."""
     with log.open() as connection:
-        wanted = _COLUMNS if texts else _COLUMNS.replace("query, ", "")
+        wanted = _COLUMNS if texts else _COLUMNS.replace("query, embedding, embedding_model, ", "")
         return pl.DataFrame(rows_since(connection, f"SELECT {wanted} FROM served", since, order="id"))
 
 
@@ -50,6 +53,7 @@ def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | No
         cost_usd=column("cost_usd"),
         charged_usd=charged.to_numpy().astype(np.float64),
         router_s=column("router_s"),
+        router_cost_usd=column("router_cost_usd"),
         failed=(frame["status"] != "ok").to_numpy().astype(np.float64),
         fell_back=frame["fell_back"].to_numpy().astype(np.float64),
         segment=np.array(kinds if kinds is not None else ["all"] * frame.height, dtype=np.str_),
@@ -64,6 +68,8 @@ def kinds_of(frame: pl.DataFrame, policy: Policy, registry: Registry) -> list[st
     predictor = policy.predictor
     if not bare or not isinstance(predictor, LearnedPredictor):
         return [task or "all" for task in tasks]
+    if isinstance(predictor.map, EmbeddedMap):
+        predictor = predictor.knowing(embeddings(frame, predictor.map.space))
     named = None if policy.version == COLD else registry.manifest(policy.version).get("segments")
     names = cell_names(named, len(predictor.map.spaces.coarse))
     # Texts repeat, and a vector costs more than everything else that is done with a row.

@@ -152,7 +152,7 @@ def _forecast(
 ) -> Forecast:
     """Return the incumbent's forecast, with the candidate's vectors where both use one feature map."""
     predictor = policy.predictor
-    if isinstance(predictor, LearnedPredictor) and predictor.map is fitted.map:
+    if isinstance(predictor, LearnedPredictor) and predictor.map.identity() == fitted.map.identity():
         return predictor.forecast(with_lengths(rows.texts, x), arms)
     return predictor.forecast(predictor.vectors(rows.texts, rows.tasks), arms)
 

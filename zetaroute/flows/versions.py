@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Arm
 from zetaroute.errors import ArtifactError, UsageError
+from zetaroute.features import EmbeddedMap
 from zetaroute.flows.canary import begin_canary, canary_standing, end_canary
 from zetaroute.flows.retrain import make_current
+from zetaroute.learn.frame import embeddings
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
@@ -21,6 +24,7 @@ REPEATED = 200
 """Logged decisions that a version must be able to repeat."""
 SAME = 1e-5
 """How far two accuracies may lie apart that are the same: one was computed for many queries at once."""
+_ASKED = "query, task, embedding, embedding_model"
 LATEST = 1000
 """Logged queries that two versions are compared on."""
 
@@ -108,26 +112,40 @@ def repeat_decisions(log: Log, policy: Policy, arms: Sequence[Arm]) -> int:
     artifact, its loading or a library has changed, and what was proven of it holds no more.
     """
     with log.open() as connection:
-        logged = connection.execute(
-            "SELECT query, task, candidates FROM outcomes WHERE policy_version = ? AND len(candidates) > 0 "
+        last = connection.sql(
+            f"SELECT {_ASKED}, candidates FROM outcomes WHERE policy_version = ? AND len(candidates) > 0 "
             "ORDER BY id DESC LIMIT ?",
-            [policy.version, REPEATED],
-        ).fetchall()
-    known = [arm for arm in arms if isinstance(policy.predictor, LearnedPredictor)]
-    if not logged or not known:
-        return 0
+            params=[policy.version, REPEATED],
+        )
+        logged = pl.DataFrame(last)
     predictor = policy.predictor
-    vectors = predictor.vectors([query for query, _, _ in logged], [task for _, task, _ in logged])
-    accuracy = predictor.forecast(vectors, known).accuracy
-    for row, (_, _, candidates) in enumerate(logged):
-        then = {candidate["model"]: candidate["accuracy"]["mean"] for candidate in candidates}
-        for column, arm in enumerate(known):
-            if arm.id in then and abs(then[arm.id] - accuracy[row, column]) > SAME:
-                raise ArtifactError(
-                    f"{policy.version} predicts {accuracy[row, column]:.4f} for {arm.id} where it once predicted "
-                    f"{then[arm.id]:.4f}: go back with `zetaroute policies rollback` or retrain."
-                )
-    return len(logged)
+    if logged.is_empty() or not isinstance(predictor, LearnedPredictor):
+        return 0
+    parts = _by_what_was_known(predictor, logged)
+    for knowing, rows in parts:
+        vectors = knowing.vectors(rows["query"].to_list(), rows["task"].to_list())
+        accuracy = knowing.forecast(vectors, arms).accuracy
+        for row, candidates in enumerate(rows["candidates"].to_list()):
+            then = {candidate["model"]: candidate["accuracy"]["mean"] for candidate in candidates}
+            for column, arm in enumerate(arms):
+                if arm.id in then and abs(then[arm.id] - accuracy[row, column]) > SAME:
+                    raise ArtifactError(
+                        f"{policy.version} predicts {accuracy[row, column]:.4f} for {arm.id} where it once predicted "
+                        f"{then[arm.id]:.4f}: go back with `zetaroute policies rollback` or retrain."
+                    )
+    return sum(rows.height for _, rows in parts)
+
+
+def _by_what_was_known(
+    predictor: LearnedPredictor, rows: pl.DataFrame
+) -> list[tuple[LearnedPredictor, pl.DataFrame]]:
+    """Return the rows whose embedding was at hand, each text once, and the others, each with who predicts them."""
+    if not isinstance(predictor.map, EmbeddedMap):
+        return [(predictor, rows)]
+    given = embeddings(rows, predictor.map.space)
+    has_one = (pl.col("embedding_model") == predictor.map.space).fill_null(False)
+    own = rows.filter(has_one).unique("query", keep="last", maintain_order=True)
+    return [(predictor.knowing(given), own), (predictor, rows.filter(~has_one))]
 
 
 def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> dict[str, Any]:
@@ -135,9 +153,11 @@ def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> d
     registry = Registry(home.artifacts)
     names = [registry.find(version) for version in (old, new)]
     with log.open() as connection:
-        latest = connection.execute(
-            "SELECT query, task FROM outcomes WHERE fallback_of IS NULL ORDER BY id DESC LIMIT ?", [LATEST]
-        ).fetchall()
+        last = connection.sql(
+            f"SELECT {_ASKED} FROM outcomes WHERE fallback_of IS NULL ORDER BY id DESC LIMIT ?",
+            params=[LATEST],
+        )
+        latest = pl.DataFrame(last)
     arms = settings.arms
     chosen = [_choices(load_policy(registry, name), latest, settings) for name in names]
     moves = Counter((arms[a].id, arms[b].id) for a, b in zip(*chosen, strict=True) if a != b)
@@ -145,17 +165,19 @@ def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> d
     return {
         "versions": names,
         "facts": {key: [fact.get(key) for fact in facts] for key in facts[0] | facts[1]},
-        "queries": len(latest),
+        "queries": latest.height,
         "moved": [{"from": a, "to": b, "queries": count} for (a, b), count in moves.most_common()],
     }
 
 
-def _choices(policy: Policy, queries: Sequence[tuple[str, str | None]], settings: Settings) -> list[int]:
-    if not queries:
+def _choices(policy: Policy, asked: pl.DataFrame, settings: Settings) -> list[int]:
+    if asked.is_empty():
         return []
     predictor, arms = policy.predictor, settings.arms
-    vectors = predictor.vectors([query for query, _ in queries], [task for _, task in queries])
-    eligible = np.ones((len(queries), len(arms)), dtype=bool)
+    if isinstance(predictor, LearnedPredictor) and isinstance(predictor.map, EmbeddedMap):
+        predictor = predictor.knowing(embeddings(asked, predictor.map.space))
+    vectors = predictor.vectors(asked["query"].to_list(), asked["task"].to_list())
+    eligible = np.ones((asked.height, len(arms)), dtype=bool)
     forecast = predictor.forecast(vectors, arms)
     found = policy.exploit(forecast, arms=arms, objective=settings.objective, eligible=eligible)
     return [int(arm) for arm in found]

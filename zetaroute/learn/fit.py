@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS, Comparison, Rows
-from zetaroute.features import FeatureMap
+from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.learn.drift import Drift, find_drifts, weights_after
+from zetaroute.learn.embedded import VectorMap, enough_embedded
 from zetaroute.learn.frame import Sample, clusters, take
 from zetaroute.learn.heads import fit_classes, log_head, solve, targets
 from zetaroute.learn.map import TextMap
@@ -74,7 +75,7 @@ class Fitted:
     """The best single model by the training rows."""
     routing_gain: Gain | None
     """Cross-validated utility of routing minus the best single model; None where the log cannot say."""
-    map: FeatureMap
+    map: AnyMap
     vectors: Vectors
     """Turns texts and task labels into vectors by `map`."""
     drifts: tuple[Drift, ...]
@@ -108,13 +109,15 @@ def fit(
     seed: int,
     jobs: int = 1,
     judge: Judge | None = None,
-    known: FeatureMap | None = None,
+    known: AnyMap | None = None,
+    given: Embeddings | None = None,
     kept: Callable[[str], Statistics | None] | None = None,
 ) -> Fitted:
     """Fit a predictor on the training rows of the given arms, in order of time, `jobs` folds at a time.
 
     A feature map that is `known` is kept while it is not outgrown: a map of a few hundred texts is as good as one
-    of all, and one map for two versions makes them comparable. `kept` returns the statistics of an earlier fit
+    of all, and one map for two versions makes them comparable. Where enough texts have an embedding `given`, the map
+    reads those instead of words. `kept` returns the statistics of an earlier fit
     for the identity of a map, if there are any: then only the rows that changed since are counted.
 
     Routing is used unless its cross-validated gain over the best single model, judged from the logged propensities,
@@ -122,7 +125,7 @@ def fit(
     canary judge the whole candidate afterwards, on rows of their own. With a `judge` of the caller's nobody does, so
     there the gain must exceed one standard error.
     """
-    feature_map, vectors_of = _map(rows, known, seed=seed)
+    feature_map, vectors_of = _map(rows, known, given, seed=seed)
     near = recent(rows.arm, RECENT if judge is None else len(rows.arm))
     rows_x = RowVectors(rows, vectors_of, near)
     identity = feature_map.identity()
@@ -178,10 +181,19 @@ def _benefit_of_doubt(se: float, rows: Sample, arms: Sequence[Arm], objective: O
     return USUAL_GAIN * point * (se / (USUAL_SPREAD * point)) ** 2
 
 
-def _map(rows: Sample, known: FeatureMap | None, *, seed: int) -> tuple[FeatureMap, Vectors]:
+def _map(
+    rows: Sample, known: AnyMap | None, given: Embeddings | None, *, seed: int
+) -> tuple[AnyMap, Vectors]:
     """Return the map to use and what applies it: the known one, or a new one where that is outgrown."""
     distinct = len(set(rows.texts))
-    if known is not None and distinct < OUTGROWN * known.texts:
+    small = known is not None and distinct < OUTGROWN * known.texts
+    if given is not None and enough_embedded(rows.texts, given):
+        if small and isinstance(known, EmbeddedMap) and known.space == given.space:
+            kept = known.knowing(given)
+            return kept, kept.vectors
+        embedded = VectorMap(rows.texts, given, seed=seed, tasks=rows.tasks)
+        return embedded.frozen, embedded.vectors
+    if small and known is not None and not isinstance(known, EmbeddedMap):
         return known, known.vectors
     fresh = TextMap(rows.texts, seed=seed, tasks=rows.tasks)
     return fresh.frozen, fresh.vectors
@@ -212,7 +224,7 @@ def charged(cost_usd: Array, arm: NDArray[np.int64], arms: Sequence[Arm]) -> Arr
     return np.where(unknown, np.where(local, 0.0, max(means, default=0.0)), cost_usd)
 
 
-def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap) -> LearnedPredictor:
+def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap) -> LearnedPredictor:
     """Fit the four heads and the classes of ratings on rows with these vectors (n, D)."""
     sums = gather(x, targets(rows), rows.arm, len(arms), rows.weight)
     return replace(
@@ -222,9 +234,7 @@ def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureM
     )
 
 
-def _heads(
-    sums: Sums, x: Array, rows: Sample, arms: Sequence[Arm], feature_map: FeatureMap
-) -> LearnedPredictor:
+def _heads(sums: Sums, x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap) -> LearnedPredictor:
     """Solve the heads from sums; `rows` with vectors (n, D) say how times and costs scatter."""
     accuracy, satisfaction, response, cost = solve(sums)
     known = targets(rows)
@@ -286,7 +296,7 @@ def _cross_validated(
     x: Array,
     rows: Sample,
     arms: Sequence[Arm],
-    feature_map: FeatureMap,
+    feature_map: AnyMap,
     *,
     objective: Objective,
     jobs: int,

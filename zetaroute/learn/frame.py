@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
+from zetaroute.features import Embeddings
 from zetaroute.store.log import rows_since
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ COLUMNS = (
     # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
     "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
-    "input_tokens, cached_tokens, output_tokens, "
+    "input_tokens, cached_tokens, output_tokens, embedding, embedding_model, "
     "list_transform(candidates, lambda c: c.model) AS models, pmf, "
     "list_transform(candidates, lambda c: c.eligible) AS eligible"
 )
@@ -39,6 +40,17 @@ def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> p
     """
     kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled'"
     return with_split(pl.DataFrame(rows_since(connection, kept, since, order="time, id")))
+
+
+def embeddings(frame: pl.DataFrame, space: str) -> Embeddings:
+    """Return what the rows of a frame have of one space, by text: of a repeated text the last."""
+    rows = frame.filter(pl.col("embedding_model") == space, pl.col("embedding").is_not_null())
+    rows = rows.unique("query", keep="last", maintain_order=True)
+    vectors = rows["embedding"].to_list()
+    by_text = dict(
+        zip(rows["query"].to_list(), (np.array(one, dtype=np.float32) for one in vectors), strict=True)
+    )
+    return Embeddings(space=space, by_text=by_text)
 
 
 def with_split(frame: pl.DataFrame) -> pl.DataFrame:

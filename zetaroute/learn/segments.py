@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.features import FeatureMap, terms
+from zetaroute.features import AnyMap, terms
 from zetaroute.learn.fit import Fitted
 
 Array = NDArray[np.float64]
@@ -49,15 +49,15 @@ def spread(texts: Sequence[str]) -> list[str]:
     return [distinct[int(place * step)] for place in range(min(len(distinct), MOST_TEXTS))]
 
 
-def top_terms(feature_map: FeatureMap, texts: Sequence[str], kind: Index, kinds: int) -> list[list[str]]:
+def top_terms(feature_map: AnyMap, texts: Sequence[str], kind: Index, kinds: int) -> list[list[str]]:
     """Return, for each of the kinds 0..kinds-1, the words whose mean tf-idf there most exceeds that of all.
 
     `texts` are distinct and `kind` (n,) says which each is of. Only whole words of the map's vocabulary count,
     and only those that FEWEST_TEXTS of the kind's texts hold.
     """
-    place = {word: row for row, word in enumerate(filter(_is_word, feature_map.vocabulary))}
-    words = list(place)
-    idf = feature_map.spaces.idf[[feature_map.vocabulary[word] for word in words]] if words else np.zeros(0)
+    idf_of = _idf(feature_map, texts)
+    words = list(idf_of)
+    place, idf = {word: row for row, word in enumerate(words)}, np.array(list(idf_of.values()))
     weight, holders = np.zeros((kinds, len(words))), np.zeros((kinds, len(words)))
     for text, mine in zip(texts, kind.tolist(), strict=True):
         counts = Counter(place[term] for term in terms(text) if term in place)
@@ -72,6 +72,19 @@ def top_terms(feature_map: FeatureMap, texts: Sequence[str], kind: Index, kinds:
     excess[(holders < FEWEST_TEXTS) | (excess <= 0.0)] = 0.0
     order = np.argsort(-excess, axis=1, kind="stable")[:, :TERMS]
     return [[words[row] for row in best if excess[one, row] > 0.0] for one, best in enumerate(order.tolist())]
+
+
+def _idf(feature_map: AnyMap, texts: Sequence[str]) -> dict[str, float]:
+    """Return the weight of every whole word of the map, or of the texts where the map reads no words."""
+    if feature_map.vocabulary:
+        found = feature_map.vocabulary.items()
+        return {word: float(feature_map.spaces.idf[row]) for word, row in found if _is_word(word)}
+    holders = Counter(word for text in texts for word in set(terms(text)) if _is_word(word))
+    return {
+        word: 1.0 + math.log((1 + len(texts)) / (1 + held))
+        for word, held in holders.items()
+        if held >= FEWEST_TEXTS
+    }
 
 
 def cell_names(found: Sequence[Sequence[str]] | None, cells: int) -> list[str]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zetaroute.config import GuardRule, Objective
 from zetaroute.domain import ALL_TASKS, Arm, Candidate, Decision, Duel, Estimate, Query, Standing
 from zetaroute.errors import NoAnswerError, UnfitQueryError
+from zetaroute.features import Embeddings
 from zetaroute.policy.explore import (
     ENOUGH_GRADED,
     PROBATION,
@@ -39,6 +40,10 @@ class Policy:
 
     version: str
     predictor: Predictor
+
+    def knowing(self, given: Embeddings) -> Policy:
+        """Return the same with the embeddings of some texts at hand."""
+        return replace(self, predictor=self.predictor.knowing(given))
 
     def exploit(
         self, forecast: Forecast, *, arms: Sequence[Arm], objective: Objective, eligible: Mask
@@ -135,8 +140,15 @@ def decide(
         explored=forced is None and chosen != lot.decider.best(eligible),
         policy_version=lot.decider.policy.version,
         seed=seed,
+        note=_note(query),
         duel=lot.duel,
     )
+
+
+def _note(query: Query) -> str | None:
+    if query.embedding is None or query.embedding.error is None:
+        return None
+    return f"no embedding ({query.embedding.error.rstrip('.')}): decided without it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +172,11 @@ class _Opinion:
 
 
 def _opinion(policy: Policy, query: Query, arms: Sequence[Arm], objective: Objective) -> _Opinion:
-    forecast = policy.predictor.forecast(policy.predictor.vectors([query.text], [query.task]), arms)
+    predictor, own = policy.predictor, query.embedding
+    if own is not None and own.values:
+        vector = np.array(own.values, dtype=np.float32)
+        predictor = predictor.knowing(Embeddings(space=own.space, by_text={query.text: vector}))
+    forecast = predictor.forecast(predictor.vectors([query.text], [query.task]), arms)
     mean, se = forecast.utility(objective, arms)
     return _Opinion(policy=policy, arms=arms, objective=objective, forecast=forecast, mean=mean, se=se)
 

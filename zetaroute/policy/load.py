@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from zetaroute.domain import Prices
 from zetaroute.errors import ArtifactError
-from zetaroute.features import FeatureMap, Spaces
+from zetaroute.features import AnyMap, EmbeddedMap, FeatureMap, Spaces
 from zetaroute.policy.decide import Policy
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
 
 _LINEAR = ("accuracy", "satisfaction", "response", "cost")
+_EMBED = ("mean", "components", "average")
 _SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine", "task_coef", "task_intercept")
 
 
@@ -29,6 +30,8 @@ def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
     arrays: dict[str, NDArray[np.generic]] = {
         f"map.{name}": getattr(predictor.map.spaces, name) for name in _SPACES
     }
+    if isinstance(predictor.map, EmbeddedMap):
+        arrays |= {f"embed.{name}": getattr(predictor.map, name) for name in _EMBED}
     for name in (*_LINEAR, "rating"):
         head = getattr(predictor, name)
         if head is not None:
@@ -45,12 +48,9 @@ def policy_from(artifact: Artifact) -> Policy:
     arrays = dict(artifact.arrays)
     models = tuple(artifact.manifest["models"])
     try:
-        features = artifact.manifest["features"]
-        vocabulary = {term: row for row, term in enumerate(artifact.vocabulary)}
         _spread_shared(arrays)
-        spaces = Spaces(**{name: np.asarray(arrays[f"map.{name}"]) for name in _SPACES})
         predictor = LearnedPredictor(
-            map=FeatureMap(vocabulary, spaces, tuple(features["tasks"]), features["texts"]),
+            map=_map(artifact, arrays),
             models=models,
             accuracy=LinearHead.load(arrays, "accuracy"),
             satisfaction=LinearHead.load(arrays, "satisfaction"),
@@ -66,6 +66,19 @@ def policy_from(artifact: Artifact) -> Policy:
             f"{artifact.version} does not fit together ({error}): go back with `zetaroute policies rollback`."
         ) from error
     return Policy(version=artifact.version, predictor=predictor)
+
+
+def _map(artifact: Artifact, arrays: Mapping[str, NDArray[np.generic]]) -> AnyMap:
+    features = artifact.manifest["features"]
+    spaces = Spaces(**{name: np.asarray(arrays[f"map.{name}"]) for name in _SPACES})
+    vocabulary = {term: row for row, term in enumerate(artifact.vocabulary)}
+    found = FeatureMap(vocabulary, spaces, tuple(features["tasks"]), features["texts"])
+    if features.get("embedding") is None:
+        return found
+    mean, components, average = (np.asarray(arrays[f"embed.{name}"]) for name in _EMBED)
+    if components.shape != (len(mean), spaces.components.shape[1]):
+        raise ValueError(f"the embedding's components have the shape {components.shape}")
+    return EmbeddedMap(found, mean, components, average, features["embedding"])
 
 
 def load_policy(registry: Registry, version: str) -> Policy:

@@ -6,7 +6,7 @@ Two predictors with one interface, so that the cold start and every learned vers
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Prices
-from zetaroute.features import FeatureMap
+from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 
 Array = NDArray[np.float64]
@@ -91,6 +91,10 @@ class Predictor(Protocol):
         """Return the predictions for n vectors and the given arms, in their order."""
         ...
 
+    def knowing(self, given: Embeddings) -> Predictor:
+        """Return the same with these embeddings at hand for `vectors`."""
+        ...
+
 
 class PriorPredictor:
     """What the config claims: prior accuracy, price, speed. The same for every query but for its length."""
@@ -98,6 +102,10 @@ class PriorPredictor:
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the length of each text in characters, shape (n, 1)."""
         return np.array([[float(len(text))] for text in texts]).reshape(len(texts), 1)
+
+    def knowing(self, given: Embeddings) -> PriorPredictor:
+        """Return the same: priors read no query."""
+        return self
 
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
         """Return the priors of the arms, spread over n queries."""
@@ -145,7 +153,7 @@ class Priced:
 class LearnedPredictor:
     """A feature map and four heads; an arm that they have never seen is forecast from the config."""
 
-    map: FeatureMap
+    map: AnyMap
     models: tuple[str, ...]
     """Ids of the arms in the order of the heads."""
     accuracy: LinearHead | None
@@ -162,6 +170,12 @@ class LearnedPredictor:
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the length in characters and then the feature vector of each text, shape (n, 1 + size)."""
         return np.hstack([PriorPredictor().vectors(texts), self.map.vectors(texts, tasks)])
+
+    def knowing(self, given: Embeddings) -> LearnedPredictor:
+        """Return the same with these embeddings at hand, where its map reads any."""
+        if not isinstance(self.map, EmbeddedMap):
+            return self
+        return replace(self, map=self.map.knowing(given))
 
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
         """Return the predictions of the heads, and the config's where a head or an arm is new."""

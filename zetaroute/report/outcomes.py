@@ -22,6 +22,8 @@ def show_decision(console: Console, decision: Decision) -> None:
     pinned = " (pinned)" if decision.forced else ""
     title = f"policy {decision.policy_version} chose {plain(decision.model)}{pinned}"
     show_candidates(console, title, [asdict(candidate) for candidate in decision.candidates])
+    if decision.note is not None:
+        console.print(plain(decision.note), markup=False, highlight=False)
 
 
 def show_candidates(console: Console, title: str, candidates: Sequence[Result]) -> None:

@@ -65,6 +65,9 @@ OUTCOME_COLUMNS = {
         "STRUCT(canary VARCHAR, share DOUBLE, least DOUBLE, before VARCHAR, after VARCHAR, before_usd DOUBLE, "
         "after_usd DOUBLE, before_accuracy DOUBLE, after_accuracy DOUBLE)"
     ),
+    "embedding": "FLOAT[]",
+    "embedding_model": "VARCHAR",
+    "router_cost_usd": "DOUBLE",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -165,7 +168,8 @@ def _views(connection: DuckDBPyConnection) -> None:
             FROM rounds WHERE fallback_of IS NOT NULL GROUP BY fallback_of
         )
         SELECT r.id, r.time, r.policy_version, r.task, r.query, r.conversation, r.custom_id, r.run,
-               r.forced, r.explored, r.recorded, r.propensity, r.router_s, r.ttft_s,
+               r.forced, r.explored, r.recorded, r.propensity, r.router_s, r.ttft_s, r.embedding,
+               r.embedding_model, r.router_cost_usd,
                coalesce(f.model, r.model) AS model, coalesce(f.status, r.status) AS status,
                f.fallback_of IS NOT NULL AS fell_back,
                coalesce(r.response_s, 0) + coalesce(f.response_s, 0) AS response_s,
@@ -184,14 +188,28 @@ def _views(connection: DuckDBPyConnection) -> None:
 
 def _canaries(connection: DuckDBPyConnection) -> None:
     connection.execute(f"CREATE TABLE canaries ({_columns(CANARY_COLUMNS)})")
-    connection.execute(f"ALTER TABLE outcomes ADD COLUMN IF NOT EXISTS duel {OUTCOME_COLUMNS['duel']}")
-    # A view keeps the columns that its table had: it is made anew where one came.
+    _add_columns(connection, "duel")
+
+
+def _embeddings(connection: DuckDBPyConnection) -> None:
+    _add_columns(connection, "embedding", "embedding_model", "router_cost_usd")
+
+
+def _add_columns(connection: DuckDBPyConnection, *names: str) -> None:
+    """Add columns to the outcomes; a view keeps the columns that its table had, so all are made anew."""
+    for name in names:
+        connection.execute(f"ALTER TABLE outcomes ADD COLUMN IF NOT EXISTS {name} {OUTCOME_COLUMNS[name]}")
     for view in ("served", "rounds", "judgements", "latest_feedback"):
         connection.execute(f"DROP VIEW {view}")
     _views(connection)
 
 
-STEPS = {"0001_tables": _tables, "0002_views": _views, "0003_canaries": _canaries}
+STEPS = {
+    "0001_tables": _tables,
+    "0002_views": _views,
+    "0003_canaries": _canaries,
+    "0004_embeddings": _embeddings,
+}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:

@@ -30,9 +30,9 @@ RECENT = 500
 """Rows of one arm (and of one task) among them that its tally counts: what it does now, not what it once did."""
 _SCHEMA = 3
 _SPENT = """
-    SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM outcomes
+    SELECT strftime(time, '%Y-%m-%d') AS day, sum(coalesce(cost_usd, 0) + coalesce(router_cost_usd, 0)) FROM outcomes
     WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP
-          AND NOT recorded AND cost_usd IS NOT NULL
+          AND NOT recorded AND (cost_usd IS NOT NULL OR router_cost_usd IS NOT NULL)
     GROUP BY day ORDER BY day
 """
 
@@ -151,8 +151,9 @@ def read_past(home: Home) -> Past:
         if segment in state["merged"]:
             continue
         for row in entry.get("outcomes") or ():
-            if row.get("cost_usd") is not None and not row.get("recorded"):
-                spent_usd[row["time"][:10]] = spent_usd.get(row["time"][:10], 0.0) + row["cost_usd"]
+            spent = (row.get("cost_usd") or 0.0) + (row.get("router_cost_usd") or 0.0)
+            if spent and not row.get("recorded"):
+                spent_usd[row["time"][:10]] = spent_usd.get(row["time"][:10], 0.0) + spent
             standings[row["model"]] = after(
                 standings.get(row["model"]) or Standing(model=row["model"]),
                 status=row["status"],
