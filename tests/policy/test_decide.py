@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from zetaroute.config import PRESETS, GuardRule, Objective
-from zetaroute.domain import ALL_TASKS, Arm, Prices, Query, Standing, Tally
+from zetaroute.domain import ALL_TASKS, Arm, Check, Prices, Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
 from zetaroute.policy import Challenger, Limits, Policy, PriorPredictor, decide
+from zetaroute.policy.escalate import Reliability
 
 CHEAP = Arm(
     id="cheap",
@@ -266,3 +267,32 @@ def test_policies_of_a_canary_keep_to_the_user_limits():
 def test_pinned_model_has_no_part_in_a_canary():
     found = dueled(forced="unpriced")
     assert (found.duel, found.propensity, found.policy_version) == (None, None, "v0001")
+
+
+def test_check_gives_the_cheap_model_the_first_try_and_says_who_follows():
+    plain, checked = (
+        decided(query=Query(text="hello there", check=check), rate=0.0)
+        for check in (None, Check(grader="json"))
+    )
+    gain = {
+        model: by_model(checked)[model].utility_usd.mean - by_model(plain)[model].utility_usd.mean
+        for model in ("cheap", "good")
+    }
+    assert gain["cheap"] > gain["good"] >= 0.0
+    assert plain.escalations == ()
+    assert set(checked.escalations) <= {"cheap", "good", "unpriced"} - {checked.model}
+    for seed in range(20):
+        found = decided(query=Query(text="hello there", check=Check(grader="json")), rate=0.0, seed=seed)
+        if found.model == "cheap":
+            assert found.escalations[0] == "good"
+    pinned = decided(query=Query(text="hello there", check=Check(grader="json")), forced="cheap")
+    assert pinned.escalations == ()
+
+
+def test_measured_check_counts_and_an_excluded_model_never_follows():
+    coin = replace(POLICY, checks={"json": Reliability(passes=0.5, catches=0.5)})
+    query = Query(text="hello there", check=Check(grader="json"))
+    assert decided(query=query, policy=coin).escalations == ()
+    for seed in range(20):
+        found = decided(query=query, limits=Limits(local_only=True), seed=seed)
+        assert (found.model, found.escalations) == ("cheap", ())

@@ -20,7 +20,16 @@ from zetaroute.domain.outcomes import (
     Status,
     new_id,
 )
-from zetaroute.domain.queries import Attachment, FileNote, Kind, Message, Query, QueryEmbedding, text_tokens
+from zetaroute.domain.queries import (
+    Attachment,
+    Check,
+    FileNote,
+    Kind,
+    Message,
+    Query,
+    QueryEmbedding,
+    text_tokens,
+)
 
 __all__ = [
     "ALL_TASKS",
@@ -31,6 +40,7 @@ __all__ = [
     "CanaryEvent",
     "CanaryStep",
     "Candidate",
+    "Check",
     "Completion",
     "Decision",
     "Duel",

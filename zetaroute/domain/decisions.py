@@ -72,6 +72,8 @@ class Decision:
     router_s: float = 0.0
     note: str | None = None
     """What the decision had to do without."""
+    escalations: tuple[str, ...] = ()
+    """Models that it pays to ask, in this order, while the answers fail the query's check."""
     duel: Duel | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
 

@@ -50,6 +50,15 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """How an answer is checked without knowing the true one: where it fails, another model is asked."""
+
+    grader: str
+    reference: str | None = None
+    """What the grader holds the answer against, such as a schema or a pattern; None where it needs nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueryEmbedding:
     """What an embedding endpoint made of a query, or why it made nothing."""
 
@@ -79,6 +88,7 @@ class Query:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Sent in the body of the request; they win over the arm's own."""
     attachments: tuple[Attachment, ...] = ()
+    check: Check | None = None
     embedding: QueryEmbedding | None = None
     """None where no endpoint is configured or asked."""
 

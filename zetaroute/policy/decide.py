@@ -6,15 +6,16 @@ Everything it needs is passed in: it opens nothing, asks no clock and draws only
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import GuardRule, Objective
-from zetaroute.domain import ALL_TASKS, Arm, Candidate, Decision, Duel, Estimate, Query, Standing
+from zetaroute.domain import ALL_TASKS, Arm, Candidate, Check, Decision, Duel, Estimate, Query, Standing
 from zetaroute.errors import NoAnswerError, UnfitQueryError
 from zetaroute.features import Embeddings
+from zetaroute.policy.escalate import Reliability, second_chances
 from zetaroute.policy.explore import (
     ENOUGH_GRADED,
     PROBATION,
@@ -40,21 +41,30 @@ class Policy:
 
     version: str
     predictor: Predictor
+    checks: Mapping[str, Reliability] = field(default_factory=dict)
+    """By grader: how well its checks were measured to tell right answers from wrong ones."""
 
     def knowing(self, given: Embeddings) -> Policy:
         """Return the same with the embeddings of some texts at hand."""
         return replace(self, predictor=self.predictor.knowing(given))
 
     def exploit(
-        self, forecast: Forecast, *, arms: Sequence[Arm], objective: Objective, eligible: Mask
+        self,
+        forecast: Forecast,
+        *,
+        arms: Sequence[Arm],
+        objective: Objective,
+        eligible: Mask,
+        gain_usd: Array | float = 0.0,
     ) -> NDArray[np.int64]:
         """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K).
 
-        A model that was never tried is not held best on the config's word while others have a record.
+        `gain_usd` is what the arms are worth beyond their own answers. A model that was never tried is not held best
+        on the config's word while others have a record.
         """
         mean, se = forecast.utility(objective, arms)
         tried = eligible & (forecast.rows > 0)
-        return exploit(mean, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
+        return exploit(mean + gain_usd, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +115,8 @@ def decide(
         now_s=now_s,
     )
     eligible = np.array([one is None for one in excluded])
+    if query.check is not None and forced is None:
+        own = own.with_chances(eligible, query.check)
     demoted = np.array([one is not None and one.demoted for one in excluded])
     newcomers = eligible & np.array(
         [_is_new(arm, rows, standings) for arm, rows in zip(arms, own.forecast.rows, strict=True)]
@@ -120,6 +132,8 @@ def decide(
         lot = _Lot(decider=own, drawn=pmf, pmf=pmf)
     else:
         other = _opinion(challenger.policy, query, arms, objective)
+        if query.check is not None:
+            other = other.with_chances(eligible, query.check)
         before, after = own.best(eligible), other.best(eligible)
         duel = _duel(challenger, other, before, after, rate=rate)
         sides = [(own, explored(only(before, len(arms)))), (other, explored(only(after, len(arms))))]
@@ -141,6 +155,7 @@ def decide(
         policy_version=lot.decider.policy.version,
         seed=seed,
         note=_note(query),
+        escalations=tuple(arms[index].id for index in lot.decider.after[chosen]) if lot.decider.after else (),
         duel=lot.duel,
     )
 
@@ -162,13 +177,35 @@ class _Opinion:
     mean: Array
     """Utility in USD."""
     se: Array
+    gain_usd: Array | float = 0.0
+    """(K,) what the utility holds of second chances."""
+    after: tuple[tuple[int, ...], ...] = ()
+    """For every arm those that may be asked after it; empty where nothing is checked."""
 
     def best(self, eligible: Mask) -> int:
         """Return the arm (of the K eligible or not) that the policy holds best."""
         chosen = self.policy.exploit(
-            self.forecast, arms=self.arms, objective=self.objective, eligible=eligible[None, :]
+            self.forecast,
+            arms=self.arms,
+            objective=self.objective,
+            eligible=eligible[None, :],
+            gain_usd=self.gain_usd,
         )
         return int(chosen[0])
+
+    def with_chances(self, eligible: Mask, check: Check) -> _Opinion:
+        """Return the same where answers that fail a check are asked of other eligible arms."""
+        unliked = replace(self.objective, satisfaction_value_usd=0.0)
+        chances = second_chances(
+            self.forecast.utility(unliked, self.arms)[0][0],
+            self.forecast.accuracy[0],
+            eligible,
+            answer_value_usd=self.objective.answer_value_usd,
+            reliability=self.policy.checks.get(check.grader, Reliability()),
+        )
+        return replace(
+            self, mean=self.mean + chances.gain_usd, gain_usd=chances.gain_usd, after=chances.after
+        )
 
 
 def _opinion(policy: Policy, query: Query, arms: Sequence[Arm], objective: Objective) -> _Opinion:

@@ -16,6 +16,7 @@ from zetaroute.domain import Prices
 from zetaroute.errors import ArtifactError
 from zetaroute.features import AnyMap, EmbeddedMap, FeatureMap, Spaces
 from zetaroute.policy.decide import Policy
+from zetaroute.policy.escalate import Reliability
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
@@ -65,7 +66,11 @@ def policy_from(artifact: Artifact) -> Policy:
         raise ArtifactError(
             f"{artifact.version} does not fit together ({error}): go back with `zetaroute policies rollback`."
         ) from error
-    return Policy(version=artifact.version, predictor=predictor)
+    measured = artifact.manifest.get("checks", {})
+    checks = {
+        name: Reliability(passes=one["passes"], catches=one["catches"]) for name, one in measured.items()
+    }
+    return Policy(version=artifact.version, predictor=predictor, checks=checks)
 
 
 def _map(artifact: Artifact, arrays: Mapping[str, NDArray[np.generic]]) -> AnyMap:
