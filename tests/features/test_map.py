@@ -6,11 +6,11 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zetaroute.features import META_NAMES, FeatureMap, clip, meta, terms
-from zetaroute.features.text import LONGEST, MOST_TOKENS
+from zetaroute.features.text import LONGEST, MOST_TOKENS, _count, _count_ascii
 from zetaroute.learn.map import TextMap
 from zetaroute.practice.generator import generate
 
@@ -43,6 +43,12 @@ def test_map_of_hardly_any_text_still_works(texts):
     frozen = TextMap(texts, seed=0).frozen
     assert frozen.vectors(["anything"]).shape == (1, frozen.size)
     assert np.isfinite(frozen.vectors(texts)).all()
+
+
+@settings(max_examples=300)
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=200))
+def test_characters_of_ascii_are_counted_as_those_of_any_text(text):
+    assert _count_ascii(text) == _count(text)
 
 
 @given(st.text(max_size=300))

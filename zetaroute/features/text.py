@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 from itertools import pairwise
+
+import numpy as np
 
 LONGEST = 40_000
 """Characters looked at; of a longer text the first and the last half of this."""
@@ -23,6 +26,14 @@ _OPTION_LINE = re.compile(r"(?m)^\s*\(?[A-Ja-j][).:]\s")
 _LIST_LINE = re.compile(r"(?m)^\s*(?:[-*•]|\d+[.)])\s")
 _ADDRESS = re.compile(r"https?://|\b[\w.+-]{1,64}@[\w-]{1,64}\.")
 _CJK_CHARACTER = re.compile(f"[{_CJK}]")
+
+_CODE = "{}[]();=<>"
+_ASCII = [chr(code) for code in range(128)]
+_IS_LETTER = np.array([one.isalpha() for one in _ASCII])
+_DIGITS, _UPPER, _SPACES = (
+    np.array([ord(one) for one in _ASCII if is_one(one)])
+    for is_one in (str.isdigit, str.isupper, str.isspace)
+)
 
 META_NAMES = (
     "log_characters",
@@ -80,22 +91,19 @@ def meta(text: str) -> list[float]:
     """Return the meta features named in META_NAMES: length, script, code and line structure of a text."""
     text = clip(text)
     size = max(len(text), 1)
-    words = _WORD.findall(text)
     lines = text.count("\n") + 1
-    characters = sum(map(len, words))
-    digits = sum(map(str.isdigit, text))
-    spaces = sum(map(str.isspace, text))
+    found = _count_ascii(text) if text.isascii() else _count(text)
     return [
         math.log1p(len(text)),
-        math.log1p(len(words)),
-        characters / max(len(words), 1),
-        digits / size,
-        sum(map(str.isupper, text)) / size,
-        (size - characters - digits - spaces) / size,
-        sum(map(text.count, "{}[]();=<>")) / size,
-        (size - len(text.encode("ascii", "ignore"))) / size,
-        len(_CJK_CHARACTER.findall(text)) / size,
-        math.log1p(len(_NUMBER.findall(text))),
+        math.log1p(found.words),
+        found.letters / max(found.words, 1),
+        found.digits / size,
+        found.upper / size,
+        (size - found.letters - found.digits - found.spaces) / size,
+        sum(map(text.count, _CODE)) / size,
+        found.foreign / size,
+        found.cjk / size,
+        math.log1p(len(_NUMBER.findall(text)) if found.digits else 0),
         math.log1p(sum(map(text.count, "+-*/^=×÷"))),
         math.log1p(sum(map(text.count, "\"'“”"))),
         min(_depth(text), 12),
@@ -108,6 +116,50 @@ def meta(text: str) -> list[float]:
         float("```" in text),
         float(_ADDRESS.search(text) is not None),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Characters:
+    """How many characters of a text are of which kind, and how many runs of letters there are."""
+
+    words: int
+    letters: int
+    digits: int
+    upper: int
+    spaces: int
+    foreign: int
+    """Not ASCII."""
+    cjk: int
+
+
+def _count(text: str) -> _Characters:
+    words = _WORD.findall(text)
+    return _Characters(
+        words=len(words),
+        letters=sum(map(len, words)),
+        digits=sum(map(str.isdigit, text)),
+        upper=sum(map(str.isupper, text)),
+        spaces=sum(map(str.isspace, text)),
+        foreign=len(text) - len(text.encode("ascii", "ignore")),
+        cjk=len(_CJK_CHARACTER.findall(text)),
+    )
+
+
+def _count_ascii(text: str) -> _Characters:
+    """Return the same for a text in ASCII, in a tenth of the time: most texts are, and every decision counts one."""
+    codes = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+    found = np.bincount(codes, minlength=128)
+    is_letter = _IS_LETTER[codes]
+    starts = int(is_letter[:1].sum()) + int((is_letter[1:] & ~is_letter[:-1]).sum())
+    return _Characters(
+        words=starts,
+        letters=int(is_letter.sum()),
+        digits=int(found[_DIGITS].sum()),
+        upper=int(found[_UPPER].sum()),
+        spaces=int(found[_SPACES].sum()),
+        foreign=0,
+        cjk=0,
+    )
 
 
 def _depth(text: str) -> int:

@@ -5,6 +5,7 @@ Everything it needs is passed in: it opens nothing, asks no clock and draws only
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -286,10 +287,10 @@ def _candidate(
     arm: Arm, index: int, *, opinion: _Opinion, excluded: Exclusion | None, pmf: Array
 ) -> Candidate:
     forecast = opinion.forecast
-    cost, satisfied = forecast.cost_usd[0, index], forecast.satisfied[0, index]
-    rows = int(forecast.rows[index])
+    satisfied, rows = float(forecast.satisfied[0, index]), int(forecast.rows[index])
+    cost = _estimate(forecast.cost_usd, forecast.cost_se, index)
     notes = [f"learned from {rows} rows" if rows else "prior from the config"]
-    if np.isnan(cost):
+    if math.isnan(cost.mean):
         notes.append("price unknown, counted as " + ("free: local" if arm.local else "the dearest"))
     return Candidate(
         model=arm.id,
@@ -298,12 +299,12 @@ def _candidate(
         accuracy=_estimate(forecast.accuracy, forecast.accuracy_se, index),
         satisfaction=_estimate(forecast.satisfaction, forecast.satisfaction_se, index),
         response_s=_estimate(forecast.response_s, forecast.response_se, index),
-        cost_usd=None if np.isnan(cost) else _estimate(forecast.cost_usd, forecast.cost_se, index),
+        cost_usd=None if math.isnan(cost.mean) else cost,
         utility_usd=_estimate(opinion.mean, opinion.se, index),
         probability=float(pmf[index]),
-        satisfied=None if np.isnan(satisfied) else float(satisfied),
+        satisfied=None if math.isnan(satisfied) else satisfied,
     )
 
 
 def _estimate(mean: Array, se: Array, index: int) -> Estimate:
-    return Estimate(mean=float(mean[0, index]), se=float(se[0, index]))
+    return Estimate(mean=mean.item(0, index), se=se.item(0, index))

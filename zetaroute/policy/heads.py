@@ -38,8 +38,10 @@ class LinearHead:
 
     def doubt(self, x: Array) -> Array:
         """Return the standard errors in units of the noise, (n, K): the same for heads that share their spread."""
-        variance = np.stack([((x @ spread) * x).sum(axis=1) for spread in self.spread], axis=1)
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+        # In the precision of what is stored: the other way every decision would convert all of it.
+        short = x.astype(np.float32)
+        variance = np.stack([((short @ spread) * short).sum(axis=1) for spread in self.spread], axis=1)
+        return np.sqrt(np.maximum(variance.astype(np.float64), 0.0))
 
     def estimate(self, x: Array, doubt: Array | None = None) -> tuple[Array, Array]:
         """Return the predicted means with their standard errors, each (n, K); `doubt` is reused where it is known."""
