@@ -68,3 +68,27 @@ def show_command(
 
     show(console(), row)
     out("")
+
+
+@log_app.command("export")
+def export_command(
+    context: typer.Context,
+    to: Annotated[str, typer.Option("--to", help="A folder, or s3://bucket/path.")],
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only days since this moment: 2026-01-31, 7d, 12h.")
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Default: the name of this machine.")] = None,
+) -> None:
+    """Write the log as Parquet, in folders by day and host; `retrain --from` reads it back.
+
+    \b
+    Examples
+      zetaroute log export --to /shared/zetaroute
+      zetaroute log export --to s3://bucket/zetaroute --since 7d
+    """
+    from zetaroute.cli.moments import moment
+    from zetaroute.flows.export import export
+
+    run = session(context)
+    done = export(run.log(), to, host=host, since=moment(since))
+    run.note(f"wrote {done.rows} rows in {done.files} files under {done.folder}")

@@ -51,6 +51,10 @@ def add_to(app: typer.Typer) -> None:
 
 def retrain_command(
     context: typer.Context,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Learn from these DuckDB files, exports or Parquet globs; repeatable."),
+    ] = None,
     since: Since = None,
     promote: Promote = "auto",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")] = 2,
@@ -64,6 +68,7 @@ def retrain_command(
     Examples
       zetaroute retrain
       zetaroute retrain --promote never --json
+      zetaroute retrain --from ~/.local/share/zetaroute/zetaroute.duckdb --from "exports/*"
     """
     from zetaroute.cli.moments import moment
     from zetaroute.flows.retrain import retrain
@@ -78,6 +83,7 @@ def retrain_command(
         seed=seed,
         jobs=jobs,
         since=moment(since),
+        sources=sources or (),
         promote=cast("How", promote),
     )
     if json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +33,7 @@ from zetaroute.report.html import retrain_html
 from zetaroute.report.markdown import retrain_report
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
+from zetaroute.store.sources import open_sources
 
 Promote = Literal["auto", "canary", "never", "force"]
 
@@ -59,14 +60,16 @@ def retrain(
     seed: int = 0,
     jobs: int = 2,
     since: str | None = None,
+    sources: Sequence[str] = (),
     promote: Promote = "auto",
     author: str = "retrain",
     page: bool = True,
 ) -> Retrained:
     """Fit a candidate from the log, judge it against the policy in use, store it, and promote it when proven.
 
-    A candidate that is hopeful and not proven is tried by a canary, unless one runs already. `page` decides
-    whether the report is also drawn as HTML.
+    A candidate that is hopeful and not proven is tried by a canary, unless one runs already. With `sources` (see
+    `open_sources`) their rows are learned from and judged by, in place of the home's own. `page` decides whether the
+    report is also drawn as HTML.
 
     Raises ZetarouteError when the log holds too little to learn from.
     """
@@ -74,7 +77,7 @@ def retrain(
     registry = Registry(home.artifacts)
     parent = registry.current()
     incumbent = load_policy(registry, parent)
-    with log.open() as connection:
+    with open_sources(sources) if sources else log.open() as connection:
         frame = read_frame(connection, since=since)
     arms = settings.arms
     given = embeddings(frame, settings.embedding.space) if settings.embedding is not None else None

@@ -145,6 +145,11 @@ def rows_since(
     return connection.sql(f"SELECT * FROM ({select}) WHERE time >= {moment} ORDER BY {order}")
 
 
+def is_busy(error: Exception) -> bool:
+    """Return whether DuckDB refuses a file because another process holds it."""
+    return any(words in str(error) for words in _BUSY)
+
+
 @contextmanager
 def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
     import duckdb
@@ -155,7 +160,7 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
             connection = duckdb.connect(str(path))
             break
         except duckdb.Error as error:
-            if not any(words in str(error) for words in _BUSY):
+            if not is_busy(error):
                 raise _unusable(path, error) from error
             if time.monotonic() >= deadline:
                 raise StoreBusyError(

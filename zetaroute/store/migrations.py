@@ -115,17 +115,19 @@ def struct(columns: dict[str, str]) -> str:
     return "STRUCT(" + ", ".join(f'"{name}" {kind}' for name, kind in columns.items()) + ")"
 
 
-def _columns(columns: dict[str, str]) -> str:
+def columns_of(columns: dict[str, str]) -> str:
+    """Return the columns as CREATE TABLE wants them."""
     return ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
 
 
 def _tables(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"CREATE TABLE outcomes ({_columns(OUTCOME_COLUMNS)}, pmf DOUBLE[])")
-    connection.execute(f"CREATE TABLE feedback ({_columns(FEEDBACK_COLUMNS)})")
-    connection.execute(f"CREATE TABLE promotions ({_columns(PROMOTION_COLUMNS)})")
+    connection.execute(f"CREATE TABLE outcomes ({columns_of(OUTCOME_COLUMNS)}, pmf DOUBLE[])")
+    connection.execute(f"CREATE TABLE feedback ({columns_of(FEEDBACK_COLUMNS)})")
+    connection.execute(f"CREATE TABLE promotions ({columns_of(PROMOTION_COLUMNS)})")
 
 
-def _views(connection: DuckDBPyConnection) -> None:
+def make_views(connection: DuckDBPyConnection) -> None:
+    """Create the views over the tables of the log."""
     connection.execute("""
         CREATE VIEW latest_feedback AS
         SELECT * FROM feedback
@@ -187,7 +189,7 @@ def _views(connection: DuckDBPyConnection) -> None:
 
 
 def _canaries(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"CREATE TABLE canaries ({_columns(CANARY_COLUMNS)})")
+    connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
     _add_columns(connection, "duel")
 
 
@@ -201,12 +203,12 @@ def _add_columns(connection: DuckDBPyConnection, *names: str) -> None:
         connection.execute(f"ALTER TABLE outcomes ADD COLUMN IF NOT EXISTS {name} {OUTCOME_COLUMNS[name]}")
     for view in ("served", "rounds", "judgements", "latest_feedback"):
         connection.execute(f"DROP VIEW {view}")
-    _views(connection)
+    make_views(connection)
 
 
 STEPS = {
     "0001_tables": _tables,
-    "0002_views": _views,
+    "0002_views": make_views,
     "0003_canaries": _canaries,
     "0004_embeddings": _embeddings,
 }
