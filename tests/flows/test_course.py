@@ -31,7 +31,10 @@ def served(
             "status": ["ok"] * n,
             "fell_back": [False] * n,
             "accuracy": accuracy,
-            **{name: [0.0] * n for name in ("response_s", "ttft_s", "cost_usd", "router_s", "satisfaction")},
+            **{
+                name: [0.0] * n
+                for name in ("response_s", "ttft_s", "cost_usd", "router_s", "satisfaction", "judge_cost_usd")
+            },
         },
         schema_overrides={"accuracy": pl.Float64, "time": pl.Datetime}
         | dict.fromkeys(("model", "query", "status"), pl.String),

@@ -3,6 +3,7 @@
 On the ground floor, since every command starts here; it imports the standard library alone.
 """
 
+from zetaroute.config.graders import CommandGrader, JudgeGrader, NamedGrader
 from zetaroute.config.home import Home, find_home
 from zetaroute.config.models import check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
@@ -22,11 +23,14 @@ from zetaroute.config.settings import (
 __all__ = [
     "PRESETS",
     "Budget",
+    "CommandGrader",
     "Explore",
     "Gate",
     "GuardRule",
     "Home",
     "ImportedPrice",
+    "JudgeGrader",
+    "NamedGrader",
     "Objective",
     "Settings",
     "check_options",

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zetaroute.config.graders import NamedGrader, read_graders
 from zetaroute.config.models import read_arm
 from zetaroute.config.prices import SOURCE, priced, read_prices
 from zetaroute.config.reader import Table
@@ -93,6 +94,7 @@ class Settings:
     gate: Gate = Gate()
     guards: tuple[GuardRule, ...] = ()
     budget: Budget = Budget()
+    graders: tuple[NamedGrader, ...] = ()
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -150,6 +152,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     gate = _gate(root.table("gate"))
     guards = tuple(_guard(table, arms) for table in root.tables("guards"))
     budget = _budget(root.table("budget"))
+    graders = read_graders(root.table("graders"), arms)
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -162,6 +165,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         gate=gate,
         guards=guards,
         budget=budget,
+        graders=graders,
         file=file,
     )
 

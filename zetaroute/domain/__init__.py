@@ -19,6 +19,7 @@ from zetaroute.domain.outcomes import (
     Source,
     Status,
     new_id,
+    utc_now,
 )
 from zetaroute.domain.queries import Attachment, FileNote, Kind, Message, Query, text_tokens
 
@@ -51,4 +52,5 @@ __all__ = [
     "new_id",
     "text_tokens",
     "usd",
+    "utc_now",
 ]

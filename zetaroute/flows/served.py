@@ -20,7 +20,7 @@ from zetaroute.store.log import Log, rows_since
 
 _COLUMNS = (
     "id, time, policy_version, model, task, query, status, fell_back, response_s, ttft_s, cost_usd, router_s, "
-    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced"
+    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced, judge_cost_usd"
 )
 
 
@@ -51,6 +51,7 @@ def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | No
         charged_usd=charged.to_numpy().astype(np.float64),
         router_s=column("router_s"),
         failed=(frame["status"] != "ok").to_numpy().astype(np.float64),
+        judge_cost_usd=column("judge_cost_usd"),
         fell_back=frame["fell_back"].to_numpy().astype(np.float64),
         segment=np.array(kinds if kinds is not None else ["all"] * frame.height, dtype=np.str_),
     )

@@ -75,6 +75,8 @@ FEEDBACK_COLUMNS = {
     "author": "VARCHAR",
     "time": "TIMESTAMP",
     "comment": "VARCHAR",
+    "cost_usd": "DOUBLE",
+    "response_s": "DOUBLE",
 }
 PROMOTION_COLUMNS = {
     "id": "VARCHAR",
@@ -142,6 +144,10 @@ def _views(connection: DuckDBPyConnection) -> None:
     """)
     connection.execute(f"""
         CREATE VIEW rounds AS
+        WITH judging AS (
+            SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
+            FROM feedback WHERE response_s IS NOT NULL GROUP BY outcome_id
+        )
         SELECT outcomes.*,
                CASE WHEN truth IS NOT NULL THEN truth
                     WHEN {_WRONG} THEN 0.0
@@ -149,8 +155,10 @@ def _views(connection: DuckDBPyConnection) -> None:
                CASE WHEN truth IS NOT NULL OR ({_WRONG}) THEN 'truth'
                     WHEN judge IS NOT NULL THEN 'judge'
                     WHEN user_says IS NOT NULL THEN 'user' END AS accuracy_source,
-               satisfaction, rating, coalesce(rating_simulated, false) AS rating_simulated
+               satisfaction, rating, coalesce(rating_simulated, false) AS rating_simulated,
+               CASE WHEN judging.outcome_id IS NULL THEN 0.0 ELSE judging.usd END AS judge_cost_usd
         FROM outcomes LEFT JOIN judgements ON judgements.outcome_id = outcomes.id
+                      LEFT JOIN judging ON judging.outcome_id = outcomes.id
     """)
     connection.execute("""
         CREATE VIEW served AS
@@ -161,6 +169,7 @@ def _views(connection: DuckDBPyConnection) -> None:
                    max_by({'value': accuracy_source}, attempt) AS accuracy_source,
                    max_by({'value': satisfaction}, attempt) AS satisfaction,
                    max_by({'value': cost_usd}, attempt) AS last_cost,
+                   CASE WHEN bool_and(judge_cost_usd IS NOT NULL) THEN sum(judge_cost_usd) END AS judge_cost_usd,
                    bool_or(rating_simulated) AS rating_simulated
             FROM rounds WHERE fallback_of IS NOT NULL GROUP BY fallback_of
         )
@@ -176,7 +185,9 @@ def _views(connection: DuckDBPyConnection) -> None:
                CASE WHEN f.fallback_of IS NULL THEN r.accuracy_source ELSE f.accuracy_source.value END
                    AS accuracy_source,
                CASE WHEN f.fallback_of IS NULL THEN r.satisfaction ELSE f.satisfaction.value END AS satisfaction,
-               r.rating_simulated OR coalesce(f.rating_simulated, false) AS rating_simulated
+               r.rating_simulated OR coalesce(f.rating_simulated, false) AS rating_simulated,
+               CASE WHEN f.fallback_of IS NULL THEN r.judge_cost_usd ELSE r.judge_cost_usd + f.judge_cost_usd END
+                   AS judge_cost_usd
         FROM rounds r LEFT JOIN fallbacks f ON f.fallback_of = r.id
         WHERE r.fallback_of IS NULL AND r.status <> 'cancelled'
     """)
@@ -184,14 +195,34 @@ def _views(connection: DuckDBPyConnection) -> None:
 
 def _canaries(connection: DuckDBPyConnection) -> None:
     connection.execute(f"CREATE TABLE canaries ({_columns(CANARY_COLUMNS)})")
-    connection.execute(f"ALTER TABLE outcomes ADD COLUMN IF NOT EXISTS duel {OUTCOME_COLUMNS['duel']}")
-    # A view keeps the columns that its table had: it is made anew where one came.
+    _bring_up(connection)
+
+
+def _judging(connection: DuckDBPyConnection) -> None:
+    _bring_up(connection)
+
+
+def _bring_up(connection: DuckDBPyConnection) -> None:
+    """Give the tables the columns that they lack, and make the views anew.
+
+    Every step that adds columns does so for all of them: the views know those of this version, whichever step of
+    an old file makes them.
+    """
+    for table, columns in (("outcomes", OUTCOME_COLUMNS), ("feedback", FEEDBACK_COLUMNS)):
+        for name, kind in columns.items():
+            connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
+    # A view keeps the columns that its table had.
     for view in ("served", "rounds", "judgements", "latest_feedback"):
         connection.execute(f"DROP VIEW {view}")
     _views(connection)
 
 
-STEPS = {"0001_tables": _tables, "0002_views": _views, "0003_canaries": _canaries}
+STEPS = {
+    "0001_tables": _tables,
+    "0002_views": _views,
+    "0003_canaries": _canaries,
+    "0006_judging": _judging,
+}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:
