@@ -15,7 +15,15 @@ from zetaroute.flows.served import as_served
 
 START = datetime(2026, 1, 1)
 NO_PROMOTION = {"time": pl.Datetime, "version": pl.String, "previous": pl.String}
-FIGURES = ("response_s", "ttft_s", "cost_usd", "router_s", "router_cost_usd", "satisfaction")
+FIGURES = (
+    "response_s",
+    "ttft_s",
+    "cost_usd",
+    "router_s",
+    "router_cost_usd",
+    "judge_cost_usd",
+    "satisfaction",
+)
 OBJECTIVE = Objective(answer_value_usd=0.01, satisfaction_value_usd=0.0, second_value_usd=0.0)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from zetaroute.cli import ask, batch, inspect, learn, models, policies, recordings, start
+from zetaroute.cli import ask, batch, feedback, grade, inspect, learn, models, policies, recordings, start
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
 from zetaroute.errors import ZetarouteError
@@ -64,6 +64,8 @@ def root(
 
 ask.add_to(app)
 batch.add_to(app)
+grade.add_to(app)
+feedback.add_to(app)
 learn.add_to(app)
 policies.add_to(app)
 inspect.add_to(app)

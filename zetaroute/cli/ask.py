@@ -92,6 +92,7 @@ def ask_command(
     from zetaroute.domain import Query
     from zetaroute.flows.ask import choose
     from zetaroute.flows.attach import parse_options, read_attachment
+    from zetaroute.flows.grading import Graders
     from zetaroute.flows.round import check_query
     from zetaroute.flows.router import open_router
     from zetaroute.policy import Limits
@@ -111,7 +112,7 @@ def ask_command(
         options=parse_options(option or ()),
         attachments=tuple(map(read_attachment, attach or ())),
     )
-    check_query(query)
+    check_query(query, Graders(settings))
     if continue_:
         query, model = _continued(run, query, model)
     router = open_router(run.home, settings)
@@ -254,6 +255,10 @@ def _answer(
         out_json(round_json(played))
     else:
         show.end(played)
+    if played.note is not None:
+        from zetaroute.report.terminal import plain
+
+        run.note(f"no grade: {plain(played.note)}")
     if keep:
         _merge(run, played, rate)
 

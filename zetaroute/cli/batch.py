@@ -79,6 +79,7 @@ def batch_command(
     """
     from zetaroute.cli.job import INTERRUPTED, Job
     from zetaroute.flows.batch import Plan
+    from zetaroute.flows.grading import Graders
     from zetaroute.flows.intake import open_rows
     from zetaroute.flows.ledger import Ledger
     from zetaroute.flows.output import check_target
@@ -105,7 +106,9 @@ def batch_command(
     )
     nameable = None if models else [arm.id for arm in settings.arms]
     with ExitStack() as held:
-        intake = held.enter_context(open_rows(file, part=_part(part), models=nameable))
+        intake = held.enter_context(
+            open_rows(file, graders=Graders(settings), part=_part(part), models=nameable)
+        )
         check_target(target, file)
         job = Job(
             run=run,
@@ -136,6 +139,8 @@ def _tell(run: Session, progress: Progress, target: Path, *, json: bool) -> None
         skipped = f", {progress.skipped} done before or repeated" if progress.skipped else ""
         bad = f", {progress.bad_lines} bad lines in {target}.errors.jsonl" if progress.bad_lines else ""
         out(f"{counts(progress)}{skipped}{bad}; answers in {target}")
+    if progress.ungraded:
+        run.note(f"{progress.ungraded} answers got no grade: `zetaroute grade` tries again")
     if progress.stopped:
         run.note(f"stopped: {progress.stopped}; run the same command again to go on")
 

@@ -4,6 +4,7 @@ On the ground floor, since every command starts here; it imports the standard li
 """
 
 from zetaroute.config.embedding import Embedding
+from zetaroute.config.graders import CommandGrader, JudgeGrader, NamedGrader
 from zetaroute.config.home import Home, find_home
 from zetaroute.config.models import check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
@@ -23,12 +24,15 @@ from zetaroute.config.settings import (
 __all__ = [
     "PRESETS",
     "Budget",
+    "CommandGrader",
     "Embedding",
     "Explore",
     "Gate",
     "GuardRule",
     "Home",
     "ImportedPrice",
+    "JudgeGrader",
+    "NamedGrader",
     "Objective",
     "Settings",
     "check_options",

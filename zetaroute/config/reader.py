@@ -104,6 +104,10 @@ class Table:
         name = f"{self._name} {key}:" if self._name else f"[{key}]"
         return Table(value, file=self._file, name=name)
 
+    def names(self) -> tuple[str, ...]:
+        """Return the keys of a table whose keys are the user's own."""
+        return tuple(self._values)
+
     def tables(self, key: str) -> list[Table]:
         """Return the array of tables under `key`, each named by its number from 1."""
         value = self._take(key)

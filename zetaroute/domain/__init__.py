@@ -19,6 +19,7 @@ from zetaroute.domain.outcomes import (
     Source,
     Status,
     new_id,
+    utc_now,
 )
 from zetaroute.domain.queries import (
     Attachment,
@@ -62,4 +63,5 @@ __all__ = [
     "new_id",
     "text_tokens",
     "usd",
+    "utc_now",
 ]

@@ -10,6 +10,7 @@ import random
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from zetaroute.domain.arms import Prices
@@ -34,6 +35,11 @@ def new_id(now_s: float | None = None) -> str:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))
+
+
+def utc_now() -> str:
+    """Return this moment in UTC as the log stores it."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +89,10 @@ class Feedback:
     author: str
     time: str
     comment: str | None = None
+    cost_usd: float | None = None
+    """What this judgement itself cost; never a part of the arm's cost."""
+    response_s: float | None = None
+    """Seconds that it took; None where nobody was called for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

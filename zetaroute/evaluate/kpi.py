@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.confidence import (
+    NOTHING,
     difference_figure,
     mean_figure,
     quantile_figure,
@@ -41,9 +42,16 @@ class Served:
     """What deciding cost: embeddings."""
     failed: Array
     """1 where no model answered."""
+    judge_cost_usd: Array
+    """What judging the answers cost, apart from the cost of the answers."""
     fell_back: Array
     segment: NDArray[np.str_]
     """Task label, or another grouping of queries."""
+
+    @property
+    def judged(self) -> bool:
+        """Whether judging any of the answers cost money, be it known or not."""
+        return bool((self.judge_cost_usd != 0).any())
 
     def take(self, rows: NDArray[np.bool_]) -> Served:
         """Return the chosen rows."""
@@ -85,6 +93,7 @@ def figures(served: Served, objective: Objective) -> dict[str, Figure]:
         "fallback_rate": share_figure(served.fell_back),
         "router_s": mean_figure(served.router_s, least=0.0),
         "router_cost_usd": mean_figure(served.router_cost_usd, least=0.0),
+        "judge_cost_usd": mean_figure(served.judge_cost_usd, least=0.0) if served.judged else NOTHING,
         "utility_usd": mean_figure(served.utility(objective)),
     }
 
@@ -125,5 +134,6 @@ def _means(served: Served, objective: Objective) -> Mapping[str, Array]:
         "satisfaction_score": served.satisfaction,
         "cost_per_query_usd": served.cost_usd,
         "error_rate": served.failed,
+        "judge_cost_usd": served.judge_cost_usd,
         "utility_usd": served.utility(objective),
     }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from zetaroute.config import Objective
 from zetaroute.domain import Attempt, Decision, Query
 from zetaroute.errors import NoAnswerError
+from zetaroute.flows.grading import Graders
 from zetaroute.flows.round import Round, play
 from zetaroute.flows.router import Router
 from zetaroute.policy import Limits
@@ -56,6 +57,7 @@ async def ask(
             decision,
             arms=router.arms,
             providers=providers,
+            graders=Graders(router.settings),
             on_text=on_text,
             on_switch=on_switch,
             deadline_s=timeout_s,

@@ -15,6 +15,7 @@ from zetaroute.domain import Decision, Query
 from zetaroute.errors import NoAnswerError, UnfitQueryError, ZetarouteError
 from zetaroute.flows.answers import unanswered
 from zetaroute.flows.embed import embedded, endpoint_for
+from zetaroute.flows.grading import Graders
 from zetaroute.flows.intake import BadLine, Row
 from zetaroute.flows.ledger import Ledger
 from zetaroute.flows.output import Output
@@ -163,6 +164,7 @@ class _Batch:
         self.progress = Progress()
         self.failure: ZetarouteError | None = None
         self.providers: Providers = open_providers(router.settings.arms, many=True)
+        self._graders = Graders(router.settings)
         self._router = router
         self._log = log
         self._plan = plan
@@ -219,6 +221,7 @@ class _Batch:
                 decision,
                 arms=router.arms,
                 providers=self.providers,
+                graders=self._graders,
                 run=plan.run,
                 deadline_s=plan.timeout_s,
             )

@@ -26,7 +26,7 @@ from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
 
 _REPEATED = """
-    SELECT outcome_id, metric, author FROM feedback
+    SELECT outcome_id, metric, author FROM feedback WHERE metric <> 'no_grade'
     QUALIFY count(*) OVER (PARTITION BY outcome_id, metric, author) > 1
 """
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zetaroute.config.models import OWN_FIELDS
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
+from zetaroute.flows.grading import Graders
 from zetaroute.flows.round import check_query, content_hash
 from zetaroute.flows.source import LONGEST_LINE, Source
 
@@ -59,11 +60,16 @@ class Intake:
 
 @contextmanager
 def open_rows(
-    source: str, *, part: Part | None = None, models: Collection[str] | None = None
+    source: str,
+    *,
+    graders: Graders,
+    part: Part | None = None,
+    models: Collection[str] | None = None,
 ) -> Iterator[Intake]:
     """Open what a batch reads: `-` for standard input, Parquet or JSON lines.
 
-    `models` are those that an OpenAI Batch line may name; with None its model is not looked at. `part` keeps one
+    `graders` are those that a line may name. `models` are those that an OpenAI Batch line may name; with None its
+    model is not looked at. `part` keeps one
     side of a recorded file: by its split column where that says train and test, else a row is test when
     `int(sha1(query), 16) % 10 < 3`. Raises UsageError when the file is absent or not of its kind.
     """
@@ -80,7 +86,7 @@ def open_rows(
     if part is not None:
         raise UsageError(f"--part goes with a .parquet file of recorded outcomes, and {source} is none.")
     with Source(source) as opened:
-        yield Intake(rows=_parsed(opened, models), share_read=opened.share_read)
+        yield Intake(rows=_parsed(opened, graders, models), share_read=opened.share_read)
 
 
 def as_rows(queries: Iterable[Query]) -> Iterator[Row]:
@@ -89,15 +95,15 @@ def as_rows(queries: Iterable[Query]) -> Iterator[Row]:
         yield Row(line=line, query=_named(query))
 
 
-def _parsed(source: Source, models: Collection[str] | None) -> Iterator[Row | BadLine]:
+def _parsed(source: Source, graders: Graders, models: Collection[str] | None) -> Iterator[Row | BadLine]:
     for number, line in enumerate(source.lines(), start=1):
         if line is None:
             yield BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
         elif line.strip():
-            yield _row(line, number, models)
+            yield _row(line, number, graders, models)
 
 
-def _row(line: bytes, number: int, models: Collection[str] | None) -> Row | BadLine:
+def _row(line: bytes, number: int, graders: Graders, models: Collection[str] | None) -> Row | BadLine:
     try:
         row = json.loads(line.decode("utf-8").removeprefix(_MARK if number == 1 else ""))
     except UnicodeDecodeError:
@@ -108,7 +114,7 @@ def _row(line: bytes, number: int, models: Collection[str] | None) -> Row | BadL
         return BadLine(line=number, error='must be a JSON object such as {"query": "..."}')
     try:
         query = _openai_batch(row) if "body" in row else _plain(row)
-        check_query(query)
+        check_query(query, graders)
         model = _model(row["body"], models) if "body" in row and models is not None else None
     except UsageError as error:
         return BadLine(line=number, error=str(error))

@@ -25,6 +25,10 @@ class Progress:
     """Answers whose cost is unknown."""
     accuracy_sum: float = 0.0
     graded: int = 0
+    ungraded: int = 0
+    """Answers that a program or a judge could not grade."""
+    judge_cost_usd: float = 0.0
+    """As far as it is known."""
     share: dict[str, int] = field(default_factory=dict)
     started_at: float = field(default_factory=time.perf_counter)
     stopped: str | None = None
@@ -52,6 +56,8 @@ class Progress:
         else:
             self.failed += 1
         self.cost_usd += sum(row.cost_usd or 0.0 for row in played.entry.outcomes)
+        self.ungraded += played.note is not None
+        self.judge_cost_usd += played.judge_cost_usd or 0.0
         if played.accuracy is not None:
             self.accuracy_sum += played.accuracy
             self.graded += 1
@@ -68,6 +74,8 @@ class Progress:
             "unpriced": self.unpriced,
             "elapsed_s": self.elapsed_s,
             "accuracy": self.accuracy,
+            "ungraded": self.ungraded,
+            "judge_cost_usd": self.judge_cost_usd,
             "share": self.share,
             "stopped": self.stopped,
         }

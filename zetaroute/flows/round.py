@@ -11,11 +11,12 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 
 from zetaroute.domain import UNTRIED, Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id
+from zetaroute.domain import utc_now as utc_now  # noqa: PLC0414  - the other flows take it from here
 from zetaroute.errors import UsageError
+from zetaroute.flows.grading import ACCURACY, NO_GRADE, Case, Graders
 from zetaroute.providers.calling import answer
 from zetaroute.providers.opening import Providers
 from zetaroute.providers.protocol import OnText
@@ -40,7 +41,18 @@ class Round:
         """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded."""
         if self.outcome.status == "error" and self.query.reference is not None:
             return None if self.outcome.error_kind in UNTRIED else 0.0
-        return self.entry.feedback[-1].value if self.entry.feedback else None
+        return next((said.value for said in self.entry.feedback if said.metric == ACCURACY), None)
+
+    @property
+    def note(self) -> str | None:
+        """Why the answer got no grade from a program or a judge, where it did not."""
+        return next((said.comment for said in self.entry.feedback if said.metric == NO_GRADE), None)
+
+    @property
+    def judge_cost_usd(self) -> float | None:
+        """Cost of judging the answer, beside its own; None when it is unknown."""
+        asked = [said.cost_usd for said in self.entry.feedback if said.source == "judge"]
+        return None if None in asked else sum(cost for cost in asked if cost is not None)
 
     @property
     def response_s(self) -> float:
@@ -58,25 +70,15 @@ class Round:
     def spent_usd(self) -> float:
         """What all attempts took from a budget, as far as it is known; a recording takes nothing."""
         rows = [row for row in self.entry.outcomes if not row.recorded]
-        return sum((row.cost_usd or 0.0) + (row.router_cost_usd or 0.0) for row in rows)
+        answering = sum((row.cost_usd or 0.0) + (row.router_cost_usd or 0.0) for row in rows)
+        return answering + sum(said.cost_usd or 0.0 for said in self.entry.feedback)
 
 
-def utc_now() -> str:
-    """Return this moment in UTC as the log stores it."""
-    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
-
-
-def check_query(query: Query) -> None:
+def check_query(query: Query, graders: Graders) -> None:
     """Raise UsageError when a query is empty or its grading cannot work."""
     if not query.text.strip():
         raise UsageError("the query is empty: give some text to ask.")
-    if query.grader is not None:
-        from zetaroute.grade import check_grader, check_reference
-
-        check_grader(query.grader)
-        if query.reference is None:
-            raise UsageError(f"the grader {query.grader} needs a reference to compare the answer with.")
-        check_reference(query.grader, query.reference)
+    graders.check(query)
 
 
 def content_hash(query: Query) -> str:
@@ -101,6 +103,7 @@ async def play(
     *,
     arms: Mapping[str, Arm],
     providers: Providers,
+    graders: Graders,
     run: str | None = None,
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
@@ -108,7 +111,8 @@ async def play(
 ) -> Round:
     """Answer a decided query, falling back where the chosen model fails, and grade the answer.
 
-    A cancelled call becomes a row of its own: asyncio.CancelledError carries the round as its argument.
+    A cancelled call becomes a row of its own: asyncio.CancelledError carries the round as its argument. So it does
+    where only the grading was cancelled: the answer is kept without a grade.
     """
     start = time.perf_counter()
     shown: list[str] = []
@@ -142,8 +146,12 @@ async def play(
     for number, attempt in enumerate(attempts, start=1):
         first = outcomes[0].id if outcomes else None
         outcomes.append(_outcome(query, decision, attempt, arms, run=run, number=number, first=first))
-    feedback = _graded(query, outcomes[-1], attempts[-1].completion)
-    return Round(query=query, decision=decision, entry=Entry(outcomes=tuple(outcomes), feedback=feedback))
+    answered = Round(query=query, decision=decision, entry=Entry(outcomes=tuple(outcomes)))
+    try:
+        feedback = await _graded(query, outcomes[-1], attempts[-1].completion, graders, providers)
+    except asyncio.CancelledError as error:
+        raise asyncio.CancelledError(answered) from error
+    return replace(answered, entry=replace(answered.entry, feedback=feedback))
 
 
 def _outcome(
@@ -204,24 +212,30 @@ def _outcome(
     )
 
 
-def _graded(query: Query, outcome: Outcome, done: Completion | None) -> tuple[Feedback, ...]:
+async def _graded(
+    query: Query, outcome: Outcome, done: Completion | None, graders: Graders, providers: Providers
+) -> tuple[Feedback, ...]:
     if done is None:
         return ()
     if done.score is not None:
-        value, author = done.score, "recorded"
-    elif query.reference is not None:
-        from zetaroute.grade import grade
-
-        value, author = grade(done.text, query.reference, query.grader), f"grader:{query.grader or 'default'}"
-    else:
-        return ()
-    judged = Feedback(
-        id=new_id(),
+        recorded = Feedback(
+            id=new_id(),
+            outcome_id=outcome.id,
+            metric=ACCURACY,
+            value=done.score,
+            source="truth",
+            author="recorded",
+            time=utc_now(),
+        )
+        return (recorded,)
+    case = Case(
         outcome_id=outcome.id,
-        metric="accuracy",
-        value=value,
-        source="truth",
-        author=author,
-        time=utc_now(),
+        query=query.text,
+        answer=done.text,
+        model=outcome.model,
+        reference=query.reference,
+        task=query.task,
+        grader=query.grader,
     )
-    return (judged,)
+    graded = await graders.grade(case, providers)
+    return () if graded is None else (graded,)

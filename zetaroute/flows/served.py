@@ -23,7 +23,7 @@ from zetaroute.store.log import Log, rows_since
 _COLUMNS = (
     "id, time, policy_version, model, task, query, embedding, embedding_model, status, fell_back, response_s, "
     "ttft_s, cost_usd, router_s, router_cost_usd, "
-    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced"
+    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced, judge_cost_usd"
 )
 
 
@@ -55,6 +55,7 @@ def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | No
         router_s=column("router_s"),
         router_cost_usd=column("router_cost_usd"),
         failed=(frame["status"] != "ok").to_numpy().astype(np.float64),
+        judge_cost_usd=column("judge_cost_usd"),
         fell_back=frame["fell_back"].to_numpy().astype(np.float64),
         segment=np.array(kinds if kinds is not None else ["all"] * frame.height, dtype=np.str_),
     )

@@ -5,6 +5,22 @@ They form a room of their own because asking, batches and practice all mark answ
 
 from __future__ import annotations
 
-from zetaroute.grade.graders import check_grader, check_reference, default_grader, grade, grader_names
+from zetaroute.grade.graders import (
+    check_grader,
+    check_reference,
+    default_grader,
+    folded_name,
+    grade,
+    grader_names,
+    is_taken,
+)
 
-__all__ = ["check_grader", "check_reference", "default_grader", "grade", "grader_names"]
+__all__ = [
+    "check_grader",
+    "check_reference",
+    "default_grader",
+    "folded_name",
+    "grade",
+    "grader_names",
+    "is_taken",
+]

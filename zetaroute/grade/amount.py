@@ -14,6 +14,9 @@ from zetaroute.grade.number_words import SCALES
 _DIGITS_LIMIT = 400
 """No float has more digits, nor a larger exponent: beyond it a row of digits is not read as a number."""
 
+_BASE_LIMIT, _EXPONENT_LIMIT = 10**6, 64
+"""Of a power that is worked out: larger ones stay expressions."""
+
 ROW_OF_DIGITS = re.compile(
     r"""
     (?<![\d.,/:]) (?<!\d-) [1-9]\d{0,2} (?:[ ]\d{3})+ (?:[.,]\d+)? (?![\d/:']|[.,-]\d|[ ]?/[ ]?\d)
@@ -36,6 +39,7 @@ _SHAPES = tuple(
     )
 )
 _MIXED = re.compile(r"[ ](\d{1,9})/(\d{1,9})(?![\d/]|[.,]\d)")
+_AND_A_HALF = re.compile(r"[ ]and[ ]a[ ]half(?![\w-])", re.IGNORECASE)
 _OVER = re.compile(r"[ ]/[ ](\d{1,30}(?:\.\d{1,30})?)(?![\d/:]|[ ]?/)")
 _TIMES_POWER = re.compile(r"(?:[eE]|[ ]?[*x][ ]?10[ ]?\^[ ]?)([+-]?\d{1,4})(?![\w]|\.\d)")
 _POWER = re.compile(r"[ ]?\^[ ]?([+-]?\d{1,4})(?!\d)")
@@ -99,7 +103,9 @@ def _spelt(spelling: str, end: int) -> Amount | None:
 
 
 def _with_fraction(text: str, amount: Amount) -> Amount | None:
-    """Add the fraction of a mixed number (1 1/2), or divide by what follows a spaced slash (3 / 4)."""
+    """Add the fraction of a mixed number (1 1/2, 1 and a half), or divide by what follows a spaced slash (3 / 4)."""
+    if (half := _AND_A_HALF.match(text, amount.end)) and amount.value.denominator == 1:
+        return Amount(value=amount.value + Fraction(1, 2), place=None, end=half.end())
     mixed = _MIXED.match(text, amount.end)
     if mixed and amount.value.denominator == 1 and 0 < int(mixed[1]) < int(mixed[2]):
         value = amount.value + Fraction(int(mixed[1]), int(mixed[2]))
@@ -111,15 +117,23 @@ def _with_fraction(text: str, amount: Amount) -> Amount | None:
 
 
 def _with_power(text: str, amount: Amount, *, ten: bool) -> Amount | None:
-    """Apply a power of ten (1.2e-3, 1.2 * 10^-3, 10^5); any other power has no plain value."""
+    """Apply a power of ten (1.2e-3, 1.2 * 10^-3, 10^5) or of a whole number (2^10); no other has a plain value."""
     if power := _TIMES_POWER.match(text, amount.end):
         exponent = int(power[1])
     elif power := _POWER.match(text, amount.end):
         if not ten:
-            return None
+            return _whole_power(amount, int(power[1]), end=power.end())
         amount, exponent = Amount(value=Fraction(1), place=None, end=amount.end), int(power[1])
     else:
         return amount
     if abs(exponent) > _DIGITS_LIMIT:
         return None
     return amount.times(Fraction(10) ** exponent, end=power.end())
+
+
+def _whole_power(base: Amount, exponent: int, *, end: int) -> Amount | None:
+    if base.value.denominator != 1 or base.place is not None or not 0 <= exponent <= _EXPONENT_LIMIT:
+        return None
+    if base.value >= _BASE_LIMIT:
+        return None
+    return Amount(value=base.value**exponent, place=None, end=end)

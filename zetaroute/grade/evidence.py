@@ -27,8 +27,10 @@ _ANSWER = re.compile(
     rf"""
     (?: (?<![a-z]) (?:answers?|ans\.?|antwort|réponse|respuesta|risposta|resposta|ответ) (?![a-z]) {_BETWEEN}
       | (?<![a-z]) (?:choice|option|selection|pick|verdict|conclusion|solution) (?![a-z])
+      | (?<![a-z]) the[ ]one[ ](?:that|which) (?![a-z]) {_BETWEEN}
       | 答案 | 答え | 回答 | 正解 | 选项 | 選項 )
-    {_LINK} | 选择?(?!项)[ ]?:? | (?<!\w)A:[ ](?=[(\[]?[A-J][)\].]{{0,2}}[ ]*$)
+    {_LINK} | (?:^|(?<=[.!?][ ])) (?:final|correct)[ ]?:[ ]? | (?:选项|選項|選択肢)[ ]?(?=[A-J][ ]?(?:是?正|が正))
+    | 选择?(?!项)[ ]?:? | (?<!\w)A:[ ](?=[(\[]?[A-J][)\].]{{0,2}}[ ]*$)
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
@@ -77,7 +79,7 @@ _LONE = re.compile(r"(?<![\w'.-])(?:[\"'(\[{<]{1,3}[A-Za-z]|[A-HJ-Z])(?!\w)")
 _BEFORE_LONE = re.compile(
     r"(?:^|\n|[^\w\s'-]|\b(?:option|choice|answer|letter|is|be|to|with|for|and|or|both|either|only|just"
     r"|definitely|clearly|certainly|probably|likely|surely|therefore|hence|thus|so|simply|obviously|maybe"
-    r"|perhaps|say))[ \t]*\Z",
+    r"|perhaps|say|under|undoubtedly))[ \t]*\Z",
     re.IGNORECASE,
 )
 _CALLED_OPTION = re.compile(r"\b(?:option|choice|answer)[ ]\Z", re.IGNORECASE)

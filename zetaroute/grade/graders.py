@@ -28,16 +28,33 @@ class Grader:
 
 
 _TABLE = (
-    Grader(name="exact", score=exact),
-    Grader(name="normalised", score=normalised, aliases=("normalized", "em")),
-    Grader(name="contains", score=contains),
-    Grader(name="regex", score=regex, read_reference=reference_pattern),
-    Grader(name="choice", score=choice, read_reference=reference_letter, aliases=("em-mc",)),
-    Grader(name="number", score=number, read_reference=reference_number, aliases=("gsm8k", "math")),
-    Grader(name="json", score=json_schema, read_reference=reference_validator),
-    Grader(name="f1", score=f1, aliases=("f1-score",)),
+    Grader(name="exact", score=exact, aliases=("string-match", "equals")),
+    Grader(
+        name="normalised", score=normalised, aliases=("normalized", "em", "exact-match", "quasi-exact-match")
+    ),
+    Grader(name="contains", score=contains, aliases=("cem", "includes", "contains-match")),
+    Grader(name="regex", score=regex, read_reference=reference_pattern, aliases=("regex-match",)),
+    Grader(
+        name="choice",
+        score=choice,
+        read_reference=reference_letter,
+        aliases=("em-mc", "accuracy-mc", "mc", "mcq", "multiple-choice", "mmlu"),
+    ),
+    Grader(
+        name="number",
+        score=number,
+        read_reference=reference_number,
+        aliases=("gsm8k", "math", "numeric", "numerical"),
+    ),
+    Grader(name="json", score=json_schema, read_reference=reference_validator, aliases=("json-schema",)),
+    Grader(name="f1", score=f1, aliases=("f1-score", "token-f1")),
     Grader(name="rouge-l", score=rouge_l, aliases=("rougel",)),
 )
+_KINDS = {
+    "command": 'command = ["program", "argument"]',
+    "judge": 'judge = "model-id"',
+}
+"""Graders that only a block of the config can make: there is none by the kind's own name."""
 _BY_NAME = {grader.name: grader for grader in _TABLE}
 _CANONICAL = {spelling: grader.name for grader in _TABLE for spelling in (grader.name, *grader.aliases)}
 
@@ -47,13 +64,30 @@ def grader_names() -> tuple[str, ...]:
     return tuple(_BY_NAME)
 
 
+def folded_name(name: str) -> str:
+    """Return a grader's name as names are compared: whatever its case and with `-` or `_`."""
+    return name.strip().casefold().replace("_", "-")
+
+
+def is_taken(name: str) -> bool:
+    """Tell whether a name means a grader, or a kind of grader, that is there without any config."""
+    return folded_name(name) in _CANONICAL or folded_name(name) in _KINDS
+
+
 def check_grader(name: str) -> str:
     """Return the canonical name of a grader, whatever its case and with `-` or `_`.
 
-    Aliases: `em` and `normalized` are normalised, `em_mc` is choice, `GSM8K` and `MATH` are number,
-    `f1_score` is f1, `rougeL` is rouge-l. Raises UsageError for any other name.
+    Aliases: `em`, `exact_match` (as SQuAD's evaluation means it) and `normalized` are normalised, `cem` and
+    `includes` are contains, `em_mc`, `accuracy_mc`, `mcq` and `multiple_choice` are choice, `GSM8K`, `MATH` and
+    `numeric` are number, `json_schema` is json, `f1_score` and `token_f1` are f1, `rougeL` is rouge-l. Raises
+    UsageError for any other name.
     """
-    spelling = name.strip().casefold().replace("_", "-")
+    spelling = folded_name(name)
+    if spelling in _KINDS:
+        raise UsageError(
+            f"The grader {spelling} has to be made first: write [graders.NAME] with {_KINDS[spelling]} in "
+            "config.toml, and use that NAME."
+        )
     if spelling not in _CANONICAL:
         import difflib
 

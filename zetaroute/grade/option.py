@@ -36,9 +36,10 @@ _SEPARATOR = re.compile(
 )
 # No noun phrase goes on like this after the article "a": what stands before is a letter.
 _AFTER_LETTER = re.compile(
-    r"[ \t]+(?:according|and|are|as|at|based|because|best|but|by|can|cannot|confidence|does|due|explanation|for|from"
-    r"|given|has|here|if|in|instead|is|it|just|justification|must|not|of|on|only|or|over|rather|reason|reasoning"
-    r"|seems|since|so|than|that|the|then|this|to|was|we|when|whereas|which|while|with|would)(?![\w'])",
+    r"[ \t]+(?:according|and|are|as|at|based|because|best|but|by|can|cannot|confidence|does|due|explanation|fits|for"
+    r"|from|given|has|here|holds|if|in|instead|is|it|just|justification|makes|matches|must|not|of|on|only|or|over"
+    r"|rather|reason|reasoning|satisfies|seems|since|so|than|that|the|then|this|to|was|we|when|whereas|which|while"
+    r"|with|works|would)(?![\w'])",
     re.IGNORECASE,
 )
 _AFTER_LETTER_I = re.compile(r"[ \t]+(?:and|as|because|is|or|since)(?![\w'])", re.IGNORECASE)

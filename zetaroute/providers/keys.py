@@ -49,6 +49,13 @@ def credentials(arm: Arm, *, key_header: str, scheme: str = "") -> Credentials:
     return Credentials(headers=headers, proxy=proxy, secrets=tuple(secrets))
 
 
+def secret_variables(arm: Arm) -> frozenset[str]:
+    """Return the names of the environment variables whose values the arm's calls carry."""
+    texts = (*arm.headers.values(), arm.proxy or "")
+    named = {found[1] or found[2] for text in texts for found in _REFERENCE.finditer(text)}
+    return frozenset(named | ({arm.api_key_env} if arm.api_key_env else set()))
+
+
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return `text` without the secrets, be they plain, percent-encoded or escaped as in JSON, in any case."""
     for secret in sorted(secrets, key=len, reverse=True):

@@ -41,6 +41,7 @@ KPIS = (
     Kpi(name="slow_share", label="Share over the time limit", unit="share", higher_is_better=False),
     Kpi(name="router_s", label="Router overhead", unit="seconds", higher_is_better=False),
     Kpi(name="router_cost_usd", label="Router cost per query", unit="usd", higher_is_better=False),
+    Kpi(name="judge_cost_usd", label="Cost of judging per query", unit="usd", higher_is_better=False),
 )
 MAIN = ("accuracy_rate", "satisfaction_score", "mean_response_s", "cost_per_query_usd", "utility_usd")
 

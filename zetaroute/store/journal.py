@@ -24,6 +24,7 @@ LONGEST_DRAFT_S = 3600.0
 """No process writes a segment for this long: an older draft is a dead one's."""
 _READ = {
     "outcomes": {"model", "status", "time"},
+    "feedback": {"time"},
     "canaries": {field.name for field in fields(CanaryEvent)},
 }
 """What the readers of a waiting line rely on."""

@@ -78,6 +78,8 @@ FEEDBACK_COLUMNS = {
     "author": "VARCHAR",
     "time": "TIMESTAMP",
     "comment": "VARCHAR",
+    "cost_usd": "DOUBLE",
+    "response_s": "DOUBLE",
 }
 PROMOTION_COLUMNS = {
     "id": "VARCHAR",
@@ -147,6 +149,10 @@ def make_views(connection: DuckDBPyConnection) -> None:
     """)
     connection.execute(f"""
         CREATE VIEW rounds AS
+        WITH judging AS (
+            SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
+            FROM feedback WHERE response_s IS NOT NULL GROUP BY outcome_id
+        )
         SELECT outcomes.*,
                CASE WHEN truth IS NOT NULL THEN truth
                     WHEN {_WRONG} THEN 0.0
@@ -154,8 +160,10 @@ def make_views(connection: DuckDBPyConnection) -> None:
                CASE WHEN truth IS NOT NULL OR ({_WRONG}) THEN 'truth'
                     WHEN judge IS NOT NULL THEN 'judge'
                     WHEN user_says IS NOT NULL THEN 'user' END AS accuracy_source,
-               satisfaction, rating, coalesce(rating_simulated, false) AS rating_simulated
+               satisfaction, rating, coalesce(rating_simulated, false) AS rating_simulated,
+               CASE WHEN judging.outcome_id IS NULL THEN 0.0 ELSE judging.usd END AS judge_cost_usd
         FROM outcomes LEFT JOIN judgements ON judgements.outcome_id = outcomes.id
+                      LEFT JOIN judging ON judging.outcome_id = outcomes.id
     """)
     connection.execute("""
         CREATE VIEW served AS
@@ -166,6 +174,7 @@ def make_views(connection: DuckDBPyConnection) -> None:
                    max_by({'value': accuracy_source}, attempt) AS accuracy_source,
                    max_by({'value': satisfaction}, attempt) AS satisfaction,
                    max_by({'value': cost_usd}, attempt) AS last_cost,
+                   CASE WHEN bool_and(judge_cost_usd IS NOT NULL) THEN sum(judge_cost_usd) END AS judge_cost_usd,
                    bool_or(rating_simulated) AS rating_simulated
             FROM rounds WHERE fallback_of IS NOT NULL GROUP BY fallback_of
         )
@@ -182,7 +191,9 @@ def make_views(connection: DuckDBPyConnection) -> None:
                CASE WHEN f.fallback_of IS NULL THEN r.accuracy_source ELSE f.accuracy_source.value END
                    AS accuracy_source,
                CASE WHEN f.fallback_of IS NULL THEN r.satisfaction ELSE f.satisfaction.value END AS satisfaction,
-               r.rating_simulated OR coalesce(f.rating_simulated, false) AS rating_simulated
+               r.rating_simulated OR coalesce(f.rating_simulated, false) AS rating_simulated,
+               CASE WHEN f.fallback_of IS NULL THEN r.judge_cost_usd ELSE r.judge_cost_usd + f.judge_cost_usd END
+                   AS judge_cost_usd
         FROM rounds r LEFT JOIN fallbacks f ON f.fallback_of = r.id
         WHERE r.fallback_of IS NULL AND r.status <> 'cancelled'
     """)
@@ -190,17 +201,19 @@ def make_views(connection: DuckDBPyConnection) -> None:
 
 def _canaries(connection: DuckDBPyConnection) -> None:
     connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
-    _add_columns(connection, "duel")
+    _bring_up(connection)
 
 
-def _embeddings(connection: DuckDBPyConnection) -> None:
-    _add_columns(connection, "embedding", "embedding_model", "router_cost_usd")
+def _bring_up(connection: DuckDBPyConnection) -> None:
+    """Give the tables the columns that they lack, and make the views anew.
 
-
-def _add_columns(connection: DuckDBPyConnection, *names: str) -> None:
-    """Add columns to the outcomes; a view keeps the columns that its table had, so all are made anew."""
-    for name in names:
-        connection.execute(f"ALTER TABLE outcomes ADD COLUMN IF NOT EXISTS {name} {OUTCOME_COLUMNS[name]}")
+    Every step that adds columns does so for all of them: the views know those of this version, whichever step of
+    an old file makes them.
+    """
+    for table, columns in (("outcomes", OUTCOME_COLUMNS), ("feedback", FEEDBACK_COLUMNS)):
+        for name, kind in columns.items():
+            connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
+    # A view keeps the columns that its table had.
     for view in ("served", "rounds", "judgements", "latest_feedback"):
         connection.execute(f"DROP VIEW {view}")
     make_views(connection)
@@ -210,7 +223,7 @@ STEPS = {
     "0001_tables": _tables,
     "0002_views": make_views,
     "0003_canaries": _canaries,
-    "0004_embeddings": _embeddings,
+    "0004_columns": _bring_up,
 }
 
 

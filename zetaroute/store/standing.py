@@ -30,9 +30,12 @@ RECENT = 500
 """Rows of one arm (and of one task) among them that its tally counts: what it does now, not what it once did."""
 _SCHEMA = 3
 _SPENT = """
-    SELECT strftime(time, '%Y-%m-%d') AS day, sum(coalesce(cost_usd, 0) + coalesce(router_cost_usd, 0)) FROM outcomes
-    WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP
-          AND NOT recorded AND (cost_usd IS NOT NULL OR router_cost_usd IS NOT NULL)
+    SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM (
+        SELECT time, cost_usd FROM outcomes WHERE NOT recorded
+        UNION ALL SELECT time, router_cost_usd FROM outcomes
+        UNION ALL SELECT time, cost_usd FROM feedback
+    )
+    WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP AND cost_usd IS NOT NULL
     GROUP BY day ORDER BY day
 """
 
@@ -159,6 +162,10 @@ def read_past(home: Home) -> Past:
                 status=row["status"],
                 time_s=datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp(),
             )
+        for judged in entry.get("feedback") or ():
+            if judged.get("cost_usd") is not None:
+                day = judged["time"][:10]
+                spent_usd[day] = spent_usd.get(day, 0.0) + judged["cost_usd"]
         for event in entry.get("canaries") or ():
             canary = event_of(event) if event["step"] in {"started", "raised"} else None
     return Past(standings=standings, spent_usd=spent_usd, canary=canary)

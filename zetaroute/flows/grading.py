@@ -1,0 +1,191 @@
+"""Every grader there is, those of the config included, behind one door: a name and an answer in, a grade out.
+
+Shared by the round, which grades as answers come, and by grading the log later, so that both mark alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
+from zetaroute.domain import Arm, Feedback, Query, Source, new_id, utc_now
+from zetaroute.errors import ConfigError, UsageError
+from zetaroute.providers.opening import Providers
+
+ACCURACY = "accuracy"
+NO_GRADE = "no_grade"
+"""The metric of a row that keeps why there is no grade, and what the try cost."""
+SELF = ":self"
+"""What the author of a grade ends in that a model gave to an answer of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One answer and what is known of it."""
+
+    outcome_id: str
+    query: str
+    answer: str
+    model: str
+    """Id of the arm that answered."""
+    reference: str | None
+    task: str | None
+    grader: str | None
+    """The grader's name; None leaves it to the reference."""
+
+
+class Graders:
+    """The graders of one config."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises ConfigError when the config gives a grader a name that is there without it."""
+        self._arms = {arm.id: arm for arm in settings.arms}
+        self._folder = settings.file.parent if settings.file else None
+        self._named = _by_name(settings.graders)
+
+    def name(self, name: str) -> str:
+        """Return a grader's proper name; raise UsageError for an unknown one, with those that exist."""
+        from zetaroute.grade import check_grader, folded_name
+
+        if named := self._named.get(folded_name(name)):
+            return named.name
+        try:
+            return check_grader(name)
+        except UsageError as error:
+            if not self._named:
+                raise
+            own = ", ".join(grader.name for grader in self._named.values())
+            raise UsageError(f"{str(error).rstrip('.')}, or of your own: {own}.") from error
+
+    def needs_reference(self, name: str) -> bool:
+        """Tell whether a grader can mark nothing without a reference."""
+        return self._of_the_config(name) is None
+
+    def check(self, query: Query) -> None:
+        """Raise UsageError when the grading of a query cannot work."""
+        if query.grader is None:
+            return
+        from zetaroute.grade import check_reference
+
+        name = self.name(query.grader)
+        if not self.needs_reference(name):
+            return
+        if query.reference is None:
+            raise UsageError(f"the grader {query.grader} needs a reference to compare the answer with.")
+        check_reference(name, query.reference)
+
+    def author(self, name: str | None, model: str) -> str:
+        """Return as whose a grade is kept that this grader gives to an answer of this model."""
+        named = self._of_the_config(name) if name else None
+        if isinstance(named, JudgeGrader):
+            return f"judge:{named.name}{SELF if self._is_self(named, model) else ''}"
+        return f"grader:{self.name(name) if name else 'default'}"
+
+    async def grade(self, case: Case, providers: Providers) -> Feedback | None:
+        """Grade one answer; None where there is nothing to grade it by.
+
+        Where a program or a judge gives no grade, the feedback says so under the metric `no_grade`. Raises
+        UsageError for a grader or a reference that cannot be used.
+        """
+        named = self._of_the_config(case.grader) if case.grader else None
+        if isinstance(named, CommandGrader):
+            return await self._by_program(named, case)
+        if isinstance(named, JudgeGrader):
+            return await self._by_judge(named, case, providers)
+        if case.reference is None:
+            return None
+        from zetaroute.grade import grade
+
+        name = self.name(case.grader) if case.grader else None
+        value = grade(case.answer, case.reference, name)
+        return self._feedback(case, "truth", value)
+
+    async def _by_program(self, grader: CommandGrader, case: Case) -> Feedback:
+        from zetaroute.flows.program import mark
+        from zetaroute.providers.keys import secret_variables
+
+        found = await mark(
+            grader,
+            answer=case.answer,
+            query=case.query,
+            reference=case.reference,
+            task=case.task,
+            secret={name for arm in self._arms.values() for name in secret_variables(arm)},
+            folder=self._folder,
+        )
+        note = f"the grader {grader.name} {found.note}" if found.score is None else None
+        return self._feedback(case, "truth", found.score, comment=note, response_s=found.response_s)
+
+    async def _by_judge(self, grader: JudgeGrader, case: Case, providers: Providers) -> Feedback:
+        from zetaroute.flows.judge import judge
+
+        found = await judge(
+            grader,
+            answer=case.answer,
+            query=case.query,
+            reference=case.reference,
+            arms=self._arms,
+            providers=providers,
+        )
+        return self._feedback(
+            case,
+            "judge",
+            found.score,
+            comment=found.note,
+            cost_usd=found.cost_usd,
+            response_s=found.response_s,
+        )
+
+    def _feedback(
+        self,
+        case: Case,
+        source: Source,
+        value: float | None,
+        *,
+        comment: str | None = None,
+        cost_usd: float | None = None,
+        response_s: float | None = None,
+    ) -> Feedback:
+        return Feedback(
+            id=new_id(),
+            outcome_id=case.outcome_id,
+            metric=NO_GRADE if value is None else ACCURACY,
+            value=1.0 if value is None else value,
+            source=source,
+            author=self.author(case.grader, case.model),
+            time=utc_now(),
+            comment=comment,
+            cost_usd=cost_usd,
+            response_s=response_s,
+        )
+
+    def _of_the_config(self, name: str) -> NamedGrader | None:
+        from zetaroute.grade import folded_name
+
+        return self._named.get(folded_name(name))
+
+    def _is_self(self, grader: JudgeGrader, model: str) -> bool:
+        """Tell whether the judge is the model that answered, be it under another id."""
+        judge, answering = self._arms[grader.judge], self._arms.get(model)
+        return judge.id == model or (answering is not None and _identity(judge) == _identity(answering))
+
+
+def _identity(arm: Arm) -> tuple[str, str | None, str]:
+    return arm.provider, arm.base_url, arm.model
+
+
+def _by_name(graders: tuple[NamedGrader, ...]) -> Mapping[str, NamedGrader]:
+    if not graders:
+        return {}
+    from zetaroute.grade import folded_name, is_taken
+
+    found: dict[str, NamedGrader] = {}
+    for grader in graders:
+        folded = folded_name(grader.name)
+        if is_taken(grader.name) or folded in found:
+            raise ConfigError(
+                f"[graders.{grader.name}]: there is a grader of that name already; give it another one."
+            )
+        found[folded] = grader
+    return found
