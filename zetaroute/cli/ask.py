@@ -25,6 +25,10 @@ System = Annotated[str | None, typer.Option("--system", "-s", help="System promp
 Task = Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")]
 Reference = Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")]
 Grader = Annotated[str | None, typer.Option("--grader", help="How to compare with the reference.")]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="A tag that rules go by, such as private (only local models); repeatable."),
+]
 Attach = Annotated[
     list[Path] | None,
     typer.Option("--attach", "-a", help="A text file, an image or a PDF; may be given several times."),
@@ -63,6 +67,7 @@ def ask_command(
     task: Task = None,
     reference: Reference = None,
     grader: Grader = None,
+    tag: Tag = None,
     attach: Attach = None,
     option: Option = None,
     prefer: Prefer = None,
@@ -87,6 +92,7 @@ def ask_command(
       zetaroute ask --explain --prefer cheap "What is 12% of 250?"
       zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
       zetaroute ask --reference 42 --grader number "What is 6 * 7?"
+      zetaroute ask --tag private "What does my contract say about leave?"
     """
     from zetaroute.domain import Query
     from zetaroute.flows.ask import choose
@@ -109,11 +115,13 @@ def ask_command(
         grader=grader,
         options=parse_options(option or ()),
         attachments=tuple(map(read_attachment, attach or ())),
+        tags=tuple(dict.fromkeys(tag or ())),
     )
     check_query(query)
     if continue_:
         query, model = _continued(run, query, model)
     router = open_router(run.home, settings)
+    query = router.tagged(query)
     decision = choose(
         router,
         query,
@@ -221,7 +229,7 @@ def _answer(
     import asyncio
 
     from zetaroute.flows.ask import ask
-    from zetaroute.store.journal import Journal
+    from zetaroute.store.protect import protected_journal
 
     if keep:
         run.home.make()
@@ -230,7 +238,7 @@ def _answer(
         router,
         query,
         decision,
-        journal=Journal(run.home.journal) if keep else None,
+        journal=protected_journal(run.home, router.settings.privacy) if keep else None,
         on_text=show.piece if stream else None,
         on_switch=show.switch,
         timeout_s=timeout_s,

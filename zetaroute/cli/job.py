@@ -50,7 +50,7 @@ class Job:
         from zetaroute.flows.output import resume
 
         self.run.home.make()
-        log = self.run.log()
+        log = self.run.log(self.run.settings(quiet=True))
         if restart:
             self.target.unlink(missing_ok=True)
         else:
@@ -84,10 +84,11 @@ class Job:
             Output(self.target, form=self.form, by_model=bool(self.plan.models)) as output,
             _interruptible(self.run, stopping) as interrupts,
         ):
+            settings = self.run.settings(quiet=True)
             progress = await run_batch(
-                open_router(self.run.home, self.run.settings(quiet=True)),
+                open_router(self.run.home, settings),
                 islice(self.intake.rows, self.limit),
-                log=self.run.log(),
+                log=self.run.log(settings),
                 plan=self.plan,
                 ledger=self.ledger,
                 output=output,

@@ -6,6 +6,7 @@ On the ground floor, since every command starts here; it imports the standard li
 from zetaroute.config.home import Home, find_home
 from zetaroute.config.models import check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
+from zetaroute.config.privacy import DEFAULT_PRIVACY, DEFAULT_RULES, Privacy, TagRule
 from zetaroute.config.settings import (
     PRESETS,
     Budget,
@@ -20,6 +21,8 @@ from zetaroute.config.settings import (
 )
 
 __all__ = [
+    "DEFAULT_PRIVACY",
+    "DEFAULT_RULES",
     "PRESETS",
     "Budget",
     "Explore",
@@ -28,7 +31,9 @@ __all__ = [
     "Home",
     "ImportedPrice",
     "Objective",
+    "Privacy",
     "Settings",
+    "TagRule",
     "check_options",
     "default_config_text",
     "find_home",

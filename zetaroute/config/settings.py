@@ -12,6 +12,7 @@ from pathlib import Path
 
 from zetaroute.config.models import read_arm
 from zetaroute.config.prices import SOURCE, priced, read_prices
+from zetaroute.config.privacy import DEFAULT_PRIVACY, DEFAULT_RULES, Privacy, TagRule, read_privacy, read_rules
 from zetaroute.config.reader import Table
 from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError
@@ -93,6 +94,8 @@ class Settings:
     gate: Gate = Gate()
     guards: tuple[GuardRule, ...] = ()
     budget: Budget = Budget()
+    privacy: Privacy = DEFAULT_PRIVACY
+    rules: tuple[TagRule, ...] = DEFAULT_RULES
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -150,6 +153,8 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     gate = _gate(root.table("gate"))
     guards = tuple(_guard(table, arms) for table in root.tables("guards"))
     budget = _budget(root.table("budget"))
+    rules = read_rules(root.tables("rules"))
+    privacy = read_privacy(root.table("privacy"), rules)
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -162,6 +167,8 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         gate=gate,
         guards=guards,
         budget=budget,
+        privacy=privacy,
+        rules=rules,
         file=file,
     )
 

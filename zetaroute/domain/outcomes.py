@@ -130,6 +130,22 @@ class Outcome:
     seed: int | None = None
     candidates: tuple[Candidate, ...] = ()
     duel: Duel | None = None
+    embedding: tuple[float, ...] | None = None
+    embedding_model: str | None = None
+    """The space that the embedding lies in."""
+    tags: tuple[str, ...] = ()
+    store: str | None = None
+    """How the texts are kept: `hashed` or `features`; None: as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A file that answers were written to: what to look into when a text is forgotten."""
+
+    id: str
+    time: str
+    path: str
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,8 @@ class Query:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Sent in the body of the request; they win over the arm's own."""
     attachments: tuple[Attachment, ...] = ()
+    tags: tuple[str, ...] = ()
+    """What the rules go by: a tag may forbid models."""
 
     def tokens(self) -> int:
         """Return an estimate of the input tokens of everything that is sent."""

@@ -195,6 +195,7 @@ class _Batch:
             return _END if self._stopping.is_set() else await asyncio.to_thread(next, feed, _END)
 
     async def _round(self, query: Query, model: str | None) -> None:
+        query = self._router.tagged(query)
         decision = await self._decide(query, model)
         if decision is None:
             return

@@ -197,6 +197,7 @@ def _outcome(
         seed=decision.seed,
         candidates=decision.candidates if drawn else (),
         duel=decision.duel if drawn else None,
+        tags=query.tags,
     )
 
 

@@ -14,6 +14,7 @@ from zetaroute.config import Budget, Home, Objective, Settings
 from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, Standing
 from zetaroute.errors import ArtifactError
 from zetaroute.flows.spending import Spending
+from zetaroute.flows.tagging import tagged
 from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.standing import after, read_past
@@ -43,6 +44,10 @@ class Router:
         """The configured models by id."""
         return {arm.id: arm for arm in self.settings.arms}
 
+    def tagged(self, query: Query) -> Query:
+        """Return the query with the tags that its rules go by: to be asked for before anything is decided or sent."""
+        return tagged(query, self.settings.privacy)
+
     def decide(
         self,
         query: Query,
@@ -63,6 +68,7 @@ class Router:
             rate=self.rate,
             standings=self.standings,
             guards=self.settings.guards,
+            rules=self.settings.rules,
             limits=replace(limits or Limits(), left_usd=left_usd, budget=budget, closed=self.closed),
             seed=seed,
             now_s=time.time(),

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.config import GuardRule, Objective
+from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
 from zetaroute.domain import ALL_TASKS, Arm, Candidate, Decision, Duel, Estimate, Query, Standing
-from zetaroute.errors import NoAnswerError, UnfitQueryError
+from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
 from zetaroute.policy.explore import (
     ENOUGH_GRADED,
     PROBATION,
@@ -26,7 +26,7 @@ from zetaroute.policy.explore import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guard import Exclusion, Limits, barred, exclusions, unfit
+from zetaroute.policy.guard import Exclusion, Limits, barred, exclusions, forbids, unfit
 from zetaroute.policy.predict import Forecast, Predictor
 
 Array = NDArray[np.float64]
@@ -73,6 +73,7 @@ def decide(
     standings: Mapping[str, Standing],
     limits: Limits,
     guards: Sequence[GuardRule],
+    rules: Sequence[TagRule] = DEFAULT_RULES,
     seed: int,
     now_s: float,
     forced: str | None = None,
@@ -82,20 +83,22 @@ def decide(
 
     `rate` is the share of queries explored uniformly; `forced` pins a model, which then has no propensity. With
     a `challenger` the query is given to one of the two policies by lot, and every probability is that over both.
-    Raises NoAnswerError when the user's limits leave no model, or not the pinned one.
+    Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and ForbiddenQueryError when
+    the rules on tags do.
     """
     own = _opinion(policy, query, arms, objective)
     costs = own.forecast.cost_usd[0].tolist()
     if forced is not None:
         # Whoever names a model has chosen its place and its price; what is left to spend is another matter.
         limits = replace(limits, local_only=False, max_cost_usd=None)
-        _check_forced(forced, arms, query=query, costs=costs, limits=limits)
+        _check_forced(forced, arms, query=query, costs=costs, limits=limits, rules=rules)
     excluded = exclusions(
         arms,
         query=query,
         expected_cost_usd=costs,
         limits=limits,
         guards=guards,
+        rules=rules,
         standings=standings,
         now_s=now_s,
     )
@@ -210,10 +213,19 @@ def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *,
 
 
 def _check_forced(
-    forced: str, arms: Sequence[Arm], *, query: Query, costs: Sequence[float], limits: Limits
+    forced: str,
+    arms: Sequence[Arm],
+    *,
+    query: Query,
+    costs: Sequence[float],
+    limits: Limits,
+    rules: Sequence[TagRule],
 ) -> None:
     """Raise NoAnswerError when the pinned model may not answer, UnfitQueryError when it cannot take this."""
     arm, cost = next((arm, cost) for arm, cost in zip(arms, costs, strict=True) if arm.id == forced)
+    rule = forbids(arm, query=query, rules=rules)
+    if rule:
+        raise ForbiddenQueryError(f"nothing was sent: {forced} {rule}; choose another model.")
     bar = barred(arm, expected_cost_usd=cost, limits=limits)
     if bar:
         raise NoAnswerError(f"{forced} may not answer: {bar}; choose another model.")

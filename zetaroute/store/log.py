@@ -13,18 +13,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zetaroute.config import Home
+from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.errors import StoreBusyError, StoreError
 from zetaroute.store.canary import judge_canary
-from zetaroute.store.journal import Entry, Journal
+from zetaroute.store.journal import Entry
 from zetaroute.store.migrations import (
     CANARY_COLUMNS,
+    EXPORT_COLUMNS,
     FEEDBACK_COLUMNS,
     OUTCOME_COLUMNS,
     PROMOTION_COLUMNS,
     migrate,
     struct,
 )
+from zetaroute.store.protect import protected_journal
 from zetaroute.store.standing import write_standings
 
 if TYPE_CHECKING:
@@ -42,9 +44,10 @@ _LARGEST_LINE = 256 * 1024 * 1024
 class Log:
     """The log of one home."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, privacy: Privacy = DEFAULT_PRIVACY) -> None:
+        """Keep of what is appended what `privacy` lets it; whoever appends rows passes that of the config."""
         self.home = home
-        self.journal = Journal(home.journal)
+        self.journal = protected_journal(home, privacy)
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Make the entries safe; they appear in the DuckDB file with the next opening."""
@@ -194,7 +197,8 @@ def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
                 outcomes: '{struct(OUTCOME_COLUMNS)}[]',
                 feedback: '{struct(FEEDBACK_COLUMNS)}[]',
                 promotions: '{struct(PROMOTION_COLUMNS)}[]',
-                canaries: '{struct(CANARY_COLUMNS)}[]'
+                canaries: '{struct(CANARY_COLUMNS)}[]',
+                exports: '{struct(EXPORT_COLUMNS)}[]'
             }})
         """,
         {"segments": [str(segment) for segment in segments]},
@@ -208,7 +212,8 @@ def _insert(connection: DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     try:
         pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
-        for table, extra in (("outcomes", pmf), ("feedback", ""), ("promotions", ""), ("canaries", "")):
+        for table in ("outcomes", "feedback", "promotions", "canaries", "exports"):
+            extra = pmf if table == "outcomes" else ""
             connection.execute(f"""
                 INSERT INTO {table} BY NAME
                 WITH rows AS (SELECT unnest({table}) AS row FROM incoming)

@@ -65,6 +65,11 @@ OUTCOME_COLUMNS = {
         "STRUCT(canary VARCHAR, share DOUBLE, least DOUBLE, before VARCHAR, after VARCHAR, before_usd DOUBLE, "
         "after_usd DOUBLE, before_accuracy DOUBLE, after_accuracy DOUBLE)"
     ),
+    "embedding": "FLOAT[]",
+    "embedding_model": "VARCHAR",
+    "tags": "VARCHAR[]",
+    "store": "VARCHAR",
+    "forgotten": "TIMESTAMP",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -105,6 +110,7 @@ CANARY_COLUMNS = {
     "reason": "VARCHAR",
     "author": "VARCHAR",
 }
+EXPORT_COLUMNS = {"id": "VARCHAR", "time": "TIMESTAMP", "path": "VARCHAR", "run": "VARCHAR"}
 
 
 def struct(columns: dict[str, str]) -> str:
@@ -164,7 +170,8 @@ def _views(connection: DuckDBPyConnection) -> None:
                    bool_or(rating_simulated) AS rating_simulated
             FROM rounds WHERE fallback_of IS NOT NULL GROUP BY fallback_of
         )
-        SELECT r.id, r.time, r.policy_version, r.task, r.query, r.conversation, r.custom_id, r.run,
+        SELECT r.id, r.time, r.policy_version, r.task, r.query, r.store, r.forgotten,
+               r.conversation, r.custom_id, r.run,
                r.forced, r.explored, r.recorded, r.propensity, r.router_s, r.ttft_s,
                coalesce(f.model, r.model) AS model, coalesce(f.status, r.status) AS status,
                f.fallback_of IS NOT NULL AS fell_back,
@@ -191,7 +198,21 @@ def _canaries(connection: DuckDBPyConnection) -> None:
     _views(connection)
 
 
-STEPS = {"0001_tables": _tables, "0002_views": _views, "0003_canaries": _canaries}
+def _privacy(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE TABLE exports ({_columns(EXPORT_COLUMNS)})")
+    for name in ("embedding", "embedding_model", "tags", "store", "forgotten"):
+        connection.execute(f"ALTER TABLE outcomes ADD COLUMN IF NOT EXISTS {name} {OUTCOME_COLUMNS[name]}")
+    for view in ("served", "rounds", "judgements", "latest_feedback"):
+        connection.execute(f"DROP VIEW {view}")
+    _views(connection)
+
+
+STEPS = {
+    "0001_tables": _tables,
+    "0002_views": _views,
+    "0003_canaries": _canaries,
+    "0007_privacy": _privacy,
+}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:
