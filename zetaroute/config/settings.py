@@ -12,7 +12,14 @@ from pathlib import Path
 
 from zetaroute.config.models import read_arm
 from zetaroute.config.prices import SOURCE, priced, read_prices
-from zetaroute.config.privacy import DEFAULT_PRIVACY, DEFAULT_RULES, Privacy, TagRule, read_privacy, read_rules
+from zetaroute.config.privacy import (
+    DEFAULT_PRIVACY,
+    DEFAULT_RULES,
+    Privacy,
+    TagRule,
+    read_privacy,
+    read_rules,
+)
 from zetaroute.config.reader import Table
 from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError

@@ -39,12 +39,14 @@ _PLUGINS = {
 _PREFIXED = re.compile(
     r"\b(?:sk-(?:ant-|proj-|or-v1-)?[A-Za-z0-9_-]{20,}|gsk_[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{20,}"
     r"|AIza[A-Za-z0-9_-]{35}|glpat-[A-Za-z0-9_-]{20,}|pypi-[A-Za-z0-9_-]{40,}|xai-[A-Za-z0-9]{20,}"
-    r"|github_pat_[A-Za-z0-9_]{20,})|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]*:[^/\s:@$<{]{4,}@[\w.-]+[:/]"
+    r"|github_pat_[A-Za-z0-9_]{20,})|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|://[^/\s:@]*:[^/\s:@$<{]{4,}@[\w.-]+[:/]"
 )
 """Keys of model servers and others, which the library does not know."""
 _NAMED = re.compile(
-    r"(?i)(?<![^\W\d_])(?:password|passwd|passphrase|pwd|pw|secret|secret[_ -]?key|api[_ -]?key|access[_ -]?key|auth[_ -]?token|access[_ -]?token"
-    r"|client[_ -]?secret|credentials?|passwort|kennwort|wachtwoord|contraseña|mot de passe)\b"
+    r"(?i)(?<![^\W\d_])(?:password|passwd|passphrase|pwd|pw|secret"
+    r"|(?:secret|api|access)[_ -]?key|(?:auth|access)[_ -]?token|client[_ -]?secret"
+    r"|credentials?|passwort|kennwort|wachtwoord|contraseña|mot de passe)\b"
     r"[\"']?\s*(?:(?:is|was|ist|lautet|es|est)\s*:?|:=?|=>?)\s*[\"'`]?(?P<value>[^\s\"'`,;]{6,})"
 )
 """A word for a secret, and what is said to be it."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zetaroute.config.models import OWN_FIELDS
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
-from zetaroute.flows.round import check_query, content_hash
+from zetaroute.flows.round import check_query, content_hash, content_id
 from zetaroute.flows.source import LONGEST_LINE, Source
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _text(row: dict[str, Any], key: str) -> str | None:
 
 def _named(query: Query) -> Query:
     """Give a query without custom_id one that is made of its content, so that a resume knows it again."""
-    return query if query.custom_id is not None else replace(query, custom_id=f"h-{content_hash(query)}")
+    return query if query.custom_id is not None else replace(query, custom_id=content_id(content_hash(query)))
 
 
 def _recorded(path: Path, part: Part | None) -> Iterator[Row]:

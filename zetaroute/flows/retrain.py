@@ -23,7 +23,7 @@ from zetaroute.flows.result import manifest_of, result_of, row_counts
 from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import evaluate, margins_of
 from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import Sample, read_frame, sample, take
+from zetaroute.learn.frame import Sample, forgotten_rows, learnable, read_frame, sample, take
 from zetaroute.learn.segments import cell_names, cell_terms
 from zetaroute.learn.statistics import kept_statistics
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
@@ -75,7 +75,8 @@ def retrain(
     parent = registry.current()
     incumbent = load_policy(registry, parent)
     with log.open() as connection:
-        frame = read_frame(connection, since=since)
+        frame, notes = learnable(read_frame(connection, since=since))
+        notes += forgotten_rows(connection, since=since)
     arms = settings.arms
     training = sample(frame.filter(~pl.col("holdout")), arms)
     held_out = sample(frame.filter(pl.col("holdout")), arms)
@@ -137,7 +138,7 @@ def retrain(
         result["reasons"].append(
             f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
         )
-    result["reasons"] += [fault.words for fault in faults if not fault.refuses]
+    result["reasons"] += [*notes, *(fault.words for fault in faults if not fault.refuses)]
     result |= portrait(evaluation.trial, objective=settings.objective, feature_map=fitted.map)
     manifest["gate"] = {
         "tested": verdict.tested,

@@ -94,6 +94,11 @@ def content_hash(query: Query) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
 
 
+def content_id(content: str) -> str:
+    """Return the custom_id of a row that brings none, made of its content hash."""
+    return f"h-{content}"
+
+
 async def play(
     query: Query,
     decision: Decision,

@@ -21,6 +21,8 @@ REPEATED = 200
 """Logged decisions that a version must be able to repeat."""
 SAME = 1e-5
 """How far two accuracies may lie apart that are the same: one was computed for many queries at once."""
+_READABLE = "store IS NULL AND forgotten IS NULL"
+"""Of rows whose text is there; nobody can decide a hash again."""
 LATEST = 1000
 """Logged queries that two versions are compared on."""
 
@@ -110,7 +112,7 @@ def repeat_decisions(log: Log, policy: Policy, arms: Sequence[Arm]) -> int:
     with log.open() as connection:
         logged = connection.execute(
             "SELECT query, task, candidates FROM outcomes WHERE policy_version = ? AND len(candidates) > 0 "
-            "ORDER BY id DESC LIMIT ?",
+            f"AND {_READABLE} ORDER BY id DESC LIMIT ?",
             [policy.version, REPEATED],
         ).fetchall()
     known = [arm for arm in arms if isinstance(policy.predictor, LearnedPredictor)]
@@ -136,7 +138,8 @@ def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> d
     names = [registry.find(version) for version in (old, new)]
     with log.open() as connection:
         latest = connection.execute(
-            "SELECT query, task FROM outcomes WHERE fallback_of IS NULL ORDER BY id DESC LIMIT ?", [LATEST]
+            f"SELECT query, task FROM outcomes WHERE fallback_of IS NULL AND {_READABLE} ORDER BY id DESC LIMIT ?",
+            [LATEST],
         ).fetchall()
     arms = settings.arms
     chosen = [_choices(load_policy(registry, name), latest, settings) for name in names]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COLUMNS = (
-    "id, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
+    "id, store, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
     "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
@@ -35,10 +35,38 @@ COLUMNS = (
 def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> pl.DataFrame:
     """Return the rows of the log that can teach something, oldest first, with their group and split.
 
-    Cancelled calls are left out. `since` is an ISO 8601 moment in UTC.
+    Cancelled calls and forgotten rows are left out. `since` is an ISO 8601 moment in UTC.
     """
-    kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled'"
+    kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND forgotten IS NULL"
     return with_split(pl.DataFrame(rows_since(connection, kept, since, order="time, id")))
+
+
+def learnable(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Return the rows that can be learned from together, and in words what they lack or leave out.
+
+    Where most rows have a text, those without are left out; else every text is taken for an empty one, so that the
+    heads learn the mean of each model and no more.
+    """
+    textless = int(frame["store"].is_not_null().sum())
+    if not textless:
+        return frame, []
+    if 2 * textless <= frame.height:
+        words = f"{textless} rows whose text was not kept are not used"
+        return frame.filter(pl.col("store").is_null()), [words]
+    words = (
+        f"{textless} of {frame.height} rows have no text, so nothing was learned from texts: every model counts with "
+        "its mean"
+    )
+    return frame.with_columns(pl.lit("").alias("query")), [words]
+
+
+def forgotten_rows(connection: DuckDBPyConnection, *, since: str | None = None) -> list[str]:
+    """Return in words how many rows are not used because they were forgotten; nothing where there are none."""
+    gone = rows_since(
+        connection, "SELECT time FROM outcomes WHERE forgotten IS NOT NULL", since, order="time"
+    )
+    count = len(gone)
+    return [f"{count} forgotten rows are not used"] if count else []
 
 
 def with_split(frame: pl.DataFrame) -> pl.DataFrame:
