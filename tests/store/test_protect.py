@@ -22,10 +22,10 @@ from zetaroute.store.protect import home_salt, protect
 from .test_log import CANDIDATE, feedback, outcome, rows
 
 SALT = b"s" * 32
-SECRET = "my cat Mnemosyne weighs 4.2 kg"
+ASKED = "my cat Mnemosyne weighs 4.2 kg"
 NOTE = FileNote(name="Mnemosyne.txt", media_type="text/plain", sha256="ab" * 32, size=3)
 TOLD = {
-    "query": SECRET,
+    "query": ASKED,
     "system": "You are the vet of Mnemosyne",
     "reference": "Mnemosyne is fine",
     "response": "Mnemosyne is too heavy",
@@ -67,7 +67,7 @@ def test_no_text_is_left_and_everything_else_is(store):
 def test_equal_texts_have_equal_hashes_in_one_home_and_others_in_another():
     first, again, other = (
         only(protect(Entry(outcomes=(row(query=text),)), "hashed", salt=salt)).query
-        for text, salt in ((SECRET, SALT), (SECRET, SALT), (SECRET, b"t" * 32))
+        for text, salt in ((ASKED, SALT), (ASKED, SALT), (ASKED, b"t" * 32))
     )
     assert first == again
     assert first != other
@@ -99,7 +99,7 @@ def test_features_add_a_vector_unless_there_is_one_and_hashed_drops_it():
     made = only(protect(Entry(outcomes=(row(),)), "features", salt=SALT))
     assert made.embedding_model == SPACE
     assert len(made.embedding or ()) == SIZE
-    np.testing.assert_array_equal(np.float32(made.embedding or ()), hashed_vector(SECRET, SALT))
+    np.testing.assert_array_equal(np.float32(made.embedding or ()), hashed_vector(ASKED, SALT))
 
 
 @pytest.mark.parametrize("store", ["hashed", "features"])

@@ -47,10 +47,12 @@ class Job:
         """Ask what is left to ask; raises typer.Exit when a second Ctrl-C ended it at once."""
         import asyncio
 
+        from zetaroute.flows.leftovers import note_export
         from zetaroute.flows.output import resume
 
         self.run.home.make()
         log = self.run.log(self.run.settings(quiet=True))
+        note_export(log, self.target, run=self.plan.run)
         if restart:
             self.target.unlink(missing_ok=True)
         else:

@@ -69,7 +69,7 @@ class Log:
         cannot be written.
         """
         self.home.make()
-        with _connect(self.home.database, patience_s=patience_s) as connection:
+        with connect(self.home.database, patience_s=patience_s) as connection:
             self._migrate(connection)
             # Over many small files, more threads take eight times the memory and four times as long.
             connection.execute("SET threads = 1")
@@ -84,7 +84,7 @@ class Log:
                 try:
                     write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
                 except OSError as error:
-                    raise _unusable(self.home.state, error) from error
+                    raise unusable(self.home.state, error) from error
             # Only now: whoever reads the state without these segments must still find them in the journal.
             for segment in merged:
                 segment.unlink(missing_ok=True)
@@ -98,7 +98,7 @@ class Log:
             migrate(connection)
         except duckdb.Error as error:
             # Tables of these names that are not ours.
-            raise _unusable(self.home.database, error) from error
+            raise unusable(self.home.database, error) from error
 
     def _merge_into(self, connection: DuckDBPyConnection) -> list[Path]:
         """Bring the waiting segments into the tables and return those that are in."""
@@ -118,7 +118,7 @@ class Log:
         try:
             _insert(connection)
         except duckdb.Error as error:
-            raise _unusable(self.home.database, error) from error
+            raise unusable(self.home.database, error) from error
         return segments
 
     def _is_readable(self, connection: DuckDBPyConnection, segment: Path) -> bool:
@@ -149,17 +149,25 @@ def rows_since(
 
 
 @contextmanager
-def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
+def connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
+    """Yield a connection that locks the file; what is under its name then, not what was replaced meanwhile."""
     import duckdb
 
     deadline = time.monotonic() + patience_s
     while True:
+        named = _inode(path)
         try:
             connection = duckdb.connect(str(path))
-            break
+            # The lock may be that of a file that `store.forget` has replaced between opening and locking.
+            if named is None or named == _inode(path):
+                break
+            # The write-ahead log that it has found belongs to the file of now.
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+            connection.close()
+            continue
         except duckdb.Error as error:
             if not any(words in str(error) for words in _BUSY):
-                raise _unusable(path, error) from error
+                raise unusable(path, error) from error
             if time.monotonic() >= deadline:
                 raise StoreBusyError(
                     f"{path} is in use by another process: its rows wait in the journal; try again in a moment."
@@ -170,12 +178,20 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
         connection.execute("SET enable_progress_bar = false")
         yield connection
     except duckdb.IOException as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     finally:
         connection.close()
 
 
-def _unusable(path: Path, error: Exception) -> StoreError:
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def unusable(path: Path, error: Exception) -> StoreError:
+    """Return what to say of a file that cannot be used."""
     reason = str(error).partition("\n")[0]
     if any(words in reason for words in _NO_ROOM):
         return StoreError(
