@@ -15,6 +15,7 @@ from zetaroute.config import parse_settings
 from zetaroute.errors import ConfigError
 from zetaroute.store.migrations import (
     CANARY_COLUMNS,
+    EXPORT_COLUMNS,
     FEEDBACK_COLUMNS,
     OUTCOME_COLUMNS,
     PROMOTION_COLUMNS,
@@ -153,8 +154,10 @@ def test_a_command_line_that_does_not_exist_is_noticed(line: str, zetaroute: cli
         MODEL + "surprise = 1\n",
         MODEL + "[[guards]]\nmetric = 'accuracy'\nmin = 0.5\nsurprise = 1\n",
         MODEL + "[graders.mine]\ncommand = ['true']\nsurprise = 1\n",
+        MODEL + "[privacy]\nsurprise = 1\n",
+        MODEL + "[[rules]]\ntag = 'a'\nrequire = 'b'\nsurprise = 1\n",
     ],
-    ids=["top", "objective", "explore", "gate", "budget", "models", "guards", "graders"],
+    ids=["top", "objective", "explore", "gate", "budget", "models", "guards", "graders", "privacy", "rules"],
 )
 def test_every_config_key_is_documented(text: str) -> None:
     page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
@@ -166,5 +169,12 @@ def test_every_config_key_is_documented(text: str) -> None:
 
 def test_every_column_of_the_log_is_documented() -> None:
     page = (ROOT / "docs" / "log.md").read_text("utf-8")
-    columns = [*OUTCOME_COLUMNS, "pmf", *FEEDBACK_COLUMNS, *PROMOTION_COLUMNS, *CANARY_COLUMNS]
+    columns = [
+        *OUTCOME_COLUMNS,
+        "pmf",
+        *FEEDBACK_COLUMNS,
+        *PROMOTION_COLUMNS,
+        *CANARY_COLUMNS,
+        *EXPORT_COLUMNS,
+    ]
     assert [name for name in columns if f"`{name}`" not in page] == []

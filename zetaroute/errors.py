@@ -5,6 +5,7 @@ ZetarouteError            exit 1, failed
 │   └── ConfigError       the same, in config.toml: names file, key and mend
 ├── NoAnswerError         exit 3, no model could answer now: try again
 │   └── UnfitQueryError   the same for one query alone: a batch goes on with the next
+│       └── ForbiddenQueryError   exit 2, a rule on tags leaves no model: nothing was sent
 ├── BarNotMetError        exit 4, a stated bar was not met
 ├── StoreError            the DuckDB file or the journal cannot be used
 │   └── StoreBusyError    another process holds the file: rows wait in the journal
@@ -42,6 +43,12 @@ class NoAnswerError(ZetarouteError):
 
 class UnfitQueryError(NoAnswerError):
     """No model takes this query; another one may be taken."""
+
+
+class ForbiddenQueryError(UnfitQueryError):
+    """A rule on the query's tags leaves no model."""
+
+    exit_code = 2
 
 
 class BarNotMetError(ZetarouteError):

@@ -30,6 +30,8 @@ COLD = "v0000"
 """The version that serves before anything was learned: the config's priors. It has no folder."""
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
+AMENDED = "amended.json"
+"""Hashes of files that were changed because texts were forgotten; the version keeps its name."""
 ARRAYS = "policy.npz"
 VOCABULARY = "vocabulary.json"
 _NAME = re.compile(r"v(\d{4,})-[0-9a-f]{12}")
@@ -150,11 +152,34 @@ class Registry:
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
+    def amend(self, version: str, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
+        """Replace some files of a version and its manifest, which gets their hashes; the manifest comes last.
+
+        The hashes of the new files are written down first: a kill in between leaves a version that is whole.
+        """
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        text = json.dumps(
+            {**manifest, "files": {**manifest["files"], **hashes}},
+            indent=2,
+            ensure_ascii=False,
+            allow_nan=False,
+        ).encode()
+        folder = self.folder / version
+        noted = {**self._amended(version), **hashes, MANIFEST: hashlib.sha256(text).hexdigest()}
+        try:
+            for name, content in {AMENDED: json.dumps(noted).encode(), **files, MANIFEST: text}.items():
+                write_whole(folder / name, content)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to {folder} ({error.strerror}): make room there, then forget again."
+            ) from error
+
     def manifest(self, version: str) -> dict[str, Any]:
         """Return the manifest of a version; raise ArtifactError when it is missing or was changed."""
         path = self.folder / version / MANIFEST
         text = _read(path, version)
-        if hashlib.sha256(text).hexdigest()[:12] != version.rpartition("-")[2]:
+        digest = hashlib.sha256(text).hexdigest()
+        if digest[:12] != version.rpartition("-")[2] and digest != self._amended(version).get(MANIFEST):
             raise _changed(path, version)
         manifest: dict[str, Any] = json.loads(text)
         if manifest["schema_version"] > SCHEMA_VERSION:
@@ -192,9 +217,17 @@ class Registry:
     def _checked(self, version: str, name: str, manifest: Mapping[str, Any]) -> bytes:
         path = self.folder / version / name
         content = _read(path, version)
-        if hashlib.sha256(content).hexdigest() != manifest["files"].get(name):
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != manifest["files"].get(name) and digest != self._amended(version).get(name):
             raise _changed(path, version)
         return content
+
+    def _amended(self, version: str) -> dict[str, str]:
+        try:
+            stored = json.loads((self.folder / version / AMENDED).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return stored if isinstance(stored, dict) else {}
 
     def _place(self, draft: Path, digest: str) -> str:
         number = max((_number(version) for version in self.versions()), default=0)

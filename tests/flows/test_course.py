@@ -40,6 +40,8 @@ def served(
             "status": ["ok"] * n,
             "fell_back": [False] * n,
             "accuracy": accuracy,
+            "store": None,
+            "forgotten": None,
             **{name: [0.0] * n for name in FIGURES},
         },
         schema_overrides={"accuracy": pl.Float64, "time": pl.Datetime}

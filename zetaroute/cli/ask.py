@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zetaroute.domain import Attempt, Decision, Query
     from zetaroute.flows.round import Round
     from zetaroute.flows.router import Router
+    from zetaroute.policy import Limits
 
 Prompt = Annotated[list[str] | None, typer.Argument(help="The query; standard input comes first when piped.")]
 Model = Annotated[str | None, typer.Option("--model", "-m", help="Ask this model (no routing).")]
@@ -26,6 +27,10 @@ System = Annotated[str | None, typer.Option("--system", "-s", help="System promp
 Task = Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")]
 Reference = Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")]
 Grader = Annotated[str | None, typer.Option("--grader", help="How to compare with the reference.")]
+Tag = Annotated[
+    list[str] | None,
+    typer.Option("--tag", help="A tag that rules go by, such as private (only local models); repeatable."),
+]
 Attach = Annotated[
     list[Path] | None,
     typer.Option("--attach", "-a", help="A text file, an image or a PDF; may be given several times."),
@@ -64,6 +69,7 @@ def ask_command(
     task: Task = None,
     reference: Reference = None,
     grader: Grader = None,
+    tag: Tag = None,
     attach: Attach = None,
     option: Option = None,
     prefer: Prefer = None,
@@ -88,6 +94,7 @@ def ask_command(
       zetaroute ask --explain --prefer cheap "What is 12% of 250?"
       zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
       zetaroute ask --reference 42 --grader number "What is 6 * 7?"
+      zetaroute ask --tag private "What does my contract say about leave?"
     """
     from zetaroute.domain import Query
     from zetaroute.flows.ask import choose
@@ -111,19 +118,22 @@ def ask_command(
         grader=grader,
         options=parse_options(option or ()),
         attachments=tuple(map(read_attachment, attach or ())),
+        tags=tuple(dict.fromkeys(tag or ())),
     )
     check_query(query, Graders(settings))
     if continue_:
         query, model = _continued(run, query, model)
     router = open_router(run.home, settings)
+    limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
+    query = router.tagged(query)
     if settings.embedding is not None:
-        query = _embedded(settings, query, local_only=local_only)
+        query = _embedded(settings, query, limits)
     decision = choose(
         router,
         query,
         seed=random.randrange(2**48) if seed is None else seed,
         model=model,
-        limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
+        limits=limits,
         objective=_objective(prefer),
     )
     if explain or dry_run:
@@ -203,11 +213,12 @@ def _objective(prefer: str | None) -> Any:
     return PRESETS[prefer]
 
 
-def _embedded(settings: Settings, query: Query, *, local_only: bool) -> Query:
-    from zetaroute.flows.embed import embedded_now, endpoint_for
+def _embedded(settings: Settings, query: Query, limits: Limits) -> Query:
+    from zetaroute.flows.embed import embedded_now, may_be_embedded
 
-    endpoint = endpoint_for(settings, local_only=local_only)
-    return query if endpoint is None else embedded_now(query, endpoint)
+    if settings.embedding is None or not may_be_embedded(query, settings, limits):
+        return query
+    return embedded_now(query, settings.embedding)
 
 
 def _continued(run: Session, query: Query, model: str | None) -> tuple[Query, str | None]:
@@ -232,7 +243,7 @@ def _answer(
     import asyncio
 
     from zetaroute.flows.ask import ask
-    from zetaroute.store.journal import Journal
+    from zetaroute.store.protect import protected_journal
 
     if keep:
         run.home.make()
@@ -241,7 +252,7 @@ def _answer(
         router,
         query,
         decision,
-        journal=Journal(run.home.journal) if keep else None,
+        journal=protected_journal(run.home, router.settings.privacy) if keep else None,
         on_text=show.piece if stream else None,
         on_switch=show.switch,
         timeout_s=timeout_s,

@@ -84,6 +84,7 @@ def batch_command(
     from zetaroute.flows.ledger import Ledger
     from zetaroute.flows.output import check_target
     from zetaroute.policy import Limits
+    from zetaroute.store.protect import seal_of
 
     if model is not None and all_models:
         raise UsageError("--model and --all-models exclude each other: give one.")
@@ -103,6 +104,7 @@ def batch_command(
         timeout_s=timeout,
         ordered=ordered,
         live=file == "-",
+        seal=seal_of(run.home, settings.privacy),
     )
     nameable = None if models else [arm.id for arm in settings.arms]
     with ExitStack() as held:

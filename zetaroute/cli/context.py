@@ -40,11 +40,11 @@ class Session:
             self.note(f"practice models answer: small built-in programs, not language models{hint}")
         return settings
 
-    def log(self) -> Log:
-        """Return the home's outcome log."""
+    def log(self, settings: Settings | None = None) -> Log:
+        """Return the home's outcome log; whoever appends rows to it passes the settings, which may forbid texts."""
         from zetaroute.store.log import Log
 
-        return Log(self.home)
+        return Log(self.home) if settings is None else Log(self.home, settings.privacy)
 
     def note(self, text: str) -> None:
         """Say something beside the answer, unless --quiet."""

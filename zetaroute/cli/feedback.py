@@ -99,6 +99,7 @@ def export_command(
     """
     from zetaroute.cli.moments import moment
     from zetaroute.flows.exports import export_file, export_lines
+    from zetaroute.flows.leftovers import note_export
 
     run = session(context)
     form, started = _format(format_, file), moment(since)
@@ -107,6 +108,7 @@ def export_command(
             write(piece)
         return
     export_file(run.log(), Path(file), form=form, since=started)
+    note_export(run.log(), Path(file))
     run.note(f"the feedback is in {file}")
 
 

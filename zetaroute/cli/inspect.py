@@ -1,16 +1,21 @@
-"""`log`: look at what was asked, answered and decided."""
+"""`log`: look at what was asked, answered and decided, and forget it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zetaroute.cli.context import session
-from zetaroute.cli.render import console, out, out_json
+from zetaroute.cli.render import console, out, out_json, say
+from zetaroute.errors import UsageError
+
+if TYPE_CHECKING:
+    from zetaroute.flows.forget import Forgotten
 
 log_app = typer.Typer(
-    name="log", help="The outcome log: list and show.", no_args_is_help=True, rich_markup_mode=None
+    name="log", help="The outcome log: list, show and forget.", no_args_is_help=True, rich_markup_mode=None
 )
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
@@ -92,3 +97,65 @@ def export_command(
     run = session(context)
     done = export(run.log(), to, host=host, since=moment(since))
     run.note(f"wrote {done.rows} rows in {done.files} files under {done.folder}")
+
+
+@log_app.command("forget")
+def forget_command(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Outcomes to forget.")] = None,
+    conversation: Annotated[
+        str | None, typer.Option("--conversation", help="All turns of this one: the id of its first outcome.")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", help="All older ones: 2026-01-31, or 90d for days ago.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
+    json: Json = False,
+) -> None:
+    """Erase the text of queries and answers everywhere it is stored; their numbers stay.
+
+    Query, answer, system prompt, reference, error text, names of files, comments and what was made of them go from
+    the log, which is written anew, from the outputs that batches wrote and from the words that artifacts keep. What
+    was changed by others is named and left. It cannot be undone.
+
+    \b
+    Examples
+      zetaroute log forget 0192f0c1-7d3e-7a3b-8c1d-2e3f4a5b6c7d
+      zetaroute log forget --conversation 0192f0c1-7d3e-7a3b-8c1d-2e3f4a5b6c7d --yes
+      zetaroute log forget --before 90d
+    """
+    from zetaroute.cli.moments import moment
+    from zetaroute.flows.forget import choose, forget
+
+    log = session(context).log()
+    chosen = choose(log, ids=ids or (), conversation=conversation, before=moment(before))
+    if not yes:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise UsageError(
+                "forgetting cannot be undone, so it asks first: give --yes where nobody can answer."
+            )
+        typer.confirm(f"Erase the texts of {len(chosen.ids)} rows for good?", abort=True, err=True)
+    done = forget(log, chosen)
+    if json:
+        out_json(done.json())
+        return
+    _tell(done)
+
+
+def _tell(done: Forgotten) -> None:
+    before = f" ({done.already} were before)" if done.already else ""
+    out(f"{done.rows} rows are forgotten{before}; their numbers stay")
+    for name, paths in (
+        ("blanked in", done.rewritten),
+        ("words blotted out in", done.versions),
+    ):
+        if paths:
+            out(f"{name} {', '.join(paths)}")
+    for path in done.still:
+        say(
+            f"note: {path} still holds a text of them: it was not written like this by zetaroute, so look yourself"
+        )
+    for path in done.missing:
+        say(f"note: answers were once written to {path}, which is not there any more: look where it went")
+    if done.same:
+        say(f"note: {len(done.same)} other rows ask the very same and stay: {', '.join(done.same[:5])}")

@@ -47,10 +47,12 @@ class Job:
         """Ask what is left to ask; raises typer.Exit when a second Ctrl-C ended it at once."""
         import asyncio
 
+        from zetaroute.flows.leftovers import note_export
         from zetaroute.flows.output import resume
 
         self.run.home.make()
-        log = self.run.log()
+        log = self.run.log(self.run.settings(quiet=True))
+        note_export(log, self.target, run=self.plan.run)
         if restart:
             self.target.unlink(missing_ok=True)
         else:
@@ -84,10 +86,11 @@ class Job:
             Output(self.target, form=self.form, by_model=bool(self.plan.models)) as output,
             _interruptible(self.run, stopping) as interrupts,
         ):
+            settings = self.run.settings(quiet=True)
             progress = await run_batch(
-                open_router(self.run.home, self.run.settings(quiet=True)),
+                open_router(self.run.home, settings),
                 islice(self.intake.rows, self.limit),
-                log=self.run.log(),
+                log=self.run.log(settings),
                 plan=self.plan,
                 ledger=self.ledger,
                 output=output,

@@ -131,6 +131,7 @@ def kpi_command(
     """
     from zetaroute.cli.moments import moment
     from zetaroute.flows import compare as flow
+    from zetaroute.flows.leftovers import note_export
     from zetaroute.report.html import compare_html, kpi_html
     from zetaroute.report.terminal import show_compare, show_kpis
 
@@ -157,6 +158,7 @@ def kpi_command(
         figures, show, page = result["kpis"], show_kpis, kpi_html
     if html is not None:
         _write_page(html, page(result))
+        note_export(log, html)
         run.note(f"the page is {html}")
     if json:
         out_json(result)

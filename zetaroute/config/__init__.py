@@ -8,6 +8,7 @@ from zetaroute.config.graders import CommandGrader, JudgeGrader, NamedGrader
 from zetaroute.config.home import Home, find_home
 from zetaroute.config.models import check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
+from zetaroute.config.privacy import DEFAULT_PRIVACY, DEFAULT_RULES, Privacy, TagRule
 from zetaroute.config.settings import (
     PRESETS,
     Budget,
@@ -22,6 +23,8 @@ from zetaroute.config.settings import (
 )
 
 __all__ = [
+    "DEFAULT_PRIVACY",
+    "DEFAULT_RULES",
     "PRESETS",
     "Budget",
     "CommandGrader",
@@ -34,7 +37,9 @@ __all__ = [
     "JudgeGrader",
     "NamedGrader",
     "Objective",
+    "Privacy",
     "Settings",
+    "TagRule",
     "check_options",
     "default_config_text",
     "find_home",

@@ -48,6 +48,11 @@ class Home:
         """What a decision needs to know of the log; made anew when it is missing."""
         return self.path / "state.json"
 
+    @property
+    def salt(self) -> Path:
+        """The secret that stored hashes are keyed with."""
+        return self.path / "salt"
+
     def make(self) -> None:
         """Create the folders; raise StoreError when the place cannot be written."""
         try:

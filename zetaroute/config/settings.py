@@ -14,6 +14,14 @@ from zetaroute.config.embedding import Embedding, read_embedding
 from zetaroute.config.graders import NamedGrader, read_graders
 from zetaroute.config.models import read_arm
 from zetaroute.config.prices import SOURCE, priced, read_prices
+from zetaroute.config.privacy import (
+    DEFAULT_PRIVACY,
+    DEFAULT_RULES,
+    Privacy,
+    TagRule,
+    read_privacy,
+    read_rules,
+)
 from zetaroute.config.reader import Table
 from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError
@@ -97,6 +105,8 @@ class Settings:
     budget: Budget = Budget()
     embedding: Embedding | None = None
     graders: tuple[NamedGrader, ...] = ()
+    privacy: Privacy = DEFAULT_PRIVACY
+    rules: tuple[TagRule, ...] = DEFAULT_RULES
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -156,6 +166,8 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     budget = _budget(root.table("budget"))
     embedding = read_embedding(root.table("embedding"))
     graders = read_graders(root.table("graders"), arms)
+    rules = read_rules(root.tables("rules"))
+    privacy = read_privacy(root.table("privacy"), rules)
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -170,6 +182,8 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         budget=budget,
         embedding=embedding,
         graders=graders,
+        privacy=privacy,
+        rules=rules,
         file=file,
     )
 

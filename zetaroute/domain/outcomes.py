@@ -145,6 +145,19 @@ class Outcome:
     """The space that the embedding lies in."""
     router_cost_usd: float | None = None
     """What deciding cost, the embedding's price; None where nothing was paid for or the price is unknown."""
+    tags: tuple[str, ...] = ()
+    store: str | None = None
+    """How the texts are kept: `hashed` or `features`; None: as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """A file that answers were written to: what to look into when a text is forgotten."""
+
+    id: str
+    time: str
+    path: str
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,6 +91,8 @@ class Query:
     check: Check | None = None
     embedding: QueryEmbedding | None = None
     """None where no endpoint is configured or asked."""
+    tags: tuple[str, ...] = ()
+    """What the rules go by: a tag may forbid models."""
 
     def tokens(self) -> int:
         """Return an estimate of the input tokens of everything that is sent."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.features.hashed import SIZE, SPACE, split
 from zetaroute.features.map import FeatureMap, Spaces
 from zetaroute.features.text import META_NAMES, meta
 
@@ -82,23 +83,32 @@ class EmbeddedMap:
             digest.update(np.ascontiguousarray(values).tobytes())
         return digest.hexdigest()
 
+    @property
+    def reads_hashed(self) -> bool:
+        """Whether its vectors are hashed terms, which hold the meta features too."""
+        return self.space == SPACE
+
     def knowing(self, given: Embeddings) -> EmbeddedMap:
         """Return this map with these embeddings at hand; those that do not fit it are as good as missing."""
         if given.space != self.space:
             return replace(self, known={})
-        fit = {text: one for text, one in given.by_text.items() if len(one) == len(self.mean)}
+        size = SIZE if self.reads_hashed else len(self.mean)
+        fit = {text: one for text, one in given.by_text.items() if len(one) == size}
         return replace(self, known=fit)
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the vectors of n texts with their task labels, shape (n, size)."""
         if not texts:
             return np.zeros((0, self.size))
-        m = self.frozen.standardise([meta(text) for text in texts])
+        raw = np.array([meta(text) for text in texts])
+        rows = [row for row, text in enumerate(texts) if text in self.known]
+        given = np.array([self.known[texts[row]] for row in rows], dtype=np.float64)
+        if rows and self.reads_hashed:
+            given, raw[rows] = split(given)
+        m = self.frozen.standardise(raw)
         base = np.tile(self.average, (len(texts), 1))
         base[:, -1 - len(META_NAMES) : -1] = 0.5 * m
-        rows = [row for row, text in enumerate(texts) if text in self.known]
         if rows:
-            given = np.array([self.known[texts[row]] for row in rows], dtype=np.float64)
             base[rows] = self.frozen.combine(self.project(given), m[rows])
         return self.frozen.label(base, tasks or [None] * len(texts))
 

@@ -9,18 +9,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import NoAnswerError, UnfitQueryError, ZetarouteError
 from zetaroute.flows.answers import unanswered
-from zetaroute.flows.embed import embedded, endpoint_for
+from zetaroute.flows.embed import embedded, may_be_embedded
 from zetaroute.flows.grading import Graders
 from zetaroute.flows.intake import BadLine, Row
 from zetaroute.flows.ledger import Ledger
 from zetaroute.flows.output import Output
 from zetaroute.flows.progress import Progress
-from zetaroute.flows.round import Round, content_hash, play
+from zetaroute.flows.round import Round, content_hash, content_id, play
 from zetaroute.flows.router import Router
 from zetaroute.flows.spending import RunBudget
 from zetaroute.flows.writer import Writer
@@ -28,6 +28,7 @@ from zetaroute.policy import Limits
 from zetaroute.providers.embedding import Embedder
 from zetaroute.providers.opening import Providers, open_providers
 from zetaroute.store.log import Log
+from zetaroute.store.protect import Seal
 
 Task = tuple[Query, str | None]
 """A query and the model that is pinned for it."""
@@ -55,6 +56,8 @@ class Plan:
     """Whether the output is put into the order of the input at the end."""
     live: bool = False
     """Whether rows may keep the reader waiting, as those of a pipe do: then nothing else waits with it."""
+    seal: Seal = str
+    """How content hashes are written: as the log keeps them."""
 
 
 async def run_batch(
@@ -120,7 +123,7 @@ def feed_of(
         progress.rows += 1
         if progress.rows % BREATH_ROWS == 0:
             yield None
-        met = row if isinstance(row, BadLine) else _meet(row, ledger)
+        met = row if isinstance(row, BadLine) else _meet(_named(row, plan), ledger, plan)
         if isinstance(met, BadLine):
             progress.bad_lines += 1
             if output is not None:
@@ -133,9 +136,17 @@ def feed_of(
         yield from wanted
 
 
-def _meet(row: Row, ledger: Ledger) -> Row | BadLine | None:
+def _named(row: Row, plan: Plan) -> Row:
+    """Give a row whose custom_id is made of its content one that says no more of it than the log does."""
+    content = content_hash(row.query)
+    if row.query.custom_id != content_id(content):
+        return row
+    return replace(row, query=replace(row.query, custom_id=content_id(plan.seal(content))))
+
+
+def _meet(row: Row, ledger: Ledger, plan: Plan) -> Row | BadLine | None:
     """Return the row itself when it is the first with its custom_id; None when it repeats that one whole."""
-    custom_id, content = row.query.custom_id or "", content_hash(row.query)
+    custom_id, content = row.query.custom_id or "", plan.seal(content_hash(row.query))
     first = ledger.meet(custom_id, content, row.line)
     if first is None:
         return row
@@ -145,7 +156,7 @@ def _meet(row: Row, ledger: Ledger) -> Row | BadLine | None:
 
 
 def _wanted(row: Row, ledger: Ledger, plan: Plan) -> list[Task]:
-    custom_id, content = row.query.custom_id or "", content_hash(row.query)
+    custom_id, content = row.query.custom_id or "", plan.seal(content_hash(row.query))
     return [
         (row.query, model)
         for model in plan.models or (row.model,)
@@ -170,8 +181,8 @@ class _Batch:
         self._plan = plan
         self._output = output
         self._stopping = stopping
-        self._endpoint = endpoint_for(router.settings, local_only=plan.limits.local_only)
-        self._embedder = None if self._endpoint is None else Embedder(self._endpoint, many=True)
+        endpoint = router.settings.embedding
+        self._embedder = None if endpoint is None else Embedder(endpoint, many=True)
         self._budget = RunBudget(plan.budget_usd)
         self._reading = asyncio.Lock()
 
@@ -207,8 +218,9 @@ class _Batch:
             await self._embedder.aclose()
 
     async def _round(self, query: Query, model: str | None) -> None:
-        if self._endpoint is not None and self._embedder is not None:
-            query = await embedded(query, self._endpoint, self._embedder)
+        query = self._router.tagged(query)
+        if self._embedder is not None and may_be_embedded(query, self._router.settings, self._plan.limits):
+            query = await embedded(query, self._embedder)
         decision = await self._decide(query, model)
         if decision is None:
             return
@@ -242,7 +254,7 @@ class _Batch:
 
         What is left of a budget may be set aside for calls under way that turn out cheaper: their end is awaited.
         """
-        seed, spending = _seed(self._plan.seed, query), self._router.spending
+        seed, spending = _seed(self._plan, query), self._router.spending
         while not self._stopping.is_set():
             try:
                 decision = self._router.decide(query, seed=seed, limits=self._plan.limits, forced=model)
@@ -274,9 +286,9 @@ def _expected_usd(decision: Decision) -> float:
     return chosen.cost_usd.mean if chosen.cost_usd else 0.0
 
 
-def _seed(base: int, query: Query) -> int:
+def _seed(plan: Plan, query: Query) -> int:
     """Return a seed of the query's own, so that a run repeats whatever order its rows finish in."""
-    key = f"{base}:{query.custom_id}:{content_hash(query)}"
+    key = f"{plan.seed}:{query.custom_id}:{plan.seal(content_hash(query))}"
     return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:6], "big")
 
 

@@ -16,7 +16,7 @@ from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.confidence import difference_figure, mean_figure, share_figure
 from zetaroute.evaluate.kpi import Served
-from zetaroute.flows.served import model_shares
+from zetaroute.flows.served import has_text, model_shares
 from zetaroute.store.log import Log
 
 MOST_BINS = 24
@@ -109,6 +109,12 @@ def examples_of(
             continue
         grown = max(sorted(gains), key=gains.__getitem__)
         here = frame.filter(pl.Series(segment == one["name"]) & (pl.col("model") == grown))
-        texts = here["query"].drop_nulls().unique(maintain_order=True).head(EXAMPLES).to_list()
+        texts = (
+            here.filter(has_text(here))["query"]
+            .drop_nulls()
+            .unique(maintain_order=True)
+            .head(EXAMPLES)
+            .to_list()
+        )
         found[one["name"]] = [text[:LONGEST_EXAMPLE] for text in texts if text.strip()]
     return found

@@ -52,7 +52,7 @@ async def play_phase(
     home: Home, settings: Settings, phase: Phase, *, concurrency: int, on_progress: OnProgress
 ) -> Progress:
     """Route the queries of a phase by the policy in use, with simulated ratings for some of the answers."""
-    log = Log(home)
+    log = Log(home, settings.privacy)
     rng = random.Random(phase.seed)
     ratings: list[Feedback] = []
 

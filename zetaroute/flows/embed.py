@@ -12,19 +12,22 @@ from dataclasses import replace
 from zetaroute.config import Embedding, Settings
 from zetaroute.domain import Query, QueryEmbedding
 from zetaroute.errors import ProviderError
+from zetaroute.policy import Limits, allowed
 from zetaroute.providers.embedding import Embedder
 
 
-def endpoint_for(settings: Settings, *, local_only: bool) -> Embedding | None:
-    """Return the endpoint that may see the queries, if there is one: what must stay here goes to a local one."""
+def may_be_embedded(query: Query, settings: Settings, limits: Limits) -> bool:
+    """Return whether the endpoint, if there is one, may see a query: what must stay here goes to a local one."""
     endpoint = settings.embedding
-    return None if endpoint is None or (local_only and not endpoint.arm.local) else endpoint
+    if endpoint is None or (limits.local_only and not endpoint.arm.local):
+        return False
+    return allowed(endpoint.arm.tags, query.tags, settings.rules)
 
 
-async def embedded(query: Query, endpoint: Embedding, embedder: Embedder) -> Query:
+async def embedded(query: Query, embedder: Embedder) -> Query:
     """Return the query with its embedding, or with the reason why it has none."""
     start = time.perf_counter()
-    made = QueryEmbedding(space=endpoint.space)
+    made = QueryEmbedding(space=embedder.space)
     try:
         vector = await embedder.one(query.text)
         made = replace(made, values=tuple(vector.values.tolist()), cost_usd=vector.cost_usd)
@@ -39,7 +42,7 @@ def embedded_now(query: Query, endpoint: Embedding) -> Query:
     async def once() -> Query:
         embedder = Embedder(endpoint)
         try:
-            return await embedded(query, endpoint, embedder)
+            return await embedded(query, embedder)
         finally:
             await embedder.aclose()
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from zetaroute.errors import StoreError, UsageError
+from zetaroute.flows.leftovers import note_export
 from zetaroute.store.log import Log, rows_since
 
 if TYPE_CHECKING:
@@ -42,14 +43,17 @@ def export(log: Log, to: str, *, host: str | None = None, since: str | None = No
         raise UsageError(
             f"the host name {name!r} may hold letters, digits, dots, dashes and underscores only."
         )
-    files = rows = 0
+    rows, written = 0, []
     with log.open() as connection:
         for table in _TABLES:
             for day in _days(connection, table, since):
                 frame = _day(connection, table, day)
-                _write(frame, f"{to.rstrip('/')}/{table}/day={day}/host={name}/part.parquet")
-                files, rows = files + 1, rows + frame.height
-    return Exported(folder=to, files=files, rows=rows)
+                written.append(f"{to.rstrip('/')}/{table}/day={day}/host={name}/part.parquet")
+                _write(frame, written[-1])
+                rows += frame.height
+    for target in written:
+        note_export(log, target)
+    return Exported(folder=to, files=len(written), rows=rows)
 
 
 def _days(connection: DuckDBPyConnection, table: str, since: str | None) -> list[str]:

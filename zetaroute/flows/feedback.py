@@ -52,7 +52,10 @@ def rate(
 
 
 def continue_conversation(log: Log, query: Query) -> tuple[Query, str]:
-    """Return `query` with the last conversation's turns in front of it, and the model that answered there."""
+    """Return `query` with the last conversation's turns and tags, and the model that answered there.
+
+    Raises UsageError when there is none, or when its text was not kept.
+    """
     with log.open() as connection:
         last = connection.execute(
             "SELECT coalesce(conversation, id), model FROM outcomes WHERE status = 'ok' AND run IS NULL "
@@ -61,20 +64,26 @@ def continue_conversation(log: Log, query: Query) -> tuple[Query, str]:
         if last is None:
             raise UsageError("there is no conversation to go on with yet: ask without --continue first.")
         turns = connection.execute(
-            "SELECT query, response, system FROM outcomes WHERE status = 'ok' AND (id = $1 OR conversation = $1) "
+            "SELECT query, response, system, tags, store, forgotten FROM outcomes "
+            "WHERE status = 'ok' AND (id = $1 OR conversation = $1) "
             "ORDER BY id",
             [last[0]],
         ).fetchall()
+    if any(store or forgotten for *_, store, forgotten in turns):
+        raise UsageError("the last conversation was not kept as text: ask without --continue.")
     history = tuple(
         message
-        for asked, answered, _ in turns
+        for asked, answered, *_ in turns
         for message in (
             Message(role="user", content=asked),
             Message(role="assistant", content=answered or ""),
         )
     )
-    system = query.system or next((system for *_, system in reversed(turns) if system), None)
-    return replace(query, conversation=last[0], history=history, system=system), last[1]
+    system = query.system or next((system for _, _, system, *_ in reversed(turns) if system), None)
+    # What was private in an earlier turn is sent again with this one.
+    tags = tuple(dict.fromkeys([*query.tags, *(tag for turn in turns for tag in turn[3] or ())]))
+    continued = replace(query, conversation=last[0], history=history, system=system, tags=tags)
+    return continued, last[1]
 
 
 def _parsed(value: str, metric: str | None) -> tuple[str, float]:

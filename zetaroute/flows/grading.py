@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
 from zetaroute.domain import Arm, Feedback, Query, Source, new_id, utc_now
 from zetaroute.errors import ConfigError, UsageError
+from zetaroute.policy.rules import broken, words
 from zetaroute.providers.opening import Providers
 
 ACCURACY = "accuracy"
@@ -33,6 +34,8 @@ class Case:
     task: str | None
     grader: str | None
     """The grader's name; None leaves it to the reference."""
+    tags: tuple[str, ...] = ()
+    """Of the query: a judge whom the rules forbid it is not asked."""
 
 
 class Graders:
@@ -41,6 +44,7 @@ class Graders:
     def __init__(self, settings: Settings) -> None:
         """Raises ConfigError when the config gives a grader a name that is there without it."""
         self._arms = {arm.id: arm for arm in settings.arms}
+        self._rules = settings.rules
         self._folder = settings.file.parent if settings.file else None
         self._named = _by_name(settings.graders)
 
@@ -118,6 +122,9 @@ class Graders:
         return self._feedback(case, "truth", found.score, comment=note, response_s=found.response_s)
 
     async def _by_judge(self, grader: JudgeGrader, case: Case, providers: Providers) -> Feedback:
+        rule = broken(self._arms[grader.judge].tags, case.tags, self._rules)
+        if rule is not None:
+            return self._feedback(case, "judge", None, comment=f"the judge {grader.judge} {words(rule)}")
         from zetaroute.flows.judge import judge
 
         found = await judge(

@@ -31,7 +31,8 @@ def show_outcome(log: Log, outcome_id: str | None) -> dict[str, Any]:
     """Return one outcome with its feedback and its other attempts; the last one without an id."""
     with log.open() as connection:
         found = connection.execute(
-            "SELECT * REPLACE (time::VARCHAR AS time) FROM rounds WHERE id = coalesce(?, id) "
+            "SELECT * REPLACE (time::VARCHAR AS time, forgotten::VARCHAR AS forgotten) "
+            "FROM rounds WHERE id = coalesce(?, id) "
             "ORDER BY id DESC LIMIT 1",
             [outcome_id],
         )

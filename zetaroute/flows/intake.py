@@ -17,7 +17,7 @@ from zetaroute.config.models import OWN_FIELDS
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
 from zetaroute.flows.grading import Graders
-from zetaroute.flows.round import check_query, content_hash
+from zetaroute.flows.round import check_query, content_hash, content_id
 from zetaroute.flows.source import LONGEST_LINE, Source
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ def _plain(row: dict[str, Any]) -> Query:
         reference=_text(row, "reference") or _text(row, "ground_truth"),
         grader=_text(row, "grader") or _text(row, "metric"),
         custom_id=_text(row, "custom_id"),
+        tags=_tags(row),
     )
 
 
@@ -158,7 +159,23 @@ def _openai_batch(row: dict[str, Any]) -> Query:
         task=_text(row, "task"),
         custom_id=_text(row, "custom_id"),
         options={name: value for name, value in body.items() if name not in OWN_FIELDS},
+        tags=_tags(row, body),
     )
+
+
+def _tags(*places: dict[str, Any]) -> tuple[str, ...]:
+    """Return the tags of a line and of its metadata; one that cannot be read must not be passed over."""
+    found: list[str] = []
+    for place in places:
+        metadata = place.get("metadata")
+        for holder in (place, metadata if isinstance(metadata, dict) else {}):
+            tags = holder.get("tags") or []
+            if isinstance(tags, str):
+                tags = [tag.strip() for tag in tags.split(",")]
+            if not isinstance(tags, list) or not all(isinstance(tag, str) and tag for tag in tags):
+                raise UsageError('has "tags" that are no list of texts')
+            found += tags
+    return tuple(dict.fromkeys(found))
 
 
 def _turn(message: object) -> Message:
@@ -204,7 +221,7 @@ def _text(row: dict[str, Any], key: str) -> str | None:
 
 def _named(query: Query) -> Query:
     """Give a query without custom_id one that is made of its content, so that a resume knows it again."""
-    return query if query.custom_id is not None else replace(query, custom_id=f"h-{content_hash(query)}")
+    return query if query.custom_id is not None else replace(query, custom_id=content_id(content_hash(query)))
 
 
 def _recorded(path: Path, part: Part | None) -> Iterator[Row]:

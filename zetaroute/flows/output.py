@@ -6,9 +6,10 @@ The log is the truth; the output is brought back in step with it before a resume
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -129,35 +130,66 @@ def resume(log: Log, run: str, path: Path, ledger: Ledger, *, form: Format, by_m
     """Note in the ledger what this run has answered already and bring `path` in step with the log.
 
     With `by_model` every model's answer to a row has a line of its own, else the last answer has. Lines that the
-    log does not know, failures and a line cut in half are dropped.
+    log does not know, failures and a line cut in half are dropped. Where the log keeps no text, the line of the
+    output is the only place of an answer: it stays, and a row without one is asked again.
     """
 
-    note_answered(log, run, ledger)
-    if _is_pipe(path):
+    pipe = _is_pipe(path)
+    lines = {} if pipe else _by_id(path)
+    note_answered(log, run, ledger, lines=None if pipe else lines)
+    if pipe:
         return
 
     def write(draft: IO[bytes]) -> None:
-        for answer in _stored(log, run, by_model=by_model):
-            draft.write(answer.line(form).encode())
+        with open(path, "rb") if lines else io.BytesIO() as old:
+            for answer, has_text in _stored(log, run, by_model=by_model):
+                if has_text:
+                    draft.write(answer.line(form).encode())
+                elif answer.id in lines:
+                    start, size = lines[answer.id]
+                    old.seek(start)
+                    draft.write(old.read(size))
 
     _replace(path, write)
 
 
-def note_answered(log: Log, run: str, ledger: Ledger) -> None:
-    """Note in the ledger what this run has answered already."""
+def note_answered(
+    log: Log, run: str, ledger: Ledger, *, lines: Mapping[str, tuple[int, int]] | None = None
+) -> None:
+    """Note in the ledger what this run has answered already; a row without text only if `lines` know its id."""
     with log.open() as connection:
         found = connection.execute(
             """
-            SELECT DISTINCT custom_id, coalesce(content_hash, ''), model FROM outcomes
-            WHERE run = ? AND custom_id IS NOT NULL AND status = 'ok'
+            SELECT DISTINCT custom_id, coalesce(content_hash, ''), model,
+                   CASE WHEN store IS NULL THEN '' ELSE id END
+            FROM outcomes WHERE run = ? AND custom_id IS NOT NULL AND status = 'ok'
             """,
             [run],
         )
         while group := found.fetchmany(1000):
-            ledger.note_answered(group)
+            ledger.note_answered(
+                (custom_id, content, model)
+                for custom_id, content, model, needed in group
+                if not needed or lines is None or needed in lines
+            )
 
 
-def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[Answer]:
+def _by_id(path: Path) -> dict[str, tuple[int, int]]:
+    """Return where the whole lines of an output stand, start and bytes, by the id of their outcome."""
+    found: dict[str, tuple[int, int]] = {}
+    start = 0
+    with open(path, "rb") if path.exists() else io.BytesIO() as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                told = json.loads(line)
+                if line.endswith(b"\n") and isinstance(told, dict) and isinstance(told.get("id"), str):
+                    found[told["id"]] = (start, len(line))
+            start += len(line)
+    return found
+
+
+def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[tuple[Answer, bool]]:
+    """Yield the answers of a run, each with whether the log has its text."""
     with log.open() as connection:
         found = connection.execute(
             f"""
@@ -169,7 +201,7 @@ def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[Answer]:
             SELECT custom_id, id, response, model, accuracy,
                    coalesce(failed.response_s, 0) + coalesce(mine.response_s, 0),
                    coalesce(failed.cost_usd, 0) + mine.cost_usd,
-                   finish_reason, input_tokens, output_tokens, time
+                   finish_reason, input_tokens, output_tokens, time, store IS NULL
             FROM mine LEFT JOIN failed ON failed.first = mine.fallback_of
             WHERE status = 'ok'
             QUALIFY row_number() OVER (PARTITION BY custom_id{", model" if by_model else ""} ORDER BY id DESC) = 1
@@ -179,8 +211,8 @@ def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[Answer]:
         )
         while group := found.fetchmany(1000):
             for custom_id, outcome_id, response, model, accuracy, response_s, cost, *rest in group:
-                finish_reason, input_tokens, output_tokens, time = rest
-                yield Answer(
+                finish_reason, input_tokens, output_tokens, time, has_text = rest
+                answer = Answer(
                     custom_id=custom_id,
                     id=outcome_id,
                     answer=response,
@@ -193,6 +225,7 @@ def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[Answer]:
                     output_tokens=output_tokens,
                     time=time.isoformat(),
                 )
+                yield answer, has_text
 
 
 def _is_pipe(path: Path) -> bool:

@@ -28,7 +28,7 @@ def preview(router: Router, rows: Iterable[Row | BadLine], plan: Plan, ledger: L
             continue
         query, model = task
         try:
-            decision = router.decide(query, seed=0, limits=plan.limits, forced=model)
+            decision = router.decide(router.tagged(query), seed=0, limits=plan.limits, forced=model)
         except UnfitQueryError:
             unfit += 1
             continue

@@ -20,7 +20,7 @@ from zetaroute.store.log import Log
 
 KEEP_EVERY_S = 1.0
 _READ_AT_ONCE = 200
-_COLUMNS = "id, query, response, model, reference, task, grader"
+_COLUMNS = "id, query, response, model, reference, task, grader, tags"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +166,7 @@ def _waiting(log: Log, graders: Graders, wanted: Wanted, grader: str | None) -> 
             SELECT id, model, grader, reference IS NOT NULL,
                    (SELECT list(DISTINCT author) FROM feedback f WHERE f.outcome_id = o.id AND f.metric = $metric)
             FROM outcomes o
-            WHERE status = 'ok' AND response IS NOT NULL
+            WHERE status = 'ok' AND response IS NOT NULL AND store IS NULL AND forgotten IS NULL
                   AND time >= coalesce($since::TIMESTAMP, '-infinity'::TIMESTAMP)
                   AND ($task IS NULL OR task = $task)
                   AND (reference IS NOT NULL OR grader IS NOT NULL OR $grader IS NOT NULL)
@@ -212,7 +212,7 @@ def _cases(log: Log, waiting: Sequence[str], grader: str | None) -> Iterator[Cas
             rows = connection.execute(
                 f"SELECT {_COLUMNS} FROM outcomes WHERE id IN (SELECT unnest(?)) ORDER BY id DESC", [part]
             ).fetchall()
-        for outcome_id, query, answer, model, reference, task, own in rows:
+        for outcome_id, query, answer, model, reference, task, own, tags in rows:
             yield Case(
                 outcome_id=outcome_id,
                 query=query,
@@ -221,4 +221,5 @@ def _cases(log: Log, waiting: Sequence[str], grader: str | None) -> Iterator[Cas
                 reference=reference,
                 task=task,
                 grader=grader or own,
+                tags=tuple(tags or ()),
             )

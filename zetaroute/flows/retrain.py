@@ -16,14 +16,17 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import Promotion, new_id
 from zetaroute.errors import ArtifactError, ZetarouteError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
+from zetaroute.features import Embeddings
 from zetaroute.flows.canary import begin_canary, canary_standing, deserves_trial, may_succeed
 from zetaroute.flows.findings import findings
 from zetaroute.flows.portrait import portrait
 from zetaroute.flows.result import manifest_of, result_of, row_counts
 from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import evaluate, margins_of
+from zetaroute.flows.vectors import logged_vectors
+from zetaroute.learn.embedded import enough_embedded
 from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import Sample, embeddings, read_frame, sample, take
+from zetaroute.learn.frame import Sample, forgotten_rows, learnable, read_frame, sample, take
 from zetaroute.learn.segments import cell_names, cell_terms
 from zetaroute.learn.statistics import kept_statistics
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
@@ -76,11 +79,8 @@ def retrain(
     start = time.perf_counter()
     registry = Registry(home.artifacts)
     parent = registry.current()
-    incumbent = load_policy(registry, parent)
-    with open_sources(sources) if sources else log.open() as connection:
-        frame = read_frame(connection, since=since)
-    arms = settings.arms
-    given = embeddings(frame, settings.embedding.space) if settings.embedding is not None else None
+    incumbent, arms = load_policy(registry, parent), settings.arms
+    frame, given, notes = _read(log, settings, since=since, sources=sources)
     if given is not None:
         incumbent = incumbent.knowing(given)
     training = sample(frame.filter(~pl.col("holdout")), arms)
@@ -147,7 +147,7 @@ def retrain(
         result["reasons"].append(
             f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
         )
-    result["reasons"] += [fault.words for fault in faults if not fault.refuses]
+    result["reasons"] += [*notes, *(fault.words for fault in faults if not fault.refuses)]
     result |= portrait(evaluation.trial, objective=settings.objective, feature_map=fitted.map)
     manifest["gate"] = {
         "tested": verdict.tested,
@@ -192,6 +192,20 @@ def retrain(
         result=result,
         report=registry.folder / version / "report.md",
     )
+
+
+def _read(
+    log: Log, settings: Settings, *, since: str | None, sources: Sequence[str]
+) -> tuple[pl.DataFrame, Embeddings | None, list[str]]:
+    """Return the rows to learn from, the vectors to read them by if there are enough, and what was left out."""
+    with open_sources(sources) if sources else log.open() as connection:
+        frame = read_frame(connection, since=since)
+        notes = forgotten_rows(connection, since=since)
+    given = logged_vectors(frame, settings, log.home)
+    if given is not None and not enough_embedded(frame.filter(~pl.col("holdout"))["query"].to_list(), given):
+        given = None
+    frame, unread = learnable(frame, given)
+    return frame, given, notes + unread
 
 
 def make_current(

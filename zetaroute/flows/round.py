@@ -97,6 +97,11 @@ def content_hash(query: Query) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
 
 
+def content_id(content: str) -> str:
+    """Return the custom_id of a row that brings none, made of its content hash."""
+    return f"h-{content}"
+
+
 async def play(
     query: Query,
     decision: Decision,
@@ -209,6 +214,7 @@ def _outcome(
         embedding=own.values or None if drawn and own else None,
         embedding_model=own.space if drawn and own and own.values else None,
         router_cost_usd=own.cost_usd if drawn and own else None,
+        tags=query.tags,
     )
 
 
@@ -236,6 +242,7 @@ async def _graded(
         reference=query.reference,
         task=query.task,
         grader=query.grader,
+        tags=query.tags,
     )
     graded = await graders.grade(case, providers)
     return () if graded is None else (graded,)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import Budget, Home, Objective, Settings
-from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, Standing
+from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, QueryEmbedding, Standing
 from zetaroute.errors import ArtifactError
 from zetaroute.flows.spending import Spending
+from zetaroute.flows.tagging import tagged
 from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
 from zetaroute.registry import COLD, Registry
+from zetaroute.store.protect import home_salt
 from zetaroute.store.standing import after, read_past
 
 
@@ -29,6 +31,8 @@ class Router:
     spending: Spending = field(default_factory=lambda: Spending(Budget()))
     closed: Mapping[str, str] = field(default_factory=dict)
     """Models that cannot be called at all, and why."""
+    key: Callable[[], bytes] | None = None
+    """What texts are hashed with for a policy that was learned from hashed terms; None where none is."""
     challenger: Challenger | None = None
     """The policy that a canary tries beside the one in use."""
 
@@ -43,6 +47,10 @@ class Router:
         """The configured models by id."""
         return {arm.id: arm for arm in self.settings.arms}
 
+    def tagged(self, query: Query) -> Query:
+        """Return the query with the tags that its rules go by: to be asked for before anything is decided or sent."""
+        return tagged(query, self.settings.privacy)
+
     def decide(
         self,
         query: Query,
@@ -54,6 +62,7 @@ class Router:
     ) -> Decision:
         """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none."""
         start = time.perf_counter()
+        query = self._read(query)
         left_usd, budget = self.spending.left_usd()
         decision = decide(
             query=query,
@@ -63,6 +72,7 @@ class Router:
             rate=self.rate,
             standings=self.standings,
             guards=self.settings.guards,
+            rules=self.settings.rules,
             limits=replace(limits or Limits(), left_usd=left_usd, budget=budget, closed=self.closed),
             seed=seed,
             now_s=time.time(),
@@ -74,6 +84,16 @@ class Router:
             self.standings[decision.model] = replace(standing, probe_s=time.time())
         waited_s = query.embedding.elapsed_s if query.embedding else 0.0
         return replace(decision, router_s=waited_s + time.perf_counter() - start)
+
+    def _read(self, query: Query) -> Query:
+        """Return the query with the vector of its hashed terms where a policy reads those and it has no other."""
+        policies = [self.policy] if self.challenger is None else [self.policy, self.challenger.policy]
+        if self.key is None or query.embedding is not None or not any(one.reads_hashed for one in policies):
+            return query
+        from zetaroute.features.hashed import SPACE, hashed_vector
+
+        values = tuple(hashed_vector(query.text, self.key()).tolist())
+        return replace(query, embedding=QueryEmbedding(space=SPACE, values=values))
 
     def obey(self, home: Home) -> None:
         """Follow what was decided meanwhile, here or by another process: which version serves, which is tried."""
@@ -101,6 +121,7 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
         standings=past.standings,
         spending=Spending(settings.budget, past.spent_usd),
         closed=without_key(settings.arms),
+        key=lambda: home_salt(home.salt),
         challenger=_challenger(registry, policy, past.canary),
     )
 

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from zetaroute.config import Settings
+from zetaroute.config import Home, Settings
 from zetaroute.evaluate.kpi import Served
-from zetaroute.features import EmbeddedMap
-from zetaroute.learn.frame import embeddings
+from zetaroute.flows.vectors import knowing
 from zetaroute.learn.segments import cell_names, segments
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
@@ -23,8 +22,10 @@ from zetaroute.store.log import Log, rows_since
 _COLUMNS = (
     "id, time, policy_version, model, task, query, embedding, embedding_model, status, fell_back, response_s, "
     "ttft_s, cost_usd, router_s, router_cost_usd, "
-    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced, judge_cost_usd"
+    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced, judge_cost_usd, store, forgotten"
 )
+UNKEPT = "(text not kept)"
+"""The kind of rows without a label whose text is forgotten or kept as a hash alone."""
 
 
 def read_served(log: Log, *, since: str | None, texts: bool = True) -> pl.DataFrame:
@@ -64,19 +65,28 @@ def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | No
 def kinds_of(frame: pl.DataFrame, policy: Policy, registry: Registry) -> list[str]:
     """Return each row's task label, else the cell of the policy's map that it lies in, by its stored name."""
     tasks = frame["task"].to_list()
-    queries = frame["query"].to_list()
-    bare = sorted({query or "" for query, task in zip(queries, tasks, strict=True) if not task})
+    queries = [text if kept else None for text, kept in zip(frame["query"], has_text(frame), strict=True)]
+    bare = sorted(
+        {query for query, task in zip(queries, tasks, strict=True) if not task and query is not None}
+    )
     predictor = policy.predictor
     if not bare or not isinstance(predictor, LearnedPredictor):
         return [task or "all" for task in tasks]
-    if isinstance(predictor.map, EmbeddedMap):
-        predictor = predictor.knowing(embeddings(frame, predictor.map.space))
+    predictor = knowing(predictor, frame, Home(registry.folder.parent))
     named = None if policy.version == COLD else registry.manifest(policy.version).get("segments")
     names = cell_names(named, len(predictor.map.spaces.coarse))
     # Texts repeat, and a vector costs more than everything else that is done with a row.
     cell = dict(zip(bare, predictor.map.cells(predictor.vectors(bare)[:, 1:]).tolist(), strict=True))
     cells = np.array([cell.get(query or "", 0) for query in queries], dtype=np.int64)
-    return segments(tasks, cells, names)
+    known = [
+        task or (None if query is not None else UNKEPT) for task, query in zip(tasks, queries, strict=True)
+    ]
+    return segments(known, cells, names)
+
+
+def has_text(frame: pl.DataFrame) -> pl.Series:
+    """Return of each row (n,) whether its text is there to be read."""
+    return frame.select(pl.col("store").is_null() & pl.col("forgotten").is_null()).to_series()
 
 
 def provenance(frame: pl.DataFrame) -> dict[str, int]:

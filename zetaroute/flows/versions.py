@@ -13,9 +13,10 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import Arm
 from zetaroute.errors import ArtifactError, UsageError
 from zetaroute.features import EmbeddedMap
+from zetaroute.features.hashed import SPACE
 from zetaroute.flows.canary import begin_canary, canary_standing, end_canary
 from zetaroute.flows.retrain import make_current
-from zetaroute.learn.frame import embeddings
+from zetaroute.flows.vectors import knowing
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
@@ -24,7 +25,9 @@ REPEATED = 200
 """Logged decisions that a version must be able to repeat."""
 SAME = 1e-5
 """How far two accuracies may lie apart that are the same: one was computed for many queries at once."""
-_ASKED = "query, task, embedding, embedding_model"
+_ASKED = "query, task, embedding, embedding_model, store"
+_READABLE = "store IS NULL AND forgotten IS NULL"
+"""Of rows whose text is there; nobody can decide a hash again."""
 LATEST = 1000
 """Logged queries that two versions are compared on."""
 
@@ -112,19 +115,22 @@ def repeat_decisions(log: Log, policy: Policy, arms: Sequence[Arm]) -> int:
     artifact, its loading or a library has changed, and what was proven of it holds no more.
     """
     with log.open() as connection:
+        readable = _READABLE
+        if policy.reads_hashed:
+            readable = f"({_READABLE} OR embedding_model = '{SPACE}' AND forgotten IS NULL)"
         last = connection.sql(
             f"SELECT {_ASKED}, candidates FROM outcomes WHERE policy_version = ? AND len(candidates) > 0 "
-            "ORDER BY id DESC LIMIT ?",
+            f"AND {readable} ORDER BY id DESC LIMIT ?",
             params=[policy.version, REPEATED],
         )
         logged = pl.DataFrame(last)
     predictor = policy.predictor
     if logged.is_empty() or not isinstance(predictor, LearnedPredictor):
         return 0
-    parts = _by_what_was_known(predictor, logged)
-    for knowing, rows in parts:
-        vectors = knowing.vectors(rows["query"].to_list(), rows["task"].to_list())
-        accuracy = knowing.forecast(vectors, arms).accuracy
+    parts = _by_what_was_known(predictor, logged, log.home)
+    for reader, rows in parts:
+        vectors = reader.vectors(rows["query"].to_list(), rows["task"].to_list())
+        accuracy = reader.forecast(vectors, arms).accuracy
         for row, candidates in enumerate(rows["candidates"].to_list()):
             then = {candidate["model"]: candidate["accuracy"]["mean"] for candidate in candidates}
             for column, arm in enumerate(arms):
@@ -137,15 +143,16 @@ def repeat_decisions(log: Log, policy: Policy, arms: Sequence[Arm]) -> int:
 
 
 def _by_what_was_known(
-    predictor: LearnedPredictor, rows: pl.DataFrame
+    predictor: LearnedPredictor, rows: pl.DataFrame, home: Home
 ) -> list[tuple[LearnedPredictor, pl.DataFrame]]:
     """Return the rows whose embedding was at hand, each text once, and the others, each with who predicts them."""
     if not isinstance(predictor.map, EmbeddedMap):
         return [(predictor, rows)]
-    given = embeddings(rows, predictor.map.space)
+    if predictor.map.reads_hashed:
+        return [(knowing(predictor, rows, home), rows)]
     has_one = (pl.col("embedding_model") == predictor.map.space).fill_null(False)
     own = rows.filter(has_one).unique("query", keep="last", maintain_order=True)
-    return [(predictor.knowing(given), own), (predictor, rows.filter(~has_one))]
+    return [(knowing(predictor, own, home), own), (predictor, rows.filter(~has_one))]
 
 
 def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> dict[str, Any]:
@@ -154,12 +161,12 @@ def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> d
     names = [registry.find(version) for version in (old, new)]
     with log.open() as connection:
         last = connection.sql(
-            f"SELECT {_ASKED} FROM outcomes WHERE fallback_of IS NULL ORDER BY id DESC LIMIT ?",
+            f"SELECT {_ASKED} FROM outcomes WHERE fallback_of IS NULL AND {_READABLE} ORDER BY id DESC LIMIT ?",
             params=[LATEST],
         )
         latest = pl.DataFrame(last)
     arms = settings.arms
-    chosen = [_choices(load_policy(registry, name), latest, settings) for name in names]
+    chosen = [_choices(load_policy(registry, name), latest, settings, home) for name in names]
     moves = Counter((arms[a].id, arms[b].id) for a, b in zip(*chosen, strict=True) if a != b)
     facts = [_facts(registry, name) for name in names]
     return {
@@ -170,12 +177,12 @@ def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> d
     }
 
 
-def _choices(policy: Policy, asked: pl.DataFrame, settings: Settings) -> list[int]:
+def _choices(policy: Policy, asked: pl.DataFrame, settings: Settings, home: Home) -> list[int]:
     if asked.is_empty():
         return []
     predictor, arms = policy.predictor, settings.arms
-    if isinstance(predictor, LearnedPredictor) and isinstance(predictor.map, EmbeddedMap):
-        predictor = predictor.knowing(embeddings(asked, predictor.map.space))
+    if isinstance(predictor, LearnedPredictor):
+        predictor = knowing(predictor, asked, home)
     vectors = predictor.vectors(asked["query"].to_list(), asked["task"].to_list())
     eligible = np.ones((asked.height, len(arms)), dtype=bool)
     forecast = predictor.forecast(vectors, arms)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from zetaroute.features import meta
 from zetaroute.features.embedded import EmbeddedMap, Embeddings, unit
+from zetaroute.features.hashed import SPACE, split
 from zetaroute.learn.map import DIMENSIONS, drawn, with_cells, with_tasks
 
 Array = NDArray[np.float64]
@@ -39,11 +40,14 @@ class VectorMap:
         """
         labels = dict(zip(texts, tasks or [None] * len(texts), strict=True))
         chosen = drawn([text for text in labels if text in given.by_text], seed)
-        rows = unit(np.array([given.by_text[text] for text in chosen], dtype=np.float64))
+        rows = np.array([given.by_text[text] for text in chosen], dtype=np.float64)
+        raw = np.array([meta(text) for text in chosen])
+        if given.space == SPACE:
+            rows, raw = split(rows)
+        rows = unit(rows)
         mean = rows.mean(axis=0)
         components = _components(rows - mean, seed)
         z = unit((rows - mean) @ components.astype(np.float64))
-        raw = np.array([meta(text) for text in chosen])
         cells = with_cells({}, np.zeros(0), np.zeros((0, z.shape[1])), z, raw, seed)
         base = cells.combine(z, cells.standardise(raw))
         self.frozen = EmbeddedMap(

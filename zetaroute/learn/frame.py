@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
 from zetaroute.features import Embeddings
+from zetaroute.features.hashed import hashed_vector
 from zetaroute.store.log import rows_since
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 COLUMNS = (
-    "id, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
+    "id, store, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
     "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
@@ -36,21 +37,57 @@ COLUMNS = (
 def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> pl.DataFrame:
     """Return the rows of the log that can teach something, oldest first, with their group and split.
 
-    Cancelled calls are left out. `since` is an ISO 8601 moment in UTC.
+    Cancelled calls and forgotten rows are left out. `since` is an ISO 8601 moment in UTC.
     """
-    kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled'"
+    kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND forgotten IS NULL"
     return with_split(pl.DataFrame(rows_since(connection, kept, since, order="time, id")))
 
 
-def embeddings(frame: pl.DataFrame, space: str) -> Embeddings:
-    """Return what the rows of a frame have of one space, by text: of a repeated text the last."""
+def embeddings(frame: pl.DataFrame, space: str, *, key: bytes | None = None) -> Embeddings:
+    """Return what the rows of a frame have of one space, by text: of a repeated text the last.
+
+    With the `key` of hashed vectors those are made for the rows whose text was kept.
+    """
     rows = frame.filter(pl.col("embedding_model") == space, pl.col("embedding").is_not_null())
     rows = rows.unique("query", keep="last", maintain_order=True)
-    vectors = rows["embedding"].to_list()
-    by_text = dict(
-        zip(rows["query"].to_list(), (np.array(one, dtype=np.float32) for one in vectors), strict=True)
-    )
+    vectors = (np.array(one, dtype=np.float32) for one in rows["embedding"].to_list())
+    by_text = dict(zip(rows["query"].to_list(), vectors, strict=True))
+    if key is not None:
+        texts = frame.filter(pl.col("store").is_null())["query"].unique().to_list()
+        by_text |= {text: hashed_vector(text, key) for text in texts}
     return Embeddings(space=space, by_text=by_text)
+
+
+def learnable(frame: pl.DataFrame, given: Embeddings | None) -> tuple[pl.DataFrame, list[str]]:
+    """Return the rows that can be learned from together, and in words what they lack or leave out.
+
+    Rows without a text have a vector instead, where any are `given`. Where most rows have one or the other, those
+    without are left out; else every text is taken for an empty one, so that the heads learn the mean of each model
+    and no more.
+    """
+    readable = pl.col("store").is_null()
+    if given is not None:
+        readable |= pl.col("query").is_in(list(given.by_text))
+    textless = frame.height - frame.filter(readable).height
+    if not textless:
+        return frame, []
+    if 2 * textless <= frame.height:
+        words = f"{textless} rows whose text was not kept are not used"
+        return frame.filter(readable), [words]
+    words = (
+        f"{textless} of {frame.height} rows have no text, so nothing was learned from texts: every model counts with "
+        "its mean"
+    )
+    return frame.with_columns(pl.lit("").alias("query")), [words]
+
+
+def forgotten_rows(connection: DuckDBPyConnection, *, since: str | None = None) -> list[str]:
+    """Return in words how many rows are not used because they were forgotten; nothing where there are none."""
+    gone = rows_since(
+        connection, "SELECT time FROM outcomes WHERE forgotten IS NOT NULL", since, order="time"
+    )
+    count = len(gone)
+    return [f"{count} forgotten rows are not used"] if count else []
 
 
 def with_split(frame: pl.DataFrame) -> pl.DataFrame:

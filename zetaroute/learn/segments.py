@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.features import AnyMap, terms
+from zetaroute.features import AnyMap, EmbeddedMap, terms
 from zetaroute.learn.fit import Fitted
 
 Array = NDArray[np.float64]
@@ -38,6 +38,9 @@ def cell_terms(
     cells = len(fitted.map.spaces.coarse)
     if kept is not None and len(kept) == cells:
         return [list(one) for one in kept]
+    if isinstance(fitted.map, EmbeddedMap) and fitted.map.reads_hashed:
+        # Its texts are hashes.
+        return [[] for _ in range(cells)]
     drawn = spread(texts)
     return top_terms(fitted.map, drawn, fitted.map.cells(fitted.vectors(drawn, [None] * len(drawn))), cells)
 

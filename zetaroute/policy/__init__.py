@@ -4,6 +4,7 @@ from zetaroute.policy.decide import Challenger, Policy, decide
 from zetaroute.policy.guard import Limits, cooling_until, doubt, tripped
 from zetaroute.policy.load import load_policy
 from zetaroute.policy.predict import Forecast, LearnedPredictor, PriorPredictor
+from zetaroute.policy.rules import allowed
 
 __all__ = [
     "Challenger",
@@ -12,6 +13,7 @@ __all__ = [
     "Limits",
     "Policy",
     "PriorPredictor",
+    "allowed",
     "cooling_until",
     "decide",
     "doubt",

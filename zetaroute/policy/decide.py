@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.config import GuardRule, Objective
+from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
 from zetaroute.domain import ALL_TASKS, Arm, Candidate, Check, Decision, Duel, Estimate, Query, Standing
-from zetaroute.errors import NoAnswerError, UnfitQueryError
-from zetaroute.features import Embeddings
+from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
+from zetaroute.features import EmbeddedMap, Embeddings
 from zetaroute.policy.escalate import Reliability, second_chances
 from zetaroute.policy.explore import (
     ENOUGH_GRADED,
@@ -29,8 +29,8 @@ from zetaroute.policy.explore import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guard import Exclusion, Limits, barred, exclusions, unfit
-from zetaroute.policy.predict import Forecast, Predictor
+from zetaroute.policy.guard import Exclusion, Limits, barred, exclusions, forbids, unfit
+from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -44,6 +44,12 @@ class Policy:
     predictor: Predictor
     checks: Mapping[str, Reliability] = field(default_factory=dict)
     """By grader: how well its checks were measured to tell right answers from wrong ones."""
+
+    @property
+    def reads_hashed(self) -> bool:
+        """Whether it was learned from hashed terms, which must be made of a query before it is decided."""
+        found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
+        return isinstance(found, EmbeddedMap) and found.reads_hashed
 
     def knowing(self, given: Embeddings) -> Policy:
         """Return the same with the embeddings of some texts at hand."""
@@ -89,6 +95,7 @@ def decide(
     standings: Mapping[str, Standing],
     limits: Limits,
     guards: Sequence[GuardRule],
+    rules: Sequence[TagRule] = DEFAULT_RULES,
     seed: int,
     now_s: float,
     forced: str | None = None,
@@ -98,20 +105,22 @@ def decide(
 
     `rate` is the share of queries explored uniformly; `forced` pins a model, which then has no propensity. With
     a `challenger` the query is given to one of the two policies by lot, and every probability is that over both.
-    Raises NoAnswerError when the user's limits leave no model, or not the pinned one.
+    Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and ForbiddenQueryError when
+    the rules on tags do.
     """
     own = _opinion(policy, query, arms, objective)
     costs = own.forecast.cost_usd[0].tolist()
     if forced is not None:
         # Whoever names a model has chosen its place and its price; what is left to spend is another matter.
         limits = replace(limits, local_only=False, max_cost_usd=None)
-        _check_forced(forced, arms, query=query, costs=costs, limits=limits)
+        _check_forced(forced, arms, query=query, costs=costs, limits=limits, rules=rules)
     excluded = exclusions(
         arms,
         query=query,
         expected_cost_usd=costs,
         limits=limits,
         guards=guards,
+        rules=rules,
         standings=standings,
         now_s=now_s,
     )
@@ -264,10 +273,19 @@ def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *,
 
 
 def _check_forced(
-    forced: str, arms: Sequence[Arm], *, query: Query, costs: Sequence[float], limits: Limits
+    forced: str,
+    arms: Sequence[Arm],
+    *,
+    query: Query,
+    costs: Sequence[float],
+    limits: Limits,
+    rules: Sequence[TagRule],
 ) -> None:
     """Raise NoAnswerError when the pinned model may not answer, UnfitQueryError when it cannot take this."""
     arm, cost = next((arm, cost) for arm, cost in zip(arms, costs, strict=True) if arm.id == forced)
+    rule = forbids(arm, query=query, rules=rules)
+    if rule:
+        raise ForbiddenQueryError(f"nothing was sent: {forced} {rule}; choose another model.")
     bar = barred(arm, expected_cost_usd=cost, limits=limits)
     if bar:
         raise NoAnswerError(f"{forced} may not answer: {bar}; choose another model.")

@@ -9,9 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from zetaroute.config import GuardRule
+from zetaroute.config import GuardRule, TagRule
 from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally, usd
-from zetaroute.errors import NoAnswerError, UnfitQueryError
+from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
+from zetaroute.policy.rules import broken, words
 
 ERRORS_BEFORE_COOLDOWN = 3
 COOLDOWN_S = 30.0
@@ -74,20 +75,25 @@ def exclusions(
     expected_cost_usd: Sequence[float],
     limits: Limits,
     guards: Sequence[GuardRule],
+    rules: Sequence[TagRule],
     standings: Mapping[str, Standing],
     now_s: float,
 ) -> list[Exclusion | None]:
     """Return for each arm why it may not answer, or None when it may; `expected_cost_usd` is NaN if unknown.
 
     When health and thresholds leave nobody, they are set aside: a doubtful answer beats none. The user's own
-    limits and what a model can take never are: raises NoAnswerError when they exclude every arm, and
-    UnfitQueryError where another query might still be answered.
+    limits, the rules on tags and what a model can take never are: raises NoAnswerError when they exclude every arm,
+    UnfitQueryError where another query might still be answered, ForbiddenQueryError where the rules leave none.
     """
     costs = [_with_files(arm, query, cost) for arm, cost in zip(arms, expected_cost_usd, strict=True)]
     bars = [barred(arm, expected_cost_usd=cost, limits=limits) for arm, cost in zip(arms, costs, strict=True)]
+    forbidden = [forbids(arm, query=query, rules=rules) for arm in arms]
+    if all(forbidden):
+        reasons = "; ".join(f"{arm.id} {reason}" for arm, reason in zip(arms, forbidden, strict=True))
+        raise ForbiddenQueryError(f"nothing was sent: {reasons}; configure a model that has it.")
     limited = [
-        bar or unfit(arm, query=query, expected_cost_usd=cost, limits=limits)
-        for arm, bar, cost in zip(arms, bars, costs, strict=True)
+        rule or bar or unfit(arm, query=query, expected_cost_usd=cost, limits=limits)
+        for arm, rule, bar, cost in zip(arms, forbidden, bars, costs, strict=True)
     ]
     if all(limited):
         reasons = "; ".join(f"{arm.id}: {reason}" for arm, reason in zip(arms, limited, strict=True))
@@ -99,6 +105,12 @@ def exclusions(
     if all(limit or doubt for limit, doubt in zip(firm, doubtful, strict=True)):
         return firm
     return [limit or doubt for limit, doubt in zip(firm, doubtful, strict=True)]
+
+
+def forbids(arm: Arm, *, query: Query, rules: Sequence[TagRule]) -> str | None:
+    """Return why the tags of `query` forbid `arm`, or None."""
+    rule = broken(arm.tags, query.tags, rules)
+    return None if rule is None else words(rule)
 
 
 def barred(arm: Arm, *, expected_cost_usd: float, limits: Limits) -> str | None:

@@ -56,6 +56,7 @@ class Embedder:
         sleep: Sleep = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
+        self.space = embedding.space
         self._embedding = embedding
         self._exchange = Exchange(many=many)
         self._turns = asyncio.Semaphore(embedding.arm.max_concurrency)

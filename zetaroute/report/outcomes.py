@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zetaroute.domain import Decision
 
 Result = Mapping[str, Any]
+FORGOTTEN = "(forgotten)"
 
 
 def show_decision(console: Console, decision: Decision) -> None:
@@ -50,7 +51,7 @@ def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
                 amount(row["satisfaction"], "score"),
                 amount(row["response_s"], "seconds"),
                 amount(row["cost_usd"], "usd"),
-                one_line(row["query"], 40),
+                one_line(row["query"] if row["query"] is not None else FORGOTTEN, 40),
             ]
             for row in rows
         ],
@@ -73,6 +74,8 @@ def show_outcome(console: Console, row: Result) -> None:
         "response": f"{amount(row['response_s'], 'seconds')}, router {amount(row['router_s'], 'seconds')}",
         "cost": amount(row["cost_usd"], "usd") if row["cost_usd"] is not None else "unknown",
         "tokens": f"{row['input_tokens'] or '-'} in, {row['output_tokens'] or '-'} out",
+        "tags": ", ".join(row["tags"] or ()),
+        "kept": f"{row['store']}: the texts below are keyed hashes" if row["store"] else "",
         "recorded": "yes: time, cost and score were recorded elsewhere" if row["recorded"] else "",
         "attempts": ", ".join(f"{one['model']} {one['status']}" for one in row["attempts"]),
         "feedback": ", ".join(
@@ -82,7 +85,10 @@ def show_outcome(console: Console, row: Result) -> None:
     for name, value in facts.items():
         if value:
             console.print(f"{name + ':':12} {plain(str(value))}")
-    console.print(f"\nquery:\n{plain(row['query'])}\n\nanswer:\n{plain(row['response'] or '-')}")
+    asked, answered = row["query"], row["response"]
+    if row["forgotten"]:
+        asked = answered = f"{FORGOTTEN} at {row['forgotten']}"
+    console.print(f"\nquery:\n{plain(asked)}\n\nanswer:\n{plain(answered or '-')}")
     if row["candidates"]:
         show_candidates(console, "\nas it was decided", row["candidates"])
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from zetaroute.domain import CanaryEvent, Feedback, Outcome, Promotion, new_id
+from zetaroute.domain import CanaryEvent, Export, Feedback, Outcome, Promotion, new_id
 from zetaroute.durable import write_whole
 from zetaroute.errors import StoreError
 
@@ -38,17 +38,21 @@ class Entry:
     feedback: tuple[Feedback, ...] = ()
     promotions: tuple[Promotion, ...] = ()
     canaries: tuple[CanaryEvent, ...] = ()
+    exports: tuple[Export, ...] = ()
 
 
 class Journal:
     """The segments of one home."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, protect: Callable[[Entry], Entry] | None = None) -> None:
+        """Keep of every entry what `protect` leaves of it; without one, everything."""
         self.folder = folder
+        self._protect = protect
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the entries as one new segment; when this returns, no crash can lose them."""
-        lines = "".join(f"{_json(entry)}\n" for entry in entries)
+        kept = entries if self._protect is None else map(self._protect, entries)
+        lines = "".join(f"{_json(entry)}\n" for entry in kept)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(self.folder / f"{new_id()}{SUFFIX}", lines.encode("ascii"))

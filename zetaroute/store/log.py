@@ -13,18 +13,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zetaroute.config import Home
+from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.errors import StoreBusyError, StoreError
 from zetaroute.store.canary import judge_canary
-from zetaroute.store.journal import Entry, Journal
+from zetaroute.store.journal import Entry
 from zetaroute.store.migrations import (
     CANARY_COLUMNS,
+    EXPORT_COLUMNS,
     FEEDBACK_COLUMNS,
     OUTCOME_COLUMNS,
     PROMOTION_COLUMNS,
     migrate,
     struct,
 )
+from zetaroute.store.protect import protected_journal
 from zetaroute.store.standing import write_standings
 
 if TYPE_CHECKING:
@@ -42,9 +44,10 @@ _LARGEST_LINE = 256 * 1024 * 1024
 class Log:
     """The log of one home."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, privacy: Privacy = DEFAULT_PRIVACY) -> None:
+        """Keep of what is appended what `privacy` lets it; whoever appends rows passes that of the config."""
         self.home = home
-        self.journal = Journal(home.journal)
+        self.journal = protected_journal(home, privacy)
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Make the entries safe; they appear in the DuckDB file with the next opening."""
@@ -66,7 +69,7 @@ class Log:
         cannot be written.
         """
         self.home.make()
-        with _connect(self.home.database, patience_s=patience_s) as connection:
+        with connect(self.home.database, patience_s=patience_s) as connection:
             self._migrate(connection)
             # Over many small files, more threads take eight times the memory and four times as long.
             connection.execute("SET threads = 1")
@@ -81,7 +84,7 @@ class Log:
                 try:
                     write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
                 except OSError as error:
-                    raise _unusable(self.home.state, error) from error
+                    raise unusable(self.home.state, error) from error
             # Only now: whoever reads the state without these segments must still find them in the journal.
             for segment in merged:
                 segment.unlink(missing_ok=True)
@@ -95,7 +98,7 @@ class Log:
             migrate(connection)
         except duckdb.Error as error:
             # Tables of these names that are not ours.
-            raise _unusable(self.home.database, error) from error
+            raise unusable(self.home.database, error) from error
 
     def _merge_into(self, connection: DuckDBPyConnection) -> list[Path]:
         """Bring the waiting segments into the tables and return those that are in."""
@@ -115,7 +118,7 @@ class Log:
         try:
             _insert(connection)
         except duckdb.Error as error:
-            raise _unusable(self.home.database, error) from error
+            raise unusable(self.home.database, error) from error
         return segments
 
     def _is_readable(self, connection: DuckDBPyConnection, segment: Path) -> bool:
@@ -151,17 +154,25 @@ def is_busy(error: Exception) -> bool:
 
 
 @contextmanager
-def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
+def connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
+    """Yield a connection that locks the file; what is under its name then, not what was replaced meanwhile."""
     import duckdb
 
     deadline = time.monotonic() + patience_s
     while True:
+        named = _inode(path)
         try:
             connection = duckdb.connect(str(path))
-            break
+            # The lock may be that of a file that `store.forget` has replaced between opening and locking.
+            if named is None or named == _inode(path):
+                break
+            # The write-ahead log that it has found belongs to the file of now.
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+            connection.close()
+            continue
         except duckdb.Error as error:
             if not is_busy(error):
-                raise _unusable(path, error) from error
+                raise unusable(path, error) from error
             if time.monotonic() >= deadline:
                 raise StoreBusyError(
                     f"{path} is in use by another process: its rows wait in the journal; try again in a moment."
@@ -172,12 +183,20 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
         connection.execute("SET enable_progress_bar = false")
         yield connection
     except duckdb.IOException as error:
-        raise _unusable(path, error) from error
+        raise unusable(path, error) from error
     finally:
         connection.close()
 
 
-def _unusable(path: Path, error: Exception) -> StoreError:
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def unusable(path: Path, error: Exception) -> StoreError:
+    """Return what to say of a file that cannot be used."""
     reason = str(error).partition("\n")[0]
     if any(words in reason for words in _NO_ROOM):
         return StoreError(
@@ -199,7 +218,8 @@ def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
                 outcomes: '{struct(OUTCOME_COLUMNS)}[]',
                 feedback: '{struct(FEEDBACK_COLUMNS)}[]',
                 promotions: '{struct(PROMOTION_COLUMNS)}[]',
-                canaries: '{struct(CANARY_COLUMNS)}[]'
+                canaries: '{struct(CANARY_COLUMNS)}[]',
+                exports: '{struct(EXPORT_COLUMNS)}[]'
             }})
         """,
         {"segments": [str(segment) for segment in segments]},
@@ -213,7 +233,8 @@ def _insert(connection: DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     try:
         pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
-        for table, extra in (("outcomes", pmf), ("feedback", ""), ("promotions", ""), ("canaries", "")):
+        for table in ("outcomes", "feedback", "promotions", "canaries", "exports"):
+            extra = pmf if table == "outcomes" else ""
             connection.execute(f"""
                 INSERT INTO {table} BY NAME
                 WITH rows AS (SELECT unnest({table}) AS row FROM incoming)

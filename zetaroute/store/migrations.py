@@ -68,6 +68,9 @@ OUTCOME_COLUMNS = {
     "embedding": "FLOAT[]",
     "embedding_model": "VARCHAR",
     "router_cost_usd": "DOUBLE",
+    "tags": "VARCHAR[]",
+    "store": "VARCHAR",
+    "forgotten": "TIMESTAMP",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -110,6 +113,7 @@ CANARY_COLUMNS = {
     "reason": "VARCHAR",
     "author": "VARCHAR",
 }
+EXPORT_COLUMNS = {"id": "VARCHAR", "time": "TIMESTAMP", "path": "VARCHAR", "run": "VARCHAR"}
 
 
 def struct(columns: dict[str, str]) -> str:
@@ -178,7 +182,8 @@ def make_views(connection: DuckDBPyConnection) -> None:
                    bool_or(rating_simulated) AS rating_simulated
             FROM rounds WHERE fallback_of IS NOT NULL GROUP BY fallback_of
         )
-        SELECT r.id, r.time, r.policy_version, r.task, r.query, r.conversation, r.custom_id, r.run,
+        SELECT r.id, r.time, r.policy_version, r.task, r.query, r.store, r.forgotten,
+               r.conversation, r.custom_id, r.run,
                r.forced, r.explored, r.recorded, r.propensity, r.router_s, r.ttft_s, r.embedding,
                r.embedding_model, r.router_cost_usd,
                coalesce(f.model, r.model) AS model, coalesce(f.status, r.status) AS status,
@@ -219,11 +224,16 @@ def _bring_up(connection: DuckDBPyConnection) -> None:
     make_views(connection)
 
 
+def _exports(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE TABLE exports ({columns_of(EXPORT_COLUMNS)})")
+
+
 STEPS = {
     "0001_tables": _tables,
     "0002_views": make_views,
     "0003_canaries": _canaries,
     "0004_columns": _bring_up,
+    "0005_exports": _exports,
 }
 
 
