@@ -31,6 +31,8 @@ def served(
             "status": ["ok"] * n,
             "fell_back": [False] * n,
             "accuracy": accuracy,
+            "store": None,
+            "forgotten": None,
             **{name: [0.0] * n for name in ("response_s", "ttft_s", "cost_usd", "router_s", "satisfaction")},
         },
         schema_overrides={"accuracy": pl.Float64, "time": pl.Datetime}
