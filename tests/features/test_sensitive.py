@@ -51,7 +51,7 @@ SECRETS = [
     "wachtwoord: Geheim123",
     "redis://:p4ssw0rd@cache:6379/0",
     "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    "npm: //registry.npmjs.org/:_authToken=" + "npm_" + "abcdefghijklmnopqrstuvwxyz0123456789",
+    "npm: //npm.firma.de/:_authToken=" + "npm_" + "abcdefghijklmnopqrstuvwxyz0123456789",
 ]
 PERSONAL = [
     "write to anna.kowalska@firma.pl that I am late",
