@@ -84,6 +84,14 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ratings:
+    """How often people are asked what they think of an answer."""
+
+    ask_share: float = 0.1
+    """Share of the answers on a terminal after which a rating is asked for; 0: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that config.toml says."""
 
@@ -93,6 +101,7 @@ class Settings:
     gate: Gate = Gate()
     guards: tuple[GuardRule, ...] = ()
     budget: Budget = Budget()
+    ratings: Ratings = Ratings()
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -150,6 +159,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     gate = _gate(root.table("gate"))
     guards = tuple(_guard(table, arms) for table in root.tables("guards"))
     budget = _budget(root.table("budget"))
+    ratings = _ratings(root.table("ratings"))
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -162,6 +172,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         gate=gate,
         guards=guards,
         budget=budget,
+        ratings=ratings,
         file=file,
     )
 
@@ -213,6 +224,14 @@ def _budget(table: Table | None) -> Budget:
     budget = Budget(daily_usd=table.number("daily_usd"), monthly_usd=table.number("monthly_usd"))
     table.finish()
     return budget
+
+
+def _ratings(table: Table | None) -> Ratings:
+    if table is None:
+        return Ratings()
+    ratings = Ratings(ask_share=_or(table.number("ask_share", high=1), Ratings().ask_share))
+    table.finish()
+    return ratings
 
 
 def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:

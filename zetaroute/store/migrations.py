@@ -23,6 +23,28 @@ _CANDIDATE = (
 _WRONG = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {UNTRIED}"
 """A call that failed gave no right answer; one that could not be made says nothing of the model."""
 
+_SCORE = (
+    "CASE metric WHEN 'rating' THEN (value - 1) / 4 WHEN 'thumbs' THEN value WHEN 'verdict' THEN value END"
+)
+"""Every scale on 0..1 by its fixed map; what is known better is calibrated where it is read."""
+
+_OF_THE_ANSWER = (
+    "accuracy",
+    "accuracy_source",
+    "truth",
+    "judge",
+    "user_says",
+    "satisfaction",
+    "satisfaction_source",
+    "rating",
+    "thumbs",
+    "verdict",
+    "prompted",
+    "asked",
+    "ask_probability",
+)
+"""What is known of the answer that a person got: after a fallback, of the last attempt."""
+
 OUTCOME_COLUMNS = {
     "id": "VARCHAR",
     "time": "TIMESTAMP",
@@ -65,6 +87,8 @@ OUTCOME_COLUMNS = {
         "STRUCT(canary VARCHAR, share DOUBLE, least DOUBLE, before VARCHAR, after VARCHAR, before_usd DOUBLE, "
         "after_usd DOUBLE, before_accuracy DOUBLE, after_accuracy DOUBLE)"
     ),
+    "ask_probability": "DOUBLE",
+    "asked": "BOOLEAN",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -75,6 +99,8 @@ FEEDBACK_COLUMNS = {
     "author": "VARCHAR",
     "time": "TIMESTAMP",
     "comment": "VARCHAR",
+    "label": "VARCHAR",
+    "prompted": "BOOLEAN",
 }
 PROMOTION_COLUMNS = {
     "id": "VARCHAR",
@@ -128,16 +154,28 @@ def _views(connection: DuckDBPyConnection) -> None:
         SELECT * FROM feedback
         QUALIFY row_number() OVER (PARTITION BY outcome_id, metric, author ORDER BY time DESC, id DESC) = 1
     """)
-    connection.execute("""
+    connection.execute(f"""
         CREATE VIEW judgements AS
+        WITH scored AS (
+            SELECT *, {_SCORE} AS score, source IN ('user', 'truth') AS of_people FROM latest_feedback
+        )
         SELECT outcome_id,
                avg(value) FILTER (metric = 'accuracy' AND source = 'truth') AS truth,
                avg(value) FILTER (metric = 'accuracy' AND source = 'judge') AS judge,
                avg(value) FILTER (metric = 'accuracy' AND source = 'user') AS user_says,
-               avg(CASE metric WHEN 'rating' THEN (value - 1) / 4 WHEN 'thumbs' THEN value END) AS satisfaction,
-               avg(value) FILTER (metric = 'rating') AS rating,
-               bool_or(author = 'simulated') FILTER (metric IN ('rating', 'thumbs')) AS rating_simulated
-        FROM latest_feedback
+               coalesce(avg(score) FILTER (of_people), avg(score) FILTER (source = 'judge'),
+                        avg(score) FILTER (source = 'implicit')) AS satisfaction,
+               CASE WHEN count(score) FILTER (of_people) > 0 THEN 'user'
+                    WHEN count(score) FILTER (source = 'judge') > 0 THEN 'judge'
+                    WHEN count(score) FILTER (source = 'implicit') > 0 THEN 'implicit' END
+                   AS satisfaction_source,
+               avg(value) FILTER (metric = 'rating' AND of_people) AS rating,
+               avg(value) FILTER (metric = 'thumbs' AND of_people) AS thumbs,
+               avg(value) FILTER (metric = 'verdict' AND of_people) AS verdict,
+               max_by(label, time) FILTER (metric = 'verdict') AS verdict_label,
+               bool_or(prompted) AS prompted,
+               bool_or(author = 'simulated') FILTER (score IS NOT NULL) AS rating_simulated
+        FROM scored
         GROUP BY outcome_id
     """)
     connection.execute(f"""
@@ -149,18 +187,17 @@ def _views(connection: DuckDBPyConnection) -> None:
                CASE WHEN truth IS NOT NULL OR ({_WRONG}) THEN 'truth'
                     WHEN judge IS NOT NULL THEN 'judge'
                     WHEN user_says IS NOT NULL THEN 'user' END AS accuracy_source,
-               satisfaction, rating, coalesce(rating_simulated, false) AS rating_simulated
+               truth, judge, user_says,
+               satisfaction, satisfaction_source, rating, thumbs, verdict, verdict_label,
+               coalesce(prompted, false) AS prompted, coalesce(rating_simulated, false) AS rating_simulated
         FROM outcomes LEFT JOIN judgements ON judgements.outcome_id = outcomes.id
     """)
-    connection.execute("""
+    connection.execute(f"""
         CREATE VIEW served AS
         WITH fallbacks AS (
             SELECT fallback_of, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd,
                    max_by(model, attempt) AS model, max_by(status, attempt) AS status,
-                   max_by({'value': accuracy}, attempt) AS accuracy,
-                   max_by({'value': accuracy_source}, attempt) AS accuracy_source,
-                   max_by({'value': satisfaction}, attempt) AS satisfaction,
-                   max_by({'value': cost_usd}, attempt) AS last_cost,
+                   max_by({{'cost_usd': cost_usd, {_pairs("'{0}': {0}")}}}, attempt) AS last,
                    bool_or(rating_simulated) AS rating_simulated
             FROM rounds WHERE fallback_of IS NOT NULL GROUP BY fallback_of
         )
@@ -170,28 +207,41 @@ def _views(connection: DuckDBPyConnection) -> None:
                f.fallback_of IS NOT NULL AS fell_back,
                coalesce(r.response_s, 0) + coalesce(f.response_s, 0) AS response_s,
                CASE WHEN f.fallback_of IS NULL THEN r.cost_usd
-                    WHEN f.last_cost.value IS NOT NULL THEN coalesce(r.cost_usd, 0) + f.cost_usd
+                    WHEN f.last.cost_usd IS NOT NULL THEN coalesce(r.cost_usd, 0) + f.cost_usd
                     END AS cost_usd,
-               CASE WHEN f.fallback_of IS NULL THEN r.accuracy ELSE f.accuracy.value END AS accuracy,
-               CASE WHEN f.fallback_of IS NULL THEN r.accuracy_source ELSE f.accuracy_source.value END
-                   AS accuracy_source,
-               CASE WHEN f.fallback_of IS NULL THEN r.satisfaction ELSE f.satisfaction.value END AS satisfaction,
+               {_pairs("CASE WHEN f.fallback_of IS NULL THEN r.{0} ELSE f.last.{0} END AS {0}")},
                r.rating_simulated OR coalesce(f.rating_simulated, false) AS rating_simulated
         FROM rounds r LEFT JOIN fallbacks f ON f.fallback_of = r.id
         WHERE r.fallback_of IS NULL AND r.status <> 'cancelled'
     """)
 
 
-def _canaries(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"CREATE TABLE canaries ({_columns(CANARY_COLUMNS)})")
-    connection.execute(f"ALTER TABLE outcomes ADD COLUMN IF NOT EXISTS duel {OUTCOME_COLUMNS['duel']}")
-    # A view keeps the columns that its table had: it is made anew where one came.
+def _pairs(form: str) -> str:
+    """Return `form` with the name of every judgement, as a list."""
+    return ", ".join(form.format(name) for name in _OF_THE_ANSWER)
+
+
+def _views_anew(connection: DuckDBPyConnection) -> None:
+    """Add the columns that a file lacks and make the views anew: a view keeps the columns that its table had."""
+    for table, columns in (("outcomes", OUTCOME_COLUMNS), ("feedback", FEEDBACK_COLUMNS)):
+        for name, kind in columns.items():
+            connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
     for view in ("served", "rounds", "judgements", "latest_feedback"):
         connection.execute(f"DROP VIEW {view}")
     _views(connection)
 
 
-STEPS = {"0001_tables": _tables, "0002_views": _views, "0003_canaries": _canaries}
+def _canaries(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE TABLE canaries ({_columns(CANARY_COLUMNS)})")
+    _views_anew(connection)
+
+
+STEPS = {
+    "0001_tables": _tables,
+    "0002_views": _views,
+    "0003_canaries": _canaries,
+    "0005_ratings": _views_anew,
+}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:
