@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zetaroute.evaluate.missing import chance_of_knowing, rated_difference
+from zetaroute.evaluate.missing import rated_difference
 from zetaroute.evaluate.ope import Comparison, Rows
+from zetaroute.evaluate.response import chance_of_knowing
 
 TRUTH = 0.1
 """Arm 1 satisfies 0.2 more on one half of the queries, and nothing on the other."""
@@ -75,11 +76,15 @@ def test_ratings_that_depend_on_the_mood_are_held_by_the_band_and_not_by_the_int
 
 def test_chance_of_a_rating_is_learned_per_kind_and_arm():
     rng = np.random.default_rng(43)
-    rows, kind, liked = answered(rng, 6000)
-    chance = chance_of_knowing(rows, ~np.isnan(np.where(rng.random(6000) < 0.2 + 0.5 * kind, liked, np.nan)))
+    rows, kind, _ = answered(rng, 6000)
+
+    def chance_of(here):
+        return chance_of_knowing(rows.x, rows.arm, here, rows.fold, arms=2)
+
+    chance = chance_of(rng.random(6000) < 0.2 + 0.5 * kind)
     assert chance[kind == 0].mean() == pytest.approx(0.2, abs=0.03)
     assert chance[kind == 1].mean() == pytest.approx(0.7, abs=0.03)
-    assert chance_of_knowing(rows, np.zeros(6000, dtype=bool)).min() == 0.05
+    assert chance_of(np.zeros(6000, dtype=bool)).min() == 0.05
 
 
 def test_break_even_is_where_the_bound_reaches_zero():
