@@ -86,7 +86,6 @@ class Told:
     naive: int = 0
     wrong: int = 0
     """Intervals that lie wholly on the wrong side of zero."""
-    asked: int = 0
 
 
 def thought(answers: Drawn, rng: np.random.Generator) -> Answers:
@@ -124,21 +123,21 @@ def regime(name: str, replications: int) -> Told:
     """Draw worlds, policies and ratings, and count what holds the truth."""
     rng = np.random.default_rng([list(REGIMES).index(name), 11])
     world = practice_world(ARMS)
-    counts = dict.fromkeys(("given", "interval", "band", "naive", "wrong", "asked"), 0)
+    counts = dict.fromkeys(("given", "interval", "band", "naive", "wrong"), 0)
     for _ in range(replications):
         before, after = policies(world, rng)
         truth = world.truths(before, after)["satisfaction"]
         answers = thought(draw(world, rng, ROWS, floor=FLOOR, before=before, after=after), rng)
         found, plain = report(answers, rng, name)
         figure, naive = found.difference.figure(), plain.difference().figure()
-        if found.band.low is None or figure.low is None:
+        by_lot = REGIMES[name][1] is not None
+        if found.band.low is None or figure.low is None or found.asked != by_lot:
             continue
         counts["given"] += 1
         counts["interval"] += figure.low <= truth <= figure.high
         counts["band"] += found.band.low <= truth <= found.band.high
         counts["naive"] += naive.low <= truth <= naive.high
         counts["wrong"] += figure.low > 0 > truth or figure.high < 0 < truth
-        counts["asked"] += found.asked
     return Told(name=name, **counts)
 
 

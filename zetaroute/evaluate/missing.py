@@ -31,6 +31,8 @@ class Rated:
     """The change of a KPI that is missing for some rows."""
 
     difference: Difference
+    comparison: Comparison
+    """The completed values, to ask more of."""
     known: int
     share: float
     """Share of the rows whose value is known; of those that were asked, where it stands on them."""
@@ -70,37 +72,30 @@ def rated_difference(
 def _difference(rows: Rows, reward: Array, response: Response, *, asked: bool) -> Rated:
     known = response.known
     count = int(known.sum())
-    share = float(known[response.among].mean()) if response.among.any() else 0.0
-    empty = Figure(value=None, low=None, high=None, n=count)
-    if count < 2:
-        nothing = Comparison(rows, np.full(len(reward), np.nan), bounded=True).difference()
-        return Rated(difference=nothing, known=count, share=share, asked=asked, band=empty, break_even=None)
-    comparison = Comparison(rows, response.completed(reward), bounded=True)
+    comparison = Comparison(rows, response.completed(reward) if count else reward, bounded=True)
     # What was completed speaks for many rows, but only what was rated is evidence.
     hits = hits_of(rows.take(known))
     difference = comparison.difference()
-    difference = replace(
-        difference, n=count, hits=hits, degrees=max(min(difference.degrees, hits - 1.0), 1.0)
+    degrees = max(min(difference.degrees, hits - 1.0), 1.0)
+    found = Rated(
+        difference=replace(difference, n=count, hits=hits, degrees=degrees),
+        comparison=comparison,
+        known=count,
+        share=float(known[response.among].mean()) if response.among.any() else 0.0,
+        asked=asked,
+        band=Figure(value=None, low=None, high=None, n=count),
+        break_even=None,
     )
     if comparison.q is None or hits < FEWEST_HITS:
-        return Rated(
-            difference=difference, known=count, share=share, asked=asked, band=empty, break_even=None
-        )
+        return found
     within = response.within
     unknown = Unknown(
         change=rows.change()[within] / max(int(within.sum()), 1),
         q=comparison.q,
         missing=response.missing()[within],
     )
-    low, high = difference.bound(0.025, side=-1), difference.bound(0.025, side=1)
-    return Rated(
-        difference=difference,
-        known=count,
-        share=share,
-        asked=asked,
-        band=unknown.band(Figure(value=difference.mean, low=low, high=high, n=count)),
-        break_even=unknown.break_even(low, high),
-    )
+    figure = found.difference.figure()
+    return replace(found, band=unknown.band(figure), break_even=unknown.break_even(figure))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +127,11 @@ class Unknown:
             high=min(figure.high + self.shift(GAMMA), 1.0),
         )
 
-    def break_even(self, low: float, high: float) -> float | None:
-        """Return the smallest odds ratio that takes an interval beside zero up to it."""
-        if low <= 0.0 <= high:
+    def break_even(self, figure: Figure) -> float | None:
+        """Return the smallest odds ratio that takes an interval beside zero up to it; None where it holds zero."""
+        if figure.low is None or figure.high is None or figure.low <= 0.0 <= figure.high:
             return None
-        sign, bound = (1.0, low) if low > 0 else (-1.0, -high)
+        sign, bound = (1.0, figure.low) if figure.low > 0 else (-1.0, -figure.high)
         least, most = 0.0, float(np.log(LARGEST_GAMMA))
         for _ in range(BISECTIONS):
             middle = (least + most) / 2

@@ -8,7 +8,7 @@ propensities (the design), since the sample variance misses the arms that were h
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,11 @@ class Difference:
     def bound(self, alpha: float, *, side: int) -> float:
         """Return the one-sided confidence bound at level 1 - alpha: lower for side=-1, upper for side=1."""
         return self.mean + side * t_quantile(1.0 - alpha, self.degrees) * self.se
+
+    def times(self, factor: float) -> Difference:
+        """Return the same change in another unit, `factor` (not negative) of which are one of the old."""
+        scaled = {name: factor * getattr(self, name) for name in ("mean", "se", "ips", "snips", "model")}
+        return replace(self, **scaled)
 
     def figure(self) -> Figure:
         """Return the estimate with its two-sided 95% interval; no figure without rows to estimate from."""

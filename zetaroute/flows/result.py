@@ -124,6 +124,7 @@ def _satisfaction(rated: Rated | None) -> dict[str, Any] | None:
         return None
     return {
         "known": rated.known,
+        "asked": rated.asked,
         "share": rated.share,
         "band": rated.band.json(),
         "gamma": GAMMA,

@@ -121,6 +121,7 @@ def retrain(
         segments=evaluation.segments,
         findings=faults,
         collapse=collapsed_model(evaluation.share_before, evaluation.share_after) if fitted.routes else None,
+        satisfaction_usd=evaluation.satisfaction_usd(settings.objective),
     )
     pinned = registry.pinned()
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)

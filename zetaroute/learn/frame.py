@@ -6,7 +6,7 @@ Apart from the fitting so that the split, on which every honest comparison rests
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -25,7 +25,9 @@ COLUMNS = (
     "id, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
-    "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
+    "accuracy, accuracy_source, truth, judge, user_says, "
+    "satisfaction, satisfaction_source, rating, thumbs, verdict, prompted, asked, ask_probability, "
+    "rating_simulated, response_s, cost_usd, recorded, "
     "input_tokens, cached_tokens, output_tokens, "
     "list_transform(candidates, lambda c: c.model) AS models, pmf, "
     "list_transform(candidates, lambda c: c.eligible) AS eligible"
@@ -95,10 +97,22 @@ class Sample:
     """(n,) number of the row's conversation or text: rows that share it depend on one another."""
     weight: NDArray[np.float64]
     """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
+    trust: NDArray[np.float64]
+    """(n,) how much its accuracy counts there beside one that is known for true (`learn.reliability`)."""
+    ask_chance: NDArray[np.float64]
+    """(n,) chance with which a rating was asked for; NaN where nobody could be asked."""
+    asked: NDArray[np.bool_]
+    prompted: NDArray[np.bool_]
+    """(n,) whether the rating was given because it was asked for."""
 
 
-def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, folds: int = 5) -> Sample:
-    """Return the rows of `frame` whose model is one of `arms` (in that order) as arrays."""
+def sample(
+    frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, float] | None = None, folds: int = 5
+) -> Sample:
+    """Return the rows of `frame` whose model is one of `arms` (in that order) as arrays.
+
+    `trust` says how much the accuracy from a source counts in a fit; one that it does not name counts fully.
+    """
     models = [arm.id for arm in arms]
     frame = frame.filter(pl.col("model").is_in(models))
     place = {model: index for index, model in enumerate(models)}
@@ -128,6 +142,10 @@ def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, folds: int = 5) -> Sampl
         stratum=frame["drawn_by"].fill_null("").rank("dense").to_numpy().astype(np.int64),
         group=frame["group"].to_numpy().astype(np.uint64),
         weight=np.ones(frame.height),
+        trust=trust_of(frame, trust or {}),
+        ask_chance=_floats(frame["ask_probability"]),
+        asked=frame["asked"].fill_null(value=False).to_numpy().astype(bool),
+        prompted=frame["prompted"].to_numpy().astype(bool),
     )
 
 
@@ -140,6 +158,12 @@ def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
     """Return the chosen rows of a sample."""
     values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name not in {"texts", "tasks"}}
     return Sample(texts=list(compress(rows.texts, keep)), tasks=list(compress(rows.tasks, keep)), **values)
+
+
+def trust_of(frame: pl.DataFrame, trust: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return the trust in each row's source of accuracy (n,)."""
+    sources = frame["accuracy_source"].to_list()
+    return np.array([trust.get(source, 1.0) if source else 1.0 for source in sources], dtype=np.float64)
 
 
 def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> NDArray[np.float64]:
