@@ -66,7 +66,9 @@ class Evaluation:
 
     def satisfaction_usd(self, objective: Objective) -> Difference | None:
         """Return what the change in satisfaction is worth; None while hardly anybody rates."""
-        return self.rated and self.rated.difference.times(objective.satisfaction_value_usd)
+        if self.rated is None:
+            return None
+        return self.rated.difference.times(objective.satisfaction_value_usd)
 
 
 @single_threaded

@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
+from zetaroute.evaluate.scales import one_scale
 from zetaroute.store.log import rows_since
 
 if TYPE_CHECKING:
@@ -40,7 +41,14 @@ def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> p
     Cancelled calls are left out. `since` is an ISO 8601 moment in UTC.
     """
     kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled'"
-    return with_split(pl.DataFrame(rows_since(connection, kept, since, order="time, id")))
+    return with_split(on_one_scale(pl.DataFrame(rows_since(connection, kept, since, order="time, id"))))
+
+
+def on_one_scale(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of the log with `satisfaction` on one scale, as far as the outcomes tell how scales compare."""
+    scales = {name: _floats(frame[name]) for name in ("satisfaction", "rating", "thumbs", "verdict")}
+    satisfaction = one_scale(scales.pop("satisfaction"), scales.pop("rating"), scales)
+    return frame.with_columns(pl.Series("satisfaction", satisfaction).fill_nan(None))
 
 
 def with_split(frame: pl.DataFrame) -> pl.DataFrame:
