@@ -20,6 +20,7 @@ from zetaroute.evaluate.kpi import Served, differences, figures, unrated
 from zetaroute.flows.canary import canary_difference
 from zetaroute.flows.course import by_segment, examples_of, over_time, read_promotions
 from zetaroute.flows.forecasts import forecasts
+from zetaroute.flows.judges import read_judges
 from zetaroute.flows.result import satisfaction_json
 from zetaroute.flows.served import as_served, kinds_of, model_shares, provenance, read_served, sources
 from zetaroute.policy import load_policy
@@ -79,6 +80,7 @@ def kpis(
         "exploring_usd": _exploring(log, since=since).json(),
         "by": grouped,
         "sources": sources(frame),
+        "judges": [judge.json() for judge in read_judges(log, since=since)],
         "provenance": provenance(frame),
         "share": model_shares(frame),
     }

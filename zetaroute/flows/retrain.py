@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import evaluate, margins_of
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import Sample, read_frame, sample, take
+from zetaroute.learn.reliability import reliabilities, trust_in
 from zetaroute.learn.segments import cell_names, cell_terms
 from zetaroute.learn.statistics import kept_statistics
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
@@ -77,7 +78,8 @@ def retrain(
     with log.open() as connection:
         frame = read_frame(connection, since=since)
     arms = settings.arms
-    training = sample(frame.filter(~pl.col("holdout")), arms)
+    believed = reliabilities(frame.filter(~pl.col("holdout")))
+    training = sample(frame.filter(~pl.col("holdout")), arms, trust=trust_in(believed))
     held_out = sample(frame.filter(pl.col("holdout")), arms)
     _require_rows(frame, training)
     known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
@@ -93,6 +95,7 @@ def retrain(
     files = stored_files(fitted.predictor) | fitted.statistics.files()
     manifest = manifest_of(frame, training, fitted, settings, parent=parent, seed=seed)
     names = registry.manifest(parent).get("segments") if fitted.map is known else None
+    manifest["reliability"] = {source: asdict(one) for source, one in believed.items()}
     manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
     candidate = _loaded(manifest, files)
     changed_s = max((drift.since_s for drift in fitted.drifts), default=0.0)
@@ -139,6 +142,7 @@ def retrain(
             f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
         )
     result["reasons"] += [fault.words for fault in faults if not fault.refuses]
+    result["reliability"] = manifest["reliability"]
     result |= portrait(evaluation.trial, objective=settings.objective, feature_map=fitted.map)
     manifest["gate"] = {
         "tested": verdict.tested,
