@@ -12,12 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
-from zetaroute.evaluate.confidence import NOTHING, Z, share_figure, t_quantile
+from zetaroute.evaluate.confidence import NOTHING, Z, mean_figure, share_figure, t_quantile
 
 Array = NDArray[np.float64]
 
 FEWEST_PAIRS = 30
 """Answers that both sides must have marked before anything is said against a judge."""
+FEWEST_LABELS = 20
+"""Answers with both a judgement and the truth that accuracy is estimated from."""
+TUNING_FOLDS = 5
 BINS = 5
 RIGHT = 0.5
 """Score from which on an answer counts as right."""
@@ -88,24 +91,38 @@ def powered_mean(known: Array, judged: Array) -> Figure:
 
     NaN is unknown. Prediction-powered inference with power tuning (Angelopoulos, Duchi & Zrnic 2023, PPI++): the
     judge's mean over the others, corrected by its error where both are known, as far as that narrows the interval. A
-    biased judge biases nothing, a useless one is hardly used. Right while the answers that are known are like
-    the others.
+    biased judge biases nothing, a useless one is hardly used; how far it is used is tuned for each fold on the
+    others, since tuning on the same few labels is a bias of its own. Right while the answers that are known are
+    like the others.
     """
     both = ~np.isnan(known) & ~np.isnan(judged)
     y, f, others = known[both], judged[both], judged[np.isnan(known) & ~np.isnan(judged)]
     n, more = len(y), len(others)
-    if n < 3:
+    if n < FEWEST_LABELS:
         return NOTHING
-    lean, spread = 0.0, float(np.concatenate([f, others]).var(ddof=1))
-    if more and spread > 0:
-        together = float(np.cov(y, f)[0, 1])
-        lean = min(max(together / ((1.0 + n / more) * spread), 0.0), 1.0)
-    mean = float(y.mean()) + (lean * (float(others.mean()) - float(f.mean())) if more else 0.0)
-    variance = float((y - lean * f).var(ddof=1)) / n + (lean**2 * spread / more if more else 0.0)
-    half = t_quantile(0.975, n - 2) * math.sqrt(variance)
+    if not more:
+        return mean_figure(y, least=0.0)
+    spread = float(np.concatenate([f, others]).var(ddof=1))
+    fold = np.arange(n) % TUNING_FOLDS
+    lean = np.array(
+        [_lean(y[fold != k], f[fold != k], spread, n / more) for k in range(TUNING_FOLDS)], dtype=np.float64
+    )
+    rest = y - lean[fold] * f
+    about = rest - np.array([rest[fold == k].mean() for k in range(TUNING_FOLDS)])[fold]
+    used = float(lean[fold].mean())
+    mean = float(rest.mean()) + used * float(others.mean())
+    variance = float(about @ about) / (n - TUNING_FOLDS) / n + used**2 * spread / more
+    half = t_quantile(0.975, n - TUNING_FOLDS) * math.sqrt(variance)
     return Figure(
         value=min(max(mean, 0.0), 1.0), low=max(mean - half, 0.0), high=min(mean + half, 1.0), n=n + more
     )
+
+
+def _lean(y: Array, f: Array, spread: float, ratio: float) -> float:
+    """Return how far to lean on a judge, 0 to 1: the variance of the powered mean is least there."""
+    if spread <= 0:
+        return 0.0
+    return min(max(float(np.cov(y, f)[0, 1]) / ((1.0 + ratio) * spread), 0.0), 1.0)
 
 
 def _kappa(table: Array) -> float | None:
