@@ -51,7 +51,7 @@ def by_accuracy(rng, accuracy):
 def test_ratings_that_depend_on_accuracy_are_corrected_and_as_they_come_they_mislead():
     rng = np.random.default_rng(1)
     inside = liked = naive = 0
-    for _ in range(300):
+    for _ in range(150):
         accuracy, satisfaction = answers(rng)
         rated = by_accuracy(rng, accuracy)
         found = told(rng, accuracy, satisfaction, rated)
@@ -60,16 +60,16 @@ def test_ratings_that_depend_on_accuracy_are_corrected_and_as_they_come_they_mis
         inside += figure.low <= truth() <= figure.high
         liked += share.low <= (truth() - 0.25) / 0.75 <= share.high
         naive += plain.low <= truth() <= plain.high
-    assert inside >= 0.92 * 300
-    assert liked >= 0.92 * 300
-    assert naive <= 0.3 * 300
+    assert inside >= 0.9 * 150
+    assert liked >= 0.9 * 150
+    assert naive <= 0.3 * 150
 
 
 def test_ratings_asked_by_lot_count_alone_and_free_from_who_volunteers():
     """Only the unhappy volunteer; of those whom a lot asks, all answer with the same chance."""
     rng = np.random.default_rng(2)
     inside = volunteered = 0
-    for _ in range(300):
+    for _ in range(150):
         accuracy, satisfaction = answers(rng, n=3000)
         asked = rng.random(3000) < 0.1
         answered = asked & (rng.random(3000) < 0.6)
@@ -83,8 +83,8 @@ def test_ratings_asked_by_lot_count_alone_and_free_from_who_volunteers():
         inside += figure.low <= truth() <= figure.high
         plain = told(rng, accuracy, satisfaction, rated).satisfaction()
         volunteered += plain.low <= truth() <= plain.high
-    assert inside >= 0.92 * 300
-    assert volunteered <= 0.1 * 300
+    assert inside >= 0.9 * 150
+    assert volunteered <= 0.1 * 150
 
 
 def test_rows_that_nobody_could_be_asked_about_are_not_spoken_of():
@@ -104,9 +104,8 @@ def test_few_ratings_are_taken_as_they_are():
     rated = np.arange(N) < 10
     found = told(np.random.default_rng(4), accuracy, satisfaction, rated)
     assert not found.completed
-    assert (
-        found.satisfaction() == mean_figure(satisfaction[:10], least=0.0) or found.satisfaction().high == 1.0
-    )
+    figure, plain = found.satisfaction(), mean_figure(satisfaction[:10])
+    assert (figure.value, figure.low, figure.n) == (pytest.approx(plain.value), pytest.approx(plain.low), 10)
     assert found.satisfied().value == (satisfaction[:10] >= SATISFIED).mean()
     nothing = told(np.random.default_rng(4), accuracy, satisfaction, np.zeros(N, dtype=bool))
     assert (nothing.satisfaction().value, nothing.satisfied().value) == (None, None)

@@ -54,15 +54,13 @@ class Served:
     def utility(self, objective: Objective) -> Array:
         """Return the realised utility in USD; NaN where accuracy is unknown.
 
-        A missing rating is not a bad one: satisfaction enters completed for who rates, and at its mean where that
-        cannot be.
+        A missing rating is not a bad one: satisfaction enters completed for who rates, and as it is expected where
+        that cannot be.
         """
-        score = self.opinion.score
-        known = ~np.isnan(score)
-        mean = float(score[known].mean()) if known.any() else 0.0
+        score = np.where(np.isnan(self.opinion.score), self.opinion.expected, self.opinion.score)
         return (
             objective.answer_value_usd * self.accuracy
-            + objective.satisfaction_value_usd * np.where(known, score, mean)
+            + objective.satisfaction_value_usd * score
             - np.nan_to_num(self.charged_usd)
             - objective.second_value_usd * self.response_s
         )

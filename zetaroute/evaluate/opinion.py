@@ -94,12 +94,12 @@ def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> 
     here = ~np.isnan(satisfaction) & could
     liked = np.where(here, (satisfaction >= SATISFIED).astype(np.float64), np.nan)
     if int(here.sum()) < FEWEST_RATED:
-        blank = np.full(len(here), np.nan)
+        mean = float(satisfaction[here].mean()) if here.any() else 0.0
         return Opinion(
             score=np.where(here, satisfaction, np.nan),
             liked=liked,
-            expected=blank,
-            silent=blank,
+            expected=np.full(len(here), mean),
+            silent=np.full(len(here), np.nan),
             counts=here,
             completed=False,
             asked=False,
