@@ -29,6 +29,8 @@ class Size:
     """Pilots per line."""
     canaries: int
     """Canaries per line."""
+    ratings: int
+    """Replications per regime of rating."""
     tried: Sequence[tuple[float, int]]
     """Floors and numbers of models of the looks."""
     planned: Sequence[tuple[float, int]]
@@ -44,6 +46,7 @@ FULL = Size(
     step=60,
     plans=150,
     canaries=1000,
+    ratings=400,
     tried=((0.05, 3), (0.02, 7), (0.005, 12)),
     planned=((0.02, 3), (0.05, 3), (0.02, 7), (0.05, 7)),
 )
@@ -56,6 +59,7 @@ QUICK = Size(
     step=20,
     plans=4,
     canaries=6,
+    ratings=2,
     tried=((0.05, 3),),
     planned=((0.05, 3),),
 )

@@ -18,8 +18,9 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def instant_config() -> str:
-    """The default config with practice models that do not wait."""
-    return re.sub(r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text())
+    """The default config with practice models that do not wait, and that asks nobody for a rating."""
+    silent = re.sub(r"(?m)^ask_share = .*$", "ask_share = 0", default_config_text())
+    return re.sub(r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', silent)
 
 
 @pytest.fixture

@@ -66,6 +66,10 @@ class World:
             stratum=np.ones(rows, dtype=np.int64),
             group=np.array([group_of(None, text) for text, _ in queries], dtype=np.uint64),
             weight=np.ones(rows),
+            trust=np.ones(rows),
+            ask_chance=np.full(rows, np.nan),
+            asked=np.zeros(rows, dtype=bool),
+            prompted=np.zeros(rows, dtype=bool),
         )
 
 

@@ -49,6 +49,8 @@ def http_config(server: ModelServer) -> str:
     """Return a config with two models on the loopback server."""
     return f"""
 schema_version = 1
+[ratings]
+ask_share = 0
 [[models]]
 id = "one/m1"
 provider = "openai"

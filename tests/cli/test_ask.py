@@ -172,7 +172,7 @@ def test_log_list_and_show(folder: Path) -> None:
 )
 def test_any_query_is_kept_as_it_was_asked(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     home = tmp_path_factory.mktemp("home")
-    config = '[[models]]\nid = "practice/small"\nprovider = "practice"\ndelay = 0\n'
+    config = '[ratings]\nask_share = 0\n[[models]]\nid = "practice/small"\nprovider = "practice"\ndelay = 0\n'
     (home / "config.toml").write_text(config, encoding="utf-8")
     said = run(home, "ask", "--json", "--", text)
     if not text.strip():

@@ -55,6 +55,7 @@ def test_default_config_serves_three_practice_models():
         ('[[models]]\nid = "x"\nprovider = "practice"\nmodel = "huge"\n', ["small, medium, large"]),
         (MODEL + '[objective]\npreset = "best"\n', ["preset", "quality, "]),
         (MODEL + "[explore]\nrate = 1.5\n", ["rate", "between 0 and 1"]),
+        (MODEL + "[ratings]\nask_share = 2\n", ["ask_share", "between 0 and 1"]),
         (MODEL + "[gate]\nresponse_limit_s = 3\n", ["limit_margin"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmax = 0.5\n', ["needs min"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmin = 0.5\nmodel = "z"\n', ["'z'"]),

@@ -11,6 +11,7 @@ import pytest
 from tests.evaluate.test_ope import world
 from zetaroute.evaluate.checks import Finding
 from zetaroute.evaluate.gate import ALPHA, Margin, collapsed_model, judge, reach, spent_level
+from zetaroute.evaluate.missing import after_columns, rated_difference
 from zetaroute.evaluate.ope import Comparison, Difference, Support, support
 from zetaroute.evaluate.segments import Segment
 
@@ -48,6 +49,52 @@ def test_clear_gain_is_promoted():
 def test_gain_in_utility_does_not_buy_a_loss_in_accuracy():
     assert verdict(change(0.01, 0.001), margins=[accuracy(-0.10, 0.01)]).word == "REJECT"
     assert verdict(change(0.01, 0.001), margins=[accuracy(-0.01, 0.02)]).word == "INSUFFICIENT"
+
+
+@pytest.mark.parametrize("liked", [0.0, 0.01, 1.0])
+@pytest.mark.parametrize("utility", [0.0, 0.0005, -0.0005])
+def test_satisfaction_carries_nothing(utility, liked):
+    """However much better the ratings are, what is not proven without them stays unproven."""
+    found = verdict(change(utility, 0.001), satisfaction_usd=change(liked, 0.0001))
+    assert found == verdict(change(utility, 0.001))
+    assert found.word == "INSUFFICIENT"
+
+
+@pytest.mark.parametrize(
+    ("loss", "se", "word"),
+    [
+        (-0.02, 0.002, "REJECT"),
+        (-0.02, 0.008, "PROMOTE"),
+        (-0.005, 0.001, "PROMOTE"),
+        (0.02, 0.002, "PROMOTE"),
+    ],
+    ids=["sure and larger", "unsure", "smaller than the gain", "gain"],
+)
+def test_satisfaction_stops_what_surely_loses_more_by_it_than_it_gains(loss, se, word):
+    found = verdict(change(0.01, 0.001), satisfaction_usd=change(loss, se))
+    assert found.word == word
+    assert ("satisfaction falls" in found.reasons[0]) == (word == "REJECT")
+
+
+def test_candidate_that_is_only_better_rated_is_hardly_ever_promoted():
+    """Equal in everything that is measured, and every rating of its answers is a perfect one."""
+    rng = np.random.default_rng(23)
+    promoted, liking = 0, []
+    for _ in range(100):
+        rows, _, _, _ = world(rng, 1000)
+        reward = (rng.random(1000) < 0.6).astype(float)
+        gains = rows.arm == rows.after
+        liked = np.where(rng.random(1000) < 0.3, gains.astype(float), np.nan)
+        satisfaction = rated_difference(rows, liked, after=after_columns({"accuracy": reward}))
+        liking.append(satisfaction.difference.mean)
+        found = verdict(
+            Comparison(rows, reward, bounded=True).difference(),
+            seen=support(rows),
+            satisfaction_usd=satisfaction.difference,
+        )
+        promoted += found.word == "PROMOTE"
+    assert np.mean(liking) == pytest.approx(0.5, abs=0.05)
+    assert promoted <= 6  # 1.25% are allowed; 7 of 100 would be seen in one run of a thousand
 
 
 def test_clear_loss_is_rejected():

@@ -7,8 +7,22 @@ import pytest
 
 from zetaroute.config import Objective
 from zetaroute.evaluate.kpi import Served, differences, figures, mix_weights
+from zetaroute.evaluate.opinion import Opinion, opinion
+from zetaroute.evaluate.response import Asking, Seen
 
 OBJECTIVE = Objective()
+
+
+def opinion_of(satisfaction) -> Opinion:
+    """Return few ratings as they are."""
+    n = len(satisfaction)
+    seen = Seen(
+        x=np.ones((n, 1)), arm=np.zeros(n, dtype=int), arms=1, fold=np.arange(n) % 5, after=np.zeros((n, 0))
+    )
+    nobody = Asking(
+        chance=np.full(n, np.nan), asked=np.zeros(n, dtype=bool), answered=np.zeros(n, dtype=bool)
+    )
+    return opinion(seen, satisfaction, nobody, could=np.ones(n, dtype=bool))
 
 
 def served(accuracy, segment=None, **changes) -> Served:
@@ -16,7 +30,8 @@ def served(accuracy, segment=None, **changes) -> Served:
     blank = np.full(n, np.nan)
     values = {
         "accuracy": np.asarray(accuracy, dtype=float),
-        "satisfaction": blank,
+        "opinion": opinion_of(blank),
+        "rated": np.zeros(n),
         "response_s": np.ones(n),
         "ttft_s": blank,
         "cost_usd": np.full(n, 0.001),
@@ -32,7 +47,8 @@ def served(accuracy, segment=None, **changes) -> Served:
 
 
 def test_figures_of_known_rows():
-    rows = served([1, 0, 1, np.nan], satisfaction=np.array([1.0, 0.25, np.nan, np.nan]))
+    satisfaction = np.array([1.0, 0.25, np.nan, np.nan])
+    rows = served([1, 0, 1, np.nan], opinion=opinion_of(satisfaction), rated=np.array([1.0, 1.0, 0.0, 0.0]))
     found = figures(rows, OBJECTIVE)
     assert found["accuracy_rate"].value == pytest.approx(2 / 3)
     assert found["accuracy_rate"].n == 3

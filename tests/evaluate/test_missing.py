@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zetaroute.evaluate.missing import chance_of_knowing, rated_difference
+from zetaroute.evaluate.missing import after_columns, rated_difference
 from zetaroute.evaluate.ope import Comparison, Rows
+from zetaroute.evaluate.response import Asking, chance_of_knowing
 
 TRUTH = 0.1
 """Arm 1 satisfies 0.2 more on one half of the queries, and nothing on the other."""
@@ -75,11 +76,15 @@ def test_ratings_that_depend_on_the_mood_are_held_by_the_band_and_not_by_the_int
 
 def test_chance_of_a_rating_is_learned_per_kind_and_arm():
     rng = np.random.default_rng(43)
-    rows, kind, liked = answered(rng, 6000)
-    chance = chance_of_knowing(rows, ~np.isnan(np.where(rng.random(6000) < 0.2 + 0.5 * kind, liked, np.nan)))
+    rows, kind, _ = answered(rng, 6000)
+
+    def chance_of(here):
+        return chance_of_knowing(rows.x, rows.arm, here, rows.fold, arms=2)
+
+    chance = chance_of(rng.random(6000) < 0.2 + 0.5 * kind)
     assert chance[kind == 0].mean() == pytest.approx(0.2, abs=0.03)
     assert chance[kind == 1].mean() == pytest.approx(0.7, abs=0.03)
-    assert chance_of_knowing(rows, np.zeros(6000, dtype=bool)).min() == 0.05
+    assert chance_of(np.zeros(6000, dtype=bool)).min() == 0.05
 
 
 def test_break_even_is_where_the_bound_reaches_zero():
@@ -105,3 +110,47 @@ def test_few_ratings_say_nothing():
     assert (found.band.value, found.break_even, found.known) == (None, None, 30)
     nothing = rated_difference(rows, np.full(200, np.nan))
     assert (nothing.band.value, nothing.share) == (None, 0.0)
+
+
+def test_ratings_that_depend_on_the_answer_are_covered_when_that_is_seen():
+    """Wrong answers are rated three times as often; whether it was right decides what is thought."""
+    rng = np.random.default_rng(47)
+    inside = blind = 0
+    for _ in range(80):
+        rows, _, right = answered(rng, 2500)
+        liked = np.where(rng.random(2500) < 0.9, right, 1 - right)
+        ratings = np.where(rng.random(2500) < np.where(right == 1, 0.2, 0.2 + 0.5 * rows.arm), liked, np.nan)
+        figure = rated_difference(rows, ratings, after=after_columns({"accuracy": right})).difference.figure()
+        inside += figure.low <= 0.8 * TRUTH <= figure.high
+        figure = rated_difference(rows, ratings).difference.figure()
+        blind += figure.low <= 0.8 * TRUTH <= figure.high
+    assert inside >= 0.88 * 80
+    assert blind <= 0.5 * 80
+
+
+def test_ratings_asked_by_lot_are_believed_and_volunteers_beside_them_are_not():
+    rng = np.random.default_rng(48)
+    inside = volunteers = 0
+    for _ in range(80):
+        rows, _, liked = answered(rng, 3000)
+        asked = rng.random(3000) < 0.3
+        answers = asked & (rng.random(3000) < 0.5)
+        ratings = np.where(answers, liked, np.nan)
+        eager = ~asked & (rng.random(3000) < np.where((liked == 1) == (rows.arm == 0), 0.6, 0.1))
+        lots = Asking(chance=np.full(3000, 0.3), asked=asked, answered=answers)
+        found = rated_difference(rows, np.where(eager, liked, ratings), asking=lots)
+        assert found.asked
+        assert found.known == answers.sum()
+        figure = found.difference.figure()
+        inside += figure.low <= TRUTH <= figure.high
+        figure = rated_difference(rows, np.where(eager, liked, ratings)).difference.figure()
+        volunteers += figure.low <= TRUTH <= figure.high
+    assert inside >= 0.88 * 80
+    assert volunteers <= 0.1 * 80
+
+
+def test_too_few_who_were_asked_leave_all_ratings():
+    rows, _, liked = answered(np.random.default_rng(49), 1500)
+    few = np.arange(1500) < 15
+    found = rated_difference(rows, liked, asking=Asking(chance=np.full(1500, 0.5), asked=few, answered=few))
+    assert (found.asked, found.known) == (False, 1500)

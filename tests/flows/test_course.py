@@ -11,7 +11,7 @@ import pytest
 from zetaroute.config import Objective, Settings
 from zetaroute.evaluate.kpi import Served
 from zetaroute.flows.course import EXAMPLES, LONGEST_EXAMPLE, by_segment, examples_of, over_time
-from zetaroute.flows.served import as_served
+from zetaroute.flows.served import as_served, with_opinion
 
 START = datetime(2026, 1, 1)
 NO_PROMOTION = {"time": pl.Datetime, "version": pl.String, "previous": pl.String}
@@ -42,11 +42,17 @@ def served(
             "accuracy": accuracy,
             "store": None,
             "forgotten": None,
+            "task": [None] * n,
+            "ask_probability": [None] * n,
+            "asked": [None] * n,
+            "prompted": [False] * n,
             **{name: [0.0] * n for name in FIGURES},
         },
         schema_overrides={"accuracy": pl.Float64, "time": pl.Datetime}
-        | dict.fromkeys(("model", "query", "status"), pl.String),
+        | dict.fromkeys(("model", "query", "status", "task"), pl.String)
+        | {"ask_probability": pl.Float64, "asked": pl.Boolean, "prompted": pl.Boolean},
     )
+    frame = with_opinion(frame)
     return frame, as_served(frame, Settings(arms=()), kinds)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import html
 import json
+from pathlib import Path
 
 import pytest
 
+from tests.store.test_log import outcome
 from zetaroute.flows.answers import Answer
+from zetaroute.flows.export import export
 from zetaroute.flows.leftovers import blank_lines, note_export, still_holding
+from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
 
 TEXT = "the café of Mnemosyne & <sons> opens at noon and closes at the end of the day"
@@ -70,7 +74,7 @@ def test_files_that_hold_a_text_are_found(home, tmp_path, content):
     (home.artifacts / "note").write_text(content, encoding="utf-8")
     outside = tmp_path / "out.jsonl"
     outside.with_name("out.jsonl.errors.jsonl").write_text(content, encoding="utf-8")
-    found = {path.name for path in still_holding(home, [outside], [TEXT, "short"])}
+    found = {path.name for path in still_holding(home, [outside], [TEXT, "short"], ["no id"])}
     assert found == (
         {"note", "out.jsonl.errors.jsonl"} if "osyne" in content or "of the day" in content else set()
     )
@@ -84,3 +88,15 @@ def test_outputs_are_noted_once_each_and_pipes_never(home, tmp_path):
         assert connection.execute("SELECT path, run FROM exports").fetchall() == [
             (str(tmp_path / "a.jsonl"), "r")
         ]
+
+
+def test_parquet_of_an_export_that_holds_the_rows_is_found(home, tmp_path):
+    log = Log(home)
+    row, other = outcome(query=TEXT), outcome(query="another")
+    log.append([Entry(outcomes=(row, other))])
+    export(log, str(tmp_path / "out"), host="h")
+    with log.open() as connection:
+        noted = [Path(path) for (path,) in connection.execute("SELECT path FROM exports").fetchall()]
+    assert [path.name for path in noted] == ["part.parquet"]
+    assert still_holding(home, noted, [TEXT], [row.id]) == noted
+    assert still_holding(home, noted, [TEXT], ["someone else"]) == []

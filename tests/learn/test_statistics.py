@@ -43,6 +43,7 @@ class Written:
     response_s: float | None = None
     tokens: float = 100.0
     weight: float = 1.0
+    trust: float = 1.0
 
 
 @dataclass(slots=True)
@@ -103,6 +104,10 @@ class Diary:
             case "weight":
                 for row in self.some(0.05):
                     row.weight = 0.25
+            case "trust":
+                measured = float(self.rng.integers(1, 8)) / 8
+                for row in self.some(0.1):
+                    row.trust = measured
 
     def sample(self) -> Sample:
         rows = [row for row in self.rows if row.model in self.models]
@@ -128,6 +133,10 @@ class Diary:
             stratum=np.ones(n, dtype=np.int64),
             group=np.arange(n, dtype=np.uint64),
             weight=floats([row.weight for row in rows]),
+            trust=floats([row.trust for row in rows]),
+            ask_chance=np.full(n, np.nan),
+            asked=np.zeros(n, dtype=bool),
+            prompted=np.zeros(n, dtype=bool),
         )
 
     def statistics(self, kept: Statistics | None = None, feature_map: str = "map") -> Statistics:
@@ -150,6 +159,7 @@ EVENTS = (
     "new model",
     "model gone",
     "weight",
+    "trust",
 )
 
 
@@ -195,6 +205,7 @@ def test_any_course_of_events_ends_with_the_sums_of_a_full_count(seed, course):
         (lambda diary: diary.add(7), 7, 0),
         (lambda diary: setattr(diary.rows[3], "accuracy", 0.125), 1, 1),
         (lambda diary: setattr(diary.rows[3], "satisfaction", 0.5), 1, 1),
+        (lambda diary: setattr(diary.rows[3], "trust", 0.5), 1, 1),
         (lambda diary: diary.rows.append(replace(diary.rows[3])), 1, 0),
         (lambda diary: diary.rows.reverse(), 0, 0),
         (lambda diary: diary.models.reverse(), 0, 0),

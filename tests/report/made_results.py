@@ -84,6 +84,14 @@ def retrained(
             "largest_weight": 6.0,
             "propensities_consistent": True,
         },
+        "satisfaction": {
+            "known": 60,
+            "share": 0.12,
+            "asked": False,
+            "band": figure(0.02, 0.15),
+            "gamma": 2.0,
+            "break_even": 1.4,
+        },
         "baselines": {"incumbent": figure(0.006)},
         "share": {"before": {small: 0.0, large: 1.0}, "after": {small: 0.45, large: 0.55}},
         "best_single": large,
@@ -139,6 +147,7 @@ def compared(
         "after": served
         | {"version": "v0001-abc", "kpis": stored["after"], "share": stored["share"]["after"]},
         "difference": stored["difference"],
+        "satisfaction": stored["satisfaction"],
         "off_policy": stored["difference"],
         "policies": {"before": stored["before"], "after": stored["after"]},
         "verdict": stored["verdict"],
@@ -170,7 +179,31 @@ def compared(
     }
 
 
-def key_figures() -> dict[str, Any]:
+def sources() -> dict[str, Any]:
+    return {
+        "accuracy": {"judge": 120, "truth": 80},
+        "satisfaction": {"user": 50, "simulated": 0, "prompted": 30, "corrected": True, "asked_only": False},
+    }
+
+
+def judge(author: str) -> dict[str, Any]:
+    said = {
+        "pairs": 80,
+        "kappa": figure(0.6, 0.1),
+        "correlation": figure(0.7, 0.1),
+        "bins": [{"judged": share, **figure(share, 0.08), "n": 20} for share in (0.1, 0.5, 0.7, 0.95)],
+    }
+    return {
+        "author": author,
+        "judged": 200,
+        "truth": said,
+        "users": said | {"pairs": 0, "kappa": figure(None), "correlation": figure(None), "bins": []},
+        "accuracy": figure(0.7, 0.05) | {"n": 200},
+        "coin": False,
+    }
+
+
+def key_figures(*, author: str = "judge/large") -> dict[str, Any]:
     """Return the key figures of what was served, by task."""
     stored = compared()
     main = stored["after"]["kpis"]
@@ -181,6 +214,8 @@ def key_figures() -> dict[str, Any]:
         "until": "2026-01-04 23:00:00",
         "kpis": main,
         "exploring_usd": figure(0.0002, 0.0001),
+        "sources": sources(),
+        "judges": [judge(author)],
         "by": {"stories": {"rows": 200, "kpis": main}},
         "provenance": stored["after"]["provenance"],
         "share": stored["after"]["share"],

@@ -83,7 +83,7 @@ def hostile_pages() -> dict[str, str]:
     served["after"]["version"] = HOSTILE[1]
     served["over_time"]["marks"][0]["version"] = HOSTILE[0]
     served["examples"] = {HOSTILE[0]: list(HOSTILE)}
-    figures = key_figures()
+    figures = key_figures(author=HOSTILE[2])
     figures["by"] = dict.fromkeys(HOSTILE, figures["by"]["stories"])
     figures["share"] = dict.fromkeys(HOSTILE, 0.2)
     figures["version"] = HOSTILE[2]

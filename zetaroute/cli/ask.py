@@ -1,4 +1,4 @@
-"""`ask` and `rate`: one query, and what the person thought of the answer."""
+"""`ask`: one query, answered on the screen."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zetaroute.cli.context import Session, session
+from zetaroute.cli.rating import ask_rating, draw, rate_command
 from zetaroute.cli.render import console, out, out_json, say, write
 from zetaroute.cli.shapes import decision_json, round_json
 from zetaroute.errors import StoreError, UsageError
@@ -47,7 +48,9 @@ LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with 
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the decision and ask nobody.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
-Rate = Annotated[int | None, typer.Option("--rate", min=1, max=5, help="Rate the answer 1-5 at once.")]
+Rate = Annotated[
+    str | None, typer.Option("--rate", help="Rate the answer at once: 1-5, up, down or a verdict.")
+]
 NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of this query.")]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")]
 Timeout = Annotated[float | None, typer.Option("--timeout", min=0.01, help="Seconds for the whole query.")]
@@ -108,6 +111,10 @@ def ask_command(
         raise UsageError(
             "--rate keeps a rating of an answer that --no-log does not keep: give one of the two."
         )
+    if rate is not None:
+        from zetaroute.flows.feedback import parse_rating
+
+        parse_rating(rate)
     run = session(context)
     settings = run.settings()
     query = Query(
@@ -158,39 +165,6 @@ def ask_command(
         )
 
 
-def rate_command(
-    context: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="[ID] VALUE", help="1-5, up or down.")],
-    metric: Annotated[str | None, typer.Option("--metric", help="A metric of your own.")] = None,
-    comment: Annotated[str | None, typer.Option("--comment", help="Why.")] = None,
-    author: Annotated[
-        str, typer.Option("--author", help="Who rates; the latest of each author counts.")
-    ] = "user",
-) -> None:
-    """Rate an answer: the last one, or the one with the given id.
-
-    \b
-    Examples
-      zetaroute rate up
-      zetaroute rate 4 --comment "right, but slow"
-      zetaroute rate 0192f0c1-... 2
-    """
-    from zetaroute.flows.feedback import rate
-
-    if len(words) > 2:
-        raise UsageError("rate takes at most an id and a value: zetaroute rate [ID] VALUE.")
-    run = session(context)
-    given = rate(
-        run.log(),
-        words[-1],
-        outcome_id=words[0] if len(words) == 2 else None,
-        metric=metric,
-        comment=comment,
-        author=author,
-    )
-    run.note(f"kept {given.metric} {given.value:g} for {given.outcome_id}")
-
-
 def _text(prompt: list[str] | None) -> str:
     piped = ""
     if sys.stdin is not None and not sys.stdin.isatty():
@@ -237,7 +211,7 @@ def _answer(
     keep: bool,
     stream: bool,
     timeout_s: float | None,
-    rate: int | None,
+    rate: str | None,
     json: bool,
 ) -> None:
     import asyncio
@@ -248,6 +222,7 @@ def _answer(
     if keep:
         run.home.make()
     show = _Answer()
+    lot = draw(run, router, decision) if keep and rate is None and not json else None
     asking = ask(
         router,
         query,
@@ -256,6 +231,7 @@ def _answer(
         on_text=show.piece if stream else None,
         on_switch=show.switch,
         timeout_s=timeout_s,
+        lot=lot,
     )
     try:
         played = asyncio.run(asking)
@@ -270,17 +246,19 @@ def _answer(
         from zetaroute.report.terminal import plain
 
         run.note(f"no grade: {plain(played.note)}")
+    if lot is not None and lot.asked:
+        ask_rating(run, played.outcome.id)
     if keep:
         _merge(run, played, rate)
 
 
-def _merge(run: Session, played: Round, rating: int | None) -> None:
+def _merge(run: Session, played: Round, rating: str | None) -> None:
     """Bring the journal into the log, now that the answer is on screen."""
     from zetaroute.flows.feedback import rate
 
     try:
         if rating is not None:
-            rate(run.log(), str(rating), outcome_id=played.outcome.id)
+            rate(run.log(), rating, outcome_id=played.outcome.id)
         run.log().merge()
     except StoreError as error:
         run.note(f"the answer is safe in the journal, but the log could not take it: {error}")

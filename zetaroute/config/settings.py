@@ -94,6 +94,14 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ratings:
+    """How often people are asked what they think of an answer."""
+
+    ask_share: float = 0.1
+    """Share of the answers on a terminal after which a rating is asked for; 0: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that config.toml says."""
 
@@ -107,6 +115,7 @@ class Settings:
     graders: tuple[NamedGrader, ...] = ()
     privacy: Privacy = DEFAULT_PRIVACY
     rules: tuple[TagRule, ...] = DEFAULT_RULES
+    ratings: Ratings = Ratings()
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -168,6 +177,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     graders = read_graders(root.table("graders"), arms)
     rules = read_rules(root.tables("rules"))
     privacy = read_privacy(root.table("privacy"), rules)
+    ratings = _ratings(root.table("ratings"))
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -184,6 +194,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         graders=graders,
         privacy=privacy,
         rules=rules,
+        ratings=ratings,
         file=file,
     )
 
@@ -235,6 +246,14 @@ def _budget(table: Table | None) -> Budget:
     budget = Budget(daily_usd=table.number("daily_usd"), monthly_usd=table.number("monthly_usd"))
     table.finish()
     return budget
+
+
+def _ratings(table: Table | None) -> Ratings:
+    if table is None:
+        return Ratings()
+    ratings = Ratings(ask_share=_or(table.number("ask_share", high=1), Ratings().ask_share))
+    table.finish()
+    return ratings
 
 
 def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:

@@ -83,7 +83,7 @@ class Feedback:
     id: str
     outcome_id: str
     metric: str
-    """`accuracy` (0..1), `rating` (1..5), `thumbs` (0 or 1), or a name of the user's own."""
+    """`accuracy` (0..1), `rating` (1..5), `thumbs` (0 or 1), `verdict`, or a name of the user's own."""
     value: float
     source: Source
     author: str
@@ -93,6 +93,18 @@ class Feedback:
     """What this judgement itself cost; never a part of the arm's cost."""
     response_s: float | None = None
     """Seconds that it took; None where nobody was called for it."""
+    label: str | None = None
+    """The word of a verdict: several words may have one value."""
+    prompted: bool = False
+    """True when it answers a question that a lot decided to ask, or corrects such an answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatingLot:
+    """Whether a person is asked for a rating, drawn before the answer is seen: so nobody selects themselves."""
+
+    probability: float
+    asked: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +160,9 @@ class Outcome:
     tags: tuple[str, ...] = ()
     store: str | None = None
     """How the texts are kept: `hashed` or `features`; None: as they are."""
+    ask_probability: float | None = None
+    """Chance with which a rating was asked for; None where nobody could be asked."""
+    asked: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,13 @@ Apart from the gate because these are faults to mend, not uncertainties to bear.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.evaluate.agreement import Agreement
 from zetaroute.evaluate.ope import Rows, support
 
 Array = NDArray[np.float64]
@@ -31,7 +32,8 @@ class Finding:
     """One fault of a log."""
 
     name: str
-    """wrong-propensities, no-exploration, duplicate-feedback, future-rows, clock-backwards, delayed-labels, leak"""
+    """wrong-propensities, no-exploration, duplicate-feedback, future-rows, clock-backwards, delayed-labels, leak,
+    coin-judge"""
     words: str
     refuses: bool
     """Whether the log cannot be used to judge before this is mended."""
@@ -111,6 +113,26 @@ def check_labels(time_s: Array, labelled: NDArray[np.bool_]) -> list[Finding]:
         "late, and what came first need not be typical"
     )
     return [Finding(name="delayed-labels", words=words, refuses=False)]
+
+
+def check_judges(judges: Mapping[str, Agreement]) -> list[Finding]:
+    """Find judges, by their agreement with the truth, of whom enough pairs do not show that they beat a coin."""
+    return [
+        Finding(
+            name="coin-judge",
+            words=f"the judge {author} is not shown to be better than a coin: {kappa_words(found)}; what it marks "
+            "teaches little, and accuracy that stands on it says little",
+            refuses=False,
+        )
+        for author, found in judges.items()
+        if found.coin
+    ]
+
+
+def kappa_words(found: Agreement) -> str:
+    """Return how far a judge agrees with the truth."""
+    low, value, high = found.kappa.low, found.kappa.value, found.kappa.high
+    return f"kappa {value:+.2f} [{low:+.2f}, {high:+.2f}] with the truth on {found.pairs} answers"
 
 
 def check_leak(trained: NDArray[np.uint64], evaluated: NDArray[np.uint64]) -> list[Finding]:

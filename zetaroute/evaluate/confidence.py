@@ -61,9 +61,13 @@ def share_figure(values: Array) -> Figure:
     n = len(x)
     if n == 0:
         return NOTHING
-    p = float(x.mean())
-    centre = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
+    return wilson(float(x.mean()), n, n)
+
+
+def wilson(p: float, worth: float, n: int) -> Figure:
+    """Return a share with Wilson's interval for a sample `worth` so many rows, standing on `n`."""
+    centre = (p + Z * Z / (2 * worth)) / (1 + Z * Z / worth)
+    half = Z * math.sqrt(p * (1 - p) / worth + Z * Z / (4 * worth * worth)) / (1 + Z * Z / worth)
     return Figure(value=p, low=max(0.0, min(p, centre - half)), high=min(1.0, max(p, centre + half)), n=n)
 
 

@@ -85,16 +85,20 @@ def judge(
     segments: Sequence[Segment] = (),
     findings: Sequence[Finding] = (),
     collapse: str | None = None,
+    satisfaction_usd: Difference | None = None,
 ) -> Verdict:
     """Judge a candidate by its utility per query, the margins the user set, its segments and the log's faults.
 
     `tests_before` and `tested_rows` describe the last test that was spent: how many there were, and how large
     the holdout was. `collapse` is the model that gets nearly everything although the candidate was fitted to
     route: a proven gain carries that, a hoped-for one does not. A candidate that says "do not route" is none.
+
+    `utility` holds no satisfaction, so ratings can carry nothing; `satisfaction_usd`, the change in satisfaction at
+    what it is worth, can only stop a candidate.
     """
     level = spent_level(tests_before + 1)
     waits = _waits(tested_rows=tested_rows, holdout_rows=holdout_rows)
-    broken = _broken(utility, margins, segments)
+    broken = _broken(utility, margins, segments) + _disliked(utility, satisfaction_usd)
     refusal = _refusal(support, findings)
     tested = not refusal and not waits
     word: Word = "INSUFFICIENT"
@@ -169,6 +173,19 @@ def _broken(utility: Difference, margins: Sequence[Margin], segments: Sequence[S
     if utility.bound(MARGIN_ALPHA, side=1) < 0:
         broken.append(f"the candidate loses utility: {_interval(utility)} USD per query")
     return broken
+
+
+def _disliked(utility: Difference, satisfaction_usd: Difference | None) -> list[str]:
+    """Return that satisfaction surely falls, and by more than the estimated gain is worth."""
+    if satisfaction_usd is None:
+        return []
+    least_loss = -satisfaction_usd.bound(MARGIN_ALPHA, side=1)
+    if least_loss <= 0 or utility.mean >= least_loss:
+        return []
+    return [
+        f"satisfaction falls by {_interval(satisfaction_usd)} USD per query at what it is worth to you, and the rest "
+        f"gains only {utility.mean:+.6f}"
+    ]
 
 
 def _open(utility: Difference, margins: Sequence[Margin], level: float) -> list[str]:

@@ -21,6 +21,7 @@ from zetaroute.evaluate.confidence import (
     ratio_figure,
     share_figure,
 )
+from zetaroute.evaluate.opinion import Change, Opinion, opinion_change
 
 Array = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ class Served:
     """What was served, one entry per query (all arrays (n,)); NaN where nothing is known."""
 
     accuracy: Array
-    satisfaction: Array
+    opinion: Opinion
     response_s: Array
     ttft_s: Array
     cost_usd: Array
@@ -45,6 +46,8 @@ class Served:
     judge_cost_usd: Array
     """What judging the answers cost, apart from the cost of the answers."""
     fell_back: Array
+    rated: Array
+    """1 where somebody rated the answer."""
     segment: NDArray[np.str_]
     """Task label, or another grouping of queries."""
 
@@ -55,19 +58,19 @@ class Served:
 
     def take(self, rows: NDArray[np.bool_]) -> Served:
         """Return the chosen rows."""
-        return Served(**{name: getattr(self, name)[rows] for name in self.__slots__})
+        parts = {name: getattr(self, name)[rows] for name in self.__slots__ if name != "opinion"}
+        return Served(**parts, opinion=self.opinion.take(rows))
 
     def utility(self, objective: Objective) -> Array:
         """Return the realised utility in USD; NaN where accuracy is unknown.
 
-        A missing rating is not a bad one: satisfaction enters where it is known, and elsewhere at the mean of
-        the known ones.
+        A missing rating is not a bad one: satisfaction enters completed for who rates, and as it is expected where
+        that cannot be.
         """
-        known = ~np.isnan(self.satisfaction)
-        mean = float(self.satisfaction[known].mean()) if known.any() else 0.0
+        score = np.where(np.isnan(self.opinion.score), self.opinion.expected, self.opinion.score)
         return (
             objective.answer_value_usd * self.accuracy
-            + objective.satisfaction_value_usd * np.where(known, self.satisfaction, mean)
+            + objective.satisfaction_value_usd * score
             - np.nan_to_num(self.charged_usd)
             - objective.second_value_usd * self.response_s
         )
@@ -76,16 +79,15 @@ class Served:
 def figures(served: Served, objective: Objective) -> dict[str, Figure]:
     """Return every KPI of the rows, by the names of the contract."""
     answered = np.where(served.failed == 1.0, np.nan, served.response_s)
-    liked = np.where(np.isnan(served.satisfaction), np.nan, (served.satisfaction >= 0.75).astype(float))
-    rated = np.where(served.failed == 1.0, np.nan, (~np.isnan(served.satisfaction)).astype(float))
+    rated = np.where(served.failed == 1.0, np.nan, served.rated)
     return {
         "mean_response_s": mean_figure(answered, least=0.0),
         "median_response_s": quantile_figure(answered, 0.5),
         "p95_response_s": quantile_figure(answered, 0.95),
         "ttft_s": mean_figure(served.ttft_s, least=0.0),
         "accuracy_rate": share_figure(served.accuracy),
-        "satisfaction_score": mean_figure(served.satisfaction, least=0.0),
-        "satisfied_share": share_figure(liked),
+        "satisfaction_score": served.opinion.satisfaction(),
+        "satisfied_share": served.opinion.satisfied(),
         "rating_rate": share_figure(rated),
         "cost_per_query_usd": mean_figure(served.cost_usd, least=0.0),
         "cost_per_correct_usd": ratio_figure(served.cost_usd, served.accuracy),
@@ -116,14 +118,30 @@ def differences(before: Served, after: Served, objective: Objective) -> dict[str
     Post-stratified means; for medians, quantiles and ratios the rows of shared segments are compared as they
     are. Not causal: a shift inside a segment is not covered.
     """
-    shared = set(before.segment.tolist()) & set(after.segment.tolist())
-    before = before.take(np.isin(before.segment, sorted(shared)))
-    after = after.take(np.isin(after.segment, sorted(shared)))
+    before, after, weights = _on_one_mix(before, after)
     old, new = figures(before, objective), figures(after, objective)
-    if len(before.segment) and len(after.segment):
-        weights = mix_weights(before.segment, after.segment)
+    if len(weights) and len(after.segment):
         old |= {name: mean_figure(column, weights) for name, column in _means(before, objective).items()}
+        old["satisfaction_score"] = before.opinion.satisfaction(weights)
     return {name: difference_figure(new[name], old[name]) for name in new}
+
+
+def unrated(before: Served, after: Served) -> Change | None:
+    """Return what those who do not rate could make of the change in satisfaction that `differences` returns.
+
+    None while a side has hardly any ratings.
+    """
+    before, after, weights = _on_one_mix(before, after)
+    return opinion_change(before.opinion, after.opinion, weights)
+
+
+def _on_one_mix(before: Served, after: Served) -> tuple[Served, Served, Array]:
+    """Return the rows of the segments that both sides have, and the weights of those before."""
+    shared = sorted(set(before.segment.tolist()) & set(after.segment.tolist()))
+    before, after = (side.take(np.isin(side.segment, shared)) for side in (before, after))
+    if not len(before.segment) or not len(after.segment):
+        return before, after, np.zeros(len(before.segment))
+    return before, after, mix_weights(before.segment, after.segment)
 
 
 def _means(served: Served, objective: Objective) -> Mapping[str, Array]:
@@ -131,7 +149,6 @@ def _means(served: Served, objective: Objective) -> Mapping[str, Array]:
         "mean_response_s": np.where(served.failed == 1.0, np.nan, served.response_s),
         "ttft_s": served.ttft_s,
         "accuracy_rate": served.accuracy,
-        "satisfaction_score": served.satisfaction,
         "cost_per_query_usd": served.cost_usd,
         "error_rate": served.failed,
         "judge_cost_usd": served.judge_cost_usd,

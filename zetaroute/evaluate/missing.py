@@ -1,32 +1,28 @@
 """Differences of a KPI that most rows lack, such as satisfaction: who rates is not who was asked.
 
-Two answers stand side by side. The estimate corrects for what we see (which queries and models get rated); the
-band says how much a habit that we do not see, such as only the angry rating, could change.
+Two answers stand side by side. The estimate corrects for what we see (which queries, models and answers get rated);
+the band says how much a habit that we do not see, such as only the angry rating, could change.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
-from zetaroute.evaluate.ope import Comparison, Difference, Rows
+from zetaroute.evaluate.ope import Comparison, Difference, Rows, hits_of
+from zetaroute.evaluate.response import FEWEST_RATED, Asking, Response, Seen
 
 Array = NDArray[np.float64]
 
 FEWEST_HITS = 20
 """Rated rows showing the candidate's choice below which nothing is said."""
-LEAST_CHANCE = 0.05
-"""The estimated chance of a rating is not taken to be smaller, so that no rating stands for more than 20 rows."""
 GAMMA = 2.0
 """Odds ratio of the band that is shown."""
 LARGEST_GAMMA = 100.0
-POOLED_RIDGE = 1.0
-ARM_RIDGE = 3.0
-STEPS = 25
-CLOSE_ENOUGH = 1e-4
 BISECTIONS = 40
 
 
@@ -35,9 +31,13 @@ class Rated:
     """The change of a KPI that is missing for some rows."""
 
     difference: Difference
+    comparison: Comparison
+    """The completed values, to ask more of."""
     known: int
     share: float
-    """Share of the rows whose value is known."""
+    """Share of the rows whose value is known; of those that were asked, where it stands on them."""
+    asked: bool
+    """Whether it stands on ratings that were asked for by lot alone; else on all, volunteered ones among them."""
     band: Figure
     """Interval if the unknown ones had up to `GAMMA` times other odds; empty when there is too little to say."""
     break_even: float | None
@@ -45,80 +45,93 @@ class Rated:
     not proven even if nothing unseen decides who rates."""
 
 
-def rated_difference(rows: Rows, reward: Array) -> Rated:
+def rated_difference(
+    rows: Rows, reward: Array, *, after: Array | None = None, asking: Asking | None = None
+) -> Rated:
     """Estimate the change of a reward in 0..1 (n,) that is NaN where nobody gave it.
 
-    Doubly robust in both steps: the model's choice (known propensities) and the rating (cross-fitted logistic
-    regression on features and arm). The band moves the unrated of the two policies in opposite directions.
+    Doubly robust in both steps: the model's choice (known propensities) and the rating, whose chance may depend on
+    features, arm and what is known `after` the answer (n, S). Where enough were asked by lot, only they count. The
+    band moves the unrated of the two policies in opposite directions.
     """
-    here = ~np.isnan(reward)
-    chance = chance_of_knowing(rows, here)
-    comparison = Comparison(rows, reward, bounded=True, known=chance)
-    difference = comparison.difference()
-    share = float(here.mean()) if len(here) else 0.0
-    if comparison.q is None or difference.hits < FEWEST_HITS:
-        nothing = Figure(value=None, low=None, high=None, n=difference.n)
-        return Rated(difference=difference, known=difference.n, share=share, band=nothing, break_even=None)
-    low, high = difference.bound(0.025, side=-1), difference.bound(0.025, side=1)
-    unknown = _Unknown(change=rows.change(), q=comparison.q, missing=1.0 - chance)
-    return Rated(
-        difference=difference,
-        known=difference.n,
-        share=share,
-        band=Figure(
-            value=difference.mean,
-            low=max(low + unknown.shift(1.0 / GAMMA), -1.0),
-            high=min(high + unknown.shift(GAMMA), 1.0),
-            n=difference.n,
-        ),
-        break_even=unknown.break_even(low, high),
+    seen = Seen(
+        x=rows.x,
+        arm=rows.arm,
+        arms=rows.pmf.shape[1],
+        fold=rows.fold,
+        after=np.zeros((len(reward), 0)) if after is None else after,
     )
+    here = ~np.isnan(reward)
+    if asking is not None and int((here & asking.answered).sum()) >= FEWEST_RATED:
+        found = _difference(rows, reward, Response(seen, here, asking), asked=True)
+        if found.band.value is not None:
+            return found
+    return _difference(rows, reward, Response(seen, here), asked=False)
 
 
-def chance_of_knowing(rows: Rows, here: NDArray[np.bool_]) -> Array:
-    """Return the cross-fitted chance that each arm's reward would be known (n, K), at least `LEAST_CHANCE`.
-
-    One logistic regression for all arms, then one per arm on top: who rates may depend on both together.
-    """
-    n, arms = rows.pmf.shape
-    width = rows.x.shape[1]
-    design = np.hstack([rows.x, np.eye(arms)[rows.arm]])
-    chance = np.empty((n, arms))
-    for number in np.unique(rows.fold):
-        out = rows.fold == number
-        known = here[~out].astype(np.float64)
-        level = _log_odds(known)
-        pooled = _logistic(design[~out], known, np.full(len(known), level), POOLED_RIDGE)
-        offset = level + design[~out] @ pooled
-        for k in range(arms):
-            mine = rows.arm[~out] == k
-            own = _logistic(rows.x[~out][mine], known[mine], offset[mine], ARM_RIDGE)
-            score = level + pooled[width + k] + rows.x[out] @ (pooled[:width] + own)
-            chance[out, k] = _probability(score)
-    return np.maximum(chance, LEAST_CHANCE)
+def _difference(rows: Rows, reward: Array, response: Response, *, asked: bool) -> Rated:
+    known = response.known
+    count = int(known.sum())
+    comparison = Comparison(rows, response.completed(reward) if count else reward, bounded=True)
+    # What was completed speaks for many rows, but only what was rated is evidence.
+    hits = hits_of(rows.take(known))
+    difference = comparison.difference()
+    degrees = max(min(difference.degrees, hits - 1.0), 1.0)
+    found = Rated(
+        difference=replace(difference, n=count, hits=hits, degrees=degrees),
+        comparison=comparison,
+        known=count,
+        share=float(known[response.among].mean()) if response.among.any() else 0.0,
+        asked=asked,
+        band=Figure(value=None, low=None, high=None, n=count),
+        break_even=None,
+    )
+    if comparison.q is None or hits < FEWEST_HITS:
+        return found
+    within = response.within
+    unknown = Unknown(
+        change=rows.change()[within] / max(int(within.sum()), 1),
+        q=comparison.q,
+        missing=response.missing()[within],
+    )
+    figure = found.difference.figure()
+    return replace(found, band=unknown.band(figure), break_even=unknown.break_even(figure))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Unknown:
-    """What the unrated rows could hide."""
+class Unknown:
+    """What the unrated could hide."""
 
     change: Array
+    """(n, K) how much each row and arm counts in the difference: positive for what it gains, negative for the other
+    side."""
     q: Array
+    """(n, K) what is expected of the reward."""
     missing: Array
-    """(n, K) the chance that an arm's reward is not known."""
+    """(n, K) the chance that it is not known."""
 
     def shift(self, gamma: float) -> float:
         """Return how much the difference moves if the odds of the unrated are `gamma` times what the rated show
-        for arms that the candidate prefers, and 1 / gamma times for those that it gives up."""
+        on the side that gains, and 1 / gamma times on the other."""
         odds = np.where(self.change > 0, gamma, 1.0 / gamma)
         moved = odds * self.q / (1.0 - self.q + odds * self.q)
-        return float((self.change * self.missing * (moved - self.q)).sum(axis=1).mean())
+        return float((self.change * self.missing * (moved - self.q)).sum())
 
-    def break_even(self, low: float, high: float) -> float | None:
-        """Return the smallest odds ratio that takes an interval beside zero up to it."""
-        if low <= 0.0 <= high:
+    def band(self, figure: Figure) -> Figure:
+        """Return the interval of a difference, widened by what odds of up to `GAMMA` could do."""
+        if figure.low is None or figure.high is None:
+            return replace(figure, value=None)
+        return replace(
+            figure,
+            low=max(figure.low + self.shift(1.0 / GAMMA), -1.0),
+            high=min(figure.high + self.shift(GAMMA), 1.0),
+        )
+
+    def break_even(self, figure: Figure) -> float | None:
+        """Return the smallest odds ratio that takes an interval beside zero up to it; None where it holds zero."""
+        if figure.low is None or figure.high is None or figure.low <= 0.0 <= figure.high:
             return None
-        sign, bound = (1.0, low) if low > 0 else (-1.0, -high)
+        sign, bound = (1.0, figure.low) if figure.low > 0 else (-1.0, -figure.high)
         least, most = 0.0, float(np.log(LARGEST_GAMMA))
         for _ in range(BISECTIONS):
             middle = (least + most) / 2
@@ -127,23 +140,11 @@ class _Unknown:
         return float(np.exp(most))
 
 
-def _logistic(x: Array, y: Array, offset: Array, penalty: float) -> Array:
-    """Fit a ridge logistic regression on top of an offset (n,) by Newton's method; return the slopes."""
-    slope = np.zeros(x.shape[1])
-    ridge = penalty * np.eye(x.shape[1])
-    for _ in range(STEPS if len(y) else 0):
-        p = _probability(offset + x @ slope)
-        step = np.linalg.solve((x * (p * (1.0 - p))[:, None]).T @ x + ridge, x.T @ (y - p) - penalty * slope)
-        slope = slope + step
-        if float(np.abs(step).max(initial=0.0)) < CLOSE_ENOUGH:
-            break
-    return slope
-
-
-def _probability(log_odds: Array) -> Array:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(log_odds, -30.0, 30.0))))
-
-
-def _log_odds(known: Array) -> float:
-    share = min(max(float(known.mean()), 1e-3), 1.0 - 1e-3) if len(known) else 0.5
-    return float(np.log(share / (1.0 - share)))
+def after_columns(known: Mapping[str, Array]) -> Array:
+    """Return what is known after an answer as columns (n, 2 S): each value, 0 where unknown, and whether it is."""
+    columns = [
+        part
+        for values in known.values()
+        for part in (np.nan_to_num(values), (~np.isnan(values)).astype(float))
+    ]
+    return np.column_stack(columns)

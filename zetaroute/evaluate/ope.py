@@ -8,7 +8,7 @@ propensities (the design), since the sample variance misses the arms that were h
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,11 @@ class Difference:
         """Return the one-sided confidence bound at level 1 - alpha: lower for side=-1, upper for side=1."""
         return self.mean + side * t_quantile(1.0 - alpha, self.degrees) * self.se
 
+    def times(self, factor: float) -> Difference:
+        """Return the same change in another unit, `factor` (not negative) of which are one of the old."""
+        scaled = {name: factor * getattr(self, name) for name in ("mean", "se", "ips", "snips", "model")}
+        return replace(self, **scaled)
+
     def figure(self) -> Figure:
         """Return the estimate with its two-sided 95% interval; no figure without rows to estimate from."""
         if math.isinf(self.se):
@@ -132,27 +137,26 @@ def support(rows: Rows) -> Support:
     )
 
 
+def hits_of(rows: Rows) -> int:
+    """Return the independent rows on which the policies differ and the log holds what the candidate would do."""
+    drawn = np.maximum(rows.change(), 0.0)[np.arange(len(rows.arm)), rows.arm]
+    return round(_effective(per_cluster(drawn, rows.cluster)))
+
+
 class Comparison:
     """One KPI on evaluation rows: its outcome model is fitted once and serves every question about it."""
 
-    def __init__(self, rows: Rows, reward: Array, *, bounded: bool, known: Array | None = None) -> None:
-        """Take the rows whose reward (n,) is not NaN; `bounded` clips the outcome model to 0..1.
-
-        With `known` (n, K), the probability that each arm's reward would be known, the other rows stay too, and
-        the known ones stand for them (Robins, Rotnitzky & Zhao 1994).
-        """
-        here = ~np.isnan(reward)
-        keep = here if known is None else np.ones(len(reward), dtype=np.bool_)
-        self._keep, self._here = keep, here[keep]
-        self._rows, self._reward = rows.take(keep), reward[keep]
+    def __init__(self, rows: Rows, reward: Array, *, bounded: bool) -> None:
+        """Take the rows whose reward (n,) is not NaN; `bounded` clips the outcome model to 0..1."""
+        self._keep = ~np.isnan(reward)
+        self._rows, self._reward = rows.take(self._keep), reward[self._keep]
         self._index = np.arange(len(self._reward))
-        chance = self._rows.pmf if known is None else self._rows.pmf * known
         # An arm that could not be drawn gets hardly any probability: such a comparison ends with an interval too
         # wide to say anything.
-        self._p = np.maximum(chance, SMALLEST_PROPENSITY)
+        self._p = np.maximum(self._rows.pmf, SMALLEST_PROPENSITY)
         self.q: Array | None = None
         """The outcome model (n, K); None when too few rewards are known."""
-        if here.sum() >= FEWEST_ROWS:
+        if len(self._reward) >= FEWEST_ROWS:
             q = outcome_model(
                 self._rows.x, self._rows.arm, self._reward, self._rows.fold, arms=rows.pmf.shape[1]
             )
@@ -179,12 +183,11 @@ class Comparison:
         mine = self._index if within is None else np.flatnonzero(within[self._keep])
         if q is None or len(mine) < FEWEST_ROWS:
             return _nothing(len(mine))
-        reward = np.nan_to_num(self._reward)
-        residual = np.where(self._here, reward - q[self._index, rows.arm], 0.0)
-        variance = arm_variance(residual[self._here], rows.arm[self._here], arms=q.shape[1])
-        arm, change, p, q, here = rows.arm[mine], change[mine], p[mine], q[mine], self._here[mine]
+        residual = self._reward - q[self._index, rows.arm]
+        variance = arm_variance(residual, rows.arm, arms=q.shape[1])
+        reward, arm, change, p, q = self._reward[mine], rows.arm[mine], change[mine], p[mine], q[mine]
         index = np.arange(len(mine))
-        drawn = np.where(here, change[index, arm], 0.0)
+        drawn = change[index, arm]
         weight = drawn / p[index, arm]
         modelled = (change * q).sum(axis=1)
         sampling = _Sampling.of(rows.take(mine), difficulty=(np.abs(change) / p).sum(axis=1))
@@ -197,11 +200,11 @@ class Comparison:
             mean=float(share @ psi),
             se=sampling.standard_error(psi, modelled, (change**2 * variance / p).sum(axis=1)),
             degrees=max(_effective(sampling.per_cluster(share * hits)) - 1.0, 1.0),
-            n=int(here.sum()),
+            n=len(mine),
             hits=round(_effective(sampling.per_cluster(hits))),
-            ips=float(share @ (weight * reward[mine])),
-            snips=float(share @ wanted) * _normalised(share * up, reward[mine])
-            - float(share @ left) * _normalised(share * down, reward[mine]),
+            ips=float(share @ (weight * reward)),
+            snips=float(share @ wanted) * _normalised(share * up, reward)
+            - float(share @ left) * _normalised(share * down, reward),
             model=float(share @ modelled),
         )
 

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable
 
 from zetaroute.config import Objective
-from zetaroute.domain import Attempt, Decision, Query
+from zetaroute.domain import Attempt, Decision, Query, RatingLot
 from zetaroute.errors import NoAnswerError
+from zetaroute.flows.asking import with_lot
 from zetaroute.flows.grading import Graders
 from zetaroute.flows.round import Round, play
 from zetaroute.flows.router import Router
@@ -45,9 +46,11 @@ async def ask(
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
     timeout_s: float | None = None,
+    lot: RatingLot | None = None,
 ) -> Round:
     """Answer a decided query and journal what happened (with journal=None nothing is kept).
 
+    `lot` says whether a rating will be asked for and is written on the answer's row; None where nobody can be asked.
     Raises NoAnswerError, after its rows are safe, when no model answered.
     """
     providers = open_providers(router.settings.arms)
@@ -68,6 +71,8 @@ async def ask(
         raise
     finally:
         await providers.aclose()
+    if lot is not None and played.outcome.status == "ok":
+        played = with_lot(played, lot)
     if journal is not None:
         journal.append([played.entry])
     if played.outcome.status != "ok":

@@ -16,11 +16,13 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError, ZetarouteError
 from zetaroute.evaluate.confidence import mean_figure
-from zetaroute.evaluate.kpi import Served, differences, figures
+from zetaroute.evaluate.kpi import Served, differences, figures, unrated
 from zetaroute.flows.canary import canary_difference
 from zetaroute.flows.course import by_segment, examples_of, over_time, read_promotions
 from zetaroute.flows.forecasts import forecasts
-from zetaroute.flows.served import as_served, kinds_of, model_shares, provenance, read_served
+from zetaroute.flows.judges import read_judges
+from zetaroute.flows.result import satisfaction_json
+from zetaroute.flows.served import as_served, kinds_of, model_shares, provenance, read_served, sources
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
@@ -33,6 +35,7 @@ _HELD_OUT = (
     "difference",
     "estimators",
     "support",
+    "satisfaction",
     "baselines",
     "share",
     "segments",
@@ -76,6 +79,8 @@ def kpis(
         "kpis": _json(figures(served, settings.objective)),
         "exploring_usd": _exploring(log, since=since).json(),
         "by": grouped,
+        "sources": sources(frame),
+        "judges": [judge.json() for judge in read_judges(log, since=since)],
         "provenance": provenance(frame),
         "share": model_shares(frame),
     }
@@ -117,6 +122,7 @@ def compare(
         "before": _side(old, sides[old], served[old], settings),
         "after": _side(new, sides[new], served[new], settings),
         "difference": _json(change),
+        "satisfaction": satisfaction_json(unrated(served[old], served[new])),
         "off_policy": stored.get("difference", {}),
         "policies": {"before": stored.get("before", {}), "after": stored.get("after", {})},
         "verdict": stored.get("verdict"),
@@ -194,6 +200,7 @@ def _side(version: str, frame: pl.DataFrame, served: Served, settings: Settings)
         "version": version,
         "rows": frame.height,
         "kpis": _json(figures(served, settings.objective)),
+        "sources": sources(frame),
         "provenance": provenance(frame),
         "share": model_shares(frame),
     }

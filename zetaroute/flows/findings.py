@@ -16,13 +16,16 @@ from zetaroute.evaluate.checks import (
     Finding,
     check_clock,
     check_feedback,
+    check_judges,
     check_labels,
     check_leak,
     check_propensities,
 )
 from zetaroute.evaluate.ope import Rows
+from zetaroute.flows.judges import read_judges
 from zetaroute.learn.frame import Sample
 from zetaroute.registry import COLD, Registry
+from zetaroute.report.terminal import one_line
 from zetaroute.store.log import Log
 
 _REPEATED = """
@@ -48,6 +51,7 @@ def findings(
         ),
         *_repeated_feedback(log),
         *_lost_versions(frame, registry.versions()),
+        *check_judges({one_line(judge.author): judge.truth for judge in read_judges(log)}),
     ]
     return sorted(found, key=lambda finding: not finding.refuses)
 

@@ -43,15 +43,15 @@ def show_outcome(log: Log, outcome_id: str | None) -> dict[str, Any]:
             raise UsageError(f"{what}: `zetaroute log list` shows what there is.")
         outcome = dict(zip(names, row, strict=True))
         judged = connection.execute(
-            "SELECT metric, value, source, author, time::VARCHAR, comment FROM feedback WHERE outcome_id = ? "
-            "ORDER BY id",
+            "SELECT metric, value, source, author, time::VARCHAR, comment, label, prompted FROM feedback "
+            "WHERE outcome_id = ? ORDER BY id",
             [outcome["id"]],
         ).fetchall()
         chain = connection.execute(
             "SELECT id, model, status, error FROM outcomes WHERE id = $1 OR fallback_of = $1 ORDER BY attempt",
             [outcome["fallback_of"] or outcome["id"]],
         ).fetchall()
-    feedback_names = ("metric", "value", "source", "author", "time", "comment")
+    feedback_names = ("metric", "value", "source", "author", "time", "comment", "label", "prompted")
     outcome["feedback"] = [dict(zip(feedback_names, one, strict=True)) for one in judged]
     outcome["attempts"] = [dict(zip(("id", "model", "status", "error"), one, strict=True)) for one in chain]
     return outcome

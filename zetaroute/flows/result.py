@@ -15,6 +15,7 @@ import polars as pl
 from zetaroute.config import Settings
 from zetaroute.evaluate.gate import Verdict
 from zetaroute.evaluate.missing import GAMMA, Rated
+from zetaroute.evaluate.opinion import Change
 from zetaroute.features import EmbeddedMap
 from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import Evaluation
@@ -106,7 +107,7 @@ def result_of(
             "model": utility.model,
         },
         "support": asdict(evaluation.support),
-        "satisfaction": _satisfaction(evaluation.rated),
+        "satisfaction": satisfaction_json(evaluation.rated),
         "harm": [
             {"name": one.name, "tested": one.tested, "harmed": one.harmed, **one.difference.figure().json()}
             for one in evaluation.segments
@@ -120,12 +121,13 @@ def result_of(
     }
 
 
-def _satisfaction(rated: Rated | None) -> dict[str, Any] | None:
+def satisfaction_json(rated: Rated | Change | None) -> dict[str, Any] | None:
     """Return on how many ratings the change in satisfaction stands, and what the unrated could make of it."""
     if rated is None:
         return None
     return {
         "known": rated.known,
+        "asked": rated.asked,
         "share": rated.share,
         "band": rated.band.json(),
         "gamma": GAMMA,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from zetaroute.flows.vectors import logged_vectors
 from zetaroute.learn.embedded import enough_embedded
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import Sample, forgotten_rows, learnable, read_frame, sample, take
+from zetaroute.learn.reliability import reliabilities, trust_in
 from zetaroute.learn.segments import cell_names, cell_terms
 from zetaroute.learn.statistics import kept_statistics
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
@@ -83,7 +84,8 @@ def retrain(
     frame, given, notes = _read(log, settings, since=since, sources=sources)
     if given is not None:
         incumbent = incumbent.knowing(given)
-    training = sample(frame.filter(~pl.col("holdout")), arms)
+    believed = reliabilities(frame.filter(~pl.col("holdout")))
+    training = sample(frame.filter(~pl.col("holdout")), arms, trust=trust_in(believed))
     held_out = sample(frame.filter(pl.col("holdout")), arms)
     _require_rows(frame, training)
     known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
@@ -101,6 +103,7 @@ def retrain(
     manifest = manifest_of(frame, training, fitted, settings, parent=parent, seed=seed)
     same_map = known is not None and fitted.map.identity() == known.identity()
     names = registry.manifest(parent).get("segments") if same_map else None
+    manifest["reliability"] = {source: asdict(one) for source, one in believed.items()}
     manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
     candidate = _loaded(manifest, files)
     if given is not None:
@@ -131,6 +134,7 @@ def retrain(
         segments=evaluation.segments,
         findings=faults,
         collapse=collapsed_model(evaluation.share_before, evaluation.share_after) if fitted.routes else None,
+        satisfaction_usd=evaluation.satisfaction_usd(settings.objective),
     )
     pinned = registry.pinned()
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)
@@ -148,6 +152,7 @@ def retrain(
             f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
         )
     result["reasons"] += [*notes, *(fault.words for fault in faults if not fault.refuses)]
+    result["reliability"] = manifest["reliability"]
     result |= portrait(evaluation.trial, objective=settings.objective, feature_map=fitted.map)
     manifest["gate"] = {
         "tested": verdict.tested,

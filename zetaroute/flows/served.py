@@ -13,7 +13,12 @@ import polars as pl
 
 from zetaroute.config import Home, Settings
 from zetaroute.evaluate.kpi import Served
+from zetaroute.evaluate.missing import after_columns
+from zetaroute.evaluate.ope import FOLDS
+from zetaroute.evaluate.opinion import Opinion, opinion
+from zetaroute.evaluate.response import Asking, Seen
 from zetaroute.flows.vectors import knowing
+from zetaroute.learn.frame import on_one_scale
 from zetaroute.learn.segments import cell_names, segments
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
@@ -21,9 +26,12 @@ from zetaroute.store.log import Log, rows_since
 
 _COLUMNS = (
     "id, time, policy_version, model, task, query, embedding, embedding_model, status, fell_back, response_s, "
-    "ttft_s, cost_usd, router_s, router_cost_usd, "
-    "accuracy, accuracy_source, satisfaction, rating_simulated, recorded, forced, judge_cost_usd, store, forgotten"
+    "ttft_s, cost_usd, router_s, router_cost_usd, accuracy, accuracy_source, satisfaction, satisfaction_source, "
+    "rating, thumbs, verdict, prompted, asked, ask_probability, rating_simulated, recorded, forced, judge_cost_usd, store, "
+    "forgotten"
 )
+MOST_TASKS = 30
+"""Task labels that may make a difference to who rates; rarer ones count as one."""
 UNKEPT = "(text not kept)"
 """The kind of rows without a label whose text is forgotten or kept as a hash alone."""
 
@@ -32,14 +40,46 @@ def read_served(log: Log, *, since: str | None, texts: bool = True) -> pl.DataFr
     """Return what was served since a moment, oldest first; the queries' `texts` only where they are needed."""
     with log.open() as connection:
         wanted = _COLUMNS if texts else _COLUMNS.replace("query, embedding, embedding_model, ", "")
-        return pl.DataFrame(rows_since(connection, f"SELECT {wanted} FROM served", since, order="id"))
+        frame = pl.DataFrame(rows_since(connection, f"SELECT {wanted} FROM served", since, order="id"))
+    return with_opinion(on_one_scale(frame))
+
+
+def with_opinion(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the column `opinion`: satisfaction completed for who rates, by model, task and accuracy.
+
+    Over all rows at once, so that a part and the whole never contradict each other.
+    """
+    usual = frame["task"].value_counts(sort=True)["task"].drop_nulls().head(MOST_TASKS).to_list()
+    tasks = frame["task"].to_numpy()
+    models, arm = np.unique(frame["model"].to_numpy().astype(np.str_), return_inverse=True)
+    found = opinion(
+        Seen(
+            x=np.column_stack([np.ones(frame.height), *((tasks == task).astype(float) for task in usual)]),
+            arm=arm.astype(np.int64),
+            arms=max(len(models), 1),
+            fold=np.arange(frame.height) % FOLDS,
+            after=after_columns({"accuracy": _floats(frame, "accuracy")}),
+        ),
+        _floats(frame, "satisfaction"),
+        Asking(
+            chance=_floats(frame, "ask_probability"),
+            asked=frame["asked"].fill_null(value=False).to_numpy().astype(bool),
+            answered=frame["prompted"].to_numpy().astype(bool),
+        ),
+        could=(frame["status"] == "ok").to_numpy().astype(bool),
+    )
+    parts = pl.DataFrame(
+        {name: getattr(found, name) for name in ("score", "liked", "expected", "silent", "counts")}
+    )
+    parts = parts.with_columns(completed=pl.lit(found.completed), asked=pl.lit(found.asked))
+    return frame.with_columns(parts.to_struct("opinion"))
 
 
 def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | None = None) -> Served:
     """Return the rows of a frame as arrays, with the kind of each where `kinds` (n) gives it."""
 
     def column(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+        return _floats(frame, name)
 
     local = [arm.id for arm in settings.arms if arm.local]
     means = frame.group_by("model").agg(pl.col("cost_usd").mean())["cost_usd"].drop_nulls()
@@ -48,7 +88,8 @@ def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | No
     charged = frame.select(pl.coalesce("cost_usd", unknown))["cost_usd"]
     return Served(
         accuracy=column("accuracy"),
-        satisfaction=column("satisfaction"),
+        opinion=_opinion(frame),
+        rated=frame["satisfaction"].is_not_null().to_numpy().astype(np.float64),
         response_s=column("response_s"),
         ttft_s=column("ttft_s"),
         cost_usd=column("cost_usd"),
@@ -89,6 +130,40 @@ def has_text(frame: pl.DataFrame) -> pl.Series:
     return frame.select(pl.col("store").is_null() & pl.col("forgotten").is_null()).to_series()
 
 
+def _opinion(frame: pl.DataFrame) -> Opinion:
+    """Return the column `opinion` as arrays."""
+    parts = frame["opinion"].struct.unnest()
+    return Opinion(
+        score=_floats(parts, "score"),
+        liked=_floats(parts, "liked"),
+        expected=_floats(parts, "expected"),
+        silent=_floats(parts, "silent"),
+        counts=parts["counts"].to_numpy().astype(bool),
+        completed=bool(parts["completed"].any()),
+        asked=bool(parts["asked"].any()),
+    )
+
+
+def sources(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return what accuracy and satisfaction stand on: rows by source, and how satisfaction was corrected."""
+    known = _opinion(frame)
+    by = {
+        name: frame[column].drop_nulls().value_counts().iter_rows()
+        for name, column in (("accuracy", "accuracy_source"), ("satisfaction", "satisfaction_source"))
+    }
+    counts = {name: {str(source): int(rows) for source, rows in sorted(rows)} for name, rows in by.items()}
+    return {
+        "accuracy": counts["accuracy"],
+        "satisfaction": {
+            **counts["satisfaction"],
+            "simulated": int(frame["rating_simulated"].sum()),
+            "prompted": int(frame["prompted"].sum()),
+            "corrected": known.completed,
+            "asked_only": known.asked,
+        },
+    }
+
+
 def provenance(frame: pl.DataFrame) -> dict[str, int]:
     """Return on what the figures stand: rows by kind of model and by source of the judgement."""
     return {
@@ -100,6 +175,10 @@ def provenance(frame: pl.DataFrame) -> dict[str, int]:
         "rated": int(frame["satisfaction"].is_not_null().sum()),
         "simulated_ratings": int(frame["rating_simulated"].sum()),
     }
+
+
+def _floats(frame: pl.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
 
 
 def model_shares(frame: pl.DataFrame) -> Mapping[str, float]:

@@ -11,20 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.config import Gate, Settings
+from zetaroute.config import Gate, Objective, Settings
 from zetaroute.domain import Arm, Figure
 from zetaroute.evaluate.gate import Margin
-from zetaroute.evaluate.missing import Rated, rated_difference
+from zetaroute.evaluate.missing import Rated, after_columns, rated_difference
 from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
 from zetaroute.evaluate.quantiles import quantile_difference
+from zetaroute.evaluate.response import FEWEST_RATED, Asking
 from zetaroute.evaluate.segments import Segment, segments
 from zetaroute.learn.fit import Fitted, realised_utility, single_threaded, with_lengths
 from zetaroute.learn.frame import Sample, clusters
 from zetaroute.learn.segments import segments as segments_of
 from zetaroute.policy import Forecast, LearnedPredictor, Policy
 
-FEWEST_RATED = 20
-"""Ratings below which nothing is said of who gives them."""
 BOUNDED = ("accuracy_rate", "satisfaction_score", "error_rate", "slow_share")
 
 
@@ -64,6 +63,12 @@ class Evaluation:
     """Utility in USD per query of the fixed alternatives, by name."""
     share_before: Mapping[str, float]
     share_after: Mapping[str, float]
+
+    def satisfaction_usd(self, objective: Objective) -> Difference | None:
+        """Return what the change in satisfaction is worth; None while hardly anybody rates."""
+        if self.rated is None:
+            return None
+        return self.rated.difference.times(objective.satisfaction_value_usd)
 
 
 @single_threaded
@@ -110,9 +115,10 @@ def evaluate(
     utility = kpis["utility_usd"]
     kinds = np.array(segments_of(rows.tasks, fitted.map.cells(x), names), dtype=np.str_)
     differences = {name: kpi.difference() for name, kpi in kpis.items()}
-    rated = rated_difference(shared, rows.satisfaction) if _are_rated(rows) else None
+    rated = _rated(shared, rows)
     if rated is not None:
         differences["satisfaction_score"] = rated.difference
+        kpis["satisfaction_score"] = rated.comparison
     return Evaluation(
         trial=Trial(
             rows=rows,
@@ -143,8 +149,16 @@ def evaluate(
     )
 
 
-def _are_rated(rows: Sample) -> bool:
-    return int((~np.isnan(rows.satisfaction)).sum()) >= FEWEST_RATED
+def _rated(compared: Rows, rows: Sample) -> Rated | None:
+    """Return the change in satisfaction, corrected for who rates; None while hardly anybody does."""
+    if int((~np.isnan(rows.satisfaction)).sum()) < FEWEST_RATED:
+        return None
+    return rated_difference(
+        compared,
+        rows.satisfaction,
+        after=after_columns({"accuracy": rows.accuracy}),
+        asking=Asking(chance=rows.ask_chance, asked=rows.asked, answered=rows.prompted),
+    )
 
 
 def _forecast(

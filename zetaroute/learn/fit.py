@@ -22,7 +22,7 @@ from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.learn.drift import Drift, find_drifts, weights_after
 from zetaroute.learn.embedded import VectorMap, enough_embedded
 from zetaroute.learn.frame import Sample, clusters, take
-from zetaroute.learn.heads import fit_classes, log_head, solve, targets
+from zetaroute.learn.heads import fit_classes, log_head, solve, target_weights, targets
 from zetaroute.learn.map import TextMap
 from zetaroute.learn.statistics import Statistics, count
 from zetaroute.learn.sums import Sums, gather, gather_folds
@@ -226,7 +226,7 @@ def charged(cost_usd: Array, arm: NDArray[np.int64], arms: Sequence[Arm]) -> Arr
 
 def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap) -> LearnedPredictor:
     """Fit the four heads and the classes of ratings on rows with these vectors (n, D)."""
-    sums = gather(x, targets(rows), rows.arm, len(arms), rows.weight)
+    sums = gather(x, targets(rows), rows.arm, len(arms), target_weights(rows.weight, rows.trust))
     return replace(
         _heads(sums, x, rows, arms, feature_map),
         rating=fit_classes(x, rows.satisfaction, rows.arm, len(arms)),
@@ -270,7 +270,7 @@ def _faded(
         targets(rows)[index],
         rows.arm[index],
         rows.fold[index],
-        rows.weight[index],
+        target_weights(rows.weight[index], rows.trust[index]),
         arms=count,
         size=folds[0].moment.shape[2],
         folds=len(folds),

@@ -6,7 +6,7 @@ Apart from the fitting so that the split, on which every honest comparison rests
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
+from zetaroute.evaluate.scales import one_scale
 from zetaroute.features import Embeddings
 from zetaroute.features.hashed import hashed_vector
 from zetaroute.store.log import rows_since
@@ -27,7 +28,9 @@ COLUMNS = (
     "id, store, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
-    "accuracy, accuracy_source, satisfaction, rating_simulated, response_s, cost_usd, recorded, "
+    "accuracy, accuracy_source, truth, judge, user_says, "
+    "satisfaction, satisfaction_source, rating, thumbs, verdict, prompted, asked, ask_probability, "
+    "rating_simulated, response_s, cost_usd, recorded, "
     "input_tokens, cached_tokens, output_tokens, embedding, embedding_model, "
     "list_transform(candidates, lambda c: c.model) AS models, pmf, "
     "list_transform(candidates, lambda c: c.eligible) AS eligible"
@@ -40,7 +43,14 @@ def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> p
     Cancelled calls and forgotten rows are left out. `since` is an ISO 8601 moment in UTC.
     """
     kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND forgotten IS NULL"
-    return with_split(pl.DataFrame(rows_since(connection, kept, since, order="time, id")))
+    return with_split(on_one_scale(pl.DataFrame(rows_since(connection, kept, since, order="time, id"))))
+
+
+def on_one_scale(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of the log with `satisfaction` on one scale, as far as the outcomes tell how scales compare."""
+    scales = {name: _floats(frame[name]) for name in ("satisfaction", "rating", "thumbs", "verdict")}
+    satisfaction = one_scale(scales.pop("satisfaction"), scales.pop("rating"), scales)
+    return frame.with_columns(pl.Series("satisfaction", satisfaction).fill_nan(None))
 
 
 def embeddings(frame: pl.DataFrame, space: str, *, key: bytes | None = None) -> Embeddings:
@@ -144,10 +154,22 @@ class Sample:
     """(n,) number of the row's conversation or text: rows that share it depend on one another."""
     weight: NDArray[np.float64]
     """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
+    trust: NDArray[np.float64]
+    """(n,) how much its accuracy counts there beside one that is known for true (`learn.reliability`)."""
+    ask_chance: NDArray[np.float64]
+    """(n,) chance with which a rating was asked for; NaN where nobody could be asked."""
+    asked: NDArray[np.bool_]
+    prompted: NDArray[np.bool_]
+    """(n,) whether the rating was given because it was asked for."""
 
 
-def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, folds: int = 5) -> Sample:
-    """Return the rows of `frame` whose model is one of `arms` (in that order) as arrays."""
+def sample(
+    frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, float] | None = None, folds: int = 5
+) -> Sample:
+    """Return the rows of `frame` whose model is one of `arms` (in that order) as arrays.
+
+    `trust` says how much the accuracy from a source counts in a fit; one that it does not name counts fully.
+    """
     models = [arm.id for arm in arms]
     frame = frame.filter(pl.col("model").is_in(models))
     place = {model: index for index, model in enumerate(models)}
@@ -177,6 +199,10 @@ def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, folds: int = 5) -> Sampl
         stratum=frame["drawn_by"].fill_null("").rank("dense").to_numpy().astype(np.int64),
         group=frame["group"].to_numpy().astype(np.uint64),
         weight=np.ones(frame.height),
+        trust=trust_of(frame, trust or {}),
+        ask_chance=_floats(frame["ask_probability"]),
+        asked=frame["asked"].fill_null(value=False).to_numpy().astype(bool),
+        prompted=frame["prompted"].to_numpy().astype(bool),
     )
 
 
@@ -189,6 +215,12 @@ def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
     """Return the chosen rows of a sample."""
     values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name not in {"texts", "tasks"}}
     return Sample(texts=list(compress(rows.texts, keep)), tasks=list(compress(rows.tasks, keep)), **values)
+
+
+def trust_of(frame: pl.DataFrame, trust: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return the trust in each row's source of accuracy (n,)."""
+    sources = frame["accuracy_source"].to_list()
+    return np.array([trust.get(source, 1.0) if source else 1.0 for source in sources], dtype=np.float64)
 
 
 def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> NDArray[np.float64]:

@@ -35,6 +35,11 @@ def targets(rows: Sample) -> Array:
     return np.column_stack([rows.accuracy, rows.satisfaction, _log(taken), _log(rows.cost_usd)])
 
 
+def target_weights(weight: Array, trust: Array) -> Array:
+    """Return how much rows count for each of the four targets, (n, 4): trust is about accuracy alone."""
+    return np.column_stack([weight * trust, weight, weight, weight])
+
+
 def solve(sums: Sums) -> tuple[LinearHead | None, ...]:
     """Return the exact posterior mean and spread of every arm's coefficients, per target; None without any row.
 

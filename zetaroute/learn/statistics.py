@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.ope import FOLDS
 from zetaroute.learn.frame import Sample
-from zetaroute.learn.heads import targets
+from zetaroute.learn.heads import target_weights, targets
 from zetaroute.learn.sums import Sums, gather_folds
 from zetaroute.registry import Registry, pack, unpack
 
@@ -45,6 +45,8 @@ class Parts:
     """(n,)"""
     values: Array
     """(n, 4) `heads.targets`"""
+    trust: Array
+    """(n,) how much the accuracy among them counts"""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -57,7 +59,7 @@ class Parts:
         """Return a hash of every part (n,); the second of two equal parts has another one than the first."""
         name = _mixed(self.row, self.arm.astype(np.uint64) * np.uint64(2**16) + self.fold.astype(np.uint64))
         known = np.where(np.isnan(self.values), np.nan, self.values + 0.0)
-        for column in np.ascontiguousarray(known.T):
+        for column in np.ascontiguousarray(np.vstack([known.T, self.trust])):
             name = _mixed(name, column.view(np.uint64))
         order = np.argsort(name, kind="stable")
         _, first, sizes = np.unique(name[order], return_index=True, return_counts=True)
@@ -138,7 +140,7 @@ def count(
             these.values,
             these.arm,
             these.fold,
-            rows.weight[index],
+            target_weights(rows.weight[index], these.trust),
             arms=len(arms),
             size=size,
             folds=FOLDS,
@@ -164,7 +166,13 @@ def parts_of(rows: Sample) -> Parts:
     keys = b"".join(
         hashlib.blake2b(repr(column).encode("utf-8", "replace"), digest_size=8).digest() for column in columns
     )
-    return Parts(row=np.frombuffer(keys, dtype=np.uint64), arm=rows.arm, fold=rows.fold, values=targets(rows))
+    return Parts(
+        row=np.frombuffer(keys, dtype=np.uint64),
+        arm=rows.arm,
+        fold=rows.fold,
+        values=targets(rows),
+        trust=rows.trust,
+    )
 
 
 def kept_statistics(registry: Registry, feature_map: str) -> Statistics | None:
@@ -219,7 +227,7 @@ def _change(
         return None
     moved = _order(arms, kept.arms)
     old = kept.parts.take(moved[kept.parts.arm] >= 0)
-    old = Parts(row=old.row, arm=moved[old.arm], fold=old.fold, values=old.values)
+    old = Parts(row=old.row, arm=moved[old.arm], fold=old.fold, values=old.values, trust=old.trust)
     now, before = parts.names(), old.names()
     added = np.flatnonzero(~np.isin(now, before, assume_unique=True))
     gone = old.take(~np.isin(before, now, assume_unique=True))

@@ -93,19 +93,21 @@ class Sums:
 
 
 def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> Sums:
-    """Return the sums over n rows: vectors (n, D), targets (n, H) with NaN left out, arms (n,), weights (n,)."""
+    """Return the sums over n rows: vectors (n, D), targets (n, H) with NaN left out, arms (n,), weights (n,) or, one
+    for each target, (n, H)."""
     weight = np.ones(len(y)) if weight is None else weight
-    known = ~np.isnan(y)
+    weights = np.broadcast_to(weight if weight.ndim == 2 else weight[:, None], y.shape)
+    counts = np.where(np.isnan(y), np.nan, weights)
     patterns: dict[bytes, list[int]] = {}
     for target in range(y.shape[1]):
-        patterns.setdefault(known[:, target].tobytes(), []).append(target)
+        patterns.setdefault(counts[:, target].tobytes(), []).append(target)
     empty = Sums.nothing(y.shape[1], arms, x.shape[1])
     grams = list(empty.gram)
     for heads in patterns.values():
         gram = np.zeros_like(empty.gram[0])
         for k in range(arms):
-            mine = (arm == k) & known[:, heads[0]]
-            xs, ys, ws = x[mine], y[mine][:, heads], weight[mine]
+            mine = (arm == k) & ~np.isnan(y[:, heads[0]])
+            xs, ys, ws = x[mine], y[mine][:, heads], weights[mine, heads[0]]
             weighted = xs * ws[:, None]
             gram[k] = weighted.T @ xs
             empty.moment[heads, k] = ys.T @ weighted
@@ -136,7 +138,7 @@ def gather_folds(
 ) -> tuple[Sums, ...]:
     """Return the sums per fold over the rows at `index`, whose `vectors` are asked for a chunk at a time.
 
-    `y` (n, H), `arm`, `fold` and `weight` (n,) are those of the rows at `index`.
+    `y` (n, H), `arm`, `fold` (n,) and `weight` (n, H) are those of the rows at `index`.
     """
     found = [Sums.nothing(y.shape[1], arms, size)] * folds
     for start in range(0, len(index), CHUNK):

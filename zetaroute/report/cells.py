@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from zetaroute.report.words import KPIS, MAIN, FigureJson, Kpi, Unit, amount, change_word, with_interval
+from zetaroute.report.words import (
+    KPIS,
+    MAIN,
+    FigureJson,
+    Kpi,
+    Unit,
+    amount,
+    change_word,
+    stands_on,
+    with_interval,
+)
 
 Result = Mapping[str, Any]
 Cell = dict[str, str]
@@ -50,12 +60,17 @@ def changes(before: Result, after: Result, difference: Result) -> list[dict[str,
 def figures_table(result: Result) -> list[list[Any]]:
     """Return a row per KPI of what was served, and what exploring cost."""
     rows: list[list[Any]] = [
-        [kpi.label, cell(figure, kpi.unit), word(str(figure["n"]))]
+        [
+            kpi.label,
+            cell(figure, kpi.unit),
+            word(str(figure["n"])),
+            word(stands_on(kpi.name, result["sources"])),
+        ]
         for kpi in KPIS
         if (figure := result["kpis"].get(kpi.name)) and figure["n"]
     ]
     price = result["exploring_usd"]
-    return [*rows, ["Price of exploring (predicted)", cell(price, "usd"), word(str(price["n"]))]]
+    return [*rows, ["Price of exploring (predicted)", cell(price, "usd"), word(str(price["n"])), word("")]]
 
 
 def parts_table(by: Result) -> Table:

@@ -12,6 +12,7 @@ from typing import Any
 
 from zetaroute.errors import ZetarouteError
 from zetaroute.report.break_even_chart import break_even
+from zetaroute.report.calibration_chart import calibration
 from zetaroute.report.cells import (
     Result,
     changes,
@@ -30,7 +31,9 @@ from zetaroute.report.words import (
     FORECAST_HEADS,
     forecast_rows,
     forecast_sentence,
+    judge_words,
     provenance_notes,
+    satisfaction_words,
     with_interval,
 )
 
@@ -101,7 +104,10 @@ def compare_html(result: Result) -> str:
         reasons=result["reasons"],
         held=_held_out(held, models) if "estimators" in held else None,
         examples=result.get("examples", {}),
-        notes=provenance_notes(after["provenance"], after["rows"]),
+        notes=[
+            *satisfaction_words(result["satisfaction"]),
+            *provenance_notes(after["provenance"], after["rows"]),
+        ],
     )
 
 
@@ -125,6 +131,15 @@ def kpi_html(result: Result) -> str:
         time_table=time_table(result["over_time"]),
         by=parts_table(result["by"]) if result["by"] else None,
         shares=_svg(shares, [shown], sorted(result["share"]), name="shares", sides=("served",)),
+        judges=[
+            {
+                "told": told,
+                "chart": _svg(calibration, judge["truth"], judge["author"], name=f"judge-{number}"),
+            }
+            for number, (judge, told) in enumerate(
+                zip(result["judges"], judge_words(result["judges"]), strict=True)
+            )
+        ],
         notes=provenance_notes(result["provenance"], result["rows"]),
     )
 

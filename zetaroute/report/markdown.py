@@ -16,6 +16,7 @@ from zetaroute.report.words import (
     forecast_rows,
     forecast_sentence,
     provenance_notes,
+    satisfaction_words,
     with_interval,
 )
 
@@ -88,27 +89,9 @@ def support_notes(result: Result) -> list[str]:
             else []
         ),
         "ratings steer the policy but are left out of the utility that is tested: too few answers are rated",
-        *_satisfaction_notes(result.get("satisfaction")),
+        *satisfaction_words(result.get("satisfaction")),
         *_slowest_notes(result["difference"].get("p95_response_s")),
     ]
-
-
-def _satisfaction_notes(rated: Result | None) -> list[str]:
-    """Return on how many ratings the change in satisfaction stands, and what those who do not rate could hide."""
-    if rated is None:
-        return []
-    stands = (
-        f"satisfaction stands on {rated['known']} ratings ({amount(rated['share'], 'share')} of the rows)"
-    )
-    band = rated["band"]
-    if band["low"] is None:
-        return [f"{stands}: too few show the candidate's choice to say what the unrated could hide"]
-    low, high = (amount(band[end], "score", signed=True) for end in ("low", "high"))
-    odds = f"{rated['gamma']:g} times other odds"
-    told = f"{stands}; if the unrated had up to {odds}, its change lies in [{low}, {high}]"
-    if rated["break_even"] is None:
-        return [told]
-    return [f"{told}; from {rated['break_even']:.1f} times on its direction is open"]
 
 
 def _slowest_notes(p95: Result | None) -> list[str]:
@@ -137,6 +120,7 @@ def compare_report(result: Result) -> str:
             *_before_after(before["kpis"], after["kpis"], result["difference"]),
             "",
             f"- {SERVED_NOTE}",
+            *(f"- {note}" for note in satisfaction_words(result["satisfaction"])),
             *(f"- {note}" for note in provenance_notes(after["provenance"], after["rows"])),
             "",
             "## What promotions promised, and what came",

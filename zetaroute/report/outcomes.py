@@ -79,7 +79,8 @@ def show_outcome(console: Console, row: Result) -> None:
         "recorded": "yes: time, cost and score were recorded elsewhere" if row["recorded"] else "",
         "attempts": ", ".join(f"{one['model']} {one['status']}" for one in row["attempts"]),
         "feedback": ", ".join(
-            f"{one['metric']} {one['value']:g} by {one['author']}" for one in row["feedback"]
+            f"{one['metric']} {one['label'] or format(one['value'], 'g')} by {one['author']}"
+            for one in row["feedback"]
         ),
     }
     for name, value in facts.items():

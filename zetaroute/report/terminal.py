@@ -19,7 +19,10 @@ from zetaroute.report.words import (
     change_word,
     forecast_rows,
     forecast_sentence,
+    judge_words,
     provenance_notes,
+    satisfaction_words,
+    stands_on,
     with_interval,
 )
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 
 Result = Mapping[str, Any]
+LONGEST_NOTE = 500
 _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 """Direction marks and overrides; the joiners that emoji and many scripts need are kept."""
 _STYLES = {"+": "green", "!": "bold red", "?": "dim"}
@@ -59,7 +63,13 @@ def show_retrain(console: Console, result: Result) -> None:
     rows = result["rows"]
     title = f"estimated on {rows['holdout']} held-out rows, exploring left out"
     console.print(_change_table(title, result["before"], result["after"], result["difference"]))
-    _show_notes(console, provenance_notes(rows, rows["train"] + rows["holdout"]))
+    _show_notes(
+        console,
+        [
+            *satisfaction_words(result.get("satisfaction")),
+            *provenance_notes(rows, rows["train"] + rows["holdout"]),
+        ],
+    )
 
 
 def show_compare(console: Console, result: Result) -> None:
@@ -70,11 +80,13 @@ def show_compare(console: Console, result: Result) -> None:
         policies = result["policies"]
         title = "the policies themselves, estimated on held-out rows, exploring left out"
         console.print(_change_table(title, policies["before"], policies["after"], result["off_policy"]))
+        _show_notes(console, satisfaction_words(result["held_out"].get("satisfaction")))
     title = (
         f"what was served, exploring included: {before['version']} ({before['rows']} queries) before, "
         f"{after['version']} ({after['rows']} queries) after"
     )
     console.print(_change_table(title, before["kpis"], after["kpis"], result["difference"]))
+    _show_notes(console, satisfaction_words(result["satisfaction"]))
     if result["canary"] is not None:
         told = with_interval(result["canary"], "usd", signed=True)
         console.print(f"the canary measured {told} utility per query, by lot", markup=False, highlight=False)
@@ -94,13 +106,13 @@ def show_kpis(console: Console, result: Result) -> None:
     if not result["rows"]:
         console.print("nothing was served yet: `zetaroute ask` or `zetaroute batch` bring the first figures")
         return
-    table = _table(
-        f"{result['rows']} queries, policy now {result['version']}", ["KPI", "value [95% interval]", "n"]
-    )
+    heads = ["KPI", "value [95% interval]", "n", "stands on"]
+    table = _table(f"{result['rows']} queries, policy now {result['version']}", heads)
     for kpi in KPIS:
         figure = result["kpis"].get(kpi.name)
         if figure and figure["n"]:
-            table.add_row(kpi.label, with_interval(figure, kpi.unit), str(figure["n"]))
+            told = stands_on(kpi.name, result["sources"])
+            table.add_row(kpi.label, with_interval(figure, kpi.unit), str(figure["n"]), told)
     price = with_interval(result["exploring_usd"], "usd")
     table.add_row("Price of exploring (predicted)", price, str(result["exploring_usd"]["n"]))
     console.print(table)
@@ -112,7 +124,8 @@ def show_kpis(console: Console, result: Result) -> None:
                 plain(label), str(part["rows"]), *(_short(part["kpis"][kpi.name], kpi) for kpi in main)
             )
         console.print(table)
-    _show_notes(console, provenance_notes(result["provenance"], result["rows"]))
+    notes = [*judge_words(result["judges"]), *provenance_notes(result["provenance"], result["rows"])]
+    _show_notes(console, [one_line(note, LONGEST_NOTE) for note in notes])
 
 
 def show_bench(console: Console, result: Result) -> None:

@@ -107,6 +107,64 @@ def forecast_sentence(forecasts: Sequence[FigureJson]) -> str:
     return f"{sum(told)} of {len(told)} promotions agree with what was served after them (not causal)."
 
 
+def satisfaction_words(rated: FigureJson | None) -> list[str]:
+    """Return on how many ratings the change in satisfaction stands, and what those who do not rate could hide."""
+    if rated is None:
+        return []
+    of = "of those asked by lot" if rated.get("asked") else "of the answers"
+    stands = f"satisfaction stands on {rated['known']} ratings ({amount(rated['share'], 'share')} {of})"
+    band = rated["band"]
+    if band["low"] is None:
+        return [f"{stands}: too few show the new choice to say what the unrated could hide"]
+    low, high = (amount(band[end], "score", signed=True) for end in ("low", "high"))
+    likelier = f"were unhappy users up to {rated['gamma']:g} times likelier to rate"
+    told = f"{stands}; {likelier}, its change is in [{low}, {high}]"
+    if rated["break_even"] is None:
+        return [f"{told}; its direction is open as it is"]
+    return [f"{told}; they would have to be {rated['break_even']:.1f} times likelier for the sign to change"]
+
+
+def stands_on(name: str, sources: FigureJson) -> str:
+    """Return on whose word a KPI stands, with counts; empty for one that nobody judges."""
+    if name == "accuracy_rate":
+        return ", ".join(f"{rows} {source}" for source, rows in sources["accuracy"].items())
+    if name not in {"satisfaction_score", "satisfied_share"}:
+        return ""
+    known = sources["satisfaction"]
+    if known["asked_only"]:
+        return f"{known['prompted']} asked by lot, corrected for who answers"
+    told = ", ".join(
+        f"{known[source]} {source}" for source in ("user", "judge", "implicit") if source in known
+    )
+    return told + (", corrected for who rates" if known["corrected"] else "")
+
+
+def judge_words(judges: Sequence[FigureJson]) -> list[str]:
+    """Return a sentence per judge: how far it agrees, and what accuracy follows from its word and the truth."""
+    return [
+        f"judge {judge['author']}{': NOT SHOWN TO BE BETTER THAN A COIN' if judge['coin'] else ''}: "
+        f"{_agrees(judge['truth'], 'the truth')}; {_agrees(judge['users'], 'people')}"
+        + _estimated(judge["accuracy"], judge["truth"]["pairs"])
+        for judge in judges
+    ]
+
+
+def _agrees(found: FigureJson, whom: str) -> str:
+    if found["kappa"]["value"] is None:
+        return f"no kappa with {whom} ({found['pairs']} answers)"
+    told = f"kappa {with_interval(found['kappa'], 'score')} with {whom} on {found['pairs']} answers"
+    if found["correlation"]["value"] is None:
+        return told
+    return f"{told}, correlation {with_interval(found['correlation'], 'score')}"
+
+
+def _estimated(accuracy: FigureJson, pairs: int) -> str:
+    if accuracy["value"] is None or accuracy["n"] == pairs:
+        return ""
+    told = with_interval(accuracy, "share")
+    return f"; accuracy of all {accuracy['n']} judged answers by {pairs} true labels: {told}"
+
+
 def provenance_notes(provenance: Mapping[str, int], rows: int) -> list[str]:
     """Return what the reader must know about the rows behind the figures."""
     notes = []

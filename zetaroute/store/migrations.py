@@ -20,8 +20,32 @@ _CANDIDATE = (
     f"response_s {_ESTIMATE}, cost_usd {_ESTIMATE}, utility_usd {_ESTIMATE}, probability DOUBLE, satisfied DOUBLE)"
 )
 
+_LAST = 1_000_000
+"""More attempts than any query had: an answer counts before a failure that came after it."""
 _WRONG = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {UNTRIED}"
 """A call that failed gave no right answer; one that could not be made says nothing of the model."""
+
+_SCORE = (
+    "CASE metric WHEN 'rating' THEN (value - 1) / 4 WHEN 'thumbs' THEN value WHEN 'verdict' THEN value END"
+)
+"""Every scale on 0..1 by its fixed map; what is known better is calibrated where it is read."""
+
+_OF_THE_ANSWER = (
+    "accuracy",
+    "accuracy_source",
+    "truth",
+    "judge",
+    "user_says",
+    "satisfaction",
+    "satisfaction_source",
+    "rating",
+    "thumbs",
+    "verdict",
+    "prompted",
+    "asked",
+    "ask_probability",
+)
+"""What is known of the answer that a person got: after a fallback, of the last attempt."""
 
 OUTCOME_COLUMNS = {
     "id": "VARCHAR",
@@ -71,6 +95,9 @@ OUTCOME_COLUMNS = {
     "tags": "VARCHAR[]",
     "store": "VARCHAR",
     "forgotten": "TIMESTAMP",
+    "ask_probability": "DOUBLE",
+    "asked": "BOOLEAN",
+    "escalated": "BOOLEAN",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -83,6 +110,8 @@ FEEDBACK_COLUMNS = {
     "comment": "VARCHAR",
     "cost_usd": "DOUBLE",
     "response_s": "DOUBLE",
+    "label": "VARCHAR",
+    "prompted": "BOOLEAN",
 }
 PROMOTION_COLUMNS = {
     "id": "VARCHAR",
@@ -139,23 +168,35 @@ def make_views(connection: DuckDBPyConnection) -> None:
         SELECT * FROM feedback
         QUALIFY row_number() OVER (PARTITION BY outcome_id, metric, author ORDER BY time DESC, id DESC) = 1
     """)
-    connection.execute("""
+    connection.execute(f"""
         CREATE VIEW judgements AS
+        WITH scored AS (
+            SELECT *, {_SCORE} AS score, source IN ('user', 'truth') AS of_people FROM latest_feedback
+        )
         SELECT outcome_id,
                avg(value) FILTER (metric = 'accuracy' AND source = 'truth') AS truth,
                avg(value) FILTER (metric = 'accuracy' AND source = 'judge') AS judge,
                avg(value) FILTER (metric = 'accuracy' AND source = 'user') AS user_says,
-               avg(CASE metric WHEN 'rating' THEN (value - 1) / 4 WHEN 'thumbs' THEN value END) AS satisfaction,
-               avg(value) FILTER (metric = 'rating') AS rating,
-               bool_or(author = 'simulated') FILTER (metric IN ('rating', 'thumbs')) AS rating_simulated
-        FROM latest_feedback
+               coalesce(avg(score) FILTER (of_people), avg(score) FILTER (source = 'judge'),
+                        avg(score) FILTER (source = 'implicit')) AS satisfaction,
+               CASE WHEN count(score) FILTER (of_people) > 0 THEN 'user'
+                    WHEN count(score) FILTER (source = 'judge') > 0 THEN 'judge'
+                    WHEN count(score) FILTER (source = 'implicit') > 0 THEN 'implicit' END
+                   AS satisfaction_source,
+               avg(value) FILTER (metric = 'rating' AND of_people) AS rating,
+               avg(value) FILTER (metric = 'thumbs' AND of_people) AS thumbs,
+               avg(value) FILTER (metric = 'verdict' AND of_people) AS verdict,
+               max_by(label, time) FILTER (metric = 'verdict') AS verdict_label,
+               bool_or(prompted) AS prompted,
+               bool_or(author = 'simulated') FILTER (score IS NOT NULL) AS rating_simulated
+        FROM scored
         GROUP BY outcome_id
     """)
     connection.execute(f"""
         CREATE VIEW rounds AS
         WITH judging AS (
             SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
-            FROM feedback WHERE response_s IS NOT NULL GROUP BY outcome_id
+            FROM feedback WHERE source = 'judge' AND response_s IS NOT NULL GROUP BY outcome_id
         )
         SELECT outcomes.*,
                CASE WHEN truth IS NOT NULL THEN truth
@@ -164,44 +205,55 @@ def make_views(connection: DuckDBPyConnection) -> None:
                CASE WHEN truth IS NOT NULL OR ({_WRONG}) THEN 'truth'
                     WHEN judge IS NOT NULL THEN 'judge'
                     WHEN user_says IS NOT NULL THEN 'user' END AS accuracy_source,
-               satisfaction, rating, coalesce(rating_simulated, false) AS rating_simulated,
+               truth, judge, user_says,
+               satisfaction, satisfaction_source, rating, thumbs, verdict, verdict_label,
+               coalesce(prompted, false) AS prompted, coalesce(rating_simulated, false) AS rating_simulated,
                CASE WHEN judging.outcome_id IS NULL THEN 0.0 ELSE judging.usd END AS judge_cost_usd
         FROM outcomes LEFT JOIN judgements ON judgements.outcome_id = outcomes.id
                       LEFT JOIN judging ON judging.outcome_id = outcomes.id
     """)
-    connection.execute("""
+    connection.execute(f"""
         CREATE VIEW served AS
-        WITH fallbacks AS (
+        WITH others AS (
+            SELECT *, attempt + CASE status WHEN 'ok' THEN {_LAST} ELSE 0 END AS place
+            FROM rounds WHERE fallback_of IS NOT NULL
+        ),
+        later AS (
             SELECT fallback_of, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd,
-                   max_by(model, attempt) AS model, max_by(status, attempt) AS status,
-                   max_by({'value': accuracy}, attempt) AS accuracy,
-                   max_by({'value': accuracy_source}, attempt) AS accuracy_source,
-                   max_by({'value': satisfaction}, attempt) AS satisfaction,
-                   max_by({'value': cost_usd}, attempt) AS last_cost,
+                   max_by({{'model': model, 'status': status, 'cost_usd': cost_usd, {_pairs("'{0}': {0}")}}}, place)
+                       AS last,
                    CASE WHEN bool_and(judge_cost_usd IS NOT NULL) THEN sum(judge_cost_usd) END AS judge_cost_usd,
                    bool_or(rating_simulated) AS rating_simulated
-            FROM rounds WHERE fallback_of IS NOT NULL GROUP BY fallback_of
+            FROM others GROUP BY fallback_of
+        ),
+        chains AS (
+            SELECT r.*, f.last, f.response_s AS later_s, f.cost_usd AS later_usd, f.judge_cost_usd AS later_judge_usd,
+                   f.rating_simulated AS later_simulated, f.fallback_of IS NOT NULL AS has_later,
+                   -- An answer that failed a check is kept where nobody gave another.
+                   f.fallback_of IS NOT NULL AND (r.status <> 'ok' OR f.last.status = 'ok') AS replaced
+            FROM rounds r LEFT JOIN later f ON f.fallback_of = r.id
+            WHERE r.fallback_of IS NULL AND r.status <> 'cancelled'
         )
-        SELECT r.id, r.time, r.policy_version, r.task, r.query, r.store, r.forgotten,
-               r.conversation, r.custom_id, r.run,
-               r.forced, r.explored, r.recorded, r.propensity, r.router_s, r.ttft_s, r.embedding,
-               r.embedding_model, r.router_cost_usd,
-               coalesce(f.model, r.model) AS model, coalesce(f.status, r.status) AS status,
-               f.fallback_of IS NOT NULL AS fell_back,
-               coalesce(r.response_s, 0) + coalesce(f.response_s, 0) AS response_s,
-               CASE WHEN f.fallback_of IS NULL THEN r.cost_usd
-                    WHEN f.last_cost.value IS NOT NULL THEN coalesce(r.cost_usd, 0) + f.cost_usd
-                    END AS cost_usd,
-               CASE WHEN f.fallback_of IS NULL THEN r.accuracy ELSE f.accuracy.value END AS accuracy,
-               CASE WHEN f.fallback_of IS NULL THEN r.accuracy_source ELSE f.accuracy_source.value END
-                   AS accuracy_source,
-               CASE WHEN f.fallback_of IS NULL THEN r.satisfaction ELSE f.satisfaction.value END AS satisfaction,
-               r.rating_simulated OR coalesce(f.rating_simulated, false) AS rating_simulated,
-               CASE WHEN f.fallback_of IS NULL THEN r.judge_cost_usd ELSE r.judge_cost_usd + f.judge_cost_usd END
-                   AS judge_cost_usd
-        FROM rounds r LEFT JOIN fallbacks f ON f.fallback_of = r.id
-        WHERE r.fallback_of IS NULL AND r.status <> 'cancelled'
+        SELECT id, time, policy_version, task, query, store, forgotten, conversation, custom_id, run, forced,
+               explored, recorded, propensity, router_s, ttft_s, embedding, embedding_model, router_cost_usd,
+               CASE WHEN replaced THEN last.model ELSE model END AS model,
+               CASE WHEN replaced THEN last.status ELSE status END AS status,
+               has_later AND status <> 'ok' AS fell_back,
+               has_later AND status = 'ok' AS escalated,
+               coalesce(response_s, 0) + coalesce(later_s, 0) AS response_s,
+               CASE WHEN NOT has_later THEN cost_usd
+                    WHEN (CASE WHEN replaced THEN last.cost_usd ELSE cost_usd END) IS NOT NULL
+                    THEN coalesce(cost_usd, 0) + coalesce(later_usd, 0) END AS cost_usd,
+               {_pairs("CASE WHEN replaced THEN last.{0} ELSE {0} END AS {0}")},
+               rating_simulated OR coalesce(later_simulated, false) AS rating_simulated,
+               CASE WHEN has_later THEN judge_cost_usd + later_judge_usd ELSE judge_cost_usd END AS judge_cost_usd
+        FROM chains
     """)
+
+
+def _pairs(form: str) -> str:
+    """Return `form` with the name of every judgement, as a list."""
+    return ", ".join(form.format(name) for name in _OF_THE_ANSWER)
 
 
 def _canaries(connection: DuckDBPyConnection) -> None:
@@ -225,7 +277,7 @@ def _bring_up(connection: DuckDBPyConnection) -> None:
 
 
 def _exports(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"CREATE TABLE exports ({columns_of(EXPORT_COLUMNS)})")
+    connection.execute(f"CREATE TABLE IF NOT EXISTS exports ({columns_of(EXPORT_COLUMNS)})")
 
 
 STEPS = {

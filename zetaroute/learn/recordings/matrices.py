@@ -94,6 +94,10 @@ class Recordings:
             stratum=np.ones(n * arms, dtype=np.int64),
             group=np.repeat(np.arange(n, dtype=np.uint64), arms),
             weight=np.ones(n * arms),
+            trust=np.ones(n * arms),
+            ask_chance=np.full(n * arms, np.nan),
+            asked=np.zeros(n * arms, dtype=bool),
+            prompted=np.zeros(n * arms, dtype=bool),
         )
 
 

@@ -1,0 +1,165 @@
+"""What people think of answers, for the rated and the unrated together: means, shares and changes of satisfaction.
+
+Apart from the other key figures because most answers are never rated, and those that are were not chosen by lot.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.domain import Figure
+from zetaroute.evaluate.confidence import (
+    NOTHING,
+    difference_figure,
+    mean_figure,
+    share_figure,
+    t_quantile,
+    wilson,
+)
+from zetaroute.evaluate.missing import Unknown
+from zetaroute.evaluate.response import FEWEST_RATED, Asking, Response, Seen
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+SATISFIED = 0.75
+"""Satisfaction from which on somebody counts as satisfied: 4 of 5."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """Satisfaction of n rows, completed for who rates (`evaluate.response`); as it is where hardly anybody does."""
+
+    score: Array
+    """(n,) values whose mean is that of satisfaction; NaN for rows that are not spoken of."""
+    liked: Array
+    """(n,) the same of being satisfied."""
+    expected: Array
+    """(n,) predicted satisfaction."""
+    silent: Array
+    """(n,) chance that whoever could rate would not."""
+    counts: Mask
+    """(n,) rows whose rating counts."""
+    completed: bool
+    asked: bool
+    """Whether only ratings count that were asked for by lot."""
+
+    def take(self, rows: Mask) -> Opinion:
+        """Return the chosen rows."""
+        parts = {
+            name: getattr(self, name)[rows] for name in ("score", "liked", "expected", "silent", "counts")
+        }
+        return Opinion(**parts, completed=self.completed, asked=self.asked)
+
+    def satisfaction(self, weights: Array | None = None) -> Figure:
+        """Return mean satisfaction; `weights` (n,) re-weight the rows. It stands on as many rows as were rated."""
+        return _within(_rated_only(mean_figure(self.score, weights), int(self.counts.sum())))
+
+    def satisfied(self) -> Figure:
+        """Return the share of the satisfied, with Wilson's interval for as many ratings as the figure is worth."""
+        rated = int(self.counts.sum())
+        if not self.completed or rated == 0:
+            return share_figure(np.where(self.counts, self.liked, np.nan))
+        known = self.liked[~np.isnan(self.liked)]
+        share = min(max(float(known.mean()), 0.0), 1.0)
+        variance = float(known.var()) / len(known)
+        worth = min(float(rated), share * (1.0 - share) / variance if variance > 0 else math.inf)
+        return wilson(share, max(worth, 1.0), rated)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change of satisfaction, and what those who do not rate could make of it."""
+
+    known: int
+    share: float
+    """Share of those who could rate that did, as it is modelled."""
+    asked: bool
+    band: Figure
+    """The interval if the unrated had up to `missing.GAMMA` times other odds."""
+    break_even: float | None
+    """As in `missing.Rated`."""
+
+
+def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> Opinion:
+    """Complete satisfaction (n,), NaN where unknown, for who rates.
+
+    `could` are the rows that somebody could have rated. Ratings that were asked for by lot count alone where there
+    are enough of them.
+    """
+    here = ~np.isnan(satisfaction) & could
+    liked = np.where(here, (satisfaction >= SATISFIED).astype(np.float64), np.nan)
+    if int(here.sum()) < FEWEST_RATED:
+        mean = float(satisfaction[here].mean()) if here.any() else 0.0
+        return Opinion(
+            score=np.where(here, satisfaction, np.nan),
+            liked=liked,
+            expected=np.full(len(here), mean),
+            silent=np.full(len(here), np.nan),
+            counts=here,
+            completed=False,
+            asked=False,
+        )
+    by_lot = int((here & asking.answered).sum()) >= FEWEST_RATED
+    response = Response(seen, here, asking if by_lot else None)
+    return Opinion(
+        score=np.where(could, response.completed(satisfaction), np.nan),
+        liked=np.where(could, response.completed(liked), np.nan),
+        expected=response.expected(satisfaction),
+        silent=1.0 - response.answers,
+        counts=response.known,
+        completed=True,
+        asked=by_lot,
+    )
+
+
+def opinion_change(before: Opinion, after: Opinion, weights: Array) -> Change | None:
+    """Return what the unrated could make of after - before, with `weights` (n,) on the rows before.
+
+    None while a side has hardly any ratings.
+    """
+    rated = int(before.counts.sum()), int(after.counts.sum())
+    if min(rated) < FEWEST_RATED or not (before.completed and after.completed):
+        return None
+    change, q, missing = [], [], []
+    for side, weight, sign in ((after, np.ones(len(after.score)), 1.0), (before, weights, -1.0)):
+        spoken = ~np.isnan(side.score)
+        change.append(sign * weight[spoken] / weight[spoken].sum())
+        q.append(side.expected[spoken])
+        missing.append(side.silent[spoken])
+    unknown = Unknown(
+        change=np.concatenate(change)[:, None],
+        q=np.concatenate(q)[:, None],
+        missing=np.concatenate(missing)[:, None],
+    )
+    figure = difference_figure(after.satisfaction(), before.satisfaction(weights))
+    return Change(
+        known=sum(rated),
+        share=float(1.0 - unknown.missing.mean()),
+        asked=before.asked,
+        band=unknown.band(figure),
+        break_even=unknown.break_even(figure),
+    )
+
+
+def _rated_only(figure: Figure, rated: int) -> Figure:
+    """Return a figure of completed values as one of their ratings: their number, and t for as many."""
+    if rated == 0 or figure.value is None:
+        return NOTHING
+    if rated == 1 or figure.low is None or figure.high is None:
+        return Figure(value=figure.value, low=None, high=None, n=rated)
+    half = figure.high - figure.value
+    half *= t_quantile(0.975, rated - 1) / t_quantile(0.975, max(figure.n, rated) - 1)
+    return Figure(value=figure.value, low=figure.value - half, high=figure.value + half, n=rated)
+
+
+def _within(figure: Figure) -> Figure:
+    """Return a figure inside of 0..1, where satisfaction is."""
+    value, low, high = (
+        None if end is None else min(max(end, 0.0), 1.0) for end in (figure.value, figure.low, figure.high)
+    )
+    return Figure(value=value, low=low, high=high, n=figure.n)

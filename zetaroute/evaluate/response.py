@@ -1,0 +1,159 @@
+"""Who gives a rating, and the values of those who did not: ratings are completed before anything is averaged.
+
+Apart from what is asked of ratings because means, differences and shares all start from the same completion. Arrays
+in, arrays out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.evaluate.outcome import outcome_model
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+FEWEST_RATED = 20
+"""Ratings below which nothing is said of who gives them."""
+LEAST_CHANCE = 0.05
+"""The estimated chance of a rating is not taken to be smaller, so that no rating stands for more than 20 rows."""
+POOLED_RIDGE = 1.0
+ARM_RIDGE = 3.0
+STEPS = 25
+CLOSE_ENOUGH = 1e-4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who was asked for a rating by lot."""
+
+    chance: Array
+    """(n,) the known chance of being asked; NaN where nobody could be."""
+    asked: Mask
+    answered: Mask
+    """(n,) whether the rating was given because it was asked for."""
+
+    def take(self, keep: Mask | Index) -> Asking:
+        """Return the chosen rows."""
+        return Asking(chance=self.chance[keep], asked=self.asked[keep], answered=self.answered[keep])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is known of n rows whether they are rated or not."""
+
+    x: Array
+    """(n, D) of the query."""
+    arm: Index
+    arms: int
+    fold: Index
+    """(n,) cross-fitting fold."""
+    after: Array
+    """(n, S) of the answer, such as whether it was right: who rates may depend on it."""
+
+    @property
+    def all(self) -> Array:
+        """Everything side by side, (n, D + S)."""
+        return np.hstack([self.x, self.after])
+
+
+class Response:
+    """The chance that each row's rating is known, and the values that this makes of ratings.
+
+    With `asking`, of the rows that could be asked only the ratings of those count that were: their lot is known
+    and only whether they answered is modelled. Without, every rating counts and all of its chance is modelled.
+    """
+
+    def __init__(self, seen: Seen, here: Mask, asking: Asking | None = None) -> None:
+        """Model who rates: `here` (n,) are the rows with a rating."""
+        lot = np.ones(len(here)) if asking is None else asking.chance
+        self.seen = seen
+        self.within: Mask = ~np.isnan(lot) & (lot > 0)
+        """(n,) the rows that are spoken of."""
+        self.among: Mask = self.within if asking is None else self.within & asking.asked
+        """(n,) the rows that had the choice to rate."""
+        self.known: Mask = here & self.among & (True if asking is None else asking.answered)
+        """(n,) the rows whose ratings count."""
+        answers = chance_of_knowing(
+            seen.all, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among
+        )
+        self.answers: Array = answers[np.arange(len(here)), seen.arm]
+        """(n,) the modelled chance that whoever has the choice rates."""
+        self._chance = np.where(self.within, lot, 1.0) * self.answers
+
+    def completed(self, reward: Array) -> Array:
+        """Return a value for every row (n,) whose mean is that of the reward; NaN for rows not spoken of.
+
+        Prediction plus inverse-probability-weighted error (Robins, Rotnitzky & Zhao 1994), cross-fitted: right if
+        either the prediction or the chance of a rating is.
+        """
+        expected = self.expected(reward)
+        error = np.where(self.known, reward - expected, 0.0) / self._chance
+        return np.where(self.within, expected + error, np.nan)
+
+    def expected(self, reward: Array) -> Array:
+        """Return the cross-fitted prediction of a reward in 0..1 for every row (n,)."""
+        seen = self.seen
+        counting = np.where(self.known, reward, np.nan)
+        q = outcome_model(seen.all, seen.arm, counting, seen.fold, arms=seen.arms)
+        return np.clip(q[np.arange(len(reward)), seen.arm], 0.0, 1.0)
+
+    def missing(self) -> Array:
+        """Return for every row and arm the chance that a rating would not be given, by what is known of the
+        query, (n, K)."""
+        seen = self.seen
+        return 1.0 - chance_of_knowing(
+            seen.x, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among
+        )
+
+
+def chance_of_knowing(
+    x: Array, arm: Index, here: Mask, fold: Index, *, arms: int, among: Mask | None = None
+) -> Array:
+    """Return the cross-fitted chance that each arm's reward would be known (n, K), at least `LEAST_CHANCE`.
+
+    One logistic regression for all arms, then one per arm on top: who rates may depend on both together. Only the
+    rows `among` teach.
+    """
+    n, width = x.shape
+    among = np.ones(n, dtype=np.bool_) if among is None else among
+    design = np.hstack([x, np.eye(arms)[arm]])
+    chance = np.empty((n, arms))
+    for number in np.unique(fold):
+        out = fold == number
+        taught = ~out & among
+        known = here[taught].astype(np.float64)
+        level = _log_odds(known)
+        pooled = _logistic(design[taught], known, np.full(len(known), level), POOLED_RIDGE)
+        offset = level + design[taught] @ pooled
+        for k in range(arms):
+            mine = arm[taught] == k
+            own = _logistic(x[taught][mine], known[mine], offset[mine], ARM_RIDGE)
+            chance[out, k] = _probability(level + pooled[width + k] + x[out] @ (pooled[:width] + own))
+    return np.maximum(chance, LEAST_CHANCE)
+
+
+def _logistic(x: Array, y: Array, offset: Array, penalty: float) -> Array:
+    """Fit a ridge logistic regression on top of an offset (n,) by Newton's method; return the slopes."""
+    slope = np.zeros(x.shape[1])
+    ridge = penalty * np.eye(x.shape[1])
+    for _ in range(STEPS if len(y) else 0):
+        p = _probability(offset + x @ slope)
+        step = np.linalg.solve((x * (p * (1.0 - p))[:, None]).T @ x + ridge, x.T @ (y - p) - penalty * slope)
+        slope = slope + step
+        if float(np.abs(step).max(initial=0.0)) < CLOSE_ENOUGH:
+            break
+    return slope
+
+
+def _probability(log_odds: Array) -> Array:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(log_odds, -30.0, 30.0))))
+
+
+def _log_odds(known: Array) -> float:
+    share = min(max(float(known.mean()), 1e-3), 1.0 - 1e-3) if len(known) else 0.5
+    return float(np.log(share / (1.0 - share)))

@@ -1,0 +1,59 @@
+"""Several scales of satisfaction as one: what a thumb or a verdict is worth in the terms of 1 to 5.
+
+Apart from the log because a map is an estimate: it is made anew whenever ratings are read, and never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+FEWEST_PAIRS = 30
+"""Outcomes that must carry a value of a scale and a rating of 1 to 5 before the two are compared."""
+LEVELS = {"thumbs": (0.0, 1.0), "verdict": (0.0, 0.25, 1.0)}
+"""The values that one person can give; several persons' means lie between them."""
+Scale = Mapping[float, float]
+"""A value as it is stored -> satisfaction 0..1."""
+
+
+def scale_of(values: Array, rating: Array, levels: Sequence[float]) -> Scale | None:
+    """Return what each value of a scale (n,) means by the ratings of 1 to 5 (n,) of the same outcomes.
+
+    The mean rating at each value, made monotone (weighted isotonic regression), so that on outcomes that carry both
+    the means agree. None unless every value that occurs has enough pairs: a map from a few would be noise, and one
+    from others than those who use the scale a guess.
+    """
+    from scipy.optimize import isotonic_regression
+
+    used = [level for level in levels if (values == level).any()]
+    paired = [rating[(values == level) & ~np.isnan(rating)] for level in used]
+    counts = [len(ratings) for ratings in paired]
+    if len(used) < 2 or min(counts) < FEWEST_PAIRS:
+        return None
+    means = [float(((ratings - 1.0) / 4.0).mean()) for ratings in paired]
+    return dict(zip(used, isotonic_regression(means, weights=counts).x.tolist(), strict=True))
+
+
+def one_scale(satisfaction: Array, rating: Array, others: Mapping[str, Array]) -> Array:
+    """Return satisfaction (n,) with the scales that can be calibrated on that of `rating` (n,), 1 to 5.
+
+    `satisfaction` is what the fixed maps make of all scales together; `others` are the scales, named as in `LEVELS`.
+    NaN is unknown throughout. Without enough outcomes that carry two scales nothing changes.
+    """
+    known = {name: scale_of(values, rating, LEVELS[name]) for name, values in others.items()}
+    if not any(known.values()):
+        return satisfaction
+    columns = [(rating - 1.0) / 4.0]
+    for name, values in others.items():
+        scale = known[name]
+        levels = sorted(scale) if scale else []
+        columns.append(np.interp(values, levels, [scale[one] for one in levels]) if scale else values)
+    scores = np.column_stack(columns)
+    given = ~np.isnan(scores)
+    people = given.any(axis=1)
+    mean = np.where(given, scores, 0.0).sum(axis=1) / np.maximum(given.sum(axis=1), 1)
+    return np.where(people, mean, satisfaction)

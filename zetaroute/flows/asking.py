@@ -1,0 +1,39 @@
+"""Asking people for ratings: who is asked is a matter of lot, and the lot is written down.
+
+Apart from `ask` because it decides nothing about the answer. Only a known chance of being asked tells what those
+think who would not have rated by themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from zetaroute.domain import RatingLot
+from zetaroute.flows.feedback import Given, feedback_of, parse_rating
+from zetaroute.flows.round import Round
+from zetaroute.store.journal import Entry, Journal
+
+KEYS = {**{key: key for key in "12345"}, "u": "up", "d": "down"}
+"""What one key says; every other one says nothing."""
+
+
+def draw_lot(ask_share: float, *, seed: int) -> RatingLot:
+    """Draw whether a rating is asked for; the decision's seed repeats the lot too, by numbers of its own."""
+    return RatingLot(probability=ask_share, asked=Random(f"rating {seed}").random() < ask_share)
+
+
+def with_lot(played: Round, lot: RatingLot) -> Round:
+    """Return a round whose answer carries the lot."""
+    *before, answer = played.entry.outcomes
+    answer = replace(answer, ask_probability=lot.probability, asked=lot.asked)
+    return replace(played, entry=replace(played.entry, outcomes=(*before, answer)))
+
+
+def keep_answer(journal: Journal, outcome_id: str, key: str) -> Given | None:
+    """Keep the rating that a key says, and return it; None for a key that says nothing."""
+    if key.lower() not in KEYS:
+        return None
+    given = parse_rating(KEYS[key.lower()])
+    journal.append([Entry(feedback=(feedback_of(given, outcome_id, prompted=True),))])
+    return given
