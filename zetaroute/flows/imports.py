@@ -255,6 +255,6 @@ def _in(
     wanted = sorted({value for value in values if value is not None})
     if not wanted:
         return []
-    # As one text: of a list DuckDB asks of every single value whether it belongs to some library, which takes seconds.
+    # As one text: of every value of a list DuckDB asks whether it belongs to some library, which takes seconds.
     texts = "(SELECT unnest(from_json(?, '[\"VARCHAR\"]')))"
     return connection.execute(f"{select} {texts} {rest}", [json.dumps(wanted)]).fetchall()

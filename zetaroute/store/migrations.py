@@ -146,7 +146,7 @@ def _views(connection: DuckDBPyConnection) -> None:
         CREATE VIEW rounds AS
         WITH judging AS (
             SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
-            FROM feedback WHERE response_s IS NOT NULL GROUP BY outcome_id
+            FROM feedback WHERE source = 'judge' AND response_s IS NOT NULL GROUP BY outcome_id
         )
         SELECT outcomes.*,
                CASE WHEN truth IS NOT NULL THEN truth
