@@ -50,6 +50,15 @@ def test_a_name_is_its_own_canonical_form(name: str) -> None:
         ("ROUGE_L", "rouge-l"),
         ("rougeL", "rouge-l"),
         ("f1_score", "f1"),
+        ("token_f1", "f1"),
+        ("exact_match", "normalised"),
+        ("cem", "contains"),
+        ("includes", "contains"),
+        ("accuracy_mc", "choice"),
+        ("multiple_choice", "choice"),
+        ("mcq", "choice"),
+        ("numeric", "number"),
+        ("json_schema", "json"),
     ],
 )
 def test_aliases(alias: str, name: str) -> None:
@@ -70,6 +79,12 @@ def test_an_unknown_name_gets_the_closest_one_and_the_list(name: str, suggestion
     with pytest.raises(UsageError, match=f"did you mean {suggestion}") as caught:
         check_grader(name)
     assert all(known in str(caught.value) for known in grader_names())
+
+
+@pytest.mark.parametrize("kind", ["command", "Judge"])
+def test_a_kind_that_the_config_must_make_is_no_grader_by_itself(kind: str) -> None:
+    with pytest.raises(UsageError, match=r"\[graders.NAME\]"):
+        check_grader(kind)
 
 
 @pytest.mark.parametrize("name", ["", "zzz", "judgement day"])

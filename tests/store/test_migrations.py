@@ -5,9 +5,11 @@ from __future__ import annotations
 import duckdb
 import pytest
 
+from zetaroute.config import Home
+from zetaroute.store.log import Log
 from zetaroute.store.migrations import STEPS, migrate
 
-NEW = {"outcomes": ("ask_probability", "asked"), "feedback": ("label", "prompted")}
+NEW = {"outcomes": ("ask_probability", "asked"), "feedback": ("label", "prompted", "cost_usd", "response_s")}
 VIEWS = ("served", "rounds", "judgements", "latest_feedback")
 
 
@@ -47,3 +49,16 @@ def test_earlier_file_gets_the_columns_of_now_and_keeps_its_rows(last):
     connection.execute("INSERT INTO feedback (id, label, prompted) VALUES ('g', 'failed', true)")
     migrate(connection)
     assert connection.execute("SELECT count(*) FROM feedback").fetchall() == [(2,)]
+
+
+def test_a_journal_line_of_an_earlier_version_is_read(home: Home) -> None:
+    home.make()
+    home.journal.mkdir(exist_ok=True)
+    line = (
+        '{"feedback": [{"id": "f", "outcome_id": "o", "metric": "accuracy", "value": 1.0, "source": "truth", '
+        '"author": "x", "time": "2026-01-01T00:00:00", "comment": null}]}\n'
+    )
+    (home.journal / "0001.jsonl").write_text(line)
+    with Log(home).open() as connection:
+        found = connection.execute("SELECT id, cost_usd, response_s FROM feedback").fetchall()
+    assert found == [("f", None, None)]

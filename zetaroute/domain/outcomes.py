@@ -134,6 +134,9 @@ class Outcome:
     recorded: bool = False
     attempt: int = 1
     fallback_of: str | None = None
+    """Id of the first attempt, where this is not the first."""
+    escalated: bool = False
+    """True when it was asked because the answer before it failed a check."""
     error_kind: str | None = None
     error: str | None = None
     finish_reason: str | None = None

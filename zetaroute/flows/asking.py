@@ -25,9 +25,9 @@ def draw_lot(ask_share: float, *, seed: int) -> RatingLot:
 
 def with_lot(played: Round, lot: RatingLot) -> Round:
     """Return a round whose answer carries the lot."""
-    *before, answer = played.entry.outcomes
-    answer = replace(answer, ask_probability=lot.probability, asked=lot.asked)
-    return replace(played, entry=replace(played.entry, outcomes=(*before, answer)))
+    answer = replace(played.outcome, ask_probability=lot.probability, asked=lot.asked)
+    rows = tuple(answer if row.id == answer.id else row for row in played.entry.outcomes)
+    return replace(played, entry=replace(played.entry, outcomes=rows))
 
 
 def keep_answer(journal: Journal, outcome_id: str, key: str) -> Given | None:

@@ -20,8 +20,9 @@ from zetaroute.flows.intake import BadLine, Row
 from zetaroute.flows.ledger import Ledger
 from zetaroute.flows.output import Output
 from zetaroute.flows.progress import Progress
-from zetaroute.flows.round import Round, content_hash, content_id, play
+from zetaroute.flows.round import Round, play
 from zetaroute.flows.router import Router
+from zetaroute.flows.rows import content_hash, content_id
 from zetaroute.flows.spending import RunBudget
 from zetaroute.flows.writer import Writer
 from zetaroute.policy import Limits

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import Settings
-from zetaroute.domain import CanaryEvent, new_id
+from zetaroute.domain import CanaryEvent, new_id, utc_now
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.confidence import mean_figure
 from zetaroute.evaluate.eprocess import ROLLBACK_AT, left_after, promotion_level
 from zetaroute.evaluate.gate import FEWEST_HITS, Verdict
 from zetaroute.evaluate.ope import Difference, Support
-from zetaroute.flows.round import utc_now
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.canary import (
     SHARES,

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Feedback, new_id
+from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.flows.batch import Plan, run_batch
 from zetaroute.flows.compare import compare
 from zetaroute.flows.intake import as_rows
 from zetaroute.flows.ledger import Ledger
 from zetaroute.flows.progress import Progress
 from zetaroute.flows.retrain import Retrained, retrain
-from zetaroute.flows.round import Round, utc_now
+from zetaroute.flows.round import Round
 from zetaroute.flows.router import open_router
 from zetaroute.flows.start import practice_queries
 from zetaroute.practice.rater import simulated_rating

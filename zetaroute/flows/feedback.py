@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from zetaroute.domain import Feedback, Message, Query, new_id
+from zetaroute.domain import Feedback, Message, Query, new_id, utc_now
 from zetaroute.errors import UsageError
-from zetaroute.flows.round import utc_now
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
 

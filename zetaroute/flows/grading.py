@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
-from zetaroute.domain import Arm, Feedback, Query, Source, new_id, utc_now
+from zetaroute.domain import Arm, Check, Feedback, Query, Source, new_id, utc_now
 from zetaroute.errors import ConfigError, UsageError
 from zetaroute.policy.rules import broken, words
 from zetaroute.providers.opening import Providers
@@ -67,7 +67,9 @@ class Graders:
         return self._of_the_config(name) is None
 
     def check(self, query: Query) -> None:
-        """Raise UsageError when the grading of a query cannot work."""
+        """Raise UsageError when the grading of a query, or the check of its answers, cannot work."""
+        if query.check is not None:
+            self._check_check(query.check)
         if query.grader is None:
             return
         from zetaroute.grade import check_reference
@@ -78,6 +80,19 @@ class Graders:
         if query.reference is None:
             raise UsageError(f"the grader {query.grader} needs a reference to compare the answer with.")
         check_reference(name, query.reference)
+
+    def _check_check(self, check: Check) -> None:
+        from zetaroute.grade import check_reference
+
+        name = self.name(check.grader)
+        if not self.needs_reference(name):
+            return
+        if check.reference is None:
+            raise UsageError(
+                f"the check {check.grader} needs something to hold answers against: write {check.grader}=TEXT, or "
+                f"{check.grader}=@FILE."
+            )
+        check_reference(name, check.reference)
 
     def author(self, name: str | None, model: str) -> str:
         """Return as whose a grade is kept that this grader gives to an answer of this model."""

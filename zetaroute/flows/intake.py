@@ -17,7 +17,8 @@ from zetaroute.config.models import OWN_FIELDS
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
 from zetaroute.flows.grading import Graders
-from zetaroute.flows.round import check_query, content_hash, content_id
+from zetaroute.flows.round import check_query
+from zetaroute.flows.rows import content_hash, content_id
 from zetaroute.flows.source import LONGEST_LINE, Source
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from zetaroute.config import Home
-from zetaroute.domain import Export, new_id
+from zetaroute.domain import Export, new_id, utc_now
 from zetaroute.durable import write_whole
-from zetaroute.flows.round import utc_now
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
 

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import Explore, Home, Objective, Settings
-from zetaroute.domain import Arm, Decision, Feedback, Outcome, Query, new_id
+from zetaroute.domain import Arm, Decision, Feedback, Outcome, Query, new_id, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.flows.bench import arms_of, fit_full, route, utility
 from zetaroute.flows.retrain import retrain
-from zetaroute.flows.round import utc_now
 from zetaroute.flows.router import open_router
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import group_of, is_holdout, read_frame, sample

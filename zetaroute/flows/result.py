@@ -13,11 +13,11 @@ from typing import Any
 import polars as pl
 
 from zetaroute.config import Settings
+from zetaroute.domain import utc_now
 from zetaroute.evaluate.gate import Verdict
 from zetaroute.evaluate.missing import GAMMA, Rated
 from zetaroute.evaluate.opinion import Change
 from zetaroute.features import EmbeddedMap
-from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import Evaluation
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.frame import Sample

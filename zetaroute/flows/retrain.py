@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Promotion, new_id
+from zetaroute.domain import Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError, ZetarouteError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
 from zetaroute.features import Embeddings
@@ -21,7 +21,6 @@ from zetaroute.flows.canary import begin_canary, canary_standing, deserves_trial
 from zetaroute.flows.findings import findings
 from zetaroute.flows.portrait import portrait
 from zetaroute.flows.result import manifest_of, result_of, row_counts
-from zetaroute.flows.round import utc_now
 from zetaroute.flows.trial import evaluate, margins_of
 from zetaroute.flows.vectors import logged_vectors
 from zetaroute.learn.embedded import enough_embedded

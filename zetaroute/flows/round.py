@@ -7,20 +7,34 @@ are written together.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from zetaroute.domain import UNTRIED, Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id
-from zetaroute.domain import utc_now as utc_now  # noqa: PLC0414  - the other flows take it from here
+from zetaroute.domain import (
+    UNTRIED,
+    Arm,
+    Attempt,
+    Decision,
+    Feedback,
+    Outcome,
+    Query,
+    Source,
+    new_id,
+    utc_now,
+)
 from zetaroute.errors import UsageError
-from zetaroute.flows.grading import ACCURACY, NO_GRADE, Case, Graders
+from zetaroute.flows.grading import ACCURACY, NO_GRADE, Graders
+from zetaroute.flows.rows import Rows
 from zetaroute.providers.calling import answer
 from zetaroute.providers.opening import Providers
 from zetaroute.providers.protocol import OnText
 from zetaroute.store.journal import Entry
+
+CHECK = "check"
+"""The metric of what a check said of an answer."""
+PASSES = 0.5
+"""Score from which on an answer passes its check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +47,30 @@ class Round:
 
     @property
     def outcome(self) -> Outcome:
-        """The last attempt's row: the answer, or the last failure."""
-        return self.entry.outcomes[-1]
+        """The row of the answer: the last one that there is; else the last failure."""
+        answers = [row for row in self.entry.outcomes if row.status == "ok"]
+        return (answers or self.entry.outcomes)[-1]
 
     @property
     def accuracy(self) -> float | None:
         """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded."""
         if self.outcome.status == "error" and self.query.reference is not None:
             return None if self.outcome.error_kind in UNTRIED else 0.0
-        return next((said.value for said in self.entry.feedback if said.metric == ACCURACY), None)
+        return next((said.value for said in self._said if said.metric == ACCURACY), None)
+
+    @property
+    def check(self) -> float | None:
+        """The score, 0 to 1, that the answer got from its check; None where there was none."""
+        return next((said.value for said in self._said if said.metric == CHECK), None)
 
     @property
     def note(self) -> str | None:
         """Why the answer got no grade from a program or a judge, where it did not."""
-        return next((said.comment for said in self.entry.feedback if said.metric == NO_GRADE), None)
+        return next((said.comment for said in self._said if said.metric == NO_GRADE), None)
+
+    @property
+    def _said(self) -> list[Feedback]:
+        return [said for said in self.entry.feedback if said.outcome_id == self.outcome.id]
 
     @property
     def judge_cost_usd(self) -> float | None:
@@ -81,27 +105,6 @@ def check_query(query: Query, graders: Graders) -> None:
     graders.check(query)
 
 
-def content_hash(query: Query) -> str:
-    """Return a hash of everything that is asked and graded, to know a changed row by."""
-    parts: tuple[str, ...] = (
-        query.text,
-        query.system or "",
-        query.task or "",
-        query.reference or "",
-        query.grader or "",
-    )
-    parts += tuple(f"{turn.role}\0{turn.content}" for turn in query.history)
-    if query.options:
-        parts += (json.dumps(query.options, sort_keys=True),)
-    parts += tuple(file.note.sha256 for file in query.attachments)
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
-
-
-def content_id(content: str) -> str:
-    """Return the custom_id of a row that brings none, made of its content hash."""
-    return f"h-{content}"
-
-
 async def play(
     query: Query,
     decision: Decision,
@@ -112,137 +115,93 @@ async def play(
     run: str | None = None,
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
+    may_spend: Callable[[str], bool] | None = None,
     deadline_s: float | None = None,
 ) -> Round:
-    """Answer a decided query, falling back where the chosen model fails, and grade the answer.
+    """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
-    A cancelled call becomes a row of its own: asyncio.CancelledError carries the round as its argument. So it does
-    where only the grading was cancelled: the answer is kept without a grade.
+    Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
+    `may_spend` allows that model and the deadline has not passed; every attempt is a row. A cancelled call becomes a
+    row of its own: asyncio.CancelledError carries the round as its argument. So it does where only the grading was
+    cancelled: the answers are kept without a grade.
     """
-    start = time.perf_counter()
-    shown: list[str] = []
+    start, shown = time.perf_counter(), []
 
     def remember(text: str) -> None:
         shown.append(text)
         if on_text is not None:
             on_text(text)
 
+    made = Rows(query, decision, arms, run)
+    turn: Decision | None = decision
     try:
-        attempts = await answer(
-            decision=decision,
-            arms=arms,
-            providers=providers,
-            query=query,
-            on_text=None if on_text is None else remember,
-            on_switch=on_switch,
-            deadline_s=deadline_s,
-        )
+        while turn is not None:
+            left_s = None if deadline_s is None else deadline_s - (time.perf_counter() - start)
+            attempts = await answer(
+                decision=turn,
+                arms=arms,
+                providers=providers,
+                query=query,
+                on_text=None if on_text is None else remember,
+                on_switch=on_switch,
+                deadline_s=left_s,
+            )
+            made.add(attempts, escalated=turn is not decision)
+            turn = None
+            if await _fails(made, graders, providers) and (
+                deadline_s is None or time.perf_counter() - start < deadline_s
+            ):
+                turn = made.next_turn(may_spend)
+        await _grade(made, graders, providers)
     except asyncio.CancelledError as error:
-        cut = Attempt(
-            model=decision.model,
-            status="cancelled",
-            error_kind="cancelled",
-            error="".join(shown) or None,
-            elapsed_s=time.perf_counter() - start,
-        )
-        entry = Entry(outcomes=(_outcome(query, decision, cut, arms, run=run, number=1, first=None),))
-        raise asyncio.CancelledError(Round(query=query, decision=decision, entry=entry)) from error
-    outcomes: list[Outcome] = []
-    for number, attempt in enumerate(attempts, start=1):
-        first = outcomes[0].id if outcomes else None
-        outcomes.append(_outcome(query, decision, attempt, arms, run=run, number=number, first=first))
-    answered = Round(query=query, decision=decision, entry=Entry(outcomes=tuple(outcomes)))
-    try:
-        feedback = await _graded(query, outcomes[-1], attempts[-1].completion, graders, providers)
-    except asyncio.CancelledError as error:
-        raise asyncio.CancelledError(answered) from error
-    return replace(answered, entry=replace(answered.entry, feedback=feedback))
+        if turn is not None:
+            cut = Attempt(
+                model=turn.model,
+                status="cancelled",
+                error_kind="cancelled",
+                error="".join(shown) or None,
+                elapsed_s=time.perf_counter() - start,
+            )
+            made.add((cut,), escalated=turn is not decision)
+        raise asyncio.CancelledError(Round(query=query, decision=decision, entry=made.entry)) from error
+    return Round(query=query, decision=decision, entry=made.entry)
 
 
-def _outcome(
-    query: Query,
-    decision: Decision,
-    attempt: Attempt,
-    arms: Mapping[str, Arm],
-    *,
-    run: str | None,
-    number: int,
-    first: str | None,
-) -> Outcome:
-    """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
-    done, own = attempt.completion, query.embedding
-    drawn = first is None
-    return Outcome(
-        id=new_id(),
-        time=utc_now(),
-        query=query.text,
-        model=attempt.model,
-        status=attempt.status,
-        run=run,
-        custom_id=query.custom_id,
-        content_hash=content_hash(query),
-        conversation=query.conversation,
-        system=query.system,
-        task=query.task,
-        reference=query.reference,
-        grader=query.grader,
-        policy_version=decision.policy_version,
-        served_model=done.served_model if done else None,
-        propensity=decision.propensity if drawn else None,
-        forced=decision.forced,
-        explored=decision.explored and drawn,
-        recorded=done.recorded if done else False,
-        attempt=number,
-        fallback_of=first,
-        error_kind=attempt.error_kind,
-        error=attempt.error if attempt.status == "error" else None,
-        finish_reason=done.finish_reason if done else None,
-        ttft_s=done.ttft_s if done else None,
-        response_s=done.response_s if done else attempt.elapsed_s,
-        router_s=decision.router_s if drawn else None,
-        input_tokens=done.input_tokens if done else None,
-        cached_tokens=done.cached_tokens if done else None,
-        output_tokens=done.output_tokens if done else None,
-        tokens_estimated=done.tokens_estimated if done else False,
-        cost_usd=done.cost_usd if done else None,
-        prices=arms[attempt.model].prices,
-        response=done.text if done else attempt.error if attempt.status == "cancelled" else None,
-        attachments=tuple(file.note for file in query.attachments),
-        seed=decision.seed,
-        candidates=decision.candidates if drawn else (),
-        duel=decision.duel if drawn else None,
-        embedding=own.values or None if drawn and own else None,
-        embedding_model=own.space if drawn and own and own.values else None,
-        router_cost_usd=own.cost_usd if drawn and own else None,
-        tags=query.tags,
-    )
+async def _fails(made: Rows, graders: Graders, providers: Providers) -> bool:
+    """Check the last answer, if its query asks for that; return whether it failed.
+
+    A check that comes to nothing, as a judge that is down, fails nobody.
+    """
+    check = made.query.check
+    if check is None or made.done[-1] is None:
+        return False
+    said = await graders.grade(made.case(-1, check.grader, check.reference), providers)
+    if said is None:
+        return False
+    judged = said.metric == ACCURACY
+    source: Source = said.source if said.source == "judge" else "implicit"
+    made.feedback.append(replace(said, metric=CHECK if judged else NO_GRADE, source=source))
+    return judged and said.value < PASSES
 
 
-async def _graded(
-    query: Query, outcome: Outcome, done: Completion | None, graders: Graders, providers: Providers
-) -> tuple[Feedback, ...]:
-    if done is None:
-        return ()
-    if done.score is not None:
-        recorded = Feedback(
-            id=new_id(),
-            outcome_id=outcome.id,
-            metric=ACCURACY,
-            value=done.score,
-            source="truth",
-            author="recorded",
-            time=utc_now(),
-        )
-        return (recorded,)
-    case = Case(
-        outcome_id=outcome.id,
-        query=query.text,
-        answer=done.text,
-        model=outcome.model,
-        reference=query.reference,
-        task=query.task,
-        grader=query.grader,
-        tags=query.tags,
-    )
-    graded = await graders.grade(case, providers)
-    return () if graded is None else (graded,)
+async def _grade(made: Rows, graders: Graders, providers: Providers) -> None:
+    """Grade every answer: also those that a check held back tell what their model can."""
+    for place, done in enumerate(made.done):
+        if done is None:
+            continue
+        if done.score is not None:
+            made.feedback.append(
+                Feedback(
+                    id=new_id(),
+                    outcome_id=made.outcomes[place].id,
+                    metric=ACCURACY,
+                    value=done.score,
+                    source="truth",
+                    author="recorded",
+                    time=utc_now(),
+                )
+            )
+            continue
+        graded = await graders.grade(made.case(place, made.query.grader, made.query.reference), providers)
+        if graded is not None:
+            made.feedback.append(graded)

@@ -27,8 +27,8 @@ from zetaroute.store.log import Log, rows_since
 _COLUMNS = (
     "id, time, policy_version, model, task, query, embedding, embedding_model, status, fell_back, response_s, "
     "ttft_s, cost_usd, router_s, router_cost_usd, accuracy, accuracy_source, satisfaction, satisfaction_source, "
-    "rating, thumbs, verdict, prompted, asked, ask_probability, rating_simulated, recorded, forced, judge_cost_usd, store, "
-    "forgotten"
+    "rating, thumbs, verdict, prompted, asked, ask_probability, rating_simulated, recorded, forced, judge_cost_usd, "
+    "store, forgotten, escalated"
 )
 MOST_TASKS = 30
 """Task labels that may make a difference to who rates; rarer ones count as one."""
