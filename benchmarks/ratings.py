@@ -151,8 +151,9 @@ def ratings(size: Size, jobs: int) -> list[str]:
         f"error at 95% is {error_of(0.95, size.ratings):.3f}). 'corrected' is the 95% interval of the difference",
         "that is shown, 'as they come' the one that takes the rated rows for all. The band allows for unhappy users",
         "that are up to twice as likely to rate, in odds; 'opposite' lets them do so after the incumbent's answers",
-        "and happy ones after the candidate's, the worst case. In the last line volunteers are as bad as in the one",
-        f"before, but {ASK_SHARE:.0%} of the answers were asked about by lot: only those count.",
+        "and happy ones after the candidate's, the worst case. In the last line volunteers are worse still (8 times,",
+        f"opposite), but {ASK_SHARE:.0%} of the answers were asked about by lot: only those count, where 20 show the "
+        "new choice.",
         "",
         *row("who rates", "given", "as they come", "corrected", "band", "on the wrong side of zero"),
         *row(*["---"] * 6),

@@ -3,7 +3,8 @@
     python -m benchmarks.simulations [--quick] [--jobs 2]
 
 Writes docs/simulations.md: coverage of the 95% intervals, false promotions over 100 looks, power at the announced
-size, and canaries. The full size takes about half an hour on two cores; `--quick` only prints, to see that it runs.
+size, canaries, and satisfaction when few rate. The full size takes about half an hour on two cores; `--quick` only
+prints, to see that it runs.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from benchmarks.canaries import canaries
 from benchmarks.coverage import coverage
 from benchmarks.looks import false_promotions
 from benchmarks.power import power
+from benchmarks.ratings import ratings
 from benchmarks.simulating import FULL, QUICK, Size
 
 PAGE = Path(__file__).parents[1] / "docs" / "simulations.md"
@@ -50,6 +52,7 @@ def simulations(size: Size = FULL, *, jobs: int = 2) -> list[str]:
         *false_promotions(size, jobs),
         *power(size, jobs),
         *canaries(size, jobs),
+        *ratings(size, jobs),
     ]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.coverage import coverage_cell
+from benchmarks.ratings import regime
 from benchmarks.simulating import QUICK
 from benchmarks.simulations import simulations
 
@@ -14,8 +17,17 @@ def test_every_table_is_written():
         "## False promotions over 100 looks",
         "## Power at the announced size",
         "## Canaries",
+        "## Satisfaction when few rate",
     ]
     assert not any("nan" in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["at random", "by accuracy", "by the rating, 2 times, opposite"])
+def test_ratings_of_few_are_covered_or_held_by_the_band(name):
+    told = regime(name, 40)
+    assert told.given >= 35
+    assert told.band == told.given
+    assert told.interval >= 0.87 * told.given or name.endswith("opposite")
 
 
 def test_intervals_cover_in_a_world_of_practice_models():

@@ -76,6 +76,12 @@ def test_satisfaction_stops_what_surely_loses_more_by_it_than_it_gains(loss, se,
     assert ("satisfaction falls" in found.reasons[0]) == (word == "REJECT")
 
 
+def test_satisfaction_of_which_nothing_is_known_stops_nothing():
+    unknown = change(0.0, math.inf)
+    for worth in (0.0, 0.002):
+        assert verdict(change(0.01, 0.001), satisfaction_usd=unknown.times(worth)).word == "PROMOTE"
+
+
 def test_candidate_that_is_only_better_rated_is_hardly_ever_promoted():
     """Equal in everything that is measured, and every rating of its answers is a perfect one."""
     rng = np.random.default_rng(23)

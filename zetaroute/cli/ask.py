@@ -254,11 +254,12 @@ def _answer(
 
 def _merge(run: Session, played: Round, rating: str | None) -> None:
     """Bring the journal into the log, now that the answer is on screen."""
-    from zetaroute.flows.feedback import rate
+    from zetaroute.flows.asking import keep_rating
+    from zetaroute.flows.feedback import parse_rating
 
     try:
         if rating is not None:
-            rate(run.log(), rating, outcome_id=played.outcome.id)
+            keep_rating(run.log().journal, played.outcome.id, parse_rating(rating), prompted=False)
         run.log().merge()
     except StoreError as error:
         run.note(f"the answer is safe in the journal, but the log could not take it: {error}")

@@ -74,11 +74,12 @@ def draw(run: Session, router: Router, decision: Decision) -> RatingLot | None:
 
 def ask_rating(run: Session, outcome_id: str) -> None:
     """Ask for a rating of an answer and keep it, if one is given."""
-    from zetaroute.flows.asking import keep_answer
+    from zetaroute.flows.asking import keep_rating, rating_of
     from zetaroute.store.journal import Journal
 
-    given = keep_answer(Journal(run.home.journal), outcome_id, _asked_key())
+    given = rating_of(_asked_key())
     if given is not None:
+        keep_rating(Journal(run.home.journal), outcome_id, given, prompted=True)
         run.note(f"kept {given.metric} {given.value:g}; `zetaroute rate` corrects it")
 
 

@@ -177,7 +177,7 @@ def _broken(utility: Difference, margins: Sequence[Margin], segments: Sequence[S
 
 def _disliked(utility: Difference, satisfaction_usd: Difference | None) -> list[str]:
     """Return that satisfaction surely falls, and by more than the estimated gain is worth."""
-    if satisfaction_usd is None:
+    if satisfaction_usd is None or not math.isfinite(satisfaction_usd.se):
         return []
     least_loss = -satisfaction_usd.bound(MARGIN_ALPHA, side=1)
     if least_loss <= 0 or utility.mean >= least_loss:

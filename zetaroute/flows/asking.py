@@ -30,10 +30,11 @@ def with_lot(played: Round, lot: RatingLot) -> Round:
     return replace(played, entry=replace(played.entry, outcomes=rows))
 
 
-def keep_answer(journal: Journal, outcome_id: str, key: str) -> Given | None:
-    """Keep the rating that a key says, and return it; None for a key that says nothing."""
-    if key.lower() not in KEYS:
-        return None
-    given = parse_rating(KEYS[key.lower()])
-    journal.append([Entry(feedback=(feedback_of(given, outcome_id, prompted=True),))])
-    return given
+def rating_of(key: str) -> Given | None:
+    """Return the rating that a key says; None for a key that says nothing."""
+    return parse_rating(KEYS[key.lower()]) if key.lower() in KEYS else None
+
+
+def keep_rating(journal: Journal, outcome_id: str, given: Given, *, prompted: bool) -> None:
+    """Keep a rating of an answer that was just given; the log need not be free for that."""
+    journal.append([Entry(feedback=(feedback_of(given, outcome_id, prompted=prompted),))])
