@@ -38,6 +38,7 @@ def served(accuracy, segment=None, **changes) -> Served:
         "charged_usd": np.full(n, 0.001),
         "router_s": np.full(n, 0.0005),
         "router_cost_usd": np.full(n, np.nan),
+        "escalated": np.zeros(n),
         "judge_cost_usd": np.zeros(n),
         "failed": np.zeros(n),
         "fell_back": np.zeros(n),

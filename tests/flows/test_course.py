@@ -39,6 +39,7 @@ def served(
             "query": [f"query {number}" for number in range(n)],
             "status": ["ok"] * n,
             "fell_back": [False] * n,
+            "escalated": [False] * n,
             "accuracy": accuracy,
             "store": None,
             "forgotten": None,

@@ -46,6 +46,12 @@ MaxCost = Annotated[
 ]
 LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")]
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
+CheckOption = Annotated[
+    str | None,
+    typer.Option(
+        "--check", help="GRADER, GRADER=TEXT or GRADER=@FILE; an answer that fails goes to the next model."
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the decision and ask nobody.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
 Rate = Annotated[
@@ -79,6 +85,7 @@ def ask_command(
     max_cost_usd: MaxCost = None,
     local_only: LocalOnly = False,
     continue_: Continue = False,
+    check: CheckOption = None,
     dry_run: DryRun = False,
     explain: Explain = False,
     rate: Rate = None,
@@ -96,12 +103,14 @@ def ask_command(
       cat report.txt | zetaroute ask "Summarise this"
       zetaroute ask --explain --prefer cheap "What is 12% of 250?"
       zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
+      zetaroute ask --check json "The planets as a JSON list"
       zetaroute ask --reference 42 --grader number "What is 6 * 7?"
       zetaroute ask --tag private "What does my contract say about leave?"
     """
     from zetaroute.domain import Query
     from zetaroute.flows.ask import choose
     from zetaroute.flows.attach import parse_options, read_attachment
+    from zetaroute.flows.checking import parse_check
     from zetaroute.flows.grading import Graders
     from zetaroute.flows.round import check_query
     from zetaroute.flows.router import open_router
@@ -127,7 +136,9 @@ def ask_command(
         attachments=tuple(map(read_attachment, attach or ())),
         tags=tuple(dict.fromkeys(tag or ())),
     )
-    check_query(query, Graders(settings))
+    graders = Graders(settings)
+    check_query(query, graders)
+    query = graders.checked(query, parse_check(check))
     if continue_:
         query, model = _continued(run, query, model)
     router = open_router(run.home, settings)
@@ -151,7 +162,8 @@ def ask_command(
         else:
             show_decision(console(stderr=not dry_run), decision)
     if not dry_run:
-        stream = not (no_stream or json)
+        # What may be replaced by another model's answer is not shown before it was checked.
+        stream = not (no_stream or json or query.check)
         _answer(
             run,
             router,
@@ -242,6 +254,8 @@ def _answer(
         out_json(round_json(played))
     else:
         show.end(played)
+    if played.check is not None:
+        _tell_check(run, played)
     if played.note is not None:
         from zetaroute.report.terminal import plain
 
@@ -250,6 +264,16 @@ def _answer(
         ask_rating(run, played.outcome.id)
     if keep:
         _merge(run, played, rate)
+
+
+def _tell_check(run: Session, played: Round) -> None:
+    from zetaroute.flows.round import PASSES
+
+    *before, _ = [row.model for row in played.entry.outcomes if row.status == "ok"]
+    if before:
+        run.note(f"{', '.join(before)} failed the check, so {played.outcome.model} was asked")
+    if (played.check or 0.0) < PASSES:
+        run.note("no answer passed the check: this is the last one")
 
 
 def _merge(run: Session, played: Round, rating: str | None) -> None:

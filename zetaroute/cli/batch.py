@@ -37,6 +37,12 @@ FormatOption = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the expected spend and ask nobody.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Ask every row again.")]
+CheckOption = Annotated[
+    str | None,
+    typer.Option(
+        "--check", help="GRADER, GRADER=TEXT or GRADER=@FILE; answers that fail go to the next model."
+    ),
+]
 Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0.01, help="Seconds for each query, with its fallbacks.")
 ]
@@ -64,6 +70,7 @@ def batch_command(
     format_: FormatOption = "plain",
     dry_run: DryRun = False,
     restart: Restart = False,
+    check: CheckOption = None,
     timeout: Timeout = None,
     seed: Seed = 0,
     json: Json = False,
@@ -75,10 +82,13 @@ def batch_command(
       zetaroute batch queries.jsonl -o answers.jsonl
       zetaroute batch queries.jsonl --budget-usd 2 --concurrency 16
       zetaroute batch queries.jsonl --dry-run
+      zetaroute batch queries.jsonl --check json=@schema.json
       cat queries.jsonl | zetaroute batch - -o answers.jsonl
     """
     from zetaroute.cli.job import INTERRUPTED, Job
+    from zetaroute.domain import Query
     from zetaroute.flows.batch import Plan
+    from zetaroute.flows.checking import parse_check
     from zetaroute.flows.grading import Graders
     from zetaroute.flows.intake import open_rows
     from zetaroute.flows.ledger import Ledger
@@ -93,7 +103,9 @@ def batch_command(
     if model is not None:
         settings.arm(model)
     models = tuple(arm.id for arm in settings.arms) if all_models else (model,) if model else ()
-    target = _target(file, output)
+    target, graders, check_of = _target(file, output), Graders(settings), parse_check(check)
+    if check_of is not None:
+        graders.checked(Query(text=""), check_of)
     plan = Plan(
         run=_run_name(file, target, models),
         concurrency=concurrency,
@@ -102,15 +114,14 @@ def batch_command(
         limits=Limits(local_only=local_only),
         seed=seed,
         timeout_s=timeout,
+        check=check_of,
         ordered=ordered,
         live=file == "-",
         seal=seal_of(run.home, settings.privacy),
     )
     nameable = None if models else [arm.id for arm in settings.arms]
     with ExitStack() as held:
-        intake = held.enter_context(
-            open_rows(file, graders=Graders(settings), part=_part(part), models=nameable)
-        )
+        intake = held.enter_context(open_rows(file, graders=graders, part=_part(part), models=nameable))
         check_target(target, file)
         job = Job(
             run=run,

@@ -63,6 +63,7 @@ def round_json(played: Round) -> dict[str, Any]:
         "tokens_estimated": outcome.tokens_estimated,
         "cost_usd": played.cost_usd,
         "accuracy": played.accuracy,
+        "check": played.check,
         "judge_cost_usd": played.judge_cost_usd,
         "attempts": [{"model": row.model, "error": row.error} for row in played.entry.outcomes],
     }

@@ -10,6 +10,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zetaroute.config.checks import TaskCheck, read_checks
 from zetaroute.config.embedding import Embedding, read_embedding
 from zetaroute.config.graders import NamedGrader, read_graders
 from zetaroute.config.models import read_arm
@@ -116,6 +117,7 @@ class Settings:
     privacy: Privacy = DEFAULT_PRIVACY
     rules: tuple[TagRule, ...] = DEFAULT_RULES
     ratings: Ratings = Ratings()
+    checks: tuple[TaskCheck, ...] = ()
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -178,6 +180,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     rules = read_rules(root.tables("rules"))
     privacy = read_privacy(root.table("privacy"), rules)
     ratings = _ratings(root.table("ratings"))
+    checks = read_checks(root.tables("checks"), folder=file.parent if file else Path())
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -195,6 +198,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         privacy=privacy,
         rules=rules,
         ratings=ratings,
+        checks=checks,
         file=file,
     )
 

@@ -77,6 +77,11 @@ class Decision:
     duel: Duel | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
 
+    def expected_usd(self, model: str) -> float:
+        """Return what a call of one of the candidates is expected to cost; 0 where that is unknown."""
+        cost = next(candidate.cost_usd for candidate in self.candidates if candidate.model == model)
+        return cost.mean if cost else 0.0
+
     def fallbacks(self) -> tuple[str, ...]:
         """Return the other eligible models, best predicted utility first."""
         others = [c for c in self.candidates if c.eligible and c.model != self.model]

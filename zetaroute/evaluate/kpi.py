@@ -45,6 +45,8 @@ class Served:
     """1 where no model answered."""
     judge_cost_usd: Array
     """What judging the answers cost, apart from the cost of the answers."""
+    escalated: Array
+    """1 where an answer failed a check and another model was asked."""
     fell_back: Array
     rated: Array
     """1 where somebody rated the answer."""
@@ -93,6 +95,7 @@ def figures(served: Served, objective: Objective) -> dict[str, Figure]:
         "cost_per_correct_usd": ratio_figure(served.cost_usd, served.accuracy),
         "error_rate": share_figure(served.failed),
         "fallback_rate": share_figure(served.fell_back),
+        "escalation_rate": share_figure(served.escalated),
         "router_s": mean_figure(served.router_s, least=0.0),
         "router_cost_usd": mean_figure(served.router_cost_usd, least=0.0),
         "judge_cost_usd": mean_figure(served.judge_cost_usd, least=0.0) if served.judged else NOTHING,

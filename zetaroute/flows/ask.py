@@ -63,6 +63,7 @@ async def ask(
             graders=Graders(router.settings),
             on_text=on_text,
             on_switch=on_switch,
+            may_spend=lambda model: _is_affordable(router, decision, model),
             deadline_s=timeout_s,
         )
     except asyncio.CancelledError as error:
@@ -79,3 +80,8 @@ async def ask(
         failures = "; ".join((outcome.error or "").rstrip(".") for outcome in played.entry.outcomes)
         raise NoAnswerError(f"no model could answer: {failures}.")
     return played
+
+
+def _is_affordable(router: Router, decision: Decision, model: str) -> bool:
+    left_usd, _ = router.spending.left_usd()
+    return left_usd is None or decision.expected_usd(model) <= left_usd

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from zetaroute.domain import Decision, Query
+from zetaroute.domain import Check, Decision, Query
 from zetaroute.errors import NoAnswerError, UnfitQueryError, ZetarouteError
 from zetaroute.flows.answers import unanswered
 from zetaroute.flows.embed import embedded, may_be_embedded
@@ -53,6 +53,8 @@ class Plan:
     seed: int = 0
     timeout_s: float | None = None
     """Seconds for each query, all its attempts together; None leaves it to the models' own limits."""
+    check: Check | None = None
+    """What every answer is held against, whatever its task."""
     ordered: bool = False
     """Whether the output is put into the order of the input at the end."""
     live: bool = False
@@ -219,15 +221,24 @@ class _Batch:
             await self._embedder.aclose()
 
     async def _round(self, query: Query, model: str | None) -> None:
-        query = self._router.tagged(query)
+        query = self._graders.checked(self._router.tagged(query), self._plan.check)
         if self._embedder is not None and may_be_embedded(query, self._router.settings, self._plan.limits):
             query = await embedded(query, self._embedder)
         decision = await self._decide(query, model)
         if decision is None:
             return
         router, plan = self._router, self._plan
-        expected = _expected_usd(decision)
-        cost = 0.0
+        reserved, cost = [decision.expected_usd(decision.model)], 0.0
+
+        def may_spend(name: str) -> bool:
+            more = decision.expected_usd(name)
+            left_usd, _ = router.spending.left_usd()
+            if (left_usd is not None and more > left_usd) or not self._budget.reserve(more):
+                return False
+            router.spending.reserved.add(more)
+            reserved.append(more)
+            return True
+
         try:
             played = await play(
                 query,
@@ -236,6 +247,7 @@ class _Batch:
                 providers=self.providers,
                 graders=self._graders,
                 run=plan.run,
+                may_spend=may_spend,
                 deadline_s=plan.timeout_s,
             )
             cost = played.spent_usd
@@ -244,8 +256,10 @@ class _Batch:
                 self.writer.add(error.args[0])
             raise
         finally:
-            self._budget.settle(expected, cost)
-            router.spending.settle(expected, cost)
+            for expected in reserved:
+                self._budget.settle(expected, cost)
+                router.spending.settle(expected, cost)
+                cost = 0.0
         for outcome in played.entry.outcomes:
             router.note(outcome)
         await self.writer.add(played)
@@ -270,8 +284,8 @@ class _Batch:
                 if not await spending.reserved.wait():
                     self._stop(str(error))
                 continue
-            if self._budget.reserve(_expected_usd(decision)):
-                spending.reserved.add(_expected_usd(decision))
+            if self._budget.reserve(decision.expected_usd(decision.model)):
+                spending.reserved.add(decision.expected_usd(decision.model))
                 return decision
             if not await self._budget.reserved.wait():
                 self._stop(f"the budget of ${self._plan.budget_usd:g} is used up")
@@ -280,11 +294,6 @@ class _Batch:
     def _stop(self, reason: str) -> None:
         self.progress.stopped = reason
         self._stopping.set()
-
-
-def _expected_usd(decision: Decision) -> float:
-    chosen = next(candidate for candidate in decision.candidates if candidate.model == decision.model)
-    return chosen.cost_usd.mean if chosen.cost_usd else 0.0
 
 
 def _seed(plan: Plan, query: Query) -> int:

@@ -6,9 +6,10 @@ Shared by the round, which grades as answers come, and by grading the log later,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
+from zetaroute.config.checks import TaskCheck
 from zetaroute.domain import Arm, Check, Feedback, Query, Source, new_id, utc_now
 from zetaroute.errors import ConfigError, UsageError
 from zetaroute.policy.rules import broken, words
@@ -47,6 +48,7 @@ class Graders:
         self._rules = settings.rules
         self._folder = settings.file.parent if settings.file else None
         self._named = _by_name(settings.graders)
+        self._checks = {one.task: self._proper(one) for one in settings.checks}
 
     def name(self, name: str) -> str:
         """Return a grader's proper name; raise UsageError for an unknown one, with those that exist."""
@@ -67,9 +69,7 @@ class Graders:
         return self._of_the_config(name) is None
 
     def check(self, query: Query) -> None:
-        """Raise UsageError when the grading of a query, or the check of its answers, cannot work."""
-        if query.check is not None:
-            self._check_check(query.check)
+        """Raise UsageError when the grading of a query cannot work."""
         if query.grader is None:
             return
         from zetaroute.grade import check_reference
@@ -81,18 +81,35 @@ class Graders:
             raise UsageError(f"the grader {query.grader} needs a reference to compare the answer with.")
         check_reference(name, query.reference)
 
-    def _check_check(self, check: Check) -> None:
+    def checked(self, query: Query, check: Check | None = None) -> Query:
+        """Return the query with the check that is given, or the config's for its task.
+
+        Raises UsageError for a check that cannot work.
+        """
+        if check is not None:
+            return replace(query, check=self._usable(check))
+        return replace(query, check=self._checks[query.task]) if query.task in self._checks else query
+
+    def _usable(self, check: Check) -> Check:
+        """Return a check by its grader's proper name, any JSON being what `json` alone asks for."""
         from zetaroute.grade import check_reference
 
-        name = self.name(check.grader)
-        if not self.needs_reference(name):
-            return
-        if check.reference is None:
-            raise UsageError(
-                f"the check {check.grader} needs something to hold answers against: write {check.grader}=TEXT, or "
-                f"{check.grader}=@FILE."
-            )
-        check_reference(name, check.reference)
+        name, reference = self.name(check.grader), check.reference
+        if name == "json" and reference is None:
+            reference = "{}"
+        if self.needs_reference(name):
+            if reference is None:
+                raise UsageError(
+                    f"the check {name} needs something to hold answers against: {name}=TEXT or {name}=@FILE."
+                )
+            check_reference(name, reference)
+        return Check(grader=name, reference=reference)
+
+    def _proper(self, one: TaskCheck) -> Check:
+        try:
+            return self._usable(one.check)
+        except UsageError as error:
+            raise ConfigError(f"[[checks]] for the task {one.task!r}: {error}") from error
 
     def author(self, name: str | None, model: str) -> str:
         """Return as whose a grade is kept that this grader gives to an answer of this model."""

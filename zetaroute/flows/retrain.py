@@ -23,6 +23,7 @@ from zetaroute.flows.portrait import portrait
 from zetaroute.flows.result import manifest_of, result_of, row_counts
 from zetaroute.flows.trial import evaluate, margins_of
 from zetaroute.flows.vectors import logged_vectors
+from zetaroute.learn.checks import MeasuredCheck, measured_checks
 from zetaroute.learn.embedded import enough_embedded
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import Sample, forgotten_rows, learnable, read_frame, sample, take
@@ -80,7 +81,7 @@ def retrain(
     registry = Registry(home.artifacts)
     parent = registry.current()
     incumbent, arms = load_policy(registry, parent), settings.arms
-    frame, given, notes = _read(log, settings, since=since, sources=sources)
+    frame, given, checks, notes = _read(log, settings, since=since, sources=sources)
     if given is not None:
         incumbent = incumbent.knowing(given)
     believed = reliabilities(frame.filter(~pl.col("holdout")))
@@ -102,7 +103,10 @@ def retrain(
     manifest = manifest_of(frame, training, fitted, settings, parent=parent, seed=seed)
     same_map = known is not None and fitted.map.identity() == known.identity()
     names = registry.manifest(parent).get("segments") if same_map else None
-    manifest["reliability"] = {source: asdict(one) for source, one in believed.items()}
+    manifest |= {
+        "checks": {name: asdict(one) for name, one in checks.items()},
+        "reliability": {source: asdict(one) for source, one in believed.items()},
+    }
     manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
     candidate = _loaded(manifest, files)
     if given is not None:
@@ -200,16 +204,17 @@ def retrain(
 
 def _read(
     log: Log, settings: Settings, *, since: str | None, sources: Sequence[str]
-) -> tuple[pl.DataFrame, Embeddings | None, list[str]]:
-    """Return the rows to learn from, the vectors to read them by if there are enough, and what was left out."""
+) -> tuple[pl.DataFrame, Embeddings | None, dict[str, MeasuredCheck], list[str]]:
+    """Return the rows to learn from, the vectors to read them by if enough, what checks are worth, and notes."""
     with open_sources(sources) if sources else log.open() as connection:
         frame = read_frame(connection, since=since)
         notes = forgotten_rows(connection, since=since)
+        checks = measured_checks(connection)
     given = logged_vectors(frame, settings, log.home)
     if given is not None and not enough_embedded(frame.filter(~pl.col("holdout"))["query"].to_list(), given):
         given = None
     frame, unread = learnable(frame, given)
-    return frame, given, notes + unread
+    return frame, given, checks, notes + unread
 
 
 def make_current(

@@ -25,8 +25,6 @@ def content_hash(query: Query) -> str:
         query.grader or "",
     )
     parts += tuple(f"{turn.role}\0{turn.content}" for turn in query.history)
-    if query.check is not None:
-        parts += ("check", query.check.grader, query.check.reference or "")
     if query.options:
         parts += (json.dumps(query.options, sort_keys=True),)
     parts += tuple(file.note.sha256 for file in query.attachments)

@@ -98,6 +98,7 @@ def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | No
         router_cost_usd=column("router_cost_usd"),
         failed=(frame["status"] != "ok").to_numpy().astype(np.float64),
         judge_cost_usd=column("judge_cost_usd"),
+        escalated=frame["escalated"].to_numpy().astype(np.float64),
         fell_back=frame["fell_back"].to_numpy().astype(np.float64),
         segment=np.array(kinds if kinds is not None else ["all"] * frame.height, dtype=np.str_),
     )

@@ -40,9 +40,11 @@ COLUMNS = (
 def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> pl.DataFrame:
     """Return the rows of the log that can teach something, oldest first, with their group and split.
 
-    Cancelled calls and forgotten rows are left out. `since` is an ISO 8601 moment in UTC.
+    Cancelled calls and forgotten rows are left out, and those that were asked because another model failed a check:
+    they tell of hard queries alone. `since` is an ISO 8601 moment in UTC.
     """
-    kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND forgotten IS NULL"
+    kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND forgotten IS NULL "
+    kept += "AND escalated IS NOT TRUE"
     return with_split(on_one_scale(pl.DataFrame(rows_since(connection, kept, since, order="time, id"))))
 
 

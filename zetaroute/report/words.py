@@ -38,6 +38,7 @@ KPIS = (
     Kpi(name="utility_usd", label="Utility per query", unit="usd", higher_is_better=True),
     Kpi(name="error_rate", label="Error rate", unit="share", higher_is_better=False),
     Kpi(name="fallback_rate", label="Fallback rate", unit="share", higher_is_better=False),
+    Kpi(name="escalation_rate", label="Escalation rate", unit="share", higher_is_better=None),
     Kpi(name="slow_share", label="Share over the time limit", unit="share", higher_is_better=False),
     Kpi(name="router_s", label="Router overhead", unit="seconds", higher_is_better=False),
     Kpi(name="router_cost_usd", label="Router cost per query", unit="usd", higher_is_better=False),
