@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zetaroute.cli.context import session
+from zetaroute.cli.context import Session, session
 from zetaroute.cli.render import console, out, out_json
 
 if TYPE_CHECKING:
@@ -74,19 +74,23 @@ def grade_command(
     finally:
         meter.end()
         log.merge(patience_s=2.0)
+    _tell(run, tally, json=json)
+    if interrupted:
+        run.note("interrupted: what was graded is kept, and the same command goes on")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _tell(run: Session, tally: Tally, *, json: bool) -> None:
+    from zetaroute.report.terminal import one_line
+
     if json:
         out_json(tally.summary())
     else:
         out(_line(tally))
     for reason, times in sorted(tally.notes.items(), key=lambda item: -item[1])[:_REASONS_SHOWN]:
-        from zetaroute.report.terminal import one_line
-
         run.note(f"no grade for {times}: {one_line(reason, 200)}")
     if tally.self_judged:
         run.note(f"{tally.self_judged} answers were judged by the model that gave them")
-    if interrupted:
-        run.note("interrupted: what was graded is kept, and the same command goes on")
-        raise typer.Exit(INTERRUPTED)
 
 
 def _line(tally: Tally) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from zetaroute.domain import Feedback
 from zetaroute.errors import StoreError
@@ -22,7 +22,7 @@ from zetaroute.flows.intake import BadLine
 from zetaroute.flows.labels import Label, read_labels
 from zetaroute.flows.source import Source
 from zetaroute.store.journal import Entry
-from zetaroute.store.log import Log
+from zetaroute.store.log import Log, rows_in
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -191,8 +191,8 @@ def _content(label: Label, outcome_id: str) -> _Content:
 
 def _outcomes(connection: DuckDBPyConnection, labels: Sequence[Label]) -> dict[int, str | BadLine]:
     """Return by line the outcome that a label is about, or why there is none."""
-    ids = _in(connection, "SELECT id FROM outcomes WHERE id IN", [one.outcome_id for one in labels])
-    named = _in(
+    ids = rows_in(connection, "SELECT id FROM outcomes WHERE id IN", [one.outcome_id for one in labels])
+    named = rows_in(
         connection,
         "SELECT custom_id, run, model, max(id) FROM outcomes WHERE status = 'ok' AND custom_id IN",
         [one.custom_id for one in labels if one.outcome_id is None],
@@ -232,12 +232,12 @@ def _known(
     """Return what the log has of these labels: the ids they would get, and all that is said of their outcomes."""
     about = [(label, found[label.line]) for label in labels]
     good = [(label, outcome_id) for label, outcome_id in about if isinstance(outcome_id, str)]
-    ids = _in(
+    ids = rows_in(
         connection,
         "SELECT id FROM feedback WHERE id IN",
         [label.id_for(outcome_id) for label, outcome_id in good],
     )
-    said = _in(
+    said = rows_in(
         connection,
         "SELECT outcome_id, metric, value, source, author, time, comment FROM feedback WHERE outcome_id IN",
         [outcome_id for label, outcome_id in good if label.time is not None],
@@ -246,15 +246,3 @@ def _known(
         (*front, moment.isoformat(timespec="microseconds"), comment) for *front, moment, comment in said
     }
     return {row_id for (row_id,) in ids}, contents
-
-
-def _in(
-    connection: DuckDBPyConnection, select: str, values: Iterable[str | None], rest: str = ""
-) -> list[tuple[Any, ...]]:
-    """Return the rows of a SELECT that ends in IN, over the distinct values that there are."""
-    wanted = sorted({value for value in values if value is not None})
-    if not wanted:
-        return []
-    # As one text: of every value of a list DuckDB asks whether it belongs to some library, which takes seconds.
-    texts = "(SELECT unnest(from_json(?, '[\"VARCHAR\"]')))"
-    return connection.execute(f"{select} {texts} {rest}", [json.dumps(wanted)]).fetchall()

@@ -57,16 +57,8 @@ async def mark(
     """
     started_at = time.perf_counter()
     try:
-        case = _case(query, reference, task)
-        process = await asyncio.create_subprocess_exec(
-            *grader.command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=folder,
-            env=_environment(os.environ, secret) | {CASE: case},
-            start_new_session=True,
-        )
+        variables = _environment(os.environ, secret) | {CASE: _case(query, reference, task)}
+        process = await _started(grader, variables, folder)
     except (OSError, ValueError) as error:
         return _unmarked(f"cannot be started ({getattr(error, 'strerror', None) or error})", started_at)
     try:
@@ -87,6 +79,21 @@ async def mark(
         code, output.decode("utf-8", "replace"), complaint.decode("utf-8", "replace")
     )
     return Marked(score=score, note=reason, response_s=time.perf_counter() - started_at)
+
+
+async def _started(
+    grader: CommandGrader, variables: Mapping[str, str], folder: Path | None
+) -> asyncio.subprocess.Process:
+    """Start the program in a process group of its own; raises OSError or ValueError."""
+    return await asyncio.create_subprocess_exec(
+        *grader.command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
+        env=variables,
+        start_new_session=True,
+    )
 
 
 def _unmarked(reason: str, started_at: float) -> Marked:

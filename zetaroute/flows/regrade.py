@@ -16,10 +16,10 @@ from zetaroute.errors import UsageError
 from zetaroute.flows.grading import ACCURACY, SELF, Case, Graders
 from zetaroute.providers.opening import Providers, open_providers
 from zetaroute.store.journal import Entry
-from zetaroute.store.log import Log
+from zetaroute.store.log import Log, rows_in
 
 KEEP_EVERY_S = 1.0
-_READ_AT_ONCE = 200
+_READ_AT_ONCE = 500
 _COLUMNS = "id, query, response, model, reference, task, grader, tags"
 
 
@@ -207,11 +207,11 @@ def _is_wanted(
 
 def _cases(log: Log, waiting: Sequence[str], grader: str | None) -> Iterator[Case]:
     for start in range(0, len(waiting), _READ_AT_ONCE):
-        part = list(waiting[start : start + _READ_AT_ONCE])
+        part = waiting[start : start + _READ_AT_ONCE]
         with log.open() as connection:
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM outcomes WHERE id IN (SELECT unnest(?)) ORDER BY id DESC", [part]
-            ).fetchall()
+            rows = rows_in(
+                connection, f"SELECT {_COLUMNS} FROM outcomes WHERE id IN", part, "ORDER BY id DESC"
+            )
         for outcome_id, query, answer, model, reference, task, own, tags in rows:
             yield Case(
                 outcome_id=outcome_id,
