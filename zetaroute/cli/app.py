@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from zetaroute.cli import ask, batch, inspect, learn, models, policies, recordings, start
+from zetaroute.cli import ask, batch, doctor, inspect, learn, models, policies, recordings, start
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
 from zetaroute.errors import ZetarouteError
@@ -68,6 +68,7 @@ learn.add_to(app)
 policies.add_to(app)
 inspect.add_to(app)
 models.add_to(app)
+doctor.add_to(app)
 recordings.add_to(app)
 start.add_to(app)
 
