@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from zetaroute.cli.context import Session, session
+from zetaroute.cli.context import session
+from zetaroute.cli.detect import tell_import
 from zetaroute.cli.render import console, out, out_json
-
-if TYPE_CHECKING:
-    from zetaroute.flows.prices import Import
 
 NO_ANSWER = 3
 
@@ -95,7 +93,7 @@ def prices_command(
     run = session(context)
     settings = run.settings()
     if file is not None:
-        _tell(run, import_prices(run.home, settings.arms, file))
+        tell_import(run, import_prices(run.home, settings.arms, file))
         settings = run.settings(quiet=True)
     rows = price_table(settings.arms)
     if json:
@@ -106,19 +104,6 @@ def prices_command(
         for row in rows
     ]
     _show_table(("model", "$/1M input", "cached input", "output", "from"), shown)
-
-
-def _tell(run: Session, done: Import) -> None:
-    run.note(f"imported the prices of {len(done.found)} models into {run.home.prices}")
-    for model, imported in done.found.items():
-        run.note(f"{model} is priced as {imported.listed}")
-    for model, names in done.ambiguous.items():
-        some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-        run.note(f"{model} is left out: {some} differ in price; give it a price in the config")
-    for model in done.unlisted:
-        run.note(f"{model} is left out: the list does not name it; give it a price in the config")
-    for model in done.own:
-        run.note(f"{model} keeps the price that the config gives")
 
 
 def _price(price: dict[str, Any] | None) -> str:

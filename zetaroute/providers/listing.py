@@ -19,7 +19,7 @@ from zetaroute.providers.connections import Connections, route
 from zetaroute.providers.exchange import endpoint
 from zetaroute.providers.faults import Faults
 from zetaroute.providers.keys import Credentials, credentials
-from zetaroute.providers.payload import label, mapping, parse, sequence
+from zetaroute.providers.payload import label, mapping, parse
 
 LARGEST = 8_000_000
 """Bytes of a list."""
@@ -52,7 +52,9 @@ async def list_models(arm: Arm, *, timeout_s: float) -> Listing:
         path = "/models" if base.removesuffix("/messages").endswith("/v1") else "/v1/models"
         key = credentials(arm, key_header="x-api-key")
         key = replace(key, headers={"anthropic-version": "2023-06-01", **key.headers})
-        url = endpoint(replace(arm, base_url=base.removesuffix("/messages")), path, "https://api.anthropic.com")
+        url = endpoint(
+            replace(arm, base_url=base.removesuffix("/messages")), path, "https://api.anthropic.com"
+        )
         return await _asked(arm, url._replace(query="limit=1000"), key, timeout_s=timeout_s)
     key = credentials(arm, key_header="authorization", scheme="Bearer ")
     trunk = base.removesuffix("/chat/completions")
@@ -120,9 +122,10 @@ async def _got(
 def _listing(body: Any, headers: Mapping[str, str]) -> Listing:
     """Return the names in a body of OpenAI's, Anthropic's or Ollama's shape; raises ValueError for any other."""
     fields = mapping(body)
-    if not isinstance(fields.get("data"), list) and not isinstance(fields.get("models"), list):
+    lists = [value for value in (fields.get("data"), fields.get("models")) if isinstance(value, list)]
+    if not lists:
         raise ValueError("no list")
-    items = [mapping(item) for item in (*sequence(fields.get("data")), *sequence(fields.get("models")))]
+    items = [mapping(item) for one in lists for item in one]
     sizes: dict[str, str] = {}
     for item in items[:MOST]:
         name = label(item.get("id")) or label(item.get("name"))

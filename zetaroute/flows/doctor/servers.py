@@ -38,8 +38,8 @@ async def examine_servers(settings: Settings, *, calls: bool) -> list[Diagnosis]
     for arm in settings.arms:
         if arm.provider in _OVER_HTTP and arm.id not in closed:
             places.setdefault((arm.provider, arm.base_url or "", arm.api_key_env), []).append(arm)
-    embedding = _embedding(settings, calls=calls)
-    *seen, vectors = await asyncio.gather(*(_server(arms) for arms in places.values()), embedding)
+    seen = await asyncio.gather(*(_server(arms) for arms in places.values()))
+    vectors = await _embedding(settings, calls=calls)
     clocks = [ahead_s for _, ahead_s in seen if ahead_s is not None]
     found = [*_keys(settings.arms, closed), *(one for lines, _ in seen for one in lines)]
     return [*found, *vectors, *_prices(settings.arms), *_clock(clocks)]
@@ -123,6 +123,8 @@ def _clock(ahead_s: Sequence[float]) -> Iterator[Diagnosis]:
     if abs(middle) > CLOCK_S:
         which = "behind" if middle > 0 else "ahead of"
         words = f"this machine's clock is {abs(middle):.0f} s {which} that of the servers"
-        yield doubtful("clock", words, "set it by network time: days, budgets and the order of rows hang on it")
+        yield doubtful(
+            "clock", words, "set it by network time: days, budgets and the order of rows hang on it"
+        )
     else:
         yield well("clock", "this machine's clock agrees with that of the servers")
