@@ -12,7 +12,7 @@ from zetaroute.config import Home, Settings, load_settings
 from zetaroute.errors import ConfigError
 from zetaroute.flows.doctor.diagnosis import Diagnosis, doubtful, well, wrong
 from zetaroute.flows.doctor.home import examine_home
-from zetaroute.flows.doctor.policy import examine_log, examine_versions
+from zetaroute.flows.doctor.policy import examine_drift, examine_log, examine_versions
 from zetaroute.flows.doctor.servers import examine_servers
 
 __all__ = ["Diagnosis", "examine"]
@@ -36,6 +36,7 @@ def examine(home: Home, config: Path | None, *, calls: bool = False) -> list[Dia
     if settings is not None:
         found += examine_versions(home, settings)
         found += examine_log(home, settings)
+        found += examine_drift(home, settings)
     return found
 
 

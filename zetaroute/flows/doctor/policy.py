@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.flows.doctor.diagnosis import Diagnosis, doubtful, well, wrong
+from zetaroute.flows.drift import find_drift
 from zetaroute.flows.findings import log_findings
 from zetaroute.flows.versions import verify
 from zetaroute.learn.frame import read_frame, sample
@@ -46,6 +47,22 @@ def examine_versions(home: Home, settings: Settings) -> Iterator[Diagnosis]:
         yield well("versions", words)
     if current == COLD and versions:
         yield well("versions", "no version was promoted yet: the config's priors serve")
+
+
+def examine_drift(home: Home, settings: Settings) -> Iterator[Diagnosis]:
+    """Yield in one line what has changed since the newest version was learned."""
+    log = Log(home)
+    if not home.database.exists():
+        return
+    try:
+        found = find_drift(home, settings, log)
+    except StoreError:
+        return
+    words = found.line.removeprefix("drift: ").removeprefix("drift ")
+    if found.reasons:
+        yield doubtful("drift", words, "`zetaroute retrain` learns from what is so now")
+    else:
+        yield well("drift", words)
 
 
 def examine_log(home: Home, settings: Settings) -> Iterator[Diagnosis]:
