@@ -126,12 +126,17 @@ def ask_command(
         objective=_objective(prefer),
     )
     if explain or dry_run:
+        from zetaroute.cli.explain import explained
+        from zetaroute.report.explanation import show_explanation
         from zetaroute.report.outcomes import show_decision
 
+        explanation = explained(run, router, query, decision, _objective(prefer))
         if dry_run and json:
-            out_json(decision_json(decision))
+            out_json({**decision_json(decision), "explanation": explanation})
         else:
-            show_decision(console(stderr=not dry_run), decision)
+            screen = console(stderr=not dry_run)
+            show_decision(screen, decision)
+            show_explanation(screen, explanation)
     if not dry_run:
         stream = not (no_stream or json)
         _answer(

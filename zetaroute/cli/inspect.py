@@ -58,13 +58,19 @@ def show_command(
     json: Json = False,
 ) -> None:
     """Show one outcome whole: query, answer, figures, feedback, and the decision exactly as it was made."""
+    from zetaroute.cli.explain import explained_past
     from zetaroute.flows.history import show_outcome
 
-    row = show_outcome(session(context).log(), outcome_id)
+    run = session(context)
+    row = show_outcome(run.log(), outcome_id)
+    explanation = explained_past(run, row)
     if json:
-        out_json(row)
+        out_json({**row, "explanation": explanation})
         return
+    from zetaroute.report.explanation import show_explanation
     from zetaroute.report.outcomes import show_outcome as show
 
     show(console(), row)
+    if explanation is not None:
+        show_explanation(console(), explanation)
     out("")
