@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zetaroute.cli.context import Session, session
+from zetaroute.cli.conversation import placed
 from zetaroute.cli.render import console, out, out_json, say, write
 from zetaroute.cli.shapes import decision_json, round_json
 from zetaroute.errors import StoreError, UsageError
@@ -40,6 +41,9 @@ MaxCost = Annotated[
 ]
 LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")]
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
+Cid = Annotated[str | None, typer.Option("--cid", help="Go on with this conversation, or begin it.")]
+Reroute = Annotated[bool, typer.Option("--reroute", help="Let the conversation change its model.")]
+Schema = Annotated[Path | None, typer.Option("--schema", help="Ask for JSON by this JSON schema.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the decision and ask nobody.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
 Rate = Annotated[int | None, typer.Option("--rate", min=1, max=5, help="Rate the answer 1-5 at once.")]
@@ -70,6 +74,9 @@ def ask_command(
     max_cost_usd: MaxCost = None,
     local_only: LocalOnly = False,
     continue_: Continue = False,
+    cid: Cid = None,
+    reroute: Reroute = False,
+    schema: Schema = None,
     dry_run: DryRun = False,
     explain: Explain = False,
     rate: Rate = None,
@@ -88,6 +95,8 @@ def ask_command(
       zetaroute ask --explain --prefer cheap "What is 12% of 250?"
       zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
       zetaroute ask --reference 42 --grader number "What is 6 * 7?"
+      zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
+      zetaroute ask --schema city.json --grader json "Where is the Colosseum?"
     """
     from zetaroute.domain import Query
     from zetaroute.flows.ask import choose
@@ -111,9 +120,12 @@ def ask_command(
         options=parse_options(option or ()),
         attachments=tuple(map(read_attachment, attach or ())),
     )
+    if schema is not None:
+        from zetaroute.flows.structured import by_schema
+
+        query = by_schema(query, schema)
     check_query(query)
-    if continue_:
-        query, model = _continued(run, query, model)
+    query, model = placed(run, settings, query, model=model, last=continue_, name=cid, reroute=reroute)
     router = open_router(run.home, settings)
     if settings.embedding is not None:
         query = _embedded(settings, query, local_only=local_only)
@@ -212,13 +224,6 @@ def _embedded(settings: Settings, query: Query, *, local_only: bool) -> Query:
 
     endpoint = endpoint_for(settings, local_only=local_only)
     return query if endpoint is None else embedded_now(query, endpoint)
-
-
-def _continued(run: Session, query: Query, model: str | None) -> tuple[Query, str | None]:
-    from zetaroute.flows.feedback import continue_conversation
-
-    continued, last_model = continue_conversation(run.log(), query)
-    return continued, model or last_model
 
 
 def _answer(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zetaroute.cli.context import session
 from zetaroute.cli.render import console, out, out_json
+
+if TYPE_CHECKING:
+    from zetaroute.store.log import Log
 
 log_app = typer.Typer(
     name="log", help="The outcome log: list and show.", no_args_is_help=True, rich_markup_mode=None
@@ -31,15 +34,22 @@ def list_command(
     model: ModelFilter = None,
     task: TaskFilter = None,
     status: StatusFilter = None,
+    conversations: Annotated[
+        bool, typer.Option("--conversations", help="List conversations, the last spoken in first.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """List outcomes, newest first.
+    """List outcomes, newest first, or conversations.
 
     \b
     Examples
       zetaroute log list --limit 5
       zetaroute log list --model practice/small --status error --json
+      zetaroute log list --conversations
     """
+    if conversations:
+        _conversations(session(context).log(), limit=limit, json=json)
+        return
     from zetaroute.flows.history import list_outcomes
 
     rows = list_outcomes(session(context).log(), limit=limit, model=model, task=task, status=status)
@@ -49,6 +59,18 @@ def list_command(
     from zetaroute.report.outcomes import show_outcomes
 
     show_outcomes(console(), rows)
+
+
+def _conversations(log: Log, *, limit: int, json: bool) -> None:
+    from zetaroute.flows.conversations import list_conversations
+
+    rows = list_conversations(log, limit=limit)
+    if json:
+        out_json(rows)
+        return
+    from zetaroute.report.outcomes import show_conversations
+
+    show_conversations(console(), rows)
 
 
 @log_app.command("show")
