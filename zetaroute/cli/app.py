@@ -82,7 +82,7 @@ def _run(arguments: list[str]) -> int:
     import click
 
     try:
-        result = app(arguments, standalone_mode=False)
+        result = app(arguments, prog_name="zetaroute", standalone_mode=False)
     except ZetarouteError as error:
         say(f"error: {error}")
         return error.exit_code

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import Session, session
 from zetaroute.cli.conversation import placed
 from zetaroute.cli.render import console, out, out_json, say, write
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
     from zetaroute.flows.router import Router
 
 Prompt = Annotated[list[str] | None, typer.Argument(help="The query; standard input comes first when piped.")]
-Model = Annotated[str | None, typer.Option("--model", "-m", help="Ask this model (no routing).")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", autocompletion=complete.models, help="Ask this model (no routing)."),
+]
 System = Annotated[str | None, typer.Option("--system", "-s", help="System prompt.")]
 Task = Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")]
 Reference = Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")]
-Grader = Annotated[str | None, typer.Option("--grader", help="How to compare with the reference.")]
+Grader = Annotated[
+    str | None,
+    typer.Option("--grader", autocompletion=complete.graders, help="How to compare with the reference."),
+]
 Attach = Annotated[
     list[Path] | None,
     typer.Option("--attach", "-a", help="A text file, an image or a PDF; may be given several times."),
@@ -35,7 +42,10 @@ Option = Annotated[
     list[str] | None,
     typer.Option("--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."),
 ]
-Prefer = Annotated[str | None, typer.Option("--prefer", help="quality, balanced, cheap or fast.")]
+Prefer = Annotated[
+    str | None,
+    typer.Option("--prefer", autocompletion=complete.presets, help="quality, balanced, cheap or fast."),
+]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost-usd", min=0, help="Only models that cost at most this.")
 ]
@@ -166,7 +176,10 @@ def ask_command(
 
 def rate_command(
     context: typer.Context,
-    words: Annotated[list[str], typer.Argument(metavar="[ID] VALUE", help="1-5, up or down.")],
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="[ID] VALUE", autocompletion=complete.ratings, help="1-5, up or down."),
+    ],
     metric: Annotated[str | None, typer.Option("--metric", help="A metric of your own.")] = None,
     comment: Annotated[str | None, typer.Option("--comment", help="Why.")] = None,
     author: Annotated[
@@ -245,7 +258,7 @@ def _answer(
 
     if keep:
         run.home.make()
-    show = _Answer()
+    show = _Answer(run)
     asking = ask(
         router,
         query,
@@ -283,7 +296,8 @@ def _merge(run: Session, played: Round, rating: int | None) -> None:
 class _Answer:
     """Shows an answer as it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: Session) -> None:
+        self._run = run
         self._shown = False
         self._told = False
         self._raw = not sys.stdout.isatty()
@@ -296,7 +310,7 @@ class _Answer:
         self._told = True
         if self._shown:
             write("\n")
-        say(f"note: {failed.model} failed ({failed.error}); asking {following}")
+        self._run.note(f"{failed.model} failed ({failed.error}); asking {following}")
 
     def end(self, played: Round) -> None:
         if not self._shown:
@@ -304,7 +318,7 @@ class _Answer:
         out("")
         if not self._told:
             for failed in played.entry.outcomes[:-1]:
-                say(f"note: {failed.model} failed ({failed.error}); {played.outcome.model} answered")
+                self._run.note(f"{failed.model} failed ({failed.error}); {played.outcome.model} answered")
 
     def _safe(self, text: str) -> str:
         """A terminal is protected from what a model writes; a pipe gets it as it is."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import session
 from zetaroute.cli.render import console, out, out_json
 
@@ -17,7 +18,9 @@ log_app = typer.Typer(
 )
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
-ModelFilter = Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")]
+ModelFilter = Annotated[
+    str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
+]
 TaskFilter = Annotated[str | None, typer.Option("--task", help="Only this kind of query.")]
 StatusFilter = Annotated[str | None, typer.Option("--status", help="ok, error or cancelled.")]
 
@@ -76,7 +79,9 @@ def _conversations(log: Log, *, limit: int, json: bool) -> None:
 @log_app.command("show")
 def show_command(
     context: typer.Context,
-    outcome_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="Default: the last.")] = None,
+    outcome_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", autocompletion=complete.answers, help="Default: the last.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show one outcome whole: query, answer, figures, feedback, and the decision exactly as it was made."""

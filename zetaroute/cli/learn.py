@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import session
 from zetaroute.cli.render import console, out, out_json
 from zetaroute.errors import BarNotMetError, UsageError
@@ -32,8 +33,12 @@ Promote = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 unless the verdict is PROMOTE.")]
 Compare = Annotated[bool, typer.Option("--compare", help="The current version against its predecessor.")]
-Before = Annotated[str | None, typer.Option("--before", help="Compare this version ...")]
-After = Annotated[str | None, typer.Option("--after", help="... with this one.")]
+Before = Annotated[
+    str | None, typer.Option("--before", autocompletion=complete.versions, help="Compare this version ...")
+]
+After = Annotated[
+    str | None, typer.Option("--after", autocompletion=complete.versions, help="... with this one.")
+]
 By = Annotated[str | None, typer.Option("--by", help="task, model, segment, day or version.")]
 FailUnder = Annotated[
     list[str] | None,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import session
 from zetaroute.cli.detect import tell_import
 from zetaroute.cli.render import console, out, out_json
@@ -69,7 +70,9 @@ def list_command(context: typer.Context, json: Json = False) -> None:
 @models_app.command("check")
 def check_command(
     context: typer.Context,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Call each model once with a tiny prompt; exit code 3 when none answers. Nothing enters the log.

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import Session, session
 from zetaroute.cli.render import console, out, out_json
 from zetaroute.errors import UsageError
@@ -17,7 +18,9 @@ policies = typer.Typer(
     rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
-Version = Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")]
+Version = Annotated[
+    str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,7 +58,9 @@ def show_command(context: typer.Context, version: Version = "current") -> None:
 @policies.command("verify")
 def verify_command(
     context: typer.Context,
-    version: Annotated[str | None, typer.Argument(help="Default: every version.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(autocompletion=complete.versions, help="Default: every version.")
+    ] = None,
 ) -> None:
     """Check every byte of a version against its hashes, and that it repeats its logged decisions."""
     from zetaroute.flows.versions import verify
@@ -85,7 +90,9 @@ def promote_command(
 @policies.command("diff")
 def diff_command(
     context: typer.Context,
-    old: Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")],
+    old: Annotated[
+        str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
+    ],
     new: Version = "current",
     json: Json = False,
 ) -> None:
@@ -138,7 +145,10 @@ def guards_command(
         list[str] | None, typer.Option("--max", help="Try METRIC=VALUE: error_rate or p95_response_s.")
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="Try it for this task label.")] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Try it on this model.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", autocompletion=complete.models, help="Try it on this model."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what each configured guard does with the log of now, or try one that is not configured.

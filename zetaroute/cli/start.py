@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import session
 from zetaroute.cli.render import console, out, say
 from zetaroute.errors import UsageError
@@ -31,7 +32,10 @@ def add_to(app: typer.Typer) -> None:
 
 def init_command(
     context: typer.Context,
-    preset: Annotated[str | None, typer.Option("--preset", help="quality, balanced, cheap or fast.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", autocompletion=complete.presets, help="quality, balanced, cheap or fast."),
+    ] = None,
     detect: Annotated[
         bool, typer.Option("--detect", help="Look for servers on this machine and for known key variables.")
     ] = False,
