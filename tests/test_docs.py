@@ -80,6 +80,10 @@ def zetaroute() -> click.Command:
 def disarm(command: click.Command) -> None:
     """Take away what a command and its subcommands would do."""
     command.callback = None
+    for parameter in command.params:
+        # This one writes into the shell's own files as soon as it is parsed.
+        if parameter.name == "install_completion":
+            parameter.callback = None
     for subcommand in command.commands.values() if isinstance(command, click.Group) else ():
         disarm(subcommand)
 

@@ -49,6 +49,47 @@ def test_list_shows_who_was_demoted(folder):
     assert table["practice/large"] == "ok"
 
 
+def test_list_shows_who_is_new_and_what_it_takes(folder):
+    lines = [json.dumps({"query": f"What is {n} + 1?", "reference": str(n + 1)}) for n in range(30)]
+    (folder / "rows.jsonl").write_text("\n".join(lines))
+    fresh = ok(folder, "models", "list", "--json").json
+    assert {(row["state"], row["graded"], row["share"]) for row in fresh} == {("onboarding", 0, None)}
+    ok(folder, "batch", str(folder / "rows.jsonl"), "-m", "practice/small", "-o", str(folder / "out.jsonl"))
+    small, _, large = ok(folder, "models", "list", "--json").json
+    assert (small["state"], small["graded"], small["graded_wanted"]) == ("onboarding", 30, 100)
+    assert (small["share"], large["share"]) == (1.0, 0.0)
+    assert small["kpis"]["graded"] == 30
+    assert small["kpis"]["accuracy"] == pytest.approx(1.0)
+    assert small["kpis"]["cost_per_query_usd"] > 0
+    table = " ".join(ok(folder, "models", "list").out.split())
+    assert "onboarding: 30 of 100 graded" in table
+    lines = [json.dumps({"query": f"What is {n} + 2?", "reference": str(n + 2)}) for n in range(80)]
+    (folder / "more.jsonl").write_text("\n".join(lines))
+    ok(folder, "batch", str(folder / "more.jsonl"), "-m", "practice/small", "-o", str(folder / "out2.jsonl"))
+    assert ok(folder, "models", "list", "--json").json[0]["state"] == "active"
+
+
+def test_list_shows_what_lacks_a_key_or_a_price(http_folder, server, monkeypatch):
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    text = http_config(server).replace("price = { input = 100, output = 200 }", 'api_key_env = "SOME_KEY"')
+    (http_folder / "config.toml").write_text(text)
+    row = ok(http_folder, "models", "list", "--json").json[1]
+    assert (row["state"], row["price"]) == ("no key", None)
+    table = " ".join(ok(http_folder, "models", "list").out.split())
+    assert "the variable SOME_KEY" in table
+    assert "price unknown" in table
+
+
+def test_check_says_what_the_call_took(http_folder, server):
+    server.reply(says("ok"))
+    first, second = ok(http_folder, "models", "check").out.splitlines()
+    assert "10 tokens in, 5 out, $0.000020, served as served-1" in first
+    assert "$0.002000" in second
+    (one,) = ok(http_folder, "models", "check", "-m", "one/m1", "--json").json
+    assert (one["input_tokens"], one["output_tokens"], one["served_model"]) == (10, 5, "served-1")
+    assert one["cost_usd"] == pytest.approx(20e-6)
+
+
 def test_check_calls_each_model_once(http_folder, server):
     server.reply(by_model(m1=fails(401), m2=says("ok")))
     said = ok(http_folder, "models", "check")

@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from zetaroute.cli import ask, batch, feedback, grade, inspect, learn, models, policies, recordings, start
+from zetaroute.cli import (
+    ask,
+    batch,
+    doctor,
+    feedback,
+    grade,
+    inspect,
+    learn,
+    models,
+    policies,
+    recordings,
+    start,
+)
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
 from zetaroute.errors import ZetarouteError
@@ -70,6 +82,7 @@ learn.add_to(app)
 policies.add_to(app)
 inspect.add_to(app)
 models.add_to(app)
+doctor.add_to(app)
 recordings.add_to(app)
 start.add_to(app)
 
@@ -83,7 +96,7 @@ def _run(arguments: list[str]) -> int:
     import click
 
     try:
-        result = app(arguments, standalone_mode=False)
+        result = app(arguments, prog_name="zetaroute", standalone_mode=False)
     except ZetarouteError as error:
         say(f"error: {error}")
         return error.exit_code

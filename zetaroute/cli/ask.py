@@ -9,25 +9,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zetaroute.cli.context import Session, session
-from zetaroute.cli.rating import ask_rating, draw, rate_command
-from zetaroute.cli.render import console, out, out_json, say, write
-from zetaroute.cli.shapes import decision_json, round_json
-from zetaroute.errors import StoreError, UsageError
+from zetaroute.cli import complete
+from zetaroute.cli.answering import answer
+from zetaroute.cli.context import session
+from zetaroute.cli.conversation import placed
+from zetaroute.cli.rating import rate_command
+from zetaroute.cli.render import console, out_json
+from zetaroute.cli.shapes import decision_json
+from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
     from zetaroute.config import Settings
-    from zetaroute.domain import Attempt, Decision, Query
-    from zetaroute.flows.round import Round
-    from zetaroute.flows.router import Router
+    from zetaroute.domain import Query
     from zetaroute.policy import Limits
 
 Prompt = Annotated[list[str] | None, typer.Argument(help="The query; standard input comes first when piped.")]
-Model = Annotated[str | None, typer.Option("--model", "-m", help="Ask this model (no routing).")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", autocompletion=complete.models, help="Ask this model (no routing)."),
+]
 System = Annotated[str | None, typer.Option("--system", "-s", help="System prompt.")]
 Task = Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")]
 Reference = Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")]
-Grader = Annotated[str | None, typer.Option("--grader", help="How to compare with the reference.")]
+Grader = Annotated[
+    str | None,
+    typer.Option("--grader", autocompletion=complete.graders, help="How to compare with the reference."),
+]
 Tag = Annotated[
     list[str] | None,
     typer.Option("--tag", help="A tag that rules go by, such as private (only local models); repeatable."),
@@ -40,7 +47,10 @@ Option = Annotated[
     list[str] | None,
     typer.Option("--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."),
 ]
-Prefer = Annotated[str | None, typer.Option("--prefer", help="quality, balanced, cheap or fast.")]
+Prefer = Annotated[
+    str | None,
+    typer.Option("--prefer", autocompletion=complete.presets, help="quality, balanced, cheap or fast."),
+]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost-usd", min=0, help="Only models that cost at most this.")
 ]
@@ -52,6 +62,9 @@ CheckOption = Annotated[
         "--check", help="GRADER, GRADER=TEXT or GRADER=@FILE; an answer that fails goes to the next model."
     ),
 ]
+Cid = Annotated[str | None, typer.Option("--cid", help="Go on with this conversation, or begin it.")]
+Reroute = Annotated[bool, typer.Option("--reroute", help="Let the conversation change its model.")]
+Schema = Annotated[Path | None, typer.Option("--schema", help="Ask for JSON by this JSON schema.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the decision and ask nobody.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
 Rate = Annotated[
@@ -86,6 +99,9 @@ def ask_command(
     local_only: LocalOnly = False,
     continue_: Continue = False,
     check: CheckOption = None,
+    cid: Cid = None,
+    reroute: Reroute = False,
+    schema: Schema = None,
     dry_run: DryRun = False,
     explain: Explain = False,
     rate: Rate = None,
@@ -106,6 +122,8 @@ def ask_command(
       zetaroute ask --check json "The planets as a JSON list"
       zetaroute ask --reference 42 --grader number "What is 6 * 7?"
       zetaroute ask --tag private "What does my contract say about leave?"
+      zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
+      zetaroute ask --schema city.json --grader json "Where is the Colosseum?"
     """
     from zetaroute.domain import Query
     from zetaroute.flows.ask import choose
@@ -136,11 +154,14 @@ def ask_command(
         attachments=tuple(map(read_attachment, attach or ())),
         tags=tuple(dict.fromkeys(tag or ())),
     )
+    if schema is not None:
+        from zetaroute.flows.structured import by_schema
+
+        query = by_schema(query, schema)
     graders = Graders(settings)
     check_query(query, graders)
     query = graders.checked(query, parse_check(check))
-    if continue_:
-        query, model = _continued(run, query, model)
+    query, model = placed(run, settings, query, model=model, last=continue_, name=cid, reroute=reroute)
     router = open_router(run.home, settings)
     limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
     query = router.tagged(query)
@@ -155,16 +176,21 @@ def ask_command(
         objective=_objective(prefer),
     )
     if explain or dry_run:
+        from zetaroute.cli.explain import explained
+        from zetaroute.report.explanation import show_explanation
         from zetaroute.report.outcomes import show_decision
 
+        explanation = explained(run, router, query, decision, _objective(prefer))
         if dry_run and json:
-            out_json(decision_json(decision))
+            out_json({**decision_json(decision), "explanation": explanation})
         else:
-            show_decision(console(stderr=not dry_run), decision)
+            screen = console(stderr=not dry_run)
+            show_decision(screen, decision)
+            show_explanation(screen, explanation)
     if not dry_run:
         # What may be replaced by another model's answer is not shown before it was checked.
         stream = not (no_stream or json or query.check)
-        _answer(
+        answer(
             run,
             router,
             query,
@@ -205,120 +231,3 @@ def _embedded(settings: Settings, query: Query, limits: Limits) -> Query:
     if settings.embedding is None or not may_be_embedded(query, settings, limits):
         return query
     return embedded_now(query, settings.embedding)
-
-
-def _continued(run: Session, query: Query, model: str | None) -> tuple[Query, str | None]:
-    from zetaroute.flows.feedback import continue_conversation
-
-    continued, last_model = continue_conversation(run.log(), query)
-    return continued, model or last_model
-
-
-def _answer(
-    run: Session,
-    router: Router,
-    query: Query,
-    decision: Decision,
-    *,
-    keep: bool,
-    stream: bool,
-    timeout_s: float | None,
-    rate: str | None,
-    json: bool,
-) -> None:
-    import asyncio
-
-    from zetaroute.flows.ask import ask
-    from zetaroute.store.protect import protected_journal
-
-    if keep:
-        run.home.make()
-    show = _Answer()
-    lot = draw(run, router, decision) if keep and rate is None and not json else None
-    asking = ask(
-        router,
-        query,
-        decision,
-        journal=protected_journal(run.home, router.settings.privacy) if keep else None,
-        on_text=show.piece if stream else None,
-        on_switch=show.switch,
-        timeout_s=timeout_s,
-        lot=lot,
-    )
-    try:
-        played = asyncio.run(asking)
-    except KeyboardInterrupt:
-        say("interrupted: " + ("what came until now is kept in the log." if keep else "nothing is kept."))
-        raise typer.Exit(130) from None
-    if json:
-        out_json(round_json(played))
-    else:
-        show.end(played)
-    if played.check is not None:
-        _tell_check(run, played)
-    if played.note is not None:
-        from zetaroute.report.terminal import plain
-
-        run.note(f"no grade: {plain(played.note)}")
-    if lot is not None and lot.asked:
-        ask_rating(run, played.outcome.id)
-    if keep:
-        _merge(run, played, rate)
-
-
-def _tell_check(run: Session, played: Round) -> None:
-    from zetaroute.flows.round import PASSES
-
-    *before, _ = [row.model for row in played.entry.outcomes if row.status == "ok"]
-    if before:
-        run.note(f"{', '.join(before)} failed the check, so {played.outcome.model} was asked")
-    if (played.check or 0.0) < PASSES:
-        run.note("no answer passed the check: this is the last one")
-
-
-def _merge(run: Session, played: Round, rating: str | None) -> None:
-    """Bring the journal into the log, now that the answer is on screen."""
-    from zetaroute.flows.asking import keep_rating
-    from zetaroute.flows.feedback import parse_rating
-
-    try:
-        if rating is not None:
-            keep_rating(run.log().journal, played.outcome.id, parse_rating(rating), prompted=False)
-        run.log().merge()
-    except StoreError as error:
-        run.note(f"the answer is safe in the journal, but the log could not take it: {error}")
-
-
-class _Answer:
-    """Shows an answer as it comes."""
-
-    def __init__(self) -> None:
-        self._shown = False
-        self._told = False
-        self._raw = not sys.stdout.isatty()
-
-    def piece(self, text: str) -> None:
-        self._shown = True
-        write(self._safe(text))
-
-    def switch(self, failed: Attempt, following: str) -> None:
-        self._told = True
-        if self._shown:
-            write("\n")
-        say(f"note: {failed.model} failed ({failed.error}); asking {following}")
-
-    def end(self, played: Round) -> None:
-        if not self._shown:
-            write(self._safe(played.outcome.response or ""))
-        out("")
-        if not self._told:
-            for failed in played.entry.outcomes[:-1]:
-                say(f"note: {failed.model} failed ({failed.error}); {played.outcome.model} answered")
-
-    def _safe(self, text: str) -> str:
-        """A terminal is protected from what a model writes; a pipe gets it as it is."""
-        if self._raw:
-            return text
-        from zetaroute.report.terminal import plain
-
-        return plain(text)

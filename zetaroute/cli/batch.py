@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import Session, session
 from zetaroute.cli.render import out, out_json
 from zetaroute.errors import UsageError
@@ -24,7 +25,10 @@ File = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--output", "-o", help="Where answers go; default FILE.answers.jsonl.")
 ]
-Model = Annotated[str | None, typer.Option("--model", "-m", help="Ask this model (no routing).")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", "-m", autocompletion=complete.models, help="Ask this model (no routing)."),
+]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Queries under way at once.")]
 Budget = Annotated[float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N rows.")]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import session
 from zetaroute.cli.render import console, out, out_json
 from zetaroute.errors import BarNotMetError, UsageError
@@ -15,6 +16,8 @@ from zetaroute.errors import BarNotMetError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zetaroute.cli.context import Session
+    from zetaroute.config import Settings
     from zetaroute.flows.retrain import Promote as How
     from zetaroute.flows.retrain import Retrained
 
@@ -30,8 +33,12 @@ Promote = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 unless the verdict is PROMOTE.")]
 Compare = Annotated[bool, typer.Option("--compare", help="The current version against its predecessor.")]
-Before = Annotated[str | None, typer.Option("--before", help="Compare this version ...")]
-After = Annotated[str | None, typer.Option("--after", help="... with this one.")]
+Before = Annotated[
+    str | None, typer.Option("--before", autocompletion=complete.versions, help="Compare this version ...")
+]
+After = Annotated[
+    str | None, typer.Option("--after", autocompletion=complete.versions, help="... with this one.")
+]
 By = Annotated[str | None, typer.Option("--by", help="task, model, segment, day or version.")]
 FailUnder = Annotated[
     list[str] | None,
@@ -60,6 +67,13 @@ def retrain_command(
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")] = 2,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     strict: Strict = False,
+    if_stale: Annotated[
+        bool, typer.Option("--if-stale", help="Only with enough new graded rows, or after drift.")
+    ] = False,
+    min_rows: Annotated[
+        int | None,
+        typer.Option("--min-rows", min=1, help="With --if-stale: new graded rows that are enough."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Learn a new policy from the log, compare it with the one in use, and promote it when that is proven.
@@ -69,16 +83,22 @@ def retrain_command(
       zetaroute retrain
       zetaroute retrain --promote never --json
       zetaroute retrain --from ~/.local/share/zetaroute/zetaroute.duckdb --from "exports/*"
+      zetaroute retrain --if-stale            from cron or a systemd timer: see docs/periodic.md
     """
     from zetaroute.cli.moments import moment
     from zetaroute.flows.retrain import retrain
 
     if promote not in {"auto", "canary", "never", "force"}:
         raise UsageError(f"--promote is {promote!r}: choose auto, canary, never or force.")
+    if min_rows is not None and not if_stale:
+        raise UsageError("--min-rows says when --if-stale is enough: give that too.")
     run = session(context)
+    settings = run.settings()
+    if if_stale and not _is_stale(run, settings, min_rows=min_rows, json=json):
+        return
     done = retrain(
         home=run.home,
-        settings=run.settings(),
+        settings=settings,
         log=run.log(),
         seed=seed,
         jobs=jobs,
@@ -95,6 +115,21 @@ def retrain_command(
         out(f"{_now_serves(done)}; report: {done.report}")
     if strict and done.verdict.word != "PROMOTE":
         raise BarNotMetError(f"the verdict is {done.verdict.word}, and --strict asks for PROMOTE.")
+
+
+def _is_stale(run: Session, settings: Settings, *, min_rows: int | None, json: bool) -> bool:
+    """Say in one line why it is, or is not, time to learn again."""
+    from zetaroute.flows.drift import find_drift, staleness
+
+    found = find_drift(run.home, settings, run.log())
+    told = staleness(found, min_rows=min_rows)
+    if told.stale:
+        run.note(f"retraining: {told.words}")
+    elif json:
+        out_json({"artifact": None, "stale": False, "reasons": [told.words], "drift": found.json()})
+    else:
+        out(f"nothing to do: {told.words}")
+    return told.stale
 
 
 def _now_serves(done: Retrained) -> str:
@@ -131,9 +166,10 @@ def kpi_command(
     """
     from zetaroute.cli.moments import moment
     from zetaroute.flows import compare as flow
+    from zetaroute.flows.drift import find_drift
     from zetaroute.flows.leftovers import note_export
     from zetaroute.report.html import compare_html, kpi_html
-    from zetaroute.report.terminal import show_compare, show_kpis
+    from zetaroute.report.terminal import plain, show_compare, show_kpis
 
     run = session(context)
     settings, log, home = run.settings(), run.log(), run.home
@@ -156,6 +192,8 @@ def kpi_command(
             log=log, settings=settings, home=home, since=moment(since), by=_by(by), course=html is not None
         )
         figures, show, page = result["kpis"], show_kpis, kpi_html
+    drift = find_drift(home, settings, log)
+    result["drift"] = drift.json()
     if html is not None:
         _write_page(html, page(result))
         note_export(log, html)
@@ -164,6 +202,7 @@ def kpi_command(
         out_json(result)
     else:
         show(console(), result)
+        console().print(plain(drift.line), style="dim", soft_wrap=True)
     _check_bars(fail_under or [], figures)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from zetaroute.cli.context import Session, session
+from zetaroute.cli import complete
+from zetaroute.cli.context import session
+from zetaroute.cli.detect import tell_import
 from zetaroute.cli.render import console, out, out_json
-
-if TYPE_CHECKING:
-    from zetaroute.flows.prices import Import
 
 NO_ANSWER = 3
 
@@ -28,38 +28,60 @@ def add_to(app: typer.Typer) -> None:
 
 @models_app.command("list")
 def list_command(context: typer.Context, json: Json = False) -> None:
-    """List the models with price, priors, tags and how they stand."""
-    from zetaroute.flows.models import model_table
+    """List the models: state, share of the latest queries, figures of their latest rows, price and priors.
+
+    \b
+    States
+      onboarding   fewer than 100 graded answers: newcomers share 10% of the queries
+      active       routed by what was learned
+      demoted      by a guard, which is named with its bound
+      cooling      failing, and left alone until the moment that is named
+      no key       its variable is not set
+    """
+    from zetaroute.flows.models import model_table, state_words
     from zetaroute.flows.router import open_router
+    from zetaroute.report.words import amount
 
     run = session(context)
-    rows = model_table(open_router(run.home, run.settings()))
+    rows = model_table(open_router(run.home, run.settings()), run.log())
     if json:
         out_json(rows)
         return
-    shown = (
+    shown = [
         (
             row["model"],
-            row["provider"],
+            state_words(row),
+            amount(row["share"], "share"),
+            f"{amount(row['kpis']['accuracy'], 'share')} ({row['kpis']['graded']})",
+            amount(row["kpis"]["satisfaction"], "score"),
+            amount(row["kpis"]["p95_response_s"], "seconds"),
+            amount(row["kpis"]["cost_per_query_usd"], "usd"),
+            amount(row["kpis"]["error_rate"], "share"),
             _price(row["price"]),
-            _or_dash(row["prior_accuracy"]),
-            _or_dash(row["prior_response_s"]),
+            f"{_or_dash(row['prior_accuracy'])} / {_or_dash(row['prior_response_s'])}",
             ", ".join(row["tags"]),
-            row["standing"],
         )
         for row in rows
-    )
-    heads = ("model", "provider", "$/1M in/out", "prior accuracy", "prior s", "tags", "standing")
-    _show_table(heads, list(shown))
+    ]
+    heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M in/out")
+    _show_table((*heads, "prior accuracy / s", "tags"), shown)
 
 
 @models_app.command("check")
 def check_command(
     context: typer.Context,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Only this model.")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Call each model once with a tiny prompt; exit code 3 when none answers. Nothing enters the log."""
+    """Call each model once with a tiny prompt; exit code 3 when none answers. Nothing enters the log.
+
+    \b
+    Examples
+      zetaroute models check
+      zetaroute models check -m ollama/llama3.2:3b --json
+    """
     import asyncio
 
     from zetaroute.flows.models import check
@@ -70,7 +92,7 @@ def check_command(
         out_json([one.json() for one in checks])
     else:
         for one in checks:
-            out(f"error {one.error}" if one.error else f"ok    {one.model}: {one.response_s:.2f} s")
+            out(f"error {one.error}" if one.error else f"ok    {one.model}: {_answered(one.json())}")
     if all(one.error for one in checks):
         raise typer.Exit(NO_ANSWER)
 
@@ -95,7 +117,7 @@ def prices_command(
     run = session(context)
     settings = run.settings()
     if file is not None:
-        _tell(run, import_prices(run.home, settings.arms, file))
+        tell_import(run, import_prices(run.home, settings.arms, file))
         settings = run.settings(quiet=True)
     rows = price_table(settings.arms)
     if json:
@@ -108,17 +130,16 @@ def prices_command(
     _show_table(("model", "$/1M input", "cached input", "output", "from"), shown)
 
 
-def _tell(run: Session, done: Import) -> None:
-    run.note(f"imported the prices of {len(done.found)} models into {run.home.prices}")
-    for model, imported in done.found.items():
-        run.note(f"{model} is priced as {imported.listed}")
-    for model, names in done.ambiguous.items():
-        some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-        run.note(f"{model} is left out: {some} differ in price; give it a price in the config")
-    for model in done.unlisted:
-        run.note(f"{model} is left out: the list does not name it; give it a price in the config")
-    for model in done.own:
-        run.note(f"{model} keeps the price that the config gives")
+def _answered(check: dict[str, Any]) -> str:
+    """Return time, tokens and cost of a call, and which model answered it where that is another name."""
+    from zetaroute.report.terminal import plain
+    from zetaroute.report.words import amount
+
+    about = "about " if check["tokens_estimated"] else ""
+    tokens = f"{about}{_or_dash(check['input_tokens'])} tokens in, {_or_dash(check['output_tokens'])} out"
+    cost = "cost unknown" if check["cost_usd"] is None else amount(check["cost_usd"], "usd")
+    served = f", served as {plain(check['served_model'])}" if check["served_model"] else ""
+    return f"{check['response_s']:.2f} s, {tokens}, {cost}{served}"
 
 
 def _price(price: dict[str, Any] | None) -> str:
@@ -129,7 +150,7 @@ def _or_dash(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
 
 
-def _show_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _show_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import Session, session
 from zetaroute.cli.render import console, out, out_json
+from zetaroute.errors import UsageError
 
 policies = typer.Typer(
     name="policies",
-    help="The versions of the policy: list, show, diff, verify, promote, try, pin, roll back.",
+    help="The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
-Version = Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")]
+Version = Annotated[
+    str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,7 +58,9 @@ def show_command(context: typer.Context, version: Version = "current") -> None:
 @policies.command("verify")
 def verify_command(
     context: typer.Context,
-    version: Annotated[str | None, typer.Argument(help="Default: every version.")] = None,
+    version: Annotated[
+        str | None, typer.Argument(autocompletion=complete.versions, help="Default: every version.")
+    ] = None,
 ) -> None:
     """Check every byte of a version against its hashes, and that it repeats its logged decisions."""
     from zetaroute.flows.versions import verify
@@ -84,7 +90,9 @@ def promote_command(
 @policies.command("diff")
 def diff_command(
     context: typer.Context,
-    old: Annotated[str, typer.Argument(help="A version: v0003-..., 3, or current.")],
+    old: Annotated[
+        str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
+    ],
     new: Version = "current",
     json: Json = False,
 ) -> None:
@@ -125,6 +133,58 @@ def canary_command(context: typer.Context, version: Version) -> None:
 
     run = session(context)
     out(f"{try_out(run.home, run.log(), run.settings(), version)} is tried from now on")
+
+
+@policies.command("guards")
+def guards_command(
+    context: typer.Context,
+    least: Annotated[
+        list[str] | None, typer.Option("--min", help="Try METRIC=VALUE: accuracy or satisfaction.")
+    ] = None,
+    most: Annotated[
+        list[str] | None, typer.Option("--max", help="Try METRIC=VALUE: error_rate or p95_response_s.")
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Try it for this task label.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", autocompletion=complete.models, help="Try it on this model."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what each configured guard does with the log of now, or try one that is not configured.
+
+    \b
+    Examples
+      zetaroute policies guards
+      zetaroute policies guards --min accuracy=0.6
+      zetaroute policies guards --max p95_response_s=5 --task stories --model practice/small
+    """
+    from zetaroute.flows.guards import explained, judged, tried_rules
+    from zetaroute.flows.router import open_router
+    from zetaroute.report.terminal import show_rows
+
+    run = session(context)
+    settings = run.settings(quiet=json)
+    if model is not None:
+        settings.arm(model)
+    tried = tried_rules(least or (), most or (), task=task, model=model)
+    if (task or model) and not tried:
+        raise UsageError("--task and --model go with a guard to try: give --min or --max too.")
+    rows = judged(open_router(run.home, settings), tried or settings.guards, every_task=bool(tried))
+    if json:
+        out_json(rows)
+        return
+    if not rows:
+        out("no guard is configured: `zetaroute policies guards --min accuracy=0.6` tries one")
+        return
+    heads = ["model", "guard", "kind of query", "figure", "bound", "n", "verdict"]
+    show_rows(console(), "", heads, [[*_guard_cells(row), explained(row)] for row in rows])
+
+
+def _guard_cells(row: dict[str, Any]) -> list[str]:
+    figure, bound = ("-" if row[name] is None else f"{row[name]:.3g}" for name in ("value", "bound"))
+    rule = f"{row['metric']} {row['side']} {row['limit']:g}"
+    return [row["model"], rule, row["task"] or "every", figure, bound, str(row["n"])]
 
 
 @policies.command("rollback")

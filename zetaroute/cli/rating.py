@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import Session, session
 from zetaroute.errors import UsageError
 
@@ -28,6 +29,7 @@ def rate_command(
         list[str],
         typer.Argument(
             metavar="[ID] VALUE",
+            autocompletion=complete.ratings,
             help="1-5, up, down, or a verdict: good_fit, underpowered, overprovisioned, failed.",
         ),
     ],

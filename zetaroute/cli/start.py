@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from zetaroute.cli import complete
 from zetaroute.cli.context import session
-from zetaroute.cli.render import console, out
+from zetaroute.cli.render import console, out, say
 from zetaroute.errors import UsageError
+
+DECLINED = 1
 
 practice = typer.Typer(
     name="practice",
@@ -28,22 +32,71 @@ def add_to(app: typer.Typer) -> None:
 
 def init_command(
     context: typer.Context,
-    preset: Annotated[str | None, typer.Option("--preset", help="quality, balanced, cheap or fast.")] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", autocompletion=complete.presets, help="quality, balanced, cheap or fast."),
+    ] = None,
+    detect: Annotated[
+        bool, typer.Option("--detect", help="Look for servers on this machine and for known key variables.")
+    ] = False,
+    server: Annotated[
+        list[str] | None,
+        typer.Option("--server", help="With --detect: look at this address too; may be given several times."),
+    ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option("--prices", help="With --detect: a price list, as for `models prices --import`."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --detect: write without asking.")] = False,
 ) -> None:
     """Write a commented config.toml to start from; an existing one is never touched.
+
+    With --detect it is made of what is found: Ollama, llama.cpp, vLLM, LM Studio and LiteLLM at their usual ports on
+    this machine, and keys in the environment, which are known by name and shown to nobody.
 
     \b
     Examples
       zetaroute init
       zetaroute init --preset cheap
+      zetaroute init --detect
+      zetaroute init --detect --yes --server http://127.0.0.1:9000/v1
     """
-    from zetaroute.flows.start import write_config
+    from zetaroute.flows.start import check_no_config, default_config, write_config
 
-    home = session(context).home
-    written = write_config(home, preset=preset)
-    out(
-        f"wrote {written}: edit it to connect your models, then `zetaroute ask --dry-run hello` shows a decision."
-    )
+    run = session(context)
+    if not detect:
+        if server or prices or yes:
+            raise UsageError("--server, --prices and --yes belong to --detect: give that too.")
+        written = write_config(run.home, default_config(preset=preset))
+        out(
+            f"wrote {written}: edit it to connect your models, then `zetaroute ask --dry-run hello` shows a "
+            "decision."
+        )
+        return
+    from zetaroute.cli.detect import price, propose
+
+    check_no_config(run.home)
+    text = propose(run, preset=preset, addresses=server or ())
+    if not (yes or _agrees(f"write {run.home.config}?")):
+        say("nothing was written.")
+        raise typer.Exit(DECLINED)
+    written = write_config(run.home, text)
+    if prices is not None:
+        price(run, prices)
+    out(f"wrote {written}: `zetaroute doctor` checks it, `zetaroute ask hello` asks the first query.")
+
+
+def _agrees(question: str) -> bool:
+    import click
+
+    try:
+        agrees = typer.confirm(question, err=True)
+    except click.Abort:
+        say("")
+        raise UsageError("nothing was written: give --yes where nobody can be asked.") from None
+    if not sys.stdin.isatty():
+        say("")
+    return agrees
 
 
 def demo_command(

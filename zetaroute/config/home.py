@@ -56,8 +56,10 @@ class Home:
     def make(self) -> None:
         """Create the folders; raise StoreError when the place cannot be written."""
         try:
-            for folder in (self.path, self.journal, self.artifacts):
-                folder.mkdir(parents=True, exist_ok=True)
+            # The log holds what was asked: nobody else's business.
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.journal, self.artifacts):
+                folder.mkdir(exist_ok=True)
             if not os.access(self.journal, os.W_OK | os.X_OK):
                 raise PermissionError(13, "permission denied")
         except OSError as error:

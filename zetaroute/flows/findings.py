@@ -23,7 +23,7 @@ from zetaroute.evaluate.checks import (
 )
 from zetaroute.evaluate.ope import Rows
 from zetaroute.flows.judges import read_judges
-from zetaroute.learn.frame import Sample
+from zetaroute.learn.frame import Sample, take
 from zetaroute.registry import COLD, Registry
 from zetaroute.report.terminal import one_line
 from zetaroute.store.log import Log
@@ -41,19 +41,40 @@ def findings(
     found = [
         *check_propensities(compared),
         *check_leak(trained.group, judged.group),
-        *check_clock(
-            frame["id"].to_list(),
-            frame["time"].dt.epoch("us").to_numpy() / 1e6,
-            now_s=time.time(),
-        ),
-        *check_labels(
-            frame["time"].dt.epoch("us").to_numpy() / 1e6, frame["accuracy"].is_not_null().to_numpy()
-        ),
+        *_standing_faults(log, frame, registry),
+    ]
+    return sorted(found, key=lambda finding: not finding.refuses)
+
+
+def log_findings(log: Log, frame: pl.DataFrame, registry: Registry, rows: Sample) -> list[Finding]:
+    """Return the faults of a log that show with nothing fitted and nobody judged; `rows` are those of `frame`.
+
+    The logged probabilities are held against what was drawn as an even draw over all possible models would be.
+    """
+    drawn = take(rows, ~np.isnan(rows.pmf[:, 0]))
+    possible = drawn.pmf > 0
+    compared = Rows(
+        x=np.zeros((len(drawn.arm), 1)),
+        arm=drawn.arm,
+        pmf=drawn.pmf,
+        before=drawn.pmf,
+        after=possible / np.maximum(possible.sum(axis=1, keepdims=True), 1),
+        fold=drawn.fold,
+        stratum=drawn.stratum,
+    )
+    faults = check_propensities(compared) if len(drawn.arm) else []
+    return [*faults, *_standing_faults(log, frame, registry)]
+
+
+def _standing_faults(log: Log, frame: pl.DataFrame, registry: Registry) -> list[Finding]:
+    time_s = frame["time"].dt.epoch("us").to_numpy() / 1e6
+    return [
+        *check_clock(frame["id"].to_list(), time_s, now_s=time.time()),
+        *check_labels(time_s, frame["accuracy"].is_not_null().to_numpy()),
         *_repeated_feedback(log),
         *_lost_versions(frame, registry.versions()),
         *check_judges({one_line(judge.author): judge.truth for judge in read_judges(log)}),
     ]
-    return sorted(found, key=lambda finding: not finding.refuses)
 
 
 def _repeated_feedback(log: Log) -> list[Finding]:

@@ -1,21 +1,30 @@
-"""Look at the models: what is configured of each, how it stands, and whether it answers."""
+"""Look at the models: what is configured of each, how it stands, what it did, and whether it answers."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from zetaroute.domain import Arm, Query, Standing
-from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.domain import ALL_TASKS, Arm, Completion, Query, Standing, Tally
+from zetaroute.errors import ConfigError, ProviderError, StoreBusyError
 from zetaroute.flows.router import Router
 from zetaroute.policy import cooling_until, doubt
+from zetaroute.policy.explore import ENOUGH_GRADED, PROBATION, QUOTA
+from zetaroute.policy.guard import Exclusion
 from zetaroute.providers.opening import Providers, open_providers
+from zetaroute.store.log import Log
 
 PROMPT = "Reply with the single word: ok"
+LATEST = 1000
+"""Served queries that shares and costs are taken from."""
+_SHARES = f"""
+    WITH latest AS (SELECT model, cost_usd FROM served ORDER BY id DESC LIMIT {LATEST})
+    SELECT model, count(*) / (SELECT count(*) FROM latest), avg(cost_usd) FROM latest GROUP BY model
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,19 +34,32 @@ class Check:
     model: str
     error: str | None
     response_s: float
+    completion: Completion | None = None
 
     def json(self) -> dict[str, Any]:
         """Return the shape that `models check --json` prints."""
+        done = self.completion
         return {
             "model": self.model,
             "ok": self.error is None,
             "error": self.error,
             "response_s": self.response_s,
+            "served_model": done.served_model if done else None,
+            "input_tokens": done.input_tokens if done else None,
+            "output_tokens": done.output_tokens if done else None,
+            "tokens_estimated": done.tokens_estimated if done else False,
+            "cost_usd": done.cost_usd if done else None,
         }
 
 
-def model_table(router: Router) -> list[dict[str, Any]]:
-    """Return every model with its price, priors, tags and how it stands."""
+def model_table(router: Router, log: Log) -> list[dict[str, Any]]:
+    """Return every model with its price, priors, tags, how it stands and what it did lately.
+
+    `state` is `no key`, `cooling`, `demoted`, `onboarding` or `active`, and `standing` says it in words. Shares are
+    of the latest queries served; accuracy and the like of the model's own latest rows.
+    """
+    shares = _shares(log)
+    learned = _rows_learned(router)
     return [
         {
             "model": arm.id,
@@ -55,7 +77,9 @@ def model_table(router: Router) -> list[dict[str, Any]]:
             "context_window": arm.context_window,
             "accepts": list(arm.accepts),
             "tags": list(arm.tags),
-            "standing": _standing(router, router.standings.get(arm.id)),
+            **_state(router, arm, learned.get(arm.id, 0)),
+            "share": None if shares is None else shares.get(arm.id, (0.0, None))[0],
+            "kpis": _figures(router.standings.get(arm.id), (shares or {}).get(arm.id, (0.0, None))[1]),
         }
         for arm in router.settings.arms
     ]
@@ -70,22 +94,85 @@ async def check(arms: Sequence[Arm]) -> list[Check]:
 async def _called(arm: Arm, providers: Providers) -> Check:
     started_at = time.perf_counter()
     error: str | None = None
+    done: Completion | None = None
     try:
-        await providers.complete(arm, Query(text=PROMPT))
+        done = await providers.complete(arm, Query(text=PROMPT))
     except (ProviderError, ConfigError) as failure:
         error = str(failure)
-    return Check(model=arm.id, error=error, response_s=time.perf_counter() - started_at)
+    elapsed_s = time.perf_counter() - started_at
+    return Check(model=arm.id, error=error, response_s=elapsed_s, completion=done)
 
 
-def _standing(router: Router, standing: Standing | None) -> str:
-    """Return `ok`, `cooling down until ...` or what a guard says, overall or of a task."""
-    if standing is None:
-        return "ok"
-    now_s = time.time()
-    until_s = cooling_until(standing)
-    if until_s > now_s:
-        moment = datetime.fromtimestamp(until_s, UTC).isoformat(timespec="seconds")
-        return f"cooling down until {moment} after {standing.consecutive_errors} errors in a row"
+def _shares(log: Log) -> dict[str, tuple[float, float | None]] | None:
+    """Return each model's share of the latest queries and its mean cost; None while the log cannot be asked."""
+    if not log.home.database.exists() and not log.journal.segments():
+        return None
+    try:
+        with log.open(patience_s=1.0) as connection:
+            found = connection.execute(_SHARES).fetchall()
+    except StoreBusyError:
+        return None
+    return {model: (share, cost_usd) for model, share, cost_usd in found}
+
+
+def _rows_learned(router: Router) -> Mapping[str, int]:
+    """Return the training rows behind each model in the policy that serves."""
+    predictor, arms = router.policy.predictor, router.settings.arms
+    rows = predictor.forecast(predictor.vectors([""], [None]), arms).rows
+    return {arm.id: int(count) for arm, count in zip(arms, rows, strict=True)}
+
+
+def _state(router: Router, arm: Arm, learned: int) -> dict[str, Any]:
+    standing = router.standings.get(arm.id)
+    if arm.id in router.closed:
+        return {"state": "no key", "standing": router.closed[arm.id]}
+    found = _doubted(router, standing)
+    if found is not None:
+        state = "demoted" if found.demoted else "cooling"
+        return {"state": state, "standing": _doubt_words(found, standing)}
+    tally = standing.tallies.get(ALL_TASKS) if standing else None
+    graded = max(learned, tally.graded if tally else 0)
+    if graded < ENOUGH_GRADED:
+        return {"state": "onboarding", "standing": "ok", "graded": graded, "graded_wanted": ENOUGH_GRADED}
+    return {"state": "active", "standing": "ok"}
+
+
+def _doubted(router: Router, standing: Standing | None) -> Exclusion | None:
+    """Return why a model is better left alone now, overall or for one of the tasks that guards name."""
     tasks = (None, *sorted({rule.task for rule in router.settings.guards if rule.task}))
-    found = (doubt(standing, task=task, guards=router.settings.guards, now_s=now_s) for task in tasks)
-    return next((one.reason for one in found if one is not None), "ok")
+    found = (doubt(standing, task=task, guards=router.settings.guards, now_s=time.time()) for task in tasks)
+    return next((one for one in found if one is not None), None)
+
+
+def _doubt_words(found: Exclusion, standing: Standing | None) -> str:
+    if found.demoted or standing is None or (until_s := cooling_until(standing)) <= time.time():
+        return found.reason
+    moment = datetime.fromtimestamp(until_s, UTC).isoformat(timespec="seconds")
+    return f"cooling down until {moment} after {standing.consecutive_errors} errors in a row"
+
+
+def state_words(row: Mapping[str, Any]) -> str:
+    """Return a row's state as people read it, with what it takes to leave it."""
+    words = str(row["standing"]) if row["state"] in {"cooling", "demoted"} else str(row["state"])
+    if row["state"] == "demoted":
+        words += f"; gets its part of {PROBATION:.0%} of those queries until it keeps the bound again"
+    if row["state"] == "no key":
+        words += f": {row['standing']}"
+    if row["state"] == "onboarding":
+        progress = f"{row['graded']} of {row['graded_wanted']} graded answers"
+        words += f": {progress}; newcomers share {QUOTA:.0%} of the queries"
+    return words + ("; price unknown" if row["price"] is None else "")
+
+
+def _figures(standing: Standing | None, cost_usd: float | None) -> dict[str, Any]:
+    tally = (standing.tallies.get(ALL_TASKS) if standing else None) or Tally()
+    return {
+        "calls": tally.calls,
+        "graded": tally.graded,
+        "accuracy": tally.accuracy if tally.graded else None,
+        "rated": tally.rated,
+        "satisfaction": tally.satisfaction if tally.rated else None,
+        "error_rate": tally.errors / tally.calls if tally.calls else None,
+        "p95_response_s": tally.p95_s,
+        "cost_per_query_usd": cost_usd,
+    }

@@ -136,7 +136,9 @@ async def play(
     turn: Decision | None = decision
     try:
         while turn is not None:
-            left_s = None if deadline_s is None else deadline_s - (time.perf_counter() - start)
+            left_s = deadline_s
+            if deadline_s is not None and turn is not decision:
+                left_s = deadline_s - (time.perf_counter() - start)
             attempts = await answer(
                 decision=turn,
                 arms=arms,

@@ -11,25 +11,39 @@ from zetaroute.errors import UsageError
 from zetaroute.practice.generator import generate, json_line
 
 
-def write_config(home: Home, *, preset: str | None) -> str:
-    """Write the commented default config into the home and return its path; never touch an existing one."""
+def default_config(*, preset: str | None) -> str:
+    """Return the commented default config with a preset; raises UsageError for an unknown one."""
     if preset is not None and preset not in PRESETS:
         raise UsageError(f"--preset is {preset!r}: choose one of {', '.join(PRESETS)}.")
-    home.make()
     text = default_config_text()
     if preset is not None:
         kept, chosen = re.split(r"(?m)^answer_value_usd.*\n.*\n.*\n", text), f'preset = "{preset}"\n'
         text = chosen.join(kept)
+    return text
+
+
+def write_config(home: Home, text: str) -> str:
+    """Write a config into the home and return its path; never touch an existing one."""
+    check_no_config(home)
+    home.make()
     try:
         with open(home.config, "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(
-            f"{home.config} exists already and is left as it is: edit it, or move it away."
-        ) from None
+        raise _exists(home) from None
     except OSError as error:
         raise UsageError(f"cannot write {home.config} ({error.strerror}): make the home writable.") from error
     return str(home.config)
+
+
+def check_no_config(home: Home) -> None:
+    """Raise UsageError when the home has a config already."""
+    if home.config.exists() or home.config.is_symlink():
+        raise _exists(home)
+
+
+def _exists(home: Home) -> UsageError:
+    return UsageError(f"{home.config} exists already and is left as it is: edit it, or move it away.")
 
 
 def practice_lines(*, rows: int, seed: int) -> Iterator[str]:

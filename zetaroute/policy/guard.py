@@ -181,32 +181,52 @@ def doubt(
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """A figure that a guard judges by, with the bound that must break the rule before anybody is demoted."""
+
+    value: float
+    bound: float
+    n: int
+
+
+def gauge(rule: GuardRule, tally: Tally, *, z: float = Z) -> Gauge | None:
+    """Return what `rule` looks at in a tally: the figure and its one-sided bound; None with fewer than ENOUGH rows.
+
+    Wilson's bound for shares, `z` standard errors from the figure.
+    """
+    if rule.metric == "accuracy" and tally.graded >= ENOUGH:
+        bound = wilson(tally.accuracy, tally.graded, side=1, z=z)
+        return Gauge(value=tally.accuracy, bound=bound, n=tally.graded)
+    if rule.metric == "satisfaction" and tally.rated >= ENOUGH:
+        bound = tally.satisfaction + z * tally.satisfaction_sd / math.sqrt(tally.rated)
+        return Gauge(value=tally.satisfaction, bound=bound, n=tally.rated)
+    if rule.metric == "error_rate" and tally.calls >= ENOUGH:
+        rate = tally.errors / tally.calls
+        return Gauge(value=rate, bound=wilson(rate, tally.calls, side=-1, z=z), n=tally.calls)
+    p95_s = tally.p95_low_s if z else tally.p95_s
+    if rule.metric == "p95_response_s" and p95_s is not None:
+        return Gauge(value=p95_s if tally.p95_s is None else tally.p95_s, bound=p95_s, n=tally.calls)
+    return None
+
+
 def breach(rule: GuardRule, tally: Tally | None, *, z: float = Z) -> str | None:
     """Return how `tally` breaks `rule`, in words, or None.
 
-    An arm is demoted by a one-sided confidence bound (Wilson's for shares, `z` standard errors) on at least ENOUGH
-    rows, so that chance alone seldom demotes. It returns when the figure itself keeps the rule (z=0): between the
-    two it stays what it is, so that nothing flaps.
+    An arm is demoted by a one-sided confidence bound on at least ENOUGH rows, so that chance alone seldom demotes.
+    It returns when the figure itself keeps the rule (z=0): between the two it stays what it is, and nothing flaps.
     """
-    if tally is None:
+    seen = None if tally is None else gauge(rule, tally, z=z)
+    if seen is None:
         return None
     where = f" on {rule.task}" if rule.task else ""
     at_most, at_least = ("at most", "at least") if z else ("still", "still")
-    if rule.metric == "accuracy" and tally.graded >= ENOUGH:
-        bound = wilson(tally.accuracy, tally.graded, side=1, z=z)
-        if bound < rule.bound:
-            return f"accuracy{where} is {at_most} {bound:.2f}, below {rule.bound:g} (n={tally.graded})"
-    if rule.metric == "satisfaction" and tally.rated >= ENOUGH:
-        bound = tally.satisfaction + z * tally.satisfaction_sd / math.sqrt(tally.rated)
-        if bound < rule.bound:
-            return f"satisfaction{where} is {at_most} {bound:.2f}, below {rule.bound:g} (n={tally.rated})"
-    if rule.metric == "error_rate" and tally.calls >= ENOUGH:
-        bound = wilson(tally.errors / tally.calls, tally.calls, side=-1, z=z)
-        if bound > rule.bound:
-            return f"error rate{where} is {at_least} {bound:.2f}, above {rule.bound:g} (n={tally.calls})"
-    p95_s = tally.p95_low_s if z else tally.p95_s
-    if rule.metric == "p95_response_s" and p95_s is not None and p95_s > rule.bound:
-        return f"p95 response time{where} is {at_least} {p95_s:.2f} s, above {rule.bound:g} s"
+    if rule.metric in {"accuracy", "satisfaction"} and seen.bound < rule.bound:
+        return f"{rule.metric}{where} is {at_most} {seen.bound:.2f}, below {rule.bound:g} (n={seen.n})"
+    if rule.metric == "error_rate" and seen.bound > rule.bound:
+        return f"error rate{where} is {at_least} {seen.bound:.2f}, above {rule.bound:g} (n={seen.n})"
+    if rule.metric == "p95_response_s" and seen.bound > rule.bound:
+        return f"p95 response time{where} is {at_least} {seen.bound:.2f} s, above {rule.bound:g} s"
     return None
 
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 
 from zetaroute.domain import Arm, Attachment, Completion, Query
-from zetaroute.providers.content import base64_of, binary_files, options, text_with_files
+from zetaroute.providers.content import base64_of, binary_files, options, schema_of, text_with_files
 from zetaroute.providers.draft import Draft
 from zetaroute.providers.exchange import Ask, Exchange, endpoint
 from zetaroute.providers.keys import credentials
@@ -52,10 +52,15 @@ def _body(arm: Arm, query: Query, *, streamed: bool) -> JsonObject:
     system = query.system if query.system is not None else arm.system
     if system is not None:
         systems.insert(0, system)
+    wanted = options(arm, query)
+    schema = schema_of(wanted.pop("response_format", None))
+    if schema is not None:
+        # The format knows no schema of an answer, so the words have to say it.
+        systems.append(f"Answer with JSON alone, no other text, that is valid by this JSON schema: {schema}")
     turns = [{"role": turn.role, "content": turn.content} for turn in query.history if turn.role != "system"]
     body = {
         "max_tokens": _MAX_TOKENS,
-        **options(arm, query),
+        **wanted,
         "model": arm.model,
         "messages": [*turns, {"role": "user", "content": _user_content(query)}],
         "stream": streamed,

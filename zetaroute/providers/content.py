@@ -6,9 +6,11 @@ It lives apart because servers differ in the names around these and not in the t
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from zetaroute.domain import Arm, Attachment, Query
+from zetaroute.providers.payload import mapping
 
 
 def options(arm: Arm, query: Query) -> dict[str, Any]:
@@ -17,6 +19,12 @@ def options(arm: Arm, query: Query) -> dict[str, Any]:
     if "max_tokens" in merged:
         merged[arm.max_tokens_key] = merged.pop("max_tokens")
     return merged
+
+
+def schema_of(response_format: Any) -> str | None:
+    """Return the JSON schema that OpenAI's option `response_format` holds, or None."""
+    named = mapping(mapping(response_format).get("json_schema"))
+    return json.dumps(named["schema"]) if "schema" in named else None
 
 
 def text_with_files(query: Query) -> str:

@@ -58,6 +58,23 @@ def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
     )
 
 
+def show_conversations(console: Console, rows: Sequence[Result]) -> None:
+    """Show a list of conversations, one per line."""
+    heads = ["conversation", "turns", "last (UTC)", "model", "cost", "began with"]
+    cells = [
+        [
+            row["name"],
+            str(row["turns"]),
+            row["last"][:19],
+            row["model"],
+            amount(row["cost_usd"], "usd"),
+            one_line(row["first_query"], 40),
+        ]
+        for row in rows
+    ]
+    show_rows(console, "", heads, cells)
+
+
 def show_outcome(console: Console, row: Result) -> None:
     """Show one outcome whole, its decision exactly as it was made."""
     graded = (

@@ -141,12 +141,7 @@ def read_past(home: Home) -> Past:
     """Return what state.json says, with the rows on top that wait in the journal."""
     # The journal first: what is merged between the two readings is then named in the state, and counted once.
     waiting = list(Journal(home.journal).named_lines())
-    try:
-        state = json.loads(home.state.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        state = {}
-    if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
-        state = {"standings": {}, "spent_usd": {}, "canary": None, "merged": []}
+    state = _stored(home) or {"standings": {}, "spent_usd": {}, "canary": None, "merged": []}
     standings = {model: _standing(model, stored) for model, stored in state["standings"].items()}
     spent_usd: dict[str, float] = state["spent_usd"]
     canary = event_of(state["canary"]) if state["canary"] else None
@@ -171,6 +166,11 @@ def read_past(home: Home) -> Past:
     return Past(standings=standings, spent_usd=spent_usd, canary=canary)
 
 
+def is_readable_state(home: Home) -> bool:
+    """Return whether state.json is there and of this version."""
+    return _stored(home) is not None
+
+
 def after(standing: Standing, *, status: str, time_s: float) -> Standing:
     """Return the standing after one more row of this status."""
     if status == "ok":
@@ -179,6 +179,14 @@ def after(standing: Standing, *, status: str, time_s: float) -> Standing:
         errors = standing.consecutive_errors + 1
         return replace(standing, consecutive_errors=errors, last_error_s=time_s, probe_s=None)
     return replace(standing, probe_s=None)
+
+
+def _stored(home: Home) -> dict[str, Any] | None:
+    try:
+        state = json.loads(home.state.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return state if isinstance(state, dict) and state.get("schema") == _SCHEMA else None
 
 
 def _standing(model: str, stored: Mapping[str, Any]) -> Standing:

@@ -1,0 +1,190 @@
+"""What runs on this machine is found, whatever it says, and what is proposed of it loads."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.providers.loopback import ModelServer, Running, http
+from zetaroute.config import ImportedPrice, parse_settings
+from zetaroute.domain import Prices
+from zetaroute.errors import UsageError, ZetarouteError
+from zetaroute.flows.detect import Place, Server, detect, places_at
+from zetaroute.flows.hosted import SERVICES, services_open
+from zetaroute.flows.proposal import billions, prior, proposed_config
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    running = Running()
+    yield running.start()
+    running.stop()
+
+
+def place(server: ModelServer, **more: bool) -> Place:
+    return Place(name="Ollama", prefix="ollama", base_url=f"{server.url}/v1", **more)
+
+
+def found(*places: Place) -> list[Server]:
+    return asyncio.run(detect(places))
+
+
+def models(*names: str) -> dict[str, object]:
+    return {"data": [{"id": name} for name in names]}
+
+
+def config(*servers: Server, services=(), preset=None, priced=None):
+    text = proposed_config(servers, services, preset=preset, priced=priced or {})
+    return text, parse_settings(text, file=None)
+
+
+def test_both_lists_of_ollama_are_read(server):
+    tags = {"models": [{"name": "llama3:latest", "details": {"parameter_size": "8.0B"}}]}
+    server.reply(
+        lambda seen: http(tags if seen.target == "/api/tags" else models("llama3:latest", "nomic-embed-text"))
+    )
+    (one,) = found(place(server, tags=True))
+    assert (one.chat, one.embedding, one.sizes) == (
+        ("llama3:latest",),
+        ("nomic-embed-text",),
+        {"llama3:latest": "8.0B"},
+    )
+    text, settings = config(one)
+    assert [arm.id for arm in settings.arms] == ["ollama/llama3:latest"]
+    assert settings.arms[0].prior_accuracy == 0.63
+    assert '# model = "nomic-embed-text"' in text
+
+
+def test_proxies_are_never_asked(server, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    server.reply(http(models("a")))
+    assert found(place(server))[0].chat == ("a",)
+
+
+def test_silence_costs_moments_however_many_places(server):
+    server.reply((30.0, *http(models("a"))))
+    start = time.monotonic()
+    servers = found(*(place(server) for _ in range(6)))
+    assert time.monotonic() - start < 4
+    assert {one.answers for one in servers} == {False}
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (http("<html>", content_type="text/html"), "sent no list of models"),
+        (http({"error": "who?"}, status=401), "refused the key"),
+        (http({}, status=404), "HTTP 404"),
+    ],
+)
+def test_another_program_at_the_port_is_told(server, reply, words):
+    server.reply(reply)
+    (one,) = found(place(server))
+    assert one.answers
+    assert words in (one.error or "")
+
+
+def test_nobody_at_the_port():
+    (one,) = found(Place(name="x", prefix="x", base_url="http://127.0.0.1:9/v1"))
+    assert (one.answers, one.error) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "size"),
+    [
+        ("llama3.2:3b", None, 3),
+        ("qwen2.5-0.5b-instruct", None, 0.5),
+        ("Qwen/Qwen2.5-32B-Instruct", None, 32),
+        ("mixtral:8x7b", None, 56),
+        ("qwen3-30b-a3b", None, 30),
+        ("smollm2:135m", None, 0.135),
+        ("phi4", "14.7B", 14.7),
+        ("gpt-4.1", None, None),
+        ("llama3.2", None, None),
+        ("model-v2bis", None, None),
+    ],
+)
+def test_sizes_are_read_from_names(name, told, size):
+    assert billions(name, told) == size
+
+
+def test_priors_grow_with_size_within_limits():
+    sizes = (0.1, 1, 3, 7, 14, 70, 2000)
+    accuracies = [prior(size)[0] for size in sizes]
+    assert accuracies == sorted(accuracies)
+    assert accuracies[2:6] == [0.55, 0.62, 0.68, 0.82]
+    assert (accuracies[0], accuracies[-1]) == (0.3, 0.85)
+    assert prior(None)[0] == 0.6
+
+
+def test_of_many_models_a_few_take_part_and_the_others_are_named(server):
+    names = [f"m:{size}b" for size in (70, 3, 14, 1, 7)]
+    server.reply(http(models(*names)))
+    text, settings = config(*found(place(server)))
+    assert [arm.model for arm in settings.arms] == ["m:1b", "m:7b", "m:70b"]
+    assert "# Also there: m:3b, m:14b" in text
+
+
+@pytest.mark.parametrize(
+    "name", ['a"b', "a\\b", "ü ß", "x\n[objective]\nevil = 1", "a\x7fb", "]]", "/m/a.gguf"]
+)
+def test_names_cannot_break_the_file(server, name):
+    server.reply(http(models(name, "ok:3b")))
+    (one,) = found(place(server))
+    _, settings = config(one)
+    assert "ollama/ok:3b" in {arm.id for arm in settings.arms}
+
+
+def test_files_with_one_name_keep_their_folders(server):
+    server.reply(http(models("/a/m.gguf", "/b/m.gguf")))
+    _, settings = config(*found(place(server)))
+    assert {arm.id for arm in settings.arms} == {"ollama//a/m.gguf", "ollama//b/m.gguf"}
+
+
+def test_what_is_not_on_this_machine_is_neither_local_nor_free():
+    far = places_at(["https://models.example.org/v1", "http://127.0.0.1:7/v1"])
+    assert [(one.prefix, one.local) for one in far] == [("server", False), ("server2", True)]
+    _, settings = config(Server(place=far[0], chat=("big",)), Server(place=far[1], chat=("own",)))
+    assert [(arm.id, arm.prices is None, arm.local) for arm in settings.arms] == [
+        ("server/big", True, False),
+        ("server2/own", False, True),
+    ]
+    with pytest.raises(UsageError):
+        places_at(["127.0.0.1:80"])
+
+
+def test_every_service_makes_a_config_that_loads():
+    _, settings = config(services=SERVICES, preset="cheap")
+    assert len(settings.arms) == sum(len(service.models) for service in SERVICES)
+    assert {arm.api_key_env for arm in settings.arms} == {service.key for service in SERVICES}
+    assert all(arm.prices is None for arm in settings.arms)
+    assert settings.objective.answer_value_usd == 0.001
+
+
+def test_keys_are_known_by_name_alone():
+    opened = services_open({"OPENAI_API_KEY": "sk-secret", "GROQ_API_KEY": "  ", "OTHER": "x"})
+    assert [one.name for one in opened] == ["OpenAI"]
+    text, _ = config(services=opened)
+    assert "secret" not in text
+
+
+def test_imported_prices_are_told_and_nothing_is_made_up():
+    listed = ImportedPrice(model="gpt-4.1", listed="gpt-4.1", prices=Prices(input=2.0, output=8.0))
+    text, settings = config(
+        services=services_open({"OPENAI_API_KEY": "x"}), priced={"openai/gpt-4.1": listed}
+    )
+    assert "# price: 2 for input and 8 for output, by prices.toml" in text
+    assert all(arm.prices is None for arm in settings.arms)
+
+
+def test_where_nothing_is_found_nothing_is_proposed():
+    with pytest.raises(ZetarouteError, match="no model was found: start a server such as Ollama"):
+        config()
+    with pytest.raises(UsageError, match="--preset"):
+        config(services=SERVICES, preset="best")
