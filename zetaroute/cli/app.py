@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from zetaroute.cli import ask, batch, inspect, learn, models, policies, recordings, start
+from zetaroute.cli import ask, batch, inspect, learn, models, policies, recordings, serve, start
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
 from zetaroute.errors import ZetarouteError
@@ -69,6 +69,7 @@ policies.add_to(app)
 inspect.add_to(app)
 models.add_to(app)
 recordings.add_to(app)
+serve.add_to(app)
 start.add_to(app)
 
 

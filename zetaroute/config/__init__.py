@@ -7,6 +7,7 @@ from zetaroute.config.embedding import Embedding
 from zetaroute.config.home import Home, find_home
 from zetaroute.config.models import check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
+from zetaroute.config.serving import Serving
 from zetaroute.config.settings import (
     PRESETS,
     Budget,
@@ -30,6 +31,7 @@ __all__ = [
     "Home",
     "ImportedPrice",
     "Objective",
+    "Serving",
     "Settings",
     "check_options",
     "default_config_text",

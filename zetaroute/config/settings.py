@@ -7,13 +7,14 @@ config.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zetaroute.config.embedding import Embedding, read_embedding
 from zetaroute.config.models import read_arm
 from zetaroute.config.prices import SOURCE, priced, read_prices
 from zetaroute.config.reader import Table
+from zetaroute.config.serving import Serving, read_serving
 from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError
 
@@ -95,6 +96,7 @@ class Settings:
     guards: tuple[GuardRule, ...] = ()
     budget: Budget = Budget()
     embedding: Embedding | None = None
+    serving: Serving = field(default_factory=Serving)
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -153,6 +155,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     guards = tuple(_guard(table, arms) for table in root.tables("guards"))
     budget = _budget(root.table("budget"))
     embedding = read_embedding(root.table("embedding"))
+    serving = read_serving(root.table("serve"))
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -166,6 +169,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         guards=guards,
         budget=budget,
         embedding=embedding,
+        serving=serving,
         file=file,
     )
 

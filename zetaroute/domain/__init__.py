@@ -18,6 +18,8 @@ from zetaroute.domain.outcomes import (
     Promotion,
     Source,
     Status,
+    ToolCall,
+    in_place_of_words,
     new_id,
 )
 from zetaroute.domain.queries import (
@@ -59,6 +61,8 @@ __all__ = [
     "Standing",
     "Status",
     "Tally",
+    "ToolCall",
+    "in_place_of_words",
     "new_id",
     "text_tokens",
     "usd",

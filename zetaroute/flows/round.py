@@ -29,6 +29,8 @@ class Round:
     query: Query
     decision: Decision
     entry: Entry
+    completion: Completion | None = None
+    """The answer as it came; None where there is none."""
 
     @property
     def outcome(self) -> Outcome:
@@ -92,6 +94,9 @@ def content_hash(query: Query) -> str:
     if query.options:
         parts += (json.dumps(query.options, sort_keys=True),)
     parts += tuple(file.note.sha256 for file in query.attachments)
+    # A turn with fields, and turns behind the text, are new: what was hashed without them stays the same.
+    more = [turn for turn in query.history if turn.fields] + list(query.after)
+    parts += tuple(json.dumps([turn.role, turn.content, turn.fields], sort_keys=True) for turn in more)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
 
 
@@ -104,10 +109,15 @@ async def play(
     run: str | None = None,
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
+    on_ask: Callable[[str], None] | None = None,
     deadline_s: float | None = None,
+    start_anew: bool = True,
+    outcome_id: str | None = None,
 ) -> Round:
     """Answer a decided query, falling back where the chosen model fails, and grade the answer.
 
+    `on_ask`, `start_anew` as in `providers.calling.answer`; `outcome_id` is the id of the first attempt's row where
+    it was promised before.
     A cancelled call becomes a row of its own: asyncio.CancelledError carries the round as its argument.
     """
     start = time.perf_counter()
@@ -126,7 +136,9 @@ async def play(
             query=query,
             on_text=None if on_text is None else remember,
             on_switch=on_switch,
+            on_ask=on_ask,
             deadline_s=deadline_s,
+            start_anew=start_anew,
         )
     except asyncio.CancelledError as error:
         cut = Attempt(
@@ -136,14 +148,19 @@ async def play(
             error="".join(shown) or None,
             elapsed_s=time.perf_counter() - start,
         )
-        entry = Entry(outcomes=(_outcome(query, decision, cut, arms, run=run, number=1, first=None),))
+        row = _outcome(query, decision, cut, arms, run=run, number=1, first=None, own_id=outcome_id)
+        entry = Entry(outcomes=(row,))
         raise asyncio.CancelledError(Round(query=query, decision=decision, entry=entry)) from error
     outcomes: list[Outcome] = []
     for number, attempt in enumerate(attempts, start=1):
         first = outcomes[0].id if outcomes else None
-        outcomes.append(_outcome(query, decision, attempt, arms, run=run, number=number, first=first))
-    feedback = _graded(query, outcomes[-1], attempts[-1].completion)
-    return Round(query=query, decision=decision, entry=Entry(outcomes=tuple(outcomes), feedback=feedback))
+        own_id = outcome_id if first is None else None
+        row = _outcome(query, decision, attempt, arms, run=run, number=number, first=first, own_id=own_id)
+        outcomes.append(row)
+    done = attempts[-1].completion
+    feedback = _graded(query, outcomes[-1], done)
+    entry = Entry(outcomes=tuple(outcomes), feedback=feedback)
+    return Round(query=query, decision=decision, entry=entry, completion=done)
 
 
 def _outcome(
@@ -155,12 +172,13 @@ def _outcome(
     run: str | None,
     number: int,
     first: str | None,
+    own_id: str | None,
 ) -> Outcome:
     """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
     done, own = attempt.completion, query.embedding
     drawn = first is None
     return Outcome(
-        id=new_id(),
+        id=own_id or new_id(),
         time=utc_now(),
         query=query.text,
         model=attempt.model,

@@ -7,6 +7,7 @@ and every opening merges what waits there, in one transaction, each id once.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,7 @@ PATIENCE_S = 10.0
 """How long a command that needs the log waits for another process to leave it."""
 _BUSY = ("Could not set lock on file", "used by another process")
 """What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+_OPENING = threading.RLock()
 _LOGGER = logging.getLogger("zetaroute")
 _NO_ROOM = ("No space left", "File too large", "quota exceeded", "Could not write", "Read-only file system")
 _LARGEST_LINE = 256 * 1024 * 1024
@@ -66,7 +68,10 @@ class Log:
         cannot be written.
         """
         self.home.make()
-        with _connect(self.home.database, patience_s=patience_s) as connection:
+        with (
+            _alone(self.home.database, patience_s),
+            _connect(self.home.database, patience_s=patience_s) as connection,
+        ):
             self._migrate(connection)
             # Over many small files, more threads take eight times the memory and four times as long.
             connection.execute("SET threads = 1")
@@ -146,6 +151,17 @@ def rows_since(
 
 
 @contextmanager
+def _alone(path: Path, patience_s: float) -> Iterator[None]:
+    """Keep other threads of this process out, as DuckDB does with other processes: both would merge the same rows."""
+    if not _OPENING.acquire(timeout=patience_s):
+        raise _busy(path)
+    try:
+        yield
+    finally:
+        _OPENING.release()
+
+
+@contextmanager
 def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
@@ -158,9 +174,7 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
             if not any(words in str(error) for words in _BUSY):
                 raise _unusable(path, error) from error
             if time.monotonic() >= deadline:
-                raise StoreBusyError(
-                    f"{path} is in use by another process: its rows wait in the journal; try again in a moment."
-                ) from error
+                raise _busy(path) from error
             time.sleep(0.02)
     try:
         # It would be drawn on standard output, beside an answer, whenever a statement takes two seconds.
@@ -170,6 +184,10 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
         raise _unusable(path, error) from error
     finally:
         connection.close()
+
+
+def _busy(path: Path) -> StoreBusyError:
+    return StoreBusyError(f"{path} is in use elsewhere: its rows wait in the journal; try again in a moment.")
 
 
 def _unusable(path: Path, error: Exception) -> StoreError:
