@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import re
 import socket
@@ -91,7 +90,7 @@ class _Upstream(asyncio.Protocol):
 async def _upstream(answer_s: float) -> None:
     _Upstream.answer_s = answer_s
     server = await asyncio.get_running_loop().create_server(_Upstream, "127.0.0.1", 0, backlog=512)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201  - tells the parent where it listens
+    print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
@@ -199,7 +198,8 @@ async def measured(
 def memory_mb(contestant: Contestant) -> float:
     """Return what the processes of a contestant hold, shared pages counted by their share."""
     total = 0
-    for pid in (*contestant.pids, *(child for pid in contestant.pids for child in _children(pid))):
+    children = [child for parent in contestant.pids for child in _children(parent)]
+    for pid in (*contestant.pids, *children):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines():
             if line.startswith("Pss:"):
                 total += int(line.split()[1])

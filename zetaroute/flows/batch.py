@@ -75,7 +75,7 @@ async def run_batch(
     no model may answer.
     """
     batch = _Batch(router, plan, output, stopping or asyncio.Event(), on_round, on_progress)
-    writer = Writer(router=router, log=log, on_kept=batch.tell, on_unkept=on_unkept, on_failure=batch.fail)
+    writer = Writer(router=router, log=log, on_done=batch.tell, on_unkept=on_unkept, on_failure=batch.fail)
     batch.desk = Desk(router, writer, budget=batch.budget, local_only=plan.limits.local_only)
     feed = feed_of(rows, ledger, plan, batch.progress, output)
     try:

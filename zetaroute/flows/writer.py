@@ -42,7 +42,7 @@ class Writer:
         *,
         router: Router,
         log: Log,
-        on_kept: Callable[[Sequence[Round]], None] | None = None,
+        on_done: Callable[[Sequence[Round]], None] | None = None,
         on_unkept: Callable[[Round], None] | None = None,
         on_failure: Callable[[StoreError], None],
         lasting: bool = False,
@@ -50,7 +50,7 @@ class Writer:
         self._router = router
         self._spending = router.spending
         self._log = log
-        self._on_kept = on_kept
+        self._on_done = on_done
         self._on_unkept = on_unkept
         self._on_failure = on_failure
         self._lasting = lasting
@@ -117,8 +117,8 @@ class Writer:
                 if not kept and self._on_unkept is not None and played.outcome.status == "ok":
                     self._on_unkept(played)
                 self._spending.keep(played.spent_usd)
-        if self._on_kept is not None:
-            self._on_kept(rounds)
+        if self._on_done is not None:
+            self._on_done(rounds)
         return kept
 
     async def _journal(self, entries: Sequence[Entry]) -> bool:

@@ -50,7 +50,7 @@ class Service:
         self.writer = Writer(
             router=self.router,
             log=self.log,
-            on_kept=self._count,
+            on_done=self._count,
             on_unkept=lambda _: metrics.add("zetaroute_unkept_total"),
             on_failure=self._fail,
             lasting=True,
@@ -99,6 +99,8 @@ class Service:
             outcome_id=outcome_id,
         )
         kept = await safe
+        if kept:
+            self.failure = None
         elapsed_s = time.perf_counter() - start
         self.metrics.observe("zetaroute_answer_seconds", elapsed_s)
         self.metrics.observe("zetaroute_added_seconds", max(0.0, elapsed_s - played.response_s))
@@ -112,7 +114,6 @@ class Service:
         await self.desk.aclose()
 
     def _count(self, rounds: Sequence[Round]) -> None:
-        self.failure = None
         for played in rounds:
             for row in played.entry.outcomes:
                 self.metrics.add("zetaroute_outcomes_total", model=row.model, status=row.status)

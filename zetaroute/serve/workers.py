@@ -34,17 +34,18 @@ _MOST_SOON = 3
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; raise UsageError when the address cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named, because asyncio sends small pieces at once only over what calls itself TCP: else each waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        # Named, because asyncio sends small pieces at once only over what calls itself TCP: else each waits 40 ms.
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
         raise UsageError(
-            f"cannot listen on {host} port {port} ({reason}): name another with --port."
+            f"cannot listen on {host} port {port} ({reason}): name others with --host and --port."
         ) from error
     listener.setblocking(False)
     return listener
