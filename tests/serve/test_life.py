@@ -115,6 +115,7 @@ def test_a_promotion_is_followed_without_a_pause(home: Path) -> None:
         assert refused == []
         page = server.get("/").text
         assert "v0001" in page
+        assert "practice models" in page
         report = server.get("/report")
         assert "<html" in report.text
         assert "sandbox" in report.headers["content-security-policy"]

@@ -61,6 +61,7 @@ def snapshot(home: Home, log: Log, settings: Settings) -> dict[str, Any]:
         "rows": len(models),
         "kpis": {name: figure.json() for name, figure in figures(served, settings.objective).items()},
         "share": _shares(models),
+        "provenance": {"practice": sum(model.startswith("practice/") for model in models)},
         "latest": latest,
         "retrain": _last_retrain(registry),
     }

@@ -11,10 +11,10 @@ from typing import Any
 from zetaroute.report.cells import cell, word
 from zetaroute.report.outcomes import CANDIDATE_HEADS, candidate_cells, how_chosen
 from zetaroute.report.terminal import one_line
-from zetaroute.report.words import KPIS, amount, with_interval
+from zetaroute.report.words import KPIS, amount, provenance_notes, with_interval
 
 Result = Mapping[str, Any]
-QUERY_WIDTH = 300
+QUERY_WIDTH = 140
 _TONES = {"PROMOTE": "good", "REJECT": "bad"}
 
 
@@ -40,6 +40,7 @@ def live_page(result: Result) -> dict[str, Any]:
         "heads": CANDIDATE_HEADS,
         "latest": [_row(row) for row in result["latest"]],
         "retrain": _retrain(result["retrain"]),
+        "notes": provenance_notes(result["provenance"], result["rows"]),
     }
 
 
@@ -54,7 +55,7 @@ def _row(row: Result) -> dict[str, Any]:
         "status": status,
         "policy": row["policy_version"],
         "chosen": how_chosen(row),
-        "accuracy": amount(row["accuracy"], "score"),
+        "accuracy": "not graded yet" if row["accuracy"] is None else amount(row["accuracy"], "score"),
         "response": amount(row["response_s"], "seconds"),
         "cost": "unknown" if row["cost_usd"] is None else amount(row["cost_usd"], "usd"),
         "candidates": [candidate_cells(one) for one in ranked],
