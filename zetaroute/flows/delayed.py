@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zetaroute.domain import Feedback, Source
@@ -21,12 +21,21 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _LIMITS = {"accuracy": (0.0, 1.0), "rating": (1.0, 5.0), "thumbs": (0.0, 1.0)}
-_ANSWER = """
-    SELECT id FROM outcomes
-    WHERE status = 'ok' AND (id = $outcome OR fallback_of = $outcome OR custom_id = $custom)
-    ORDER BY id DESC LIMIT 1
+_ANSWERS = """
+    SELECT id, fallback_of, custom_id FROM outcomes
+    WHERE status = 'ok' AND (id IN (SELECT unnest($named)) OR fallback_of IN (SELECT unnest($named))
+                             OR custom_id IN (SELECT unnest($own)))
+    ORDER BY id
 """
-"""The answer of the round: a fallback's, where the round is named by its first attempt."""
+_LATEST = """
+    SELECT outcome_id, metric, author, id, value, comment FROM latest_feedback
+    WHERE outcome_id IN (SELECT unnest($answers))
+"""
+
+Same = tuple[str, str, str]
+"""Outcome, metric and author: of what is said there, the last counts."""
+Said = tuple[str, float, str | None]
+"""Id, value and comment of a judgement."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,26 +73,58 @@ class Judged:
 def judged(log: Log, remarks: Sequence[Remark]) -> list[Judged | None]:
     """Return the feedback that each remark stands for; None where its answer is not in the log.
 
-    One opening of the log serves all. Raises StoreBusyError when others keep it.
+    A few questions to the log serve all, for others wait for it meanwhile. Raises StoreBusyError when they keep it.
     """
-    found: list[Judged | None] = []
     with log.open() as connection:
-        new: dict[str, Feedback] = {}
-        for remark in remarks:
-            one = _judged(connection, remark, new)
-            if one is not None:
-                new[one.feedback.id] = one.feedback
-            found.append(one)
-    return found
+        answers = _answers(connection, remarks)
+        found = [
+            answers.get(remark.outcome_id or "") or answers.get(remark.custom_id or "") for remark in remarks
+        ]
+        latest = _latest(connection, [one for one in found if one])
+        given = [
+            None if outcome is None else _feedback(remark, outcome, latest)
+            for remark, outcome in zip(remarks, found, strict=True)
+        ]
+        ids = [one.id for one in given if one is not None]
+        query = "SELECT id FROM feedback WHERE id IN (SELECT unnest($ids))"
+        known = {row[0] for row in connection.execute(query, {"ids": ids}).fetchall()}
+    results: list[Judged | None] = []
+    for one in given:
+        results.append(None if one is None else Judged(feedback=one, known=one.id in known))
+        known |= {one.id} if one is not None else set()
+    return results
 
 
-def _judged(connection: DuckDBPyConnection, remark: Remark, new: dict[str, Feedback]) -> Judged | None:
-    row = connection.execute(_ANSWER, {"outcome": remark.outcome_id, "custom": remark.custom_id}).fetchone()
-    if row is None:
-        return None
-    feedback = Feedback(
-        id="",
-        outcome_id=row[0],
+def _answers(connection: DuckDBPyConnection, remarks: Sequence[Remark]) -> dict[str, str]:
+    """Return by every name that it may have the id of an answer: a fallback's, where its round is named."""
+    named = [remark.outcome_id for remark in remarks if remark.outcome_id]
+    own = [remark.custom_id for remark in remarks if remark.custom_id]
+    rows = connection.execute(_ANSWERS, {"named": named, "own": own}).fetchall()
+    return {name: outcome for outcome, *others in rows for name in (outcome, *others) if name}
+
+
+def _latest(connection: DuckDBPyConnection, answers: Sequence[str]) -> dict[Same, Said]:
+    rows = connection.execute(_LATEST, {"answers": list(answers)}).fetchall()
+    return {
+        (outcome, metric, author): (one, value, comment)
+        for outcome, metric, author, one, value, comment in rows
+    }
+
+
+def _feedback(remark: Remark, outcome: str, latest: dict[Same, Said]) -> Feedback:
+    """Return the feedback of a remark, and note it as the last of its kind."""
+    same = (outcome, remark.metric, remark.author)
+    before = latest.get(same)
+    if remark.key is not None:
+        own_id = _id("key", remark.key)
+    elif before is not None and before[1:] == (remark.value, remark.comment):
+        own_id = before[0]
+    else:
+        own_id = _id("said", *same, repr(remark.value), remark.comment or "", before[0] if before else "")
+    latest[same] = (own_id, remark.value, remark.comment)
+    return Feedback(
+        id=own_id,
+        outcome_id=outcome,
         metric=remark.metric,
         value=remark.value,
         source=remark.source,
@@ -91,37 +132,6 @@ def _judged(connection: DuckDBPyConnection, remark: Remark, new: dict[str, Feedb
         time=utc_now(),
         comment=remark.comment,
     )
-    if remark.key is not None:
-        feedback = replace(feedback, id=_id("key", remark.key))
-    else:
-        last = _last(connection, feedback, new)
-        if last is not None and (last[1], last[2]) == (feedback.value, feedback.comment):
-            return Judged(feedback=replace(feedback, id=last[0]), known=True)
-        said = (
-            feedback.outcome_id,
-            feedback.metric,
-            feedback.author,
-            repr(feedback.value),
-            feedback.comment or "",
-        )
-        feedback = replace(feedback, id=_id("said", *said, last[0] if last else ""))
-    known = connection.execute("SELECT 1 FROM feedback WHERE id = ?", [feedback.id]).fetchone()
-    return Judged(feedback=feedback, known=known is not None or feedback.id in new)
-
-
-def _last(
-    connection: DuckDBPyConnection, feedback: Feedback, new: dict[str, Feedback]
-) -> tuple[str, float, str | None] | None:
-    """Return id, value and comment of what this author said last of the same, here or in the log."""
-    same = (feedback.outcome_id, feedback.metric, feedback.author)
-    here = [one for one in new.values() if (one.outcome_id, one.metric, one.author) == same]
-    if here:
-        return here[-1].id, here[-1].value, here[-1].comment
-    row = connection.execute(
-        "SELECT id, value, comment FROM latest_feedback WHERE outcome_id = ? AND metric = ? AND author = ?",
-        list(same),
-    ).fetchone()
-    return None if row is None else (row[0], row[1], row[2])
 
 
 def _id(*parts: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
@@ -25,6 +26,8 @@ from zetaroute.store.journal import Entry
 
 MOST = 1000
 """Remarks in one request."""
+BREATH_S = 0.1
+"""For how long the log is left alone, at least, between two openings."""
 _SOURCES: dict[str, Source] = {source: source for source in get_args(Source)}
 _KNOWN = frozenset(
     {"inference_id", "outcome_id", "metadata", "metric_name", "value", "tags", "comment", "dryrun"}
@@ -142,7 +145,11 @@ class Post:
             ended = None in group
             letters = [one for one in group if one is not None]
             if letters:
+                start = time.monotonic()
                 await self._answer(letters)
+                if not ended:
+                    # Other commands want the log too, and get it only while nobody here has it.
+                    await asyncio.sleep(max(BREATH_S, time.monotonic() - start))
 
     async def _answer(self, letters: Sequence[_Letter]) -> None:
         remarks = [remark for letter in letters for remark in letter.remarks]

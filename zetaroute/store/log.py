@@ -154,7 +154,7 @@ def rows_since(
 def _alone(path: Path, patience_s: float) -> Iterator[None]:
     """Keep other threads of this process out, as DuckDB does with other processes: both would merge the same rows."""
     if not _OPENING.acquire(timeout=patience_s):
-        raise _busy(path)
+        raise _busy(path, "another part of this process")
     try:
         yield
     finally:
@@ -174,7 +174,7 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
             if not any(words in str(error) for words in _BUSY):
                 raise _unusable(path, error) from error
             if time.monotonic() >= deadline:
-                raise _busy(path) from error
+                raise _busy(path, "another process") from error
             time.sleep(0.02)
     try:
         # It would be drawn on standard output, beside an answer, whenever a statement takes two seconds.
@@ -186,8 +186,8 @@ def _connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
         connection.close()
 
 
-def _busy(path: Path) -> StoreBusyError:
-    return StoreBusyError(f"{path} is in use elsewhere: its rows wait in the journal; try again in a moment.")
+def _busy(path: Path, whom: str) -> StoreBusyError:
+    return StoreBusyError(f"{path} is in use by {whom}: its rows wait in the journal; try again in a moment.")
 
 
 def _unusable(path: Path, error: Exception) -> StoreError:
