@@ -150,10 +150,11 @@ def test_a_command_line_that_does_not_exist_is_noticed(line: str, zetaroute: cli
         "[explore]\nsurprise = 1\n",
         MODEL + "[gate]\nsurprise = 1\n",
         MODEL + "[budget]\nsurprise = 1\n",
+        MODEL + "[serve]\nsurprise = 1\n",
         MODEL + "surprise = 1\n",
         MODEL + "[[guards]]\nmetric = 'accuracy'\nmin = 0.5\nsurprise = 1\n",
     ],
-    ids=["top", "objective", "explore", "gate", "budget", "models", "guards"],
+    ids=["top", "objective", "explore", "gate", "budget", "serve", "models", "guards"],
 )
 def test_every_config_key_is_documented(text: str) -> None:
     page = (ROOT / "docs" / "configuration.md").read_text("utf-8")

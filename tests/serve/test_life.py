@@ -121,6 +121,24 @@ def test_a_promotion_is_followed_without_a_pause(home: Path) -> None:
         assert "sandbox" in report.headers["content-security-policy"]
 
 
+def test_a_canary_gets_its_share_of_every_worker(home: Path) -> None:
+    ok(home, "practice", "generate", "--rows", "500", "-o", str(home / "q.jsonl"))
+    ok(home, "batch", str(home / "q.jsonl"), "--concurrency", "32")
+    new = ok(home, "retrain", "--promote", "never", "--json").json["artifact"]
+    with serving(home, "--workers", "2") as server, ThreadPoolExecutor(4) as pool:
+        until(lambda: server.ask().status_code == 200)
+        ok(home, "policies", "canary", new)
+        until(lambda: new in {server.ask().headers["x-zetaroute-policy"] for _ in range(20)})
+        time.sleep(6)  # by then the other worker knows of it too
+        begun = server.ask().headers["x-zetaroute-outcome"]
+        policies = list(pool.map(lambda _: server.ask().headers["x-zetaroute-policy"], range(400)))
+    # 10% of 400 by lot: six standard deviations either way.
+    assert 5 <= policies.count(new) <= 76
+    assert set(policies) == {"v0000", new}
+    sql = f"SELECT count(*), count(*) FILTER (duel.share = 0.1) FROM outcomes WHERE run = 'serve' AND id > '{begun}'"
+    assert rows(home, sql) == [(400, 400)]
+
+
 def version(home: Path) -> str:
     return (home / "artifacts" / "current").read_text().strip().removeprefix("v0001")
 
