@@ -58,6 +58,7 @@ def root(
       zetaroute rate up                     say how the last answer was
       zetaroute retrain                     learn from the log
       zetaroute kpi --compare               before against after
+      zetaroute serve                       the same for programs, as an OpenAI-compatible endpoint
     """
     context.obj = Session(home_option=home, config_option=config, quiet=quiet)
 

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from multiprocessing import connection, get_context
 from typing import TYPE_CHECKING, Any
 
+import uvicorn
+
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.serve.app import Offer, create_app
 from zetaroute.serve.metrics import Metrics
@@ -68,8 +70,6 @@ def serve(offer: Offer, listener: socket.socket, *, workers: int) -> int:
 
 def serve_here(offer: Offer, listener: socket.socket, metrics: Metrics) -> int:
     """Serve in this process until a signal says stop; return its number."""
-    import uvicorn
-
     config = uvicorn.Config(
         create_app(offer, metrics),
         loop="asyncio",
