@@ -66,7 +66,9 @@ def loaded(tmp_path: Path, *arguments: str) -> tuple[set[str], set[str]]:
     return set(found["first"]), set(found["last"])
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("ask", "--help"), ("retrain", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("ask", "--help"), ("retrain", "--help"), ("serve", "--help")]
+)
 def test_help_loads_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     _, last = loaded(tmp_path, *arguments)
     assert last & (LEARNING | {"numpy", "duckdb", "httpx", "rich", "asyncio", "ssl"}) == set()

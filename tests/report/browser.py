@@ -67,11 +67,11 @@ class Browser:
                 return answer["result"]
             self.events.append(answer)
 
-    def open(self, page: Path, *, width: int = 1100, height: int = 900, dark: bool = False) -> None:
-        """Open a page and wait until it is loaded."""
+    def open(self, page: Path | str, *, width: int = 1100, height: int = 900, dark: bool = False) -> None:
+        """Open a page, a file or an address, and wait until it is loaded."""
         self.events.clear()
         self.look(width=width, height=height, dark=dark)
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.resolve().as_uri())
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._next())
 

@@ -22,6 +22,7 @@ from zetaroute.cli import (
     models,
     policies,
     recordings,
+    serve,
     start,
 )
 from zetaroute.cli.context import Session
@@ -70,6 +71,7 @@ def root(
       zetaroute rate up                     say how the last answer was
       zetaroute retrain                     learn from the log
       zetaroute kpi --compare               before against after
+      zetaroute serve                       the same for programs, as an OpenAI-compatible endpoint
     """
     context.obj = Session(home_option=home, config_option=config, quiet=quiet)
 
@@ -84,6 +86,7 @@ inspect.add_to(app)
 models.add_to(app)
 doctor.add_to(app)
 recordings.add_to(app)
+serve.add_to(app)
 start.add_to(app)
 
 

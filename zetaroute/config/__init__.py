@@ -9,6 +9,7 @@ from zetaroute.config.home import Home, find_home
 from zetaroute.config.models import check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
 from zetaroute.config.privacy import DEFAULT_PRIVACY, DEFAULT_RULES, Privacy, TagRule
+from zetaroute.config.serving import Serving
 from zetaroute.config.settings import (
     PRESETS,
     Budget,
@@ -38,6 +39,7 @@ __all__ = [
     "NamedGrader",
     "Objective",
     "Privacy",
+    "Serving",
     "Settings",
     "TagRule",
     "check_options",

@@ -7,7 +7,7 @@ config.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zetaroute.config.checks import TaskCheck, read_checks
@@ -24,6 +24,7 @@ from zetaroute.config.privacy import (
     read_rules,
 )
 from zetaroute.config.reader import Table
+from zetaroute.config.serving import Serving, read_serving
 from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError
 
@@ -118,6 +119,7 @@ class Settings:
     rules: tuple[TagRule, ...] = DEFAULT_RULES
     ratings: Ratings = Ratings()
     checks: tuple[TaskCheck, ...] = ()
+    serving: Serving = field(default_factory=Serving)
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
@@ -181,6 +183,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     privacy = read_privacy(root.table("privacy"), rules)
     ratings = _ratings(root.table("ratings"))
     checks = read_checks(root.tables("checks"), folder=file.parent if file else Path())
+    serving = read_serving(root.table("serve"))
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
@@ -199,6 +202,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         rules=rules,
         ratings=ratings,
         checks=checks,
+        serving=serving,
         file=file,
     )
 

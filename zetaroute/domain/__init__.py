@@ -20,6 +20,8 @@ from zetaroute.domain.outcomes import (
     RatingLot,
     Source,
     Status,
+    ToolCall,
+    in_place_of_words,
     new_id,
     utc_now,
 )
@@ -64,6 +66,8 @@ __all__ = [
     "Standing",
     "Status",
     "Tally",
+    "ToolCall",
+    "in_place_of_words",
     "new_id",
     "text_tokens",
     "usd",

@@ -5,10 +5,12 @@ Apart from the other nouns because only these are written down.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -43,6 +45,22 @@ def utc_now() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A tool that the model wants to be called."""
+
+    name: str
+    arguments: str
+    """JSON, as the model wrote it."""
+    id: str = ""
+    """The server's name of this call; empty where it gives none."""
+
+
+def in_place_of_words(calls: Sequence[ToolCall]) -> str:
+    """Return the text that stands for an answer that consists of tool calls alone."""
+    return json.dumps({"tool_calls": [{"name": call.name, "arguments": call.arguments} for call in calls]})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """What one successful call brought back."""
 
@@ -62,6 +80,13 @@ class Completion:
     """True when time, cost and score are recordings, not measurements of this run."""
     score: float | None = None
     """A recorded score 0..1, where the provider replays recorded outcomes."""
+    tool_calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def words(self) -> str | None:
+        """The answer's own text; None where it consists of tool calls alone."""
+        alone = self.tool_calls and self.text == in_place_of_words(self.tool_calls)
+        return None if alone else self.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

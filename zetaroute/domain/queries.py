@@ -26,6 +26,8 @@ class Message:
 
     role: str
     content: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What else belongs to it in OpenAI's format: the tools that it called, or the call that it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,12 @@ class Query:
     custom_id: str | None = None
     conversation: str | None = None
     history: tuple[Message, ...] = ()
+    after: tuple[Message, ...] = ()
+    """Turns behind the text, such as tool calls and what the tools said."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Sent in the body of the request; they win over the arm's own."""
+    wire_format: str | None = None
+    """The only one that can carry the options and turns of this query; None: any can."""
     attachments: tuple[Attachment, ...] = ()
     check: Check | None = None
     embedding: QueryEmbedding | None = None
@@ -103,7 +109,7 @@ class Query:
         return self._tokens(BYTES_PER_TOKEN_AT_LEAST)
 
     def _tokens(self, bytes_per_token: float) -> int:
-        texts = [self.text, *(turn.content for turn in self.history)]
+        texts = [self.text, *(turn.content for turn in (*self.history, *self.after))]
         if self.system is not None:
             texts.append(self.system)
         size = sum(len(text.encode("utf-8", "replace")) for text in texts)

@@ -85,6 +85,21 @@ class Change:
     """As in `missing.Rated`."""
 
 
+def as_it_comes(satisfaction: Array, *, could: Mask) -> Opinion:
+    """Return the ratings (n,), NaN where unknown, as the opinion of those who gave them and of nobody else."""
+    here = ~np.isnan(satisfaction) & could
+    mean = float(satisfaction[here].mean()) if here.any() else 0.0
+    return Opinion(
+        score=np.where(here, satisfaction, np.nan),
+        liked=np.where(here, (satisfaction >= SATISFIED).astype(np.float64), np.nan),
+        expected=np.full(len(here), mean),
+        silent=np.full(len(here), np.nan),
+        counts=here,
+        completed=False,
+        asked=False,
+    )
+
+
 def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> Opinion:
     """Complete satisfaction (n,), NaN where unknown, for who rates.
 
@@ -94,16 +109,7 @@ def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> 
     here = ~np.isnan(satisfaction) & could
     liked = np.where(here, (satisfaction >= SATISFIED).astype(np.float64), np.nan)
     if int(here.sum()) < FEWEST_RATED:
-        mean = float(satisfaction[here].mean()) if here.any() else 0.0
-        return Opinion(
-            score=np.where(here, satisfaction, np.nan),
-            liked=liked,
-            expected=np.full(len(here), mean),
-            silent=np.full(len(here), np.nan),
-            counts=here,
-            completed=False,
-            asked=False,
-        )
+        return as_it_comes(satisfaction, could=could)
     by_lot = int((here & asking.answered).sum()) >= FEWEST_RATED
     response = Response(seen, here, asking if by_lot else None)
     return Opinion(

@@ -30,11 +30,19 @@ def read_attachment(path: Path) -> Attachment:
         content = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path} ({error.strerror}): name a file that is there.") from error
+    return attachment_of(path.name, content, place=str(path))
+
+
+def attachment_of(name: str, content: bytes, *, place: str) -> Attachment:
+    """Return bytes as text, image or other file; `place` says in an error where they came from.
+
+    Raises UsageError when they are empty or no model could read them.
+    """
     if not content:
-        raise UsageError(f"{path} is empty: attach another file.")
-    kind, media_type = _kind(path, content)
+        raise UsageError(f"{place} is empty: attach another file.")
+    kind, media_type = _kind(place, content)
     note = FileNote(
-        name=path.name.encode("utf-8", "replace").decode("utf-8"),
+        name=name.encode("utf-8", "replace").decode("utf-8"),
         media_type=media_type,
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
@@ -57,7 +65,7 @@ def parse_options(pairs: Iterable[str]) -> Mapping[str, Any]:
     return options
 
 
-def _kind(path: Path, content: bytes) -> tuple[Kind, str]:
+def _kind(place: str, content: bytes) -> tuple[Kind, str]:
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image", "image/png"
     if content.startswith(b"\xff\xd8\xff"):
@@ -73,7 +81,9 @@ def _kind(path: Path, content: bytes) -> tuple[Kind, str]:
     except UnicodeDecodeError:
         readable = False
     if not readable:
-        raise UsageError(f"{path} is no PNG, JPEG, GIF, WebP, PDF or UTF-8 text: convert it to one of these.")
+        raise UsageError(
+            f"{place} is no PNG, JPEG, GIF, WebP, PDF or UTF-8 text: convert it to one of these."
+        )
     return "text", "text/plain"
 
 

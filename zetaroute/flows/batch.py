@@ -8,26 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from zetaroute.domain import Check, Decision, Query
-from zetaroute.errors import NoAnswerError, UnfitQueryError, ZetarouteError
-from zetaroute.flows.answers import unanswered
-from zetaroute.flows.embed import embedded, may_be_embedded
-from zetaroute.flows.grading import Graders
+from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError, ZetarouteError
+from zetaroute.flows.answers import answer_of, unanswered
+from zetaroute.flows.desk import Desk
 from zetaroute.flows.intake import BadLine, Row
 from zetaroute.flows.ledger import Ledger
 from zetaroute.flows.output import Output
 from zetaroute.flows.progress import Progress
-from zetaroute.flows.round import Round, play
+from zetaroute.flows.round import Round
 from zetaroute.flows.router import Router
 from zetaroute.flows.rows import content_hash, content_id
 from zetaroute.flows.spending import RunBudget
 from zetaroute.flows.writer import Writer
 from zetaroute.policy import Limits
-from zetaroute.providers.embedding import Embedder
-from zetaroute.providers.opening import Providers, open_providers
 from zetaroute.store.log import Log
 from zetaroute.store.protect import Seal
 
@@ -83,17 +80,9 @@ async def run_batch(
     told of every answer that the journal did not take), UsageError when the input breaks off, NoAnswerError when
     no model may answer.
     """
-    batch = _Batch(router, log, plan, output, stopping or asyncio.Event())
-    batch.writer = Writer(
-        router=router,
-        log=log,
-        output=output,
-        progress=batch.progress,
-        on_round=on_round,
-        on_progress=on_progress,
-        on_unkept=on_unkept,
-        on_failure=batch.fail,
-    )
+    batch = _Batch(router, plan, output, stopping or asyncio.Event(), on_round, on_progress)
+    writer = Writer(router=router, log=log, on_done=batch.tell, on_unkept=on_unkept, on_failure=batch.fail)
+    batch.desk = Desk(router, writer, budget=batch.budget, limits=plan.limits)
     feed = feed_of(rows, ledger, plan, batch.progress, output)
     try:
         async with asyncio.TaskGroup() as group:
@@ -102,8 +91,8 @@ async def run_batch(
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
     finally:
-        await batch.aclose()
-        await batch.writer.aclose()
+        await batch.desk.aclose()
+        await writer.aclose()
     if batch.failure is not None:
         raise batch.failure
     if output is not None:
@@ -170,29 +159,49 @@ def _wanted(row: Row, ledger: Ledger, plan: Plan) -> list[Task]:
 class _Batch:
     """What the workers of one run share."""
 
-    writer: Writer
+    desk: Desk
 
     def __init__(
-        self, router: Router, log: Log, plan: Plan, output: Output | None, stopping: asyncio.Event
+        self,
+        router: Router,
+        plan: Plan,
+        output: Output | None,
+        stopping: asyncio.Event,
+        on_round: Callable[[Round], None] | None,
+        on_progress: Callable[[Progress], None] | None,
     ) -> None:
         self.progress = Progress()
         self.failure: ZetarouteError | None = None
-        self.providers: Providers = open_providers(router.settings.arms, many=True)
-        self._graders = Graders(router.settings)
+        self.budget = RunBudget(plan.budget_usd)
         self._router = router
-        self._log = log
         self._plan = plan
         self._output = output
         self._stopping = stopping
-        endpoint = router.settings.embedding
-        self._embedder = None if endpoint is None else Embedder(endpoint, many=True)
-        self._budget = RunBudget(plan.budget_usd)
+        self._on_round = on_round
+        self._on_progress = on_progress
         self._reading = asyncio.Lock()
 
     def fail(self, error: ZetarouteError) -> None:
         """Let no new row begin; the first error is what is told."""
         self.failure = self.failure or error
         self._stopping.set()
+
+    def tell(self, rounds: Sequence[Round]) -> None:
+        """Put rounds that are safe into the output, and count them."""
+        told = [played for played in rounds if played.outcome.status != "cancelled"]
+        try:
+            if self._output is not None:
+                for played in told:
+                    self._output.answer(answer_of(played))
+                self._output.flush()
+        except StoreError as error:
+            self.fail(error)
+        for played in told:
+            self.progress.count(played)
+            if self._on_round is not None:
+                self._on_round(played)
+        if self._on_progress is not None:
+            self._on_progress(self.progress)
 
     async def work(self, feed: Iterator[Task | None]) -> None:
         """Ask row after row until there are none left, or the batch stops."""
@@ -214,55 +223,13 @@ class _Batch:
         async with self._reading:
             return _END if self._stopping.is_set() else await asyncio.to_thread(next, feed, _END)
 
-    async def aclose(self) -> None:
-        """Close all connections."""
-        await self.providers.aclose()
-        if self._embedder is not None:
-            await self._embedder.aclose()
-
     async def _round(self, query: Query, model: str | None) -> None:
-        query = self._graders.checked(self._router.tagged(query), self._plan.check)
-        if self._embedder is not None and may_be_embedded(query, self._router.settings, self._plan.limits):
-            query = await embedded(query, self._embedder)
+        query = await self.desk.prepared(query, self._plan.check)
         decision = await self._decide(query, model)
-        if decision is None:
-            return
-        router, plan = self._router, self._plan
-        reserved, cost = [decision.expected_usd(decision.model)], 0.0
-
-        def may_spend(name: str) -> bool:
-            more = decision.expected_usd(name)
-            left_usd, _ = router.spending.left_usd()
-            if (left_usd is not None and more > left_usd) or not self._budget.reserve(more):
-                return False
-            router.spending.reserved.add(more)
-            reserved.append(more)
-            return True
-
-        try:
-            played = await play(
-                query,
-                decision,
-                arms=router.arms,
-                providers=self.providers,
-                graders=self._graders,
-                run=plan.run,
-                may_spend=may_spend,
-                deadline_s=plan.timeout_s,
-            )
-            cost = played.spent_usd
-        except asyncio.CancelledError as error:
-            if error.args and isinstance(error.args[0], Round):
-                self.writer.add(error.args[0])
-            raise
-        finally:
-            for expected in reserved:
-                self._budget.settle(expected, cost)
-                router.spending.settle(expected, cost)
-                cost = 0.0
-        for outcome in played.entry.outcomes:
-            router.note(outcome)
-        await self.writer.add(played)
+        if decision is not None:
+            plan = self._plan
+            _, safe = await self.desk.answer(query, decision, run=plan.run, deadline_s=plan.timeout_s)
+            await safe
 
     async def _decide(self, query: Query, model: str | None) -> Decision | None:
         """Decide and set aside what the call may cost; None when it is not to be made.
@@ -284,10 +251,9 @@ class _Batch:
                 if not await spending.reserved.wait():
                     self._stop(str(error))
                 continue
-            if self._budget.reserve(decision.expected_usd(decision.model)):
-                spending.reserved.add(decision.expected_usd(decision.model))
+            if self.desk.reserve(decision):
                 return decision
-            if not await self._budget.reserved.wait():
+            if not await self.budget.reserved.wait():
                 self._stop(f"the budget of ${self._plan.budget_usd:g} is used up")
         return None
 

@@ -31,8 +31,8 @@ LEAST_ROWS = 100
 GROWTH = 0.2
 """Share of its training rows that must have come since a version was learned to learn again."""
 _ROWS = """
-    SELECT id, query, task, conversation, model, status, accuracy, propensity, served_model, embedding,
-           embedding_model, pmf, list_transform(candidates, lambda c: c.model) AS models
+    SELECT id, query, store, forgotten, task, conversation, model, status, accuracy, propensity, served_model,
+           embedding, embedding_model, pmf, list_transform(candidates, lambda c: c.model) AS models
     FROM rounds WHERE status <> 'cancelled' AND fallback_of IS NULL AND {when}
     ORDER BY id DESC LIMIT ?
 """
@@ -139,8 +139,11 @@ def _shifted(
 
 def _distinct(frame: pl.DataFrame) -> pl.DataFrame:
     """Return one row per conversation or text: the others would count what happened once several times."""
-    pairs = frame.select("conversation", "query").iter_rows()
-    groups = pl.Series("group", [group_of(*pair) for pair in pairs], dtype=pl.UInt64)
+    pairs = frame.select("conversation", "query", "id").iter_rows()
+    # What a forgotten row asked, nobody knows: it stands for itself.
+    groups = pl.Series(
+        "group", [group_of(group, query or row) for group, query, row in pairs], dtype=pl.UInt64
+    )
     return frame.with_columns(groups).unique("group", keep="first", maintain_order=True)
 
 

@@ -148,10 +148,12 @@ async def _complaint(process: asyncio.subprocess.Process) -> bytes:
 
 def _kill(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.name == "posix":
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
+        # Windows has no groups of processes.
+        kill_group = getattr(os, "killpg", None)
+        if kill_group is None:
             process.kill()
+        else:
+            kill_group(process.pid, signal.SIGKILL)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

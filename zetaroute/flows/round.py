@@ -15,6 +15,7 @@ from zetaroute.domain import (
     UNTRIED,
     Arm,
     Attempt,
+    Completion,
     Decision,
     Feedback,
     Outcome,
@@ -44,6 +45,8 @@ class Round:
     query: Query
     decision: Decision
     entry: Entry
+    completion: Completion | None = None
+    """The answer as it came; None where there is none."""
 
     @property
     def outcome(self) -> Outcome:
@@ -115,15 +118,19 @@ async def play(
     run: str | None = None,
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
+    on_ask: Callable[[str], None] | None = None,
     may_spend: Callable[[str], bool] | None = None,
     deadline_s: float | None = None,
+    start_anew: bool = True,
+    outcome_id: str | None = None,
 ) -> Round:
     """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
     Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
-    `may_spend` allows that model and the deadline has not passed; every attempt is a row. A cancelled call becomes a
-    row of its own: asyncio.CancelledError carries the round as its argument. So it does where only the grading was
-    cancelled: the answers are kept without a grade.
+    `may_spend` allows that model and the deadline has not passed; every attempt is a row. `on_ask` and `start_anew`
+    are those of `providers.calling.answer`; `outcome_id` is the id of the first attempt's row where it was promised
+    before. A cancelled call becomes a row of its own: asyncio.CancelledError carries the round as its argument. So it
+    does where only the grading was cancelled: the answers are kept without a grade.
     """
     start, shown = time.perf_counter(), []
 
@@ -132,7 +139,7 @@ async def play(
         if on_text is not None:
             on_text(text)
 
-    made = Rows(query, decision, arms, run)
+    made = Rows(query, decision, arms, run, outcome_id)
     turn: Decision | None = decision
     try:
         while turn is not None:
@@ -146,7 +153,9 @@ async def play(
                 query=query,
                 on_text=None if on_text is None else remember,
                 on_switch=on_switch,
+                on_ask=on_ask,
                 deadline_s=left_s,
+                start_anew=start_anew,
             )
             made.add(attempts, escalated=turn is not decision)
             turn = None
@@ -166,7 +175,7 @@ async def play(
             )
             made.add((cut,), escalated=turn is not decision)
         raise asyncio.CancelledError(Round(query=query, decision=decision, entry=made.entry)) from error
-    return Round(query=query, decision=decision, entry=made.entry)
+    return Round(query=query, decision=decision, entry=made.entry, completion=made.completion)
 
 
 async def _fails(made: Rows, graders: Graders, providers: Providers) -> bool:

@@ -18,7 +18,7 @@ from zetaroute.flows.tagging import tagged
 from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.protect import home_salt
-from zetaroute.store.standing import after, read_past
+from zetaroute.store.standing import Past, after, read_past
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,13 +95,23 @@ class Router:
         values = tuple(hashed_vector(query.text, self.key()).tolist())
         return replace(query, embedding=QueryEmbedding(space=SPACE, values=values))
 
-    def obey(self, home: Home) -> None:
-        """Follow what was decided meanwhile, here or by another process: which version serves, which is tried."""
+    def obey(self, home: Home, past: Past | None = None) -> None:
+        """Follow what was decided meanwhile, here or by another process: which version serves, which is tried.
+
+        Raises ArtifactError where that version cannot be loaded; the one in use then goes on.
+        """
         registry = Registry(home.artifacts)
-        canary, current = read_past(home).canary, registry.current()
-        if current != self.policy.version:
-            self.policy = load_policy(registry, current)
-        self.challenger = _challenger(registry, self.policy, canary, self.challenger)
+        canary, current = (past or read_past(home)).canary, registry.current()
+        policy = self.policy if current == self.policy.version else load_policy(registry, current)
+        # Loading takes a while: only then both change, so that no decision meanwhile mixes them.
+        self.policy, self.challenger = policy, _challenger(registry, policy, canary, self.challenger)
+
+    def recall(self, past: Past) -> None:
+        """Take how the models stand from the log, where other processes write too; a probe of ours goes on."""
+        ours = {model: standing.probe_s for model, standing in self.standings.items()}
+        self.standings = {
+            model: replace(standing, probe_s=ours.get(model)) for model, standing in past.standings.items()
+        }
 
     def note(self, outcome: Outcome) -> None:
         """Take one more outcome into the standings, so that a failing model cools down within a run."""

@@ -28,6 +28,9 @@ def content_hash(query: Query) -> str:
     if query.options:
         parts += (json.dumps(query.options, sort_keys=True),)
     parts += tuple(file.note.sha256 for file in query.attachments)
+    # A turn with fields, and turns behind the text, are new: what was hashed without them stays the same.
+    more = [turn for turn in query.history if turn.fields] + list(query.after)
+    parts += tuple(json.dumps([turn.role, turn.content, turn.fields], sort_keys=True) for turn in more)
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
 
 
@@ -39,8 +42,16 @@ def content_id(content: str) -> str:
 class Rows:
     """The rows of one query as its attempts come in, and what is said of them."""
 
-    def __init__(self, query: Query, decision: Decision, arms: Mapping[str, Arm], run: str | None) -> None:
+    def __init__(
+        self,
+        query: Query,
+        decision: Decision,
+        arms: Mapping[str, Arm],
+        run: str | None,
+        first_id: str | None = None,
+    ) -> None:
         self.query, self._decision, self._arms, self._run = query, decision, arms, run
+        self._first_id = first_id
         self.outcomes: list[Outcome] = []
         self.feedback: list[Feedback] = []
         self.done: list[Completion | None] = []
@@ -50,7 +61,14 @@ class Rows:
         for number, attempt in enumerate(attempts, start=len(self.outcomes) + 1):
             first = self.outcomes[0].id if self.outcomes else None
             row = _outcome(
-                self.query, self._decision, attempt, self._arms, run=self._run, number=number, first=first
+                self.query,
+                self._decision,
+                attempt,
+                self._arms,
+                run=self._run,
+                number=number,
+                first=first,
+                own_id=None if first else self._first_id,
             )
             self.outcomes.append(replace(row, escalated=escalated))
             self.done.append(attempt.completion)
@@ -79,6 +97,11 @@ class Rows:
         )
 
     @property
+    def completion(self) -> Completion | None:
+        """What the last call brought back that brought any answer."""
+        return next((done for done in reversed(self.done) if done is not None), None)
+
+    @property
     def entry(self) -> Entry:
         """What is to be written of the query so far."""
         return Entry(outcomes=tuple(self.outcomes), feedback=tuple(self.feedback))
@@ -93,12 +116,13 @@ def _outcome(
     run: str | None,
     number: int,
     first: str | None,
+    own_id: str | None,
 ) -> Outcome:
     """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
     done, own = attempt.completion, query.embedding
     drawn = first is None
     return Outcome(
-        id=new_id(),
+        id=own_id or new_id(),
         time=utc_now(),
         query=query.text,
         model=attempt.model,

@@ -130,9 +130,9 @@ def barred(arm: Arm, *, expected_cost_usd: float, limits: Limits) -> str | None:
 
 def unfit(arm: Arm, *, query: Query, expected_cost_usd: float, limits: Limits) -> str | None:
     """Return why `arm` cannot answer this query, or not at the price that is asked for, or None."""
-    kinds = {file.kind for file in query.attachments} - {"text", *arm.accepts}
-    if kinds:
-        return f"takes no {min(kinds)} (accepts in the config)"
+    unreadable = _unreadable(arm, query)
+    if unreadable:
+        return unreadable
     if arm.context_window is not None:
         wanted = query.tokens_at_most() + _answer_tokens(arm, query)
         if wanted > arm.context_window:
@@ -143,6 +143,15 @@ def unfit(arm: Arm, *, query: Query, expected_cost_usd: float, limits: Limits) -
         return None if arm.local else "its price is unknown and a highest cost was asked for"
     if expected_cost_usd > limits.max_cost_usd:
         return f"would cost about {usd(expected_cost_usd)}, more than {usd(limits.max_cost_usd)}"
+    return None
+
+
+def _unreadable(arm: Arm, query: Query) -> str | None:
+    kinds = {file.kind for file in query.attachments} - {"text", *arm.accepts}
+    if kinds:
+        return f"takes no {min(kinds)} (accepts in the config)"
+    if query.wire_format not in (None, arm.provider):
+        return f"does not speak the wire format {query.wire_format} that this query's tools or options need"
     return None
 
 

@@ -36,15 +36,18 @@ async def answer(
     query: Query,
     on_text: OnText | None = None,
     on_switch: OnSwitch | None = None,
+    on_ask: Callable[[str], None] | None = None,
     retries: int = 2,
     deadline_s: float | None = None,
+    start_anew: bool = True,
     sleep: Sleep = asyncio.sleep,
     rng: random.Random | None = None,
 ) -> tuple[Attempt, ...]:
     """Ask the decided model, then the fallbacks in order, until one answers.
 
     Returns one attempt per model asked, retries inside it: the last one is ok, or all of them failed. A
-    forced decision has no fallback. `deadline_s` bounds the whole of it in seconds from now.
+    forced decision has no fallback. `deadline_s` bounds the whole of it in seconds from now. `on_ask` is told of
+    each model before it is asked; `start_anew` lets the next model begin where a part of an answer was shown.
     """
     patience = _Patience(
         retries=retries,
@@ -57,9 +60,11 @@ async def answer(
     attempts: list[Attempt] = []
     for position, model in enumerate(models):
         screen = _Screen(on_text)
+        if on_ask is not None:
+            on_ask(model)
         attempt = await _attempt(arms[model], providers, query, screen, patience)
         attempts.append(attempt)
-        if attempt.completion is not None or patience.is_over():
+        if attempt.completion is not None or patience.is_over() or (screen.shown and not start_anew):
             break
         if screen.shown and on_switch is not None and position + 1 < len(models):
             on_switch(attempt, models[position + 1])

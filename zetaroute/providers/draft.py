@@ -6,20 +6,10 @@ because a draft changes until it is a completion.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
-from zetaroute.domain import Arm, Completion, Query, text_tokens
+from zetaroute.domain import Arm, Completion, Query, ToolCall, in_place_of_words, text_tokens
 from zetaroute.providers.costs import call_cost_usd
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolCall:
-    """A tool that the model wants to be called."""
-
-    name: str
-    arguments: str
-    """JSON, as the model wrote it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,17 +42,24 @@ class Draft:
         words = "".join(self.pieces)
         if words.strip() or not self.calls:
             return words
-        return json.dumps({"tool_calls": [asdict(call) for _, call in sorted(self.calls.items())]})
+        return in_place_of_words(self.tool_calls)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls in their order."""
+        return tuple(call for _, call in sorted(self.calls.items()))
 
     @property
     def is_answer(self) -> bool:
         """Whether this is all of an answer, and more than white space; tool calls are one too."""
         return self.finished and bool(self.text.strip())
 
-    def call(self, place: int, *, name: str = "", arguments: str = "") -> None:
+    def call(self, place: int, *, name: str = "", arguments: str = "", call_id: str = "") -> None:
         """Take a tool call, or the next part of one."""
         known = self.calls.get(place, ToolCall(name="", arguments=""))
-        self.calls[place] = ToolCall(name=known.name + name, arguments=known.arguments + arguments)
+        self.calls[place] = ToolCall(
+            name=known.name + name, arguments=known.arguments + arguments, id=known.id or call_id
+        )
         self.begun = True
 
     def add(self, piece: str) -> str:
@@ -91,6 +88,7 @@ class Draft:
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             cached_tokens=self.cached_tokens,
+            tool_calls=self.tool_calls,
             tokens_estimated=estimated,
             cost_usd=call_cost_usd(
                 arm,

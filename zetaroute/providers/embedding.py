@@ -22,6 +22,7 @@ from zetaroute.providers.draft import Draft
 from zetaroute.providers.exchange import Ask, Exchange, endpoint
 from zetaroute.providers.keys import credentials
 from zetaroute.providers.payload import JsonObject, count, mapping, sequence
+from zetaroute.providers.reading import Take
 
 RETRIES = 2
 LINGER_S = 0.01
@@ -95,6 +96,23 @@ class Embedder:
             loop.call_later(LINGER_S, self._send)
         return await future
 
+    async def pass_on(self, body: JsonObject) -> JsonObject:
+        """Ask for what somebody else wants, as they put it, and return the endpoint's answer as it came.
+
+        Raises ProviderError, and ConfigError for an unusable base_url.
+        """
+        kept: list[JsonObject] = []
+
+        def take(payload: JsonObject, draft: Draft) -> str | None:
+            if not isinstance(payload.get("data"), list):
+                return None
+            kept.append(payload)
+            return _PUT_DOWN
+
+        async with self._turns:
+            await self._exchange.complete(self._ask({**body, "model": self._embedding.arm.model}, take), None)
+        return kept[-1]
+
     async def aclose(self) -> None:
         """Close the connections; whoever still waits for a vector is cancelled."""
         for task in self._under_way:
@@ -160,17 +178,10 @@ class Embedder:
 
     async def _once(self, texts: Sequence[str]) -> list[Vector]:
         arm, dimensions = self._embedding.arm, self._embedding.dimensions
-        body = {"model": arm.model, "input": list(texts)}
+        body: JsonObject = {"model": arm.model, "input": list(texts)}
         taken = _Taken(len(texts))
-        ask = Ask(
-            arm=arm,
-            query=Query(text="\n".join(texts)),
-            url=endpoint(arm, "/embeddings", "https://api.openai.com/v1"),
-            credentials=credentials(arm, key_header="authorization", scheme="Bearer "),
-            bodies=(body if dimensions is None else {**body, "dimensions": dimensions},),
-            take=taken.take,
-        )
-        done = await self._exchange.complete(ask, None)
+        wanted_body = body if dimensions is None else {**body, "dimensions": dimensions}
+        done = await self._exchange.complete(self._ask(wanted_body, taken.take, texts), None)
         got, wanted = len(taken.rows[0]), self._size
         if wanted is not None and got != wanted:
             words = f"{arm.id}: its vectors have {got} numbers, not {wanted}; correct model or dimensions."
@@ -181,6 +192,17 @@ class Embedder:
             Vector(values=row, cost_usd=None if done.cost_usd is None else done.cost_usd * size / sum(sizes))
             for row, size in zip(taken.rows, sizes, strict=True)
         ]
+
+    def _ask(self, body: JsonObject, take: Take, texts: Sequence[str] = ()) -> Ask:
+        arm = self._embedding.arm
+        return Ask(
+            arm=arm,
+            query=Query(text="\n".join(texts)),
+            url=endpoint(arm, "/embeddings", "https://api.openai.com/v1"),
+            credentials=credentials(arm, key_header="authorization", scheme="Bearer "),
+            bodies=(body,),
+            take=take,
+        )
 
 
 class _Taken:

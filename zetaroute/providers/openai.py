@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zetaroute.domain import Arm, Attachment, Completion, Query
+from zetaroute.domain import Arm, Attachment, Completion, Message, Query
 from zetaroute.providers.content import base64_of, binary_files, options, text_with_files
 from zetaroute.providers.draft import Draft
 from zetaroute.providers.exchange import Ask, Exchange, endpoint
@@ -44,17 +44,24 @@ class OpenAIProvider:
 
 
 def _bodies(arm: Arm, query: Query, *, streamed: bool) -> tuple[JsonObject, ...]:
-    messages: list[JsonObject] = [{"role": turn.role, "content": turn.content} for turn in query.history]
+    messages = [_message(turn) for turn in query.history]
     system = query.system if query.system is not None else arm.system
     if system is not None:
         messages.insert(0, {"role": "system", "content": system})
     messages.append({"role": "user", "content": _user_content(query)})
+    messages += [_message(turn) for turn in query.after]
     plain = {**options(arm, query), "model": arm.model, "messages": messages, "stream": False}
     if not streamed:
         return (plain,)
     bare = {**plain, "stream": True}
     # Without this option a stream carries no token counts, so no cost; not every server knows it.
     return {**bare, "stream_options": {"include_usage": True}}, bare, plain
+
+
+def _message(turn: Message) -> JsonObject:
+    # A turn that only called tools said nothing, which servers tell from an empty text.
+    content = None if turn.fields.get("tool_calls") and not turn.content else turn.content
+    return {**turn.fields, "role": turn.role, "content": content}
 
 
 def _user_content(query: Query) -> str | list[JsonObject]:
@@ -99,6 +106,7 @@ def _take_calls(message: JsonObject, draft: Draft) -> None:
             place if index is None else index,
             name=text(function.get("name")),
             arguments=text(function.get("arguments")),
+            call_id=text(wanted.get("id")),
         )
 
 

@@ -24,6 +24,7 @@ from zetaroute.report.cells import (
     ways_table,
 )
 from zetaroute.report.interval_charts import estimators, forest, over_time
+from zetaroute.report.live import live_page
 from zetaroute.report.markdown import SERVED_NOTE, served_sentence, support_notes, verdict_sentence
 from zetaroute.report.policy_charts import frontier, shares
 from zetaroute.report.terminal import plain
@@ -142,6 +143,14 @@ def kpi_html(result: Result) -> str:
         ],
         notes=provenance_notes(result["provenance"], result["rows"]),
     )
+
+
+def live_html(result: Result) -> str:
+    """Return what is served now as an HTML page, which takes its style and script from beside it.
+
+    Raises ZetarouteError where a library that it needs is missing.
+    """
+    return _page("live.html", **live_page(result))
 
 
 def _held_out(result: Result, models: Sequence[str]) -> dict[str, Any]:

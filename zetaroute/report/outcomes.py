@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Result = Mapping[str, Any]
 FORGOTTEN = "(forgotten)"
+CANDIDATE_HEADS = ["model", "accuracy", "satisfaction", "response", "cost", "utility", "probability", "why"]
 
 
 def show_decision(console: Console, decision: Decision) -> None:
@@ -29,9 +30,8 @@ def show_decision(console: Console, decision: Decision) -> None:
 
 def show_candidates(console: Console, title: str, candidates: Sequence[Result]) -> None:
     """Show what a decision saw of every model, the most useful first."""
-    heads = ["model", "accuracy", "satisfaction", "response", "cost", "utility", "probability", "why"]
     ranked = sorted(candidates, key=lambda one: -one["utility_usd"]["mean"])
-    show_rows(console, title, heads, [_decided(one) for one in ranked])
+    show_rows(console, title, CANDIDATE_HEADS, [candidate_cells(one) for one in ranked])
 
 
 def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
@@ -85,7 +85,7 @@ def show_outcome(console: Console, row: Result) -> None:
         "time (UTC)": row["time"],
         "policy": row["policy_version"],
         "model": f"{row['model']} (server says {row['served_model'] or 'nothing'})",
-        "chosen": _how_chosen(row),
+        "chosen": how_chosen(row),
         "status": row["status"] + (f": {row['error_kind']}: {row['error']}" if row["error"] else ""),
         "accuracy": f"{graded} ({row['accuracy_source']})" if row["accuracy_source"] else graded,
         "response": f"{amount(row['response_s'], 'seconds')}, router {amount(row['router_s'], 'seconds')}",
@@ -111,7 +111,8 @@ def show_outcome(console: Console, row: Result) -> None:
         show_candidates(console, "\nas it was decided", row["candidates"])
 
 
-def _how_chosen(row: Result) -> str:
+def how_chosen(row: Result) -> str:
+    """Return in words how a row's model came to answer."""
     if row["fallback_of"]:
         return f"as fallback for {row['fallback_of']}"
     if row["forced"]:
@@ -120,7 +121,9 @@ def _how_chosen(row: Result) -> str:
     return f"{explored}, with probability {row['propensity']:.3f} (seed {row['seed']})"
 
 
-def _decided(candidate: Result) -> list[str]:
+def candidate_cells(candidate: Result) -> list[str]:
+    """Return what a decision saw of one model, as CANDIDATE_HEADS name it."""
+
     def pm(name: str, unit: Unit) -> str:
         estimate = candidate[name]
         return f"{amount(estimate['mean'], unit)} ± {amount(estimate['se'], unit)}" if estimate else "unknown"

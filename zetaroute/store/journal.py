@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from zetaroute.domain import CanaryEvent, Export, Feedback, Outcome, Promotion, new_id
-from zetaroute.durable import write_whole
+from zetaroute.durable import sync_files, write_whole
 from zetaroute.errors import StoreError
 
 SUFFIX = ".jsonl"
@@ -51,16 +51,37 @@ class Journal:
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write the entries as one new segment; when this returns, no crash can lose them."""
+        self._write(entries, sync=True)
+
+    def place(self, entries: Sequence[Entry]) -> str:
+        """Write the entries as one new segment and return its name.
+
+        From then on the end of this program cannot lose them; that of the machine can, until `settle`.
+        """
+        return self._write(entries, sync=False)
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Put segments on disk that were only placed; raise StoreError when the disk does not take them."""
+        try:
+            sync_files(self.folder, names)
+        except OSError as error:
+            raise StoreError(
+                f"the journal {self.folder} cannot be put on disk ({error.strerror}): check the disk."
+            ) from error
+
+    def _write(self, entries: Sequence[Entry], *, sync: bool) -> str:
         kept = entries if self._protect is None else map(self._protect, entries)
         lines = "".join(f"{_json(entry)}\n" for entry in kept)
+        name = f"{new_id()}{SUFFIX}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.folder / f"{new_id()}{SUFFIX}", lines.encode("ascii"))
+            write_whole(self.folder / name, lines.encode("ascii"), sync=sync)
         except OSError as error:
             raise StoreError(
                 f"cannot write the journal {self.folder} ({error.strerror}): "
                 "make room or make it writable; this row was not kept."
             ) from error
+        return name
 
     def segments(self) -> list[Path]:
         """Return the segments that wait to be merged, oldest first."""

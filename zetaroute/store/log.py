@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,7 +38,12 @@ PATIENCE_S = 10.0
 """How long a command that needs the log waits for another process to leave it."""
 _BUSY = ("Could not set lock on file", "used by another process")
 """What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+_OPENING = threading.RLock()
 _LOGGER = logging.getLogger("zetaroute")
+_NO_DATABASE = "not a valid DuckDB database file"
+_MAKING_S = 2.0
+_SMALLEST = 3 * 4096
+"""Bytes that every DuckDB file has: its three headers."""
 _NO_ROOM = ("No space left", "File too large", "quota exceeded", "Could not write", "Read-only file system")
 _LARGEST_LINE = 256 * 1024 * 1024
 
@@ -70,7 +76,10 @@ class Log:
         cannot be written.
         """
         self.home.make()
-        with connect(self.home.database, patience_s=patience_s) as connection:
+        with (
+            _alone(self.home.database, patience_s),
+            connect(self.home.database, patience_s=patience_s) as connection,
+        ):
             self._migrate(connection)
             # Over many small files, more threads take eight times the memory and four times as long.
             connection.execute("SET threads = 1")
@@ -170,11 +179,23 @@ def rows_in(
 
 
 @contextmanager
+def _alone(path: Path, patience_s: float) -> Iterator[None]:
+    """Keep other threads of this process out, as DuckDB does with other processes: both would merge the same rows."""
+    if not _OPENING.acquire(timeout=patience_s):
+        raise _busy(path, "another part of this process")
+    try:
+        yield
+    finally:
+        _OPENING.release()
+
+
+@contextmanager
 def connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
     """Yield a connection that locks the file; what is under its name then, not what was replaced meanwhile."""
     import duckdb
 
-    deadline = time.monotonic() + patience_s
+    began = time.monotonic()
+    deadline = began + patience_s
     while True:
         named = _inode(path)
         try:
@@ -187,12 +208,11 @@ def connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
             connection.close()
             continue
         except duckdb.Error as error:
-            if not is_busy(error):
+            made_by = began + min(_MAKING_S, patience_s)
+            if not is_busy(error) and not (_is_being_made(path, error) and time.monotonic() < made_by):
                 raise unusable(path, error) from error
             if time.monotonic() >= deadline:
-                raise StoreBusyError(
-                    f"{path} is in use by another process: its rows wait in the journal; try again in a moment."
-                ) from error
+                raise _busy(path, "another process") from error
             time.sleep(0.02)
     try:
         # It would be drawn on standard output, beside an answer, whenever a statement takes two seconds.
@@ -204,11 +224,23 @@ def connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
         connection.close()
 
 
+def _is_being_made(path: Path, error: Exception) -> bool:
+    """Return whether a file is none of DuckDB's only because another process is about to write its first pages."""
+    try:
+        return _NO_DATABASE in str(error) and path.stat().st_size < _SMALLEST
+    except OSError:
+        return False
+
+
 def _inode(path: Path) -> int | None:
     try:
         return path.stat().st_ino
     except OSError:
         return None
+
+
+def _busy(path: Path, whom: str) -> StoreBusyError:
+    return StoreBusyError(f"{path} is in use by {whom}: its rows wait in the journal; try again in a moment.")
 
 
 def unusable(path: Path, error: Exception) -> StoreError:

@@ -6,6 +6,8 @@ not know means that a newer zetaroute wrote the file.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zetaroute.domain import UNTRIED
@@ -296,16 +298,36 @@ def migrate(connection: DuckDBPyConnection) -> None:
     unknown = applied - set(STEPS)
     if unknown:
         raise StoreError("the log was written by a newer zetaroute: upgrade to use it; nothing was changed.")
+    if not applied:
+        _apply(connection, _fresh, list(STEPS))
+        return
     for name, step in STEPS.items():
-        if name in applied:
-            continue
-        connection.execute("BEGIN")
-        try:
-            step(connection)
+        if name not in applied:
+            _apply(connection, step, [name])
+
+
+def _apply(
+    connection: DuckDBPyConnection, step: Callable[[DuckDBPyConnection], None], names: list[str]
+) -> None:
+    """Run a step, whole or not at all, and write its names down."""
+    connection.execute("BEGIN")
+    try:
+        step(connection)
+        for name in names:
             connection.execute(
                 "INSERT INTO migrations VALUES (?, current_timestamp AT TIME ZONE 'UTC')", [name]
             )
-            connection.execute("COMMIT")
-        except BaseException:
+        connection.execute("COMMIT")
+    except BaseException:
+        # Where there is no room, DuckDB has ended the transaction itself, and that must not hide the reason.
+        with suppress(Exception):
             connection.execute("ROLLBACK")
-            raise
+        raise
+
+
+def _fresh(connection: DuckDBPyConnection) -> None:
+    """Make everything at once: step by step a new file would take several times the room."""
+    _tables(connection)
+    connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
+    _exports(connection)
+    make_views(connection)

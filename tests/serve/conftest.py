@@ -1,0 +1,44 @@
+"""What the tests of the server share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import bare_environment, folder, http_config, server
+from tests.providers.loopback import ModelServer
+from tests.serve.running import Server, serving
+
+__all__ = ["bare_environment", "folder", "server"]
+
+
+@pytest.fixture(scope="module")
+def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with practice models that answer at once, for all tests of a module."""
+    home = tmp_path_factory.mktemp("practice") / "home"
+    home.mkdir()
+    (home / "config.toml").write_text(practice_config(), encoding="utf-8")
+    with serving(home) as running:
+        yield running
+
+
+@pytest.fixture
+def over_http(tmp_path: Path, server: ModelServer) -> Iterator[Server]:
+    """A server with two models on the loopback server."""
+    home = tmp_path / "http"
+    home.mkdir()
+    (home / "config.toml").write_text(http_config(server), encoding="utf-8")
+    with serving(home) as running:
+        yield running
+
+
+def practice_config() -> str:
+    """Return a config whose practice models do not wait."""
+    models = (
+        f'[[models]]\nid = "practice/{size}"\nprovider = "practice"\ntags = ["local"]\ndelay = 0\n'
+        f"price = {{ input = {price}, output = {4 * price} }}\nprior_accuracy = {prior}\n"
+        for size, price, prior in (("small", 0.1, 0.5), ("medium", 1.0, 0.7), ("large", 3.0, 0.9))
+    )
+    return "schema_version = 1\n" + "".join(models)

@@ -1,0 +1,308 @@
+"""Chat over HTTP: plain, streamed, with tools and files, and what becomes of the rows."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from tests.cli.command import rows
+from tests.cli.conftest import by_model, fails, http_config, says
+from tests.providers.loopback import CLOSE, DONE, ModelServer, chat, delta, http, stream, usage
+from tests.serve.running import Server, serving, until
+
+PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+
+
+def client(server: Server) -> openai.OpenAI:
+    return openai.OpenAI(
+        base_url=f"{server.url}/v1", api_key="none", max_retries=0, http_client=httpx.Client(trust_env=False)
+    )
+
+
+def events(text: str) -> list[Any]:
+    lines = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    return [line if line == "[DONE]" else json.loads(line) for line in lines]
+
+
+def test_the_openai_package_asks_unchanged(over_http: Server, server: ModelServer) -> None:
+    server.reply(says("four"))
+    messages: list[Any] = [{"role": "system", "content": "short"}, {"role": "user", "content": "2 + 2?"}]
+    with client(over_http) as asked:
+        raw = asked.chat.completions.with_raw_response.create(
+            model="auto", messages=messages, temperature=0.5
+        )
+    answer = raw.parse()
+    assert answer.choices[0].message.content == "four"
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.total_tokens) == (10, 15)
+    known = answer.model_extra["zetaroute"] if answer.model_extra else {}
+    assert raw.headers["x-zetaroute-outcome"] == known["outcome"]
+    assert raw.headers["x-zetaroute-model"] == known["model"] == answer.model
+    assert float(raw.headers["x-zetaroute-propensity"]) == pytest.approx(known["propensity"])
+    sent = server.seen[0].body
+    assert sent["temperature"] == 0.5
+    assert sent["messages"] == messages
+    found = rows(over_http.home, "SELECT id, query, system, status, run, forced FROM outcomes")
+    assert found == [(known["outcome"], "2 + 2?", "short", "ok", "serve", False)]
+
+
+def test_the_openai_package_streams_unchanged(over_http: Server, server: ModelServer) -> None:
+    server.reply(says("one two"))
+    with client(over_http) as asked:
+        stream_of = asked.chat.completions.create(
+            model="two/m2",
+            messages=[{"role": "user", "content": "count"}],
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        chunks = list(stream_of)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "one two"
+    assert [c.choices[0].finish_reason for c in chunks if c.choices][-1] == "stop"
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 5
+    assert server.seen[0].body["model"] == "m2"
+    ((forced, propensity, ttft),) = rows(over_http.home, "SELECT forced, propensity, ttft_s FROM outcomes")
+    assert (forced, propensity) == (True, None)
+    assert ttft > 0
+
+
+def test_a_stream_shows_each_piece_at_once(over_http: Server, server: ModelServer) -> None:
+    server.reply(stream(delta("first"), 1.0, delta(" last", finish="stop"), usage(3, 2), DONE))
+    body = {"model": "one/m1", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    seen: list[tuple[float, str]] = []
+    start = time.monotonic()
+    with (
+        over_http.client() as http_client,
+        http_client.stream("POST", "/v1/chat/completions", json=body) as answer,
+    ):
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["x-zetaroute-model"] == "one/m1"
+        for line in answer.iter_lines():
+            if "content" in line:
+                seen.append((time.monotonic() - start, line))
+    first = next(at for at, line in seen if "first" in line)
+    last = next(at for at, line in seen if " last" in line)
+    assert last - first > 0.7
+
+
+def test_tools_go_there_and_back(over_http: Server, server: ModelServer) -> None:
+    wanted = {
+        "id": "call_7",
+        "type": "function",
+        "function": {"name": "weather", "arguments": '{"city": "Oslo"}'},
+    }
+    said = chat(None, finish="tool_calls")
+    said["choices"][0]["message"]["tool_calls"] = [wanted]  # type: ignore[index]
+    server.reply(http(said), says("cold"))
+    answer = over_http.ask("Weather?", model="one/m1", tools=[TOOL], tool_choice="auto").json()
+    message = answer["choices"][0]["message"]
+    assert (message["content"], message["tool_calls"]) == (None, [wanted])
+    assert answer["choices"][0]["finish_reason"] == "tool_calls"
+    assert server.seen[0].body["tools"] == [TOOL]
+    turns = [
+        {"role": "user", "content": "Weather?"},
+        {"role": "assistant", "content": None, "tool_calls": [wanted]},
+        {"role": "tool", "tool_call_id": "call_7", "content": "-3"},
+    ]
+    again = over_http.post("/v1/chat/completions", {"model": "auto", "messages": turns, "tools": [TOOL]})
+    assert again.json()["choices"][0]["message"]["content"] == "cold"
+    assert server.seen[1].body["messages"] == turns
+
+
+def test_streamed_tools_come_whole(over_http: Server, server: ModelServer) -> None:
+    parts = [
+        {"index": 0, "id": "c1", "function": {"name": "weather", "arguments": '{"ci'}},
+        {"index": 0, "function": {"arguments": 'ty": 1}'}},
+    ]
+    pieces = [delta() for _ in parts]
+    for piece, part in zip(pieces, parts, strict=True):
+        piece["choices"][0]["delta"] = {"tool_calls": [part]}  # type: ignore[index]
+    server.reply(stream(*pieces, delta(finish="tool_calls"), DONE))
+    found = events(over_http.ask("Weather?", model="one/m1", tools=[TOOL], stream=True).text)
+    calls = [
+        one["choices"][0]["delta"]["tool_calls"]
+        for one in found[:-1]
+        if "tool_calls" in one["choices"][0]["delta"]
+    ]
+    assert [(c["id"], c["function"]) for c in calls[0]] == [
+        ("c1", {"name": "weather", "arguments": '{"city": 1}'})
+    ]
+    assert found[-1] == "[DONE]"
+
+
+def test_images_and_earlier_turns(tmp_path: Path, server: ModelServer) -> None:
+    server.reply(says("a cat"))
+    home = tmp_path / "seeing"
+    home.mkdir()
+    seeing = http_config(server).replace('tags = ["local"]', 'tags = ["local"]\naccepts = ["image"]')
+    (home / "config.toml").write_text(seeing, encoding="utf-8")
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+    turns = [
+        {"role": "user", "content": [{"type": "text", "text": "look"}, image]},
+        {"role": "assistant", "content": "yes"},
+        {"role": "user", "content": "what is it?"},
+    ]
+    with serving(home) as running:
+        answer = running.post("/v1/chat/completions", {"model": "auto", "messages": turns})
+        assert answer.status_code == 200, answer.text
+    # Only one of the two models reads images.
+    assert answer.headers["x-zetaroute-propensity"] == "1"
+    sent = server.seen[0].body["messages"]
+    assert [turn["role"] for turn in sent] == ["user", "assistant", "user"]
+    assert sent[-1]["content"][1]["image_url"]["url"].endswith(PNG)
+    ((query, conversation),) = rows(home, "SELECT query, conversation FROM outcomes")
+    assert query == "what is it?"
+    assert conversation is not None
+
+
+def test_a_fallback_keeps_the_headers_true(over_http: Server, server: ModelServer) -> None:
+    server.reply(by_model(m1=fails(400, "no"), m2=says("yes")))
+    for streamed in (False, True):
+        for _ in range(40):
+            answer = over_http.ask("hello", stream=streamed)
+            assert answer.status_code == 200
+            assert answer.headers["x-zetaroute-model"] == "two/m2"
+    found = rows(
+        over_http.home,
+        "SELECT status, fallback_of IS NOT NULL, count(*) FROM outcomes GROUP BY ALL ORDER BY ALL",
+    )
+    answered = sum(count for status, _, count in found if status == "ok")
+    assert answered == 80
+    assert any(fell and status == "ok" for status, fell, _ in found)
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "code"),
+    [
+        (fails(400, "no such option"), 400, "upstream_rejected"),
+        (fails(401, "bad key"), 502, "upstream_error"),
+        (http(b"<html>"), 502, "upstream_error"),
+        (
+            http({"error": {"message": "slow down"}}, status=429, headers=("retry-after: 60",)),
+            429,
+            "rate_limit_exceeded",
+        ),
+    ],
+)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_failures_upstream(
+    over_http: Server, server: ModelServer, reply: Any, status: int, code: str, streamed: bool
+) -> None:
+    server.reply(reply)
+    answer = over_http.ask("hello", model="one/m1", stream=streamed)
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"] == code
+    assert ("retry-after" in answer.headers) == (status == 429)
+    ((found,),) = rows(over_http.home, "SELECT status FROM outcomes")
+    assert found == "error"
+
+
+def test_a_stream_that_breaks_off_says_so(over_http: Server, server: ModelServer) -> None:
+    server.reply(stream(delta("half of"), CLOSE))
+    found = events(over_http.ask("hello", stream=True).text)
+    assert found[-1]["error"]["code"] == "upstream_error"
+    assert "[DONE]" not in found
+    # What was read cannot be taken back, so nobody else was asked.
+    assert rows(over_http.home, "SELECT status, fallback_of FROM outcomes") == [("error", None)]
+
+
+def test_a_client_that_leaves_cancels_the_call(over_http: Server, server: ModelServer) -> None:
+    slow = [step for _ in range(500) for step in (0.05, b" ")]
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n"
+    server.reply(stream(delta("begun"), *slow), (head, *slow))
+    body = {"model": "one/m1", "messages": [{"role": "user", "content": "x"}]}
+    with (
+        over_http.client() as http_client,
+        http_client.stream("POST", "/v1/chat/completions", json={**body, "stream": True}) as answer,
+    ):
+        assert "begun" in next(line for line in answer.iter_lines() if "begun" in line)
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{over_http.url}/v1/chat/completions", json=body, timeout=0.7, trust_env=False)
+    until(lambda: server.now == 0, within_s=10)
+    found = rows(over_http.home, "SELECT status, response FROM outcomes ORDER BY id")
+    assert found == [("cancelled", "begun"), ("cancelled", None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "param"),
+    [
+        ({"model": "none/such"}, 404, "model"),
+        ({"model": "auto:none"}, 404, "model"),
+        ({"model": None}, 400, "model"),
+        ({"n": 2}, 400, "n"),
+        ({"logprobs": True}, 400, "logprobs"),
+        ({"messages": []}, 400, "messages"),
+        ({"messages": [{"role": "user", "content": " "}]}, 400, "messages"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, 400, "messages[0].role"),
+        ({"messages": [{"role": "user"}]}, 400, "messages[0].content"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
+            400,
+            "messages[0].content[0]",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}
+                ]
+            },
+            400,
+            "messages[0].content[0]",
+        ),
+        ({"metadata": {"task": 3}}, 400, "metadata"),
+        ({"stream": "yes"}, 400, "stream"),
+        ({"tools": [TOOL]}, 400, None),
+    ],
+)
+def test_what_cannot_be_served_is_refused(
+    practice: Server, change: dict[str, Any], status: int, param: str | None
+) -> None:
+    body = {"model": "auto", "messages": [{"role": "user", "content": "x"}]} | change
+    answer = practice.post("/v1/chat/completions", body)
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert (error["type"], error["param"]) == ("invalid_request_error", param)
+    assert error["message"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[1e999]", b"[NaN]", b"[" * 100_000, b"\xff", b'"x"', b"9" * 5000]
+)
+def test_what_is_no_request_is_refused(practice: Server, body: bytes) -> None:
+    with practice.client() as http_client:
+        answer = http_client.post(
+            "/v1/chat/completions", content=body, headers={"content-type": "application/json"}
+        )
+    assert answer.status_code == 400
+
+
+def test_hostile_text_passes_unharmed(over_http: Server, server: ModelServer) -> None:
+    server.reply(says("ok"))
+    text = 'a\x00b\u202e"</script>\\ 模型 \U0001f600'
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": text + "\ud83d"}]})
+    with over_http.client() as http_client:
+        answer = http_client.post(
+            "/v1/chat/completions", content=body, headers={"content-type": "application/json"}
+        )
+    assert answer.status_code == 200, answer.text
+    assert server.seen[0].body["messages"][0]["content"] == text + "?"
+
+
+def test_models_and_presets(practice: Server) -> None:
+    with client(practice) as asked:
+        names = [one.id for one in asked.models.list()]
+        assert names[:2] == ["auto", "auto:balanced"]
+        assert set(names) > {"auto:cheap", "practice/small", "practice/large"}
+        assert asked.models.retrieve("practice/small").owned_by == "practice"
+        with pytest.raises(openai.NotFoundError):
+            asked.models.retrieve("none")
+    assert practice.ask(model="auto:cheap").status_code == 200
+    assert practice.ask(model="practice/large").headers["x-zetaroute-model"] == "practice/large"

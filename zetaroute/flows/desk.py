@@ -1,0 +1,118 @@
+"""Where a query is made ready and a decided one gets its answer, and what came of it goes to the writer.
+
+Shared by `batch` and `serve`: both decide for themselves, for one may wait for money and the other may not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from zetaroute.domain import Check, Decision, Query
+from zetaroute.flows.embed import embedded, may_be_embedded
+from zetaroute.flows.grading import Graders
+from zetaroute.flows.round import Round, play
+from zetaroute.flows.router import Router
+from zetaroute.flows.spending import RunBudget
+from zetaroute.flows.writer import Safe, Writer
+from zetaroute.policy import Limits
+from zetaroute.providers.embedding import Embedder
+from zetaroute.providers.opening import open_providers
+from zetaroute.providers.protocol import OnText
+
+
+class Desk:
+    """Answers decided queries, any number at once, over connections that they share."""
+
+    def __init__(
+        self, router: Router, writer: Writer, *, budget: RunBudget | None = None, limits: Limits | None = None
+    ) -> None:
+        self._router = router
+        self._writer = writer
+        self._budget = budget or RunBudget(None)
+        self._limits = limits or Limits()
+        self._providers = open_providers(router.settings.arms, many=True)
+        self._graders = Graders(router.settings)
+        endpoint = router.settings.embedding
+        self.embedder = None if endpoint is None else Embedder(endpoint, many=True)
+
+    async def prepared(self, query: Query, check: Check | None = None) -> Query:
+        """Return the query as it is decided: with its tags, its check, and its embedding where it may have one."""
+        query = self._graders.checked(self._router.tagged(query), check)
+        if self.embedder is None or not may_be_embedded(query, self._router.settings, self._limits):
+            return query
+        return await embedded(query, self.embedder)
+
+    def reserve(self, decision: Decision) -> bool:
+        """Set aside what a decided query may cost; return False when the run's budget does not hold it."""
+        return self._set_aside(decision.expected_usd(decision.model))
+
+    async def answer(
+        self,
+        query: Query,
+        decision: Decision,
+        *,
+        run: str,
+        deadline_s: float | None = None,
+        on_text: OnText | None = None,
+        on_ask: Callable[[str], None] | None = None,
+        start_anew: bool = True,
+        outcome_id: str | None = None,
+    ) -> tuple[Round, Safe]:
+        """Answer a query that money was set aside for; return its round, and when it is safe.
+
+        A cancelled one is written too. An answer that is checked is shown when it is whole: until then that of
+        another model may take its place. The other arguments are those of `play`.
+        """
+        reserved, cost = [decision.expected_usd(decision.model)], 0.0
+
+        def may_spend(model: str) -> bool:
+            more = decision.expected_usd(model)
+            left_usd, _ = self._router.spending.left_usd()
+            if (left_usd is not None and more > left_usd) or not self._set_aside(more):
+                return False
+            reserved.append(more)
+            return True
+
+        try:
+            played = await play(
+                query,
+                decision,
+                arms=self._router.arms,
+                providers=self._providers,
+                graders=self._graders,
+                run=run,
+                on_text=None if query.check else on_text,
+                on_ask=on_ask,
+                may_spend=may_spend,
+                deadline_s=deadline_s,
+                start_anew=start_anew,
+                outcome_id=outcome_id,
+            )
+            cost = played.spent_usd
+        except asyncio.CancelledError as error:
+            if error.args and isinstance(error.args[0], Round):
+                self._writer.add(error.args[0])
+            raise
+        finally:
+            for expected in reserved:
+                self._budget.settle(expected, cost)
+                self._router.spending.settle(expected, cost)
+                cost = 0.0
+        if query.check and on_text is not None and played.completion is not None:
+            on_text(played.completion.text)
+        for outcome in played.entry.outcomes:
+            self._router.note(outcome)
+        return played, self._writer.add(played)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._providers.aclose()
+        if self.embedder is not None:
+            await self.embedder.aclose()
+
+    def _set_aside(self, expected_usd: float) -> bool:
+        if not self._budget.reserve(expected_usd):
+            return False
+        self._router.spending.reserved.add(expected_usd)
+        return True

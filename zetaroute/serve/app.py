@@ -1,0 +1,147 @@
+"""The application: what is found under which path, and what lives as long as the process.
+
+Nothing is answered here; every path has a room of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from zetaroute.config import PRESETS, Home, Settings
+from zetaroute.errors import ZetarouteError
+from zetaroute.serve.chat import chat
+from zetaroute.serve.errors import ApiError, api_error, bad
+from zetaroute.serve.feedback import Post, feedback
+from zetaroute.serve.gate import Admission, Gate
+from zetaroute.serve.metrics import Metrics
+from zetaroute.serve.page import Page, page, report, script, style
+from zetaroute.serve.requests import AUTO, known_model, read_json
+from zetaroute.serve.service import Service
+
+_CODES = {404: "not_found", 405: "method_not_allowed"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What is served, and to whom."""
+
+    home: Home
+    settings: Settings
+    admission: Admission
+
+
+def create_app(offer: Offer, metrics: Metrics) -> Starlette:
+    """Return the application of one process."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        service = Service(offer.home, offer.settings, metrics)
+        app.state.service, app.state.metrics = service, metrics
+        app.state.post, app.state.page = Post(service), Page(service)
+        app.state.begun = int(time.time())
+        try:
+            yield
+        finally:
+            await app.state.post.aclose()
+            await service.aclose()
+
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", chat, methods=["POST"]),
+            Route("/v1/embeddings", embeddings, methods=["POST"]),
+            Route("/v1/feedback", feedback, methods=["POST"]),
+            Route("/v1/models", models),
+            Route("/v1/models/{model:path}", model),
+            Route("/metrics", numbers),
+            Route("/healthz", healthy),
+            Route("/readyz", ready),
+            Route("/", page),
+            Route("/page.css", style),
+            Route("/page.js", script),
+            Route("/report", report),
+        ],
+        middleware=[Middleware(Gate, admission=offer.admission, metrics=metrics)],
+        exception_handlers={
+            ApiError: _refused,
+            ZetarouteError: _refused,
+            HTTPException: _refused,
+            Exception: _refused,
+        },
+        lifespan=lifespan,
+    )
+
+
+async def embeddings(request: Request) -> Response:
+    """Pass a request on to the configured embedding endpoint."""
+    service: Service = request.app.state.service
+    body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
+    if service.desk.embedder is None:
+        raise ApiError(404, "no [embedding] endpoint is configured.", code="not_found", param="model")
+    if not isinstance(body, dict) or not body.get("input"):
+        raise bad("the body must be an object with an input.", "input")
+    return JSONResponse(await service.desk.embedder.pass_on(body))
+
+
+async def models(request: Request) -> Response:
+    """List what may stand under `model`."""
+    arms = [arm.id for arm in request.app.state.service.settings.arms]
+    names = [AUTO, *(f"{AUTO}:{preset}" for preset in PRESETS), *arms]
+    return JSONResponse({"object": "list", "data": [_model(request, name) for name in names]})
+
+
+async def model(request: Request) -> Response:
+    """Show one of them."""
+    name = request.path_params["model"]
+    if name != AUTO and name not in {f"{AUTO}:{preset}" for preset in PRESETS}:
+        known_model(name, request.app.state.service.settings)
+    return JSONResponse(_model(request, name))
+
+
+def _model(request: Request, name: str) -> dict[str, object]:
+    owner = "zetaroute" if name.partition(":")[0] == AUTO else name.partition("/")[0]
+    return {"id": name, "object": "model", "created": request.app.state.begun, "owned_by": owner}
+
+
+async def numbers(request: Request) -> Response:
+    """Tell Prometheus the counters of all workers."""
+    service: Service = request.app.state.service
+    waiting = len(await asyncio.to_thread(service.log.journal.segments))
+    text = request.app.state.metrics.text(journal_segments=waiting, ready=float(service.failure is None))
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+async def healthy(_: Request) -> Response:
+    """Say that the process lives."""
+    return PlainTextResponse("ok\n")
+
+
+async def ready(request: Request) -> Response:
+    """Say whether answers can be given and kept."""
+    failure = request.app.state.service.failure
+    if failure is not None:
+        return PlainTextResponse(f"{failure}\n", status_code=503)
+    return PlainTextResponse("ok\n")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    if isinstance(error, ApiError):
+        return error.response()
+    if isinstance(error, HTTPException):
+        code = _CODES.get(error.status_code, "invalid_request")
+        return ApiError(error.status_code, f"{error.detail}.", code=code, headers=error.headers).response()
+    if isinstance(error, ZetarouteError):
+        return api_error(error).response()
+    return ApiError(
+        500, "something went wrong here; the server's log tells what.", code="server_error"
+    ).response()

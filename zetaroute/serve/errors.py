@@ -1,0 +1,102 @@
+"""What a client is told when something goes wrong: OpenAI's shape, and the status that its clients react to.
+
+Apart from the endpoints because every one of them, and the gate before them, refuses in this one way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from zetaroute.errors import (
+    ConfigError,
+    NoAnswerError,
+    ProviderError,
+    StoreBusyError,
+    UnfitQueryError,
+    UsageError,
+    ZetarouteError,
+)
+
+CLIENT_GONE = 499
+"""Nobody reads it; it is what the figures count."""
+_BY_KIND = {
+    "timeout": (504, "timeout"),
+    "rate_limited": (429, "rate_limit_exceeded"),
+    "rejected": (400, "upstream_rejected"),
+    "unsupported": (400, "upstream_rejected"),
+}
+_BY_CLASS: dict[type[ZetarouteError], tuple[int, str]] = {
+    UnfitQueryError: (400, "unfit_query"),
+    NoAnswerError: (503, "no_model"),
+    ConfigError: (500, "config"),
+    UsageError: (400, "invalid_value"),
+    ZetarouteError: (500, "server_error"),
+}
+"""A class before those that it is one of."""
+_RETRY_AFTER_S = 5
+
+
+class ApiError(Exception):
+    """A refusal as the client sees it."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        code: str,
+        param: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.param = param
+        self.headers = headers or {}
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON of the answer."""
+        error = {"message": self.message, "type": _kind(self.status), "param": self.param, "code": self.code}
+        return {"error": error}
+
+    def response(self) -> JSONResponse:
+        """Return the answer."""
+        return JSONResponse(self.body(), status_code=self.status, headers=dict(self.headers))
+
+
+def bad(message: str, param: str | None = None, code: str = "invalid_value") -> ApiError:
+    """Return the refusal of a request that its sender can mend."""
+    return ApiError(400, message, code=code, param=param)
+
+
+def come_back(status: int, message: str, code: str) -> ApiError:
+    """Return a refusal that is over in a moment."""
+    return ApiError(status, message, code=code, headers={"retry-after": str(_RETRY_AFTER_S)})
+
+
+def upstream(kind: str | None, message: str) -> ApiError:
+    """Return what a client is told of a model's failure of this kind."""
+    status, code = _BY_KIND.get(kind or "", (502, "upstream_error"))
+    return come_back(status, message, code) if status == 429 else ApiError(status, message, code=code)
+
+
+def api_error(error: ZetarouteError) -> ApiError:
+    """Return what a client is told of an error of ours."""
+    if isinstance(error, ProviderError):
+        return upstream(error.kind, str(error))
+    if isinstance(error, StoreBusyError):
+        return come_back(503, str(error), "log_busy")
+    status, code = next(told for kind, told in _BY_CLASS.items() if isinstance(error, kind))
+    return ApiError(status, str(error), code=code)
+
+
+def _kind(status: int) -> str:
+    if status == 401:
+        return "authentication_error"
+    if status == 429:
+        return "rate_limit_error"
+    return "invalid_request_error" if status < 500 else "server_error"

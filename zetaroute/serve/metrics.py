@@ -1,0 +1,146 @@
+"""Counters of all workers in one piece of shared memory, and how Prometheus reads them.
+
+Written by hand because a scrape reaches one worker and must tell of all: every name and label is known at the
+start, so each worker has a row of numbers of its own, and a reader adds them up. No file, no lock, no library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from multiprocessing import get_context
+from typing import Any
+
+PLACES = ("chat", "embeddings", "feedback", "models", "page", "other")
+STATUSES = (
+    *map(str, (200, 400, 401, 404, 405, 408, 413, 415, 429, 499, 500, 502, 503, 504)),
+    "other",
+)
+BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Family:
+    name: str
+    help: str
+    labels: Mapping[str, Sequence[str]]
+    kind: str = "counter"
+
+    def series(self) -> Iterator[tuple[str, str]]:
+        """Yield name and labels of every number, in the order in which they lie in a row."""
+        if self.kind != "histogram":
+            for values in product(*self.labels.values()):
+                yield self.name, _labels(dict(zip(self.labels, values, strict=True)))
+            return
+        for bound in (*map(str, BOUNDS_S), "+Inf"):
+            yield f"{self.name}_bucket", _labels({"le": bound})
+        yield f"{self.name}_sum", ""
+
+
+def _families(models: Sequence[str]) -> tuple[_Family, ...]:
+    status = {"status": ("ok", "error", "cancelled")}
+    return (
+        _Family(
+            name="zetaroute_requests_total",
+            help="Requests by place and status.",
+            labels={"place": PLACES, "status": STATUSES},
+        ),
+        _Family(
+            name="zetaroute_outcomes_total",
+            help="Rows of the log by model and status.",
+            labels={"model": models, **status},
+        ),
+        _Family(
+            name="zetaroute_tokens_total",
+            help="Tokens by model and kind.",
+            labels={"model": models, "kind": ("input", "output")},
+        ),
+        _Family(
+            name="zetaroute_cost_usd_total",
+            help="Known cost in USD by model.",
+            labels={"model": models},
+        ),
+        _Family(name="zetaroute_unkept_total", help="Rows that the journal did not take.", labels={}),
+        _Family(name="zetaroute_feedback_total", help="Judgements that were kept.", labels={}),
+        _Family(name="zetaroute_in_flight", help="Requests under way.", labels={}, kind="gauge"),
+        _Family(
+            name="zetaroute_answer_seconds",
+            help="Time of chat requests, from their head to their last byte.",
+            labels={},
+            kind="histogram",
+        ),
+        _Family(
+            name="zetaroute_added_seconds",
+            help="The same without the time that models took.",
+            labels={},
+            kind="histogram",
+        ),
+    )
+
+
+class Metrics:
+    """The numbers of all workers; this process adds to one row of them."""
+
+    def __init__(self, models: Sequence[str], *, cells: Any = None, workers: int = 1, slot: int = 0) -> None:
+        self._families = _families(models)
+        self._models = frozenset(models)
+        names = [series for family in self._families for series in family.series()]
+        self._width = len(names)
+        self._place = {name: place for place, name in enumerate(names)}
+        self.cells: Any = (
+            get_context("spawn").RawArray("d", self._width * workers) if cells is None else cells
+        )
+        self._start = slot * self._width
+        # What was under way in a worker that died is not any more.
+        self.cells[self._start + self._place["zetaroute_in_flight", ""]] = 0.0
+
+    def add(self, name: str, value: float = 1.0, **labels: str) -> None:
+        """Add to a counter or a gauge."""
+        self.cells[self._start + self._place[name, _labels(labels)]] += value
+
+    def request(self, place: str, status: int) -> None:
+        """Count one request."""
+        known = str(status) if str(status) in STATUSES else "other"
+        self.add("zetaroute_requests_total", place=place, status=known)
+
+    def observe(self, name: str, seconds_s: float) -> None:
+        """Take a duration into a histogram."""
+        bound = next((str(bound) for bound in BOUNDS_S if seconds_s <= bound), "+Inf")
+        self.add(f"{name}_bucket", le=bound)
+        self.add(f"{name}_sum", seconds_s)
+
+    def text(self, **now: float) -> str:
+        """Return all numbers as Prometheus reads them; `now` are gauges that are read this moment."""
+        rows = [self.cells[start : start + self._width] for start in range(0, len(self.cells), self._width)]
+        totals = [sum(column) for column in zip(*rows, strict=True)]
+        lines: list[str] = []
+        for family in self._families:
+            lines += [f"# HELP {family.name} {family.help}", f"# TYPE {family.name} {family.kind}"]
+            lines += self._lines(family, totals)
+        for name, value in now.items():
+            lines += [f"# TYPE zetaroute_{name} gauge", f"zetaroute_{name} {value:.15g}"]
+        return "\n".join(lines) + "\n"
+
+    def _lines(self, family: _Family, totals: Sequence[float]) -> Iterator[str]:
+        below = 0.0
+        for series in family.series():
+            name, labels = series
+            value = totals[self._place[series]]
+            if name.endswith("_bucket"):
+                # Stored apart and told together: a bucket counts all that is at most its bound.
+                below = value = below + value
+            yield f"{name}{labels} {value:.15g}"
+        if family.kind == "histogram":
+            yield f"{family.name}_count {below:.15g}"
+
+
+def _labels(values: Mapping[str, str]) -> str:
+    if not values:
+        return ""
+    pairs = (f'{name}="{_escaped(value)}"' for name, value in values.items())
+    return "{" + ",".join(pairs) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
