@@ -9,6 +9,7 @@ import typer
 
 from zetaroute.cli import complete
 from zetaroute.cli.context import session
+from zetaroute.cli.past import import_command
 from zetaroute.cli.render import console, out, out_json, say
 from zetaroute.errors import UsageError
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from zetaroute.store.log import Log
 
 log_app = typer.Typer(
-    name="log", help="The outcome log: list, show and forget.", no_args_is_help=True, rich_markup_mode=None
+    name="log",
+    help="The outcome log: list, show, import, export and forget.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
@@ -32,6 +36,7 @@ StatusFilter = Annotated[str | None, typer.Option("--status", help="ok, error or
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
+    log_app.command("import")(import_command)
     app.add_typer(log_app)
 
 
