@@ -32,7 +32,7 @@ GROWTH = 0.2
 """Share of its training rows that must have come since a version was learned to learn again."""
 _ROWS = """
     SELECT id, query, task, conversation, model, status, accuracy, propensity, served_model, embedding,
-           embedding_model, pmf, list_transform(candidates, lambda c: c.model) AS models
+           store, forgotten, embedding_model, pmf, list_transform(candidates, lambda c: c.model) AS models
     FROM rounds WHERE status <> 'cancelled' AND fallback_of IS NULL AND {when}
     ORDER BY id DESC LIMIT ?
 """

@@ -58,6 +58,7 @@ def manifest_of(
 
 def row_counts(frame: pl.DataFrame, training: Sample, held_out: Sample, usable: Sample) -> dict[str, int]:
     return {
+        "all": frame.height,
         "train": len(training.arm),
         "holdout": len(usable.arm),
         "without_propensity": int(frame["propensity"].is_null().sum()),

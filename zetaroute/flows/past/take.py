@@ -213,7 +213,7 @@ def _outcome(
         task=query.task,
         reference=query.reference,
         grader=query.grader,
-        served_model=row.served_model or row.model,
+        served_model=row.served_model,
         recorded=True,
         finish_reason=row.finish_reason,
         response_s=row.response_s,
