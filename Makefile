@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint types layers tests stress simulations evidence rivals throughput data lock clean
+.PHONY: help install demo docs test format lint types layers tests stress simulations evidence rivals throughput data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ install: $(READY) ## make the virtual environment with the locked dependencies
 
 demo: $(READY) ## run the whole loop on the practice models (about a minute)
 	$(BIN)/zetaroute --home $(DEMO_HOME) demo
+
+docs: $(READY) ## build the documentation site into site/ (.venv/bin/pip install -e '.[docs]' first)
+	$(BIN)/mkdocs build --strict
 
 test: lint types layers tests ## check format, lint, types, layers and run the tests
 
@@ -66,4 +69,4 @@ lock: ## write the lock file anew (needs uv)
 		--extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove what make has made
-	rm -rf $(VENV) $(DEMO_HOME) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

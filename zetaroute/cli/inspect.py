@@ -9,6 +9,8 @@ import typer
 
 from zetaroute.cli import complete
 from zetaroute.cli.context import session
+from zetaroute.cli.export import export_command
+from zetaroute.cli.past import import_command
 from zetaroute.cli.render import console, out, out_json, say
 from zetaroute.errors import UsageError
 
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
     from zetaroute.store.log import Log
 
 log_app = typer.Typer(
-    name="log", help="The outcome log: list, show and forget.", no_args_is_help=True, rich_markup_mode=None
+    name="log",
+    help="The outcome log: list, show, import, export and forget.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
@@ -32,6 +37,8 @@ StatusFilter = Annotated[str | None, typer.Option("--status", help="ok, error or
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
+    log_app.command("import")(import_command)
+    log_app.command("export")(export_command)
     app.add_typer(log_app)
 
 
@@ -106,30 +113,6 @@ def show_command(
     if explanation is not None:
         show_explanation(console(), explanation)
     out("")
-
-
-@log_app.command("export")
-def export_command(
-    context: typer.Context,
-    to: Annotated[str, typer.Option("--to", help="A folder, or s3://bucket/path.")],
-    since: Annotated[
-        str | None, typer.Option("--since", help="Only days since this moment: 2026-01-31, 7d, 12h.")
-    ] = None,
-    host: Annotated[str | None, typer.Option("--host", help="Default: the name of this machine.")] = None,
-) -> None:
-    """Write the log as Parquet, in folders by day and host; `retrain --from` reads it back.
-
-    \b
-    Examples
-      zetaroute log export --to /shared/zetaroute
-      zetaroute log export --to s3://bucket/zetaroute --since 7d
-    """
-    from zetaroute.cli.moments import moment
-    from zetaroute.flows.export import export
-
-    run = session(context)
-    done = export(run.log(), to, host=host, since=moment(since))
-    run.note(f"wrote {done.rows} rows in {done.files} files under {done.folder}")
 
 
 @log_app.command("forget")

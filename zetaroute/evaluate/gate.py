@@ -29,6 +29,10 @@ PLANNED_HITS = 25
 LOGGED_PER_HELD_OUT = 2
 COLLAPSE_SHARE = 0.95
 """Share of the queries from which on a policy is said to use one model for everything."""
+NO_EVIDENCE = (
+    "no held-out row says with which probability its model was drawn, so this log cannot tell whether routing would "
+    "have helped, whatever the models' figures look like: ask through zetaroute, which writes that down"
+)
 POWER = 0.84
 """Standard normal quantile of 80% power."""
 
@@ -99,7 +103,7 @@ def judge(
     level = spent_level(tests_before + 1)
     waits = _waits(tested_rows=tested_rows, holdout_rows=holdout_rows)
     broken = _broken(utility, margins, segments) + _disliked(utility, satisfaction_usd)
-    refusal = _refusal(support, findings)
+    refusal = _refusal(support, findings, holdout_rows)
     tested = not refusal and not waits
     word: Word = "INSUFFICIENT"
     if refusal:
@@ -132,11 +136,13 @@ def judge(
     )
 
 
-def _refusal(support: Support, findings: Sequence[Finding]) -> str | None:
+def _refusal(support: Support, findings: Sequence[Finding], holdout_rows: int) -> str | None:
     """Return why the log cannot carry any judgement."""
     refused = [finding.words for finding in findings if finding.refuses]
     if refused:
         return refused[0]
+    if holdout_rows == 0:
+        return NO_EVIDENCE
     if not support.propensities_consistent:
         return WRONG_PROPENSITIES
     if support.disagreement == 0.0:

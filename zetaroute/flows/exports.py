@@ -1,6 +1,6 @@
-"""Write the feedback of the log out, as lines that `feedback import` reads again.
+"""Write the log out as lines: the feedback, which `feedback import` reads again, and the rounds.
 
-Apart from the import because it only reads the log, a group of rows at a time.
+Apart from the imports because it only reads the log, a group of rows at a time.
 """
 
 from __future__ import annotations
@@ -21,26 +21,47 @@ from zetaroute.store.log import Log, rows_since
 from zetaroute.store.migrations import FEEDBACK_COLUMNS
 
 Format = Literal["jsonl", "csv"]
+Kind = Literal["feedback", "rounds", "rows"]
 _AT_ONCE = 10_000
+_ROUND = (
+    "id, time, run, custom_id, conversation, query, system, task, reference, grader, policy_version, model, "
+    "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, status, error_kind, "
+    "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, output_tokens, "
+    "tokens_estimated, cost_usd, response, store, forgotten, accuracy, accuracy_source, satisfaction, rating, "
+    "thumbs, verdict_label"
+)
+_SELECTS: dict[Kind, str] = {
+    "feedback": f"SELECT {', '.join(FEEDBACK_COLUMNS)} FROM feedback",
+    "rounds": f"SELECT {_ROUND} FROM rounds",
+    # What was asked because another model failed a check tells of hard queries alone.
+    "rows": "SELECT query, model AS model_name, accuracy AS performance, response_s AS response_time, "
+    "coalesce(task, '') AS category, cost_usd, id, time FROM rounds WHERE accuracy IS NOT NULL "
+    "AND status <> 'cancelled' AND escalated IS NOT TRUE AND store IS NULL AND forgotten IS NULL",
+}
+"""What there is to write: all feedback; all attempts, flat; and what routers train on, graded rows with a text."""
 
 
-def export_lines(log: Log, *, form: Format, since: str | None = None) -> Iterator[str]:
-    """Yield pieces of text, whole lines each: all feedback since a moment, the oldest first.
+def export_lines(
+    log: Log, *, form: Format, since: str | None = None, kind: Kind = "feedback"
+) -> Iterator[str]:
+    """Yield pieces of text, whole lines each: everything of a kind since a moment, the oldest first.
 
     The log is held open meanwhile.
     """
-    names = tuple(FEEDBACK_COLUMNS)
-    if form == "csv":
-        yield _csv([names])
     with log.open() as connection:
-        rows = rows_since(connection, f"SELECT {', '.join(names)} FROM feedback", since, order="time, id")
+        rows = rows_since(connection, _SELECTS[kind], since, order="time, id")
+        names = tuple(rows.columns)
+        if form == "csv":
+            yield _csv([names])
         while group := rows.fetchmany(_AT_ONCE):
             plain = [[_plain(value) for value in row] for row in group]
             yield _csv(plain) if form == "csv" else _jsonl(names, plain)
 
 
-def export_file(log: Log, path: Path, *, form: Format, since: str | None = None) -> None:
-    """Write the feedback to a file, packed where its name ends in .gz.
+def export_file(
+    log: Log, path: Path, *, form: Format, since: str | None = None, kind: Kind = "feedback"
+) -> None:
+    """Write everything of a kind to a file, packed where its name ends in .gz.
 
     A kill leaves the old file or the new one. Raises UsageError where the file cannot be written.
     """
@@ -48,7 +69,7 @@ def export_file(log: Log, path: Path, *, form: Format, since: str | None = None)
     try:
         with open(draft, "wb") as raw:
             file = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else raw
-            for piece in export_lines(log, form=form, since=since):
+            for piece in export_lines(log, form=form, since=since, kind=kind):
                 file.write(piece.encode("utf-8"))
             if file is not raw:
                 file.close()

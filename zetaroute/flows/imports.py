@@ -6,18 +6,17 @@ the log has already is passed over by content, and what cannot be used is writte
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from zetaroute.domain import Feedback
-from zetaroute.errors import StoreError
+from zetaroute.flows.bad_lines import BadLines
 from zetaroute.flows.intake import BadLine
 from zetaroute.flows.labels import Label, read_labels
 from zetaroute.flows.source import Source
@@ -76,7 +75,7 @@ def import_feedback(
     done = Imported(errors=errors)
     with ExitStack() as held:
         source = held.enter_context(Source(name))
-        told = held.enter_context(_BadLines(errors))
+        told = held.enter_context(BadLines(errors))
         labels = read_labels(source)
         while part := list(islice(labels, AT_ONCE)):
             done.rows += len(part)
@@ -96,47 +95,8 @@ def import_feedback(
     return done
 
 
-class _BadLines:
-    """The file of what could not be used; there is none while there is nothing to tell."""
-
-    def __init__(self, path: Path) -> None:
-        self.count = 0
-        self._path = path
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> Self:
-        with _writing(self._path):
-            self._path.unlink(missing_ok=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            with _writing(self._path):
-                self._file.close()
-
-    def add(self, bad: BadLine) -> None:
-        """Tell one line; raises StoreError when it cannot be written."""
-        self.count += 1
-        with _writing(self._path):
-            if self._file is None:
-                self._file = open(self._path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
-            line = json.dumps({"line": bad.line, "error": bad.error}, ensure_ascii=False)
-            self._file.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {path} ({error.strerror}): make room, or copy the input to where files can be written; "
-            "what was imported is kept."
-        ) from error
-
-
 def _new(
-    log: Log, part: Sequence[Label | BadLine], started: datetime, done: Imported, told: _BadLines
+    log: Log, part: Sequence[Label | BadLine], started: datetime, done: Imported, told: BadLines
 ) -> list[Feedback]:
     """Return the feedback of these lines that the log does not have; count what it has, and tell the rest."""
     labels = [label for label in part if isinstance(label, Label)]

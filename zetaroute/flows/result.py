@@ -58,6 +58,7 @@ def manifest_of(
 
 def row_counts(frame: pl.DataFrame, training: Sample, held_out: Sample, usable: Sample) -> dict[str, int]:
     return {
+        "all": frame.height,
         "train": len(training.arm),
         "holdout": len(usable.arm),
         "without_propensity": int(frame["propensity"].is_null().sum()),
@@ -65,6 +66,7 @@ def row_counts(frame: pl.DataFrame, training: Sample, held_out: Sample, usable: 
         "simulated_ratings": int(frame["rating_simulated"].sum()),
         "graded": int(frame["accuracy"].is_not_null().sum()),
         "recorded": int(frame["recorded"].sum()),
+        "imported": int(frame["policy_version"].is_null().sum()),
         "practice": sum(1 for model in frame["model"].to_list() if model.startswith("practice/")),
     }
 

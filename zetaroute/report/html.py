@@ -63,7 +63,7 @@ def retrain_html(result: Result) -> str:
         shares=_svg(shares, segments, models, name="shares"),
         share_table=share_table(segments, models),
         held=_held_out(result, models),
-        notes=provenance_notes(rows, rows["train"] + rows["holdout"]),
+        notes=provenance_notes(rows, rows.get("all", rows["train"] + rows["holdout"])),
     )
 
 

@@ -67,7 +67,10 @@ def retrain_report(result: Result) -> str:
             "## How much the log can say",
             "",
             *(f"- {note}" for note in support_notes(result)),
-            *(f"- {note}" for note in provenance_notes(rows, rows["train"] + rows["holdout"])),
+            *(
+                f"- {note}"
+                for note in provenance_notes(rows, rows.get("all", rows["train"] + rows["holdout"]))
+            ),
             "",
         ]
     )

@@ -117,6 +117,8 @@ def how_chosen(row: Result) -> str:
         return f"as fallback for {row['fallback_of']}"
     if row["forced"]:
         return "pinned by the user"
+    if row["propensity"] is None:
+        return "elsewhere, before this row was imported"
     explored = "to explore" if row["explored"] else "as the best"
     return f"{explored}, with probability {row['propensity']:.3f} (seed {row['seed']})"
 

@@ -67,7 +67,7 @@ def show_retrain(console: Console, result: Result) -> None:
         console,
         [
             *satisfaction_words(result.get("satisfaction")),
-            *provenance_notes(rows, rows["train"] + rows["holdout"]),
+            *provenance_notes(rows, rows.get("all", rows["train"] + rows["holdout"])),
         ],
     )
 

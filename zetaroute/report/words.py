@@ -168,10 +168,11 @@ def _estimated(accuracy: FigureJson, pairs: int) -> str:
 
 def provenance_notes(provenance: Mapping[str, int], rows: int) -> list[str]:
     """Return what the reader must know about the rows behind the figures."""
-    notes = []
-    if provenance.get("recorded"):
+    notes = _unchosen(provenance)
+    replayed = provenance.get("recorded", 0) - provenance.get("imported", 0)
+    if replayed > 0:
         notes.append(
-            f"{provenance['recorded']} of {rows} rows replay recorded outcomes: "
+            f"{replayed} of {rows} rows replay recorded outcomes: "
             "their times, costs and scores were recorded elsewhere, not measured here"
         )
     if provenance.get("practice"):
@@ -184,4 +185,25 @@ def provenance_notes(provenance: Mapping[str, int], rows: int) -> list[str]:
     sources = [f"{provenance[name]} by {name}" for name in ("truth", "judge", "user") if provenance.get(name)]
     if sources:
         notes.append("accuracy stands on " + ", ".join(sources))
+    return notes
+
+
+def _unchosen(provenance: Mapping[str, int]) -> list[str]:
+    """Return what is said of rows whose model no policy drew: imported ones, pinned ones and fallbacks."""
+    imported = provenance.get("imported", 0)
+    other = provenance.get("without_propensity", 0) - imported
+    notes = []
+    if imported:
+        notes.append(
+            f"{imported} rows were imported: no policy chose their model and they have no propensity, so they teach "
+            "what to expect of each model and are no evidence of what routing gains; their times, costs and scores "
+            "were recorded elsewhere"
+        )
+    if other > 0:
+        notes.append(
+            f"{other} rows have no propensity (pinned models, fallbacks): they teach too and are no evidence either"
+            if imported
+            else f"{other} rows have no propensity (pinned models, fallbacks): they teach what to expect of each "
+            "model and are left out of every estimate of the change"
+        )
     return notes
