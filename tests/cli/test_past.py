@@ -213,6 +213,19 @@ def test_imported_rows_are_neither_the_last_answer_nor_a_model_at_work(folder: P
     assert state["standings"].keys() == {"practice/large"}
 
 
+def test_routed_rows_alone_are_judged_by(folder: Path, tmp_path: Path) -> None:
+    ok(folder, "log", "import", str(history(tmp_path / "r.jsonl", 60)))
+    asked = [
+        {"query": one.query, "reference": one.reference, "grader": one.grader}
+        for one in generate(rows=60, seed=11)
+    ]
+    ok(folder, "batch", str(write_lines(tmp_path / "q.jsonl", asked)), "-o", str(tmp_path / "out.jsonl"))
+    told = ok(folder, "retrain", "--json").json["rows"]
+    assert (told["imported"], told["without_propensity"], told["all"]) == (180, 180, 240)
+    assert 0 < told["holdout"] < 60
+    assert told["train"] > 60
+
+
 @pytest.mark.parametrize("form", ["jsonl", "rows"])
 def test_forgetting_reaches_what_was_exported(folder: Path, tmp_path: Path, form: str) -> None:
     asked = "Where did I bury the very long treasure chest?"
