@@ -50,7 +50,7 @@ def _command(path: str, command: click.Command) -> Iterator[str]:
     yield from _paragraphs(command.help or "")
     rows = [row for parameter in command.params if (row := _row(parameter, context))]
     if rows:
-        yield "\n".join(("| | | |", "|---|---|---|", *rows))
+        yield "\n".join(("| name | value | what it does |", "|---|---|---|", *rows))
 
 
 def _paragraphs(text: str) -> Iterator[str]:

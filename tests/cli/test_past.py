@@ -203,6 +203,45 @@ def test_such_a_log_teaches_the_heads_and_is_no_evidence(folder: Path, tmp_path:
     assert ok(folder, "doctor", "--json").json["wrong"] == 0
 
 
+def test_imported_rows_are_neither_the_last_answer_nor_a_model_at_work(folder: Path, tmp_path: Path) -> None:
+    ok(folder, "ask", "What is 2 + 3?", "--model", "practice/large")
+    ok(folder, "log", "import", str(write_lines(tmp_path / "r.jsonl", [ROW])))
+    ok(folder, "rate", "up")
+    rated = "SELECT query, model, thumbs FROM rounds WHERE thumbs IS NOT NULL"
+    assert rows(folder, rated) == [("What is 2 + 3?", "practice/large", 1.0)]
+    state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    assert state["standings"].keys() == {"practice/large"}
+
+
+def test_routed_rows_alone_are_judged_by(folder: Path, tmp_path: Path) -> None:
+    ok(folder, "log", "import", str(history(tmp_path / "r.jsonl", 60)))
+    asked = [
+        {"query": one.query, "reference": one.reference, "grader": one.grader}
+        for one in generate(rows=60, seed=11)
+    ]
+    ok(folder, "batch", str(write_lines(tmp_path / "q.jsonl", asked)), "-o", str(tmp_path / "out.jsonl"))
+    told = ok(folder, "retrain", "--json").json["rows"]
+    assert (told["imported"], told["without_propensity"], told["all"]) == (180, 180, 240)
+    assert 0 < told["holdout"] < 60
+    assert told["train"] > 60
+
+
+@pytest.mark.parametrize("form", ["jsonl", "rows"])
+def test_forgetting_reaches_what_was_exported(folder: Path, tmp_path: Path, form: str) -> None:
+    asked = "Where did I bury the very long treasure chest?"
+    file = tmp_path / "log.jsonl"
+    ok(folder, "ask", asked, "--reference", "under the old oak tree", "--grader", "exact")
+    ok(folder, "log", "export", "--format", form, "--to", str(file))
+    ((key,),) = rows(folder, "SELECT id FROM outcomes")
+    assert asked in file.read_text(encoding="utf-8")
+    said = ok(folder, "log", "forget", key, "--yes")
+    text = file.read_text(encoding="utf-8")
+    assert "treasure" not in text
+    assert "oak" not in text
+    assert "still holds" not in said.err
+    assert json.loads(text)["id"] == key
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 def test_the_rounds_go_out_as_lines(folder: Path, tmp_path: Path, form: str) -> None:
     ok(folder, "ask", "What is 2 + 3?", "--reference", "5", "--grader", "number", "--model", "practice/large")

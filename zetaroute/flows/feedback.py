@@ -41,7 +41,10 @@ def rate(
     given = parse_rating(value, metric)
     with log.open() as connection:
         row = connection.execute(
-            "SELECT id FROM outcomes WHERE id = coalesce(?, id) AND status = 'ok' ORDER BY id DESC LIMIT 1",
+            # The last answer is one that was given here, not one that was imported.
+            "SELECT id FROM outcomes WHERE id = coalesce($1, id) AND status = 'ok' "
+            "AND ($1 IS NOT NULL OR NOT (recorded IS TRUE AND policy_version IS NULL)) "
+            "ORDER BY id DESC LIMIT 1",
             [outcome_id],
         ).fetchone()
         answered = (

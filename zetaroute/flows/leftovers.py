@@ -25,7 +25,7 @@ SHORTEST = 12
 PIECE = 40
 """Of a longer text these many characters at a time are looked for, so that a quotation is found too."""
 MOST_PIECES = 5000
-_TEXTS = ("custom_id", "answer", "error")
+_TEXTS = ("custom_id", "answer", "error", "query", "system", "reference", "response")
 """Of a line of an output, besides what lies deeper."""
 
 

@@ -66,7 +66,7 @@ def row_counts(frame: pl.DataFrame, training: Sample, held_out: Sample, usable: 
         "simulated_ratings": int(frame["rating_simulated"].sum()),
         "graded": int(frame["accuracy"].is_not_null().sum()),
         "recorded": int(frame["recorded"].sum()),
-        "imported": int(frame["policy_version"].is_null().sum()),
+        "imported": int((frame["policy_version"].is_null() & frame["recorded"]).sum()),
         "practice": sum(1 for model in frame["model"].to_list() if model.startswith("practice/")),
     }
 

@@ -169,7 +169,7 @@ def provenance(frame: pl.DataFrame) -> dict[str, int]:
     """Return on what the figures stand: rows by kind of model and by source of the judgement."""
     return {
         "recorded": int(frame["recorded"].sum()),
-        "imported": int(frame["policy_version"].is_null().sum()),
+        "imported": int((frame["policy_version"].is_null() & frame["recorded"]).sum()),
         "practice": int(frame["model"].str.starts_with("practice/").sum()),
         "truth": int((frame["accuracy_source"] == "truth").sum()),
         "judge": int((frame["accuracy_source"] == "judge").sum()),

@@ -43,6 +43,8 @@ _TAIL = f"""
     CREATE OR REPLACE TEMP TABLE tail AS
     SELECT id, time, model, task, status, response_s, accuracy, satisfaction FROM rounds
     WHERE id >= (SELECT min(id) FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW}))
+      -- What was imported was served elsewhere: it says nothing of how a model stands here.
+      AND NOT (recorded IS TRUE AND policy_version IS NULL)
 """
 _TALLIES = f"""
     WITH numbered AS (
@@ -152,6 +154,8 @@ def read_past(home: Home) -> Past:
             spent = (row.get("cost_usd") or 0.0) + (row.get("router_cost_usd") or 0.0)
             if spent and not row.get("recorded"):
                 spent_usd[row["time"][:10]] = spent_usd.get(row["time"][:10], 0.0) + spent
+            if row.get("recorded") and row.get("policy_version") is None:
+                continue
             standings[row["model"]] = after(
                 standings.get(row["model"]) or Standing(model=row["model"]),
                 status=row["status"],
