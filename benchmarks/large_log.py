@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -30,8 +31,10 @@ def main() -> None:
         for size in sizes:
             repeat_rows(home, size)
             for command in COMMANDS:
-                seconds, mebibytes = measured(home, *command)
-                print(f"{size:>12,} rows  {' '.join(command):24} {seconds:7.1f} s  {mebibytes:7.0f} MiB")  # noqa: T201
+                used = measured(command_line(home, *command))
+                print(  # noqa: T201
+                    f"{size:>12,} rows  {' '.join(command):24} {used.elapsed_s:7.1f} s  {used.mebibytes:7.0f} MiB"
+                )
 
 
 def seed_log(home: Path) -> None:
@@ -69,20 +72,29 @@ def repeat_rows(home: Path, rows: int) -> None:
             have += wanted
 
 
-def measured(home: Path, *command: str) -> tuple[float, float]:
-    """Return the seconds that a command took and its largest memory in MiB."""
-    return measured_process(command_line(home, *command))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a process took."""
+
+    elapsed_s: float
+    cpu_s: float
+    mebibytes: float
+    """Its largest memory."""
 
 
-def measured_process(words: list[str]) -> tuple[float, float]:
-    """Return the seconds that a process took and its largest memory in MiB."""
+def measured(words: list[str]) -> Used:
+    """Run a process that must succeed and return what it took."""
     start = time.perf_counter()
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     child = subprocess.Popen(words, **silent)  # noqa: S603  - our own command
     _, status, usage = os.wait4(child.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(words)} failed with {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    return Used(
+        elapsed_s=time.perf_counter() - start,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        mebibytes=usage.ru_maxrss / 1024,
+    )
 
 
 def run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:

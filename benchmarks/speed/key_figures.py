@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.large_log import command_line, measured_process, repeat_rows, seed_log
+from benchmarks.large_log import command_line, measured, repeat_rows, seed_log
 from benchmarks.speed.measuring import Figure, medians
 
 _MEASURES = ("response_s", "ttft_s", "cost_usd", "router_s", "accuracy", "satisfaction", "judge_cost_usd")
@@ -41,8 +41,8 @@ def key_figures(folder: Path, rows: int, repeats: int) -> list[Figure]:
         reference = [sys.executable, "-c", _SCRIPT, str(home / "zetaroute.duckdb"), query]
         found = medians(
             {
-                "ours": lambda ours=ours: measured_process(ours)[0],
-                REFERENCE: lambda reference=reference: measured_process(reference)[0],
+                "ours": lambda ours=ours: measured(ours).elapsed_s,
+                REFERENCE: lambda reference=reference: measured(reference).elapsed_s,
             },
             repeats,
         )

@@ -15,7 +15,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from benchmarks.large_log import command_line, measured_process, run, seed_log
+from benchmarks.large_log import Used, command_line, measured, seed_log
 from benchmarks.speed.measuring import Figure
 from zetaroute.practice.generator import generate
 
@@ -29,7 +29,7 @@ class Growth:
 
     figures: Sequence[Figure]
     exponent: float
-    """Slope of log seconds over log rows."""
+    """Slope of the logarithm of the processor's seconds over that of the rows: others on the machine count less."""
 
 
 def retrains(folder: Path, sizes: Sequence[int], *, reference_up_to: int) -> Growth:
@@ -42,21 +42,13 @@ def retrains(folder: Path, sizes: Sequence[int], *, reference_up_to: int) -> Gro
     for seed, size in enumerate(sizes, start=100):
         add_rows(home, size, seed=seed)
         shutil.rmtree(home / "artifacts", ignore_errors=True)
-        took_s, mebibytes = measured_process(command_line(home, "retrain", "--promote", "force", "--json"))
-        seconds.append(took_s)
-        beside_s = float("nan")
+        took = measured(command_line(home, "retrain", "--promote", "force", "--json"))
+        seconds.append(took.cpu_s)
+        beside = None
         if size <= reference_up_to:
             log = str(home / "zetaroute.duckdb")
-            beside_s, _ = measured_process([sys.executable, "-m", "benchmarks.speed.plain_fit", log])
-        figures.append(
-            Figure(
-                what=f"full `retrain`, {size:,} rows",
-                seconds=took_s,
-                reference=REFERENCE,
-                reference_s=beside_s,
-                note=f"{mebibytes:,.0f} MiB at most",
-            )
-        )
+            beside = measured([sys.executable, "-m", "benchmarks.speed.plain_fit", log])
+        figures.append(_figure(f"full `retrain`, {size:,} rows", took, REFERENCE, beside))
     figures.append(_incremental(home, sizes[-1]))
     slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0] if len(sizes) > 1 else float("nan")
     return Growth(figures=figures, exponent=float(slope))
@@ -74,8 +66,9 @@ def add_rows(home: Path, rows: int, *, seed: int) -> None:
         pl.DataFrame(fresh, schema=["query", "task"], orient="row").write_parquet(texts)
         log.execute(
             """CREATE TEMP TABLE old AS
+               WITH first AS (SELECT * FROM outcomes WHERE fallback_of IS NULL ORDER BY id LIMIT 4000)
                SELECT *, row_number() OVER (PARTITION BY task) - 1 AS place, count(*) OVER (PARTITION BY task) AS many
-               FROM outcomes WHERE fallback_of IS NULL ORDER BY id LIMIT 4000"""
+               FROM first"""
         )
         log.execute(
             """CREATE TEMP TABLE more AS
@@ -100,13 +93,18 @@ def _incremental(home: Path, rows: int) -> Figure:
     add_rows(home, rows + int(NEW_SHARE * rows), seed=999)
     fresh = home.with_name("fresh")
     shutil.copytree(home, fresh, ignore=shutil.ignore_patterns("artifacts"))
-    again_s, mebibytes = measured_process(command_line(home, "retrain", "--promote", "never", "--json"))
-    run(fresh, "log", "list", "--limit", "1", "--json")
-    full_s, _ = measured_process(command_line(fresh, "retrain", "--promote", "never", "--json"))
+    again = measured(command_line(home, "retrain", "--promote", "never", "--json"))
+    full = measured(command_line(fresh, "retrain", "--promote", "never", "--json"))
+    what = f"`retrain` after {NEW_SHARE:.0%} new rows, {rows:,} before"
+    return _figure(what, again, "full `retrain` on the same log", full)
+
+
+def _figure(what: str, took: Used, reference: str, beside: Used | None) -> Figure:
+    processor = f"processor {took.cpu_s:.1f} s" + (f" beside {beside.cpu_s:.1f} s" if beside else "")
     return Figure(
-        what=f"`retrain` after {NEW_SHARE:.0%} new rows, {rows:,} before",
-        seconds=again_s,
-        reference="full `retrain` on the same log",
-        reference_s=full_s,
-        note=f"{mebibytes:,.0f} MiB at most",
+        what=what,
+        seconds=took.elapsed_s,
+        reference=reference,
+        reference_s=beside.elapsed_s if beside else float("nan"),
+        note=f"{processor}, {took.mebibytes:,.0f} MiB",
     )
