@@ -15,7 +15,19 @@ from tests.cli.conftest import http_config, says
 from tests.providers.loopback import ModelServer, Running
 
 LEARNING = {"sklearn", "scipy", "polars", "pandas", "matplotlib", "joblib", "jinja2", "dask"}
-COMMANDS = {"ask", "batch", "doctor", "feedback", "grade", "inspect", "learn", "models", "policies", "recordings", "start"}
+COMMANDS = {
+    "ask",
+    "batch",
+    "doctor",
+    "feedback",
+    "grade",
+    "inspect",
+    "learn",
+    "models",
+    "policies",
+    "recordings",
+    "start",
+}
 # Notes what is loaded at the first byte of the answer and at the end, and passes everything on.
 WATCHER = """
 import json, sys
@@ -74,7 +86,8 @@ def test_help_loads_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...]) ->
 
 
 @pytest.mark.parametrize(
-    ("arguments", "rooms"), [(("--help",), set()), (("ask", "--help"), {"ask"}), (("kpi", "--help"), {"learn"})]
+    ("arguments", "rooms"),
+    [(("--help",), set()), (("ask", "--help"), {"ask"}), (("kpi", "--help"), {"learn"})],
 )
 def test_only_the_command_that_is_called_is_loaded(
     tmp_path: Path, arguments: tuple[str, ...], rooms: set[str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -56,7 +55,6 @@ def commands(folder: Path, repeats: int) -> list[Figure]:
             "completion": _Call(words=[sys.executable, "-m", "zetaroute"], environment=COMPLETION),
         }
         first, last = _turns(calls, repeats)
-    shutil.rmtree(cold)
     figures = [
         Figure(what=f"`ask`, {policy}: {until}", seconds=seconds, reference=SCRIPT, reference_s=last[SCRIPT])
         for policy, name in (("cold start", "cold"), ("learned policy of 12 models", "learned"))

@@ -14,7 +14,7 @@ from typing import Any
 import joblib
 from threadpoolctl import threadpool_limits
 
-from benchmarks.speed.homes import ARMS
+from benchmarks.speed.homes import ARMS, learned_home
 from benchmarks.speed.measuring import Figure, medians, timed
 from benchmarks.speed.reference import fitted
 from zetaroute.config import Home, Settings, load_settings
@@ -26,11 +26,14 @@ from zetaroute.registry import Registry
 TOKENS = (200, 4000)
 CHARACTERS_PER_TOKEN = 4
 TEXTS = 20
-REFERENCE = "scikit-learn pipeline"
+REFERENCE, DOUBTING = "scikit-learn, predictions alone", "scikit-learn with standard errors"
 
 
-def decisions(home: Path, repeats: int) -> list[Figure]:
-    """Return the median times of a decision by text length, and of loading the policy of a learned home."""
+def decisions(folder: Path, repeats: int) -> list[Figure]:
+    """Return the median times of a decision by text length, and of loading a policy."""
+    home = folder / "learned"
+    if not home.exists():
+        learned_home(home)
     place = Home(home)
     settings = load_settings(None, place.config)
     registry = Registry(place.artifacts)
@@ -46,10 +49,12 @@ def decisions(home: Path, repeats: int) -> list[Figure]:
                 {
                     "ours": timed(lambda queries=queries: _decided(policy, settings, next(queries))),
                     REFERENCE: timed(lambda queries=queries: reference.predict(next(queries))),
+                    DOUBTING: timed(lambda queries=queries: reference.doubt(next(queries))),
                 },
                 repeats,
             )
-            figures.append(_beside(f"decision, {tokens:,} tokens, {ARMS} models", found))
+            what = f"decision, {tokens:,} tokens, {ARMS} models"
+            figures += [_beside(what, found, REFERENCE), _beside(what, found, DOUBTING)]
         loading = medians(
             {
                 "ours": timed(lambda: load_policy(registry, version)),
@@ -57,7 +62,7 @@ def decisions(home: Path, repeats: int) -> list[Figure]:
             },
             max(repeats // 10, 5),
         )
-    return [*figures, _beside(f"loading a policy, {len(_vocabulary(policy)):,} terms", loading)]
+    return [*figures, _beside(f"loading a policy, {len(_vocabulary(policy)):,} terms", loading, REFERENCE)]
 
 
 def texts(tokens: int) -> list[str]:
@@ -89,8 +94,8 @@ def _decided(policy: Policy, settings: Settings, text: str) -> None:
     )
 
 
-def _beside(what: str, found: dict[str, float]) -> Figure:
-    return Figure(what=what, seconds=found["ours"], reference=REFERENCE, reference_s=found[REFERENCE])
+def _beside(what: str, found: dict[str, float], reference: str) -> Figure:
+    return Figure(what=what, seconds=found["ours"], reference=reference, reference_s=found[reference])
 
 
 def _vocabulary(policy: Policy) -> Any:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import BayesianRidge, LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
@@ -33,12 +33,23 @@ class Reference:
     cells: tuple[KMeans, ...]
     task: LogisticRegression
     heads: tuple[Ridge, ...]
+    """One per figure, for all models."""
+    doubters: tuple[BayesianRidge, ...]
+    """One per figure and model."""
 
     def predict(self, text: str) -> list[Array]:
-        """Return the predictions of the heads for every model, each (1, ARMS)."""
-        base = _base(self.words, self.scale, self.cells, [text])
-        x = np.hstack([base, 2.0 * self.task.predict_proba(base)])
+        """Return the predictions of every figure for every model, each (1, ARMS)."""
+        x = self._vector(text)
         return [head.predict(x) for head in self.heads]
+
+    def doubt(self, text: str) -> list[tuple[Array, Array]]:
+        """Return the predictions with their standard errors, one pair per figure and model."""
+        x = self._vector(text)
+        return [head.predict(x, return_std=True) for head in self.doubters]
+
+    def _vector(self, text: str) -> Array:
+        base = _base(self.words, self.scale, self.cells, [text])
+        return np.hstack([base, 2.0 * self.task.predict_proba(base)])
 
 
 def fitted() -> Reference:
@@ -64,6 +75,7 @@ def fitted() -> Reference:
         cells=cells,
         task=task,
         heads=tuple(Ridge(30.0).fit(x, y) for y in targets),
+        doubters=tuple(BayesianRidge().fit(x, one) for y in targets for one in y.T),
     )
 
 

@@ -28,7 +28,7 @@ class Growth:
     """How the time of a retrain grows with the rows."""
 
     figures: Sequence[Figure]
-    exponent: float
+    exponent: float | None
     """Slope of the logarithm of the processor's seconds over that of the rows: others on the machine count less."""
 
 
@@ -50,8 +50,8 @@ def retrains(folder: Path, sizes: Sequence[int], *, reference_up_to: int) -> Gro
             beside = measured([sys.executable, "-m", "benchmarks.speed.plain_fit", log])
         figures.append(_figure(f"full `retrain`, {size:,} rows", took, REFERENCE, beside))
     figures.append(_incremental(home, sizes[-1]))
-    slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0] if len(sizes) > 1 else float("nan")
-    return Growth(figures=figures, exponent=float(slope))
+    slope = float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]) if len(sizes) > 1 else None
+    return Growth(figures=figures, exponent=slope)
 
 
 def add_rows(home: Path, rows: int, *, seed: int) -> None:

@@ -22,7 +22,9 @@ _EVENTS = (
     {"model": "loopback", "choices": [{"index": 0, "delta": {"content": "42"}, "finish_reason": "stop"}]},
     {"model": "loopback", "choices": [], "usage": _USAGE},
 )
-_STREAMED = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in _EVENTS) + b"data: [DONE]\n\n"
+_STREAMED = (
+    b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in _EVENTS) + b"data: [DONE]\n\n"
+)
 
 
 def _reply(content_type: bytes, body: bytes) -> bytes:

@@ -58,7 +58,10 @@ def test_characters_are_counted_as_python_tells_their_kinds(text):
         assert found["punctuation_share"] == pytest.approx(signs / size)
 
 
-@given(st.lists(st.text(max_size=20) | st.sampled_from(["word ", "1 ", "ΑΣ ", "\n"]), max_size=30), st.integers(1, 40))
+@given(
+    st.lists(st.text(max_size=20) | st.sampled_from(["word ", "1 ", "ΑΣ ", "\n"]), max_size=30),
+    st.integers(1, 40),
+)
 def test_a_long_text_has_the_tokens_that_its_parts_have(parts, times):
     text = " ".join(parts * times * 10)[: LONGEST - 1]
     whole = [token for word in text.split(" ") for token in tokens(word)]

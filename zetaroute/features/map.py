@@ -112,7 +112,9 @@ class FeatureMap:
             counts = Counter(map(self.vocabulary.get, terms(text)))
             del counts[None]
             rows = np.fromiter(counts.keys(), np.int64, len(counts))
-            weights = (1.0 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * self.spaces.idf[rows]
+            weights = (1.0 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * self.spaces.idf[
+                rows
+            ]
             z[one] = weights @ self.spaces.components[rows].astype(np.float64)
         norm = np.sqrt((z**2).sum(axis=1, keepdims=True))
         return np.asarray(z / np.where(norm > 0, norm, 1.0))

@@ -159,7 +159,7 @@ class _Characters:
 
 
 def _count(text: str) -> _Characters:
-    """Return the counts of a text: in bulk for what is ASCII, which is most of most texts, and one by one for the rest."""
+    """Return the counts of a text: in bulk where it is ASCII, as most is, and one by one for the rest."""
     codes = np.frombuffer(text.encode("ascii", "ignore"), dtype=np.uint8)
     found = np.bincount(codes, minlength=128)
     foreign = _FOREIGN.findall(text)

@@ -153,7 +153,9 @@ def decide(
     else:
         chosen = next(index for index, arm in enumerate(arms) if arm.id == forced)
     return Decision(
-        candidates=candidates(arms, lot.decider.forecast, lot.decider.mean, lot.decider.se, excluded, lot.pmf),
+        candidates=candidates(
+            arms, lot.decider.forecast, lot.decider.mean, lot.decider.se, excluded, lot.pmf
+        ),
         model=arms[chosen].id,
         propensity=None if forced else float(lot.pmf[chosen]),
         forced=forced is not None,
