@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -26,29 +27,31 @@ def main() -> None:
     sizes = [int(size) for size in sys.argv[1:]] or [1_000_000]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        _seed(home)
+        seed_log(home)
         for size in sizes:
-            _grow(home, size)
+            repeat_rows(home, size)
             for command in COMMANDS:
-                seconds, mebibytes = _measured(home, *command)
-                print(f"{size:>12,} rows  {' '.join(command):24} {seconds:7.1f} s  {mebibytes:7.0f} MiB")  # noqa: T201
+                used = measured(command_line(home, *command))
+                print(  # noqa: T201
+                    f"{size:>12,} rows  {' '.join(command):24} {used.elapsed_s:7.1f} s  {used.mebibytes:7.0f} MiB"
+                )
 
 
-def _seed(home: Path) -> None:
+def seed_log(home: Path) -> None:
     """Make a small log under two versions: cold, and what was learned from it."""
-    _run(home, "init")
+    run(home, "init")
     text = (home / "config.toml").read_text(encoding="utf-8")
     (home / "config.toml").write_text(
         text.replace('provider = "practice"', 'provider = "practice"\ndelay = 0'), encoding="utf-8"
     )
     for seed, promote in ((1, "force"), (2, "never")):
         queries = str(home / f"q{seed}.jsonl")
-        _run(home, "practice", "generate", "--rows", str(SMALL), "--seed", str(seed), "-o", queries)
-        _run(home, "batch", queries)
-        _run(home, "retrain", "--promote", promote)
+        run(home, "practice", "generate", "--rows", str(SMALL), "--seed", str(seed), "-o", queries)
+        run(home, "batch", queries)
+        run(home, "retrain", "--promote", promote)
 
 
-def _grow(home: Path, rows: int) -> None:
+def repeat_rows(home: Path, rows: int) -> None:
     """Repeat the rows of the log until there are `rows`."""
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
         (have,) = log.execute("SELECT count(*) FROM outcomes").fetchone() or (0,)
@@ -69,23 +72,39 @@ def _grow(home: Path, rows: int) -> None:
             have += wanted
 
 
-def _measured(home: Path, *command: str) -> tuple[float, float]:
-    """Return the seconds that a command took and its largest memory in MiB."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Used:
+    """What a process took."""
+
+    elapsed_s: float
+    cpu_s: float
+    mebibytes: float
+    """Its largest memory."""
+
+
+def measured(words: list[str]) -> Used:
+    """Run a process that must succeed and return what it took."""
     start = time.perf_counter()
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    child = subprocess.Popen(_command(home, *command), **silent)  # noqa: S603  - our own command
+    child = subprocess.Popen(words, **silent)  # noqa: S603  - our own command
     _, status, usage = os.wait4(child.pid, 0)
     if status:
-        raise SystemExit(f"{' '.join(command)} failed with {os.waitstatus_to_exitcode(status)}")
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+        raise SystemExit(f"{' '.join(words)} failed with {os.waitstatus_to_exitcode(status)}")
+    return Used(
+        elapsed_s=time.perf_counter() - start,
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        mebibytes=usage.ru_maxrss / 1024,
+    )
 
 
-def _run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    call = _command(home, *command)
+def run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run one command of zetaroute that must succeed."""
+    call = command_line(home, *command)
     return subprocess.run(call, check=True, capture_output=True, text=True)  # noqa: S603  - our own command
 
 
-def _command(home: Path, *command: str) -> list[str]:
+def command_line(home: Path, *command: str) -> list[str]:
+    """Return the words that start zetaroute as a process of its own."""
     return [sys.executable, "-m", "zetaroute", "--home", str(home), *command]
 
 

@@ -84,8 +84,10 @@ def disarm(command: click.Command) -> None:
         # This one writes into the shell's own files as soon as it is parsed.
         if parameter.name == "install_completion":
             parameter.callback = None
-    for subcommand in command.commands.values() if isinstance(command, click.Group) else ():
-        disarm(subcommand)
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            disarm(command.get_command(context, name))
 
 
 def anchors(document: Path) -> set[str]:

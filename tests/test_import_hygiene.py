@@ -15,6 +15,19 @@ from tests.cli.conftest import http_config, says
 from tests.providers.loopback import ModelServer, Running
 
 LEARNING = {"sklearn", "scipy", "polars", "pandas", "matplotlib", "joblib", "jinja2", "dask"}
+COMMANDS = {
+    "ask",
+    "batch",
+    "doctor",
+    "feedback",
+    "grade",
+    "inspect",
+    "learn",
+    "models",
+    "policies",
+    "recordings",
+    "start",
+}
 # Notes what is loaded at the first byte of the answer and at the end, and passes everything on.
 WATCHER = """
 import json, sys
@@ -74,6 +87,17 @@ def test_help_loads_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...]) ->
     assert last & (LEARNING | {"numpy", "duckdb", "httpx", "rich", "asyncio", "ssl"}) == set()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "rooms"),
+    [(("--help",), set()), (("ask", "--help"), {"ask"}), (("kpi", "--help"), {"learn"})],
+)
+def test_only_the_command_that_is_called_is_loaded(
+    tmp_path: Path, arguments: tuple[str, ...], rooms: set[str]
+) -> None:
+    _, last = loaded(tmp_path, *arguments)
+    assert {module for module in COMMANDS if f"zetaroute.cli.{module}" in last} == rooms
+
+
 @pytest.mark.parametrize("flags", [(), ("--no-stream",), ("--json",)])
 def test_asking_a_practice_model(tmp_path: Path, instant_config: str, flags: tuple[str, ...]) -> None:
     (tmp_path / "config.toml").write_text(instant_config, encoding="utf-8")
@@ -88,7 +112,7 @@ def test_asking_over_http(tmp_path: Path, server: ModelServer, flags: tuple[str,
     server.reply(says("yes"))
     (tmp_path / "config.toml").write_text(http_config(server), encoding="utf-8")
     first, last = loaded(tmp_path, "--home", str(tmp_path), "ask", *flags, "hello")
-    assert first & (LEARNING | {"duckdb", "jsonschema"}) == set()
+    assert first & (LEARNING | {"duckdb", "jsonschema", "rich", "pygments"}) == set()
     assert last & LEARNING == set()
     assert "duckdb" in last
 

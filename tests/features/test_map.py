@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zetaroute.features import META_NAMES, FeatureMap, clip, meta, terms
-from zetaroute.features.text import LONGEST, MOST_TOKENS, _count, _count_ascii
+from zetaroute.features.text import LONGEST, MOST_TOKENS, tokens
 from zetaroute.learn.map import TextMap
 from zetaroute.practice.generator import generate
 
@@ -46,9 +46,29 @@ def test_map_of_hardly_any_text_still_works(texts):
 
 
 @settings(max_examples=300)
-@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=200))
-def test_characters_of_ascii_are_counted_as_those_of_any_text(text):
-    assert _count_ascii(text) == _count(text)
+@given(st.text(alphabet=st.characters(max_codepoint=127), max_size=200) | st.text(max_size=200))
+def test_characters_are_counted_as_python_tells_their_kinds(text):
+    found, size = dict(zip(META_NAMES, meta(text), strict=True)), max(len(text), 1)
+    letters = sum(one.isalpha() for one in text)
+    signs = size - letters - sum(one.isdigit() or one.isspace() for one in text)
+    assert found["digit_share"] == sum(map(str.isdigit, text)) / size
+    assert found["upper_share"] == sum(map(str.isupper, text)) / size
+    assert found["non_ascii_share"] == sum(not one.isascii() for one in text) / size
+    if text.isascii():
+        assert found["punctuation_share"] == pytest.approx(signs / size)
+
+
+@given(
+    st.lists(st.text(max_size=20) | st.sampled_from(["word ", "1 ", "ΑΣ ", "\n"]), max_size=30),
+    st.integers(1, 40),
+)
+def test_a_long_text_has_the_tokens_that_its_parts_have(parts, times):
+    text = " ".join(parts * times * 10)[: LONGEST - 1]
+    whole = [token for word in text.split(" ") for token in tokens(word)]
+    if len(whole) <= MOST_TOKENS:
+        assert tokens(text) == whole
+    else:
+        assert tokens(text) == whole[: MOST_TOKENS // 2] + whole[-MOST_TOKENS // 2 :]
 
 
 @given(st.text(max_size=300))

@@ -11,25 +11,13 @@ from typing import Annotated
 
 import typer
 
-from zetaroute.cli import (
-    ask,
-    batch,
-    doctor,
-    feedback,
-    grade,
-    inspect,
-    learn,
-    models,
-    policies,
-    recordings,
-    serve,
-    start,
-)
 from zetaroute.cli.context import Session
 from zetaroute.cli.render import say
+from zetaroute.cli.rooms import Rooms
 from zetaroute.errors import ZetarouteError
 
 app = typer.Typer(
+    cls=Rooms,
     name="zetaroute",
     help="Route queries to language models, and learn from every answer which model to ask.",
     no_args_is_help=True,
@@ -74,20 +62,6 @@ def root(
       zetaroute serve                       the same for programs, as an OpenAI-compatible endpoint
     """
     context.obj = Session(home_option=home, config_option=config, quiet=quiet)
-
-
-ask.add_to(app)
-batch.add_to(app)
-grade.add_to(app)
-feedback.add_to(app)
-learn.add_to(app)
-policies.add_to(app)
-inspect.add_to(app)
-models.add_to(app)
-doctor.add_to(app)
-recordings.add_to(app)
-serve.add_to(app)
-start.add_to(app)
 
 
 def main() -> None:

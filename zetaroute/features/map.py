@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,19 +107,15 @@ class FeatureMap:
         return np.vstack(parts)
 
     def _project(self, texts: Sequence[str]) -> Array:
-        find = self.vocabulary.get
-        found = [[row for row in map(find, terms(text)) if row is not None] for text in texts]
         z = np.zeros((len(texts), self.spaces.components.shape[1]))
-        owner = np.repeat(np.arange(len(texts)), [len(rows) for rows in found])
-        if not len(owner):
-            return z
-        flat = np.fromiter(chain.from_iterable(found), np.int64, len(owner))
-        pairs, counts = np.unique(owner * len(self.vocabulary) + flat, return_counts=True)
-        owner, rows = np.divmod(pairs, len(self.vocabulary))
-        weights = (1.0 + np.log(counts)) * self.spaces.idf[rows]
-        ends = np.searchsorted(owner, np.arange(len(texts) + 1)).tolist()
-        for one, (start, end) in enumerate(pairwise(ends)):
-            z[one] = weights[start:end] @ self.spaces.components[rows[start:end]].astype(np.float64)
+        for one, text in enumerate(texts):
+            counts = Counter(map(self.vocabulary.get, terms(text)))
+            del counts[None]
+            rows = np.fromiter(counts.keys(), np.int64, len(counts))
+            weights = (1.0 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * self.spaces.idf[
+                rows
+            ]
+            z[one] = weights @ self.spaces.components[rows].astype(np.float64)
         norm = np.sqrt((z**2).sum(axis=1, keepdims=True))
         return np.asarray(z / np.where(norm > 0, norm, 1.0))
 
@@ -127,14 +123,15 @@ class FeatureMap:
         """Return m: standardised, clipped to +-3, divided by the root of their number; shape (n, M)."""
         spaces = self.spaces
         scaled = (np.asarray(raw, dtype=np.float64) - spaces.meta_mean) / spaces.meta_scale
-        return np.clip(scaled, -META_CLIP, META_CLIP) / math.sqrt(len(spaces.meta_mean))
+        return np.asarray(scaled.clip(-META_CLIP, META_CLIP) / math.sqrt(len(spaces.meta_mean)))
 
     def combine(self, z: Array, m: Array) -> Array:
         """Return what the text alone says, [2 coarse, fine, .5 z, .5 m, 3], from z (n, d) and m (n, M)."""
-        place = np.hstack([z, 0.5 * m])
+        place = np.concatenate([z, 0.5 * m], axis=1)
         coarse = _soft(place, self.spaces.coarse, self._coarse_square)
         fine = _soft(place, self.spaces.fine, self._fine_square)
-        return np.hstack([2.0 * coarse, fine, 0.5 * z, 0.5 * m, np.full((len(z), 1), CONSTANT)])
+        constant = np.full((len(z), 1), CONSTANT)
+        return np.concatenate([2.0 * coarse, fine, 0.5 * z, 0.5 * m, constant], axis=1)
 
     def label(self, base: Array, tasks: Sequence[str | None]) -> Array:
         """Return the whole vectors (n, size) from what the texts say (n, D) and their task labels (n)."""
@@ -145,7 +142,7 @@ class FeatureMap:
         cells = self.guess(base)
         labelled = known >= 0
         cells[labelled] = np.eye(len(self.tasks))[known[labelled]]
-        return np.hstack([base[:, :-1], 2.0 * cells, base[:, -1:]])
+        return np.concatenate([base[:, :-1], 2.0 * cells, base[:, -1:]], axis=1)
 
     def guess(self, base: Array) -> Array:
         """Return the probability of every known task for n texts, (n, T)."""

@@ -23,7 +23,7 @@ from zetaroute.learn.drift import Drift, find_drifts, weights_after
 from zetaroute.learn.embedded import VectorMap, enough_embedded
 from zetaroute.learn.frame import Sample, clusters, take
 from zetaroute.learn.heads import fit_classes, log_head, solve, target_weights, targets
-from zetaroute.learn.map import TextMap
+from zetaroute.learn.map import TextMap, outgrown
 from zetaroute.learn.statistics import Statistics, count
 from zetaroute.learn.sums import Sums, gather, gather_folds
 from zetaroute.learn.vectors import RECENT, RowVectors, Vectors, recent, rows_at
@@ -35,10 +35,6 @@ Array = NDArray[np.float64]
 P = ParamSpec("P")
 R = TypeVar("R")
 Index = NDArray[np.int64]
-
-OUTGROWN = 2.0
-"""Times as many distinct texts as a map was fitted on make it worth a new one."""
-
 
 USUAL_GAIN, USUAL_SPREAD = 1.0, 2.0
 """Mean and standard deviation, in points of accuracy, of what routing by query gained over the best single model on
@@ -185,15 +181,14 @@ def _map(
     rows: Sample, known: AnyMap | None, given: Embeddings | None, *, seed: int
 ) -> tuple[AnyMap, Vectors]:
     """Return the map to use and what applies it: the known one, or a new one where that is outgrown."""
-    distinct = len(set(rows.texts))
-    small = known is not None and distinct < OUTGROWN * known.texts
+    fits = known is not None and not outgrown(known.texts, distinct=len(set(rows.texts)))
     if given is not None and enough_embedded(rows.texts, given):
-        if small and isinstance(known, EmbeddedMap) and known.space == given.space:
+        if fits and isinstance(known, EmbeddedMap) and known.space == given.space:
             kept = known.knowing(given)
             return kept, kept.vectors
         embedded = VectorMap(rows.texts, given, seed=seed, tasks=rows.tasks)
         return embedded.frozen, embedded.vectors
-    if small and known is not None and not isinstance(known, EmbeddedMap):
+    if fits and known is not None and not isinstance(known, EmbeddedMap):
         return known, known.vectors
     fresh = TextMap(rows.texts, seed=seed, tasks=rows.tasks)
     return fresh.frozen, fresh.vectors

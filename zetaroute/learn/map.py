@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 MOST_TEXTS = 20_000
 """A map fitted on a sample is as good as one fitted on everything."""
+OUTGROWN = 2.0
+"""Times as many distinct texts as a map was fitted on make it worth a new one."""
 VOCABULARY = 15_000
 DIMENSIONS = 64
 COARSE, FINE = 8, 32
@@ -148,6 +150,14 @@ def with_tasks(cells: FeatureMap, base: Array, labels: Sequence[str | None]) -> 
         coef, intercept = np.vstack([0 * coef, coef]), np.append(0.0, intercept)
     spaces = replace(cells.spaces, task_coef=coef, task_intercept=intercept)
     return FeatureMap(cells.vocabulary, spaces, tuple(str(task) for task in guess.classes_), cells.texts)
+
+
+def outgrown(fitted_on: int, *, distinct: int) -> bool:
+    """Return whether a map that was fitted on so many texts is worth replacing by one of `distinct` texts.
+
+    Never where it has read as many as a map ever reads: else every retrain of a large log would begin anew.
+    """
+    return fitted_on < MOST_TEXTS and distinct >= OUTGROWN * fitted_on
 
 
 def drawn(texts: Sequence[str], seed: int) -> list[str]:

@@ -5,7 +5,6 @@ Everything it needs is passed in: it opens nothing, asks no clock and draws only
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
-from zetaroute.domain import ALL_TASKS, Arm, Candidate, Check, Decision, Duel, Estimate, Query, Standing
+from zetaroute.domain import ALL_TASKS, Arm, Check, Decision, Duel, Query, Standing
 from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
 from zetaroute.features import EmbeddedMap, Embeddings
+from zetaroute.policy.candidates import candidates
 from zetaroute.policy.escalate import Reliability, second_chances
 from zetaroute.policy.explore import (
     ENOUGH_GRADED,
@@ -29,7 +29,7 @@ from zetaroute.policy.explore import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guard import Exclusion, Limits, barred, exclusions, forbids, unfit
+from zetaroute.policy.guard import Limits, barred, exclusions, forbids, unfit
 from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor
 
 Array = NDArray[np.float64]
@@ -152,12 +152,10 @@ def decide(
         chosen = draw(lot.drawn, seed)
     else:
         chosen = next(index for index, arm in enumerate(arms) if arm.id == forced)
-    candidates = tuple(
-        _candidate(arm, index, opinion=lot.decider, excluded=excluded[index], pmf=lot.pmf)
-        for index, arm in enumerate(arms)
-    )
     return Decision(
-        candidates=candidates,
+        candidates=candidates(
+            arms, lot.decider.forecast, lot.decider.mean, lot.decider.se, excluded, lot.pmf
+        ),
         model=arms[chosen].id,
         propensity=None if forced else float(lot.pmf[chosen]),
         forced=forced is not None,
@@ -299,30 +297,3 @@ def _is_new(arm: Arm, rows: float, standings: Mapping[str, Standing]) -> bool:
     standing = standings.get(arm.id)
     tally = standing.tallies.get(ALL_TASKS) if standing else None
     return max(rows, tally.graded if tally else 0) < ENOUGH_GRADED
-
-
-def _candidate(
-    arm: Arm, index: int, *, opinion: _Opinion, excluded: Exclusion | None, pmf: Array
-) -> Candidate:
-    forecast = opinion.forecast
-    satisfied, rows = float(forecast.satisfied[0, index]), int(forecast.rows[index])
-    cost = _estimate(forecast.cost_usd, forecast.cost_se, index)
-    notes = [f"learned from {rows} rows" if rows else "prior from the config"]
-    if math.isnan(cost.mean):
-        notes.append("price unknown, counted as " + ("free: local" if arm.local else "the dearest"))
-    return Candidate(
-        model=arm.id,
-        eligible=excluded is None,
-        reason=excluded.reason if excluded else "; ".join(notes),
-        accuracy=_estimate(forecast.accuracy, forecast.accuracy_se, index),
-        satisfaction=_estimate(forecast.satisfaction, forecast.satisfaction_se, index),
-        response_s=_estimate(forecast.response_s, forecast.response_se, index),
-        cost_usd=None if math.isnan(cost.mean) else cost,
-        utility_usd=_estimate(opinion.mean, opinion.se, index),
-        probability=float(pmf[index]),
-        satisfied=None if math.isnan(satisfied) else satisfied,
-    )
-
-
-def _estimate(mean: Array, se: Array, index: int) -> Estimate:
-    return Estimate(mean=mean.item(0, index), se=se.item(0, index))

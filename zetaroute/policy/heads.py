@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+BATCH = 1024
+"""Vectors that are multiplied with the spreads of all arms at once: enough for speed, few enough for memory."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearHead:
@@ -40,8 +43,9 @@ class LinearHead:
         """Return the standard errors in units of the noise, (n, K): the same for heads that share their spread."""
         # In the precision of what is stored: the other way every decision would convert all of it.
         short = x.astype(np.float32)
-        variance = np.stack([((short @ spread) * short).sum(axis=1) for spread in self.spread], axis=1)
-        return np.sqrt(np.maximum(variance.astype(np.float64), 0.0))
+        parts = [short[start : start + BATCH] for start in range(0, max(len(x), 1), BATCH)]
+        variance = np.concatenate([((part @ self.spread) * part).sum(axis=2) for part in parts], axis=1)
+        return np.sqrt(np.maximum(variance.T.astype(np.float64), 0.0))
 
     def estimate(self, x: Array, doubt: Array | None = None) -> tuple[Array, Array]:
         """Return the predicted means with their standard errors, each (n, K); `doubt` is reused where it is known."""
@@ -85,7 +89,7 @@ class LogHead:
 
     def mean(self, x: Array) -> Array:
         """Return the predicted means in the quantity's own unit, shape (n, K)."""
-        return np.asarray(np.exp(np.clip(self.linear.mean(x), -25.0, 25.0)) * self.smear)
+        return np.asarray(np.exp(self.linear.mean(x).clip(-25.0, 25.0)) * self.smear)
 
     def estimate(self, x: Array, doubt: Array | None = None) -> tuple[Array, Array]:
         """Return the predicted means with their standard errors by the delta method, each (n, K)."""

@@ -65,7 +65,7 @@ class Forecast:
         variance = (
             (objective.answer_value_usd * self.accuracy_se) ** 2
             + (objective.satisfaction_value_usd * self.satisfaction_se) ** 2
-            + np.nan_to_num(self.cost_se) ** 2
+            + np.where(np.isnan(self.cost_se), 0.0, self.cost_se) ** 2
             + (objective.second_value_usd * self.response_se) ** 2
         )
         return mean, np.sqrt(variance)
@@ -140,7 +140,7 @@ class Priced:
 
     def factor(self, prices: Prices | None) -> float:
         """Return by how much costs change with the prices of now."""
-        if prices is None:
+        if prices is None or prices == self.prices:
             return 1.0
         old, new = (
             self.input_tokens * price.input + self.output_tokens * price.output
@@ -169,7 +169,7 @@ class LearnedPredictor:
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the length in characters and then the feature vector of each text, shape (n, 1 + size)."""
-        return np.hstack([PriorPredictor().vectors(texts), self.map.vectors(texts, tasks)])
+        return np.concatenate([PriorPredictor().vectors(texts), self.map.vectors(texts, tasks)], axis=1)
 
     def knowing(self, given: Embeddings) -> LearnedPredictor:
         """Return the same with these embeddings at hand, where its map reads any."""
@@ -183,12 +183,12 @@ class LearnedPredictor:
             vectors = np.tile(self.centre, (len(vectors), 1))
         prior = PriorPredictor().forecast(vectors[:, :1], arms)
         x = vectors[:, 1:]
-        known = [column for column, arm in enumerate(arms) if arm.id in self.models]
-        heads = [self.models.index(arms[column].id) for column in known]
-        doubts = _Doubts(x)
+        place = {model: index for index, model in enumerate(self.models)}
+        heads = np.array([place.get(arm.id, -1) for arm in arms], dtype=np.int64)
+        known, doubts = heads >= 0, _Doubts(x)
 
         def learned(head: LinearHead | LogHead | None, mean: Array, se: Array) -> tuple[Array, Array]:
-            return _fill(head, doubts, heads, known, mean, se)
+            return _fill(head, doubts, heads, mean, se)
 
         accuracy, accuracy_se = learned(self.accuracy, prior.accuracy, prior.accuracy_se)
         liking, liking_se = learned(self.satisfaction, prior.satisfaction, prior.satisfaction_se)
@@ -197,17 +197,16 @@ class LearnedPredictor:
         factor = np.array(
             [self.priced[arm.id].factor(arm.prices) if arm.id in self.priced else 1.0 for arm in arms]
         )
-        satisfied = prior.satisfied
+        satisfied, rows, p95 = prior.satisfied, prior.rows, prior.response_p95_s
         if self.rating is not None:
-            satisfied[:, known] = self.rating.good(x)[:, heads]
-        rows, p95 = np.zeros(len(arms)), prior.response_p95_s
+            satisfied = np.where(known, self.rating.good(x)[:, heads], satisfied)
         if self.response is not None:
-            rows[known] = self.response.linear.rows[heads]
-            p95[:, known] = np.where(rows[known] > 0, response[:, known] * self.response.tail[heads], np.nan)
+            rows = np.where(known, self.response.linear.rows[heads], rows)
+            p95 = np.where(rows > 0, response * self.response.tail[heads], p95)
         return Forecast(
-            accuracy=np.clip(accuracy, 0.0, 1.0),
+            accuracy=accuracy.clip(0.0, 1.0),
             accuracy_se=accuracy_se,
-            satisfaction=np.clip(liking, 0.0, 1.0),
+            satisfaction=liking.clip(0.0, 1.0),
             satisfaction_se=liking_se,
             response_s=response,
             response_se=response_se,
@@ -237,23 +236,22 @@ class _Doubts:
 def _fill(
     head: LinearHead | LogHead | None,
     doubts: _Doubts,
-    heads: Sequence[int],
-    columns: Sequence[int],
+    heads: NDArray[np.int64],
     mean: Array,
     se: Array,
 ) -> tuple[Array, Array]:
-    """Put a head's predictions into the columns of the arms it has rows of; keep the priors elsewhere."""
+    """Return a head's predictions for the arms it has rows of and the priors for the others, each (n, K).
+
+    `heads` (K,) is the place of each arm among the head's own, -1 where it has none.
+    """
     if head is None:
         return mean, se
     linear = head.linear if isinstance(head, LogHead) else head
-    seen = [(column, index) for column, index in zip(columns, heads, strict=True) if linear.rows[index] > 0]
-    if not seen:
+    seen = (heads >= 0) & (linear.rows[heads] > 0)
+    if not seen.any():
         return mean, se
-    into, taken = map(list, zip(*seen, strict=True))
-    mean, se = mean.copy(), se.copy()
     learned_mean, learned_se = head.estimate(doubts.x, doubts.of(linear))
-    mean[:, into], se[:, into] = learned_mean[:, taken], learned_se[:, taken]
-    return mean, se
+    return np.where(seen, learned_mean[:, heads], mean), np.where(seen, learned_se[:, heads], se)
 
 
 def _known(value: float | None, default: float) -> float:
@@ -261,4 +259,4 @@ def _known(value: float | None, default: float) -> float:
 
 
 def _row(values: Sequence[float], n: int) -> Array:
-    return np.tile(np.asarray(values, dtype=np.float64), (n, 1))
+    return np.full((n, len(values)), values, dtype=np.float64)

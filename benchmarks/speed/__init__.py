@@ -1,0 +1,1 @@
+"""How fast zetaroute is, every figure beside a reference; what it finds is kept in docs/performance.md."""

@@ -1,0 +1,102 @@
+"""Decisions within one process, and loading a policy, beside a scikit-learn pipeline that predicts the same.
+
+The reference stops at the predictions: it has no standard errors, no limits and no probabilities.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import joblib
+from threadpoolctl import threadpool_limits
+
+from benchmarks.speed.homes import ARMS, learned_home
+from benchmarks.speed.measuring import Figure, medians, timed
+from benchmarks.speed.reference import fitted
+from zetaroute.config import Home, Settings, load_settings
+from zetaroute.domain import Query
+from zetaroute.policy import Limits, Policy, decide, load_policy
+from zetaroute.practice.generator import generate
+from zetaroute.registry import Registry
+
+TOKENS = (200, 4000)
+CHARACTERS_PER_TOKEN = 4
+TEXTS = 20
+REFERENCE, DOUBTING = "scikit-learn, predictions alone", "scikit-learn with standard errors"
+
+
+def decisions(folder: Path, repeats: int) -> list[Figure]:
+    """Return the median times of a decision by text length, and of loading a policy."""
+    home = folder / "learned"
+    if not home.exists():
+        learned_home(home)
+    place = Home(home)
+    settings = load_settings(None, place.config)
+    registry = Registry(place.artifacts)
+    version = registry.current()
+    policy, reference = load_policy(registry, version), fitted()
+    stored = home / "pipeline.joblib"
+    joblib.dump(reference, stored)
+    figures = []
+    with threadpool_limits(limits=1):
+        for tokens in TOKENS:
+            queries = cycle(texts(tokens))
+            found = medians(
+                {
+                    "ours": timed(lambda queries=queries: _decided(policy, settings, next(queries))),
+                    REFERENCE: timed(lambda queries=queries: reference.predict(next(queries))),
+                    DOUBTING: timed(lambda queries=queries: reference.doubt(next(queries))),
+                },
+                repeats,
+            )
+            what = f"decision, {tokens:,} tokens, {ARMS} models"
+            figures += [_beside(what, found, REFERENCE), _beside(what, found, DOUBTING)]
+        loading = medians(
+            {
+                "ours": timed(lambda: load_policy(registry, version)),
+                REFERENCE: timed(lambda: joblib.load(stored)),
+            },
+            max(repeats // 10, 5),
+        )
+    return [*figures, _beside(f"loading a policy, {len(_vocabulary(policy)):,} terms", loading, REFERENCE)]
+
+
+def texts(tokens: int) -> list[str]:
+    """Return TEXTS different texts of about so many tokens, put together from practice queries."""
+    size = tokens * CHARACTERS_PER_TOKEN
+    queries = iter(generate(rows=TEXTS * (size // 50 + 1), seed=11))
+    return [_grown(queries, size) for _ in range(TEXTS)]
+
+
+def _grown(queries: Iterator[Any], size: int) -> str:
+    text = ""
+    while len(text) < size:
+        text += next(queries).query + "\n"
+    return text[:size]
+
+
+def _decided(policy: Policy, settings: Settings, text: str) -> None:
+    decide(
+        query=Query(text=text),
+        arms=settings.arms,
+        policy=policy,
+        objective=settings.objective,
+        rate=settings.explore.rate,
+        standings={},
+        limits=Limits(),
+        guards=settings.guards,
+        seed=1,
+        now_s=time.time(),
+    )
+
+
+def _beside(what: str, found: dict[str, float], reference: str) -> Figure:
+    return Figure(what=what, seconds=found["ours"], reference=reference, reference_s=found[reference])
+
+
+def _vocabulary(policy: Policy) -> Any:
+    return policy.predictor.map.vocabulary  # type: ignore[attr-defined]  - it was learned

@@ -1,0 +1,83 @@
+"""docs/performance.md: what was measured, the latest first."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.speed.measuring import Figure
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+HEAD = """\
+# Performance
+
+How long zetaroute takes, each time beside that of a reference measured in the same run, in turns. `make bench`
+measures on your machine and puts the figures on top of the history; `make bench-large` adds retrains by size. Times
+are medians; on a machine that does other work too, the ratios say more than the seconds.
+
+- A whole command runs as a process of its own, from its start until the first byte of the answer or its end. The
+  model server stands on loopback, in another process, and answers at once. The reference is a script that posts the
+  same request with httpx and prints the answer; its time is always the whole of it.
+- A decision runs in one process, one thread: from a text to the probabilities of all models. The references are
+  the same terms, meta features, projection, soft cells and task by scikit-learn; with 4 ridge regressions for all
+  models they predict what a decision predicts, with one Bayesian ridge regression per model and figure they know its
+  standard errors too. Neither has limits or probabilities.
+- `kpi` stands beside one DuckDB query for the same means, deviations and quantiles, in a process of its own.
+- A full `retrain` stands beside a plain fit by scikit-learn of one of its four targets (TfidfVectorizer,
+  TruncatedSVD, one Ridge per model) on all the rows, where half of ours are the gate's. Each row has a text of its
+  own. The exponent is the slope of log processor time over log rows.
+"""
+_MARK = "\n## "
+
+
+def add_to_page(figures: Sequence[Figure], notes: Sequence[str], *, page: Path = PAGE) -> None:
+    """Put a run's figures on top of the history."""
+    text = page.read_text(encoding="utf-8") if page.exists() else HEAD
+    _, _, history = text.partition(_MARK)
+    older = _MARK + history if history else ""
+    page.write_text(HEAD + "\n" + "\n".join(section(figures, notes)) + "\n" + older, encoding="utf-8")
+
+
+def section(figures: Sequence[Figure], notes: Sequence[str]) -> list[str]:
+    """Return the lines of Markdown that tell of one run."""
+    return [
+        f"## {datetime.now(UTC):%Y-%m-%d %H:%M}, {_commit()}",
+        "",
+        f"{platform.system()}, {os.cpu_count()} processors, Python {platform.python_version()}; "
+        f"load over the last minute {os.getloadavg()[0]:.1f}.",
+        "",
+        "| what | zetaroute | reference | its time | ratio | |",
+        "| --- | ---: | --- | ---: | ---: | --- |",
+        *(
+            f"| {one.what} | {_time(one.seconds)} | {one.reference} | {_time(one.reference_s)} "
+            f"| {_ratio(one)} | {one.note} |"
+            for one in figures
+        ),
+        *(f"\n{note}" for note in notes),
+    ]
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607  - whichever git the developer has
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PAGE.parent,
+    )
+    return done.stdout.strip() or "no commit"
+
+
+def _time(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "-"
+    return f"{seconds * 1e3:.2f} ms" if seconds < 0.05 else f"{seconds:.3g} s"
+
+
+def _ratio(figure: Figure) -> str:
+    return "-" if math.isnan(figure.ratio) else f"{figure.ratio:.2f}"

@@ -1,0 +1,120 @@
+"""The commands by name: in which module each stands, and what the list of commands says of it.
+
+Apart from the modules so that a run loads the one whose command it is and `--help` none of them. A test holds what is
+said here to what the commands say themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+import click
+import typer
+from typer.core import TyperGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a command stands, and what it does."""
+
+    module: str
+    says: str
+
+
+ROOMS = {
+    "ask": Room(
+        "ask",
+        "Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.",
+    ),
+    "rate": Room(
+        "ask",
+        "Rate an answer: the last one, or the one with the given id.",
+    ),
+    "batch": Room(
+        "batch",
+        "Answer every query of a file; run it again to go on where it stopped.",
+    ),
+    "grade": Room(
+        "grade",
+        "Grade answers of the log that have a reference, or any answers by a program or a judge of the config.",
+    ),
+    "retrain": Room(
+        "learn",
+        "Learn a new policy from the log, compare it with the one in use, and promote it when that is proven.",
+    ),
+    "kpi": Room(
+        "learn",
+        "Show the key figures: accuracy, satisfaction, response time, cost; with --compare before against after.",
+    ),
+    "doctor": Room(
+        "doctor",
+        "Check config, keys, servers, disk, log and versions, and say what mends what is wrong.",
+    ),
+    "bench": Room(
+        "recordings",
+        "Fit on recorded outcomes, route the test rows, and compare with what is simple.",
+    ),
+    "replay": Room(
+        "recordings",
+        "Play the whole loop on recorded outcomes: only the drawn model's outcome is seen, round by round.",
+    ),
+    "serve": Room(
+        "serve",
+        "Serve an OpenAI-compatible endpoint over the same policy, log and retraining.",
+    ),
+    "init": Room(
+        "start",
+        "Write a commented config.toml to start from; an existing one is never touched.",
+    ),
+    "demo": Room(
+        "start",
+        "Turn the whole loop on practice models: route, rate, retrain, route again, compare.",
+    ),
+    "feedback": Room(
+        "feedback",
+        "Feedback in bulk: import it late, in any order and twice, or export it.",
+    ),
+    "policies": Room(
+        "policies",
+        "The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
+    ),
+    "log": Room(
+        "inspect",
+        "The outcome log: list, show, import, export and forget.",
+    ),
+    "models": Room(
+        "models",
+        "The models: list, check and prices.",
+    ),
+    "practice": Room(
+        "start",
+        "Practice queries with known answers, for the built-in practice models.",
+    ),
+}
+
+
+class Rooms(TyperGroup):
+    """The commands, each loaded when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(ROOMS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, its module loaded; None where there is none of this name."""
+        if cmd_name in ROOMS and cmd_name not in self.commands:
+            part = typer.Typer(rich_markup_mode=None)
+            import_module(f"zetaroute.cli.{ROOMS[cmd_name].module}").add_to(part)
+            self.commands.update(typer.main.get_group(part).commands)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        limit = formatter.width - 6 - max(map(len, ROOMS))
+        rows = [
+            (name, click.Command(name, help=room.says).get_short_help_str(limit))
+            for name, room in ROOMS.items()
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
