@@ -25,7 +25,7 @@ demo: $(READY) ## run the whole loop on the practice models (about a minute)
 	$(BIN)/zetaroute --home $(DEMO_HOME) demo
 
 docs: $(READY) ## build the documentation site into site/ (.venv/bin/pip install -e '.[docs]' first)
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 test: lint types layers tests ## check format, lint, types, layers and run the tests
 
