@@ -147,3 +147,12 @@ def test_retrain_measures_the_check_and_leaves_escalated_rows_out(
     assert manifest["checks"]["json"]["catches"] > 0.9
     assert manifest["checks"]["json"]["right_rows"] + manifest["checks"]["json"]["wrong_rows"] == 120 + later
     assert manifest["training"]["rows"] < 120
+
+
+def test_conversation_goes_on_from_the_answer_that_was_given(home: Path, server: ModelServer) -> None:
+    server.reply(by_model(m1=says("no json"), m2=says("[]")))
+    result = asked(home, "--cid", "talk", "first")
+    assert result["model"] == "two/m2"
+    server.seen.clear()
+    ok(home, "ask", "--cid", "talk", "second")
+    assert [turn["content"] for turn in server.seen[0].body["messages"]] == ["first", "[]", "second"]

@@ -254,3 +254,11 @@ def test_mistakes_in_the_config_are_told(
 ) -> None:
     configure(http_folder, server, more)
     assert words in refused(run(http_folder, "ask", "hello"), 2)
+
+
+def test_named_conversation_stays_as_private_as_its_turns(http_folder: Path, server: ModelServer) -> None:
+    server.reply(says("kept here"))
+    ok(http_folder, "ask", "--cid", "secret", "--tag", "private", "first")
+    said = run(http_folder, "ask", "--cid", "secret", "-m", "two/m2", "second")
+    assert "nothing was sent" in refused(said, 2)
+    assert {seen.body["model"] for seen in server.seen} == {"m1"}

@@ -38,16 +38,11 @@ def placed(
         if reroute:
             raise UsageError("--reroute lets a conversation change its model: it needs --continue or --cid.")
         return query, model
-    if name is not None:
-        from zetaroute.flows.conversations import in_conversation
+    from zetaroute.flows.conversations import in_conversation, last_conversation
 
-        if not name.strip():
-            raise UsageError("--cid is empty: give the name of a conversation.")
-        continued, kept = in_conversation(run.log(), query, name)
-    else:
-        from zetaroute.flows.feedback import continue_conversation
-
-        continued, kept = continue_conversation(run.log(), query)
+    if name is not None and not name.strip():
+        raise UsageError("--cid is empty: give the name of a conversation.")
+    continued, kept = in_conversation(run.log(), query, name or last_conversation(run.log()))
     if model is not None or reroute or kept is None:
         return continued, model
     if kept not in {arm.id for arm in settings.arms}:

@@ -9,11 +9,15 @@ from dataclasses import replace
 from typing import Any
 
 from zetaroute.domain import Message, Query
+from zetaroute.errors import UsageError
 from zetaroute.store.log import Log
 
 _TURNS = """
-    SELECT query, response, system, model FROM outcomes
-    WHERE status = 'ok' AND (id = $1 OR conversation = $1) ORDER BY id
+    SELECT query, response, system, model, tags, store IS NOT NULL OR forgotten IS NOT NULL FROM outcomes
+    WHERE status = 'ok' AND (id = $1 OR conversation = $1)
+    -- Of an answer that failed its check and the one that took its place, the latter was given.
+    QUALIFY row_number() OVER (PARTITION BY coalesce(fallback_of, id) ORDER BY attempt DESC) = 1
+    ORDER BY id
 """
 _LISTED = """
     WITH turns AS (
@@ -28,12 +32,15 @@ _LISTED = """
 
 
 def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | None]:
-    """Return `query` with the turns of a conversation in front of it, and the model that answered there last.
+    """Return `query` with the turns and tags of a conversation, and the model that answered there last.
 
     `name` is what `--cid` names: an id of the log, or any word; a new one begins a conversation, without a model.
+    Raises UsageError when its text was not kept.
     """
     with log.open() as connection:
         turns = connection.execute(_TURNS, [name]).fetchall()
+    if any(gone for *_, gone in turns):
+        raise UsageError("that conversation was not kept as text: begin another one.")
     history = tuple(
         message
         for asked, answered, *_ in turns
@@ -42,9 +49,23 @@ def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | Non
             Message(role="assistant", content=answered or ""),
         )
     )
-    system = query.system or next((system for _, _, system, _ in reversed(turns) if system), None)
-    continued = replace(query, conversation=name, history=history, system=system)
+    system = query.system or next((system for _, _, system, *_ in reversed(turns) if system), None)
+    # What was private in an earlier turn is sent again with this one.
+    tags = tuple(dict.fromkeys([*query.tags, *(tag for turn in turns for tag in turn[4] or ())]))
+    continued = replace(query, conversation=name, history=history, system=system, tags=tags)
     return continued, turns[-1][3] if turns else None
+
+
+def last_conversation(log: Log) -> str:
+    """Return the name of the conversation that was spoken in last; raise UsageError when there is none."""
+    with log.open() as connection:
+        last = connection.execute(
+            "SELECT coalesce(conversation, id) FROM outcomes WHERE status = 'ok' AND run IS NULL "
+            "ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    if last is None:
+        raise UsageError("there is no conversation to go on with yet: ask without --continue first.")
+    return str(last[0])
 
 
 def list_conversations(log: Log, *, limit: int) -> list[dict[str, Any]]:

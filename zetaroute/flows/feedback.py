@@ -1,11 +1,11 @@
-"""What is said about answers after they were given: ratings, and going on with a conversation."""
+"""What is said about answers after they were given: ratings."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from zetaroute.domain import Feedback, Message, Query, new_id, utc_now
+from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
@@ -80,41 +80,6 @@ def feedback_of(
         label=given.label,
         prompted=prompted,
     )
-
-
-def continue_conversation(log: Log, query: Query) -> tuple[Query, str]:
-    """Return `query` with the last conversation's turns and tags, and the model that answered there.
-
-    Raises UsageError when there is none, or when its text was not kept.
-    """
-    with log.open() as connection:
-        last = connection.execute(
-            "SELECT coalesce(conversation, id), model FROM outcomes WHERE status = 'ok' AND run IS NULL "
-            "ORDER BY id DESC LIMIT 1"
-        ).fetchone()
-        if last is None:
-            raise UsageError("there is no conversation to go on with yet: ask without --continue first.")
-        turns = connection.execute(
-            "SELECT query, response, system, tags, store, forgotten FROM outcomes "
-            "WHERE status = 'ok' AND (id = $1 OR conversation = $1) "
-            "ORDER BY id",
-            [last[0]],
-        ).fetchall()
-    if any(store or forgotten for *_, store, forgotten in turns):
-        raise UsageError("the last conversation was not kept as text: ask without --continue.")
-    history = tuple(
-        message
-        for asked, answered, *_ in turns
-        for message in (
-            Message(role="user", content=asked),
-            Message(role="assistant", content=answered or ""),
-        )
-    )
-    system = query.system or next((system for _, _, system, *_ in reversed(turns) if system), None)
-    # What was private in an earlier turn is sent again with this one.
-    tags = tuple(dict.fromkeys([*query.tags, *(tag for turn in turns for tag in turn[3] or ())]))
-    continued = replace(query, conversation=last[0], history=history, system=system, tags=tags)
-    return continued, last[1]
 
 
 def parse_rating(value: str, metric: str | None = None) -> Given:
