@@ -74,6 +74,31 @@ def test_the_openai_package_streams_unchanged(over_http: Server, server: ModelSe
     assert ttft > 0
 
 
+def test_several_answers_are_choices_and_rows_of_their_own(over_http: Server, server: ModelServer) -> None:
+    server.reply(by_model(m1=says("one"), m2=says("two")))
+    with client(over_http) as asked:
+        answer = asked.chat.completions.create(model="auto", messages=[{"role": "user", "content": "x"}], n=3)
+    known = answer.model_extra["zetaroute"]["choices"] if answer.model_extra else []
+    assert [choice.index for choice in answer.choices] == [0, 1, 2]
+    said = {"one/m1": "one", "two/m2": "two"}
+    assert [choice.message.content for choice in answer.choices] == [said[one["model"]] for one in known]
+    assert answer.usage is not None
+    assert answer.usage.total_tokens == 45
+    found = rows(over_http.home, "SELECT id FROM outcomes WHERE propensity IS NOT NULL")
+    assert {row_id for (row_id,) in found} == {one["outcome"] for one in known}
+
+
+def test_of_several_answers_those_are_given_that_there_are(over_http: Server, server: ModelServer) -> None:
+    server.reply(says("first"), fails(403))
+    body = {"model": "one/m1", "messages": [{"role": "user", "content": "x"}], "n": 2}
+    answer = httpx.post(f"{over_http.url}/v1/chat/completions", json=body, trust_env=False)
+    assert [one["message"]["content"] for one in answer.json()["choices"]] == ["first"]
+    server.reply(fails(403))
+    refused = httpx.post(f"{over_http.url}/v1/chat/completions", json=body, trust_env=False)
+    assert refused.status_code >= 500
+    assert "no model could answer" in refused.json()["error"]["message"]
+
+
 def test_a_stream_shows_each_piece_at_once(over_http: Server, server: ModelServer) -> None:
     server.reply(stream(delta("first"), 1.0, delta(" last", finish="stop"), usage(3, 2), DONE))
     body = {"model": "one/m1", "messages": [{"role": "user", "content": "x"}], "stream": True}
@@ -237,7 +262,9 @@ def test_a_client_that_leaves_cancels_the_call(over_http: Server, server: ModelS
         ({"model": "none/such"}, 404, "model"),
         ({"model": "auto:none"}, 404, "model"),
         ({"model": None}, 400, "model"),
-        ({"n": 2}, 400, "n"),
+        ({"n": 2, "stream": True}, 400, "n"),
+        ({"n": 9}, 400, "n"),
+        ({"n": True}, 400, "n"),
         ({"logprobs": True}, 400, "logprobs"),
         ({"messages": []}, 400, "messages"),
         ({"messages": [{"role": "user", "content": " "}]}, 400, "messages"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -65,6 +65,21 @@ def completion_json(played: Round, done: Completion, *, first_id: str, kept: boo
         "choices": [choice],
         "usage": _usage(done),
         "zetaroute": facts(played, kept=kept),
+    }
+
+
+def several_json(bodies: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return several whole answers as the choices of one; each keeps what zetaroute knows of it."""
+    first = bodies[0]
+    usage = {
+        name: sum(body["usage"][name] for body in bodies)
+        for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    }
+    return {
+        **first,
+        "choices": [{**body["choices"][0], "index": place} for place, body in enumerate(bodies)],
+        "usage": {**first["usage"], **usage},
+        "zetaroute": {**first["zetaroute"], "choices": [body["zetaroute"] for body in bodies]},
     }
 
 

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from zetaroute.domain import Decision, new_id
-from zetaroute.serve.answers import Chunks, completion_json, event, headers
+from zetaroute.serve.answers import Chunks, completion_json, event, several_json
+from zetaroute.serve.answers import headers as answer_headers
 from zetaroute.serve.errors import CLIENT_GONE, ApiError, upstream
 from zetaroute.serve.requests import Wanted, read_chat, read_json
 from zetaroute.serve.service import Finished, Service
@@ -24,20 +26,42 @@ async def chat(request: Request) -> Response:
     service: Service = request.app.state.service
     most = int(service.settings.serving.max_body_mb * 1e6)
     wanted = read_chat(await read_json(request, most_bytes=most), service.settings)
+    if wanted.count > 1:
+        return await _several(service, wanted, request.receive)
     call = Call(service, wanted, request.receive)
     return await (call.streamed() if wanted.streamed else call.plain())
+
+
+async def _several(service: Service, wanted: Wanted, receive: Receive) -> Response:
+    """Return several answers, each decided by itself: those that there are, or why there is none."""
+    gone = asyncio.create_task(_listen(receive))
+    calls = [Call(service, wanted, gone) for _ in range(wanted.count)]
+    try:
+        await asyncio.wait([call.task for call in calls])
+    finally:
+        for call in calls:
+            call.end()
+    ended = [call for call in calls if not call.task.cancelled()]
+    if not ended:
+        return Response(status_code=CLIENT_GONE)
+    told = [call for call in ended if call.task.exception() is None]
+    # Without any answer, the first says why.
+    whole = [call for call in told if call.task.result().played.completion is not None] or ended[:1]
+    bodies = [call.body(call.task.result()) for call in whole]
+    return JSONResponse(several_json(bodies), headers=whole[0].headers(whole[0].task.result()))
 
 
 class Call:
     """One answer under way."""
 
-    def __init__(self, service: Service, wanted: Wanted, receive: Receive) -> None:
+    def __init__(self, service: Service, wanted: Wanted, receive: Receive | asyncio.Task[None]) -> None:
+        """Begin to answer; `receive` tells when the client has gone, or a task does that listens already."""
         self._wanted = wanted
         self._id = new_id()
         self._model = ""
         self._decision: Decision | None = None
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
-        self._task = service.begin(
+        self.task = service.begin(
             service.answer(
                 wanted,
                 outcome_id=self._id,
@@ -46,21 +70,23 @@ class Call:
                 on_text=self._pieces.put_nowait if wanted.streamed else None,
             )
         )
-        self._task.add_done_callback(lambda _: self._pieces.put_nowait(None))
-        self._listening = asyncio.create_task(_listen(receive))
-        self._listening.add_done_callback(lambda _: self._task.cancel())
+        self.task.add_done_callback(lambda _: self._pieces.put_nowait(None))
+        self._listening = (
+            receive if isinstance(receive, asyncio.Task) else asyncio.create_task(_listen(receive))
+        )
+        self._listening.add_done_callback(lambda _: self.task.cancel())
 
     async def plain(self) -> Response:
         """Return the whole answer; raise ApiError when there is none."""
         try:
-            await asyncio.wait({self._task})
+            await asyncio.wait({self.task})
         finally:
-            self._end()
-        if self._task.cancelled():
+            self.end()
+        if self.task.cancelled():
             return Response(status_code=CLIENT_GONE)
-        finished = self._task.result()
-        body = self._body(finished)
-        return JSONResponse(body, headers=self._headers(finished))
+        finished = self.task.result()
+        body = self.body(finished)
+        return JSONResponse(body, headers=self.headers(finished))
 
     async def streamed(self) -> Response:
         """Return the answer as it comes, from its first words on; raise ApiError when it ends before them.
@@ -70,14 +96,14 @@ class Call:
         try:
             first = await self._pieces.get()
         except asyncio.CancelledError:
-            self._end()
+            self.end()
             raise
         if first is None:
-            self._end()
-            if self._task.cancelled():
+            self.end()
+            if self.task.cancelled():
                 return Response(status_code=CLIENT_GONE)
-            _raise_without_answer(self._task.result())
-        return _Events(self._headers(None), self._events(first), self._end)
+            _raise_without_answer(self.task.result())
+        return _Events(self.headers(None), self._events(first), self.end)
 
     async def _events(self, first: str | None) -> AsyncIterator[bytes]:
         chunks = Chunks(self._id, self._model)
@@ -87,9 +113,9 @@ class Call:
             if piece:
                 yield chunks.text(piece)
             piece = await self._pieces.get()
-        if self._task.cancelled():
+        if self.task.cancelled():
             return
-        finished = self._task.result()
+        finished = self.task.result()
         done = finished.played.completion
         if done is None:
             outcome = finished.played.outcome
@@ -104,21 +130,23 @@ class Call:
     def _asks(self, model: str) -> None:
         self._model = model
 
-    def _headers(self, finished: Finished | None) -> dict[str, str]:
+    def headers(self, finished: Finished | None) -> dict[str, str]:
+        """Return what stands in the headers of the answer."""
         assert self._decision is not None  # noqa: S101  - nothing is answered undecided; this tells mypy
         outcome_id = finished.played.outcome.id if finished else self._id
-        return headers(self._decision, outcome_id=outcome_id, model=self._model)
+        return answer_headers(self._decision, outcome_id=outcome_id, model=self._model)
 
-    def _body(self, finished: Finished) -> dict[str, object]:
+    def body(self, finished: Finished) -> dict[str, Any]:
+        """Return the whole answer; raise ApiError when there is none."""
         _raise_without_answer(finished)
         played, done = finished.played, finished.played.completion
         assert done is not None  # noqa: S101  - it was looked at above; this tells mypy
         return completion_json(played, done, first_id=self._id, kept=finished.kept)
 
-    def _end(self) -> None:
+    def end(self) -> None:
         """Stop whatever of the two is still there."""
         self._listening.cancel()
-        self._task.cancel()
+        self.task.cancel()
 
 
 class _Events(Response):
@@ -132,7 +160,7 @@ class _Events(Response):
         super().__init__(headers={**headers, "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._events = events
-        self._end = end
+        self.end = end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
@@ -141,7 +169,7 @@ class _Events(Response):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
-            self._end()
+            self.end()
 
 
 async def _listen(receive: Receive) -> None:

@@ -24,6 +24,8 @@ from zetaroute.serve.turns import Turn, read_turn
 AUTO = "auto"
 BODY_S = 30.0
 """How long a body may take to arrive."""
+MOST_ANSWERS = 8
+"""Answers to one request; each is asked for by itself."""
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "metadata", "store", "user"})
 """Keys that are not passed on: zetaroute fills them, or they are about the person who asks."""
 _ACCOUNT = frozenset({"service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
@@ -40,6 +42,8 @@ class Wanted:
     model: str | None
     """The one that is pinned; None routes."""
     objective: Objective | None
+    count: int
+    """How many answers."""
     streamed: bool
     include_usage: bool
 
@@ -113,6 +117,7 @@ def read_chat(body: Any, settings: Settings) -> Wanted:
         ),
         model=model,
         objective=objective,
+        count=wanted.get("n") or 1,
         streamed=_truth(wanted, "stream"),
         include_usage=_truth(_object(stream_options, "stream_options"), "include_usage")
         if stream_options is not None
@@ -175,9 +180,11 @@ def known_model(model: str, settings: Settings) -> str:
 
 
 def _refuse_what_would_be_lost(wanted: dict[str, Any]) -> None:
-    count = wanted.get("n")
-    if count is not None and (isinstance(count, bool) or count != 1):
-        raise bad("n must be 1: one model is chosen for one answer.", "n", code="unsupported_value")
+    count = wanted.get("n", 1) or 1
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_ANSWERS:
+        raise bad(f"n must be a whole number from 1 to {MOST_ANSWERS}.", "n", code="invalid_value")
+    if count > 1 and wanted.get("stream"):
+        raise bad("n above 1 is not served as a stream: ask without stream.", "n", code="unsupported_value")
     for key in ("logprobs", "top_logprobs", "audio"):
         if wanted.get(key):
             raise bad(f"{key} is not passed back by this server.", key, code="unsupported_value")
