@@ -51,7 +51,7 @@ def _measured(
     if "decisions" in parts:
         from benchmarks.speed.decisions import decisions
 
-        figures += decisions(folder, asked.repeats * 20)
+        figures += decisions(folder, asked.repeats)
     if "key_figures" in parts:
         from benchmarks.speed.key_figures import key_figures
 

@@ -23,10 +23,10 @@ are medians; on a machine that does other work too, the ratios say more than the
 - A whole command runs as a process of its own, from its start until the first byte of the answer or its end. The
   model server stands on loopback, in another process, and answers at once. The reference is a script that posts the
   same request with httpx and prints the answer; its time is always the whole of it.
-- A decision runs in one process, one thread: from a text to the probabilities of all models. The references are
-  the same terms, meta features, projection, soft cells and task by scikit-learn; with 4 ridge regressions for all
-  models they predict what a decision predicts, with one Bayesian ridge regression per model and figure they know its
-  standard errors too. Neither has limits or probabilities.
+- A decision runs in one process, one thread: from a text to the probabilities of all models, the mean over 20 texts
+  decided in a row. The references are the same terms, meta features, projection, soft cells and task by scikit-learn;
+  with 4 ridge regressions for all models they predict what a decision predicts, with one Bayesian ridge regression
+  per model and figure they know its standard errors too. Neither has limits or probabilities.
 - `kpi` stands beside one DuckDB query for the same means, deviations and quantiles, in a process of its own.
 - A full `retrain` stands beside a plain fit by scikit-learn of one of its four targets (TfidfVectorizer,
   TruncatedSVD, one Ridge per model) on all the rows, where half of ours are the gate's. Each row has a text of its

@@ -110,9 +110,9 @@ def mix_weights(before: NDArray[np.str_], after: NDArray[np.str_]) -> Array:
     """
     names, counts = np.unique(after, return_counts=True)
     target = dict(zip(names.tolist(), (counts / len(after)).tolist(), strict=True))
-    mine, mine_counts = np.unique(before, return_counts=True)
-    own = dict(zip(mine.tolist(), mine_counts.tolist(), strict=True))
-    return np.array([target.get(segment, 0.0) / own[segment] for segment in before.tolist()])
+    mine, place, own = np.unique(before, return_inverse=True, return_counts=True)
+    weights = [target.get(name, 0.0) / count for name, count in zip(mine.tolist(), own.tolist(), strict=True)]
+    return np.asarray(np.array(weights, dtype=np.float64)[place])
 
 
 def differences(before: Served, after: Served, objective: Objective) -> dict[str, Figure]:
