@@ -37,8 +37,10 @@ def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Co
     """Yield a command and those under it, each with the words that call it."""
     yield path, command
     if isinstance(command, click.Group):
-        for name, below in command.commands.items():
-            if not below.hidden:
+        context = click.Context(command, info_name=path)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
                 yield from _commands(below, f"{path} {name}")
 
 

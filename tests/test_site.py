@@ -35,7 +35,10 @@ def commands() -> dict[str, click.Command]:
 
 def below(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
     yield path, command
-    for name, one in command.commands.items() if isinstance(command, click.Group) else ():
+    context = click.Context(command)
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        one = command.get_command(context, name) if isinstance(command, click.Group) else None
+        assert one is not None
         yield from below(one, f"{path} {name}")
 
 
