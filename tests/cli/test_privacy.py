@@ -47,8 +47,8 @@ def test_asking_leaves_no_text(http_folder: Path, server: ModelServer, store: st
     assert rows(home, "SELECT count(*), count(DISTINCT query), any_value(store) FROM outcomes") == [
         (4, 1, store)
     ]
-    vectors = rows(home, "SELECT count(embedding), any_value(embedding_model) FROM outcomes")
-    assert vectors == [(3, "zetaroute/hashed-256") if store == "features" else (0, None)]
+    ((vectors, space),) = rows(home, "SELECT count(embedding), any_value(embedding_model) FROM outcomes")
+    assert (vectors, (space or "")[:20]) == ((3, "zetaroute/hashed-256") if store == "features" else (0, ""))
     shown = ok(home, "log", "show").out
     assert f"{store}: the texts below are keyed hashes" in shown
     assert "sha256:" in ok(home, "log", "list").out
@@ -262,3 +262,52 @@ def test_named_conversation_stays_as_private_as_its_turns(http_folder: Path, ser
     said = run(http_folder, "ask", "--cid", "secret", "-m", "two/m2", "second")
     assert "nothing was sent" in refused(said, 2)
     assert {seen.body["model"] for seen in server.seen} == {"m1"}
+
+
+JUDGE = """
+[graders.nice]
+judge = "two/m2"
+"""
+
+
+def test_local_only_binds_judges_too(http_folder: Path, server: ModelServer) -> None:
+    config = http_folder / "config.toml"
+    config.write_text(config.read_text() + JUDGE)
+    server.reply(says("an answer"))
+    ok(http_folder, "ask", "--local-only", "--grader", "nice", "SECRETWORD")
+    ok(http_folder, "ask", "--local-only", "--check", "nice", "SECRETWORD")
+    assert {seen.body["model"] for seen in server.seen} == {"m1"}
+
+
+def test_what_was_private_is_private_in_the_log_that_takes_it(
+    http_folder: Path, server: ModelServer, tmp_path: Path
+) -> None:
+    config = http_folder / "config.toml"
+    config.write_text(config.read_text() + JUDGE)
+    server.reply(says("an answer"))
+    ok(http_folder, "ask", "--tag", "private", "SECRETWORD")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.toml").write_text(config.read_text())
+    for number, form in enumerate(("jsonl", "rows")):
+        file = tmp_path / f"out{number}.jsonl"
+        if form == "rows":
+            ok(http_folder, "rate", "--metric", "accuracy", "1")
+        ok(http_folder, "log", "export", "--format", form, "--to", str(file))
+        ok(other, "log", "import", str(file))
+    assert {tuple(tags) for (tags,) in rows(other, "SELECT tags FROM outcomes")} == {("private",)}
+    server.seen.clear()
+    ok(other, "grade", "--grader", "nice")
+    assert server.seen == []
+
+
+def test_packed_exports_that_hold_a_text_are_named(
+    http_folder: Path, server: ModelServer, tmp_path: Path
+) -> None:
+    server.reply(says("an answer"))
+    ok(http_folder, "ask", "the words that shall be forgotten")
+    packed = tmp_path / "out.jsonl.gz"
+    ok(http_folder, "log", "export", "--to", str(packed))
+    ((outcome_id,),) = rows(http_folder, "SELECT id FROM outcomes")
+    done = ok(http_folder, "log", "forget", outcome_id, "--yes", "--json").json
+    assert done["still"] == [str(packed)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zetaroute.features import META_NAMES, meta
-from zetaroute.features.hashed import PLACES, SIZE, hashed_vector, split
+from zetaroute.features.hashed import PLACES, SIZE, hashed_vector, is_hashed, space_of, split
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 TEXTS = ["Sort 3, 1, 2", "What is 12% of 250 euros?", "日本の首都はどこですか", "x " * 5000, "", "\ud800"]
@@ -46,3 +46,9 @@ def test_products_are_about_those_of_the_terms_themselves():
     ]
     # Seven terms each (four words, three pairs), three of them shared: a, b, "a b".
     assert np.mean(shared) == pytest.approx(3 / 7, abs=4 * np.std(shared) / np.sqrt(len(shared)))
+
+
+def test_each_key_has_a_space_of_its_own():
+    assert is_hashed(space_of(KEY))
+    assert space_of(KEY) == space_of(KEY) != space_of(OTHER)
+    assert not is_hashed("nomic-embed-text/native/8000")

@@ -14,7 +14,7 @@ import pytest
 from zetaroute.config import Privacy
 from zetaroute.domain import FileNote, Outcome
 from zetaroute.errors import StoreError
-from zetaroute.features.hashed import SIZE, SPACE, hashed_vector
+from zetaroute.features.hashed import SIZE, hashed_vector, space_of
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
 from zetaroute.store.protect import home_salt, protect
@@ -97,7 +97,7 @@ def test_features_add_a_vector_unless_there_is_one_and_hashed_drops_it():
     dropped = only(protect(Entry(outcomes=(given,)), "hashed", salt=SALT))
     assert (dropped.embedding, dropped.embedding_model) == (None, None)
     made = only(protect(Entry(outcomes=(row(),)), "features", salt=SALT))
-    assert made.embedding_model == SPACE
+    assert made.embedding_model == space_of(SALT)
     assert len(made.embedding or ()) == SIZE
     np.testing.assert_array_equal(np.float32(made.embedding or ()), hashed_vector(ASKED, SALT))
 

@@ -31,6 +31,7 @@ def answer(
     keep: bool,
     stream: bool,
     timeout_s: float | None,
+    local_only: bool,
     rate: str | None,
     json: bool,
 ) -> None:
@@ -52,6 +53,7 @@ def answer(
         on_text=show.piece if stream else None,
         on_switch=show.switch,
         timeout_s=timeout_s,
+        local_only=local_only,
         lot=lot,
     )
     try:

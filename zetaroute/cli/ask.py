@@ -198,6 +198,7 @@ def ask_command(
             keep=not no_log,
             stream=stream,
             timeout_s=timeout,
+            local_only=local_only,
             rate=rate,
             json=json,
         )

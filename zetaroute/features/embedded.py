@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.features.hashed import SIZE, SPACE, split
+from zetaroute.features.hashed import SIZE, is_hashed, split
 from zetaroute.features.map import FeatureMap, Spaces
 from zetaroute.features.text import META_NAMES, meta
 
@@ -86,7 +86,7 @@ class EmbeddedMap:
     @property
     def reads_hashed(self) -> bool:
         """Whether its vectors are hashed terms, which hold the meta features too."""
-        return self.space == SPACE
+        return is_hashed(self.space)
 
     def knowing(self, given: Embeddings) -> EmbeddedMap:
         """Return this map with these embeddings at hand; those that do not fit it are as good as missing."""

@@ -18,10 +18,20 @@ from zetaroute.features.text import META_NAMES, meta, terms
 Floats = NDArray[np.float32]
 
 SPACE = "zetaroute/hashed-256"
-"""What the log calls these vectors."""
+"""What the names of all spaces of such vectors begin with: each key makes one of its own."""
 SIZE = 256
 PLACES = SIZE - len(META_NAMES)
 """Entries for terms; the last ones are the meta features as `features.text` counts them."""
+
+
+def space_of(key: bytes) -> str:
+    """Return what the log calls the vectors of a key: those of two keys have nothing to say to each other."""
+    return f"{SPACE}/{hashlib.blake2b(b'space', digest_size=4, key=key).hexdigest()}"
+
+
+def is_hashed(space: str) -> bool:
+    """Return whether the vectors of a space are hashed terms."""
+    return space.startswith(SPACE)
 
 
 def hashed_vector(text: str, key: bytes) -> Floats:

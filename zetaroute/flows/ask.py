@@ -46,11 +46,13 @@ async def ask(
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
     timeout_s: float | None = None,
+    local_only: bool = False,
     lot: RatingLot | None = None,
 ) -> Round:
     """Answer a decided query and journal what happened (with journal=None nothing is kept).
 
-    `lot` says whether a rating will be asked for and is written on the answer's row; None where nobody can be asked.
+    With `local_only` no judge is asked that is elsewhere. `lot` says whether a rating will be asked for and is
+    written on the answer's row; None where nobody can be asked.
     Raises NoAnswerError, after its rows are safe, when no model answered.
     """
     providers = open_providers(router.settings.arms)
@@ -60,7 +62,7 @@ async def ask(
             decision,
             arms=router.arms,
             providers=providers,
-            graders=Graders(router.settings),
+            graders=Graders(router.settings, local_only=local_only),
             on_text=on_text,
             on_switch=on_switch,
             may_spend=lambda model: _is_affordable(router, decision, model),

@@ -23,10 +23,10 @@ _LISTED = """
     WITH turns AS (
         SELECT *, coalesce(conversation, id) AS name FROM outcomes WHERE status = 'ok' AND run IS NULL
     )
-    SELECT name, count(*) AS turns, max(time)::VARCHAR AS last, max_by(model, id) AS model,
-           min_by(query, id) AS first_query, sum(cost_usd) AS cost_usd
+    SELECT name, count(DISTINCT coalesce(fallback_of, id)) AS turns, max(time)::VARCHAR AS last,
+           max_by(model, id) AS model, min_by(query, id) AS first_query, sum(cost_usd) AS cost_usd
     FROM turns GROUP BY name
-    HAVING count(*) > 1 OR bool_or(conversation IS NOT NULL)
+    HAVING count(DISTINCT coalesce(fallback_of, id)) > 1 OR bool_or(conversation IS NOT NULL)
     ORDER BY max(id) DESC LIMIT ?
 """
 

@@ -32,16 +32,20 @@ class Desk:
         self._budget = budget or RunBudget(None)
         self._limits = limits or Limits()
         self._providers = open_providers(router.settings.arms, many=True)
-        self._graders = Graders(router.settings)
+        self._graders = Graders(router.settings, local_only=self._limits.local_only)
         endpoint = router.settings.embedding
         self.embedder = None if endpoint is None else Embedder(endpoint, many=True)
 
     async def prepared(self, query: Query, check: Check | None = None) -> Query:
         """Return the query as it is decided: with its tags, its check, and its embedding where it may have one."""
         query = self._graders.checked(self._router.tagged(query), check)
-        if self.embedder is None or not may_be_embedded(query, self._router.settings, self._limits):
+        if self.embedder is None or not self.may_embed(query):
             return query
         return await embedded(query, self.embedder)
+
+    def may_embed(self, query: Query) -> bool:
+        """Return whether the embedding endpoint may see a query, with the tags that a detector gives it."""
+        return may_be_embedded(self._router.tagged(query), self._router.settings, self._limits)
 
     def reserve(self, decision: Decision) -> bool:
         """Set aside what a decided query may cost; return False when the run's budget does not hold it."""
@@ -92,6 +96,7 @@ class Desk:
             cost = played.spent_usd
         except asyncio.CancelledError as error:
             if error.args and isinstance(error.args[0], Round):
+                cost = error.args[0].spent_usd
                 self._writer.add(error.args[0])
             raise
         finally:
@@ -99,8 +104,8 @@ class Desk:
                 self._budget.settle(expected, cost)
                 self._router.spending.settle(expected, cost)
                 cost = 0.0
-        if query.check and on_text is not None and played.completion is not None:
-            on_text(played.completion.text)
+        if query.check and on_text is not None and played.completion is not None and played.completion.words:
+            on_text(played.completion.words)
         for outcome in played.entry.outcomes:
             self._router.note(outcome)
         return played, self._writer.add(played)

@@ -27,7 +27,7 @@ _ROUND = (
     "id, time, run, custom_id, conversation, query, system, task, reference, grader, policy_version, model, "
     "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, status, error_kind, "
     "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, output_tokens, "
-    "tokens_estimated, cost_usd, response, store, forgotten, accuracy, accuracy_source, satisfaction, rating, "
+    "tokens_estimated, cost_usd, response, tags, store, forgotten, accuracy, accuracy_source, satisfaction, rating, "
     "thumbs, verdict_label"
 )
 _SELECTS: dict[Kind, str] = {
@@ -35,7 +35,7 @@ _SELECTS: dict[Kind, str] = {
     "rounds": f"SELECT {_ROUND} FROM rounds",
     # What was asked because another model failed a check tells of hard queries alone.
     "rows": "SELECT query, model AS model_name, accuracy AS performance, response_s AS response_time, "
-    "coalesce(task, '') AS category, cost_usd, id, time FROM rounds WHERE accuracy IS NOT NULL "
+    "coalesce(task, '') AS category, tags, cost_usd, id, time FROM rounds WHERE accuracy IS NOT NULL "
     "AND status <> 'cancelled' AND escalated IS NOT TRUE AND store IS NULL AND forgotten IS NULL",
 }
 """What there is to write: all feedback; all attempts, flat; and what routers train on, graded rows with a text."""
@@ -92,5 +92,6 @@ def _jsonl(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    flat = ([",".join(map(str, one)) if isinstance(one, list) else one for one in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(flat)
     return text.getvalue()

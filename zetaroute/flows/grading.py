@@ -42,10 +42,13 @@ class Case:
 class Graders:
     """The graders of one config."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError when the config gives a grader a name that is there without it."""
+    def __init__(self, settings: Settings, *, local_only: bool = False) -> None:
+        """With `local_only` no judge is asked that is elsewhere.
+
+        Raises ConfigError when the config gives a grader a name that is there without it.
+        """
         self._arms = {arm.id: arm for arm in settings.arms}
-        self._rules = settings.rules
+        self._rules, self._local_only = settings.rules, local_only
         self._folder = settings.file.parent if settings.file else None
         self._named = _by_name(settings.graders)
         self._checks = {one.task: self._proper(one) for one in settings.checks}
@@ -157,6 +160,8 @@ class Graders:
         rule = broken(self._arms[grader.judge].tags, case.tags, self._rules)
         if rule is not None:
             return self._feedback(case, "judge", None, comment=f"the judge {grader.judge} {words(rule)}")
+        if self._local_only and not self._arms[grader.judge].local:
+            return self._feedback(case, "judge", None, comment=f"the judge {grader.judge} is not local")
         from zetaroute.flows.judge import judge
 
         found = await judge(

@@ -6,6 +6,7 @@ What zetaroute has written and still knows as its own is changed; everything els
 from __future__ import annotations
 
 import contextlib
+import gzip
 import html
 import json
 import mmap
@@ -125,6 +126,12 @@ def _pieces(texts: Iterable[str]) -> set[bytes]:
 
 def _holds(path: Path, wanted: Iterable[bytes]) -> Iterator[bool]:
     """Yield True when a file holds one of the byte strings; nothing for a file that cannot be read."""
+    if path.suffix == ".gz":
+        with contextlib.suppress(OSError, EOFError), gzip.open(path) as packed:
+            whole = packed.read()
+            if any(one in whole for one in wanted):
+                yield True
+        return
     with (
         contextlib.suppress(OSError, ValueError),
         open(path, "rb") as file,

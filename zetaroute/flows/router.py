@@ -90,10 +90,11 @@ class Router:
         policies = [self.policy] if self.challenger is None else [self.policy, self.challenger.policy]
         if self.key is None or query.embedding is not None or not any(one.reads_hashed for one in policies):
             return query
-        from zetaroute.features.hashed import SPACE, hashed_vector
+        from zetaroute.features.hashed import hashed_vector, space_of
 
-        values = tuple(hashed_vector(query.text, self.key()).tolist())
-        return replace(query, embedding=QueryEmbedding(space=SPACE, values=values))
+        key = self.key()
+        values = tuple(hashed_vector(query.text, key).tolist())
+        return replace(query, embedding=QueryEmbedding(space=space_of(key), values=values))
 
     def obey(self, home: Home, past: Past | None = None) -> None:
         """Follow what was decided meanwhile, here or by another process: which version serves, which is tried.

@@ -9,7 +9,7 @@ import polars as pl
 
 from zetaroute.config import Home, Settings
 from zetaroute.features import EmbeddedMap, Embeddings
-from zetaroute.features.hashed import SPACE
+from zetaroute.features.hashed import is_hashed, space_of
 from zetaroute.learn.frame import embeddings
 from zetaroute.policy import LearnedPredictor
 from zetaroute.store.protect import home_salt
@@ -18,13 +18,16 @@ from zetaroute.store.protect import home_salt
 def logged_vectors(frame: pl.DataFrame, settings: Settings, home: Home) -> Embeddings | None:
     """Return the vectors to learn from, by text: the endpoint's, or those of hashed terms where texts are not kept.
 
-    None where the config names no endpoint and every row has its text.
+    None where the config names no endpoint and every row has its text. Vectors that another home's secret has made
+    count as none: nothing here could be compared with them.
     """
     if settings.embedding is not None:
         return embeddings(frame, settings.embedding.space)
-    if (frame["embedding_model"] == SPACE).any():
-        return _of_space(frame, SPACE, home)
-    return None
+    kept = frame["embedding_model"].drop_nulls().unique().to_list()
+    if not any(map(is_hashed, kept)):
+        return None
+    own = space_of(home_salt(home.salt))
+    return _of_space(frame, own, home) if own in kept else None
 
 
 def knowing(predictor: LearnedPredictor, frame: pl.DataFrame, home: Home) -> LearnedPredictor:
@@ -35,4 +38,12 @@ def knowing(predictor: LearnedPredictor, frame: pl.DataFrame, home: Home) -> Lea
 
 
 def _of_space(frame: pl.DataFrame, space: str, home: Home) -> Embeddings:
-    return embeddings(frame, space, key=home_salt(home.salt) if space == SPACE else None)
+    return embeddings(frame, space, key=_own_key(space, home))
+
+
+def _own_key(space: str, home: Home) -> bytes | None:
+    """Return the secret by which texts get vectors of a space, where it is that of this home."""
+    if not is_hashed(space):
+        return None
+    key = home_salt(home.salt)
+    return key if space == space_of(key) else None

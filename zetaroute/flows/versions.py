@@ -117,7 +117,7 @@ def repeat_decisions(log: Log, policy: Policy, arms: Sequence[Arm]) -> int:
     with log.open() as connection:
         readable = _READABLE
         if policy.reads_hashed:
-            readable = f"({_READABLE} OR embedding_model = '{SPACE}' AND forgotten IS NULL)"
+            readable = f"({_READABLE} OR starts_with(embedding_model, '{SPACE}') AND forgotten IS NULL)"
         last = connection.sql(
             f"SELECT {_ASKED}, candidates FROM outcomes WHERE policy_version = ? AND len(candidates) > 0 "
             f"AND {readable} ORDER BY id DESC LIMIT ?",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zetaroute.features import meta
 from zetaroute.features.embedded import EmbeddedMap, Embeddings, unit
-from zetaroute.features.hashed import SPACE, split
+from zetaroute.features.hashed import is_hashed, split
 from zetaroute.learn.map import DIMENSIONS, drawn, with_cells, with_tasks
 
 Array = NDArray[np.float64]
@@ -42,7 +42,7 @@ class VectorMap:
         chosen = drawn([text for text in labels if text in given.by_text], seed)
         rows = np.array([given.by_text[text] for text in chosen], dtype=np.float64)
         raw = np.array([meta(text) for text in chosen])
-        if given.space == SPACE:
+        if is_hashed(given.space):
             rows, raw = split(rows)
         rows = unit(rows)
         mean = rows.mean(axis=0)

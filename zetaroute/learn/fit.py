@@ -131,7 +131,8 @@ def fit(
         rows_x.at,
         feature_map=identity,
         size=feature_map.size,
-        kept=kept(identity) if kept else None,
+        # Where vectors come from outside, that of a text may change without its row: all are counted again.
+        kept=kept(identity) if kept and not isinstance(feature_map, EmbeddedMap) else None,
     )
     latest, x = rows_at(rows, near), rows_x.near
     folds = statistics.folds

@@ -113,6 +113,8 @@ def show_outcome(console: Console, row: Result) -> None:
 
 def how_chosen(row: Result) -> str:
     """Return in words how a row's model came to answer."""
+    if row.get("escalated"):
+        return f"because an earlier answer failed its check ({row['fallback_of']})"
     if row["fallback_of"]:
         return f"as fallback for {row['fallback_of']}"
     if row["forced"]:

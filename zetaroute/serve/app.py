@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from zetaroute.config import PRESETS, Home, Settings
+from zetaroute.domain import Query
 from zetaroute.errors import ZetarouteError
 from zetaroute.serve.chat import chat
 from zetaroute.serve.errors import ApiError, api_error, bad
@@ -90,6 +91,13 @@ async def embeddings(request: Request) -> Response:
         raise ApiError(404, "no [embedding] endpoint is configured.", code="not_found", param="model")
     if not isinstance(body, dict) or not body.get("input"):
         raise bad("the body must be an object with an input.", "input")
+    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    for text in texts:
+        # The same rules as for a query: what must stay here is not embedded elsewhere.
+        if isinstance(text, str) and not service.desk.may_embed(Query(text=text)):
+            raise ApiError(
+                403, "a rule forbids that this text leaves.", code="forbidden_query", param="input"
+            )
     return JSONResponse(await service.desk.embedder.pass_on(body))
 
 

@@ -134,7 +134,9 @@ class Call:
         """Return what stands in the headers of the answer."""
         assert self._decision is not None  # noqa: S101  - nothing is answered undecided; this tells mypy
         outcome_id = finished.played.outcome.id if finished else self._id
-        return answer_headers(self._decision, outcome_id=outcome_id, model=self._model)
+        # Of the models that were asked, the one whose answer is given.
+        model = finished.played.outcome.model if finished else self._model
+        return answer_headers(self._decision, outcome_id=outcome_id, model=model)
 
     def body(self, finished: Finished) -> dict[str, Any]:
         """Return the whole answer; raise ApiError when there is none."""

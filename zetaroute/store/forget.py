@@ -31,6 +31,7 @@ ERASED = (
     "response",
     "error",
     "custom_id",
+    "conversation",
     "content_hash",
     "attachments",
     "embedding",

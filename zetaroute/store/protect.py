@@ -25,6 +25,8 @@ from zetaroute.store.journal import Entry, Journal
 Seal = Callable[[str], str]
 """Turns a text, or a hash that anybody could make of it, into one that only this home can make."""
 SALT_BYTES = 32
+SERVED = "serve"
+"""The run of what came over HTTP."""
 
 
 def protected_journal(home: Home, privacy: Privacy) -> Journal:
@@ -72,9 +74,9 @@ def _protected(row: Outcome, store: Store, salt: bytes) -> Outcome:
     if store == "hashed":
         vector, space = None, None
     elif vector is None and row.fallback_of is None:
-        from zetaroute.features.hashed import SPACE, hashed_vector
+        from zetaroute.features.hashed import hashed_vector, space_of
 
-        vector, space = tuple(hashed_vector(row.query, salt).tolist()), SPACE
+        vector, space = tuple(hashed_vector(row.query, salt).tolist()), space_of(salt)
     return replace(
         row,
         query=f"sha256:{sealed(row.query, salt)}",
@@ -82,6 +84,8 @@ def _protected(row: Outcome, store: Store, salt: bytes) -> Outcome:
         reference=kept(row.reference),
         response=kept(row.response),
         error=kept(row.error),
+        # A conversation that came over HTTP is called by a hash of how it began, which anybody could make.
+        conversation=kept(row.conversation) if row.run == SERVED else row.conversation,
         content_hash=None if content is None else sealed(content, salt)[: len(content)],
         attachments=tuple(_noted(note, salt) for note in row.attachments),
         embedding=vector,

@@ -14,7 +14,7 @@ from zetaroute.domain import Query
 from zetaroute.domain import Source as Origin
 from zetaroute.errors import UsageError
 from zetaroute.flows.intake import BadLine
-from zetaroute.flows.past.row import PastRow, count_in, moment_in, number_in, text_in
+from zetaroute.flows.past.row import PastRow, count_in, moment_in, number_in, tags_in, text_in
 from zetaroute.flows.source import LONGEST_LINE, Source
 
 _MARK = "\ufeff"
@@ -99,6 +99,8 @@ def _from_row(row: Mapping[str, Any], number: int, asked: Asked) -> PastRow:
         raise UsageError("holds no text: it was forgotten, or kept as a hash alone")
     if model is None:
         raise UsageError('names no "model_name" or "model"')
+    if row.get("escalated"):
+        raise UsageError("was asked because another model failed a check: it tells of hard queries alone")
     query = _asked(custom_id, asked) if text is None else Query(text=text, custom_id=custom_id)
     return PastRow(
         line=number,
@@ -109,6 +111,7 @@ def _from_row(row: Mapping[str, Any], number: int, asked: Asked) -> PastRow:
             reference=text_in(row, "reference", "ground_truth") or query.reference,
             grader=text_in(row, "grader") or query.grader,
             conversation=text_in(row, "conversation"),
+            tags=tuple(dict.fromkeys((*query.tags, *tags_in(row)))),
         ),
         model=model,
         response=text_in(row, "response", "answer"),
