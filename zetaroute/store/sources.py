@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from zetaroute.errors import StoreBusyError, StoreError, UsageError
 from zetaroute.store.log import is_busy
-from zetaroute.store.migrations import FEEDBACK_COLUMNS, OUTCOME_COLUMNS, columns_of, make_views
+from zetaroute.store.migrations import FEEDBACK_COLUMNS, OUTCOME_COLUMNS, columns_of
+from zetaroute.store.views import make_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

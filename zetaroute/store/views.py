@@ -1,0 +1,137 @@
+"""The views of the log: what its rows say together, such as the chain of attempts that a person got an answer from.
+
+Apart from the tables because they hold nothing: they are made anew whenever a column comes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zetaroute.domain import UNTRIED
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+VIEWS = ("served", "rounds", "judgements", "latest_feedback")
+"""In the order in which they can be dropped."""
+_LAST = 1_000_000
+"""More attempts than any query had: an answer counts before a failure that came after it."""
+_WRONG = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {UNTRIED}"
+"""A call that failed gave no right answer; one that could not be made says nothing of the model."""
+
+_SCORE = (
+    "CASE metric WHEN 'rating' THEN (value - 1) / 4 WHEN 'thumbs' THEN value WHEN 'verdict' THEN value END"
+)
+"""Every scale on 0..1 by its fixed map; what is known better is calibrated where it is read."""
+
+_OF_THE_ANSWER = (
+    "accuracy",
+    "accuracy_source",
+    "truth",
+    "judge",
+    "user_says",
+    "satisfaction",
+    "satisfaction_source",
+    "rating",
+    "thumbs",
+    "verdict",
+    "prompted",
+    "asked",
+    "ask_probability",
+)
+"""What is known of the answer that a person got: after a fallback, of the last attempt."""
+
+
+def make_views(connection: DuckDBPyConnection) -> None:
+    """Create the views over the tables of the log."""
+    connection.execute("""
+        CREATE VIEW latest_feedback AS
+        SELECT * FROM feedback
+        QUALIFY row_number() OVER (PARTITION BY outcome_id, metric, author ORDER BY time DESC, id DESC) = 1
+    """)
+    connection.execute(f"""
+        CREATE VIEW judgements AS
+        WITH scored AS (
+            SELECT *, {_SCORE} AS score, source IN ('user', 'truth') AS of_people FROM latest_feedback
+        )
+        SELECT outcome_id,
+               avg(value) FILTER (metric = 'accuracy' AND source = 'truth') AS truth,
+               avg(value) FILTER (metric = 'accuracy' AND source = 'judge') AS judge,
+               avg(value) FILTER (metric = 'accuracy' AND source = 'user') AS user_says,
+               coalesce(avg(score) FILTER (of_people), avg(score) FILTER (source = 'judge'),
+                        avg(score) FILTER (source = 'implicit')) AS satisfaction,
+               CASE WHEN count(score) FILTER (of_people) > 0 THEN 'user'
+                    WHEN count(score) FILTER (source = 'judge') > 0 THEN 'judge'
+                    WHEN count(score) FILTER (source = 'implicit') > 0 THEN 'implicit' END
+                   AS satisfaction_source,
+               avg(value) FILTER (metric = 'rating' AND of_people) AS rating,
+               avg(value) FILTER (metric = 'thumbs' AND of_people) AS thumbs,
+               avg(value) FILTER (metric = 'verdict' AND of_people) AS verdict,
+               max_by(label, time) FILTER (metric = 'verdict') AS verdict_label,
+               bool_or(prompted) AS prompted,
+               bool_or(author = 'simulated') FILTER (score IS NOT NULL) AS rating_simulated
+        FROM scored
+        GROUP BY outcome_id
+    """)
+    connection.execute(f"""
+        CREATE VIEW rounds AS
+        WITH judging AS (
+            SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
+            FROM feedback WHERE source = 'judge' AND response_s IS NOT NULL GROUP BY outcome_id
+        )
+        SELECT outcomes.*,
+               CASE WHEN truth IS NOT NULL THEN truth
+                    WHEN {_WRONG} THEN 0.0
+                    ELSE coalesce(judge, user_says) END AS accuracy,
+               CASE WHEN truth IS NOT NULL OR ({_WRONG}) THEN 'truth'
+                    WHEN judge IS NOT NULL THEN 'judge'
+                    WHEN user_says IS NOT NULL THEN 'user' END AS accuracy_source,
+               truth, judge, user_says,
+               satisfaction, satisfaction_source, rating, thumbs, verdict, verdict_label,
+               coalesce(prompted, false) AS prompted, coalesce(rating_simulated, false) AS rating_simulated,
+               CASE WHEN judging.outcome_id IS NULL THEN 0.0 ELSE judging.usd END AS judge_cost_usd
+        FROM outcomes LEFT JOIN judgements ON judgements.outcome_id = outcomes.id
+                      LEFT JOIN judging ON judging.outcome_id = outcomes.id
+    """)
+    connection.execute(f"""
+        CREATE VIEW served AS
+        WITH others AS (
+            SELECT *, attempt + CASE status WHEN 'ok' THEN {_LAST} ELSE 0 END AS place
+            FROM rounds WHERE fallback_of IS NOT NULL
+        ),
+        later AS (
+            SELECT fallback_of, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd,
+                   max_by({{'model': model, 'status': status, 'cost_usd': cost_usd, {_pairs("'{0}': {0}")}}}, place)
+                       AS last,
+                   CASE WHEN bool_and(judge_cost_usd IS NOT NULL) THEN sum(judge_cost_usd) END AS judge_cost_usd,
+                   bool_or(rating_simulated) AS rating_simulated
+            FROM others GROUP BY fallback_of
+        ),
+        chains AS (
+            SELECT r.*, f.last, f.response_s AS later_s, f.cost_usd AS later_usd, f.judge_cost_usd AS later_judge_usd,
+                   f.rating_simulated AS later_simulated, f.fallback_of IS NOT NULL AS has_later,
+                   -- An answer that failed a check is kept where nobody gave another.
+                   f.fallback_of IS NOT NULL AND (r.status <> 'ok' OR f.last.status = 'ok') AS replaced
+            FROM rounds r LEFT JOIN later f ON f.fallback_of = r.id
+            WHERE r.fallback_of IS NULL AND r.status <> 'cancelled'
+        )
+        SELECT id, time, policy_version, task, query, store, forgotten, conversation, custom_id, run, forced,
+               explored, recorded, propensity, router_s, ttft_s, embedding, embedding_model, router_cost_usd,
+               CASE WHEN replaced THEN last.model ELSE model END AS model,
+               CASE WHEN replaced THEN last.status ELSE status END AS status,
+               has_later AND status <> 'ok' AS fell_back,
+               has_later AND status = 'ok' AS escalated,
+               coalesce(response_s, 0) + coalesce(later_s, 0) AS response_s,
+               CASE WHEN NOT has_later THEN cost_usd
+                    WHEN (CASE WHEN replaced THEN last.cost_usd ELSE cost_usd END) IS NOT NULL
+                    THEN coalesce(cost_usd, 0) + coalesce(later_usd, 0) END AS cost_usd,
+               {_pairs("CASE WHEN replaced THEN last.{0} ELSE {0} END AS {0}")},
+               rating_simulated OR coalesce(later_simulated, false) AS rating_simulated,
+               CASE WHEN has_later THEN judge_cost_usd + later_judge_usd ELSE judge_cost_usd END AS judge_cost_usd
+        FROM chains
+    """)
+
+
+def _pairs(form: str) -> str:
+    """Return `form` with the name of every judgement, as a list."""
+    return ", ".join(form.format(name) for name in _OF_THE_ANSWER)
