@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -262,28 +262,56 @@ def test_words_that_nobody_else_used_leave_the_artifacts(folder: Path, tmp_path:
     ok(folder, "kpi", "--compare", "--json")
 
 
-def test_a_kill_leaves_the_old_file_or_the_new_one(
-    http_folder: Path, server: ModelServer, asked: str
-) -> None:
-    log = Log(Home(http_folder))
-    log.append([Entry(outcomes=(outcome(query=f"row {n} " + "y" * 200),)) for n in range(3000)])
-    log.merge()
-    count = rows(http_folder, "SELECT count(*) FROM outcomes")
-    killed = 0
-    for delay in (0.3, 0.6, 0.8, 1.0, 1.2, 1.5):
-        with subprocess.Popen(
-            command(http_folder, "log", "forget", asked, "--yes"),
-            env=environment(),
-            stdout=subprocess.DEVNULL,
-        ) as process:
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
-            killed += process.wait() == -signal.SIGKILL
-        assert rows(http_folder, "SELECT count(*) FROM outcomes") == count
-    assert killed >= 2
+def killed_while_writing(home: Path, asked: str, size: int) -> bool:
+    """Kill `log forget` once its new file has so many bytes; return whether the old one still stood then."""
+    before = set(home.glob("*.forgetting*"))
+
+    def fresh() -> list[Path]:
+        return [path for path in home.glob("*.forgetting-*") if path not in before]
+
+    def has_come_that_far() -> bool:
+        with suppress(FileNotFoundError):
+            return any(path.stat().st_size >= size for path in fresh())
+        return False
+
+    with subprocess.Popen(
+        command(home, "log", "forget", asked, "--yes"), env=environment(), stdout=subprocess.DEVNULL
+    ) as process:
+        while not has_come_that_far() and process.poll() is None:
+            time.sleep(0.001)
+        process.kill()
+    # One that got to its end leaves no such file.
+    return bool(fresh())
+
+
+def test_a_kill_leaves_the_old_file_or_the_new_one(http_folder: Path, asked: str) -> None:
+    database = http_folder / "zetaroute.duckdb"
+    state = "SELECT count(*), count(forgotten), (SELECT count(*) FROM mine.ballast) FROM outcomes"
+    rows(http_folder, "SELECT 1")
+    with duckdb.connect(str(database)) as connection:
+        # What cannot be packed takes its time to be copied.
+        connection.execute("CREATE SCHEMA mine")
+        connection.execute(
+            "CREATE TABLE mine.ballast AS SELECT md5(n::VARCHAR) AS x FROM range(500_000) AS r(n)"
+        )
+    before = rows(http_folder, state)
+    for share in (0.0, 0.4, 0.8):
+        size = int(share * database.stat().st_size)
+        # A kill may come too late; then the new file stands, and forgetting writes it anew all the same.
+        for _ in range(50):
+            hit = killed_while_writing(http_folder, asked, size)
+            after = rows(http_folder, state)
+            assert after == before or (not hit and after == [(1, 1, 500_000)])
+            before = after
+            if hit:
+                break
+        else:
+            pytest.fail(f"no kill hit while the new file had {size} bytes")
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("DROP SCHEMA mine CASCADE")
     ok(http_folder, "log", "forget", asked, "--yes")
     assert holders(http_folder, *TEXTS) == []
-    assert rows(http_folder, "SELECT count(*) FROM outcomes") == count
+    assert rows(http_folder, "SELECT count(*), count(forgotten) FROM outcomes") == [(1, 1)]
     left = {path.name for path in http_folder.iterdir()}
     assert left == {"config.toml", "zetaroute.duckdb", "state.json", "journal", "artifacts"}
 
