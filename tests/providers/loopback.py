@@ -59,23 +59,28 @@ class ModelServer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
-            while (seen := await _request(reader)) is not None:
-                self.seen.append(seen)
-                self.now += 1
-                self.peak = max(self.peak, self.now)
-                try:
-                    reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
-                    keep = await _play(writer, reply(seen) if callable(reply) else reply)
-                finally:
-                    self.now -= 1
-                if not keep:
-                    break
-            else:
-                writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            await self._converse(reader, writer)
+            writer.close()
+            await writer.wait_closed()
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client hung up or the test is over, which some tests want
         finally:
-            writer.close()
+            # Nobody takes what is still to be sent, and a connection that waits for that is never closed.
+            writer.transport.abort()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (seen := await _request(reader)) is not None:
+            self.seen.append(seen)
+            self.now += 1
+            self.peak = max(self.peak, self.now)
+            try:
+                reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+                keep = await _play(writer, reply(seen) if callable(reply) else reply)
+            finally:
+                self.now -= 1
+            if not keep:
+                return
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n")
 
 
 async def _request(reader: asyncio.StreamReader) -> Seen | None:
@@ -136,12 +141,17 @@ class Running:
         listener = await asyncio.start_server(self.server.serve, "127.0.0.1", 0, ssl=self._certificate)
         self.server.port = listener.sockets[0].getsockname()[1]
         self._ready.set()
-        async with listener:
-            await self._stopping.wait()
-            calls = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        await self._stopping.wait()
+        # Nobody else comes in; closed only at the end, because asyncio leaves open what a closed one has just let in.
+        for door in listener.sockets:
+            self._loop.remove_reader(door)
+        while calls := asyncio.all_tasks() - {asyncio.current_task()}:
+            # A task that ends before it has begun closes nothing, so those of this moment begin first.
+            await asyncio.sleep(0)
             for call in calls:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
+        listener.close()
 
 
 def http(
