@@ -6,8 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as example_settings
 
 from zetaroute.config import Home, Settings, default_config_text, parse_settings
+
+# How long an example takes says how busy the machine is.
+example_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+example_settings.load_profile("any machine")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 from tests.cli.command import environment
 from tests.cli.conftest import http_config, says
 from tests.providers.loopback import ModelServer, Running
+from tests.waiting import PATIENCE_S
 
 LEARNING = {"sklearn", "scipy", "polars", "pandas", "matplotlib", "joblib", "jinja2", "dask"}
 COMMANDS = {
@@ -70,7 +71,7 @@ def loaded(tmp_path: Path, *arguments: str) -> tuple[set[str], set[str]]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=environment(),
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

@@ -21,6 +21,8 @@ from typing import Any
 
 import duckdb
 
+from tests.waiting import PATIENCE_S
+
 with warnings.catch_warnings():
     # typer asks click for names that click 9 will not have; that is between the two of them.
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -113,7 +115,7 @@ def spawn(home: Path, *arguments: str, stdin: bytes = b"", env: Mapping[str, str
         command(home, *arguments),
         input=stdin,
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         env=env or environment(),
         check=False,
     )
@@ -131,7 +133,7 @@ def on_terminal(words: list[str], env: Mapping[str, str]) -> tuple[int, str]:
             while piece := os.read(master, 4096):
                 seen += piece
         os.close(master)
-        return process.wait(60), seen.decode()
+        return process.wait(PATIENCE_S), seen.decode()
 
 
 def rows(home: Path, sql: str) -> list[tuple[Any, ...]]:

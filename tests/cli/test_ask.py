@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.command import command, environment, ok, on_terminal, refused, rows, run, spawn
+from tests.waiting import PATIENCE_S
 
 
 def test_no_log_keeps_nothing(tmp_path: Path) -> None:
@@ -227,7 +228,7 @@ def test_a_reader_that_leaves_early_is_no_error(rated_home: Path, arguments: tup
     )
     assert process.stdout is not None
     process.stdout.close()
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=PATIENCE_S)
     said = err.decode()
     assert process.returncode == 0, said
     assert [line for line in said.splitlines() if not line.startswith("note: practice")] == []
@@ -242,5 +243,5 @@ def test_the_row_is_kept_although_the_reader_left(folder: Path) -> None:
     )
     assert process.stdout is not None
     process.stdout.close()
-    assert process.wait(60) == 0
+    assert process.wait(PATIENCE_S) == 0
     assert rows(folder, "SELECT query FROM outcomes") == [("hello",)]

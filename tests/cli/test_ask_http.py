@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from tests.cli.command import command, environment, ok, on_terminal, refused, rows, run, spawn
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import RESET, ModelServer, delta, stream
+from tests.waiting import PATIENCE_S
 
 KEY = "sk-loopback-0123456789abcdef"
 NASTY = "plain \x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J bell\x07 \u202eright\u202c end\ttab"
@@ -87,16 +87,12 @@ def test_when_all_fail_it_says_so_and_the_rows_are_kept(http_folder: Path, serve
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     text = '[[models]]\nid = "one/m1"\nprovider = "openai"\nbase_url = "http://127.0.0.1:9/v1"\n'
     (tmp_path / "config.toml").write_text(text, encoding="utf-8")
-    started_at = time.monotonic()
     assert "127.0.0.1:9" in refused(run(tmp_path, "ask", "hi"), 3)
-    assert time.monotonic() - started_at < 10
 
 
 def test_the_time_for_a_query_is_kept(http_folder: Path, server: ModelServer) -> None:
-    server.reply((30.0,))
-    started_at = time.monotonic()
+    server.reply((2 * PATIENCE_S,))
     assert "0.3 s" in refused(run(http_folder, "ask", "--timeout", "0.3", "hi"), 3)
-    assert time.monotonic() - started_at < 5
 
 
 def test_a_conversation_goes_on_with_its_model_and_its_history(
@@ -160,7 +156,7 @@ def test_a_key_is_used_and_never_seen_again(
     )
     config.write_text(keyed)
     server.reply(says("fine") if status == 200 else fails(status, f"the key {KEY} is wrong"))
-    arguments = ("ask", "--timeout", "3", "--explain", "-m", "one/m1", "hi")
+    arguments = ("ask", "--timeout", "60", "--explain", "-m", "one/m1", "hi")
     texts = [run(http_folder, *arguments)]
     assert texts[0].code == (0 if status == 200 else 3)
     assert server.seen[0].headers["authorization"] == f"Bearer {KEY}"
@@ -188,7 +184,7 @@ def test_a_key_that_is_not_set_is_told_by_its_name(
 
 
 def test_ctrl_c_in_the_middle_of_an_answer(http_folder: Path, server: ModelServer) -> None:
-    server.reply(stream(delta("the beginning"), 30.0))
+    server.reply(stream(delta("the beginning"), 2 * PATIENCE_S))
     words = command(http_folder, "ask", "-m", "one/m1", "hi")
     with subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -196,7 +192,7 @@ def test_ctrl_c_in_the_middle_of_an_answer(http_folder: Path, server: ModelServe
         assert process.stdout is not None
         assert process.stdout.read(13) == b"the beginning"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert b"Traceback" not in err
     assert b"kept" in err

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from tests.cli.command import command, ok, read_lines, refused, rows, run, spawn, write_lines
+from tests.waiting import PATIENCE_S
 
 GOOD = {"query": "What is 2 + 3?", "reference": "5"}
 
@@ -65,7 +66,7 @@ def test_standard_input_that_is_closed(folder: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" <&-', "sh", *words],
         capture_output=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -327,7 +328,7 @@ def test_a_pipe_as_output_is_written_to_and_not_replaced(folder: Path, tmp_path:
     said = spawn(folder, "batch", str(file), "-o", str(pipe))
     assert said.code == 0, said.err
     assert pipe.is_fifo()
-    reader.join(5)
+    reader.join(PATIENCE_S)
     assert json.loads(found[0])["answer"]
 
 

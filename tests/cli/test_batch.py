@@ -310,7 +310,6 @@ def test_recorded_outcomes_are_logged_with_their_own_figures(folder: Path, tmp_p
     file, output = str(home / "bench.parquet"), str(tmp_path / "out.jsonl")
     trained = ok(home, "batch", file, "-o", output, "--part", "train", "--json")
     assert trained.json["answered"] == 20
-    assert trained.json["elapsed_s"] < 20
     assert ok(home, "batch", file, "-o", output, "--json").json["answered"] == 10
     stored = rows(
         home,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-import time
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from tests.cli.command import command, ok, read_lines, rows, write_lines
 from tests.cli.conftest import says
 from tests.providers.loopback import ModelServer, Reply, Seen
+from tests.waiting import PATIENCE_S, until
 
 ROWS = 60
 AT_ONCE = 4
@@ -24,14 +26,22 @@ def begun(home: Path, file: Path, server: ModelServer, calls: int) -> subprocess
     process = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    ends_at = time.monotonic() + 30
-    while len(server.seen) < calls and time.monotonic() < ends_at and process.poll() is None:
-        time.sleep(0.005)
+    until(lambda: len(server.seen) >= calls or process.poll() is not None, every_s=0.005)
     if len(server.seen) < calls:
         process.kill()
         _, err = process.communicate()
         pytest.fail(f"the batch did not come that far: {err.decode()}")
     return process
+
+
+def interrupt(process: subprocess.Popen[bytes]) -> bytes:
+    """Press Ctrl-C and return what was said by the time it was heard."""
+    assert process.stderr is not None
+    process.send_signal(signal.SIGINT)
+    said = b""
+    while b"Ctrl-C once more" not in said and (piece := os.read(process.stderr.fileno(), 4096)):
+        said += piece
+    return said
 
 
 def asked(server: ModelServer) -> Counter[str]:
@@ -62,7 +72,7 @@ def test_killed_in_the_middle(http_folder: Path, server: ModelServer, tmp_path: 
     for calls in (15, 40):
         with begun(http_folder, file, server, calls) as process:
             process.kill()
-            process.communicate(timeout=20)
+            process.communicate(timeout=PATIENCE_S)
     kept = rows(http_folder, "SELECT count(*) FROM outcomes")[0][0]
     assert kept > 0
     finish(http_folder, file)
@@ -74,15 +84,21 @@ def test_killed_in_the_middle(http_folder: Path, server: ModelServer, tmp_path: 
 
 
 def test_interrupted_in_the_middle(http_folder: Path, server: ModelServer, tmp_path: Path) -> None:
-    server.reply(says("yes", after_s=0.01))
+    quick, go_on = says("yes", after_s=0.01), threading.Event()
+
+    def reply(seen: Seen) -> Reply:
+        return (go_on, *quick(seen)) if len(server.seen) > 15 else quick(seen)
+
+    server.reply(reply)
     file = batch_file(tmp_path)
-    with begun(http_folder, file, server, 15) as process:
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+    with begun(http_folder, file, server, 16) as process:
+        err = interrupt(process)
+        go_on.set()
+        err += process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert b"again" in err
-    assert 15 <= len(server.seen) < ROWS
+    assert 15 < len(server.seen) <= 15 + AT_ONCE
     assert len(rows(http_folder, "SELECT * FROM outcomes WHERE status = 'ok'")) == len(server.seen)
     finish(http_folder, file)
     assert set(asked(server).values()) == {1}
@@ -91,18 +107,18 @@ def test_interrupted_in_the_middle(http_folder: Path, server: ModelServer, tmp_p
 def test_interrupted_twice_does_not_wait_for_a_slow_model(
     http_folder: Path, server: ModelServer, tmp_path: Path
 ) -> None:
-    quick, slow = says("yes"), says("late", after_s=60.0)
+    quick, slow = says("yes"), says("late", after_s=2 * PATIENCE_S)
 
     def reply(seen: Seen) -> Reply:
         return slow(seen) if len(server.seen) > 10 else quick(seen)
 
     server.reply(reply)
     file = batch_file(tmp_path)
-    with begun(http_folder, file, server, 12) as process:
-        for _ in range(2):
-            time.sleep(0.3)
-            process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+    # As many as wait for the slow model at once: all others are answered by then.
+    with begun(http_folder, file, server, 10 + AT_ONCE) as process:
+        err = interrupt(process)
+        process.send_signal(signal.SIGINT)
+        err += process.communicate(timeout=PATIENCE_S)[1]
     assert process.returncode == 130, err
     assert b"Traceback" not in err
     assert len(rows(http_folder, "SELECT * FROM outcomes WHERE status = 'ok'")) == 10

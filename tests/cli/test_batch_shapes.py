@@ -6,7 +6,6 @@ import gzip
 import importlib.util
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from tests.cli.command import (
 )
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import ModelServer, Reply, Seen
+from tests.waiting import PATIENCE_S, until
 
 HAS_ZSTD = importlib.util.find_spec("zstandard") is not None
 
@@ -165,12 +165,11 @@ def test_a_slow_pipe_keeps_no_answer_waiting(http_folder: Path, server: ModelSer
         for count in (1, 2):
             process.stdin.write(json.dumps({"query": f"question {count}"}).encode() + b"\n")
             process.stdin.flush()
-            ends_at = time.monotonic() + 20
             # The answer is there while the next row is not.
-            while time.monotonic() < ends_at and not (
-                output.exists() and output.read_text(encoding="utf-8").count("\n") == count
-            ):
-                time.sleep(0.02)
-            assert len(read_lines(output)) == count
-        out, _ = process.communicate(timeout=20)
+            until(
+                lambda lines=count: (
+                    output.exists() and output.read_text(encoding="utf-8").count("\n") == lines
+                )
+            )
+        out, _ = process.communicate(timeout=PATIENCE_S)
     assert json.loads(out)["answered"] == 2

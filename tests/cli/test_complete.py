@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.command import environment, ok, run
 from tests.cli.conftest import by_model, fails, says
+from tests.waiting import PATIENCE_S
 
 
 def offered(shell, folder, *words, config=None):
@@ -27,7 +28,7 @@ def offered(shell, folder, *words, config=None):
         ),
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.stderr == b""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.command import environment, ok, rows
+from tests.waiting import PATIENCE_S
 
 PROCESSES = 6
 ASKS = 4
@@ -36,7 +37,7 @@ def test_many_processes_share_a_home(folder: Path) -> None:
         )
         for number in range(PROCESSES)
     ]
-    said = [process.communicate(timeout=60) for process in running]
+    said = [process.communicate(timeout=PATIENCE_S) for process in running]
     assert [err.decode() for _, err in said] == [""] * PROCESSES
     assert [process.returncode for process in running] == [0] * PROCESSES
     wanted = sorted(f"p{process}-{number}" for process in range(PROCESSES) for number in range(ASKS))

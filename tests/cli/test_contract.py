@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Said, ok, read_lines, refused, rows, run, shape, spawn, write_lines
+from tests.waiting import PATIENCE_S
 
 OPTIONS = {
     "": "--home --config --quiet --version",
@@ -193,7 +194,7 @@ def test_the_module_and_the_script_are_the_same_program(folder: Path) -> None:
         [script, "--home", folder, "ask", "--dry-run", "--json", "--seed", "1", "hello"],
         capture_output=True,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert (by_module.code, by_script.returncode) == (0, 0)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import command, environment, ok, refused, rows, run
+from tests.waiting import PATIENCE_S
 
 ASKED = "How was it?"
 INTERRUPT = b"\x03"
@@ -53,7 +54,7 @@ def on_terminal_with(home: Path, key: bytes, *arguments: str, hurry: bytes = b""
                     else:
                         os.write(master, key)
         os.close(master)
-        return process.wait(60), seen.decode()
+        return process.wait(PATIENCE_S), seen.decode()
 
 
 def kept(home: Path) -> list[tuple[Any, ...]]:

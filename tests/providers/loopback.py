@@ -15,16 +15,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.waiting import PATIENCE_S, until
+
 RESET = "reset"
 """A step that breaks the connection with a TCP reset."""
 
 CLOSE = "close"
 """A step that ends the connection in the ordinary way."""
 
-Step = bytes | float | str
-"""Bytes to send, seconds to wait, RESET or CLOSE."""
+Step = bytes | float | str | threading.Event
+"""Bytes to send, seconds or an event to wait for, RESET or CLOSE."""
 
 Reply = tuple[Step, ...]
+_NO_REQUEST = b"\x16"
+"""How TLS begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,8 @@ class ModelServer:
     replies: list[Reply | Callable[[Seen], Reply]] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
+    connected: int = 0
+    """Connections that are open now."""
     now: int = 0
     peak: int = 0
     """The most requests that were open at once."""
@@ -56,8 +62,17 @@ class ModelServer:
     def reply(self, *replies: Reply | Callable[[Seen], Reply]) -> None:
         self.replies = list(replies)
 
+    def settle(self) -> None:
+        """Wait until it has read everything that was sent to it before, by clients that are gone by now."""
+        with socket.create_connection(("127.0.0.1", self.port)) as last:
+            last.sendall(_NO_REQUEST)
+            while last.recv(4096):
+                pass
+        until(lambda: self.connected == 0)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.connected += 1
         try:
             await self._converse(reader, writer)
             writer.close()
@@ -67,6 +82,7 @@ class ModelServer:
         finally:
             # Nobody takes what is still to be sent, and a connection that waits for that is never closed.
             writer.transport.abort()
+            self.connected -= 1
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while (seen := await _request(reader)) is not None:
@@ -86,7 +102,7 @@ class ModelServer:
 async def _request(reader: asyncio.StreamReader) -> Seen | None:
     """Return the next request, or None when there is none, because the client hung up or speaks TLS."""
     head = await reader.read(1)
-    if head in (b"", b"\x16"):
+    if head in (b"", _NO_REQUEST):
         return None
     head += await reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").strip().split("\r\n")
@@ -107,6 +123,9 @@ async def _play(writer: asyncio.StreamWriter, reply: Reply) -> bool:
             return False
         elif step == CLOSE:
             return False
+        elif isinstance(step, threading.Event):
+            while not step.is_set():
+                await asyncio.sleep(0.002)
         else:
             await asyncio.sleep(float(step))
     return b"connection: close" not in b"".join(step for step in reply if isinstance(step, bytes)).lower()
@@ -124,12 +143,12 @@ class Running:
 
     def start(self) -> ModelServer:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE_S)
         return self.server
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -177,7 +196,7 @@ def http(
 def stream(*steps: Step | object, content_type: str = "text/event-stream") -> Reply:
     """Return a streamed answer that ends when the connection closes; objects become events."""
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n".encode()
-    return (head, *(step if isinstance(step, bytes | float | str) else event(step) for step in steps))
+    return (head, *(step if isinstance(step, Step) else event(step) for step in steps))
 
 
 def chunked(*steps: Step | object, finish: bool = True, keep: bool = False) -> Reply:
@@ -190,7 +209,7 @@ def chunked(*steps: Step | object, finish: bool = True, keep: bool = False) -> R
 
 
 def _chunk(step: Step | object) -> Step:
-    if isinstance(step, float | str):
+    if isinstance(step, float | str | threading.Event):
         return step
     data = step if isinstance(step, bytes) else event(step)
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"

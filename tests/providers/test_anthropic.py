@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Message, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.anthropic import AnthropicProvider
@@ -18,7 +19,7 @@ PRICES = Prices(input=1.0, cached_input=0.1, output=5.0)
 
 
 def arm_at(server: ModelServer, **fields: object) -> Arm:
-    arm = Arm(id="a/m1", provider="anthropic", model="m1", base_url=server.url, timeout_s=5.0)
+    arm = Arm(id="a/m1", provider="anthropic", model="m1", base_url=server.url, timeout_s=PATIENCE_S)
     return replace(arm, **fields)
 
 

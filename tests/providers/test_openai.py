@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import time
+import threading
 from dataclasses import replace
 
 import pytest
 
+from tests.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Message, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.openai import OpenAIProvider
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("each_carrier")
 
 
 def arm_at(server: ModelServer, **fields: object) -> Arm:
-    arm = Arm(id="local/m1", provider="openai", model="m1", base_url=f"{server.url}/v1", timeout_s=5.0)
+    arm = Arm(id="local/m1", provider="openai", model="m1", base_url=f"{server.url}/v1", timeout_s=PATIENCE_S)
     return replace(arm, **fields)
 
 
@@ -68,7 +69,7 @@ def test_plain_request_and_answer(server: ModelServer, monkeypatch: pytest.Monke
         cached_tokens=40,
         cost_usd=pytest.approx((60 * 1.0 + 40 * 0.5 + 10 * 2.0) / 1e6),
     )
-    assert 0.05 <= completion.response_s < 1
+    assert 0.05 <= completion.response_s < PATIENCE_S
     (seen,) = server.seen
     assert seen.target == "/v1/chat/completions"
     assert seen.headers["authorization"] == "Bearer sk-1"
@@ -86,11 +87,16 @@ def test_plain_request_and_answer(server: ModelServer, monkeypatch: pytest.Monke
 
 
 def test_streamed_request_and_answer(server: ModelServer) -> None:
-    server.reply(
-        stream(0.05, delta("be"), 0.1, delta("cause"), delta(finish="stop"), usage(100, 10, 40), DONE)
-    )
+    read = threading.Event()
+    end = (delta("cause"), delta(finish="stop"), usage(100, 10, 40), DONE)
+    server.reply(stream(0.05, delta("be"), read, 0.1, *end))
     pieces: list[str] = []
-    completion = ask(arm_at(server, prices=PRICES), on_text=pieces.append)
+
+    def show(piece: str) -> None:
+        pieces.append(piece)
+        read.set()
+
+    completion = ask(arm_at(server, prices=PRICES), on_text=show)
     assert pieces == ["be", "cause"]
     assert completion.text == "because"
     assert completion.ttft_s is not None
@@ -105,10 +111,10 @@ def test_streamed_request_and_answer(server: ModelServer) -> None:
 
 
 def test_pieces_are_shown_when_they_arrive(server: ModelServer) -> None:
-    server.reply(stream(delta("a"), 0.2, delta("b"), delta(finish="stop"), DONE))
-    moments: list[float] = []
-    ask(arm_at(server), on_text=lambda _: moments.append(time.perf_counter()))
-    assert moments[1] - moments[0] > 0.1
+    shown = threading.Event()
+    # The second piece is sent only once the first was shown.
+    server.reply(stream(delta("a"), shown, delta("b"), delta(finish="stop"), DONE))
+    assert ask(arm_at(server), on_text=lambda _: shown.set()).text == "ab"
 
 
 WHOLE = [delta("be"), delta("cause"), delta(finish="stop")]
@@ -347,10 +353,10 @@ def test_calls_share_one_connection(server: ModelServer) -> None:
 
 
 def test_a_stream_held_open_after_its_end_is_left(server: ModelServer) -> None:
-    server.reply(stream(*WHOLE, usage(10, 5), DONE, 30.0))
-    completion = ask(arm_at(server, timeout_s=10.0), on_text=lambda _: None)
+    server.reply(stream(*WHOLE, usage(10, 5), DONE, 2 * PATIENCE_S))
+    completion = ask(arm_at(server), on_text=lambda _: None)
     assert (completion.text, completion.output_tokens) == ("because", 5)
-    assert completion.response_s < 3
+    assert completion.response_s < PATIENCE_S / 2
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, TimeoutError, ValueError])

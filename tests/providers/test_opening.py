@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from zetaroute.domain import Arm, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.opening import open_providers
 
-from .loopback import ModelServer, chat, http
+from .loopback import ModelServer, Reply, Seen, chat, http
 from .test_anthropic import whole
 from .test_openai import arm_at
 
@@ -38,7 +39,14 @@ def test_each_arm_is_asked_in_its_wire_format(server: ModelServer) -> None:
 
 @pytest.mark.parametrize("limit", [1, 3])
 def test_an_arm_gets_no_more_calls_at_once_than_it_takes(server: ModelServer, limit: int) -> None:
-    server.reply((0.03, *http(chat("a"))))
+    full = threading.Event()
+
+    def together(seen: Seen) -> Reply:
+        if server.now == limit:
+            full.set()
+        return (full, 0.03, *http(chat("a")))
+
+    server.reply(together)
     arm = arm_at(server, max_concurrency=limit)
 
     async def many() -> tuple[list[float], float]:
@@ -56,7 +64,14 @@ def test_an_arm_gets_no_more_calls_at_once_than_it_takes(server: ModelServer, li
 
 
 def test_arms_do_not_wait_for_each_other(server: ModelServer) -> None:
-    server.reply((0.3, *http(chat("a"))))
+    all_three = threading.Event()
+
+    def together(seen: Seen) -> Reply:
+        if server.now == 3:
+            all_three.set()
+        return (all_three, *http(chat("a")))
+
+    server.reply(together)
     arms = [arm_at(server, id=f"local/{i}", max_concurrency=1) for i in range(3)]
 
     async def one_each() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from tests.waiting import PATIENCE_S
 from zetaroute.errors import ProviderError
 from zetaroute.providers.pace import Pace
 
@@ -93,7 +94,7 @@ def test_everybody_waits_as_long_as_the_server_asks() -> None:
         async with pace.turn():
             return time.perf_counter() - began
 
-    assert 0.09 < asyncio.run(waiting()) < 1.0
+    assert asyncio.run(waiting()) > 0.09
 
 
 def test_a_caller_that_gives_up_takes_no_place_with_it() -> None:
@@ -115,7 +116,7 @@ def test_a_caller_that_gives_up_takes_no_place_with_it() -> None:
         hold.set()
         others[0].cancel()
         await first
-        await asyncio.wait_for(asyncio.gather(*others[1:]), 1)
+        await asyncio.wait_for(asyncio.gather(*others[1:]), PATIENCE_S)
         return others[0].cancelled()
 
     assert asyncio.run(given_up())

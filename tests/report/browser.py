@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE_S = 60.0
 LAUNCHER = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,7 @@ from typing import Any
 import httpx
 
 from tests.cli.command import command, environment
-
-PATIENCE_S = 60.0
+from tests.waiting import PATIENCE_S, until
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **options)
+        return httpx.Client(base_url=self.url, timeout=PATIENCE_S, trust_env=False, **options)
 
     def ask(self, text: str = "What is 2 + 3?", *, model: str = "auto", **fields: Any) -> httpx.Response:
         """Send one chat request."""
@@ -80,23 +78,14 @@ def serving(home: Path, *arguments: str, **env: str) -> Iterator[Server]:
                 process.wait()
 
 
-def until(true: Any, *, within_s: float = PATIENCE_S) -> None:
-    """Wait until something is true; fail when it never is."""
-    end = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < end, "it did not come in time"
-        time.sleep(0.05)
-
-
 def _port(process: subprocess.Popen[bytes], said: Path) -> int:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end:
-        found = re.search(r"serves http://\S+:(\d+)/v1", said.read_text())
-        if found:
-            return int(found[1])
-        assert process.poll() is None, said.read_text()
-        time.sleep(0.02)
-    raise AssertionError(said.read_text())
+    def found() -> re.Match[str] | None:
+        return re.search(r"serves http://\S+:(\d+)/v1", said.read_text())
+
+    until(lambda: found() or process.poll() is not None)
+    line = found()
+    assert line is not None, said.read_text()
+    return int(line[1])
 
 
 def _answers(server: Server) -> bool:

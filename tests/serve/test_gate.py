@@ -15,6 +15,7 @@ from tests.cli.conftest import http_config, says
 from tests.providers.loopback import ModelServer
 from tests.serve.conftest import practice_config
 from tests.serve.running import Server, serving
+from tests.waiting import PATIENCE_S, until
 
 TOKEN = "correct-horse-battery"  # noqa: S105  - it opens nothing but these tests
 
@@ -43,7 +44,7 @@ def test_a_body_too_large_is_refused(tmp_path: Path) -> None:
     with serving(home) as server:
         assert server.ask("x" * 20_000).status_code == 413
         # Without a length the size is found out while it is read.
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
         connection.request(
             "POST", "/v1/chat/completions", iter([b"x" * 6000] * 4), {"content-type": "application/json"}
         )
@@ -106,12 +107,15 @@ def test_too_many_at_once_are_told_to_come_back(tmp_path: Path, server: ModelSer
     home = tmp_path / "busy"
     home.mkdir()
     (home / "config.toml").write_text(http_config(server) + "[serve]\nmax_requests = 2\n", encoding="utf-8")
-    server.reply(says("slow", after_s=1.5))
+    go_on = threading.Event()
+    server.reply(lambda seen: (go_on, *says("slow")(seen)))  # type: ignore[arg-type]
     found: list[int] = []
     with serving(home) as running:
         asking = [threading.Thread(target=lambda: found.append(running.ask().status_code)) for _ in range(6)]
         for one in asking:
             one.start()
+        until(lambda: len(found) == 4)
+        go_on.set()
         for one in asking:
             one.join()
         assert sorted(found) == [200, 200, 429, 429, 429, 429]

@@ -11,7 +11,8 @@ from tests.cli.conftest import http_config, says
 from tests.providers.loopback import ModelServer, Running
 from tests.report.browser import Browser, browsing, find_browser
 from tests.report.test_html import HOSTILE, Page
-from tests.serve.running import Server, serving, until
+from tests.serve.running import Server, serving
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_a_browser_shows_and_renews_it(hostile: Server, browser: Browser) -> Non
     browser.evaluate("document.querySelector('details').open = true")
     opened = browser.evaluate("document.querySelector('details').id")
     hostile.ask("a later question")
-    until(lambda: "a later question" in browser.evaluate("document.body.innerText"), within_s=30)
+    until(lambda: "a later question" in browser.evaluate("document.body.innerText"))
     assert browser.evaluate(f"document.getElementById('{opened}').open") is True
     assert browser.evaluate("document.querySelector('details').open") is False
     assert browser.evaluate("window.hacked") is None

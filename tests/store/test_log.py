@@ -178,7 +178,7 @@ def test_promotions_are_kept(home):
     assert rows(log, "SELECT version, previous, forced FROM promotions") == [("v1", "v0", False)]
 
 
-HOLD = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(30)"
+HOLD = "import duckdb, sys, time; c = duckdb.connect(sys.argv[1]); print('held', flush=True); time.sleep(600)"
 
 
 def test_busy_file_leaves_rows_in_the_journal(home):

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from tests.store.test_log import CANDIDATE, feedback, outcome
+from tests.waiting import PATIENCE_S
 from zetaroute.config import Home
 from zetaroute.errors import StoreBusyError, StoreError, UsageError
 from zetaroute.flows.export import export
@@ -106,7 +107,7 @@ def test_file_that_a_process_writes_is_busy(two, tmp_path):
         with pytest.raises(StoreBusyError):
             seen(path)
     finally:
-        holder.communicate(b"\n", timeout=10)
+        holder.communicate(b"\n", timeout=PATIENCE_S)
 
 
 def test_files_of_an_older_version_lack_columns_and_are_read_all_the_same(two, tmp_path):

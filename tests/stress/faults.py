@@ -65,7 +65,7 @@ FAULTS = (
     _fault("400", "rejected", http(_ERROR, status=400), again=False),
     _fault("401", "unauthorised", http({"error": {"message": "bad key"}}, status=401), again=False),
     _fault("reset in the middle", "connection|malformed", (_HEAD + b"data: {", 0.02, RESET), again=True),
-    _fault("hang before the first byte", "timeout", (30.0,), again=False),
+    _fault("hang before the first byte", "timeout", (600.0,), again=False),
     _fault("one byte per second", "timeout", _slowly(_HEAD), again=False),
     _fault("truncated stream", "malformed", stream(delta("half of an ans")), again=True),
     _fault("invalid JSON", "malformed", http('{"choices": [{"mess'), again=False),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +29,6 @@ class Measured:
     """What a run said and took."""
 
     said: Said
-    elapsed_s: float
     peak_mib: float
 
 
@@ -42,7 +40,6 @@ def measured(home: Path, *arguments: str, file_blocks: int | None = None, **env:
     words = command(home, *arguments)
     if file_blocks is not None:
         words = ["sh", "-c", f'ulimit -f {file_blocks}; exec "$@"', "sh", *words]
-    started_at = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         peak = Path(folder) / "peak"
         done = subprocess.run(
@@ -55,4 +52,4 @@ def measured(home: Path, *arguments: str, file_blocks: int | None = None, **env:
         )
         peak_kib = int(peak.read_text())
     said = Said(code=done.returncode, out=done.stdout, err=done.stderr)
-    return Measured(said=said, elapsed_s=time.monotonic() - started_at, peak_mib=peak_kib / 1024)
+    return Measured(said=said, peak_mib=peak_kib / 1024)

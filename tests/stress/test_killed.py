@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 import subprocess
+import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.cli.command import command, environment, ok, read_lines, rows, write_lines
 from tests.cli.conftest import says
-from tests.providers.loopback import ModelServer
+from tests.providers.loopback import ModelServer, Reply, Seen
+from tests.waiting import PATIENCE_S, until
 
 from .conftest import FULL, make_home, model, size
 
@@ -20,7 +23,8 @@ AT_ONCE = 8
 ANSWER_S = 0.08
 START_S = 1.6
 """Roughly how long a run needs for its first rows, on a slow machine."""
-LIFE_S = size(250, 500) / 1000
+MOST = ROWS // (KILLS + 1)
+"""How many answers a run gets before its kill: however late that comes, the batch is not at its end."""
 
 
 def answered(home: Path) -> set[str]:
@@ -29,8 +33,13 @@ def answered(home: Path) -> set[str]:
     return {custom_id for (custom_id,) in found}
 
 
+def held(good: Callable[[Seen], Reply], seen: Seen, late: bool, dead: threading.Event) -> Reply:
+    """Return the good answer, a late one only for a client that is dead."""
+    return (dead, *good(seen)) if late else good(seen)
+
+
 def test_killed_at_random_moments(tmp_path: Path, server: ModelServer) -> None:
-    server.reply(says(lambda seen: "re " + seen.body["messages"][-1]["content"], after_s=ANSWER_S))
+    good = says(lambda seen: "re " + seen.body["messages"][-1]["content"], after_s=ANSWER_S)
     home = make_home(tmp_path / "home", model("one/m1", server.url), model("two/m2", server.url))
     names = [f"q{n:04}" for n in range(ROWS)]
     file = write_lines(tmp_path / "q.jsonl", [{"query": name, "custom_id": name} for name in names])
@@ -40,19 +49,23 @@ def test_killed_at_random_moments(tmp_path: Path, server: ModelServer) -> None:
     lost: list[int] = []
     safe: set[str] = set()
     for _ in range(KILLS):
-        before = len(server.seen)
+        before, dead = len(server.seen), threading.Event()
+        server.reply(
+            lambda seen, before=before, dead=dead: held(good, seen, len(server.seen) - before > MOST, dead)
+        )
+        early, wanted = rng.random() < 0.3, rng.randint(1, MOST)
         with subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
         ) as process:
-            if rng.random() < 0.3:
+            if early:
                 time.sleep(rng.uniform(0.0, START_S))  # while Python starts, in the resume, or later
             else:
-                while len(server.seen) == before and process.poll() is None:
-                    time.sleep(0.002)
-                time.sleep(rng.uniform(0.0, LIFE_S))
+                until(lambda before=before, wanted=wanted: len(server.seen) - before >= wanted, every_s=0.002)
+                time.sleep(rng.uniform(0.0, ANSWER_S))
             process.kill()
-            process.communicate(timeout=60)
-        time.sleep(2 * ANSWER_S)
+            process.communicate(timeout=PATIENCE_S)
+        dead.set()
+        server.settle()
         asked = [seen.body["messages"][-1]["content"] for seen in server.seen[before:]]
         assert not safe & set(asked), "a row whose answer was safe is asked again"
         now = answered(home)
@@ -61,6 +74,7 @@ def test_killed_at_random_moments(tmp_path: Path, server: ModelServer) -> None:
         safe = now
     assert max(lost) <= AT_ONCE, lost
     assert 0 < len(safe) < ROWS, "the kills did not hit the middle of the batch"
+    server.reply(good)
     ok(home, "batch", str(file), "--concurrency", str(AT_ONCE))
     lines = read_lines(answers)
     assert sorted(line["custom_id"] for line in lines) == names

@@ -17,12 +17,14 @@ import httpx
 from tests.cli.command import ok, rows, spawn
 from tests.cli.conftest import says
 from tests.providers.loopback import RESET, ModelServer, Reply, Seen, delta, http, stream
-from tests.serve.running import Server, serving, until
+from tests.serve.running import Server, serving
+from tests.waiting import until
 
 from .conftest import make_home, model, size
 
 CLIENTS = 6
 FAULTY = 0.05
+BY_HAND = "by hand"
 
 
 class Clients:
@@ -30,6 +32,7 @@ class Clients:
 
     def __init__(self, server: Server) -> None:
         self.ends = threading.Event()
+        self.judged = 0
         self.given: list[tuple[str, str, str]] = []
         """Id of the round, policy, model of every answer."""
         self.failed: list[str] = []
@@ -69,10 +72,9 @@ class Clients:
             self.given.append((outcome, headers["x-zetaroute-policy"], headers["x-zetaroute-model"]))
 
     def _judge(self) -> None:
-        done = 0
         with self._server.client() as client:
             while not self.ends.wait(0.5):
-                new = self.given[done : done + 500]
+                new = self.given[self.judged : self.judged + 500]
                 body = [
                     {
                         "metric_name": "accuracy",
@@ -84,12 +86,12 @@ class Clients:
                 ]
                 if new and client.post("/v1/feedback", json=body).status_code == 200:
                     client.post("/v1/feedback", json=body)  # once more, which adds nothing
-                    done += len(new)
+                    self.judged += len(new)
 
 
 def now_and_then(seen: Seen, rng: random.Random) -> Reply:
-    """Return an answer, or now and then a fault."""
-    if rng.random() < FAULTY:
+    """Return an answer, or now and then a fault; never to what is asked by hand, which has no fallback."""
+    if rng.random() < FAULTY and seen.body["messages"][-1]["content"] != BY_HAND:
         faults: tuple[Reply, ...] = (
             http({"error": {"message": "slow down"}}, status=429),
             http({"error": {"message": "broken"}}, status=500),
@@ -120,8 +122,8 @@ def test_requests_are_rows(tmp_path: Path, server: ModelServer) -> None:
             assert retrained.code == 0, retrained.err
             new = json.loads(retrained.out)["artifact"]
             ok(home, "kpi", "--json")
-            ok(home, "ask", "-m", "good/a", "by hand")
-            until(lambda: clients.given[-1][1] == new)
+            ok(home, "ask", "-m", "good/a", BY_HAND)
+            until(lambda: clients.given[-1][1] == new and clients.judged > 500)
             time.sleep(max(0.0, start + seconds - time.monotonic()))
         finally:
             clients.stop()
