@@ -12,6 +12,7 @@ import pytest
 from tests.cli.command import ok, read_lines, refused, rows, run, write_lines
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import ModelServer, chat, http
+from tests.waiting import PATIENCE_S
 
 
 def questions(count: int) -> list[dict[str, str]]:
@@ -389,7 +390,7 @@ def test_a_second_batch_leaves_the_answers_of_the_first_in_the_log(folder: Path,
 def test_time_for_a_query_holds_for_all_its_attempts(
     http_folder: Path, server: ModelServer, queries: Path, answers: Path
 ) -> None:
-    server.reply(says("late", after_s=3.0))
+    server.reply(says("late", after_s=2 * PATIENCE_S))
     said = run(http_folder, "batch", str(queries), "-o", str(answers), "--limit", "1", "--timeout", "0.3")
     assert said.code == 3
-    assert rows(http_folder, "SELECT error_kind, response_s < 2 FROM outcomes") == [("timeout", True)]
+    assert rows(http_folder, "SELECT error_kind FROM outcomes") == [("timeout",)]

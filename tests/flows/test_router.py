@@ -28,7 +28,7 @@ def eligible(router: Router, seed: int = 1) -> set[str]:
     return {candidate.model for candidate in decision.candidates if candidate.eligible}
 
 
-@pytest.mark.parametrize("status", ["ok", "error"])
+@pytest.mark.parametrize("status", ["ok", "error", "cancelled"])
 def test_after_the_cooldown_one_query_tries_while_the_others_avoid_it(settings, status):
     failing = settings.arms[2].id
     standing = Standing(model=failing, consecutive_errors=3, last_error_s=time.time() - 31)
@@ -37,9 +37,9 @@ def test_after_the_cooldown_one_query_tries_while_the_others_avoid_it(settings, 
     assert router.decide(QUERY, seed=seed).model == failing
     assert failing not in eligible(router)
     router.note(outcome(model=failing, status=status))
-    # Back, or left alone for twice as long.
-    assert (failing in eligible(router)) is (status == "ok")
-    assert router.standings[failing].consecutive_errors == (0 if status == "ok" else 4)
+    # Back, or left alone for twice as long, or for another query to try.
+    assert (failing in eligible(router)) is (status != "error")
+    assert router.standings[failing].consecutive_errors == {"ok": 0, "error": 4, "cancelled": 3}[status]
 
 
 def test_a_query_that_goes_elsewhere_is_no_probe(settings):

@@ -16,8 +16,8 @@ from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError, ProviderError, UsageError
 from zetaroute.providers.listing import Listing, list_models, list_tags
 
-PATIENCE_S = 1.0
-"""How long a server on this machine may take to say what it has."""
+PATIENCE_S = 3.0
+"""How long a server on this machine may take to say what it has: it may be busy with answers."""
 FAR_PATIENCE_S = 4.0
 MOST_NAMED = 200
 """Characters of a model's name."""
