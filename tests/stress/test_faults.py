@@ -135,7 +135,9 @@ def test_a_server_with_too_few_places_is_asked_ever_more_slowly(tmp_path: Path, 
 
     server.reply(reply)
     home = home_for(tmp_path, model("one/m1", server.url, more="max_concurrency = 64"))
-    count = size(60, 600)
+    # So many that the first moment, when nothing is known yet, counts for little.
+    count = size(240, 600)
     said = ok(home, "batch", str(questions(tmp_path, count)), "--json", "--concurrency", "24")
-    assert said.json["answered"] == count
+    # One that is refused three times by bad luck has failed.
+    assert said.json["answered"] > 0.95 * count
     assert 0 < refused_calls < count / 2
