@@ -207,6 +207,16 @@ def test_damaged_file_is_told_and_the_journal_kept(home):
     assert len(log.journal.segments()) == 1
 
 
+def test_segment_that_cannot_be_set_aside_is_told(home):
+    log = Log(home)
+    log.append([Entry(outcomes=(outcome(),))])
+    (home.journal / "0.jsonl").write_text("{broken\n")
+    (home.journal / "damaged").write_text("a file where a folder should be")
+    with pytest.raises(StoreError, match="out of the journal .File exists."), log.open():
+        pass
+    assert len(log.journal.segments()) == 2
+
+
 def test_file_of_a_newer_version_is_refused_unchanged(home):
     log = Log(home)
     log.append([Entry(outcomes=(outcome(),))])

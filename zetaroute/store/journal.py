@@ -90,6 +90,20 @@ class Journal:
         except (FileNotFoundError, NotADirectoryError):
             return []
 
+    def drop(self, merged: Iterable[Path]) -> None:
+        """Remove segments that the log holds by now; raise StoreError when that cannot be done."""
+        with _told():
+            for segment in merged:
+                segment.unlink(missing_ok=True)
+
+    def set_aside(self, segment: Path) -> Path:
+        """Move a segment that cannot be read out of the way and return the folder; raise StoreError as `drop`."""
+        aside = self.folder / "damaged"
+        with _told():
+            aside.mkdir(exist_ok=True)
+            segment.replace(aside / segment.name)
+        return aside
+
     def sweep(self, now_s: float) -> None:
         """Remove the drafts that killed processes have left behind; nobody was told that they are kept."""
         for draft in self.folder.glob("*.tmp"):
@@ -111,6 +125,17 @@ class Journal:
                     continue
                 if _is_entry(entry):
                     yield segment.name, entry
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot take {error.filename} out of the journal ({error.strerror}): "
+            "make its folder one that can be written to."
+        ) from error
 
 
 def _is_entry(value: Any) -> bool:

@@ -96,8 +96,7 @@ class Log:
                 except OSError as error:
                     raise unusable(self.home.state, error) from error
             # Only now: whoever reads the state without these segments must still find them in the journal.
-            for segment in merged:
-                segment.unlink(missing_ok=True)
+            self.journal.drop(merged)
             self.journal.sweep(time.time())
             yield connection
 
@@ -137,9 +136,7 @@ class Log:
         try:
             _read(connection, [segment])
         except duckdb.Error:
-            aside = self.home.journal / "damaged"
-            aside.mkdir(exist_ok=True)
-            segment.replace(aside / segment.name)
+            aside = self.journal.set_aside(segment)
             _LOGGER.warning("note: %s cannot be read and was set aside in %s", segment.name, aside)
             return False
         return True
