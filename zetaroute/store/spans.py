@@ -37,11 +37,12 @@ def spans(connection: DuckDBPyConnection, rows: int) -> list[Span]:
 
 def narrow(connection: DuckDBPyConnection, span: Span) -> None:
     """Let this connection see the rows of a span alone: temporary views hide the tables and views of the log."""
+    (whole,) = connection.execute("SELECT format('\"{}\"', current_database())").fetchone() or ("",)
     for table, column in (("outcomes", "id"), ("feedback", "outcome_id")):
         bounds = [
             f"{column} {sign} {_text(edge)}" for sign, edge in ((">=", span.low), ("<", span.high)) if edge
         ]
-        rows = f"SELECT * FROM main.{table} WHERE {' AND '.join(bounds) or 'true'}"
+        rows = f"SELECT * FROM {whole}.main.{table} WHERE {' AND '.join(bounds) or 'true'}"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS {rows}")
     make_views(connection, temporary=True)
 
