@@ -6,7 +6,6 @@ than the memory of whoever learns from it, and its parts may lie on many machine
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +58,7 @@ class Newest:
 class Survey:
     """What is known of a part of a log, or of all of it."""
 
-    rows: Counter[str]
+    rows: Mapping[str, int]
     """How many rows there are of which sort, as a retrain reports them."""
     pairs: Mapping[str, Array]
     """`reliability.pairs_in` the training rows."""
@@ -87,7 +86,7 @@ class Survey:
             for pair in ((self.since, other.since), (self.until, other.until))
         ]
         return Survey(
-            rows=Counter({name: self.rows[name] + other.rows[name] for name in self.rows}),
+            rows={name: count + other.rows[name] for name, count in self.rows.items()},
             pairs={source: sums + other.pairs[source] for source, sums in self.pairs.items()},
             graded=self.graded + other.graded,
             arm_rows=self.arm_rows + other.arm_rows,
@@ -134,7 +133,7 @@ def survey(frame: pl.DataFrame, arms: Sequence[Arm], seed: int) -> Survey:
         foreign.list.len() == 0,
     )
     return Survey(
-        rows=_counts(frame) + Counter({"train": training.height}),
+        rows=_counts(frame) | {"train": training.height},
         pairs=pairs_in(seen),
         graded=int(training["accuracy"].is_not_null().sum()),
         arm_rows=np.array([(training["model"] == model).sum() for model in models], dtype=np.int64),
@@ -153,7 +152,7 @@ def total(surveys: Sequence[Survey]) -> Survey:
     return reduce(Survey.__add__, surveys)
 
 
-def _counts(frame: pl.DataFrame) -> Counter[str]:
+def _counts(frame: pl.DataFrame) -> dict[str, int]:
     recorded = frame["recorded"].fill_null(value=False)
     found = {
         "all": frame.height,
@@ -165,7 +164,7 @@ def _counts(frame: pl.DataFrame) -> Counter[str]:
         "imported": (frame["policy_version"].is_null() & recorded).sum(),
         "practice": frame["model"].str.starts_with("practice/").sum(),
     }
-    return Counter({name: int(count) for name, count in found.items()})
+    return {name: int(count) for name, count in found.items()}
 
 
 def _texts(training: pl.DataFrame, seed: int) -> pl.DataFrame:
