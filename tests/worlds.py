@@ -10,7 +10,7 @@ import numpy as np
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Prices
 from zetaroute.learn.fit import Fitted, fit
-from zetaroute.learn.frame import Sample, group_of
+from zetaroute.learn.frame import Sample, group_of, joined
 from zetaroute.policy import Policy
 from zetaroute.practice.generator import generate
 
@@ -52,6 +52,7 @@ class World:
         return Sample(
             texts=[text for text, _ in queries],
             tasks=[None] * rows,
+            key=np.array([group_of(None, text) for text, _ in queries], dtype=np.uint64),
             arm=arm,
             accuracy=(rng.random(rows) < p).astype(float),
             satisfaction=np.full(rows, np.nan),
@@ -75,16 +76,7 @@ class World:
 
 def together(*logs: Sample) -> Sample:
     """Return several logs as one."""
-    values = {
-        name: np.concatenate([getattr(log, name) for log in logs])
-        for name in Sample.__slots__
-        if name not in {"texts", "tasks"}
-    }
-    return Sample(
-        texts=[text for log in logs for text in log.texts],
-        tasks=[task for log in logs for task in log.tasks],
-        **values,
-    )
+    return joined(logs)
 
 
 def policy_of(fitted: Fitted) -> Policy:

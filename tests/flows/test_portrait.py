@@ -38,6 +38,7 @@ def tried(*, rows: int = 2000, unknown_cost: bool = False) -> tuple[Evaluation, 
     named = cell_terms(fitted, training.texts)
     evaluation = evaluate(
         held_out,
+        fitted.vectors(held_out.texts, held_out.tasks),
         ARMS,
         Settings(arms=ARMS, objective=VALUES),
         fitted,

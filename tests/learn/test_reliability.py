@@ -11,7 +11,7 @@ import pytest
 from tests.worlds import OBJECTIVE, World
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import trust_of
-from zetaroute.learn.reliability import reliabilities, trust_in
+from zetaroute.learn.reliability import Reliability, pairs_in, reliabilities, trust_in
 
 SCHEMA = {"truth": pl.Float64, "judge": pl.Float64, "user_says": pl.Float64}
 
@@ -22,12 +22,16 @@ def frame(**columns) -> pl.DataFrame:
     return pl.DataFrame(blank | columns, schema=SCHEMA)
 
 
+def measured(rows: pl.DataFrame) -> dict[str, Reliability]:
+    return reliabilities(pairs_in(rows))
+
+
 def flipped(rng, truth, share: float):
     return np.where(rng.random(len(truth)) < share, 1 - truth, truth)
 
 
 def test_nothing_known_is_half_a_truth():
-    found = reliabilities(frame(judge=[1.0, 0.0]))
+    found = measured(frame(judge=[1.0, 0.0]))
     assert {source: (one.pairs, one.explained, one.trust) for source, one in found.items()} == {
         "judge": (0, None, 0.5),
         "user": (0, None, 0.5),
@@ -42,23 +46,21 @@ def test_nothing_known_is_half_a_truth():
 def test_trust_is_the_share_of_the_variance_that_is_explained(share, expected):
     rng = np.random.default_rng(1)
     truth = (rng.random(4000) < 0.5).astype(float)
-    found = reliabilities(frame(truth=truth, judge=flipped(rng, truth, share)))["judge"]
+    found = measured(frame(truth=truth, judge=flipped(rng, truth, share)))["judge"]
     assert found.trust == pytest.approx(expected)
     assert found.explained == pytest.approx(max(1 - 2 * share, 0) ** 2, abs=0.04)
 
 
 def test_few_pairs_move_it_little_and_steadily():
     truth = np.array([0.0, 1.0] * 50)
-    trusts = [
-        reliabilities(frame(truth=truth[:n], user_says=truth[:n]))["user"].trust for n in (0, 4, 20, 100)
-    ]
+    trusts = [measured(frame(truth=truth[:n], user_says=truth[:n]))["user"].trust for n in (0, 4, 20, 100)]
     assert trusts == [0.5, 0.625, 0.75, 0.875]
 
 
 def test_judge_that_always_says_the_same_explains_nothing():
     truth = np.array([0.0, 1.0] * 100)
-    assert reliabilities(frame(truth=truth, judge=np.ones(200)))["judge"].trust == 0.0
-    assert reliabilities(frame(truth=np.ones(200), judge=np.ones(200)))["judge"].trust == 0.5
+    assert measured(frame(truth=truth, judge=np.ones(200)))["judge"].trust == 0.0
+    assert measured(frame(truth=np.ones(200), judge=np.ones(200)))["judge"].trust == 0.5
 
 
 def test_truth_counts_fully_and_rows_that_nobody_judged_do_too():
@@ -86,7 +88,7 @@ def test_labels_of_an_unreliable_source_mislead_less_when_they_are_weighed():
         judged = rng.random(1500) < 0.6
         log = replace(log, accuracy=np.where(judged, flipped(rng, log.accuracy, 0.5), log.accuracy))
         pairs = flipped(rng, log.accuracy[~judged], 0.5)
-        measured = trust_in(reliabilities(frame(truth=log.accuracy[~judged], judge=pairs)))["judge"]
+        trust = trust_in(measured(frame(truth=log.accuracy[~judged], judge=pairs)))["judge"]
         plain.append(error(log, 1.0))
-        weighed.append(error(log, measured))
+        weighed.append(error(log, trust))
     assert np.mean(weighed) < 0.9 * np.mean(plain)

@@ -12,17 +12,15 @@ from hypothesis import strategies as st
 from tests.worlds import OBJECTIVE, World, together
 from zetaroute.features.map import CONSTANT
 from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import Sample
+from zetaroute.learn.frame import Sample, at, group_of
 from zetaroute.learn.heads import solve
 from zetaroute.learn.statistics import (
     STATISTICS,
     Statistics,
     count,
     kept_statistics,
-    parts_of,
     statistics_from,
 )
-from zetaroute.learn.vectors import MOST_OF_ARM, recent
 from zetaroute.registry import Registry
 
 SIZE = 7
@@ -119,6 +117,7 @@ class Diary:
         return Sample(
             texts=[row.text for row in rows],
             tasks=[None] * n,
+            key=np.array([group_of(None, f"{row.text} {row.moment}") for row in rows], dtype=np.uint64),
             arm=np.array([self.models.index(row.model) for row in rows], dtype=np.int64),
             accuracy=floats([row.accuracy for row in rows]),
             satisfaction=floats([row.satisfaction for row in rows]),
@@ -236,15 +235,13 @@ def test_deleted_row_is_subtracted_when_its_moment_is_still_there():
     assert_same(found, diary.statistics())
 
 
-@pytest.mark.parametrize("event", ["text gone", "most rows changed", "other map"])
+@pytest.mark.parametrize("event", ["text gone", "other map"])
 def test_what_cannot_be_brought_up_to_date_is_counted_afresh(event):
     diary = Diary(np.random.default_rng(3))
     diary.add(80)
     kept = diary.statistics()
     if event == "text gone":
         del diary.rows[10]
-    if event == "most rows changed":
-        diary.price = dict.fromkeys(diary.models, 3.0)
     found = diary.statistics(kept, feature_map="another" if event == "other map" else "map")
     assert not found.incremental
     assert (found.added, found.subtracted) == (len(diary.rows), 0)
@@ -268,12 +265,6 @@ def test_file_holds_no_text():
     assert not any(word.encode() in packed for text in rows.texts for word in text.split() if len(word) > 5)
 
 
-def test_moment_tells_rows_with_one_text_apart():
-    rows = WORLD.log(30, seed=1)
-    later = replace(rows, time_s=rows.time_s + 0.001)
-    assert not set(parts_of(rows).row) & set(parts_of(later).row)
-
-
 def test_retrained_fit_equals_a_full_one_on_real_vectors(tmp_path):
     """Through the registry: late labels, corrected ones and new rows on the kept map, a drift among them."""
     arms = WORLD.arms()
@@ -284,11 +275,7 @@ def test_retrained_fit_equals_a_full_one_on_real_vectors(tmp_path):
     early = complete.accuracy.copy()
     early[::20], early[1::20] = np.nan, 1.0 - early[1::20]
     before = replace(complete, accuracy=early)
-    before = Sample(
-        texts=before.texts[:650],
-        tasks=before.tasks[:650],
-        **{name: getattr(before, name)[:650] for name in Sample.__slots__ if name not in {"texts", "tasks"}},
-    )
+    before = at(before, np.arange(650))
     first = fit(before, arms, objective=OBJECTIVE, seed=0)
     registry = Registry(tmp_path)
     registry.publish({"statistics": first.statistics.note()}, first.statistics.files())
@@ -331,11 +318,3 @@ def test_newest_whole_statistics_of_the_map_are_taken(tmp_path):
     found = kept_statistics(registry, "map")
     assert found is not None
     assert len(found.parts) == 40
-
-
-def test_recent_rows_hold_the_newest_of_every_arm():
-    arm = np.zeros(5000, dtype=np.int64)
-    arm[:1500] = 1
-    near = recent(arm, 2000)
-    assert near.tolist() == [*range(1500 - MOST_OF_ARM, 1500), *range(3000, 5000)]
-    assert recent(arm, 5000).tolist() == list(range(5000))

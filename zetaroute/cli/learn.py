@@ -62,6 +62,10 @@ def retrain_command(
         list[str] | None,
         typer.Option("--from", help="Learn from these DuckDB files, exports or Parquet globs; repeatable."),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", help="Let the workers of a Dask cluster learn: tcp://HOST:PORT."),
+    ] = None,
     since: Since = None,
     promote: Promote = "auto",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")] = 2,
@@ -83,6 +87,7 @@ def retrain_command(
       zetaroute retrain
       zetaroute retrain --promote never --json
       zetaroute retrain --from ~/.local/share/zetaroute/zetaroute.duckdb --from "exports/*"
+      zetaroute retrain --from "s3://logs/zetaroute" --cluster tcp://scheduler:8786
       zetaroute retrain --if-stale            from cron or a systemd timer: see docs/periodic.md
     """
     from zetaroute.cli.moments import moment
@@ -104,6 +109,7 @@ def retrain_command(
         jobs=jobs,
         since=moment(since),
         sources=sources or (),
+        cluster=cluster,
         promote=cast("How", promote),
     )
     if json:

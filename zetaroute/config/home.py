@@ -49,6 +49,11 @@ class Home:
         return self.path / "state.json"
 
     @property
+    def vectors(self) -> Path:
+        """Vectors of logged queries, kept so that the next retrain need not make them again."""
+        return self.path / "vectors.npz"
+
+    @property
     def salt(self) -> Path:
         """The secret that stored hashes are keyed with."""
         return self.path / "salt"

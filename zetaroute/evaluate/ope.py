@@ -161,6 +161,8 @@ class Comparison:
                 self._rows.x, self._rows.arm, self._reward, self._rows.fold, arms=rows.pmf.shape[1]
             )
             self.q = np.clip(q, 0.0, 1.0) if bounded else q
+        # The vectors have told what they can; of a large log they would take most of the memory.
+        self._rows = replace(self._rows, x=np.zeros((len(self._reward), 0)))
 
     def difference(self, within: Mask | None = None) -> Difference:
         """Estimate the change of the reward's mean from the incumbent to the candidate, over the rows `within`.

@@ -18,6 +18,8 @@ LEVELS = {"thumbs": (0.0, 1.0), "verdict": (0.0, 0.25, 1.0)}
 """The values that one person can give; several persons' means lie between them."""
 Scale = Mapping[float, float]
 """A value as it is stored -> satisfaction 0..1."""
+Scales = Mapping[str, Scale | None]
+"""By the name of the scale; None where too few outcomes carry it and a rating."""
 
 
 def scale_of(values: Array, rating: Array, levels: Sequence[float]) -> Scale | None:
@@ -38,13 +40,22 @@ def scale_of(values: Array, rating: Array, levels: Sequence[float]) -> Scale | N
     return dict(zip(used, isotonic_regression(means, weights=counts).x.tolist(), strict=True))
 
 
-def one_scale(satisfaction: Array, rating: Array, others: Mapping[str, Array]) -> Array:
+def scales_of(rating: Array, others: Mapping[str, Array]) -> Scales:
+    """Return what each of the other scales (n,), named as in `LEVELS`, means by the ratings (n,) beside it."""
+    return {name: scale_of(values, rating, LEVELS[name]) for name, values in others.items()}
+
+
+def one_scale(
+    satisfaction: Array, rating: Array, others: Mapping[str, Array], known: Scales | None = None
+) -> Array:
     """Return satisfaction (n,) with the scales that can be calibrated on that of `rating` (n,), 1 to 5.
 
-    `satisfaction` is what the fixed maps make of all scales together; `others` are the scales, named as in `LEVELS`.
-    NaN is unknown throughout. Without enough outcomes that carry two scales nothing changes.
+    `satisfaction` is what the fixed maps make of all scales together; `others` are the scales, named as in `LEVELS`,
+    and `known` what they mean, by these rows themselves unless it is said. NaN is unknown throughout. Without
+    enough outcomes that carry two scales nothing changes.
     """
-    known = {name: scale_of(values, rating, LEVELS[name]) for name, values in others.items()}
+    if known is None:
+        known = scales_of(rating, others)
     if not any(known.values()):
         return satisfaction
     columns = [(rating - 1.0) / 4.0]

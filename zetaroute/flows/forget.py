@@ -135,6 +135,7 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
     Interrupted at any moment, it can be run again. Raises StoreError when a file cannot be written.
     """
     registry, ids = Registry(log.home.artifacts), set(chosen.ids)
+    log.home.vectors.unlink(missing_ok=True)
     with log.open() as connection:
         exports = [
             Path(path) for (path,) in connection.execute("SELECT DISTINCT path FROM exports").fetchall()

@@ -19,7 +19,7 @@ from zetaroute.domain import Figure
 from zetaroute.evaluate.ope import Comparison, probabilities
 from zetaroute.features import AnyMap
 from zetaroute.flows.trial import Trial, always, shares, uniform
-from zetaroute.learn.fit import charged
+from zetaroute.learn.routing import charged
 from zetaroute.learn.segments import spread, top_terms
 
 Array = NDArray[np.float64]

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import polars as pl
-
 from zetaroute.config import Settings
 from zetaroute.domain import utc_now
 from zetaroute.evaluate.gate import Verdict
@@ -20,13 +18,12 @@ from zetaroute.evaluate.opinion import Change
 from zetaroute.features import EmbeddedMap
 from zetaroute.flows.trial import Evaluation
 from zetaroute.learn.fit import Fitted
-from zetaroute.learn.frame import Sample
+from zetaroute.learn.survey import Survey
 
 
 def manifest_of(
-    frame: pl.DataFrame, training: Sample, fitted: Fitted, settings: Settings, *, parent: str, seed: int
+    survey: Survey, fitted: Fitted, settings: Settings, *, parent: str, seed: int
 ) -> dict[str, Any]:
-    seen = frame.filter(~pl.col("holdout"))
     libraries = ("numpy", "polars", "scikit-learn", "duckdb", "zetaroute")
     return {
         "created": utc_now(),
@@ -46,28 +43,13 @@ def manifest_of(
         },
         "statistics": fitted.statistics.note(),
         "training": {
-            "rows": len(training.arm),
-            "since": str(seen["time"].min()),
-            "until": str(seen["time"].max()),
-            "hash": str(seen["id"].sort().hash(seed=0).sum()),
+            "rows": survey.rows["train"],
+            "since": str(survey.since),
+            "until": str(survey.until),
+            "hash": str(survey.hash),
         },
         "seed": seed,
         "libraries": {name: importlib.metadata.version(name) for name in libraries},
-    }
-
-
-def row_counts(frame: pl.DataFrame, training: Sample, held_out: Sample, usable: Sample) -> dict[str, int]:
-    return {
-        "all": frame.height,
-        "train": len(training.arm),
-        "holdout": len(usable.arm),
-        "without_propensity": int(frame["propensity"].is_null().sum()),
-        "rated": int(frame["satisfaction"].is_not_null().sum()),
-        "simulated_ratings": int(frame["rating_simulated"].sum()),
-        "graded": int(frame["accuracy"].is_not_null().sum()),
-        "recorded": int(frame["recorded"].sum()),
-        "imported": int((frame["policy_version"].is_null() & frame["recorded"]).sum()),
-        "practice": sum(1 for model in frame["model"].to_list() if model.startswith("practice/")),
     }
 
 

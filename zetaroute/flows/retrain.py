@@ -5,31 +5,27 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import polars as pl
 
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Promotion, new_id, utc_now
-from zetaroute.errors import ArtifactError, ZetarouteError
+from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
-from zetaroute.features import Embeddings
 from zetaroute.flows.canary import begin_canary, canary_standing, deserves_trial, may_succeed
+from zetaroute.flows.cluster import on_cluster
 from zetaroute.flows.findings import findings
+from zetaroute.flows.learning import learn, open_source
 from zetaroute.flows.portrait import portrait
-from zetaroute.flows.result import manifest_of, result_of, row_counts
+from zetaroute.flows.reading import BLOCK
+from zetaroute.flows.result import manifest_of, result_of
 from zetaroute.flows.trial import evaluate, margins_of
-from zetaroute.flows.vectors import logged_vectors
-from zetaroute.learn.checks import MeasuredCheck, measured_checks
-from zetaroute.learn.embedded import enough_embedded
-from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import Sample, forgotten_rows, learnable, read_frame, sample, take
-from zetaroute.learn.reliability import reliabilities, trust_in
+from zetaroute.learn.frame import take
 from zetaroute.learn.segments import cell_names, cell_terms
-from zetaroute.learn.statistics import kept_statistics
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.policy.load import policy_from, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
@@ -37,12 +33,8 @@ from zetaroute.report.html import retrain_html
 from zetaroute.report.markdown import retrain_report
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
-from zetaroute.store.sources import open_sources
 
 Promote = Literal["auto", "canary", "never", "force"]
-
-FEWEST_ROWS = 20
-"""Training rows below which a fit would be noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +57,8 @@ def retrain(
     jobs: int = 2,
     since: str | None = None,
     sources: Sequence[str] = (),
+    cluster: str | None = None,
+    block: int = BLOCK,
     promote: Promote = "auto",
     author: str = "retrain",
     page: bool = True,
@@ -72,8 +66,9 @@ def retrain(
     """Fit a candidate from the log, judge it against the policy in use, store it, and promote it when proven.
 
     A candidate that is hopeful and not proven is tried by a canary, unless one runs already. With `sources` (see
-    `open_sources`) their rows are learned from and judged by, in place of the home's own. `page` decides whether the
-    report is also drawn as HTML.
+    `open_sources`) their rows are learned from and judged by, in place of the home's own. The workers of the Dask
+    cluster at the address `cluster` do what is done with rows. A large log is read `block` rows at a time. `page`
+    decides whether the report is also drawn as HTML.
 
     Raises ZetarouteError when the log holds too little to learn from.
     """
@@ -81,50 +76,53 @@ def retrain(
     registry = Registry(home.artifacts)
     parent = registry.current()
     incumbent, arms = load_policy(registry, parent), settings.arms
-    frame, given, checks, notes = _read(log, settings, since=since, sources=sources)
-    if given is not None:
-        incumbent = incumbent.knowing(given)
-    believed = reliabilities(frame.filter(~pl.col("holdout")))
-    training = sample(frame.filter(~pl.col("holdout")), arms, trust=trust_in(believed))
-    held_out = sample(frame.filter(pl.col("holdout")), arms)
-    _require_rows(frame, training)
-    known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
-    fitted = fit(
-        training,
-        arms,
-        objective=settings.objective,
-        seed=seed,
-        jobs=jobs,
-        known=known,
-        given=given,
-        kept=lambda feature_map: kept_statistics(registry, feature_map),
-    )
-    files = stored_files(fitted.predictor) | fitted.statistics.files()
-    manifest = manifest_of(frame, training, fitted, settings, parent=parent, seed=seed)
-    same_map = known is not None and fitted.map.identity() == known.identity()
-    names = registry.manifest(parent).get("segments") if same_map else None
-    manifest |= {
-        "checks": {name: asdict(one) for name, one in checks.items()},
-        "reliability": {source: asdict(one) for source, one in believed.items()},
-    }
-    manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
-    candidate = _loaded(manifest, files)
-    if given is not None:
-        candidate = candidate.knowing(given)
-    changed_s = max((drift.since_s for drift in fitted.drifts), default=0.0)
-    usable = take(held_out, ~np.isnan(held_out.pmf[:, 0]) & (held_out.time_s >= changed_s))
-    evaluation = evaluate(
-        usable,
-        arms,
-        settings,
-        fitted,
-        incumbent=incumbent,
-        candidate=candidate,
-        names=cell_names(manifest["segments"], len(fitted.map.spaces.coarse)),
-    )
-    faults = findings(
-        log, frame, registry, trained=training, judged=usable, compared=evaluation.trial.compared
-    )
+    with on_cluster(cluster) if cluster else nullcontext():
+        source = open_source(
+            log, settings, since=since, sources=sources, cluster=cluster is not None, block=block
+        )
+        if source.given is not None:
+            incumbent = incumbent.knowing(source.given)
+        known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
+        lesson = learn(source, settings, registry, log, known=known, seed=seed, jobs=jobs)
+        fitted, training, seen = lesson.fitted, lesson.training.rows, lesson.survey
+        files = stored_files(fitted.predictor) | fitted.statistics.files()
+        manifest = manifest_of(seen, fitted, settings, parent=parent, seed=seed)
+        same_map = known is not None and fitted.map.identity() == known.identity()
+        names = registry.manifest(parent).get("segments") if same_map else None
+        manifest |= {
+            "checks": {name: asdict(one) for name, one in source.checks.items()},
+            "reliability": {name: asdict(one) for name, one in lesson.reliability.items()},
+        }
+        manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
+        candidate = _loaded(manifest, files)
+        if source.given is not None:
+            candidate = candidate.knowing(source.given)
+        changed_s = max((drift.since_s for drift in fitted.drifts), default=0.0)
+        current = lesson.held_out.rows.time_s >= changed_s
+        usable = take(lesson.held_out.rows, current)
+        evaluation = evaluate(
+            usable,
+            lesson.held_out.x[current].astype(np.float64),
+            arms,
+            settings,
+            fitted,
+            incumbent=incumbent,
+            candidate=candidate,
+            names=cell_names(manifest["segments"], len(fitted.map.spaces.coarse)),
+            jobs=jobs,
+        )
+    # Of a log so large that only its newest rows are judged by, all that there are count towards the next test.
+    holdout_rows = len(usable.arm) if fitted.drifts else seen.held_rows
+    with source.open() as connection:
+        faults = findings(
+            log,
+            connection,
+            registry,
+            trained=training,
+            judged=usable,
+            compared=evaluation.trial.compared,
+            since=since,
+        )
     tests, tested_rows = _tests_before(registry)
     verdict = judge(
         utility=evaluation.differences["utility_usd"],
@@ -133,7 +131,7 @@ def retrain(
         tests_before=tests,
         # A change in a model is judged at once, on the rows since then; the level still shrinks with every test.
         tested_rows=0 if fitted.drifts else tested_rows,
-        holdout_rows=len(usable.arm),
+        holdout_rows=holdout_rows,
         segments=evaluation.segments,
         findings=faults,
         collapse=collapsed_model(evaluation.share_before, evaluation.share_after) if fitted.routes else None,
@@ -146,21 +144,27 @@ def retrain(
         and pinned is None
         and not any(fault.refuses for fault in faults)
         and deserves_trial(promote, verdict, evaluation.differences["utility_usd"], evaluation.support)
-        and may_succeed(canary_standing(log), registry, len(training.arm))
+        and may_succeed(canary_standing(log), registry, seen.rows["train"])
     )
-    rows = row_counts(frame, training, held_out, usable)
-    result = result_of(evaluation, verdict, fitted, rows, parent=parent, promoted=promoted)
+    result = result_of(
+        evaluation,
+        verdict,
+        fitted,
+        {**seen.rows, "holdout": len(usable.arm)},
+        parent=parent,
+        promoted=promoted,
+    )
     if pinned is not None:
         result["reasons"].append(
             f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
         )
-    result["reasons"] += [*notes, *(fault.words for fault in faults if not fault.refuses)]
+    result["reasons"] += [*source.notes, *(fault.words for fault in faults if not fault.refuses)]
     result["reliability"] = manifest["reliability"]
     result |= portrait(evaluation.trial, objective=settings.objective, feature_map=fitted.map)
     manifest["gate"] = {
         "tested": verdict.tested,
         "level": verdict.level,
-        "holdout_rows": len(usable.arm),
+        "holdout_rows": holdout_rows,
         "verdict": verdict.word,
         "promoted": promoted,
     }
@@ -202,21 +206,6 @@ def retrain(
     )
 
 
-def _read(
-    log: Log, settings: Settings, *, since: str | None, sources: Sequence[str]
-) -> tuple[pl.DataFrame, Embeddings | None, dict[str, MeasuredCheck], list[str]]:
-    """Return the rows to learn from, the vectors to read them by if enough, what checks are worth, and notes."""
-    with open_sources(sources) if sources else log.open() as connection:
-        frame = read_frame(connection, since=since)
-        notes = forgotten_rows(connection, since=since)
-        checks = measured_checks(connection)
-    given = logged_vectors(frame, settings, log.home)
-    if given is not None and not enough_embedded(frame.filter(~pl.col("holdout"))["query"].to_list(), given):
-        given = None
-    frame, unread = learnable(frame, given)
-    return frame, given, checks, notes + unread
-
-
 def make_current(
     registry: Registry, log: Log, version: str, *, reason: str, author: str, forced: bool = False
 ) -> Promotion:
@@ -235,19 +224,6 @@ def make_current(
     log.append([Entry(promotions=(promotion,))])
     log.merge()
     return promotion
-
-
-def _require_rows(frame: pl.DataFrame, training: Sample) -> None:
-    if frame.height == 0:
-        raise ZetarouteError(
-            "there are no rows to learn from yet: `zetaroute batch` or `zetaroute ask` bring some."
-        )
-    graded = int((~np.isnan(training.accuracy)).sum())
-    if graded < FEWEST_ROWS:
-        raise ZetarouteError(
-            f"only {graded} training rows have a known accuracy, at least {FEWEST_ROWS} are needed: "
-            "ask with --reference, or run a batch with references."
-        )
 
 
 def _tests_before(registry: Registry) -> tuple[int, int]:

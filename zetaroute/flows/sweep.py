@@ -30,9 +30,11 @@ from zetaroute.flows.bench import (
     standard_error,
     utility,
 )
-from zetaroute.learn.fit import Fitted, fit_heads, with_lengths
+from zetaroute.learn.fit import Fitted
 from zetaroute.learn.frame import take
+from zetaroute.learn.predictor import fit_heads
 from zetaroute.learn.recordings import Recordings
+from zetaroute.learn.routing import with_lengths
 from zetaroute.policy import Forecast, Policy
 
 Array = NDArray[np.float64]

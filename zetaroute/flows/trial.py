@@ -19,11 +19,15 @@ from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, suppor
 from zetaroute.evaluate.quantiles import quantile_difference
 from zetaroute.evaluate.response import FEWEST_RATED, Asking
 from zetaroute.evaluate.segments import Segment, segments
-from zetaroute.learn.fit import Fitted, realised_utility, single_threaded, with_lengths
+from zetaroute.learn.fit import Fitted, single_threaded
 from zetaroute.learn.frame import Sample, clusters
+from zetaroute.learn.routing import realised_utility, with_lengths
 from zetaroute.learn.segments import segments as segments_of
 from zetaroute.policy import Forecast, LearnedPredictor, Policy
+from zetaroute.policy.predict import Predictor
 
+CHUNK = 50_000
+"""Queries that models are chosen for at once."""
 BOUNDED = ("accuracy_rate", "satisfaction_score", "error_rate", "slow_share")
 
 
@@ -74,6 +78,7 @@ class Evaluation:
 @single_threaded
 def evaluate(
     rows: Sample,
+    x: NDArray[np.float64],
     arms: Sequence[Arm],
     settings: Settings,
     fitted: Fitted,
@@ -81,20 +86,28 @@ def evaluate(
     incumbent: Policy,
     candidate: Policy,
     names: Sequence[str],
+    jobs: int = 1,
 ) -> Evaluation:
     """Compare two policies by their exploit arms on each held-out row's logged eligible set.
 
-    `names` are those of the map's cells, which queries without a task label are grouped by.
+    `x` (n, D) are the rows' vectors by the candidate's map, and `names` those of the map's cells, which queries
+    without a task label are grouped by.
     """
+    from joblib import Parallel, delayed
+
     objective = settings.objective
-
-    def exploits(policy: Policy, forecast: Forecast) -> NDArray[np.int64]:
-        return policy.exploit(forecast, arms=arms, objective=objective, eligible=rows.eligible)
-
-    x = fitted.vectors(rows.texts, rows.tasks)
-    forecast = candidate.predictor.forecast(with_lengths(rows.texts, x), arms)
-    before = exploits(incumbent, _forecast(incumbent, rows, arms, fitted, x))
-    after = exploits(candidate, forecast)
+    in_parts = [slice(start, start + CHUNK) for start in range(0, max(len(x), 1), CHUNK)]
+    chosen = Parallel(n_jobs=jobs, prefer="threads")(
+        delayed(_choices)(
+            (incumbent, candidate),
+            Queries(rows.texts[part], rows.tasks[part], x[part], rows.eligible[part]),
+            arms,
+            objective,
+        )
+        for part in in_parts
+    )
+    before, after = (np.concatenate([part[side] for part in chosen]) for side in (0, 1))
+    forecast = _together([part[2] for part in chosen])
     shared = Rows(
         x=x,
         arm=rows.arm,
@@ -108,10 +121,11 @@ def evaluate(
     single = always(arms, rows, [fitted.best_single])
     by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
     cheapest = always(arms, rows, [arms[k].id for k in by_cost])
-    kpis = {
-        name: Comparison(shared, reward, bounded=name in BOUNDED)
-        for name, reward in _rewards(rows, arms, settings).items()
-    }
+    rewards = _rewards(rows, arms, settings)
+    compared = Parallel(n_jobs=jobs, require="sharedmem")(
+        delayed(Comparison)(shared, reward, bounded=name in BOUNDED) for name, reward in rewards.items()
+    )
+    kpis = dict(zip(rewards, compared, strict=True))
     utility = kpis["utility_usd"]
     kinds = np.array(segments_of(rows.tasks, fitted.map.cells(x), names), dtype=np.str_)
     differences = {name: kpi.difference() for name, kpi in kpis.items()}
@@ -161,14 +175,51 @@ def _rated(compared: Rows, rows: Sample) -> Rated | None:
     )
 
 
-def _forecast(
-    policy: Policy, rows: Sample, arms: Sequence[Arm], fitted: Fitted, x: NDArray[np.float64]
-) -> Forecast:
-    """Return the incumbent's forecast, with the candidate's vectors where both use one feature map."""
-    predictor = policy.predictor
-    if isinstance(predictor, LearnedPredictor) and predictor.map.identity() == fitted.map.identity():
-        return predictor.forecast(with_lengths(rows.texts, x), arms)
-    return predictor.forecast(predictor.vectors(rows.texts, rows.tasks), arms)
+@dataclass(frozen=True, slots=True)
+class Queries:
+    """Queries to choose models for."""
+
+    texts: Sequence[str]
+    tasks: Sequence[str | None]
+    x: NDArray[np.float64]
+    """(n, D) by the candidate's map."""
+    eligible: NDArray[np.bool_]
+    """(n, K)"""
+
+
+def _choices(
+    policies: tuple[Policy, Policy], queries: Queries, arms: Sequence[Arm], objective: Objective
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Forecast]:
+    """Return what the incumbent and the candidate would choose, and what the candidate expects."""
+    incumbent, candidate = policies
+    known = with_lengths(queries.texts, queries.x)
+    expected = candidate.predictor.forecast(known, arms)
+    predictor = incumbent.predictor
+    if not _share_map(predictor, candidate.predictor):
+        known = predictor.vectors(queries.texts, queries.tasks)
+    before, after = (
+        policy.exploit(forecast, arms=arms, objective=objective, eligible=queries.eligible)
+        for policy, forecast in ((incumbent, predictor.forecast(known, arms)), (candidate, expected))
+    )
+    return before, after, expected
+
+
+def _share_map(one: Predictor, other: Predictor) -> bool:
+    return (
+        isinstance(one, LearnedPredictor)
+        and isinstance(other, LearnedPredictor)
+        and one.map.identity() == other.map.identity()
+    )
+
+
+def _together(parts: Sequence[Forecast]) -> Forecast:
+    """Return what is expected of the queries of all parts."""
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in Forecast.__slots__
+        if name != "rows"
+    }
+    return Forecast(**columns, rows=parts[0].rows)
 
 
 def _rewards(rows: Sample, arms: Sequence[Arm], settings: Settings) -> dict[str, NDArray[np.float64]]:

@@ -15,6 +15,7 @@ from zetaroute.learn.frame import Sample
 from zetaroute.policy.heads import LinearHead
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 WINDOWS = (20, 50, 100, 200)
 """Numbers of an arm's latest graded rows that are held against its older ones."""
@@ -59,13 +60,17 @@ def find_drifts(x: Array, rows: Sample, head: LinearHead | None) -> tuple[Drift,
     return tuple(found)
 
 
-def weights_after(rows: Sample, drifts: Sequence[Drift]) -> Array:
-    """Return the rows' weights (n,): what a changed arm did before its change counts ROWS_LEFT rows in all."""
+def weights_after(rows: Sample, drifts: Sequence[Drift], arm_rows: Index) -> Array:
+    """Return the rows' weights (n,): what a changed arm did before its change counts ROWS_LEFT rows in all.
+
+    `arm_rows` (K,) counts all rows of every arm, of which these may be the latest.
+    """
     weight = rows.weight.copy()
     for drift in drifts:
-        old = (rows.arm == drift.arm) & (rows.time_s < drift.since_s)
-        if old.any():
-            weight[old] = min(1.0, ROWS_LEFT / float(old.sum()))
+        mine, old = rows.arm == drift.arm, rows.time_s < drift.since_s
+        before = int(arm_rows[drift.arm]) - int((mine & ~old).sum())
+        if before:
+            weight[mine & old] = min(1.0, ROWS_LEFT / before)
     return weight
 
 

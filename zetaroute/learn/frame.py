@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
-from zetaroute.evaluate.scales import one_scale
+from zetaroute.evaluate.scales import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
 from zetaroute.features.hashed import hashed_vector
 from zetaroute.store.log import rows_since
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "id, store, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
+    "md5_number_lower(concat_ws(chr(31), id, coalesce(task, ''), query)) AS key, "
     # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
     "accuracy, accuracy_source, truth, judge, user_says, "
@@ -37,21 +38,34 @@ COLUMNS = (
 )
 
 
-def read_frame(connection: DuckDBPyConnection, *, since: str | None = None) -> pl.DataFrame:
+TEACHING = "status <> 'cancelled' AND forgotten IS NULL AND escalated IS NOT TRUE"
+"""Rows that can teach something: no cancelled calls, no forgotten rows, and none that was asked because another
+model failed a check, for those tell of hard queries alone."""
+
+
+def read_frame(
+    connection: DuckDBPyConnection, *, since: str | None = None, scales: Scales | None = None
+) -> pl.DataFrame:
     """Return the rows of the log that can teach something, oldest first, with their group and split.
 
-    Cancelled calls and forgotten rows are left out, and those that were asked because another model failed a check:
-    they tell of hard queries alone. `since` is an ISO 8601 moment in UTC.
+    `since` is an ISO 8601 moment in UTC. Of a part of a log `scales` are those of the whole.
     """
-    kept = f"SELECT {COLUMNS} FROM rounds WHERE status <> 'cancelled' AND forgotten IS NULL "
-    kept += "AND escalated IS NOT TRUE"
-    return with_split(on_one_scale(pl.DataFrame(rows_since(connection, kept, since, order="time, id"))))
+    select = f"SELECT {COLUMNS} FROM rounds WHERE {TEACHING}"
+    frame = pl.DataFrame(rows_since(connection, select, since, order="time, id"))
+    return with_split(on_one_scale(frame, scales))
 
 
-def on_one_scale(frame: pl.DataFrame) -> pl.DataFrame:
+def read_scales(connection: DuckDBPyConnection, *, since: str | None = None) -> Scales:
+    """Return how the scales of satisfaction compare, by all rows that can teach something."""
+    select = f"SELECT time, rating, thumbs, verdict FROM rounds WHERE {TEACHING} AND coalesce(thumbs, verdict) >= 0"
+    frame = pl.DataFrame(rows_since(connection, select, since, order="time"))
+    return scales_of(_floats(frame["rating"]), {name: _floats(frame[name]) for name in LEVELS})
+
+
+def on_one_scale(frame: pl.DataFrame, scales: Scales | None = None) -> pl.DataFrame:
     """Return rows of the log with `satisfaction` on one scale, as far as the outcomes tell how scales compare."""
-    scales = {name: _floats(frame[name]) for name in ("satisfaction", "rating", "thumbs", "verdict")}
-    satisfaction = one_scale(scales.pop("satisfaction"), scales.pop("rating"), scales)
+    others = {name: _floats(frame[name]) for name in LEVELS}
+    satisfaction = one_scale(_floats(frame["satisfaction"]), _floats(frame["rating"]), others, scales)
     return frame.with_columns(pl.Series("satisfaction", satisfaction).fill_nan(None))
 
 
@@ -132,6 +146,8 @@ class Sample:
 
     texts: list[str]
     tasks: list[str | None]
+    key: NDArray[np.uint64]
+    """(n,) hash of the row's id, text and task: rows with one key have one vector."""
     arm: NDArray[np.int64]
     """(n,) position of the row's model in the list of arms."""
     accuracy: NDArray[np.float64]
@@ -151,7 +167,7 @@ class Sample:
     fold: NDArray[np.int64]
     """(n,) cross-fitting fold of the row's group."""
     stratum: NDArray[np.int64]
-    """(n,) number of the policy version that drew the row's arm."""
+    """(n,) number of what drew the row's arm, the same in every part of a log."""
     group: NDArray[np.uint64]
     """(n,) number of the row's conversation or text: rows that share it depend on one another."""
     weight: NDArray[np.float64]
@@ -175,18 +191,11 @@ def sample(
     models = [arm.id for arm in arms]
     frame = frame.filter(pl.col("model").is_in(models))
     place = {model: index for index, model in enumerate(models)}
-    pmf = np.full((frame.height, len(models)), np.nan)
-    eligible = np.zeros((frame.height, len(models)), dtype=bool)
-    columns = frame.select("models", "pmf", "eligible", "propensity", "fallback_of").iter_rows()
-    for row, (names, chances, allowed, propensity, fallback_of) in enumerate(columns):
-        if propensity is None or fallback_of is not None or not set(names) <= place.keys():
-            continue
-        pmf[row] = 0.0
-        for name, chance, may in zip(names, chances, allowed, strict=True):
-            pmf[row, place[name]], eligible[row, place[name]] = chance, may
+    pmf, eligible = _chances(frame, place)
     return Sample(
         texts=frame["query"].to_list(),
         tasks=frame["task"].to_list(),
+        key=frame["key"].to_numpy().astype(np.uint64),
         arm=np.array([place[model] for model in frame["model"].to_list()], dtype=np.int64),
         accuracy=_floats(frame["accuracy"]),
         satisfaction=_floats(frame["satisfaction"]),
@@ -198,7 +207,7 @@ def sample(
         pmf=pmf,
         eligible=eligible,
         fold=(frame["group"] % folds).to_numpy().astype(np.int64),
-        stratum=frame["drawn_by"].fill_null("").rank("dense").to_numpy().astype(np.int64),
+        stratum=_numbered(frame["drawn_by"].fill_null("")),
         group=frame["group"].to_numpy().astype(np.uint64),
         weight=np.ones(frame.height),
         trust=trust_of(frame, trust or {}),
@@ -225,20 +234,71 @@ def trust_of(frame: pl.DataFrame, trust: Mapping[str, float]) -> NDArray[np.floa
     return np.array([trust.get(source, 1.0) if source else 1.0 for source in sources], dtype=np.float64)
 
 
+def joined(samples: Sequence[Sample]) -> Sample:
+    """Return several samples, at least one, as one."""
+    values = {
+        name: np.concatenate([getattr(part, name) for part in samples])
+        for name in Sample.__slots__
+        if name not in {"texts", "tasks"}
+    }
+    return Sample(
+        texts=[text for part in samples for text in part.texts],
+        tasks=[task for part in samples for task in part.tasks],
+        **values,
+    )
+
+
+def at(rows: Sample, index: NDArray[np.int64]) -> Sample:
+    """Return the rows of a sample at some positions, in their order."""
+    where = index.tolist()
+    values = {name: getattr(rows, name)[index] for name in rows.__slots__ if name not in {"texts", "tasks"}}
+    return Sample(
+        texts=[rows.texts[row] for row in where], tasks=[rows.tasks[row] for row in where], **values
+    )
+
+
+def _chances(frame: pl.DataFrame, place: Mapping[str, int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the logged probabilities (n, K), NaN where a row has none of these arms alone, and who was eligible."""
+    pmf = np.full((frame.height, len(place)), np.nan)
+    eligible = np.zeros((frame.height, len(place)), dtype=bool)
+    listed = (
+        frame.select("models", "pmf", "eligible", "propensity", "fallback_of")
+        .with_row_index("row")
+        .filter(pl.col("propensity").is_not_null(), pl.col("fallback_of").is_null())
+        .explode("models", "pmf", "eligible")
+        .with_columns(pl.col("models").replace_strict(place, default=-1, return_dtype=pl.Int64).alias("arm"))
+        .filter((pl.col("arm") >= 0).all().over("row"))
+    )
+    row, arm = listed["row"].to_numpy(), listed["arm"].to_numpy()
+    pmf[row] = 0.0
+    pmf[row, arm], eligible[row, arm] = _floats(listed["pmf"]), listed["eligible"].to_numpy().astype(bool)
+    return pmf, eligible
+
+
+def _numbered(names: pl.Series) -> NDArray[np.int64]:
+    """Return a number for every name, the same wherever the name occurs."""
+    numbers = {
+        name: int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
+        for name in names.unique().to_list()
+    }
+    return names.replace_strict(numbers, return_dtype=pl.Int64).to_numpy().astype(np.int64)
+
+
 def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> NDArray[np.float64]:
     """Return what each row would cost at the prices of now, so that a price change needs no new rows."""
-    prices = {arm.id: arm.prices for arm in arms}
-    columns = frame.select("model", "cost_usd", "input_tokens", "cached_tokens", "output_tokens").iter_rows()
-    costs = []
-    for model, logged, inputs, cached, outputs in columns:
-        price = prices[model]
-        if price is None or inputs is None or outputs is None:
-            costs.append(float("nan") if logged is None else logged)
-        else:
-            costs.append(
-                price.cost_usd(input_tokens=inputs, output_tokens=outputs, cached_tokens=cached or 0)
-            )
-    return np.array(costs, dtype=np.float64)
+    costs = _floats(frame["cost_usd"])
+    inputs, cached, outputs = (
+        _floats(frame[name]) for name in ("input_tokens", "cached_tokens", "output_tokens")
+    )
+    for arm in arms:
+        if arm.prices is not None:
+            # A cost is linear in the three counts, so those of one token each say it all.
+            per_input = arm.prices.cost_usd(input_tokens=1, output_tokens=0)
+            per_output = arm.prices.cost_usd(input_tokens=0, output_tokens=1)
+            saved = per_input - arm.prices.cost_usd(input_tokens=1, output_tokens=0, cached_tokens=1)
+            cost = per_input * inputs + per_output * outputs - saved * np.nan_to_num(cached)
+            costs = np.where((frame["model"] == arm.id).to_numpy() & ~np.isnan(cost), cost, costs)
+    return costs
 
 
 def _floats(column: pl.Series) -> NDArray[np.float64]:

@@ -7,10 +7,9 @@ were not counted yet are added and the counted ones that are gone are subtracted
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,6 @@ Hash = NDArray[np.uint64]
 
 STATISTICS = "statistics.npz"
 TARGETS = 4
-MOST_CHANGED = 0.5
-"""Parts to add or to subtract, as a share of all, from which on everything is counted afresh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +35,7 @@ class Parts:
     """What each of n rows brings to the sums."""
 
     row: Hash
-    """(n,) hash of the row's text, task, moment and weight: rows with one hash have one vector and one weight."""
+    """(n,) hash of the row's key and weight: rows with one hash have one vector and one weight."""
     arm: Index
     """(n,)"""
     fold: Index
@@ -54,6 +51,11 @@ class Parts:
     def take(self, keep: Index | NDArray[np.bool_]) -> Parts:
         """Return the chosen parts."""
         return Parts(**{name: getattr(self, name)[keep] for name in self.__slots__})
+
+    def __add__(self, other: Parts) -> Parts:
+        return Parts(
+            **{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__slots__}
+        )
 
     def names(self) -> Hash:
         """Return a hash of every part (n,); the second of two equal parts has another one than the first."""
@@ -83,6 +85,19 @@ class Statistics:
     incremental: bool
     """Whether they were made from earlier sums."""
 
+    def of(self, arms: Sequence[str], feature_map: str) -> Statistics | None:
+        """Return the sums as they are of these arms, in this order; None where their vectors are other ones."""
+        if self.map != feature_map:
+            return None
+        place = _order(arms, self.arms)
+        old = self.parts.take(place[self.parts.arm] >= 0)
+        return replace(
+            self,
+            arms=tuple(arms),
+            folds=tuple(sums.rearranged(_order(self.arms, arms)) for sums in self.folds),
+            parts=replace(old, arm=place[old.arm]),
+        )
+
     def note(self) -> dict[str, Any]:
         """Return what the manifest says of them."""
         return {
@@ -111,6 +126,28 @@ class Statistics:
         return {STATISTICS: pack(arrays)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What one part of a log changes in the sums, and what its rows bring to them."""
+
+    folds: tuple[Sums, ...]
+    """Sums of the rows that are new, minus those of what is no longer so."""
+    parts: Parts
+    added: int
+    subtracted: int
+    found: int
+    """Earlier parts that are among these rows, as they were or as they were changed."""
+
+    def __add__(self, other: Counted) -> Counted:
+        return Counted(
+            folds=tuple(mine + theirs for mine, theirs in zip(self.folds, other.folds, strict=True)),
+            parts=self.parts + other.parts,
+            added=self.added + other.added,
+            subtracted=self.subtracted + other.subtracted,
+            found=self.found + other.found,
+        )
+
+
 def count(
     rows: Sample,
     arms: Sequence[str],
@@ -125,13 +162,24 @@ def count(
     `vectors` returns the vectors (m, `size`) of the rows at m positions; `feature_map` is the identity of what
     made them.
     """
+    while True:
+        earlier = None if kept is None else kept.of(arms, feature_map)
+        counted = count_part(rows, len(arms), vectors, size=size, earlier=earlier)
+        found = combined(counted, arms, feature_map=feature_map, earlier=earlier)
+        if found is not None:
+            return found
+        kept = None
+
+
+def count_part(
+    rows: Sample, arms: int, vectors: Callable[[Index], Array], *, size: int, earlier: Statistics | None
+) -> Counted:
+    """Return what the rows of one part of a log bring to the `earlier` sums, which are `Statistics.of` these arms."""
     parts = parts_of(rows)
-    change = None if kept is None else _change(kept, parts, rows, arms, feature_map)
-    if kept is None or change is None:
-        added, gone, at, base = np.arange(len(parts)), parts.take(np.arange(0)), np.arange(0), None
+    if earlier is None:
+        added, gone, where, found = np.arange(len(parts)), parts.take(np.arange(0)), np.arange(0), 0
     else:
-        added, gone, at = change
-        base = [sums.rearranged(_order(kept.arms, arms)) for sums in kept.folds]
+        added, gone, where, found = _change(earlier.parts, parts)
 
     def summed(index: Index, these: Parts) -> tuple[Sums, ...]:
         return gather_folds(
@@ -141,33 +189,45 @@ def count(
             these.arm,
             these.fold,
             target_weights(rows.weight[index], these.trust),
-            arms=len(arms),
+            arms=arms,
             size=size,
             folds=FOLDS,
         )
 
     folds = summed(added, parts.take(added))
-    if base is not None:
-        folds = tuple(old + new - lost for old, new, lost in zip(base, folds, summed(at, gone), strict=True))
+    if len(gone):
+        folds = tuple(new - lost for new, lost in zip(folds, summed(where, gone), strict=True))
+    return Counted(folds=folds, parts=parts, added=len(added), subtracted=len(gone), found=found)
+
+
+def combined(
+    counted: Counted, arms: Sequence[str], *, feature_map: str, earlier: Statistics | None
+) -> Statistics | None:
+    """Return the statistics of a log from what was counted over all of it.
+
+    None where an earlier row is no longer there: what it brought cannot be subtracted without its text, so all must
+    be counted afresh.
+    """
+    if earlier is not None and counted.found < len(earlier.parts):
+        return None
+    folds = counted.folds
+    if earlier is not None:
+        folds = tuple(old + new for old, new in zip(earlier.folds, folds, strict=True))
     return Statistics(
         map=feature_map,
         arms=tuple(arms),
         folds=folds,
-        parts=parts,
-        added=len(added),
-        subtracted=len(gone),
-        incremental=base is not None,
+        parts=counted.parts,
+        added=counted.added,
+        subtracted=counted.subtracted,
+        incremental=earlier is not None,
     )
 
 
 def parts_of(rows: Sample) -> Parts:
     """Return what each row of a sample brings to the sums."""
-    columns = zip(rows.texts, rows.tasks, rows.time_s.tolist(), rows.weight.tolist(), strict=True)
-    keys = b"".join(
-        hashlib.blake2b(repr(column).encode("utf-8", "replace"), digest_size=8).digest() for column in columns
-    )
     return Parts(
-        row=np.frombuffer(keys, dtype=np.uint64),
+        row=_mixed(rows.key, np.ascontiguousarray(rows.weight).view(np.uint64)),
         arm=rows.arm,
         fold=rows.fold,
         values=targets(rows),
@@ -215,29 +275,17 @@ def statistics_from(packed: bytes) -> Statistics:
     )
 
 
-def _change(
-    kept: Statistics, parts: Parts, rows: Sample, arms: Sequence[str], feature_map: str
-) -> tuple[Index, Parts, Index] | None:
-    """Return which parts to add, which ones to subtract, and the rows that have those ones' vectors.
-
-    None where counting afresh is right: other vectors, much that changed, or a part to subtract whose text is no
-    longer there.
-    """
-    if kept.map != feature_map:
-        return None
-    moved = _order(arms, kept.arms)
-    old = kept.parts.take(moved[kept.parts.arm] >= 0)
-    old = Parts(row=old.row, arm=moved[old.arm], fold=old.fold, values=old.values, trust=old.trust)
+def _change(old: Parts, parts: Parts) -> tuple[Index, Parts, Index, int]:
+    """Return which parts to add, which old ones to subtract, the rows that have those ones' vectors, and how many
+    of the old ones are among these rows."""
+    here = np.isin(old.row, parts.row)
+    old = old.take(here)
     now, before = parts.names(), old.names()
     added = np.flatnonzero(~np.isin(now, before, assume_unique=True))
     gone = old.take(~np.isin(before, now, assume_unique=True))
-    if len(added) + len(gone) > MOST_CHANGED * len(parts):
-        return None
     order = np.argsort(parts.row)
-    at = order[np.minimum(np.searchsorted(parts.row, gone.row, sorter=order), len(order) - 1)]
-    if (parts.row[at] != gone.row).any():
-        return None
-    return added, gone, at
+    where = order[np.searchsorted(parts.row, gone.row, sorter=order)]
+    return added, gone, where, len(old)
 
 
 def _order(old: Sequence[str], new: Sequence[str]) -> Index:

@@ -1,56 +1,54 @@
-"""Which rows' vectors a fit needs at hand, and how it comes by those of the others.
+"""The vectors of a log's rows: those that are known need not be made again.
 
-Apart from the fit because of size: the sums tell most of what a log teaches, and only the rest is read from rows.
+A vector is rounded to single precision where it is made, so that one that was stored is the same as one made anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.learn.frame import Sample, take
+from zetaroute.learn.frame import Sample, at
 
 Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
 Index = NDArray[np.int64]
 Vectors = Callable[[Sequence[str], Sequence[str | None]], Array]
 """Turns texts and their task labels into vectors."""
 
-RECENT = 50_000
-"""Newest rows that everything is read from that no sums can tell."""
-MOST_OF_ARM = 1_000
-"""Newest rows of every arm that are read with them, so that a rare one is not forgotten."""
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownVectors:
+    """Vectors of one map that were made before, by the keys of their rows."""
 
-def recent(arm: Index, most: int) -> Index:
-    """Return the positions of the newest `most` rows, and of the newest MOST_OF_ARM of every arm, in order.
+    key: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    """(n,) in rising order."""
+    x: Array32 = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    """(n, D)"""
 
-    Drift, scatter, ratings and the judgement whether routing pays are read from these: they are known well
-    enough from so many rows, and the vectors of all the others need not be computed.
-    """
-    if len(arm) <= most:
-        return np.arange(len(arm))
-    keep = np.arange(len(arm)) >= len(arm) - most
-    for k in np.unique(arm).tolist():
-        keep[np.flatnonzero(arm == k)[-MOST_OF_ARM:]] = True
-    return np.flatnonzero(keep)
-
-
-def rows_at(rows: Sample, index: Index) -> Sample:
-    """Return the rows at some positions; all of them, as they are, where nothing is left out."""
-    if len(index) == len(rows.arm):
-        return rows
-    keep = np.zeros(len(rows.arm), dtype=bool)
-    keep[index] = True
-    return take(rows, keep)
+    def of(self, rows: Sample, vectors: Vectors) -> Array32:
+        """Return the vectors of all rows (m, D); `vectors` makes those that are not known."""
+        place = np.minimum(np.searchsorted(self.key, rows.key), max(len(self.key) - 1, 0))
+        here = self.key[place] == rows.key if len(self.key) else np.zeros(len(rows.key), dtype=bool)
+        missing = np.flatnonzero(~here).tolist()
+        made = vectors([rows.texts[row] for row in missing], [rows.tasks[row] for row in missing])
+        found = np.empty((len(rows.key), made.shape[1]), dtype=np.float32)
+        found[~here] = made
+        if here.any():
+            found[here] = self.x[place[here]]
+        return found
 
 
 class RowVectors:
     """The vectors of a sample's rows: those of some are held, those of the others made when asked for."""
 
-    def __init__(self, rows: Sample, vectors: Vectors, near: Index) -> None:
-        self._rows, self._vectors = rows, vectors
+    def __init__(
+        self, rows: Sample, vectors: Vectors, near: Index, *, known: KnownVectors | None = None
+    ) -> None:
+        self._rows, self._vectors, self._known = rows, vectors, known or KnownVectors()
         self.near = self._made(near)
         self._place = np.full(len(rows.arm), -1)
         self._place[near] = np.arange(len(near))
@@ -59,14 +57,10 @@ class RowVectors:
         """Return the vectors of the rows at some positions, (m, D)."""
         place = self._place[index]
         far = place < 0
-        if not far.any():
-            return np.asarray(self.near[place])
         found = np.empty((len(index), self.near.shape[1]))
         found[~far] = self.near[place[~far]]
         found[far] = self._made(index[far])
         return found
 
-    def _made(self, index: Index) -> Array:
-        texts, tasks = self._rows.texts, self._rows.tasks
-        where = index.tolist()
-        return self._vectors([texts[row] for row in where], [tasks[row] for row in where])
+    def _made(self, index: Index) -> Array32:
+        return self._known.of(at(self._rows, index), self._vectors)

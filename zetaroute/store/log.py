@@ -145,14 +145,19 @@ class Log:
 def rows_since(
     connection: DuckDBPyConnection, select: str, since: str | None, *, order: str
 ) -> DuckDBPyRelation:
-    """Return the rows of a SELECT over a view with `time` that came at or after `since` (ISO 8601, UTC), in order.
+    """Return the rows of a SELECT over a view with `time` that came at or after `since` (ISO 8601, UTC), in order."""
+    return connection.sql(f"{from_moment(connection, select, since)} ORDER BY {order}")
+
+
+def from_moment(connection: DuckDBPyConnection, select: str, since: str | None) -> str:
+    """Return a SELECT of the rows of a SELECT with `time` that came at or after `since` (ISO 8601, UTC).
 
     The moment is passed as a variable: with a parameter DuckDB gathers a relation's rows one by one, which takes
     seven times as long.
     """
     connection.execute("SET VARIABLE since = ?", [since])
     moment = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
-    return connection.sql(f"SELECT * FROM ({select}) WHERE time >= {moment} ORDER BY {order}")
+    return f"SELECT * FROM ({select}) WHERE time >= {moment}"
 
 
 def is_busy(error: Exception) -> bool:

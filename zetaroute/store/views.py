@@ -42,15 +42,16 @@ _OF_THE_ANSWER = (
 """What is known of the answer that a person got: after a fallback, of the last attempt."""
 
 
-def make_views(connection: DuckDBPyConnection) -> None:
-    """Create the views over the tables of the log."""
-    connection.execute("""
-        CREATE VIEW latest_feedback AS
+def make_views(connection: DuckDBPyConnection, *, temporary: bool = False) -> None:
+    """Create the views over the tables of the log; `temporary` ones are for this connection alone."""
+    create = "CREATE OR REPLACE TEMP VIEW" if temporary else "CREATE VIEW"
+    connection.execute(f"""
+        {create} latest_feedback AS
         SELECT * FROM feedback
         QUALIFY row_number() OVER (PARTITION BY outcome_id, metric, author ORDER BY time DESC, id DESC) = 1
     """)
     connection.execute(f"""
-        CREATE VIEW judgements AS
+        {create} judgements AS
         WITH scored AS (
             SELECT *, {_SCORE} AS score, source IN ('user', 'truth') AS of_people FROM latest_feedback
         )
@@ -74,7 +75,7 @@ def make_views(connection: DuckDBPyConnection) -> None:
         GROUP BY outcome_id
     """)
     connection.execute(f"""
-        CREATE VIEW rounds AS
+        {create} rounds AS
         WITH judging AS (
             SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
             FROM feedback WHERE source = 'judge' AND response_s IS NOT NULL GROUP BY outcome_id
@@ -94,7 +95,7 @@ def make_views(connection: DuckDBPyConnection) -> None:
                       LEFT JOIN judging ON judging.outcome_id = outcomes.id
     """)
     connection.execute(f"""
-        CREATE VIEW served AS
+        {create} served AS
         WITH others AS (
             SELECT *, attempt + CASE status WHEN 'ok' THEN {_LAST} ELSE 0 END AS place
             FROM rounds WHERE fallback_of IS NOT NULL

@@ -73,9 +73,10 @@ def examine_log(home: Home, settings: Settings) -> Iterator[Diagnosis]:
     try:
         with log.open(patience_s=1.0) as connection:
             frame = read_frame(connection)
-        if not frame.height:
-            return
-        faults = log_findings(log, frame, Registry(home.artifacts), sample(frame, settings.arms))
+            if not frame.height:
+                return
+            rows = sample(frame, settings.arms)
+            faults = log_findings(log, connection, Registry(home.artifacts), rows)
     except StoreError:
         # Told already, where the log was opened for the first time.
         return

@@ -80,6 +80,7 @@ class Recordings:
         return Sample(
             texts=[text for text in self.texts for _ in range(arms)],
             tasks=[task for task in self.labels(use_task=use_task) for _ in range(arms)],
+            key=np.repeat(np.arange(n, dtype=np.uint64), arms),
             arm=np.tile(np.arange(arms), n),
             accuracy=self.score.ravel(),
             satisfaction=np.full(n * arms, np.nan),

@@ -1,0 +1,176 @@
+"""A log learned from in parts teaches what it teaches as a whole."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from tests.cli.command import ok
+from zetaroute.config import Home, default_config_text, load_settings, parse_settings
+from zetaroute.flows.learning import Lesson, learn, open_source
+from zetaroute.flows.retrain import retrain
+from zetaroute.registry import Registry
+from zetaroute.store.log import Log
+
+ROWS = 600
+ARMS = parse_settings(default_config_text(), file=None).arms
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with graded practice rows, some of them rated on two scales, some repeated."""
+    home = tmp_path_factory.mktemp("logged")
+    config = re.sub(
+        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
+    )
+    (home / "config.toml").write_text(config, encoding="utf-8")
+    for name, seed in (("a", "3"), ("b", "3")):
+        ok(
+            home,
+            "practice",
+            "generate",
+            "--rows",
+            str(ROWS // 2),
+            "--seed",
+            seed,
+            "-o",
+            str(home / f"{name}.jsonl"),
+        )
+        ok(home, "batch", str(home / f"{name}.jsonl"))
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute(
+            """INSERT INTO feedback BY NAME
+               SELECT uuidv7()::VARCHAR AS id, id AS outcome_id, time, unnest(['thumbs', 'rating']) AS metric,
+                      unnest([(hash(id) % 3 > 0)::INT, 1 + hash(id) % 5]) AS value, 'user' AS source, 'me' AS author
+               FROM outcomes"""
+        )
+    return home
+
+
+def lesson(home: Path, *, block: int, known: Any = None) -> Lesson:
+    place = Home(home)
+    settings, log = load_settings(None, place.config), Log(place)
+    source = open_source(log, settings, since=None, sources=(), cluster=False, block=block)
+    return learn(source, settings, Registry(place.artifacts), log, known=known, seed=0, jobs=1)
+
+
+def assert_equal(one: Lesson, other: Lesson, *, tolerance: float = 1e-9) -> None:
+    """Both teach the same."""
+    assert one.fitted.map.identity() == other.fitted.map.identity()
+    assert one.survey.rows == other.survey.rows
+    assert one.survey.hash == other.survey.hash
+    for mine, theirs in ((one.training, other.training), (one.held_out, other.held_out)):
+        assert mine.rows.texts == theirs.rows.texts
+        np.testing.assert_array_equal(mine.rows.satisfaction, theirs.rows.satisfaction)
+        np.testing.assert_array_equal(mine.rows.stratum, theirs.rows.stratum)
+        np.testing.assert_array_equal(mine.x, theirs.x)
+    expected = [
+        fitted.predictor.forecast(fitted.predictor.vectors(one.held_out.rows.texts), ARMS)
+        for fitted in (one.fitted, other.fitted)
+    ]
+    for name in ("accuracy", "accuracy_se", "satisfaction", "response_s", "response_p95_s", "cost_usd"):
+        np.testing.assert_allclose(
+            getattr(expected[0], name), getattr(expected[1], name), rtol=tolerance, atol=tolerance
+        )
+
+
+@pytest.fixture
+def home(logged: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(logged, tmp_path / "home"))
+
+
+@pytest.mark.parametrize("block", [37, 150])
+def test_parts_teach_what_the_whole_teaches(home: Path, block: int) -> None:
+    whole = lesson(home, block=10**9)
+    (home / "vectors.npz").unlink()
+    parts = lesson(home, block=block)
+    assert_equal(whole, parts)
+    assert parts.survey.rows["all"] == ROWS
+    assert len(parts.held_out.x) > 100
+    # Thumbs are calibrated on ratings by the whole log, so no part may do it alone.
+    assert np.unique(parts.training.rows.satisfaction[~np.isnan(parts.training.rows.satisfaction)]).size > 2
+
+
+def change(home: Path) -> None:
+    """Correct some labels, bring late ones, and add rows."""
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute("UPDATE feedback SET value = 1 - value WHERE metric = 'accuracy' AND hash(id) % 11 = 0")
+        log.execute("DELETE FROM feedback WHERE metric = 'thumbs' AND hash(id) % 7 = 0")
+    ok(home, "practice", "generate", "--rows", "40", "--seed", "8", "-o", str(home / "new.jsonl"))
+    ok(home, "batch", str(home / "new.jsonl"))
+
+
+@pytest.mark.parametrize("block", [100, 10**9])
+def test_only_what_changed_is_counted_in_every_part(home: Path, block: int) -> None:
+    ok(home, "retrain", "--promote", "force")
+    known = lesson(home, block=block).fitted.map
+    change(home)
+    again = lesson(home, block=block, known=known)
+    afresh = Registry(home / "artifacts")
+    shutil.rmtree(afresh.folder)
+    (home / "vectors.npz").unlink()
+    full = lesson(home, block=10**9, known=known)
+    assert again.fitted.statistics.incremental
+    assert 0 < again.fitted.statistics.subtracted < again.fitted.statistics.added < ROWS / 2
+    assert not full.fitted.statistics.incremental
+    assert_equal(again, full, tolerance=1e-7)
+
+
+def test_a_row_that_is_gone_has_everything_counted_afresh(home: Path) -> None:
+    ok(home, "retrain", "--promote", "force")
+    known = lesson(home, block=100).fitted.map
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute("DELETE FROM outcomes WHERE hash(id) % 20 = 0")
+    found = lesson(home, block=100, known=known)
+    assert not found.fitted.statistics.incremental
+    assert_equal(found, lesson(home, block=10**9, known=known))
+
+
+def test_kept_vectors_are_those_that_would_be_made(home: Path) -> None:
+    known = lesson(home, block=100).fitted.map
+    kept = (home / "vectors.npz").read_bytes()
+    again = lesson(home, block=100, known=known)
+    assert (home / "vectors.npz").read_bytes() == kept
+    (home / "vectors.npz").write_bytes(b"damaged")
+    assert_equal(again, lesson(home, block=100, known=known))
+    assert (home / "vectors.npz").read_bytes() == kept
+
+
+def test_what_is_forgotten_leaves_the_kept_vectors(home: Path) -> None:
+    ok(home, "retrain", "--promote", "never")
+    assert (home / "vectors.npz").exists()
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        (one,) = log.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
+    ok(home, "log", "forget", one, "--yes")
+    assert not (home / "vectors.npz").exists()
+
+
+def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
+    place = Home(home)
+    settings = load_settings(None, place.config)
+    results = []
+    for block in (90, 10**9):
+        done = retrain(
+            home=place, settings=settings, log=Log(place), promote="never", block=block, page=False
+        )
+        results.append(done.result)
+        shutil.rmtree(home / "artifacts" / done.version)
+    one, other = results
+    assert one["rows"] == other["rows"]
+    for part in ("before", "after", "difference", "baselines"):
+        for name, figure in one[part].items():
+            for bound, value in figure.items():
+                if value is None:
+                    assert other[part][name][bound] is None
+                    continue
+                assert value == pytest.approx(other[part][name][bound], rel=1e-7, abs=1e-9), (part, name)
+    assert (one["verdict"], one["support"]) == (
+        other["verdict"],
+        pytest.approx(other["support"]),
+    )

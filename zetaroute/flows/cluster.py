@@ -1,0 +1,95 @@
+"""A log read by the workers of a Dask cluster: each learns from spans of it, and only what they learned comes back.
+
+Apart from the other readers because it needs the extra `cluster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import polars as pl
+
+from zetaroute.errors import UsageError
+from zetaroute.evaluate.scales import Scales
+from zetaroute.flows.reading import Blocks
+from zetaroute.store.sources import open_sources
+from zetaroute.store.spans import Span
+
+W = TypeVar("W")
+R = TypeVar("R")
+
+PATIENCE_S = 30
+"""How long a cluster may take to answer at first."""
+AT_ONCE = 64
+"""Spans whose harvests may wait here together to be added up."""
+
+
+@contextmanager
+def on_cluster(address: str) -> Iterator[None]:
+    """Let joblib's work run on the Dask cluster whose scheduler is at `address`, such as tcp://host:8786.
+
+    Raises UsageError where the extra is missing, nothing answers there, or no worker has come.
+    """
+    try:
+        from dask.distributed import Client
+        from joblib import parallel_config
+    except ImportError as error:
+        raise UsageError("--cluster needs another package: pip install 'zetaroute[cluster]'.") from error
+    try:
+        client = Client(address, timeout=PATIENCE_S, set_as_default=True)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        raise UsageError(
+            f"--cluster {address}: no Dask scheduler answers there ({_first_line(error)}): "
+            "start one with `dask scheduler`."
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE_S)
+        except TimeoutError as error:
+            raise UsageError(
+                f"--cluster {address}: the scheduler has no worker: start some with `dask worker {address}`."
+            ) from error
+        with parallel_config(backend="dask", wait_for_workers_timeout=PATIENCE_S):
+            yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clustered:
+    """A log that the workers of the cluster read, from paths that all of them can reach."""
+
+    sources: Sequence[str]
+    spans: Sequence[Span]
+    since: str | None
+    scales: Scales
+
+    def each(self, learn: Callable[[pl.DataFrame, W], R], wanted: W) -> Iterator[R]:
+        """Yield what is learned from every span; a span whose worker is lost is given to another."""
+        from joblib import Parallel, delayed
+
+        read = partial(_learn, tuple(self.sources), self.since, self.scales, learn)
+        for start in range(0, len(self.spans), AT_ONCE):
+            some = self.spans[start : start + AT_ONCE]
+            yield from Parallel(n_jobs=-1)(delayed(read)(span, wanted) for span in some)
+
+
+def _learn(
+    sources: Sequence[str],
+    since: str | None,
+    scales: Scales,
+    learn: Callable[[pl.DataFrame, W], R],
+    span: Span,
+    wanted: W,
+) -> R:
+    from threadpoolctl import threadpool_limits
+
+    blocks = Blocks(open=lambda: open_sources(sources), spans=[span], since=since, scales=scales)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return next(blocks.each(learn, wanted))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].strip() or type(error).__name__

@@ -1,0 +1,184 @@
+"""From a log to what it teaches: surveyed as a whole, then learned from part by part.
+
+Apart from `retrain` because judging, storing and promoting what was learned are other matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from zetaroute.config import Settings
+from zetaroute.errors import UsageError, ZetarouteError
+from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
+from zetaroute.flows.cluster import Clustered
+from zetaroute.flows.reading import Blocks, Reader, Whole
+from zetaroute.flows.vectors import logged_vectors
+from zetaroute.learn.checks import MeasuredCheck, measured_checks
+from zetaroute.learn.fit import Fitted, conclude, map_of
+from zetaroute.learn.frame import forgotten_rows, learnable, read_frame, read_scales
+from zetaroute.learn.harvest import ReadRows, Wanted, harvest
+from zetaroute.learn.known import read_vectors, write_vectors
+from zetaroute.learn.reliability import Reliability, reliabilities, trust_in
+from zetaroute.learn.statistics import Statistics, combined, kept_statistics
+from zetaroute.learn.survey import Survey, survey, total
+from zetaroute.learn.vectors import KnownVectors
+from zetaroute.registry import Registry
+from zetaroute.store.log import Log
+from zetaroute.store.sources import open_sources
+from zetaroute.store.spans import spans
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+FEWEST_ROWS = 20
+"""Training rows below which a fit would be noise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where rows come from, and how they are read."""
+
+    open: Callable[[], AbstractContextManager[DuckDBPyConnection]]
+    reader: Reader
+    given: Embeddings | None
+    """The vectors to learn from, where texts are not what is read."""
+    checks: dict[str, MeasuredCheck]
+    notes: list[str]
+    """In words what is left out."""
+    partial: bool
+    """Whether the driver sees summaries alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What a log teaches, and the rows that a candidate is judged by."""
+
+    survey: Survey
+    fitted: Fitted
+    training: ReadRows
+    """The newest training rows."""
+    held_out: ReadRows
+    reliability: dict[str, Reliability]
+
+
+def open_source(
+    log: Log, settings: Settings, *, since: str | None, sources: Sequence[str], cluster: bool, block: int
+) -> Source:
+    """Return how the rows of a log are read, or those that `sources` name in place of its own.
+
+    A large log is read `block` rows at a time. Where rows have vectors in place of a text, all must be seen at once.
+    """
+    opened = partial(open_sources, sources) if sources else log.open
+    with opened() as connection:
+        notes, checks = forgotten_rows(connection, since=since), measured_checks(connection)
+        (textless,) = connection.execute(
+            "SELECT count(*) FROM outcomes WHERE store IS NOT NULL"
+        ).fetchone() or (0,)
+        parts = spans(connection, block)
+        by_text = settings.embedding is None and not textless
+        if cluster and not by_text:
+            raise UsageError(
+                "--cluster learns from texts, and this log has vectors in place of some: retrain without it."
+            )
+        if by_text and (cluster or len(parts) > 1):
+            scales = read_scales(connection, since=since)
+            reader: Reader = (
+                Clustered(
+                    sources=sources or [str(log.home.database)], spans=parts, since=since, scales=scales
+                )
+                if cluster
+                else Blocks(open=opened, spans=parts, since=since, scales=scales)
+            )
+            return Source(open=opened, reader=reader, given=None, checks=checks, notes=notes, partial=cluster)
+        frame = read_frame(connection, since=since)
+    given = logged_vectors(frame, settings, log.home)
+    frame, unread = learnable(frame, given)
+    return Source(
+        open=opened, reader=Whole(frame), given=given, checks=checks, notes=notes + unread, partial=False
+    )
+
+
+def learn(
+    source: Source,
+    settings: Settings,
+    registry: Registry,
+    log: Log,
+    *,
+    known: AnyMap | None,
+    seed: int,
+    jobs: int,
+) -> Lesson:
+    """Learn from all rows of a source, on the `known` feature map while it is not outgrown.
+
+    Raises ZetarouteError when there is too little to learn from.
+    """
+    arms = settings.arms
+    seen = total(list(source.reader.each(partial(survey, seed=seed), arms)))
+    _require_rows(seen)
+    believed = reliabilities(seen.pairs)
+    feature_map, vectors = map_of(
+        seen.text_labels(), known, seed=seed, distinct=seen.texts.height, given=source.given
+    )
+    reads_text = not isinstance(feature_map, EmbeddedMap)
+    identity, alone = feature_map.identity(), reads_text and not source.partial
+    kept = kept_statistics(registry, identity) if alone else None
+    wanted = Wanted(
+        arms=arms,
+        trust=trust_in(believed),
+        feature_map=feature_map,
+        training=seen.newest_training(),
+        held_out=seen.newest_held_out(),
+        # Where vectors come from outside, that of a text may change without its row: all are counted again.
+        earlier=None if kept is None else kept.of([arm.id for arm in arms], identity),
+        known=read_vectors(log.home.vectors, identity) if alone else KnownVectors(),
+        keep_parts=not source.partial,
+    )
+    statistics, training, held_out = _harvested(source.reader, wanted, identity)
+    if alone:
+        write_vectors(log.home.vectors, identity, [training, held_out])
+    fitted = conclude(
+        statistics,
+        training.rows,
+        training.x.astype(np.float64),
+        arms,
+        arm_rows=seen.arm_rows,
+        feature_map=feature_map,
+        vectors=vectors,
+        objective=settings.objective,
+        jobs=jobs,
+    )
+    return Lesson(survey=seen, fitted=fitted, training=training, held_out=held_out, reliability=believed)
+
+
+def _harvested(reader: Reader, wanted: Wanted, identity: str) -> tuple[Statistics, ReadRows, ReadRows]:
+    """Return the sums of all parts, and the newest rows of either side."""
+    harvests = reader.each(harvest, wanted)
+    first = next(harvests)
+    counted, near, held_out = first.counted, [first.training], [first.held_out]
+    for found in harvests:
+        counted += found.counted
+        near.append(found.training)
+        held_out.append(found.held_out)
+    models = [arm.id for arm in wanted.arms]
+    statistics = combined(counted, models, feature_map=identity, earlier=wanted.earlier)
+    if statistics is None:
+        return _harvested(reader, replace(wanted, earlier=None), identity)
+    return statistics, ReadRows.together(near), ReadRows.together(held_out)
+
+
+def _require_rows(seen: Survey) -> None:
+    if seen.rows["all"] == 0:
+        raise ZetarouteError(
+            "there are no rows to learn from yet: `zetaroute batch` or `zetaroute ask` bring some."
+        )
+    if seen.graded < FEWEST_ROWS:
+        raise ZetarouteError(
+            f"only {seen.graded} training rows have a known accuracy, at least {FEWEST_ROWS} are needed: "
+            "ask with --reference, or run a batch with references."
+        )
