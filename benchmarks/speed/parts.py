@@ -67,7 +67,8 @@ def _harvests(frame: pl.DataFrame, settings: Settings, seen: Survey) -> None:
     old = Wanted(
         arms=settings.arms,
         trust={},
-        feature_map=feature_map,
+        vectors=feature_map.vectors,
+        size=feature_map.size,
         training=replace(nothing, start=None),
         held_out=replace(nothing, start=None),
         earlier=None,

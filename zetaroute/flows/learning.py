@@ -131,7 +131,9 @@ def learn(
     wanted = Wanted(
         arms=arms,
         trust=trust_in(believed),
-        feature_map=feature_map,
+        # What has fitted a map knows the vectors of the texts that it was fitted on, and is too large to send.
+        vectors=feature_map.vectors if source.partial else vectors,
+        size=feature_map.size,
         training=seen.newest_training(),
         held_out=seen.newest_held_out(),
         # Where vectors come from outside, that of a text may change without its row: all are counted again.

@@ -13,11 +13,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
-from zetaroute.features import AnyMap
 from zetaroute.learn.frame import Sample, at, joined, sample
 from zetaroute.learn.statistics import Counted, Statistics, count_part
 from zetaroute.learn.survey import Newest
-from zetaroute.learn.vectors import KnownVectors, RowVectors
+from zetaroute.learn.vectors import KnownVectors, RowVectors, Vectors
 
 Vectors32 = NDArray[np.float32]
 
@@ -28,7 +27,10 @@ class Wanted:
 
     arms: Sequence[Arm]
     trust: Mapping[str, float]
-    feature_map: AnyMap
+    vectors: Vectors
+    """Turns texts and task labels into vectors."""
+    size: int
+    """Length of a vector."""
     training: Newest
     held_out: Newest
     earlier: Statistics | None
@@ -80,8 +82,8 @@ def harvest(frame: pl.DataFrame, wanted: Wanted) -> Harvest:
     seen = seen.with_row_index("place")
     near = wanted.training.select(seen)
     place = near["place"].to_numpy().astype(np.int64)
-    vectors = RowVectors(rows, wanted.feature_map.vectors, place, known=wanted.known)
-    counted = count_part(rows, len(arms), vectors.at, size=wanted.feature_map.size, earlier=wanted.earlier)
+    vectors = RowVectors(rows, wanted.vectors, place, known=wanted.known)
+    counted = count_part(rows, len(arms), vectors.at, size=wanted.size, earlier=wanted.earlier)
     if not wanted.keep_parts:
         counted = replace(counted, parts=counted.parts.take(np.arange(0)))
     judged = wanted.held_out.select(frame.filter(pl.col("holdout")))
@@ -94,7 +96,7 @@ def harvest(frame: pl.DataFrame, wanted: Wanted) -> Harvest:
         training=ReadRows(rows=at(rows, place), x=vectors.near, order=near.select("time", "id")),
         held_out=ReadRows(
             rows=held_out,
-            x=wanted.known.of(held_out, wanted.feature_map.vectors),
+            x=wanted.known.of(held_out, wanted.vectors),
             order=judged[usable].select("time", "id"),
         ),
     )

@@ -42,9 +42,7 @@ def cell_terms(
         # Its texts are hashes.
         return [[] for _ in range(cells)]
     drawn = spread(texts)
-    return top_terms(
-        fitted.map, drawn, fitted.map.cells(fitted.map.vectors(drawn, [None] * len(drawn))), cells
-    )
+    return top_terms(fitted.map, drawn, fitted.map.cells(fitted.vectors(drawn, [None] * len(drawn))), cells)
 
 
 def spread(texts: Sequence[str]) -> list[str]:
