@@ -38,6 +38,7 @@ from zetaroute.report.markdown import retrain_report
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
 from zetaroute.store.sources import open_sources
+from zetaroute.store.standing import read_past
 
 Promote = Literal["auto", "canary", "never", "force"]
 
@@ -80,7 +81,7 @@ def retrain(
     start = time.perf_counter()
     registry = Registry(home.artifacts)
     parent = registry.current()
-    incumbent, arms = load_policy(registry, parent), settings.arms
+    incumbent, arms = load_policy(registry, parent).remembering(read_past(home).standings), settings.arms
     frame, given, checks, notes = _read(log, settings, since=since, sources=sources)
     if given is not None:
         incumbent = incumbent.knowing(given)
