@@ -26,7 +26,7 @@ ENOUGH_GRADED = 100
 """Graded answers after which a model is a newcomer no more."""
 HALVED_AT = 0.25
 """Gap to the best utility, in right answers, at which a model's share of what is explored is half of the best's."""
-HALF_COLD = 10
+HALF_COLD = 30
 """Graded answers per model by which a cold start explores half as much as at first."""
 
 
