@@ -44,7 +44,8 @@ def folder(tmp_path: Path, server: ModelServer) -> Path:
     path = tmp_path / "home"
     path.mkdir()
     text = http_config(server).replace("input = 100, output = 200", "input = 1, output = 2")
-    text += f'[explore]\ncold_start_rate = 1\n[embedding]\nbase_url = "{server.url}/v1"\nmodel = "e1"\nprice = 2\n'
+    text += "[explore]\nrate = 1\ncold_start_rate = 1\n"
+    text += f'[embedding]\nbase_url = "{server.url}/v1"\nmodel = "e1"\nprice = 2\n'
     (path / "config.toml").write_text(text)
     server.reply(answers)
     return path
