@@ -74,7 +74,7 @@ def test_what_only_the_embedding_tells_is_learned_used_and_repeated(
         decision = ok(folder, "ask", "--dry-run", "--json", f"the same words {number}").json
         best = max(decision["candidates"], key=lambda one: one["utility_usd"])
         assert best["model"] == ("one/m1", "two/m2")[number % 2]
-        assert (best["accuracy"] > 0.7, decision["note"]) == (True, None)
+        assert (best["accuracy"] > 0.6, decision["note"]) == (True, None)
     ok(folder, "ask", "the same words 2000")
     assert "repeat" in ok(folder, "policies", "verify").err + ok(folder, "policies", "verify").out
     assert ok(folder, "kpi", "--by", "segment", "--json").json["by"]
