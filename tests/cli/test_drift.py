@@ -10,10 +10,10 @@ import pytest
 from tests.cli.command import ok, refused, run
 
 
-def feed(folder, rows, seed):
+def feed(folder, rows, seed, *words):
     queries = folder / f"q{seed}.jsonl"
     ok(folder, "practice", "generate", "--rows", str(rows), "--seed", str(seed), "-o", str(queries))
-    ok(folder, "batch", str(queries), "-o", str(folder / f"out{seed}.jsonl"))
+    ok(folder, "batch", str(queries), "-o", str(folder / f"out{seed}.jsonl"), *words)
 
 
 def versions(folder):
@@ -67,7 +67,7 @@ def test_a_price_that_changed_is_a_reason_once(learned):
 
 
 def test_another_model_behind_a_name_is_seen(learned):
-    feed(learned, 40, 2)
+    feed(learned, 40, 2, "-m", "practice/small")
     assert drift_of(learned)["reasons"] == []
     with duckdb.connect(str(learned / "zetaroute.duckdb")) as connection:
         connection.execute(

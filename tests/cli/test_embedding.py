@@ -44,7 +44,8 @@ def folder(tmp_path: Path, server: ModelServer) -> Path:
     path = tmp_path / "home"
     path.mkdir()
     text = http_config(server).replace("input = 100, output = 200", "input = 1, output = 2")
-    text += f'[explore]\ncold_start_rate = 1\n[embedding]\nbase_url = "{server.url}/v1"\nmodel = "e1"\nprice = 2\n'
+    text += "[explore]\nrate = 1\ncold_start_rate = 1\n"
+    text += f'[embedding]\nbase_url = "{server.url}/v1"\nmodel = "e1"\nprice = 2\n'
     (path / "config.toml").write_text(text)
     server.reply(answers)
     return path
@@ -73,7 +74,7 @@ def test_what_only_the_embedding_tells_is_learned_used_and_repeated(
         decision = ok(folder, "ask", "--dry-run", "--json", f"the same words {number}").json
         best = max(decision["candidates"], key=lambda one: one["utility_usd"])
         assert best["model"] == ("one/m1", "two/m2")[number % 2]
-        assert (best["accuracy"] > 0.7, decision["note"]) == (True, None)
+        assert (best["accuracy"] > 0.6, decision["note"]) == (True, None)
     ok(folder, "ask", "the same words 2000")
     assert "repeat" in ok(folder, "policies", "verify").err + ok(folder, "policies", "verify").out
     assert ok(folder, "kpi", "--by", "segment", "--json").json["by"]

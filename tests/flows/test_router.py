@@ -9,11 +9,12 @@ import pytest
 
 from tests.store.test_log import outcome
 from zetaroute.config import Budget, Settings
-from zetaroute.domain import Query, Standing
+from zetaroute.domain import ALL_TASKS, Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
 from zetaroute.flows.router import Router
 from zetaroute.flows.spending import Spending
 from zetaroute.policy import Policy, PriorPredictor
+from zetaroute.store.standing import Past
 
 QUERY = Query(text="hello there")
 
@@ -48,6 +49,28 @@ def test_a_query_that_goes_elsewhere_is_no_probe(settings):
     router = router_of(settings, standings={failing: standing})
     router.decide(QUERY, seed=1, forced=settings.arms[0].id)
     assert router.standings[failing] == standing
+
+
+def standing(model: str, graded: int, accuracy: float) -> Standing:
+    return Standing(model=model, tallies={ALL_TASKS: Tally(graded=graded, accuracy=accuracy)})
+
+
+def test_a_cold_start_explores_less_with_every_graded_answer(settings):
+    record = {arm.id: standing(arm.id, 30, 0.5) for arm in settings.arms}
+    assert router_of(settings).rate == 0.5
+    assert router_of(settings, standings=record).rate == pytest.approx(0.25)
+    learned = Policy(version="v0001", predictor=PriorPredictor())
+    assert router_of(settings, policy=learned).rate == 0.05
+
+
+def test_a_cold_start_follows_the_record_that_it_is_told(settings):
+    router = router_of(settings)
+    best = settings.arms[0].id
+    told = {arm.id: standing(arm.id, 400, 0.95 if arm.id == best else 0.2) for arm in settings.arms}
+    before = [router.decide(QUERY, seed=seed).model for seed in range(40)].count(best)
+    router.recall(Past(standings=told, spent_usd={}, canary=None))
+    after = [router.decide(QUERY, seed=seed).model for seed in range(40)].count(best)
+    assert after > 30 > before
 
 
 def test_what_is_under_way_counts_against_the_budget(settings):

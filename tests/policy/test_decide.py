@@ -60,7 +60,7 @@ def test_probabilities_sum_to_one_and_keep_the_floor():
     found = decided()
     chances = [candidate.probability for candidate in found.candidates]
     assert sum(chances) == pytest.approx(1.0)
-    assert min(chances) >= 0.1 - 1e-12
+    assert 0.3 / 10 < min(chances) < 0.3 / 3, "the worst has less than an even share of what is explored"
     assert found.propensity == by_model(found)[found.model].probability
 
 
@@ -237,7 +237,10 @@ def test_canary_gives_each_policy_its_share_and_logs_the_probability_over_both()
         assert found.propensity == by_model(found)[found.model].probability
     assert abs(versions["v0002"] / n - 0.25) < 0.025
     chances = {model: candidate.probability for model, candidate in by_model(found).items()}
-    assert chances == pytest.approx({"cheap": 0.75 * 0.7 + 0.1, "good": 0.25 * 0.7 + 0.1, "unpriced": 0.1})
+    assert sum(chances.values()) == pytest.approx(1.0)
+    assert 0.75 * 0.7 < chances["cheap"] < 0.75 * 0.7 + 0.3
+    assert 0.25 * 0.7 < chances["good"] < 0.25 * 0.7 + 0.1
+    assert 0.0 < chances["unpriced"] < 0.1
     for model, chance in chances.items():
         assert abs(models[model] / n - chance) < 4 * np.sqrt(chance * (1 - chance) / n)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import UTC, datetime
 
@@ -40,6 +41,34 @@ def test_tallies_are_kept_per_task_and_over_all(home):
     assert set(tallies) == {"x", "y", ALL_TASKS}
     assert (tallies["x"].graded, tallies["x"].accuracy) == (2, 0.5)
     assert (tallies[ALL_TASKS].calls, tallies[ALL_TASKS].accuracy) == (4, 0.75)
+
+
+def test_tallies_hold_what_a_cold_start_goes_by(home):
+    log = Log(home)
+    for value, usd, seconds in ((1.0, 0.02, 1.0), (0.0, 0.04, 3.0), (1.0, None, None)):
+        row = outcome(cost_usd=usd, response_s=seconds, output_tokens=100 if usd else None)
+        log.append([Entry(outcomes=(row,), feedback=(feedback(row.id, value),))])
+    log.append([Entry(outcomes=(outcome(status="error", response_s=60.0),))])
+    log.merge()
+    tally = read_past(home).standings["a"].tallies[ALL_TASKS]
+    assert (tally.graded, tally.accuracy) == (3, pytest.approx(2 / 3))
+    assert tally.accuracy_sd == pytest.approx(0.5774, abs=1e-4)
+    assert (tally.charged, tally.cost_usd) == (2, pytest.approx(0.03))
+    assert (tally.timed, tally.response_s) == (2, pytest.approx(2.0)), "the time of a failure is no answer's"
+    assert (tally.counted, tally.output_tokens, tally.output_tokens_sd) == (2, 100.0, 0.0)
+
+
+def test_state_of_an_earlier_version_is_read_and_knows_less(home):
+    log = Log(home)
+    log.append([Entry(outcomes=(outcome(cost_usd=0.02),))])
+    log.merge()
+    state = json.loads(home.state.read_text())
+    tally = state["standings"]["a"]["tallies"][ALL_TASKS]
+    for name in ("accuracy_sd", "timed", "response_s", "response_s_sd", "charged", "cost_usd", "cost_usd_sd"):
+        del tally[name]
+    home.state.write_text(json.dumps(state))
+    found = read_past(home).standings["a"].tallies[ALL_TASKS]
+    assert (found.calls, found.charged) == (1, 0)
 
 
 def test_missing_or_broken_state_is_made_anew(home):

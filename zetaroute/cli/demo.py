@@ -33,9 +33,7 @@ def play_demo(run: Session, *, seed: int, rows: int, screen: Console) -> None:
     home = demo_home(run.home)
     home.make()
     run.note("practice models answer: small built-in programs, not language models; ratings are simulated")
-    out(
-        f"1. {rows} queries with the cold-start policy: half of them explore, so that there is something to learn"
-    )
+    out(f"1. {rows} queries with the cold-start policy: it explores, so that there is something to learn")
     _route(run, home, settings, Phase(name="before", rows=rows, seed=2 * seed), screen)
     out("\n2. retrain: fit on one half of the log, judge on the other")
     with _waiting(run):

@@ -28,7 +28,7 @@ def explained(
         decision,
         query,
         arms=router.settings.arms,
-        policy=policy,
+        policy=policy.remembering(router.standings),
         objective=objective or router.settings.objective,
         registry=Registry(run.home.artifacts),
     ).json()

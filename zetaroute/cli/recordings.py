@@ -45,7 +45,7 @@ Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Retrains.")]
 Rows = Annotated[int, typer.Option("--rows", min=1, help="Queries in all, drawn without replacement.")]
 ExploreRate = Annotated[
     float | None,
-    typer.Option("--explore", min=0, max=1, help="Share explored uniformly; default as in the config."),
+    typer.Option("--explore", min=0, max=1, help="Share explored all along; default as in the config."),
 ]
 
 

@@ -54,7 +54,7 @@ PRESETS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explore:
-    """Share of queries that are sent uniformly over the eligible models."""
+    """Share of queries that are spread over the eligible models; a cold start begins with the second."""
 
     rate: float = 0.05
     cold_start_rate: float = 0.5

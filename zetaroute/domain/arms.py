@@ -107,6 +107,7 @@ class Tally:
     graded: int = 0
     accuracy: float = 0.0
     """Mean accuracy of the graded rows."""
+    accuracy_sd: float = 0.0
     rated: int = 0
     satisfaction: float = 0.0
     satisfaction_sd: float = 0.0
@@ -114,6 +115,18 @@ class Tally:
     """Lower 95% confidence bound of the 95% quantile of response time; None with too few answers."""
     p95_s: float | None = None
     """The quantile itself; None with too few answers."""
+    timed: int = 0
+    response_s: float = 0.0
+    """Mean over the answers whose time is known, which are `timed`."""
+    response_s_sd: float = 0.0
+    charged: int = 0
+    cost_usd: float = 0.0
+    """Mean over the calls whose cost is known, which are `charged`."""
+    cost_usd_sd: float = 0.0
+    counted: int = 0
+    output_tokens: float = 0.0
+    """Mean over the answers whose tokens are known, which are `counted`."""
+    output_tokens_sd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

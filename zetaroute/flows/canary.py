@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from zetaroute.evaluate.confidence import mean_figure
 from zetaroute.evaluate.eprocess import ROLLBACK_AT, left_after, promotion_level
 from zetaroute.evaluate.gate import FEWEST_HITS, Verdict
 from zetaroute.evaluate.ope import Difference, Support
-from zetaroute.registry import COLD, Registry
+from zetaroute.registry import Registry
 from zetaroute.store.canary import (
     SHARES,
     CanaryRows,
@@ -56,7 +56,9 @@ def begin_canary(
     """
     with log.open() as connection:
         ended = _ended(connection, f"{version} is tried instead", author)
-        share = _first_share(champion, ended)
+        # Little at first, to protect those whom the champion serves well; the successor of a candidate that did no
+        # harm takes over its share.
+        share = ended[0].share if ended else SHARES[0]
         left = alpha_left(connection)
     for event in ended:
         left = left_after(left, promoted=False, evidence=event.evidence)
@@ -117,17 +119,6 @@ def may_succeed(running: Mapping[str, Any] | None, registry: Registry, training_
         return True
     halfway = math.sqrt(evidence["promotes_at"])
     return bool(training_rows >= OUTDATED * learned_from and evidence["gain"] < halfway)
-
-
-def _first_share(champion: str, ended: Sequence[CanaryEvent]) -> float:
-    """Return what a candidate is given at first: little, to protect those whom the champion serves well.
-
-    A cold start has nobody to protect, for it explores half of its queries anyway. The successor of a candidate
-    that did no harm takes over its share.
-    """
-    if champion == COLD:
-        return SHARES[-1]
-    return ended[0].share if ended else SHARES[0]
 
 
 def end_canary(log: Log, *, reason: str, author: str) -> CanaryEvent | None:

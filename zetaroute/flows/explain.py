@@ -219,7 +219,7 @@ def _without(text: str, word: str) -> str:
 
 def _note(predictor: Predictor) -> str | None:
     if not isinstance(predictor, LearnedPredictor):
-        return "nothing was learned yet: the config's priors speak, the same for every query"
+        return "nothing was learned yet: each model's record and the config's priors speak, the same for every query"
     if predictor.centre is not None:
         return (
             "the log did not show that telling queries apart pays: every query is forecast as the average one"

@@ -96,7 +96,7 @@ preset = "{preset or "balanced"}"                # quality | balanced | cheap | 
 
 [explore]
 rate = 0.05                        # share of queries sent to any model, so that there is something to learn
-cold_start_rate = 0.5              # the same until the first promotion
+cold_start_rate = 0.5              # the same at first: it falls with every answer that is graded
 """
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,14 @@ from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import Registry
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
+from zetaroute.store.standing import read_past
 
 Array = NDArray[np.float64]
 
 MERGE_EVERY = 100
-"""Rows between two looks of a canary."""
+"""Rows between two merges: two looks of a canary, and of a cold start at how the models stand."""
+MERGE_FIRST = 20
+"""The same for the first MERGE_EVERY rows: a run merges every few seconds, and it starts slowly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +74,25 @@ def replay(
     log, registry = Log(home), Registry(home.artifacts)
     known = registry.current()
     marker = _Marker(train, arms, objective, use_task=plan.use_task)
-    rounds, promotions, served_utility = [], [], []
+    rounds, promotions, served_utility, played = [], [], [], 0
     for number, part in enumerate(np.array_split(order, plan.rounds), start=1):
         served_utility.append(
-            _play(train, part, settings, home, log, seed=plan.seed * 1000 + number, use_task=plan.use_task)
+            _play(
+                train,
+                part,
+                settings,
+                home,
+                log,
+                before=played,
+                seed=plan.seed * 1000 + number,
+                use_task=plan.use_task,
+            )
         )
+        played += len(part)
         serving = registry.current()
         if serving != known:
             promotions.append({"round": number, "version": serving, "by": "canary"})
-        incumbent = load_policy(registry, serving)
+        incumbent = load_policy(registry, serving).remembering(read_past(home).standings)
         done = retrain(
             home=home, settings=settings, log=log, seed=plan.seed, jobs=jobs, author="replay", page=False
         )
@@ -88,7 +102,7 @@ def replay(
         known = registry.current()
         told = marker.mark(order, part, incumbent, candidate)
         told |= {
-            "rows": int(sum(len(one) for one in served_utility)),
+            "rows": played,
             "verdict": done.verdict.word,
             "estimate": done.result["difference"]["utility_usd"],
             "score": _served_score(log),
@@ -119,17 +133,18 @@ def _play(
     home: Home,
     log: Log,
     *,
+    before: int,
     seed: int,
     use_task: bool,
 ) -> Array:
-    """Route the queries of one round and log what came of them; return the utilities that were served."""
+    """Route the queries of one round, `before` which others were logged; return the utilities that were served."""
     router = open_router(home, settings)
     place = {arm.id: index for index, arm in enumerate(settings.arms)}
     gains, served = utility(train, settings.objective), []
     labels = train.labels(use_task=use_task)
-    for start in range(0, len(part), MERGE_EVERY):
+    for start, end in pairwise(_merges(before, before + len(part))):
         entries = []
-        for step, row in enumerate(part[start : start + MERGE_EVERY], start=start):
+        for step, row in enumerate(part[start - before : end - before], start=start - before):
             query = Query(text=train.texts[row], task=labels[row])
             decision = router.decide(query, seed=seed * 1_000_003 + step)
             arm = place[decision.model]
@@ -137,8 +152,16 @@ def _play(
             served.append(gains[row, arm])
         log.append(entries)
         log.merge(patience_s=10.0)
-        router.obey(home)
+        past = read_past(home)
+        router.obey(home, past)
+        router.recall(past)
     return np.array(served)
+
+
+def _merges(first: int, last: int) -> list[int]:
+    """Return the numbers of rows, from `first` to `last`, by which the log is merged."""
+    early = [*range(0, MERGE_EVERY, MERGE_FIRST), *range(MERGE_EVERY, last, MERGE_EVERY)]
+    return [first, *(one for one in early if first < one < last), last]
 
 
 def _entry(train: Recordings, row: int, arm: int, decision: Decision, task: str | None) -> Entry:
@@ -251,7 +274,9 @@ def _final(
 
     values = {
         "learned": routed(Policy(version="learned", predictor=replace(learned.predictor, centre=None))),
-        "served": routed(load_policy(registry, registry.current())),
+        "served": routed(
+            load_policy(registry, registry.current()).remembering(read_past(log.home).standings)
+        ),
         "best_single": single,
         "full_information": routed(Policy(version="full", predictor=full.predictor)),
         "oracle": truth.max(axis=1),

@@ -33,6 +33,7 @@ from zetaroute.report.html import retrain_html
 from zetaroute.report.markdown import retrain_report
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
+from zetaroute.store.standing import read_past
 
 Promote = Literal["auto", "canary", "never", "force"]
 
@@ -75,7 +76,7 @@ def retrain(
     start = time.perf_counter()
     registry = Registry(home.artifacts)
     parent = registry.current()
-    incumbent, arms = load_policy(registry, parent), settings.arms
+    incumbent, arms = load_policy(registry, parent).remembering(read_past(home).standings), settings.arms
     with on_cluster(cluster) if cluster else nullcontext():
         source = open_source(
             log, settings, since=since, sources=sources, cluster=cluster is not None, block=block

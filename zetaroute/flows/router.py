@@ -16,6 +16,8 @@ from zetaroute.errors import ArtifactError
 from zetaroute.flows.spending import Spending
 from zetaroute.flows.tagging import tagged
 from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
+from zetaroute.policy.explore import cold_rate
+from zetaroute.policy.record import tally_of
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.protect import home_salt
 from zetaroute.store.standing import Past, after, read_past
@@ -38,9 +40,12 @@ class Router:
 
     @property
     def rate(self) -> float:
-        """Share of queries explored uniformly now."""
-        explore = self.settings.explore
-        return explore.cold_start_rate if self.policy.version == COLD else explore.rate
+        """Share of queries explored now."""
+        explore, arms = self.settings.explore, self.settings.arms
+        if self.policy.version != COLD:
+            return explore.rate
+        graded = sum(tally_of(self.standings, arm).graded for arm in arms)
+        return cold_rate(explore.cold_start_rate, explore.rate, graded=graded, arms=len(arms))
 
     @property
     def arms(self) -> dict[str, Arm]:

@@ -20,6 +20,7 @@ from zetaroute.flows.vectors import knowing
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
+from zetaroute.store.standing import read_past
 
 REPEATED = 200
 """Logged decisions that a version must be able to repeat."""
@@ -166,7 +167,10 @@ def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> d
         )
         latest = pl.DataFrame(last)
     arms = settings.arms
-    chosen = [_choices(load_policy(registry, name), latest, settings, home) for name in names]
+    standings = read_past(home).standings
+    chosen = [
+        _choices(load_policy(registry, name).remembering(standings), latest, settings, home) for name in names
+    ]
     moves = Counter((arms[a].id, arms[b].id) for a, b in zip(*chosen, strict=True) if a != b)
     facts = [_facts(registry, name) for name in names]
     return {
@@ -192,7 +196,7 @@ def _choices(policy: Policy, asked: pl.DataFrame, settings: Settings, home: Home
 
 def _facts(registry: Registry, version: str) -> dict[str, Any]:
     if version == COLD:
-        return {"routes": "by the config's priors"}
+        return {"routes": "by each model's record and the config's priors"}
     manifest = registry.manifest(version)
     return {
         "created": manifest["created"][:19],

@@ -161,8 +161,7 @@ class Writer:
                 self._spending.refresh(past.spent_usd)
         else:
             past = await asyncio.to_thread(self._obey)
-        if self._lasting:
-            self._router.recall(past)
+        self._router.recall(past)
         self._followed_at = time.monotonic()
 
     def _obey(self) -> Past:

@@ -25,8 +25,13 @@ def candidates(
     se: Array,
     excluded: Sequence[Exclusion | None],
     pmf: Array,
+    *,
+    cold: bool,
 ) -> tuple[Candidate, ...]:
-    """Return the K arms as one decision saw them: its forecast, utilities (1, K) and probabilities (K,)."""
+    """Return the K arms as one decision saw them: its forecast, utilities (1, K) and probabilities (K,).
+
+    `cold` says that no version was learned yet.
+    """
     accuracy = _estimates(forecast.accuracy, forecast.accuracy_se)
     satisfaction = _estimates(forecast.satisfaction, forecast.satisfaction_se)
     response_s = _estimates(forecast.response_s, forecast.response_se)
@@ -37,7 +42,9 @@ def candidates(
         Candidate(
             model=arm.id,
             eligible=exclusion is None,
-            reason=exclusion.reason if exclusion else _grounds(arm, int(rows[k]), cost_usd[k].mean),
+            reason=exclusion.reason
+            if exclusion
+            else _grounds(arm, int(rows[k]), cost_usd[k].mean, cold=cold),
             accuracy=accuracy[k],
             satisfaction=satisfaction[k],
             response_s=response_s[k],
@@ -50,8 +57,10 @@ def candidates(
     )
 
 
-def _grounds(arm: Arm, rows: int, cost_usd: float) -> str:
-    grounds = f"learned from {rows} rows" if rows else "prior from the config"
+def _grounds(arm: Arm, rows: int, cost_usd: float, *, cold: bool) -> str:
+    grounds = "prior from the config"
+    if rows:
+        grounds = f"record of {rows} graded answers" if cold else f"learned from {rows} rows"
     if math.isnan(cost_usd):
         grounds += "; price unknown, counted as " + ("free: local" if arm.local else "the dearest")
     return grounds

@@ -12,25 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
-from zetaroute.domain import ALL_TASKS, Arm, Check, Decision, Duel, Query, Standing
-from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
+from zetaroute.domain import Arm, Check, Decision, Duel, Query, Standing
 from zetaroute.features import EmbeddedMap, Embeddings
 from zetaroute.policy.candidates import candidates
 from zetaroute.policy.escalate import Reliability, second_chances
 from zetaroute.policy.explore import (
-    ENOUGH_GRADED,
     PROBATION,
     QUOTA,
     draw,
     exploit,
+    explored_shares,
     is_given_to_candidate,
     only,
     thompson,
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guard import Limits, barred, exclusions, forbids, unfit
-from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor
+from zetaroute.policy.guard import Limits, check_forced, exclusions
+from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor, PriorPredictor
+from zetaroute.policy.record import RecordPredictor, newcomers
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -54,6 +54,12 @@ class Policy:
     def knowing(self, given: Embeddings) -> Policy:
         """Return the same with the embeddings of some texts at hand."""
         return replace(self, predictor=self.predictor.knowing(given))
+
+    def remembering(self, standings: Mapping[str, Standing]) -> Policy:
+        """Return the same with the record of every arm at hand, which only a cold start goes by."""
+        if not isinstance(self.predictor, PriorPredictor):
+            return self
+        return replace(self, predictor=RecordPredictor(standings))
 
     def exploit(
         self,
@@ -103,17 +109,17 @@ def decide(
 ) -> Decision:
     """Choose the arm that answers `query`, with the probability of every arm.
 
-    `rate` is the share of queries explored uniformly; `forced` pins a model, which then has no propensity. With
-    a `challenger` the query is given to one of the two policies by lot, and every probability is that over both.
-    Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and ForbiddenQueryError when
-    the rules on tags do.
+    `rate` is the share of queries that are explored, over all eligible arms; `forced` pins a model, which then has no
+    propensity. With a `challenger` the query is given to one of the two policies by lot, and every probability is
+    that over both. Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and
+    ForbiddenQueryError when the rules on tags do.
     """
-    own = _opinion(policy, query, arms, objective)
+    own = _opinion(policy.remembering(standings), query, arms, objective)
     costs = own.forecast.cost_usd[0].tolist()
     if forced is not None:
         # Whoever names a model has chosen its place and its price; what is left to spend is another matter.
         limits = replace(limits, local_only=False, max_cost_usd=None)
-        _check_forced(forced, arms, query=query, costs=costs, limits=limits, rules=rules)
+        check_forced(forced, arms, query=query, costs=costs, limits=limits, rules=rules)
     excluded = exclusions(
         arms,
         query=query,
@@ -128,12 +134,18 @@ def decide(
     if query.check is not None and forced is None:
         own = own.with_chances(eligible, query.check)
     demoted = np.array([one is not None and one.demoted for one in excluded])
-    newcomers = eligible & np.array(
-        [_is_new(arm, rows, standings) for arm, rows in zip(arms, own.forecast.rows, strict=True)]
+    new = newcomers(
+        arms,
+        own.forecast.rows,
+        standings,
+        query=query,
+        objective=objective,
+        eligible=eligible,
     )
+    shares = explored_shares(own.mean[0], eligible, answer_value_usd=objective.answer_value_usd)
 
     def explored(pmf: Array) -> Array:
-        floored = with_quota(with_floor(pmf, eligible, rate), newcomers, QUOTA)
+        floored = with_quota(with_floor(pmf, shares, rate), new, QUOTA)
         return with_quota(floored, demoted, PROBATION)
 
     if challenger is None or forced is not None:
@@ -141,7 +153,7 @@ def decide(
         pmf = explored(sampled)
         lot = _Lot(decider=own, drawn=pmf, pmf=pmf)
     else:
-        other = _opinion(challenger.policy, query, arms, objective)
+        other = _opinion(challenger.policy.remembering(standings), query, arms, objective)
         if query.check is not None:
             other = other.with_chances(eligible, query.check)
         before, after = own.best(eligible), other.best(eligible)
@@ -154,7 +166,13 @@ def decide(
         chosen = next(index for index, arm in enumerate(arms) if arm.id == forced)
     return Decision(
         candidates=candidates(
-            arms, lot.decider.forecast, lot.decider.mean, lot.decider.se, excluded, lot.pmf
+            arms,
+            lot.decider.forecast,
+            lot.decider.mean,
+            lot.decider.se,
+            excluded,
+            lot.pmf,
+            cold=isinstance(lot.decider.policy.predictor, PriorPredictor),
         ),
         model=arms[chosen].id,
         propensity=None if forced else float(lot.pmf[chosen]),
@@ -268,32 +286,3 @@ def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *,
         before_accuracy=float(right[before]),
         after_accuracy=float(right[after]),
     )
-
-
-def _check_forced(
-    forced: str,
-    arms: Sequence[Arm],
-    *,
-    query: Query,
-    costs: Sequence[float],
-    limits: Limits,
-    rules: Sequence[TagRule],
-) -> None:
-    """Raise NoAnswerError when the pinned model may not answer, UnfitQueryError when it cannot take this."""
-    arm, cost = next((arm, cost) for arm, cost in zip(arms, costs, strict=True) if arm.id == forced)
-    rule = forbids(arm, query=query, rules=rules)
-    if rule:
-        raise ForbiddenQueryError(f"nothing was sent: {forced} {rule}; choose another model.")
-    bar = barred(arm, expected_cost_usd=cost, limits=limits)
-    if bar:
-        raise NoAnswerError(f"{forced} may not answer: {bar}; choose another model.")
-    reason = unfit(arm, query=query, expected_cost_usd=cost, limits=limits)
-    if reason:
-        raise UnfitQueryError(f"{forced} may not answer: {reason}; choose another model.")
-
-
-def _is_new(arm: Arm, rows: float, standings: Mapping[str, Standing]) -> bool:
-    """Return whether an arm has too few graded answers, in the policy's training and in the log, to be judged."""
-    standing = standings.get(arm.id)
-    tally = standing.tallies.get(ALL_TASKS) if standing else None
-    return max(rows, tally.graded if tally else 0) < ENOUGH_GRADED

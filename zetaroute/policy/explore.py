@@ -24,6 +24,10 @@ PROBATION = 0.02
 """Share of the queries that demoted models are given together, so that one which recovered is noticed."""
 ENOUGH_GRADED = 100
 """Graded answers after which a model is a newcomer no more."""
+HALVED_AT = 0.25
+"""Gap to the best utility, in right answers, at which a model's share of what is explored is half of the best's."""
+HALF_COLD = 30
+"""Graded answers per model by which a cold start explores half as much as at first."""
 
 
 def thompson(mean: Array, se: Array, eligible: Mask, rng: np.random.Generator) -> Array:
@@ -40,9 +44,30 @@ def only(arm: int, count: int) -> Array:
     return pmf
 
 
-def with_floor(pmf: Array, eligible: Mask, rate: float) -> Array:
-    """Return (1 - rate) pmf + rate / K over the K eligible arms."""
-    return np.asarray((1.0 - rate) * pmf + rate * eligible / eligible.sum())
+def explored_shares(mean: Array, eligible: Mask, *, answer_value_usd: float) -> Array:
+    """Return how what is explored is shared among the arms (K,), by their utilities in USD (K,).
+
+    Inverse gap weighting (Abe & Long 1999): the worse an answer is expected to be for its money and time, the more
+    seldom it is bought to see. Every eligible arm keeps a share.
+    """
+    gap = np.where(eligible, np.max(mean[eligible]) - mean, 0.0)
+    unit = HALVED_AT * answer_value_usd
+    weight = eligible * (unit / (unit + gap) if unit > 0 else 1.0)
+    return np.asarray(weight / weight.sum())
+
+
+def cold_rate(start: float, rate: float, *, graded: int, arms: int) -> float:
+    """Return the share that a cold start explores after `graded` answers: from `start` down to `rate`.
+
+    It falls with one over the answers, so that all that is ever explored beyond `rate` grows with their logarithm.
+    """
+    half = HALF_COLD * arms
+    return min(start, max(rate, start * half / (half + graded)))
+
+
+def with_floor(pmf: Array, shares: Array, rate: float) -> Array:
+    """Return (1 - rate) pmf + rate x shares; both (K,)."""
+    return np.asarray((1.0 - rate) * pmf + rate * shares)
 
 
 def with_quota(pmf: Array, some: Mask, quota: float) -> Array:

@@ -146,6 +146,28 @@ def unfit(arm: Arm, *, query: Query, expected_cost_usd: float, limits: Limits) -
     return None
 
 
+def check_forced(
+    forced: str,
+    arms: Sequence[Arm],
+    *,
+    query: Query,
+    costs: Sequence[float],
+    limits: Limits,
+    rules: Sequence[TagRule],
+) -> None:
+    """Raise NoAnswerError when the pinned model may not answer, UnfitQueryError when it cannot take this."""
+    arm, cost = next((arm, cost) for arm, cost in zip(arms, costs, strict=True) if arm.id == forced)
+    rule = forbids(arm, query=query, rules=rules)
+    if rule:
+        raise ForbiddenQueryError(f"nothing was sent: {forced} {rule}; choose another model.")
+    bar = barred(arm, expected_cost_usd=cost, limits=limits)
+    if bar:
+        raise NoAnswerError(f"{forced} may not answer: {bar}; choose another model.")
+    reason = unfit(arm, query=query, expected_cost_usd=cost, limits=limits)
+    if reason:
+        raise UnfitQueryError(f"{forced} may not answer: {reason}; choose another model.")
+
+
 def _unreadable(arm: Arm, query: Query) -> str | None:
     kinds = {file.kind for file in query.attachments} - {"text", *arm.accepts}
     if kinds:

@@ -23,7 +23,7 @@ from zetaroute.report.words import (
 Result = Mapping[str, Any]
 
 SERVED_NOTE = (
-    "served figures hold the exploring of each version (a cold start tries cheap models as often as dear ones); "
+    "served figures hold the exploring of each version (a cold start explores more than what follows it); "
     "they are re-weighted to one query mix and not causal: a shift inside a kind of query is not covered"
 )
 

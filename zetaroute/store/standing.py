@@ -41,11 +41,19 @@ _SPENT = """
 
 _TAIL = f"""
     CREATE OR REPLACE TEMP TABLE tail AS
-    SELECT id, time, model, task, status, response_s, accuracy, satisfaction FROM rounds
+    SELECT id, time, model, task, status, response_s, cost_usd, output_tokens, accuracy, satisfaction FROM rounds
     WHERE id >= (SELECT min(id) FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW}))
       -- What was imported was served elsewhere: it says nothing of how a model stands here.
       AND NOT (recorded IS TRUE AND policy_version IS NULL)
 """
+_MEANS = {
+    "accuracy": ("graded", "accuracy"),
+    "satisfaction": ("rated", "satisfaction"),
+    "response_s": ("timed", "CASE status WHEN 'ok' THEN response_s END"),
+    "cost_usd": ("charged", "cost_usd"),
+    "output_tokens": ("counted", "CASE status WHEN 'ok' THEN output_tokens END"),
+}
+"""Of what a tally holds mean and deviation, with the name of how many rows know it."""
 _TALLIES = f"""
     WITH numbered AS (
         SELECT * REPLACE (coalesce(task, '') AS task),
@@ -54,9 +62,13 @@ _TALLIES = f"""
         FROM tail WHERE status <> 'cancelled'
     )
     SELECT model, task, count(*) AS calls, count(*) FILTER (status = 'error') AS errors,
-           count(accuracy) AS graded, coalesce(avg(accuracy), 0) AS accuracy,
-           count(satisfaction) AS rated, coalesce(avg(satisfaction), 0) AS satisfaction,
-           coalesce(stddev_samp(satisfaction), 0) AS satisfaction_sd,
+           {
+    ", ".join(
+        f"count({value}) AS {rows}, coalesce(avg({value}), 0) AS {name}, "
+        f"coalesce(stddev_samp({value}), 0) AS {name}_sd"
+        for name, (rows, value) in _MEANS.items()
+    )
+},
            list(response_s ORDER BY response_s) FILTER (status = 'ok' AND response_s IS NOT NULL) AS times
     FROM (
         SELECT * REPLACE ('{ALL_TASKS}' AS task) FROM numbered WHERE in_all <= {RECENT}
@@ -97,20 +109,12 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
     """
     connection.execute(_TAIL)
     tallies: dict[str, dict[str, Any]] = {}
-    for model, task, calls, errors, graded, accuracy, rated, satisfaction, sd, times in connection.execute(
-        _TALLIES
-    ).fetchall():
-        tally = Tally(
-            calls=calls,
-            errors=errors,
-            graded=graded,
-            accuracy=accuracy,
-            rated=rated,
-            satisfaction=satisfaction,
-            satisfaction_sd=sd,
-            p95_low_s=_p95(times or [], z=1.645),
-            p95_s=_p95(times or [], z=0.0),
-        )
+    found = connection.execute(_TALLIES)
+    names = [column[0] for column in found.description or ()]
+    for row in found.fetchall():
+        values = dict(zip(names, row, strict=True))
+        model, task, times = (values.pop(name) for name in ("model", "task", "times"))
+        tally = Tally(**values, p95_low_s=_p95(times or [], z=1.645), p95_s=_p95(times or [], z=0.0))
         tallies.setdefault(model, {})[task] = asdict(tally)
     demoted: dict[str, list[str]] = {}
     for task, models in connection.execute(_DEMOTED).fetchall():
