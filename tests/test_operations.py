@@ -89,6 +89,17 @@ def test_a_decision_reads_its_query_once_per_policy_however_many_the_models(arms
     assert (candidate.texts, candidate.forecasts) == ((["hello"], 1) if tried else ([], 0))
 
 
+def test_a_vector_takes_as_many_calls_however_long_the_text() -> None:
+    frozen = TextMap(WORLD.log(300, seed=1).texts, seed=0).frozen
+    found = []
+    for times_said in (3, 60):
+        with counted() as calls:
+            frozen.vectors(["What is 12,5 (about) right? " * times_said])
+        found.append({code: times for code, times in calls.items() if not isinstance(code, str)})
+    assert found[0] == found[1]
+    assert sum(found[0].values()) < 100
+
+
 class Read(FeatureMap):
     """A map that notes what it reads."""
 

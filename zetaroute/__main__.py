@@ -1,6 +1,53 @@
-"""`python -m zetaroute` and the console script."""
+"""`python -m zetaroute` and the console script: a process that runs one command.
 
-from zetaroute.cli.app import main
+Apart from the command line because only whoever owns the process may end it at once, and tune it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import os
+import sys
+from dataclasses import dataclass
+
+FEWEST_NEW = 50_000
+"""Objects made and not yet freed before unreachable ones are looked for. Nearly all that start-up makes lives to the
+end; to look through that every 700 objects takes a tenth of an `ask`."""
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code of the contract."""
+    gc.set_threshold(FEWEST_NEW)
+    end = _End()
+    # Who registers first is called last: by then threads have ended, and everybody else has tidied up.
+    atexit.register(end.leave)
+    from zetaroute.cli.app import run
+
+    end.code = run(sys.argv[1:])
+    sys.exit(end.code)
+
+
+@dataclass(slots=True)
+class _End:
+    """The end of the process."""
+
+    code: int | None = None
+    """None: the command has not come to its end."""
+
+    def leave(self) -> None:
+        """Leave without taking all modules apart, which takes a tenth of an `ask`.
+
+        Nothing is lost: rows are on disk before an answer counts as kept, and files and connections are closed where
+        they were opened. Output that nobody takes any more is left to the interpreter, which has a code for it.
+        """
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            if self.code is not None:
+                os._exit(self.code)
+
 
 if __name__ == "__main__":
     main()

@@ -66,10 +66,11 @@ def root(
 
 def main() -> None:
     """Run the command line and leave with the exit code of the contract."""
-    sys.exit(_run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))
 
 
-def _run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> int:
+    """Run one command and return the exit code of the contract."""
     import click
 
     try:

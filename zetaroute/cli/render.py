@@ -6,7 +6,6 @@ the rest of its work.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,8 @@ def out(text: str) -> None:
 
 def out_json(value: Any) -> None:
     """Write a JSON answer to standard output."""
+    import json
+
     out(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 

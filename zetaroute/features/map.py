@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
@@ -24,8 +23,6 @@ SOFTNESS = 0.15
 CONSTANT = 3.0
 """The last entry of every vector: its size sets how little an arm's own level is shrunk."""
 META_CLIP = 3.0
-BATCH = 256
-"""Texts that are projected at once: enough for speed, few enough for memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +60,30 @@ class FeatureMap:
     """Known task labels, in the order of `task_coef`."""
     texts: int = 0
     """Distinct texts that the map was fitted on."""
-    _coarse_square: Array = field(init=False, repr=False)
-    _fine_square: Array = field(init=False, repr=False)
+    _centres: Array = field(init=False, repr=False)
+    """Of all cells, coarse and fine."""
+    _squares: Array = field(init=False, repr=False)
+    """Their squared lengths."""
+    _hashes: NDArray[np.int64] = field(init=False, repr=False)
+    """Of the vocabulary, sorted, and the largest number there is, so that every search ends at one of them.
+
+    All terms of a text are found at once, and in a tenth of the memory of a dictionary.
+    """
+    _rows: NDArray[np.int64] = field(init=False, repr=False)
+    """The row of each."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_coarse_square", (self.spaces.coarse**2).sum(axis=1))
-        object.__setattr__(self, "_fine_square", (self.spaces.fine**2).sum(axis=1))
+        hashes = _hashes(list(self.vocabulary))
+        rows = hashes.argsort()
+        object.__setattr__(self, "_hashes", np.append(hashes[rows], np.iinfo(np.int64).max))
+        object.__setattr__(self, "_rows", np.fromiter(self.vocabulary.values(), np.int64, len(rows))[rows])
+        centres = np.concatenate([self.spaces.coarse, self.spaces.fine])
+        object.__setattr__(self, "_centres", centres)
+        object.__setattr__(self, "_squares", (centres**2).sum(axis=1))
+
+    def __reduce__(self) -> tuple[type[FeatureMap], tuple[object, ...]]:
+        """Leave out the hashes: another process has others."""
+        return type(self), (self.vocabulary, self.spaces, self.tasks, self.texts)
 
     @property
     def size(self) -> int:
@@ -99,25 +114,19 @@ class FeatureMap:
 
     def project(self, text: str) -> Array:
         """Return z, the L2-normalised projection of (1 + ln tf) idf, shape (d,)."""
-        return np.asarray(self._project([text])[0])
+        wanted = _hashes(terms(text))
+        wanted.sort()
+        place = self._hashes.searchsorted(wanted)
+        times = np.bincount(place[self._hashes[place] == wanted])
+        (known,) = times.nonzero()
+        rows = self._rows[known]
+        weights = (1.0 + np.log(times[known])) * self.spaces.idf[rows]
+        z = weights @ self.spaces.components[rows]
+        return np.asarray(z / (math.sqrt(z @ z) or 1.0))
 
     def projections(self, texts: Sequence[str]) -> Array:
         """Return z of n texts, at least one, shape (n, d)."""
-        parts = [self._project(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
-        return np.vstack(parts)
-
-    def _project(self, texts: Sequence[str]) -> Array:
-        z = np.zeros((len(texts), self.spaces.components.shape[1]))
-        for one, text in enumerate(texts):
-            counts = Counter(map(self.vocabulary.get, terms(text)))
-            del counts[None]
-            rows = np.fromiter(counts.keys(), np.int64, len(counts))
-            weights = (1.0 + np.log(np.fromiter(counts.values(), np.float64, len(counts)))) * self.spaces.idf[
-                rows
-            ]
-            z[one] = weights @ self.spaces.components[rows].astype(np.float64)
-        norm = np.sqrt((z**2).sum(axis=1, keepdims=True))
-        return np.asarray(z / np.where(norm > 0, norm, 1.0))
+        return np.array([self.project(text) for text in texts])
 
     def standardise(self, raw: Sequence[Sequence[float]] | Array) -> Array:
         """Return m: standardised, clipped to +-3, divided by the root of their number; shape (n, M)."""
@@ -127,11 +136,13 @@ class FeatureMap:
 
     def combine(self, z: Array, m: Array) -> Array:
         """Return what the text alone says, [2 coarse, fine, .5 z, .5 m, 3], from z (n, d) and m (n, M)."""
-        place = np.concatenate([z, 0.5 * m], axis=1)
-        coarse = _soft(place, self.spaces.coarse, self._coarse_square)
-        fine = _soft(place, self.spaces.fine, self._fine_square)
+        half = 0.5 * m
+        # Squared distances but for the length of the place itself, which is the same to all centres.
+        far = self._squares - 2.0 * (np.concatenate([z, half], axis=1) @ self._centres.T)
+        count = len(self.spaces.coarse)
+        coarse, fine = _softmax(far[:, :count] / -SOFTNESS), _softmax(far[:, count:] / -SOFTNESS)
         constant = np.full((len(z), 1), CONSTANT)
-        return np.concatenate([2.0 * coarse, fine, 0.5 * z, 0.5 * m, constant], axis=1)
+        return np.concatenate([2.0 * coarse, fine, 0.5 * z, half, constant], axis=1)
 
     def label(self, base: Array, tasks: Sequence[str | None]) -> Array:
         """Return the whole vectors (n, size) from what the texts say (n, D) and their task labels (n)."""
@@ -140,22 +151,25 @@ class FeatureMap:
         place = {task: index for index, task in enumerate(self.tasks)}
         known = np.array([place.get(task or "", -1) for task in tasks], dtype=np.int64)
         cells = self.guess(base)
-        labelled = known >= 0
-        cells[labelled] = np.eye(len(self.tasks))[known[labelled]]
+        (labelled,) = (known >= 0).nonzero()
+        if len(labelled):
+            cells[labelled] = np.eye(len(self.tasks))[known[labelled]]
         return np.concatenate([base[:, :-1], 2.0 * cells, base[:, -1:]], axis=1)
 
     def guess(self, base: Array) -> Array:
         """Return the probability of every known task for n texts, (n, T)."""
-        logits = base @ self.spaces.task_coef.T + self.spaces.task_intercept
-        weight = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+        return _softmax(base @ self.spaces.task_coef.T + self.spaces.task_intercept)
 
     def cells(self, vectors: Array) -> NDArray[np.int64]:
         """Return the coarse cell that each vector (n, size) belongs to most, shape (n,)."""
         return np.asarray(np.argmax(vectors[:, : len(self.spaces.coarse)], axis=1))
 
 
-def _soft(place: Array, centres: Array, squares: Array) -> Array:
-    distance = (place**2).sum(axis=1, keepdims=True) - 2.0 * place @ centres.T + squares
-    weight = np.exp(-(distance - distance.min(axis=1, keepdims=True)) / SOFTNESS)
+def _hashes(words: Sequence[str]) -> NDArray[np.int64]:
+    """Return Python's own hashes, of 64 bits: that two words share one is not to be expected in a lifetime."""
+    return np.fromiter(map(hash, words), np.int64, len(words))
+
+
+def _softmax(logits: Array) -> Array:
+    weight = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
+from zetaroute.features.characters import CJK, characters
 
 LONGEST = 40_000
 """Characters looked at; of a longer text the first and the last half of this."""
@@ -19,26 +18,14 @@ MOST_TOKENS = 400
 _END = 2_000
 """Characters at either end of a long text that mostly hold those."""
 
-_CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_TOKEN = re.compile(rf"[{_CJK}]|\d+|[^\W\d_{_CJK}]+|[^\w\s]|_")
-_ASCII_TOKEN = re.compile(r"[a-z]+|[0-9]+|[^a-z0-9\s]")
-"""The same for lower-case ASCII, in half the time."""
-_WORD = re.compile(r"[^\W\d_]+")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_TOKEN = re.compile(rf"[{CJK}]|\d+|[^\W\d_{CJK}]+|[^\w\s]|_")
+_ASCII_TOKEN = re.compile(r"[a-z]+|(?<!0)0{1,4}|[^a-z0\s]")
+"""The same for lower-case ASCII whose digits are zeros, in half the time; of a run it takes the first four."""
+_ZEROS = str.maketrans("123456789", "000000000")
 _QUESTION_WORD = re.compile(r"\s*(?:who|what|when|where|which|why|how|is|are|can|does|do)\b", re.IGNORECASE)
 _OPTION_LINE = re.compile(r"(?m)^\s*\(?[A-Ja-j][).:]\s")
 _LIST_LINE = re.compile(r"(?m)^\s*(?:[-*•]|\d+[.)])\s")
 _ADDRESS = re.compile(r"https?://|\b[\w.+-]{1,64}@[\w-]{1,64}\.")
-_CJK_CHARACTER = re.compile(f"[{_CJK}]")
-_FOREIGN = re.compile(r"[^\x00-\x7f]")
-
-_CODE = "{}[]();=<>"
-_ASCII = [chr(code) for code in range(128)]
-_IS_LETTER = np.array([one.isalpha() for one in _ASCII])
-_DIGITS, _UPPER, _SPACES = (
-    np.array([ord(one) for one in _ASCII if is_one(one)])
-    for is_one in (str.isdigit, str.isupper, str.isspace)
-)
 
 META_NAMES = (
     "log_characters",
@@ -80,7 +67,7 @@ def tokens(text: str) -> list[str]:
         found = _split(text)
     if len(found) > MOST_TOKENS:
         found = found[: MOST_TOKENS // 2] + found[-MOST_TOKENS // 2 :]
-    return ["0" * min(len(token), 4) if token[0].isdigit() else token for token in found]
+    return found
 
 
 def _ends(text: str) -> list[str] | None:
@@ -98,7 +85,9 @@ def _ends(text: str) -> list[str] | None:
 
 def _split(text: str) -> list[str]:
     text = text.lower()
-    return (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
+    if text.isascii():
+        return _ASCII_TOKEN.findall(text.translate(_ZEROS))
+    return ["0" * min(len(token), 4) if token[0].isdigit() else token for token in _TOKEN.findall(text)]
 
 
 def terms(text: str) -> list[str]:
@@ -118,7 +107,7 @@ def meta(text: str) -> list[float]:
     text = clip(text)
     size = max(len(text), 1)
     lines = text.count("\n") + 1
-    found = _count(text)
+    found = characters(text)
     return [
         math.log1p(len(text)),
         math.log1p(found.words),
@@ -126,13 +115,13 @@ def meta(text: str) -> list[float]:
         found.digits / size,
         found.upper / size,
         (size - found.letters - found.digits - found.spaces) / size,
-        sum(map(text.count, _CODE)) / size,
+        found.code / size,
         found.foreign / size,
         found.cjk / size,
-        math.log1p(len(_NUMBER.findall(text)) if found.digits else 0),
-        math.log1p(sum(map(text.count, "+-*/^=×÷"))),
-        math.log1p(sum(map(text.count, "\"'“”"))),
-        min(_depth(text), 12),
+        math.log1p(found.numbers),
+        math.log1p(found.operators),
+        math.log1p(found.quotes),
+        min(found.depth, 12),
         math.log1p(lines),
         math.log1p(size / lines),
         math.log1p(len(_OPTION_LINE.findall(text))),
@@ -142,48 +131,3 @@ def meta(text: str) -> list[float]:
         float("```" in text),
         float(("@" in text or "://" in text) and _ADDRESS.search(text) is not None),
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Characters:
-    """How many characters of a text are of which kind, and how many runs of letters there are."""
-
-    words: int
-    letters: int
-    digits: int
-    upper: int
-    spaces: int
-    foreign: int
-    """Not ASCII."""
-    cjk: int
-
-
-def _count(text: str) -> _Characters:
-    """Return the counts of a text: in bulk where it is ASCII, as most is, and one by one for the rest."""
-    codes = np.frombuffer(text.encode("ascii", "ignore"), dtype=np.uint8)
-    found = np.bincount(codes, minlength=128)
-    foreign = _FOREIGN.findall(text)
-    if foreign:
-        runs = _WORD.findall(text)
-        words, letters = len(runs), sum(map(len, runs))
-    else:
-        is_letter = _IS_LETTER[codes]
-        words = int(is_letter[:1].sum()) + int((is_letter[1:] & ~is_letter[:-1]).sum())
-        letters = int(is_letter.sum())
-    return _Characters(
-        words=words,
-        letters=letters,
-        digits=int(found[_DIGITS].sum()) + sum(map(str.isdigit, foreign)),
-        upper=int(found[_UPPER].sum()) + sum(map(str.isupper, foreign)),
-        spaces=int(found[_SPACES].sum()) + sum(map(str.isspace, foreign)),
-        foreign=len(foreign),
-        cjk=len(_CJK_CHARACTER.findall(text)) if foreign else 0,
-    )
-
-
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for sign in re.findall(r"[()]", text) if "(" in text else ():
-        depth = depth + 1 if sign == "(" else max(depth - 1, 0)
-        deepest = max(deepest, depth)
-    return deepest

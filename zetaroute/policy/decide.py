@@ -68,16 +68,10 @@ class Policy:
         arms: Sequence[Arm],
         objective: Objective,
         eligible: Mask,
-        gain_usd: Array | float = 0.0,
     ) -> NDArray[np.int64]:
-        """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K).
-
-        `gain_usd` is what the arms are worth beyond their own answers. A model that was never tried is not held best
-        on the config's word while others have a record.
-        """
+        """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K)."""
         mean, se = forecast.utility(objective, arms)
-        tried = eligible & (forecast.rows > 0)
-        return exploit(mean + gain_usd, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
+        return _held_best(mean, se, forecast.rows, eligible)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,20 +197,12 @@ class _Opinion:
     mean: Array
     """Utility in USD."""
     se: Array
-    gain_usd: Array | float = 0.0
-    """(K,) what the utility holds of second chances."""
     after: tuple[tuple[int, ...], ...] = ()
     """For every arm those that may be asked after it; empty where nothing is checked."""
 
     def best(self, eligible: Mask) -> int:
         """Return the arm (of the K eligible or not) that the policy holds best."""
-        chosen = self.policy.exploit(
-            self.forecast,
-            arms=self.arms,
-            objective=self.objective,
-            eligible=eligible[None, :],
-            gain_usd=self.gain_usd,
-        )
+        chosen = _held_best(self.mean, self.se, self.forecast.rows, eligible[None, :])
         return int(chosen[0])
 
     def with_chances(self, eligible: Mask, check: Check) -> _Opinion:
@@ -229,9 +215,16 @@ class _Opinion:
             answer_value_usd=self.objective.answer_value_usd,
             reliability=self.policy.checks.get(check.grader, Reliability()),
         )
-        return replace(
-            self, mean=self.mean + chances.gain_usd, gain_usd=chances.gain_usd, after=chances.after
-        )
+        return replace(self, mean=self.mean + chances.gain_usd, after=chances.after)
+
+
+def _held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> NDArray[np.int64]:
+    """Return the arm that is held best for each of n queries; all arrays (n, K) but `rows` (K,).
+
+    A model that was never tried is not held best on the config's word while others have a record.
+    """
+    tried = eligible & (rows > 0)
+    return exploit(mean, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
 
 
 def _opinion(policy: Policy, query: Query, arms: Sequence[Arm], objective: Objective) -> _Opinion:

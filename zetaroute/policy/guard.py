@@ -85,7 +85,9 @@ def exclusions(
     limits, the rules on tags and what a model can take never are: raises NoAnswerError when they exclude every arm,
     UnfitQueryError where another query might still be answered, ForbiddenQueryError where the rules leave none.
     """
-    costs = [_with_files(arm, query, cost) for arm, cost in zip(arms, expected_cost_usd, strict=True)]
+    costs = expected_cost_usd
+    if query.attachments:
+        costs = [_with_files(arm, query, cost) for arm, cost in zip(arms, costs, strict=True)]
     bars = [barred(arm, expected_cost_usd=cost, limits=limits) for arm, cost in zip(arms, costs, strict=True)]
     forbidden = [forbids(arm, query=query, rules=rules) for arm in arms]
     if all(forbidden):
@@ -179,7 +181,7 @@ def _unreadable(arm: Arm, query: Query) -> str | None:
 
 def _with_files(arm: Arm, query: Query, cost_usd: float) -> float:
     """Return the expected cost with that of reading the files: the forecast knows the words alone."""
-    if arm.prices is None or not query.attachments:
+    if arm.prices is None:
         return cost_usd
     file_tokens = query.tokens() - replace(query, attachments=()).tokens()
     return cost_usd + arm.prices.input * file_tokens / 1e6

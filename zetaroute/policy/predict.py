@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Prices
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
-from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
+from zetaroute.policy.heads import ClassHead, LinearHead, LogHead, within
 
 Array = NDArray[np.float64]
 
@@ -204,9 +204,9 @@ class LearnedPredictor:
             rows = np.where(known, self.response.linear.rows[heads], rows)
             p95 = np.where(rows > 0, response * self.response.tail[heads], p95)
         return Forecast(
-            accuracy=accuracy.clip(0.0, 1.0),
+            accuracy=within(accuracy, 0.0, 1.0),
             accuracy_se=accuracy_se,
-            satisfaction=liking.clip(0.0, 1.0),
+            satisfaction=within(liking, 0.0, 1.0),
             satisfaction_se=liking_se,
             response_s=response,
             response_se=response_se,
@@ -251,7 +251,8 @@ def _fill(
     if not seen.any():
         return mean, se
     learned_mean, learned_se = head.estimate(doubts.x, doubts.of(linear))
-    return np.where(seen, learned_mean[:, heads], mean), np.where(seen, learned_se[:, heads], se)
+    learned_mean, learned_se = learned_mean.take(heads, axis=1), learned_se.take(heads, axis=1)
+    return np.where(seen, learned_mean, mean), np.where(seen, learned_se, se)
 
 
 def _known(value: float | None, default: float) -> float:

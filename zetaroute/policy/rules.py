@@ -14,6 +14,8 @@ def broken(
     arm_tags: Collection[str], query_tags: Collection[str], rules: Iterable[TagRule]
 ) -> TagRule | None:
     """Return the first rule that an arm with these tags breaks for a query with those, or None."""
+    if not query_tags:
+        return None
     found = (rule for rule in rules if rule.tag in query_tags and rule.require not in arm_tags)
     return next(found, None)
 

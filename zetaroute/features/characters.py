@@ -1,0 +1,102 @@
+"""Which characters a text has: counted by kind all at once, as it is for every query.
+
+Apart from the features because how to count fast is its own matter: a kind is asked of every ASCII character when
+this is loaded, and of every other one once per text that holds it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+"""Ranges of a character class."""
+_ASCII = 128
+_IS_CJK = re.compile(f"[{CJK}]").match
+_KINDS = (
+    str.isdigit,
+    str.isupper,
+    str.isspace,
+    "{}[]();=<>".__contains__,
+    "+-*/^=×÷".__contains__,
+    "\"'“”".__contains__,
+    lambda one: not one.isascii(),
+    lambda one: _IS_CJK(one) is not None,
+    # The last three are looked for in a row: [^\W\d_] and \d of regular expressions, and what stands in numbers.
+    lambda one: one.isalnum() and not one.isdecimal(),
+    str.isdecimal,
+    ".,".__contains__,
+)
+
+
+def _kinds(characters: Iterable[str]) -> NDArray[np.int64]:
+    return np.array([[int(is_one(one)) for one in characters] for is_one in _KINDS])
+
+
+_ASCII_KINDS = _kinds(list(map(chr, range(_ASCII))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Characters:
+    """How many characters of a text are of which kind, and how many runs there are of some."""
+
+    digits: int
+    upper: int
+    spaces: int
+    code: int
+    operators: int
+    quotes: int
+    foreign: int
+    """Not ASCII."""
+    cjk: int
+    letters: int
+    words: int
+    """Runs of letters."""
+    numbers: int
+    """Runs of decimal digits, of which those with one point or comma between them are one."""
+    depth: int
+    """Of round brackets within one another, at most."""
+
+
+def characters(text: str) -> Characters:
+    """Return what the characters of a text are."""
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
+    kinds = _ASCII_KINDS
+    if not text.isascii():
+        place = np.flatnonzero(codes >= _ASCII)
+        others, which = np.unique(codes[place], return_inverse=True)
+        codes[place] = _ASCII + which
+        kinds = np.hstack([kinds, _kinds(list(map(chr, others.tolist())))])
+    counts: list[int] = (kinds @ np.bincount(codes, minlength=kinds.shape[1])).tolist()
+    digits, upper, spaces, code, operators, quotes, foreign, cjk, letters, _, _ = counts
+    letter, digit, point = (kind.take(codes) for kind in kinds[-3:].astype(np.bool_))
+    joined = np.count_nonzero(digit[2:] & point[1:-1] & digit[:-2])
+    return Characters(
+        digits=digits,
+        upper=upper,
+        spaces=spaces,
+        code=code,
+        operators=operators,
+        quotes=quotes,
+        foreign=foreign,
+        cjk=cjk,
+        letters=letters,
+        words=_runs(letter),
+        numbers=_runs(digit) - int(joined),
+        depth=_depth(codes) if "(" in text else 0,
+    )
+
+
+def _runs(flags: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(flags[1:] > flags[:-1])) + int(np.count_nonzero(flags[:1]))
+
+
+def _depth(codes: NDArray[np.int64]) -> int:
+    brackets = codes[(codes == ord("(")) | (codes == ord(")"))]
+    level = np.cumsum(np.where(brackets == ord("("), 1, -1))
+    # A closing one without an opening one before it closes nothing.
+    return int((level - np.minimum.accumulate(np.minimum(level, 0))).max())
