@@ -188,6 +188,25 @@ def test_images_and_earlier_turns(tmp_path: Path, server: ModelServer) -> None:
     assert conversation is not None
 
 
+def test_a_checked_stream_names_the_model_whose_answer_it_is(tmp_path: Path, server: ModelServer) -> None:
+    server.reply(by_model(m1=says("no json"), m2=fails(403)))
+    home = tmp_path / "checked"
+    home.mkdir()
+    checks = '[[checks]]\ntask = "lists"\ngrader = "json"\n'
+    (home / "config.toml").write_text(http_config(server) + checks, encoding="utf-8")
+    asked = {
+        "model": "auto",
+        "stream": True,
+        "messages": [{"role": "user", "content": "x"}],
+        "metadata": {"task": "lists"},
+    }
+    with serving(home) as running:
+        answer = running.post("/v1/chat/completions", asked)
+    chunks = [one for one in events(answer.text) if one != "[DONE]"]
+    assert "".join(one["choices"][0]["delta"].get("content", "") for one in chunks) == "no json"
+    assert {one["model"] for one in chunks} == {answer.headers["x-zetaroute-model"]} == {"one/m1"}
+
+
 def test_a_fallback_keeps_the_headers_true(over_http: Server, server: ModelServer) -> None:
     server.reply(by_model(m1=fails(400, "no"), m2=says("yes")))
     for streamed in (False, True):

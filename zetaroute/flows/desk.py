@@ -97,6 +97,7 @@ class Desk:
         except asyncio.CancelledError as error:
             if error.args and isinstance(error.args[0], Round):
                 cost = error.args[0].spent_usd
+                self._note(error.args[0])
                 self._writer.add(error.args[0])
             raise
         finally:
@@ -104,10 +105,12 @@ class Desk:
                 self._budget.settle(expected, cost)
                 self._router.spending.settle(expected, cost)
                 cost = 0.0
+        if query.check and on_ask is not None:
+            # Of the models that were asked, the one whose answer is given.
+            on_ask(played.outcome.model)
         if query.check and on_text is not None and played.completion is not None and played.completion.words:
             on_text(played.completion.words)
-        for outcome in played.entry.outcomes:
-            self._router.note(outcome)
+        self._note(played)
         return played, self._writer.add(played)
 
     async def aclose(self) -> None:
@@ -115,6 +118,10 @@ class Desk:
         await self._providers.aclose()
         if self.embedder is not None:
             await self.embedder.aclose()
+
+    def _note(self, played: Round) -> None:
+        for outcome in played.entry.outcomes:
+            self._router.note(outcome)
 
     def _set_aside(self, expected_usd: float) -> bool:
         if not self._budget.reserve(expected_usd):

@@ -20,6 +20,7 @@ from zetaroute.flows.grading import Graders
 from zetaroute.flows.round import check_query
 from zetaroute.flows.rows import content_hash, content_id
 from zetaroute.flows.source import LONGEST_LINE, Source
+from zetaroute.flows.tagging import tags_in
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -170,12 +171,7 @@ def _tags(*places: dict[str, Any]) -> tuple[str, ...]:
     for place in places:
         metadata = place.get("metadata")
         for holder in (place, metadata if isinstance(metadata, dict) else {}):
-            tags = holder.get("tags") or []
-            if isinstance(tags, str):
-                tags = [tag.strip() for tag in tags.split(",")]
-            if not isinstance(tags, list) or not all(isinstance(tag, str) and tag for tag in tags):
-                raise UsageError('has "tags" that are no list of texts')
-            found += tags
+            found += tags_in(holder)
     return tuple(dict.fromkeys(found))
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from zetaroute.config import Privacy
 from zetaroute.domain import Query
+from zetaroute.errors import UsageError
 
 
 def tagged(query: Query, privacy: Privacy) -> Query:
@@ -25,6 +27,16 @@ def tagged(query: Query, privacy: Privacy) -> Query:
     if not any(map(look, _texts(query))):
         return query
     return replace(query, tags=(*query.tags, privacy.on_detect))
+
+
+def tags_in(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tags of a row, a list or a text with commas; one that cannot be read must not be passed over."""
+    tags = row.get("tags") or []
+    if isinstance(tags, str):
+        tags = [tag.strip() for tag in tags.split(",")]
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag for tag in tags):
+        raise UsageError('has "tags" that are no list of texts')
+    return tuple(tags)
 
 
 def _texts(query: Query) -> Iterator[str]:

@@ -14,8 +14,9 @@ from zetaroute.domain import Query
 from zetaroute.domain import Source as Origin
 from zetaroute.errors import UsageError
 from zetaroute.flows.intake import BadLine
-from zetaroute.flows.past.row import PastRow, count_in, moment_in, number_in, tags_in, text_in
+from zetaroute.flows.past.row import PastRow, count_in, moment_in, number_in, text_in
 from zetaroute.flows.source import LONGEST_LINE, Source
+from zetaroute.flows.tagging import tags_in
 
 _MARK = "\ufeff"
 """A byte order mark, with which some programs begin a file."""

@@ -108,13 +108,3 @@ def moment_in(row: Mapping[str, Any], *names: str) -> str | None:
             raise UsageError(f'has a "{name}" that is no moment since 1970') from None
         return when.replace(tzinfo=None).isoformat(timespec="microseconds")
     return None
-
-
-def tags_in(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the tags of a row, a list or a text with commas; one that cannot be read must not be passed over."""
-    tags = row.get("tags") or []
-    if isinstance(tags, str):
-        tags = [tag.strip() for tag in tags.split(",")]
-    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag for tag in tags):
-        raise UsageError('has "tags" that are no list of texts')
-    return tuple(tags)
