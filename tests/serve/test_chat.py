@@ -207,6 +207,16 @@ def test_a_checked_stream_names_the_model_whose_answer_it_is(tmp_path: Path, ser
     assert {one["model"] for one in chunks} == {answer.headers["x-zetaroute-model"]} == {"one/m1"}
 
 
+@pytest.mark.parametrize(("most", "status"), [("0", 400), ("1", 200), ("a lot", 400), ("-1", 400)])
+def test_a_request_may_say_what_it_may_cost(
+    over_http: Server, server: ModelServer, most: str, status: int
+) -> None:
+    server.reply(says("yes"))
+    messages = [{"role": "user", "content": "x"}]
+    asked = {"model": "auto", "messages": messages, "metadata": {"max_cost_usd": most}}
+    assert over_http.post("/v1/chat/completions", asked).status_code == status
+
+
 def test_a_fallback_keeps_the_headers_true(over_http: Server, server: ModelServer) -> None:
     server.reply(by_model(m1=fails(400, "no"), m2=says("yes")))
     for streamed in (False, True):

@@ -42,6 +42,8 @@ class Wanted:
     model: str | None
     """The one that is pinned; None routes."""
     objective: Objective | None
+    max_cost_usd: float | None
+    """The most that all models together may cost that are asked for it; None: no limit."""
     count: int
     """How many answers."""
     streamed: bool
@@ -117,6 +119,7 @@ def read_chat(body: Any, settings: Settings) -> Wanted:
         ),
         model=model,
         objective=objective,
+        max_cost_usd=_dollars(metadata.get("max_cost_usd")),
         count=wanted.get("n") or 1,
         streamed=_truth(wanted, "stream"),
         include_usage=_truth(_object(stream_options, "stream_options"), "include_usage")
@@ -195,6 +198,18 @@ def _refuse_what_would_be_lost(wanted: dict[str, Any]) -> None:
 def _tags(words: str) -> tuple[str, ...]:
     """Return the tags that metadata holds, which are texts alone: several stand with commas between."""
     return tuple(dict.fromkeys(tag for word in words.split(",") if (tag := word.strip())))
+
+
+def _dollars(words: str | None) -> float | None:
+    if words is None:
+        return None
+    try:
+        amount_usd = float(words)
+    except ValueError:
+        amount_usd = -1.0
+    if not 0.0 <= amount_usd < math.inf:
+        raise bad("metadata.max_cost_usd must be an amount of money such as 0.01.", "metadata")
+    return amount_usd
 
 
 def _metadata(value: Any) -> dict[str, str]:

@@ -19,6 +19,7 @@ from zetaroute.flows.desk import Desk
 from zetaroute.flows.round import Round
 from zetaroute.flows.router import open_router
 from zetaroute.flows.writer import Writer
+from zetaroute.policy import Limits
 from zetaroute.providers.protocol import OnText
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.requests import Wanted
@@ -66,12 +67,14 @@ class Service:
         return task
 
     def decide(self, wanted: Wanted, query: Query) -> Decision:
-        """Choose a model and set aside what it may cost; raise NoAnswerError when none may answer."""
-        decision = self.router.decide(
-            query, seed=random.getrandbits(48), objective=wanted.objective, forced=wanted.model
+        """Choose a model; raise NoAnswerError when none may answer."""
+        return self.router.decide(
+            query,
+            seed=random.getrandbits(48),
+            limits=Limits(max_cost_usd=wanted.max_cost_usd),
+            objective=wanted.objective,
+            forced=wanted.model,
         )
-        self.desk.reserve(decision)
-        return decision
 
     async def answer(
         self,
@@ -86,10 +89,13 @@ class Service:
         start = time.perf_counter()
         query = await self.desk.prepared(wanted.query)
         decision = self.decide(wanted, query)
+        purse = self.desk.purse(decision, most_usd=wanted.max_cost_usd)
+        purse.open()
         on_decision(decision)
         played, safe = await self.desk.answer(
             query,
             decision,
+            purse,
             run=RUN,
             deadline_s=self.settings.serving.timeout_s,
             on_text=on_text,
