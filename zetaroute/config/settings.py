@@ -25,7 +25,7 @@ from zetaroute.config.privacy import (
 )
 from zetaroute.config.reader import Table
 from zetaroute.config.serving import Serving, read_serving
-from zetaroute.domain import Arm
+from zetaroute.domain import ALL_TASKS, Arm, place_of
 from zetaroute.errors import ConfigError
 
 GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
@@ -77,12 +77,19 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRule:
-    """A floor or a ceiling under which a model is not used any more, for one task or for all."""
+    """A floor or a ceiling beyond which a model is not used any more, for one kind of query or for all."""
 
     metric: str
     bound: float
     task: str | None = None
+    segment: str | None = None
+    """A learned kind of query, by the name that reports call it."""
     model: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The kind of query whose tallies it looks at, as standings key them."""
+        return place_of(self.task, self.segment) or ALL_TASKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +277,12 @@ def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:
     bound = table.number(side)
     if table.number(other) is not None or bound is None:
         table.fail(f"with metric {metric} needs {side}, and no {other}.")
-    rule = GuardRule(metric=metric, bound=bound, task=table.text("task"), model=table.text("model"))
+    task, segment = table.text("task"), table.text("segment")
+    if task and segment:
+        table.fail(
+            "names a task and a segment: a query with a task label lies in no other segment, so give one."
+        )
+    rule = GuardRule(metric=metric, bound=bound, task=task, segment=segment, model=table.text("model"))
     table.finish()
     if rule.model is not None and rule.model not in {arm.id for arm in arms}:
         table.fail(f"names the model {rule.model!r}, which no [[models]] block defines.")

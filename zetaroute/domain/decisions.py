@@ -74,6 +74,8 @@ class Decision:
     """What the decision had to do without."""
     escalations: tuple[str, ...] = ()
     """Models that it pays to ask, in this order, while the answers fail the query's check."""
+    segment: str | None = None
+    """Learned kind of the query; None where it has a task label, or where no kind has a name."""
     duel: Duel | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
 

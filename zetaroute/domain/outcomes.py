@@ -191,6 +191,8 @@ class Outcome:
     ask_probability: float | None = None
     """Chance with which a rating was asked for; None where nobody could be asked."""
     asked: bool | None = None
+    segment: str | None = None
+    """Learned kind of a query without a task label, as the version that served called it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

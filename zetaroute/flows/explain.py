@@ -185,7 +185,7 @@ def _segment(predictor: Predictor, query: Query, version: str, registry: Registr
     """Return the query's task label, else the name of the learned kind that it is nearest to."""
     if query.task is not None or not isinstance(predictor, LearnedPredictor):
         return query.task
-    from zetaroute.learn.segments import cell_names
+    from zetaroute.features.kinds import cell_names
 
     names = cell_names(registry.manifest(version).get("segments"), len(predictor.map.spaces.coarse))
     return names[int(predictor.map.cells(predictor.vectors([query.text], [None])[:, 1:])[0])]

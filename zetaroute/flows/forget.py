@@ -145,7 +145,9 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
                 "SELECT reason FROM promotions UNION SELECT reason FROM canaries"
             ).fetchall()
         }
-    gone = orphaned(chosen.queries, _remaining(log, ids), words_of(registry, reasons))
+        named = "SELECT DISTINCT segment FROM outcomes WHERE segment IS NOT NULL"
+        segments = {segment for (segment,) in connection.execute(named).fetchall()}
+    gone = orphaned(chosen.queries, _remaining(log, ids), words_of(registry, reasons | segments))
     versions = tuple(version for version in registry.versions() if redact(registry, version, gone))
     rewritten: list[str] = []
     here = [path for path in exports if path.is_file()]
@@ -159,7 +161,8 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
         ) from error
     still = still_holding(log.home, here, chosen.texts, ids)
     changed = {reason: without_words(reason, gone) for reason in reasons if reason}
-    rewrite(log, chosen.ids, {old: new for old, new in changed.items() if old != new})
+    telling = {segment for segment in segments if without_words(segment, gone) != segment}
+    rewrite(log, chosen.ids, {old: new for old, new in changed.items() if old != new}, segments=telling)
     return Forgotten(
         rows=len(chosen.ids),
         already=chosen.already,

@@ -17,6 +17,7 @@ from zetaroute.domain import Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError, ZetarouteError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
 from zetaroute.features import Embeddings
+from zetaroute.features.kinds import cell_names
 from zetaroute.flows.canary import begin_canary, canary_standing, deserves_trial, may_succeed
 from zetaroute.flows.findings import findings
 from zetaroute.flows.portrait import portrait
@@ -28,7 +29,7 @@ from zetaroute.learn.embedded import enough_embedded
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import Sample, forgotten_rows, learnable, read_frame, sample, take
 from zetaroute.learn.reliability import reliabilities, trust_in
-from zetaroute.learn.segments import cell_names, cell_terms
+from zetaroute.learn.segments import cell_terms
 from zetaroute.learn.statistics import kept_statistics
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.policy.load import policy_from, stored_files

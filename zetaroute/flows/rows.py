@@ -176,4 +176,5 @@ def _outcome(
         embedding_model=own.space if drawn and own and own.values else None,
         router_cost_usd=own.cost_usd if drawn and own else None,
         tags=query.tags,
+        segment=decision.segment,
     )

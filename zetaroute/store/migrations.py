@@ -73,6 +73,7 @@ OUTCOME_COLUMNS = {
     "ask_probability": "DOUBLE",
     "asked": "BOOLEAN",
     "escalated": "BOOLEAN",
+    "segment": "VARCHAR",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -166,6 +167,7 @@ STEPS = {
     "0003_canaries": _canaries,
     "0004_columns": _bring_up,
     "0005_exports": _exports,
+    "0006_segments": _bring_up,
 }
 
 

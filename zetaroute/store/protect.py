@@ -90,6 +90,8 @@ def _protected(row: Outcome, store: Store, salt: bytes) -> Outcome:
         attachments=tuple(_noted(note, salt) for note in row.attachments),
         embedding=vector,
         embedding_model=space,
+        # What it is about, in words that other queries have too.
+        segment=None,
         store=store,
     )
 
