@@ -262,6 +262,17 @@ def test_words_that_nobody_else_used_leave_the_artifacts(folder: Path, tmp_path:
     ok(folder, "kpi", "--compare", "--json")
 
 
+def test_no_row_keeps_the_name_of_a_kind_that_held_a_forgotten_word(folder: Path) -> None:
+    log = Log(Home(folder))
+    gone = outcome(query="krakowiak", segment="dance, krakowiak")
+    kept = outcome(query="polka dance", segment="dance, krakowiak")
+    other = outcome(query="sort these", segment="sort, these")
+    log.append([Entry(outcomes=(row,)) for row in (gone, kept, other)])
+    ok(folder, "log", "forget", gone.id, "--yes")
+    found = dict(rows(folder, "SELECT id, segment FROM outcomes"))
+    assert found == {gone.id: None, kept.id: None, other.id: "sort, these"}
+
+
 def test_a_kill_leaves_the_old_file_or_the_new_one(
     http_folder: Path, server: ModelServer, asked: str
 ) -> None:
