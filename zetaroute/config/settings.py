@@ -25,23 +25,11 @@ from zetaroute.config.privacy import (
 )
 from zetaroute.config.reader import Table
 from zetaroute.config.serving import Serving, read_serving
-from zetaroute.domain import ALL_TASKS, Arm, place_of
+from zetaroute.domain import ALL_TASKS, Arm, Objective, place_of
 from zetaroute.errors import ConfigError
 
 GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
-    """What things are worth to the user, in USD."""
-
-    answer_value_usd: float = 0.01
-    """A correct answer instead of a wrong one."""
-    satisfaction_value_usd: float = 0.002
-    """A fully satisfied user instead of a fully unsatisfied one."""
-    second_value_usd: float = 0.0005
-    """One second of waiting."""
 
 
 PRESETS = {
@@ -115,7 +103,7 @@ class Settings:
     """Everything that config.toml says."""
 
     arms: tuple[Arm, ...]
-    objective: Objective = Objective()
+    objective: Objective = field(default_factory=Objective)
     explore: Explore = Explore()
     gate: Gate = Gate()
     guards: tuple[GuardRule, ...] = ()

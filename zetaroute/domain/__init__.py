@@ -5,7 +5,7 @@ money is USD (`_usd`), tokens are counts. A value is made once; nothing is patch
 """
 
 from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally, place_of, segment_of, usd
-from zetaroute.domain.decisions import Candidate, Decision, Duel, Estimate
+from zetaroute.domain.decisions import Candidate, Decision, Duel, Estimate, Objective
 from zetaroute.domain.outcomes import (
     UNTRIED,
     Attempt,
@@ -56,6 +56,7 @@ __all__ = [
     "FileNote",
     "Kind",
     "Message",
+    "Objective",
     "Outcome",
     "Prices",
     "Promotion",

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from zetaroute.domain.arms import Prices
-from zetaroute.domain.decisions import Candidate, Duel
+from zetaroute.domain.decisions import Candidate, Duel, Objective
 from zetaroute.domain.queries import FileNote
 
 UNTRIED = ("unauthorised", "unsupported")
@@ -193,6 +193,8 @@ class Outcome:
     asked: bool | None = None
     segment: str | None = None
     """Learned kind of a query without a task label, as the version that served called it."""
+    objective: Objective | None = None
+    """What the utilities of the candidates stand on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,6 +172,7 @@ def _outcome(
         seed=decision.seed,
         candidates=decision.candidates if drawn else (),
         duel=decision.duel if drawn else None,
+        objective=decision.objective if drawn else None,
         embedding=own.values or None if drawn and own else None,
         embedding_model=own.space if drawn and own and own.values else None,
         router_cost_usd=own.cost_usd if drawn and own else None,

@@ -177,6 +177,7 @@ def decide(
         note=_note(query),
         escalations=tuple(arms[index].id for index in lot.decider.after[chosen]) if lot.decider.after else (),
         segment=own.segment,
+        objective=objective,
         duel=lot.duel,
     )
 

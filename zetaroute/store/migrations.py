@@ -74,6 +74,7 @@ OUTCOME_COLUMNS = {
     "asked": "BOOLEAN",
     "escalated": "BOOLEAN",
     "segment": "VARCHAR",
+    "objective": "STRUCT(answer_value_usd DOUBLE, satisfaction_value_usd DOUBLE, second_value_usd DOUBLE)",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -168,6 +169,7 @@ STEPS = {
     "0004_columns": _bring_up,
     "0005_exports": _exports,
     "0006_segments": _bring_up,
+    "0007_objectives": _bring_up,
 }
 
 
