@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import StoreError, UsageError
+from zetaroute.flows.blanking import blank_export
 from zetaroute.flows.leftovers import blank_lines, drop_entries, still_holding
 from zetaroute.flows.redact import orphaned, redact, without_words, words_of
 from zetaroute.registry import Registry
@@ -152,7 +153,7 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
     rewritten: list[str] = []
     here = [path for path in exports if path.is_file()]
     try:
-        rewritten = [str(path) for path in here if blank_lines(path, ids)]
+        rewritten = [str(path) for path in here if blank_export(path, ids) or blank_lines(path, ids)]
         drop_entries(log.home.journal / "damaged", ids)
     except OSError as error:
         raise StoreError(
