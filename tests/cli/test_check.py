@@ -105,6 +105,34 @@ def test_task_of_the_config_and_batch_are_checked_alike(
     assert again["skipped"] == 9
 
 
+def costs(home: Path) -> dict[str, float]:
+    """Return what each model is expected to cost for the query x."""
+    found = ok(home, "ask", "--dry-run", "--json", "--check", "json", "x").json["candidates"]
+    return {one["model"]: one["cost_usd"] for one in found}
+
+
+@pytest.mark.parametrize(("short_usd", "models"), [(1e-6, ["one/m1"]), (-1e-6, ["one/m1", "two/m2"])])
+def test_highest_cost_is_that_of_all_models_together(
+    home: Path, server: ModelServer, short_usd: float, models: list[str]
+) -> None:
+    """What the first answer really cost counts: 10 tokens in and 5 out."""
+    server.reply(by_model(m1=says("no json"), m2=says("[]")))
+    most_usd = costs(home)["two/m2"] + 20e-6 - short_usd
+    result = asked(home, "--max-cost-usd", f"{most_usd:.12f}", "x")
+    assert [one["model"] for one in result["attempts"]] == models
+
+
+def test_highest_cost_binds_the_queries_of_a_batch(home: Path, server: ModelServer, tmp_path: Path) -> None:
+    server.reply(by_model(m1=says("no json"), m2=says("[]")))
+    (tmp_path / "in.jsonl").write_text("".join(f'{{"query": "x", "custom_id": "{n}"}}\n' for n in range(12)))
+    limit = ("--max-cost-usd", f"{costs(home)['two/m2']:.9f}")
+    words = ("batch", str(tmp_path / "in.jsonl"), "--check", "json", "--restart", "-o")
+    ok(home, *words, str(tmp_path / "bound.jsonl"), *limit)
+    assert rows(home, "SELECT count(*), count(*) FILTER (escalated) FROM outcomes") == [(12, 0)]
+    ok(home, *words, str(tmp_path / "free.jsonl"))
+    assert rows(home, "SELECT bool_or(escalated) FROM outcomes") == [(True,)]
+
+
 @pytest.mark.parametrize(
     ("check", "words"),
     [

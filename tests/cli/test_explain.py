@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
-from tests.cli.command import ok
+from tests.cli.command import ok, rows
+from tests.cli.conftest import says
 
 
 def explained(folder, *words):
@@ -109,6 +111,7 @@ def test_a_past_decision_is_explained_as_it_was(learned):
         name: then[name] for name in ("best", "second", "segment", "words")
     }
     assert past["lead_usd"] == pytest.approx(then["lead_usd"])
+    assert_same_changes(past, then)
     assert "words that weighed most" in ok(learned, "log", "show", made["id"]).out
     # What serves meanwhile, and what things are worth now, changes nothing of it.
     config = learned / "config.toml"
@@ -120,3 +123,45 @@ def test_a_past_decision_is_explained_as_it_was(learned):
     finally:
         config.write_text(kept, encoding="utf-8")
         ok(learned, "policies", "promote", "1")
+
+
+def assert_same_changes(past, then):
+    assert then["changes"]
+    for one, other in zip(past["changes"], then["changes"], strict=True):
+        assert (one["what"], one["model"]) == (other["what"], other["model"])
+        assert (one["now"], one["then"]) == pytest.approx((other["now"], other["then"]))
+
+
+def test_what_would_have_changed_a_cold_decision_is_told_from_its_row(folder):
+    made = ok(folder, "ask", "--json", "--seed", "3", "--prefer", "fast", "hello").json
+    then = explained(folder, "--prefer", "fast", "hello")
+    assert_same_changes(ok(folder, "log", "show", made["id"], "--json").json["explanation"], then)
+    assert "would be held best" in ok(folder, "log", "show", made["id"]).out
+
+
+def test_unknown_prices_count_as_they_did(http_folder, server):
+    config = http_folder / "config.toml"
+    text = (
+        config.read_text()
+        .replace("price = { input = 1, output = 2 }", "")
+        .replace("accuracy = 0.2", "accuracy = 0.95")
+    )
+    config.write_text(text, encoding="utf-8")
+    server.reply(says("yes"))
+    made = ok(http_folder, "ask", "--json", "--seed", "3", "hello").json
+    then = explained(http_folder, "hello")
+    assert_same_changes(ok(http_folder, "log", "show", made["id"], "--json").json["explanation"], then)
+
+
+def test_what_cannot_be_known_is_said(folder):
+    ok(folder, "ask", "--check", "json", "What is 2 + 3?")
+    ((first,),) = rows(folder, "SELECT id FROM outcomes WHERE attempt = 1")
+    said = ok(folder, "log", "show", first, "--json").json["explanation"]
+    assert said["changes"] is None
+    assert "failed check" in said["note"]
+    old = ok(folder, "ask", "--json", "-m", "practice/small", "What is 2 + 3?").json
+    with duckdb.connect(str(folder / "zetaroute.duckdb")) as connection:
+        connection.execute("UPDATE outcomes SET objective = NULL WHERE id = ?", [old["id"]])
+    said = ok(folder, "log", "show", old["id"], "--json").json["explanation"]
+    assert said["changes"] is None
+    assert "what things were worth" in ok(folder, "log", "show", old["id"]).out

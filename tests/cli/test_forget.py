@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import subprocess
@@ -209,6 +210,51 @@ def test_outputs_are_blanked_and_what_others_changed_is_named(
     assert len(server.seen) == seen + 1
 
 
+def _opened(path: Path) -> bytes:
+    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def test_exports_of_every_kind_are_written_anew(
+    http_folder: Path, tmp_path: Path, server: ModelServer, asked: str
+) -> None:
+    server.reply(says("Mariehamn"))
+    kept = 'What is the capital of Åland, "really"?\n' + "x" * 200_000
+    ok(http_folder, "ask", "--tag", "a", "--tag", "b", stdin=kept.encode())
+    other = last_id(http_folder)
+    ok(http_folder, "rate", other, "4", "--comment", "mine, and it stays")
+    names = ("all.csv", "all.csv.gz", "all.jsonl", "all.jsonl.gz")
+    for name in names:
+        ok(http_folder, "log", "export", "--to", str(tmp_path / name))
+        ok(http_folder, "feedback", "export", str(tmp_path / f"feedback-{name}"))
+    ok(http_folder, "log", "export", "--to", str(tmp_path / "parquet"), "--host", "here")
+    mine = tmp_path / "of-mine.csv"
+    mine.write_text(f"id,my_notes\n{asked},{ASKED}\n", encoding="utf-8")
+    exports = [*(tmp_path / name for name in names), *(tmp_path / f"feedback-{name}" for name in names)]
+    parts = sorted((tmp_path / "parquet").rglob("*.parquet"))
+    before = {path: _opened(path) for path in exports}
+    said = ok(http_folder, "log", "forget", asked, "--yes", "--json").json
+    assert set(said["rewritten"]) == {str(path) for path in (*exports, *parts)}
+    assert said["still"] == []
+    for path in exports:
+        assert not any(piece in _opened(path) for piece in pieces(*TEXTS))
+        # What is not of the forgotten row is there as it was.
+        lines = [line for line in before[path].splitlines() if asked.encode() not in line]
+        assert [line for line in _opened(path).splitlines() if asked.encode() not in line] == lines
+        assert asked.encode() in _opened(path)
+    outcomes, feedback = (next(one for one in parts if name in str(one)) for name in ("outcomes", "feedback"))
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            f"SELECT id, query, response_s IS NOT NULL, forgotten IS NOT NULL FROM '{outcomes}' ORDER BY id"
+        ).fetchall()
+        assert found == [(asked, None, True, True), (other, kept.rstrip("\n"), True, False)]
+        comments = connection.execute(f"SELECT outcome_id, comment FROM '{feedback}' ORDER BY id").fetchall()
+    assert sorted(one for one in comments if one[1]) == [(other, "mine, and it stays")]
+    assert (tmp_path / "of-mine.csv").read_text(encoding="utf-8").endswith(f"{ASKED}\n")
+    again = ok(http_folder, "log", "forget", asked, "--yes", "--json").json
+    assert again["rewritten"] == []
+    assert list(tmp_path.rglob("*.forgetting")) == []
+
+
 def test_damaged_segments_and_pages_are_looked_into(http_folder: Path, tmp_path: Path, asked: str) -> None:
     damaged = http_folder / "journal" / "damaged"
     damaged.mkdir()
@@ -261,6 +307,17 @@ def test_words_that_nobody_else_used_leave_the_artifacts(folder: Path, tmp_path:
     assert "4 forgotten rows are not used" in again["reasons"]
     assert ok(folder, "kpi", "--by", "segment", "--json").json["rows"] == 125
     ok(folder, "kpi", "--compare", "--json")
+
+
+def test_no_row_keeps_the_name_of_a_kind_that_held_a_forgotten_word(folder: Path) -> None:
+    log = Log(Home(folder))
+    gone = outcome(query="krakowiak", segment="dance, krakowiak")
+    kept = outcome(query="polka dance", segment="dance, krakowiak")
+    other = outcome(query="sort these", segment="sort, these")
+    log.append([Entry(outcomes=(row,)) for row in (gone, kept, other)])
+    ok(folder, "log", "forget", gone.id, "--yes")
+    found = dict(rows(folder, "SELECT id, segment FROM outcomes"))
+    assert found == {gone.id: None, kept.id: None, other.id: "sort, these"}
 
 
 def killed_while_writing(home: Path, asked: str, size: int) -> bool:

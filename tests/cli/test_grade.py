@@ -76,7 +76,7 @@ def test_a_line_that_names_a_kind_or_nobody_is_a_bad_line(checked: Path, tmp_pat
 
 def test_a_name_that_is_taken_is_refused(folder: Path) -> None:
     with open(folder / "config.toml", "a", encoding="utf-8") as config:
-        config.write('[graders.GSM8K]\ncommand = ["true"]\n')
+        config.write("[graders.GSM8K]\ncommand = {PASSING}\n")
     assert "give it another" in refused(run(folder, "ask", "hi"), 2)
 
 
@@ -102,6 +102,34 @@ def test_a_judge_marks_alone_and_its_money_stands_apart(judged: Path, server: Mo
     assert "Cost of judging" in ok(judged, "kpi").out
     state = json.loads((judged / "state.json").read_text())
     assert sum(state["spent_usd"].values()) == pytest.approx(2020e-6)
+
+
+def test_grading_stops_at_the_budget_and_goes_on_later(
+    judged: Path, server: ModelServer, tmp_path: Path
+) -> None:
+    server.reply(by_model(m1=says("yes"), m2=says('{"score": 1, "reason": "good"}')))
+    write_lines(tmp_path / "in.jsonl", [{"query": f"q {n}"} for n in range(12)])
+    ok(judged, "batch", str(tmp_path / "in.jsonl"), "-m", "one/m1", "-o", str(tmp_path / "out.jsonl"))
+    config = judged / "config.toml"
+    free = config.read_text(encoding="utf-8")
+    config.write_text(free + "[budget]\ndaily_usd = 0.05\n", encoding="utf-8")
+    said = run(judged, "grade", "--grader", "editor", "--json")
+    done = json.loads(said.out)
+    assert done["stopped"] == "the daily budget of $0.05 is used up"
+    assert (done["graded"] + done["left"], done["rows"], said.code) == (12, 12, 0)
+    assert done["graded"] > 0
+    assert done["left"] > 0
+    assert f"{done['left']} answers are left to grade" in said.err
+    assert rows(judged, "SELECT sum(cost_usd) <= 0.05 FROM feedback") == [(True,)]
+    # What costs nothing is not stopped.
+    passing = json.dumps([sys.executable, "-c", "print(1)"])
+    config.write_text(
+        free + f"[graders.any]\ncommand = {passing}\n[budget]\ndaily_usd = 0\n", encoding="utf-8"
+    )
+    assert ok(judged, "grade", "--grader", "any", "--json").json["graded"] == 12
+    config.write_text(free, encoding="utf-8")
+    again = ok(judged, "grade", "--grader", "editor", "--json").json
+    assert (again["rows"], again["graded"], again["stopped"]) == (done["left"], done["left"], None)
 
 
 def test_a_judge_is_told_to_follow_nothing_and_gets_new_markers_every_time(

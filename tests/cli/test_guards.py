@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import ok, refused, run
+from tests.cli.command import ok, refused, rows, run
 
 PAGE = Path(__file__).parents[2] / "docs" / "guards.md"
 QUERIES = {
@@ -143,3 +143,73 @@ def test_wrong_usage(folder, words):
     said = run(folder, "policies", "guards", *words)
     assert "Traceback" not in said.err
     refused(said, 2)
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory, blocks):
+    """A home whose queries carry no labels: a version that serves, and 250 rows of the small model after it."""
+    home = tmp_path_factory.mktemp("learned")
+    instant = blocks[0].replace('provider = "practice"', 'provider = "practice"\ndelay = 0')
+    (home / "config.toml").write_text(instant, encoding="utf-8")
+    for name, seed, count in (("past", 3, 500), ("since", 4, 250)):
+        lines = ok(home, "practice", "generate", "--rows", str(count), "--seed", str(seed)).out.splitlines()
+        bare = [{**json.loads(line), "task": None} for line in lines]
+        (home / f"{name}.jsonl").write_text("\n".join(map(json.dumps, bare)), encoding="utf-8")
+    ok(home, "batch", str(home / "past.jsonl"), "-o", str(home / "past.out"))
+    ok(home, "retrain", "--promote", "force")
+    ok(home, "batch", str(home / "since.jsonl"), "-m", "practice/small", "-o", str(home / "since.out"))
+    return home
+
+
+def reason(home, query):
+    """Return why the small model may or may not answer."""
+    decided = ok(home, "ask", "--dry-run", "--json", "--seed", "7", query).json
+    return next(one["reason"] for one in decided["candidates"] if one["model"] == "practice/small")
+
+
+def test_a_guard_may_name_a_learned_kind_and_binds_it_alone(learned):
+    found = ok(learned, "policies", "guards", "--min", "accuracy=0.97", "-m", "practice/small", "--json").json
+    worst = next(row["segment"] for row in found if row["segment"] and row["verdict"] == "demoted")
+    kept = next(row["segment"] for row in found if row["segment"] and row["verdict"] != "demoted")
+    query = dict(
+        rows(learned, "SELECT segment, min(query) FROM outcomes WHERE segment IS NOT NULL GROUP BY segment")
+    )
+    config = (learned / "config.toml").read_text("utf-8")
+    try:
+        guard(learned, f'[[guards]]\nmetric = "accuracy"\nmin = 0.97\nsegment = {json.dumps(worst)}\n')
+        judged = ok(learned, "policies", "guards", "--json").json
+        (one,) = [row for row in judged if row["model"] == "practice/small"]
+        assert (one["segment"], one["task"], one["verdict"]) == (worst, None, "demoted")
+        assert reason(learned, query[worst]).startswith(
+            "demoted by a guard: accuracy on such queries is at most"
+        )
+        assert worst not in reason(learned, query[worst])
+        assert not reason(learned, query[kept]).startswith("demoted")
+        states = {row["model"]: row["state"] for row in ok(learned, "models", "list", "--json").json}
+        assert states["practice/small"] == "demoted"
+    finally:
+        (learned / "config.toml").write_text(config, "utf-8")
+
+
+def test_a_segment_that_nobody_knows_is_told_and_does_nothing(learned):
+    config, query = (learned / "config.toml").read_text("utf-8"), "Sort these numbers: 3, 1, 2"
+    before = reason(learned, query)
+    try:
+        guard(learned, '[[guards]]\nmetric = "accuracy"\nmin = 1\nsegment = "of the last map"\n')
+        said = ok(learned, "policies", "guards")
+        assert "names the segment 'of the last map', which v0001-" in said.err
+        assert "does nothing" in said.out
+        assert {one["verdict"] for one in ok(learned, "policies", "guards", "--json").json} == {
+            "unknown segment"
+        }
+        assert "so it does nothing; it knows '" in run(learned, "doctor").out
+        assert reason(learned, query) == before
+    finally:
+        (learned / "config.toml").write_text(config, "utf-8")
+
+
+def test_a_guard_on_a_segment_before_anything_was_learned(folder):
+    guard(folder, '[[guards]]\nmetric = "accuracy"\nmin = 1\nsegment = "x"\n')
+    assert "it has no named segments" in ok(folder, "policies", "guards").err
+    guard(folder, '[[guards]]\nmetric = "accuracy"\nmin = 1\nsegment = "x"\ntask = "y"\n')
+    assert "so give one" in refused(run(folder, "policies", "guards"), 2)

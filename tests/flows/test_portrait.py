@@ -11,11 +11,12 @@ import pytest
 
 from tests.worlds import OBJECTIVE, World, policy_of
 from zetaroute.config import Objective, Settings
+from zetaroute.features.kinds import cell_names
 from zetaroute.flows.portrait import portrait
 from zetaroute.flows.trial import Evaluation, evaluate
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import take
-from zetaroute.learn.segments import cell_names, cell_terms
+from zetaroute.learn.segments import cell_terms
 from zetaroute.policy import Policy, PriorPredictor
 
 WORLD = World(

@@ -7,9 +7,10 @@ import pytest
 
 from tests.worlds import OBJECTIVE, World
 from zetaroute.features import FeatureMap
+from zetaroute.features.kinds import cell_names
 from zetaroute.learn.fit import Fitted, fit
 from zetaroute.learn.map import TextMap
-from zetaroute.learn.segments import MOST_TEXTS, cell_names, cell_terms, segments, spread, top_terms
+from zetaroute.learn.segments import MOST_TEXTS, cell_terms, segments, spread, top_terms
 
 WORLD = World(right=dict.fromkeys(("dates", "sorting", "stories"), (0.9, 0.5)), cost_usd=(0.001, 0.001))
 TEXTS = [

@@ -213,6 +213,79 @@ def test_a_checked_stream_names_the_model_whose_answer_it_is(tmp_path: Path, ser
     assert {one["model"] for one in chunks} == {answer.headers["x-zetaroute-model"]} == {"one/m1"}
 
 
+def in_conversation(server: Server, name: str, **metadata: str) -> httpx.Response:
+    """Send one more turn of a conversation that its client holds."""
+    turns = [("user", "What is 2 + 3?"), ("assistant", "5"), ("user", "And plus 1?")]
+    messages = [{"role": role, "content": content} for role, content in turns]
+    asked = {"model": "auto", "messages": messages, "metadata": metadata}
+    return server.post("/v1/chat/completions", asked, **{"x-zetaroute-conversation": name})
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_named_conversation_keeps_its_model(tmp_path: Path, server: ModelServer, workers: str) -> None:
+    server.reply(says("yes"))
+    home = tmp_path / "kept"
+    home.mkdir()
+    rate = "[explore]\ncold_start_rate = 1\n"
+    (home / "config.toml").write_text(http_config(server) + rate, encoding="utf-8")
+    with serving(home, "--workers", workers) as running:
+        for name in ("a", "b", "c"):
+            first = in_conversation(running, name)
+            assert "x-zetaroute-propensity" in first.headers
+            again = [in_conversation(running, name) for _ in range(8)]
+            assert {one.headers["x-zetaroute-model"] for one in again} == {first.headers["x-zetaroute-model"]}
+            assert not any("x-zetaroute-propensity" in one.headers for one in again)
+        found = [in_conversation(running, "a", reroute="true") for _ in range(4)]
+        assert all("x-zetaroute-propensity" in one.headers for one in found)
+        assert in_conversation(running, "a", reroute="perhaps").status_code == 400
+    # Whoever comes after the end of that process asks the log.
+    with serving(home) as running:
+        model = found[-1].headers["x-zetaroute-model"]
+        assert in_conversation(running, "a").headers["x-zetaroute-model"] == model
+
+
+@pytest.mark.parametrize("store", ["full", "hashed"])
+@pytest.mark.parametrize("named", [True, False])
+def test_a_conversation_that_was_private_stays_private(
+    tmp_path: Path, server: ModelServer, store: str, named: bool
+) -> None:
+    server.reply(says("yes"))
+    home = tmp_path / "private"
+    home.mkdir()
+    more = f'[explore]\ncold_start_rate = 1\n[privacy]\nstore = "{store}"\n'
+    (home / "config.toml").write_text(http_config(server) + more, encoding="utf-8")
+    name = "trip" if named else ""
+    with serving(home) as running:
+        assert in_conversation(running, name, tags="private").headers["x-zetaroute-model"] == "one/m1"
+        after = [in_conversation(running, name, reroute="true") for _ in range(6)]
+    with serving(home) as running:
+        after += [in_conversation(running, name, reroute="true") for _ in range(6)]
+        elsewhere = [in_conversation(running, "another", reroute="true") for _ in range(24)]
+    assert {one.headers["x-zetaroute-model"] for one in after} == {"one/m1"}
+    assert {one.headers["x-zetaroute-model"] for one in elsewhere} == {"one/m1", "two/m2"}
+
+
+def test_a_kept_model_that_may_not_answer_any_more_is_replaced(
+    over_http: Server, server: ModelServer
+) -> None:
+    server.reply(says("yes"))
+    pinned = {"model": "two/m2", "messages": [{"role": "user", "content": "x"}]}
+    said = over_http.post("/v1/chat/completions", pinned, **{"x-zetaroute-conversation": "trip"})
+    assert said.headers["x-zetaroute-model"] == "two/m2"
+    assert in_conversation(over_http, "trip").headers["x-zetaroute-model"] == "two/m2"
+    assert in_conversation(over_http, "trip", tags="private").headers["x-zetaroute-model"] == "one/m1"
+
+
+@pytest.mark.parametrize(("most", "status"), [("0", 400), ("1", 200), ("a lot", 400), ("-1", 400)])
+def test_a_request_may_say_what_it_may_cost(
+    over_http: Server, server: ModelServer, most: str, status: int
+) -> None:
+    server.reply(says("yes"))
+    messages = [{"role": "user", "content": "x"}]
+    asked = {"model": "auto", "messages": messages, "metadata": {"max_cost_usd": most}}
+    assert over_http.post("/v1/chat/completions", asked).status_code == status
+
+
 def test_a_fallback_keeps_the_headers_true(over_http: Server, server: ModelServer) -> None:
     server.reply(by_model(m1=fails(400, "no"), m2=says("yes")))
     for streamed in (False, True):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.store.test_log import feedback, outcome
-from zetaroute.domain import ALL_TASKS, Candidate, Estimate, Standing, new_id
+from zetaroute.domain import ALL_TASKS, Candidate, Estimate, Standing, new_id, place_of
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
 from zetaroute.store.standing import RECENT, after, read_past
@@ -69,6 +69,17 @@ def test_state_of_an_earlier_version_is_read_and_knows_less(home):
     home.state.write_text(json.dumps(state))
     found = read_past(home).standings["a"].tallies[ALL_TASKS]
     assert (found.calls, found.charged) == (1, 0)
+
+
+def test_tallies_are_kept_per_segment_where_there_is_no_label(home):
+    log = Log(home)
+    for task, segment, value in (("x", "pens, each", 1.0), (None, "pens, each", 0.0), (None, None, 1.0)):
+        row = outcome(task=task, segment=segment)
+        log.append([Entry(outcomes=(row,), feedback=(feedback(row.id, value),))])
+    log.merge()
+    tallies = read_past(home).standings["a"].tallies
+    assert set(tallies) == {"x", place_of(None, "pens, each"), ALL_TASKS}
+    assert (tallies[place_of(None, "pens, each")].graded, tallies["x"].accuracy) == (1, 1.0)
 
 
 def test_missing_or_broken_state_is_made_anew(home):
@@ -136,14 +147,16 @@ def demoting(reason: str) -> Candidate:
 
 def test_standing_knows_for_which_tasks_the_latest_query_found_it_demoted(home):
     log = Log(home)
-    reasons = [("x", "demoted by a guard: accuracy"), ("y", "demoted by a guard: accuracy"), ("x", "prior")]
+    broken = "demoted by a guard: accuracy"
+    reasons = [("x", None, broken), ("y", None, broken), (None, "s", broken), ("x", None, "prior")]
+    reasons += [(None, None, "prior")]
     rows = [
-        outcome(id=new_id(float(n)), task=task, candidates=(demoting(reason),))
-        for n, (task, reason) in enumerate(reasons, 1)
+        outcome(id=new_id(float(n)), task=task, segment=segment, candidates=(demoting(reason),))
+        for n, (task, segment, reason) in enumerate(reasons, 1)
     ]
     log.append([Entry(outcomes=(row,)) for row in rows])
     log.merge()
-    assert read_past(home).standings["a"].demoted == {"y"}
+    assert read_past(home).standings["a"].demoted == {"y", place_of(None, "s")}
 
 
 def test_tally_tells_of_the_latest_rows_of_a_model(home):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zetaroute.domain import Attempt, Decision, Query
     from zetaroute.flows.round import Round
     from zetaroute.flows.router import Router
+    from zetaroute.policy import Limits
 
 
 def answer(
@@ -31,7 +32,7 @@ def answer(
     keep: bool,
     stream: bool,
     timeout_s: float | None,
-    local_only: bool,
+    limits: Limits,
     rate: str | None,
     json: bool,
 ) -> None:
@@ -53,7 +54,7 @@ def answer(
         on_text=show.piece if stream else None,
         on_switch=show.switch,
         timeout_s=timeout_s,
-        local_only=local_only,
+        limits=limits,
         lot=lot,
     )
     try:

@@ -52,7 +52,7 @@ Prefer = Annotated[
     typer.Option("--prefer", autocompletion=complete.presets, help="quality, balanced, cheap or fast."),
 ]
 MaxCost = Annotated[
-    float | None, typer.Option("--max-cost-usd", min=0, help="Only models that cost at most this.")
+    float | None, typer.Option("--max-cost-usd", min=0, help="At most this, over all models that are asked.")
 ]
 LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")]
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
@@ -198,7 +198,7 @@ def ask_command(
             keep=not no_log,
             stream=stream,
             timeout_s=timeout,
-            local_only=local_only,
+            limits=limits,
             rate=rate,
             json=json,
         )

@@ -33,6 +33,10 @@ Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Queries 
 Budget = Annotated[float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N rows.")]
 AllModels = Annotated[bool, typer.Option("--all-models", help="Every model answers every row (seeding).")]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost-usd", min=0, help="At most this for a query, over all models that are asked."),
+]
 LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")]
 PartOption = Annotated[str | None, typer.Option("--part", help="train or test rows of a recorded file.")]
 Ordered = Annotated[bool, typer.Option("--ordered", help="Put the output into the order of the input.")]
@@ -68,6 +72,7 @@ def batch_command(
     budget_usd: Budget = None,
     limit: Limit = None,
     all_models: AllModels = False,
+    max_cost_usd: MaxCost = None,
     local_only: LocalOnly = False,
     part: PartOption = None,
     ordered: Ordered = False,
@@ -115,7 +120,7 @@ def batch_command(
         concurrency=concurrency,
         models=models,
         budget_usd=budget_usd,
-        limits=Limits(local_only=local_only),
+        limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
         seed=seed,
         timeout_s=timeout,
         check=check_of,

@@ -12,8 +12,8 @@ from zetaroute.cli.render import console, out, out_json, write
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
+    from zetaroute.flows.delivery import Delivery
     from zetaroute.flows.exports import Format
-    from zetaroute.flows.imports import Imported
 
 feedback_app = typer.Typer(
     name="feedback",
@@ -67,7 +67,7 @@ def import_command(
     else:
         with screen.status("reading") as status:
 
-            def show(progress: Imported, share: float | None) -> None:
+            def show(progress: Delivery, share: float | None) -> None:
                 far = "" if share is None else f" ({100 * share:.0f}%)"
                 status.update(f"{progress.rows} lines{far}, {progress.added} new")
 

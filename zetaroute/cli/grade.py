@@ -89,6 +89,11 @@ def _tell(run: Session, tally: Tally, *, json: bool) -> None:
         out(_line(tally))
     for reason, times in sorted(tally.notes.items(), key=lambda item: -item[1])[:_REASONS_SHOWN]:
         run.note(f"no grade for {times}: {one_line(reason, 200)}")
+    if tally.stopped:
+        run.note(
+            f"stopped: the {tally.stopped} is used up; {tally.left} answers are left to grade, and the same command "
+            "goes on when there is money again"
+        )
     if tally.self_judged:
         run.note(f"{tally.self_judged} answers were judged by the model that gave them")
 

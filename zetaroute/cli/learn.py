@@ -119,8 +119,20 @@ def retrain_command(
 
         show_retrain(console(), done.result)
         out(f"{_now_serves(done)}; report: {done.report}")
+    _tell_lost_guards(run, settings)
     if strict and done.verdict.word != "PROMOTE":
         raise BarNotMetError(f"the verdict is {done.verdict.word}, and --strict asks for PROMOTE.")
+
+
+def _tell_lost_guards(run: Session, settings: Settings) -> None:
+    """Say which guards name a kind of query that the version in use calls otherwise, as after a new map."""
+    if not any(rule.segment for rule in settings.guards):
+        return
+    from zetaroute.flows.guards import lost
+    from zetaroute.flows.router import open_router
+
+    for words in lost(open_router(run.home, settings).policy, settings.guards):
+        run.note(words)
 
 
 def _is_stale(run: Session, settings: Settings, *, min_rows: int | None, json: bool) -> bool:

@@ -145,6 +145,10 @@ def guards_command(
         list[str] | None, typer.Option("--max", help="Try METRIC=VALUE: error_rate or p95_response_s.")
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="Try it for this task label.")] = None,
+    segment: Annotated[
+        str | None,
+        typer.Option("--segment", help="Try it for this learned kind, by its name in kpi --by segment."),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option("--model", "-m", autocompletion=complete.models, help="Try it on this model."),
@@ -157,9 +161,10 @@ def guards_command(
     Examples
       zetaroute policies guards
       zetaroute policies guards --min accuracy=0.6
+      zetaroute policies guards --min accuracy=0.6 --segment "each, costs, pens"
       zetaroute policies guards --max p95_response_s=5 --task stories --model practice/small
     """
-    from zetaroute.flows.guards import explained, judged, tried_rules
+    from zetaroute.flows.guards import explained, judged, lost, tried_rules
     from zetaroute.flows.router import open_router
     from zetaroute.report.terminal import show_rows
 
@@ -167,10 +172,15 @@ def guards_command(
     settings = run.settings(quiet=json)
     if model is not None:
         settings.arm(model)
-    tried = tried_rules(least or (), most or (), task=task, model=model)
-    if (task or model) and not tried:
-        raise UsageError("--task and --model go with a guard to try: give --min or --max too.")
-    rows = judged(open_router(run.home, settings), tried or settings.guards, every_task=bool(tried))
+    tried = tried_rules(least or (), most or (), task=task, segment=segment, model=model)
+    if (task or segment or model) and not tried:
+        raise UsageError("--task, --segment and --model go with a guard to try: give --min or --max too.")
+    if task and segment:
+        raise UsageError("--task and --segment exclude each other: give one.")
+    router = open_router(run.home, settings)
+    for words in lost(router.policy, tried or settings.guards):
+        run.note(words)
+    rows = judged(router, tried or settings.guards, every_kind=bool(tried))
     if json:
         out_json(rows)
         return
@@ -184,7 +194,7 @@ def guards_command(
 def _guard_cells(row: dict[str, Any]) -> list[str]:
     figure, bound = ("-" if row[name] is None else f"{row[name]:.3g}" for name in ("value", "bound"))
     rule = f"{row['metric']} {row['side']} {row['limit']:g}"
-    return [row["model"], rule, row["task"] or "every", figure, bound, str(row["n"])]
+    return [row["model"], rule, row["task"] or row["segment"] or "every", figure, bound, str(row["n"])]
 
 
 @policies.command("rollback")

@@ -16,12 +16,12 @@ from zetaroute.config.settings import (
     Explore,
     Gate,
     GuardRule,
-    Objective,
     Settings,
     default_config_text,
     load_settings,
     parse_settings,
 )
+from zetaroute.domain import Objective
 
 __all__ = [
     "DEFAULT_PRIVACY",

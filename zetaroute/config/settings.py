@@ -25,23 +25,11 @@ from zetaroute.config.privacy import (
 )
 from zetaroute.config.reader import Table
 from zetaroute.config.serving import Serving, read_serving
-from zetaroute.domain import Arm
+from zetaroute.domain import ALL_TASKS, Arm, Objective, place_of
 from zetaroute.errors import ConfigError
 
 GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
 SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
-    """What things are worth to the user, in USD."""
-
-    answer_value_usd: float = 0.01
-    """A correct answer instead of a wrong one."""
-    satisfaction_value_usd: float = 0.002
-    """A fully satisfied user instead of a fully unsatisfied one."""
-    second_value_usd: float = 0.0005
-    """One second of waiting."""
 
 
 PRESETS = {
@@ -77,12 +65,19 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardRule:
-    """A floor or a ceiling under which a model is not used any more, for one task or for all."""
+    """A floor or a ceiling beyond which a model is not used any more, for one kind of query or for all."""
 
     metric: str
     bound: float
     task: str | None = None
+    segment: str | None = None
+    """A learned kind of query, by the name that reports call it."""
     model: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The kind of query whose tallies it looks at, as standings key them."""
+        return place_of(self.task, self.segment) or ALL_TASKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +103,7 @@ class Settings:
     """Everything that config.toml says."""
 
     arms: tuple[Arm, ...]
-    objective: Objective = Objective()
+    objective: Objective = field(default_factory=Objective)
     explore: Explore = Explore()
     gate: Gate = Gate()
     guards: tuple[GuardRule, ...] = ()
@@ -270,7 +265,12 @@ def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:
     bound = table.number(side)
     if table.number(other) is not None or bound is None:
         table.fail(f"with metric {metric} needs {side}, and no {other}.")
-    rule = GuardRule(metric=metric, bound=bound, task=table.text("task"), model=table.text("model"))
+    task, segment = table.text("task"), table.text("segment")
+    if task and segment:
+        table.fail(
+            "names a task and a segment: a query with a task label lies in no other segment, so give one."
+        )
+    rule = GuardRule(metric=metric, bound=bound, task=task, segment=segment, model=table.text("model"))
     table.finish()
     if rule.model is not None and rule.model not in {arm.id for arm in arms}:
         table.fail(f"names the model {rule.model!r}, which no [[models]] block defines.")

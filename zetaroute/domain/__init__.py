@@ -4,8 +4,8 @@ They live on the ground floor because every room passes them on and none owns th
 money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
-from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally, usd
-from zetaroute.domain.decisions import Candidate, Decision, Duel, Estimate
+from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally, place_of, segment_of, usd
+from zetaroute.domain.decisions import Candidate, Decision, Duel, Estimate, Objective
 from zetaroute.domain.outcomes import (
     UNTRIED,
     Attempt,
@@ -56,6 +56,7 @@ __all__ = [
     "FileNote",
     "Kind",
     "Message",
+    "Objective",
     "Outcome",
     "Prices",
     "Promotion",
@@ -69,6 +70,8 @@ __all__ = [
     "ToolCall",
     "in_place_of_words",
     "new_id",
+    "place_of",
+    "segment_of",
     "text_tokens",
     "usd",
     "utc_now",

@@ -96,11 +96,22 @@ class Arm:
 
 
 ALL_TASKS = "*"
+_SEGMENT = "segment: "
+
+
+def place_of(task: str | None, segment: str | None) -> str:
+    """Return the key of a kind of query: its task label, else the learned segment that it lies in, else ""."""
+    return task or (f"{_SEGMENT}{segment}" if segment else "")
+
+
+def segment_of(place: str) -> str | None:
+    """Return the segment that a key stands for; None where it stands for a task label or for neither."""
+    return place.removeprefix(_SEGMENT) if place.startswith(_SEGMENT) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Counts over the last rows of one arm and one task: what guards judge by."""
+    """Counts over the last rows of one arm and one kind of query: what guards judge by."""
 
     calls: int = 0
     errors: int = 0
@@ -140,6 +151,6 @@ class Standing:
     probe_s: float | None = None
     """When this process sent a query to see whether a failing arm is back; None when none is under way."""
     tallies: Mapping[str, Tally] = field(default_factory=dict)
-    """Task label (or ALL_TASKS) -> what happened there lately."""
+    """Place (`place_of`) or ALL_TASKS -> what happened there lately."""
     demoted: frozenset[str] = frozenset()
-    """Task labels ("" for none) of which the latest query found the arm demoted by a guard."""
+    """Places whose latest query found the arm demoted by a guard."""

@@ -17,6 +17,18 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What things are worth to the user, in USD."""
+
+    answer_value_usd: float = 0.01
+    """A correct answer instead of a wrong one."""
+    satisfaction_value_usd: float = 0.002
+    """A fully satisfied user instead of a fully unsatisfied one."""
+    second_value_usd: float = 0.0005
+    """One second of waiting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One arm as the decision saw it."""
 
@@ -74,6 +86,10 @@ class Decision:
     """What the decision had to do without."""
     escalations: tuple[str, ...] = ()
     """Models that it pays to ask, in this order, while the answers fail the query's check."""
+    segment: str | None = None
+    """Learned kind of the query; None where it has a task label, or where no kind has a name."""
+    objective: Objective | None = None
+    """What the utilities stand on."""
     duel: Duel | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
 

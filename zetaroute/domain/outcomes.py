@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from zetaroute.domain.arms import Prices
-from zetaroute.domain.decisions import Candidate, Duel
+from zetaroute.domain.decisions import Candidate, Duel, Objective
 from zetaroute.domain.queries import FileNote
 
 UNTRIED = ("unauthorised", "unsupported")
@@ -191,6 +191,10 @@ class Outcome:
     ask_probability: float | None = None
     """Chance with which a rating was asked for; None where nobody could be asked."""
     asked: bool | None = None
+    segment: str | None = None
+    """Learned kind of a query without a task label, as the version that served called it."""
+    objective: Objective | None = None
+    """What the utilities of the candidates stand on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

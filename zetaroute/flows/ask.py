@@ -14,6 +14,7 @@ from zetaroute.domain import Attempt, Decision, Query, RatingLot
 from zetaroute.errors import NoAnswerError
 from zetaroute.flows.asking import with_lot
 from zetaroute.flows.grading import Graders
+from zetaroute.flows.purse import Purse
 from zetaroute.flows.round import Round, play
 from zetaroute.flows.router import Router
 from zetaroute.policy import Limits
@@ -46,26 +47,29 @@ async def ask(
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
     timeout_s: float | None = None,
-    local_only: bool = False,
+    limits: Limits | None = None,
     lot: RatingLot | None = None,
 ) -> Round:
     """Answer a decided query and journal what happened (with journal=None nothing is kept).
 
-    With `local_only` no judge is asked that is elsewhere. `lot` says whether a rating will be asked for and is
-    written on the answer's row; None where nobody can be asked.
+    `limits` bind what follows the decision too: the judges, and the cost of all models together. `lot` says whether
+    a rating will be asked for and is written on the answer's row; None where nobody can be asked.
     Raises NoAnswerError, after its rows are safe, when no model answered.
     """
+    limits = limits or Limits()
     providers = open_providers(router.settings.arms)
+    purse = Purse(decision, spending=router.spending, most_usd=limits.max_cost_usd)
+    purse.open()
     try:
         played = await play(
             query,
             decision,
             arms=router.arms,
             providers=providers,
-            graders=Graders(router.settings, local_only=local_only),
+            graders=Graders(router.settings, local_only=limits.local_only),
             on_text=on_text,
             on_switch=on_switch,
-            may_spend=lambda model: _is_affordable(router, decision, model),
+            purse=purse,
             deadline_s=timeout_s,
         )
     except asyncio.CancelledError as error:
@@ -80,10 +84,7 @@ async def ask(
         journal.append([played.entry])
     if played.outcome.status != "ok":
         failures = "; ".join((outcome.error or "").rstrip(".") for outcome in played.entry.outcomes)
-        raise NoAnswerError(f"no model could answer: {failures}.")
+        refused = ", ".join(dict.fromkeys(purse.refused))
+        limit = f"; asking {refused} would cost more than may be spent" if refused else ""
+        raise NoAnswerError(f"no model could answer: {failures}{limit}.")
     return played
-
-
-def _is_affordable(router: Router, decision: Decision, model: str) -> bool:
-    left_usd, _ = router.spending.left_usd()
-    return left_usd is None or decision.expected_usd(model) <= left_usd

@@ -19,6 +19,7 @@ from zetaroute.flows.intake import BadLine, Row
 from zetaroute.flows.ledger import Ledger
 from zetaroute.flows.output import Output
 from zetaroute.flows.progress import Progress
+from zetaroute.flows.purse import Purse
 from zetaroute.flows.round import Round
 from zetaroute.flows.router import Router
 from zetaroute.flows.rows import content_hash, content_id
@@ -225,14 +226,14 @@ class _Batch:
 
     async def _round(self, query: Query, model: str | None) -> None:
         query = await self.desk.prepared(query, self._plan.check)
-        decision = await self._decide(query, model)
-        if decision is not None:
+        decided = await self._decide(query, model)
+        if decided is not None:
             plan = self._plan
-            _, safe = await self.desk.answer(query, decision, run=plan.run, deadline_s=plan.timeout_s)
+            _, safe = await self.desk.answer(query, *decided, run=plan.run, deadline_s=plan.timeout_s)
             await safe
 
-    async def _decide(self, query: Query, model: str | None) -> Decision | None:
-        """Decide and set aside what the call may cost; None when it is not to be made.
+    async def _decide(self, query: Query, model: str | None) -> tuple[Decision, Purse] | None:
+        """Decide and set aside what the call may cost, in an open purse; None when it is not to be made.
 
         What is left of a budget may be set aside for calls under way that turn out cheaper: their end is awaited.
         """
@@ -251,8 +252,9 @@ class _Batch:
                 if not await spending.reserved.wait():
                     self._stop(str(error))
                 continue
-            if self.desk.reserve(decision):
-                return decision
+            purse = self.desk.purse(decision)
+            if purse.open():
+                return decision, purse
             if not await self.budget.reserved.wait():
                 self._stop(f"the budget of ${self._plan.budget_usd:g} is used up")
         return None

@@ -5,12 +5,13 @@ Apart from asking, which knows a conversation only as turns in front of a query.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
 from zetaroute.store.log import Log
+from zetaroute.store.protect import hidden
 
 _TURNS = """
     SELECT query, response, system, model, tags, store IS NOT NULL OR forgotten IS NOT NULL FROM outcomes
@@ -18,6 +19,10 @@ _TURNS = """
     -- Of an answer that failed its check and the one that took its place, the latter was given.
     QUALIFY row_number() OVER (PARTITION BY coalesce(fallback_of, id) ORDER BY attempt DESC) = 1
     ORDER BY id
+"""
+_SPOKEN = """
+    SELECT max_by(model, (time, id)) FILTER (status = 'ok'), list_distinct(flatten(list(tags)))
+    FROM outcomes WHERE list_contains($1, conversation)
 """
 _LISTED = """
     WITH turns AS (
@@ -29,6 +34,26 @@ _LISTED = """
     HAVING count(DISTINCT coalesce(fallback_of, id)) > 1 OR bool_or(conversation IS NOT NULL)
     ORDER BY max(id) DESC LIMIT ?
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """What the turns of a conversation until now say of the next one."""
+
+    model: str | None = None
+    """The one that answered last; None where nobody has."""
+    tags: tuple[str, ...] = ()
+    """Of all turns, the failed ones too: what was private in one is sent again with the next."""
+
+
+def spoken_in(log: Log, name: str) -> Spoken:
+    """Return what the log says of a conversation whose turns are sent again by whoever holds it."""
+    # Where texts are not stored, neither are the names that clients give.
+    names = [name, hidden(log.home, name)]
+    with log.open() as connection:
+        found = connection.execute(_SPOKEN, [names]).fetchone()
+    model, tags = found or (None, None)
+    return Spoken(model=model, tags=tuple(sorted(tags or ())))
 
 
 def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | None]:

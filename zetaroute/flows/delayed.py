@@ -7,19 +7,17 @@ judgement and of the one that it comes after. So "4, 2, 4" is three judgements a
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zetaroute.domain import Feedback, Source, utc_now
-from zetaroute.errors import UsageError
+from zetaroute.domain import Feedback, utc_now
+from zetaroute.flows.remark import Remark
 from zetaroute.store.log import Log
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_LIMITS = {"accuracy": (0.0, 1.0), "rating": (1.0, 5.0), "thumbs": (0.0, 1.0)}
 _ANSWERS = """
     SELECT id, fallback_of, custom_id FROM outcomes
     WHERE status = 'ok' AND (id IN (SELECT unnest($named)) OR fallback_of IN (SELECT unnest($named))
@@ -35,29 +33,6 @@ Same = tuple[str, str, str]
 """Outcome, metric and author: of what is said there, the last counts."""
 Said = tuple[str, float, str | None]
 """Id, value and comment of a judgement."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
-    """What somebody says of an answer, which they name by its id or by their own."""
-
-    metric: str
-    value: float
-    outcome_id: str | None = None
-    custom_id: str | None = None
-    source: Source = "user"
-    author: str = "api"
-    comment: str | None = None
-    key: str | None = None
-    """The sender's own, so that the same thing sent again is known; None: what is said counts."""
-
-    def check(self) -> None:
-        """Raise UsageError for a value that its metric does not know."""
-        if not math.isfinite(self.value):
-            raise UsageError(f"the value of {self.metric} must be a finite number.")
-        low, high = _LIMITS.get(self.metric, (-math.inf, math.inf))
-        if not low <= self.value <= high:
-            raise UsageError(f"the value of {self.metric} must be between {low:g} and {high:g}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,16 +96,7 @@ def _feedback(remark: Remark, outcome: str, latest: dict[Same, Said]) -> Feedbac
     else:
         own_id = _id("said", *same, repr(remark.value), remark.comment or "", before[0] if before else "")
     latest[same] = (own_id, remark.value, remark.comment)
-    return Feedback(
-        id=own_id,
-        outcome_id=outcome,
-        metric=remark.metric,
-        value=remark.value,
-        source=remark.source,
-        author=remark.author,
-        time=utc_now(),
-        comment=remark.comment,
-    )
+    return remark.feedback(own_id, outcome, now=utc_now())
 
 
 def _id(*parts: str) -> str:

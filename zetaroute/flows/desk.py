@@ -11,6 +11,7 @@ from collections.abc import Callable
 from zetaroute.domain import Check, Decision, Query
 from zetaroute.flows.embed import embedded, may_be_embedded
 from zetaroute.flows.grading import Graders
+from zetaroute.flows.purse import Purse
 from zetaroute.flows.round import Round, play
 from zetaroute.flows.router import Router
 from zetaroute.flows.spending import RunBudget
@@ -47,14 +48,21 @@ class Desk:
         """Return whether the embedding endpoint may see a query, with the tags that a detector gives it."""
         return may_be_embedded(self._router.tagged(query), self._router.settings, self._limits)
 
-    def reserve(self, decision: Decision) -> bool:
-        """Set aside what a decided query may cost; return False when the run's budget does not hold it."""
-        return self._set_aside(decision.expected_usd(decision.model))
+    def purse(self, decision: Decision, *, most_usd: float | None = None) -> Purse:
+        """Return what a decided query may spend, still to be opened; `most_usd` is the query's own limit."""
+        limits_usd = [limit for limit in (most_usd, self._limits.max_cost_usd) if limit is not None]
+        return Purse(
+            decision,
+            spending=self._router.spending,
+            run=self._budget,
+            most_usd=min(limits_usd, default=None),
+        )
 
     async def answer(
         self,
         query: Query,
         decision: Decision,
+        purse: Purse,
         *,
         run: str,
         deadline_s: float | None = None,
@@ -63,21 +71,11 @@ class Desk:
         start_anew: bool = True,
         outcome_id: str | None = None,
     ) -> tuple[Round, Safe]:
-        """Answer a query that money was set aside for; return its round, and when it is safe.
+        """Answer a query whose purse is open; return its round, and when it is safe.
 
         A cancelled one is written too. An answer that is checked is shown when it is whole: until then that of
         another model may take its place. The other arguments are those of `play`.
         """
-        reserved, cost = [decision.expected_usd(decision.model)], 0.0
-
-        def may_spend(model: str) -> bool:
-            more = decision.expected_usd(model)
-            left_usd, _ = self._router.spending.left_usd()
-            if (left_usd is not None and more > left_usd) or not self._set_aside(more):
-                return False
-            reserved.append(more)
-            return True
-
         try:
             played = await play(
                 query,
@@ -88,23 +86,16 @@ class Desk:
                 run=run,
                 on_text=None if query.check else on_text,
                 on_ask=on_ask,
-                may_spend=may_spend,
+                purse=purse,
                 deadline_s=deadline_s,
                 start_anew=start_anew,
                 outcome_id=outcome_id,
             )
-            cost = played.spent_usd
         except asyncio.CancelledError as error:
             if error.args and isinstance(error.args[0], Round):
-                cost = error.args[0].spent_usd
                 self._note(error.args[0])
                 self._writer.add(error.args[0])
             raise
-        finally:
-            for expected in reserved:
-                self._budget.settle(expected, cost)
-                self._router.spending.settle(expected, cost)
-                cost = 0.0
         if query.check and on_ask is not None:
             # Of the models that were asked, the one whose answer is given.
             on_ask(played.outcome.model)
@@ -122,9 +113,3 @@ class Desk:
     def _note(self, played: Round) -> None:
         for outcome in played.entry.outcomes:
             self._router.note(outcome)
-
-    def _set_aside(self, expected_usd: float) -> bool:
-        if not self._budget.reserve(expected_usd):
-            return False
-        self._router.spending.reserved.add(expected_usd)
-        return True

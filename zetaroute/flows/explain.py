@@ -6,7 +6,7 @@ that what is said is what would happen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from zetaroute.domain import Arm, Decision, Query
 from zetaroute.errors import ArtifactError
 from zetaroute.features import EmbeddedMap, Embeddings
 from zetaroute.features.text import tokens
+from zetaroute.flows.turning import UNTRIED, Change, changes_of, past_changes
 from zetaroute.policy import Forecast, LearnedPredictor, Policy
 from zetaroute.policy.explore import CAUTION
 from zetaroute.policy.predict import Predictor
@@ -27,12 +28,6 @@ MOST_WORDS = 60
 SHOWN = 5
 SMALLEST = 0.001
 """Accuracy that a word must move to be named."""
-_UNTRIED = "prior from the config"
-"""How the log says that a model had no record when a query was decided."""
-_FARTHEST = 1000.0
-"""Factor to which a value is changed in search of another choice."""
-_STEPS = 120
-_HALVINGS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +42,6 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """The smallest change of one thing after which another model would be held best."""
-
-    what: str
-    """answer_value_usd, second_value_usd, or `cost of MODEL`."""
-    now: float
-    then: float
-    model: str
-    """Who would be held best."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """What is said of a decision beside its table."""
 
@@ -69,7 +52,8 @@ class Explanation:
     """Predicted utility of the best model beyond the second one's."""
     segment: str | None
     words: tuple[Word, ...] = ()
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Change, ...] | None = None
+    """None where it is not known; `note` then says why."""
     p95_s: Mapping[str, float] | None = None
     """By model: the time that 95 of 100 answers would stay within, where it was learned."""
     note: str | None = None
@@ -112,7 +96,7 @@ def explain(
         words=_weighing(
             predictor, query, [arm for arm, may in zip(arms, eligible, strict=True) if may], arms[best].id
         ),
-        changes=tuple(_changes(forecast, objective, eligible, best, arms, held_best)),
+        changes=changes_of(forecast, objective, eligible, best, arms, held_best),
         p95_s={arm.id: float(p95[k]) for k, arm in enumerate(arms) if not np.isnan(p95[k])},
         note=_note(predictor),
     )
@@ -126,14 +110,17 @@ def explain_past(row: Mapping[str, Any], *, registry: Registry) -> Explanation |
     able = [one for one in row["candidates"] or () if one["eligible"]]
     if not able:
         return None
-    tried = [one for one in able if not one["reason"].startswith(_UNTRIED)] or able
+    tried = [one for one in able if not one["reason"].startswith(UNTRIED)] or able
     ranked = sorted(able, key=lambda one: (one not in tried, -_bound(one)))
     best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
+    changes, unknown = past_changes(row, best["model"])
     found = Explanation(
         best=best["model"],
         second=second["model"] if second else None,
         lead_usd=best["utility_usd"]["mean"] - second["utility_usd"]["mean"] if second else None,
         segment=row["task"],
+        changes=changes,
+        note=unknown,
     )
     predictor = _stored(registry, row["policy_version"])
     if predictor is None:
@@ -145,7 +132,7 @@ def explain_past(row: Mapping[str, Any], *, registry: Registry) -> Explanation |
         found,
         segment=_segment(predictor, query, row["policy_version"], registry),
         words=_weighing(predictor, query, arms, best["model"]),
-        note=_note(predictor),
+        note="; ".join(one for one in (_note(predictor), unknown) if one) or None,
     )
 
 
@@ -185,7 +172,7 @@ def _segment(predictor: Predictor, query: Query, version: str, registry: Registr
     """Return the query's task label, else the name of the learned kind that it is nearest to."""
     if query.task is not None or not isinstance(predictor, LearnedPredictor):
         return query.task
-    from zetaroute.learn.segments import cell_names
+    from zetaroute.features.kinds import cell_names
 
     names = cell_names(registry.manifest(version).get("segments"), len(predictor.map.spaces.coarse))
     return names[int(predictor.map.cells(predictor.vectors([query.text], [None])[:, 1:])[0])]
@@ -225,53 +212,3 @@ def _note(predictor: Predictor) -> str | None:
             "the log did not show that telling queries apart pays: every query is forecast as the average one"
         )
     return None
-
-
-def _changes(
-    forecast: Forecast,
-    objective: Objective,
-    eligible: Any,
-    best: int,
-    arms: Sequence[Arm],
-    held_best: Callable[[Forecast, Objective, Any], int],
-) -> list[Change]:
-    """Return, for the value of an answer, that of a second and the best model's cost, where the choice turns."""
-
-    def by_answer(value: float) -> int:
-        return held_best(forecast, replace(objective, answer_value_usd=value), eligible)
-
-    def by_second(value: float) -> int:
-        return held_best(forecast, replace(objective, second_value_usd=value), eligible)
-
-    def by_cost(value: float) -> int:
-        factor = np.ones(len(arms))
-        factor[best] = value / cost
-        dearer = replace(forecast, cost_usd=forecast.cost_usd * factor, cost_se=forecast.cost_se * factor)
-        return held_best(dearer, objective, eligible)
-
-    cost = float(forecast.cost_usd[0, best])
-    tried = [
-        ("answer_value_usd", objective.answer_value_usd, by_answer, (-1, 1)),
-        ("second_value_usd", objective.second_value_usd, by_second, (-1, 1)),
-        (f"cost of {arms[best].id}", cost, by_cost, (1,)),
-    ]
-    found = []
-    for what, now, choose, ways in tried:
-        for way in ways:
-            turn = _turning(choose, now, best, way) if now > 0 else None
-            if turn is not None:
-                found.append(Change(what=what, now=now, then=turn, model=arms[choose(turn)].id))
-    return found
-
-
-def _turning(choose: Callable[[float], int], now: float, best: int, way: int) -> float | None:
-    """Return the nearest value above (`way` = 1) or below `now` at which another than `best` is chosen."""
-    ladder: list[float] = [now * _FARTHEST ** (way * step / _STEPS) for step in range(_STEPS + 1)]
-    turned = next((step for step, value in enumerate(ladder) if choose(value) != best), None)
-    if not turned:
-        return None
-    same, other = ladder[turned - 1], ladder[turned]
-    for _ in range(_HALVINGS):
-        middle = (same + other) / 2.0
-        same, other = (middle, other) if choose(middle) == best else (same, middle)
-    return other

@@ -39,6 +39,10 @@ _SELECTS: dict[Kind, str] = {
     "AND status <> 'cancelled' AND escalated IS NOT TRUE AND store IS NULL AND forgotten IS NULL",
 }
 """What there is to write: all feedback; all attempts, flat; and what routers train on, graded rows with a text."""
+NAMES = frozenset(
+    (*FEEDBACK_COLUMNS, *_ROUND.split(", "), "model_name", "performance", "response_time", "category")
+)
+"""Every column that a file of lines may have."""
 
 
 def export_lines(

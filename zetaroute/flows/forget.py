@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import StoreError, UsageError
+from zetaroute.flows.blanking import blank_export
 from zetaroute.flows.leftovers import blank_lines, drop_entries, still_holding
 from zetaroute.flows.redact import orphaned, redact, without_words, words_of
 from zetaroute.registry import Registry
@@ -146,12 +147,14 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
                 "SELECT reason FROM promotions UNION SELECT reason FROM canaries"
             ).fetchall()
         }
-    gone = orphaned(chosen.queries, _remaining(log, ids), words_of(registry, reasons))
+        named = "SELECT DISTINCT segment FROM outcomes WHERE segment IS NOT NULL"
+        segments = {segment for (segment,) in connection.execute(named).fetchall()}
+    gone = orphaned(chosen.queries, _remaining(log, ids), words_of(registry, reasons | segments))
     versions = tuple(version for version in registry.versions() if redact(registry, version, gone))
     rewritten: list[str] = []
     here = [path for path in exports if path.is_file()]
     try:
-        rewritten = [str(path) for path in here if blank_lines(path, ids)]
+        rewritten = [str(path) for path in here if blank_export(path, ids) or blank_lines(path, ids)]
         drop_entries(log.home.journal / "damaged", ids)
     except OSError as error:
         raise StoreError(
@@ -160,7 +163,8 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
         ) from error
     still = still_holding(log.home, here, chosen.texts, ids)
     changed = {reason: without_words(reason, gone) for reason in reasons if reason}
-    rewrite(log, chosen.ids, {old: new for old, new in changed.items() if old != new})
+    telling = {segment for segment in segments if without_words(segment, gone) != segment}
+    rewrite(log, chosen.ids, {old: new for old, new in changed.items() if old != new}, segments=telling)
     return Forgotten(
         rows=len(chosen.ids),
         already=chosen.already,

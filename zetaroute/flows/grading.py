@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
 from zetaroute.config.checks import TaskCheck
-from zetaroute.domain import Arm, Check, Feedback, Query, Source, new_id, utc_now
+from zetaroute.domain import Arm, Check, Feedback, Query, Source, new_id, text_tokens, utc_now
 from zetaroute.errors import ConfigError, UsageError
 from zetaroute.policy.rules import broken, words
 from zetaroute.providers.opening import Providers
@@ -37,6 +37,11 @@ class Case:
     """The grader's name; None leaves it to the reference."""
     tags: tuple[str, ...] = ()
     """Of the query: a judge whom the rules forbid it is not asked."""
+
+
+_PROMPT_TOKENS = 250
+"""What a judge is told beside the texts."""
+_VERDICT_TOKENS = 60
 
 
 class Graders:
@@ -120,6 +125,21 @@ class Graders:
         if isinstance(named, JudgeGrader):
             return f"judge:{named.name}{SELF if self._is_self(named, model) else ''}"
         return f"grader:{self.name(name) if name else 'default'}"
+
+    def expected_usd(self, case: Case) -> float | None:
+        """Return what marking an answer may cost, 0 where the price is unknown; None for what costs nothing."""
+        named = self._of_the_config(case.grader) if case.grader else None
+        if not isinstance(named, JudgeGrader) or not self._arms[named.judge].paid:
+            return None
+        prices = self._arms[named.judge].prices
+        if prices is None:
+            return 0.0
+        read = sum(
+            text_tokens(text) for text in (case.query, case.answer, case.reference or "", named.rubric or "")
+        )
+        calls = 1 if case.reference is None else 2
+        once_usd = prices.cost_usd(input_tokens=read + _PROMPT_TOKENS, output_tokens=_VERDICT_TOKENS)
+        return calls * once_usd
 
     async def grade(self, case: Case, providers: Providers) -> Feedback | None:
         """Grade one answer; None where there is nothing to grade it by.

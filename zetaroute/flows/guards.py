@@ -6,13 +6,15 @@ Apart from deciding, which obeys them; here a rule can be tried before it is wri
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from zetaroute.config import GuardRule
 from zetaroute.config.settings import GUARD_METRICS
-from zetaroute.domain import ALL_TASKS, Arm, Standing, Tally
+from zetaroute.domain import ALL_TASKS, Arm, Tally, segment_of
 from zetaroute.errors import UsageError
 from zetaroute.flows.router import Router
+from zetaroute.policy import Policy
 from zetaroute.policy.guard import ENOUGH, breach, gauge
 
 FEWEST_TIMES = 60
@@ -21,31 +23,48 @@ _FLOORS = ("accuracy", "satisfaction")
 
 
 def tried_rules(
-    least: Sequence[str], most: Sequence[str], *, task: str | None, model: str | None
+    least: Sequence[str],
+    most: Sequence[str],
+    *,
+    task: str | None = None,
+    segment: str | None = None,
+    model: str | None = None,
 ) -> tuple[GuardRule, ...]:
     """Return the rules that METRIC=VALUE words make, floors and ceilings; raises UsageError for other words."""
     return tuple(
-        _rule(word, side=side, task=task, model=model)
+        replace(_rule(word, side=side), task=task, segment=segment, model=model)
         for side, words in (("min", least), ("max", most))
         for word in words
     )
 
 
-def judged(router: Router, rules: Sequence[GuardRule], *, every_task: bool = False) -> list[dict[str, Any]]:
-    """Return a row per rule, model and task: the figure, its bound, the rows behind it and the verdict.
+def judged(router: Router, rules: Sequence[GuardRule], *, every_kind: bool = False) -> list[dict[str, Any]]:
+    """Return a row per rule, model and kind of query: the figure, its bound, the rows behind it and the verdict.
 
-    `every_task` also shows what a rule without a task would say of each task alone.
+    `every_kind` also shows what a rule for every query would say of each task label and each segment alone.
     """
     return [
         row
         for rule in rules
         for arm in router.settings.arms
         if rule.model in {None, arm.id}
-        for row in _rows(rule, arm, router.standings.get(arm.id), every_task=every_task)
+        for row in _rows(rule, arm, router, every_kind=every_kind)
     ]
 
 
-def _rule(word: str, *, side: str, task: str | None, model: str | None) -> GuardRule:
+def lost(policy: Policy, rules: Sequence[GuardRule]) -> list[str]:
+    """Return a sentence for each rule on a segment that this version does not know: such a rule does nothing."""
+    known = ", ".join(f"'{name}'" for name in policy.kinds if name)
+    knows = f"it knows {known}" if known else "it has no named segments"
+    return [
+        f"the guard on {rule.metric} names the segment '{rule.segment}', which {policy.version} does not know, so it "
+        f"does nothing; {knows}."
+        for rule in rules
+        if rule.segment and rule.segment not in policy.kinds
+    ]
+
+
+def _rule(word: str, *, side: str) -> GuardRule:
     metric, _, wanted = word.partition("=")
     if metric not in GUARD_METRICS:
         raise UsageError(f"--{side} names {metric!r}: choose one of {', '.join(GUARD_METRICS)}.")
@@ -60,35 +79,39 @@ def _rule(word: str, *, side: str, task: str | None, model: str | None) -> Guard
         bound = -1.0
     if not 0 <= bound < float("inf"):
         raise UsageError(f"--{side} {word!r} must look like {metric}=0.6.")
-    return GuardRule(metric=metric, bound=bound, task=task, model=model)
+    return GuardRule(metric=metric, bound=bound)
 
 
-def _rows(
-    rule: GuardRule, arm: Arm, standing: Standing | None, *, every_task: bool
-) -> Iterator[dict[str, Any]]:
+def _rows(rule: GuardRule, arm: Arm, router: Router, *, every_kind: bool) -> Iterator[dict[str, Any]]:
+    standing, known = router.standings.get(arm.id), router.policy.kinds
     tallies = standing.tallies if standing else {}
-    tasks = [rule.task or ALL_TASKS]
-    if every_task and rule.task is None:
-        tasks += sorted(task for task in tallies if task != ALL_TASKS)
+    places = [rule.place]
+    if every_kind and rule.place == ALL_TASKS:
+        places += sorted(place for place in tallies if place != ALL_TASKS)
     demoted = standing.demoted if standing else frozenset()
-    for task in tasks:
-        yield _row(rule, arm, task, tallies.get(task), demoted)
+    for place in places:
+        segment = segment_of(place)
+        if segment is None or segment in known:
+            yield _row(rule, arm, place, tallies.get(place), demoted)
+        elif place == rule.place:
+            yield {**_row(rule, arm, place, None, demoted), "verdict": "unknown segment"}
 
 
 def _row(
-    rule: GuardRule, arm: Arm, task: str, tally: Tally | None, demoted: frozenset[str]
+    rule: GuardRule, arm: Arm, place: str, tally: Tally | None, demoted: frozenset[str]
 ) -> dict[str, Any]:
     seen = gauge(rule, tally) if tally is not None else None
     return {
         "metric": rule.metric,
         "limit": rule.bound,
         "side": "min" if rule.metric in _FLOORS else "max",
-        "task": None if task == ALL_TASKS else task,
+        "task": None if place == ALL_TASKS or segment_of(place) else place,
+        "segment": segment_of(place),
         "model": arm.id,
         "value": seen.value if seen else None,
         "bound": seen.bound if seen else None,
         "n": seen.n if seen else _count(rule, tally),
-        "verdict": _verdict(rule, tally, demoted=("" if task == ALL_TASKS else task) in demoted),
+        "verdict": _verdict(rule, tally, demoted=("" if place == ALL_TASKS else place) in demoted),
     }
 
 
@@ -117,5 +140,6 @@ def explained(row: dict[str, Any]) -> str:
         "stays demoted": "stays demoted until the figure itself keeps the limit",
         "not surely": "left alone: beyond the limit, but chance may explain it",
         "kept": "left alone: keeps the limit",
+        "unknown segment": "does nothing: no segment is called that any more",
         "too few rows": f"left alone: {row['n']} rows, at least {needed} are needed",
     }[row["verdict"]]

@@ -1,22 +1,15 @@
 """Bring feedback that others have given into the log: late, in any order, twice.
 
-Thousands of lines become one journal segment, so that nothing acknowledged is lost and the disk is asked rarely. What
-the log has already is passed over by content, and what cannot be used is written down and never stops the rest.
+What the log has already is passed over by content: a file that is imported again adds nothing.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zetaroute.domain import Feedback
-from zetaroute.flows.bad_lines import BadLines
+from zetaroute.flows.delivery import Delivery, deliver, errors_of
 from zetaroute.flows.intake import BadLine
 from zetaroute.flows.labels import Label, read_labels
 from zetaroute.flows.source import Source
@@ -28,34 +21,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 25_000
 """Lines that are looked up and made safe together."""
-_PER_ENTRY = 1_000
-STDIN_ERRORS = "feedback.errors.jsonl"
 _Content = tuple[str, str, float, str, str, str | None, str | None]
-
-
-@dataclass(slots=True, kw_only=True)
-class Imported:
-    """What an import has done so far."""
-
-    rows: int = 0
-    added: int = 0
-    known: int = 0
-    """Lines that say what the log, or an earlier line, says already."""
-    bad_lines: int = 0
-    errors: Path
-    """Where bad lines are told."""
-    started_at: float = field(default_factory=time.perf_counter)
-
-    def summary(self) -> dict[str, object]:
-        """Return the summary that `feedback import --json` prints."""
-        return {
-            "rows": self.rows,
-            "added": self.added,
-            "known": self.known,
-            "bad_lines": self.bad_lines,
-            "errors": str(self.errors) if self.bad_lines else None,
-            "elapsed_s": time.perf_counter() - self.started_at,
-        }
 
 
 def import_feedback(
@@ -63,78 +29,44 @@ def import_feedback(
     name: str,
     *,
     now: datetime | None = None,
-    on_progress: Callable[[Imported, float | None], None] | None = None,
-) -> Imported:
+    on_progress: Callable[[Delivery, float | None], None] | None = None,
+) -> Delivery:
     """Import a file of feedback (`-`: standard input) and return what was done.
 
     Lines without a time count from `now`, each a microsecond after the one before. Raises UsageError when the file
     cannot be read, StoreError when the log cannot take the rows; what was taken before is kept.
     """
     started = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-    errors = Path(STDIN_ERRORS if name == "-" else f"{name}.errors.jsonl")
-    done = Imported(errors=errors)
-    with ExitStack() as held:
-        source = held.enter_context(Source(name))
-        told = held.enter_context(BadLines(errors))
-        labels = read_labels(source)
-        while part := list(islice(labels, AT_ONCE)):
-            done.rows += len(part)
-            new = _new(log, part, started, done, told)
-            if new:
-                log.append(
-                    [
-                        Entry(feedback=tuple(new[start : start + _PER_ENTRY]))
-                        for start in range(0, len(new), _PER_ENTRY)
-                    ]
-                )
-            done.added += len(new)
-            done.bad_lines = told.count
-            if on_progress is not None:
-                on_progress(done, source.share_read())
-    log.merge(patience_s=10.0)
+    done = Delivery(errors=errors_of(name, stdin="feedback"))
+    with Source(name) as source:
+        deliver(
+            log,
+            read_labels(source),
+            done,
+            at_once=AT_ONCE,
+            take=lambda labels: _new(log, labels, started),
+            on_progress=on_progress and (lambda: on_progress(done, source.share_read())),
+        )
     return done
 
 
-def _new(
-    log: Log, part: Sequence[Label | BadLine], started: datetime, done: Imported, told: BadLines
-) -> list[Feedback]:
-    """Return the feedback of these lines that the log does not have; count what it has, and tell the rest."""
-    labels = [label for label in part if isinstance(label, Label)]
+def _new(log: Log, labels: Sequence[Label], started: datetime) -> Iterator[Entry | BadLine | None]:
+    """Yield for each label what is to be written, None where the log says it already, or why it is about nothing."""
     with log.open() as connection:
         found = _outcomes(connection, labels)
         known_ids, known_contents = _known(connection, labels, found)
-    new: list[Feedback] = []
-    for label in part:
-        if isinstance(label, BadLine):
-            told.add(label)
-            continue
+    for label in labels:
         outcome_id = found[label.line]
         if isinstance(outcome_id, BadLine):
-            told.add(outcome_id)
+            yield outcome_id
             continue
         row_id = label.id_for(outcome_id)
         if row_id in known_ids or _content(label, outcome_id) in known_contents:
-            done.known += 1
+            yield None
             continue
         known_ids.add(row_id)
-        new.append(_feedback(label, row_id, outcome_id, started))
-    return new
-
-
-def _feedback(label: Label, row_id: str, outcome_id: str, started: datetime) -> Feedback:
-    moment = label.time or (started + timedelta(microseconds=label.line)).isoformat(timespec="microseconds")
-    return Feedback(
-        id=row_id,
-        outcome_id=outcome_id,
-        metric=label.metric,
-        value=label.value,
-        source=label.source,
-        author=label.author,
-        time=moment,
-        comment=label.comment,
-        cost_usd=label.cost_usd,
-        response_s=label.response_s,
-    )
+        now = label.time or (started + timedelta(microseconds=label.line)).isoformat(timespec="microseconds")
+        yield Entry(feedback=(label.feedback(row_id, outcome_id, now=now),))
 
 
 def _content(label: Label, outcome_id: str) -> _Content:

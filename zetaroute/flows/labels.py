@@ -13,15 +13,14 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast, get_args
+from typing import Any
 
-from zetaroute.domain import Source as Origin
 from zetaroute.errors import UsageError
 from zetaroute.flows.intake import BadLine
+from zetaroute.flows.remark import Remark, checked_value, shown, source_named
 from zetaroute.flows.source import LONGEST_LINE, Source
 
 DEFAULT_AUTHOR = "import"
-_LIMITS = {"accuracy": (0.0, 1.0), "rating": (1.0, 5.0)}
 _WORDS = {"true": 1.0, "false": 0.0, "up": 1.0, "down": 0.0}
 _LONGEST_NAME = 200
 _MARK = "\ufeff"
@@ -29,23 +28,12 @@ _MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Label:
-    """One judgement as a line gives it: what it is about is named, but not yet looked up."""
+class Label(Remark):
+    """A remark as a line gives it."""
 
     line: int
-    outcome_id: str | None
-    custom_id: str | None
     run: str | None
     model: str | None
-    metric: str
-    value: float
-    source: Origin
-    author: str
-    time: str | None
-    """UTC, ISO 8601; None: the moment of the import."""
-    comment: str | None
-    cost_usd: float | None
-    response_s: float | None
 
     def id_for(self, outcome_id: str) -> str:
         """Return an id that is made of the content, so that the same line twice is one row."""
@@ -177,7 +165,7 @@ def _read(line: int, row: Mapping[str, Any]) -> Label:
         model=_text(row, "model"),
         metric=metric,
         value=value,
-        source=_source(row),
+        source=source_named(_text(row, "source")),
         author=author or DEFAULT_AUTHOR,
         time=_time(row),
         comment=comment,
@@ -196,18 +184,7 @@ def _value(row: Mapping[str, Any], metric: str) -> float:
             raise UsageError('is a comment whose "value" is not a text')
         return 1.0
     value = row.get("value")
-    if isinstance(value, bool):
-        number = float(value)
-    else:
-        number = _as_number(value)
-    if not math.isfinite(number):
-        raise UsageError(f'has the "value" {_shown(value)}, which is not a number')
-    if metric == "thumbs" and number not in {0.0, 1.0}:
-        raise UsageError(f"has thumbs {number:g}: they are 0 or 1")
-    low, high = _LIMITS.get(metric, (-math.inf, math.inf))
-    if not low <= number <= high:
-        raise UsageError(f"has {metric} {number:g}: it is between {low:g} and {high:g}")
-    return number
+    return checked_value(metric, float(value) if isinstance(value, bool) else _as_number(value), value)
 
 
 def _as_number(value: object) -> float:
@@ -230,13 +207,6 @@ def _number(row: Mapping[str, Any], key: str) -> float | None:
     return number
 
 
-def _source(row: Mapping[str, Any]) -> Origin:
-    source = _text(row, "source") or "user"
-    if source not in get_args(Origin):
-        raise UsageError(f'has the "source" {_shown(source)}: it is one of {", ".join(get_args(Origin))}')
-    return cast("Origin", source)
-
-
 def _time(row: Mapping[str, Any]) -> str | None:
     text = _text(row, "time") or _text(row, "timestamp")
     if text is None:
@@ -245,7 +215,7 @@ def _time(row: Mapping[str, Any]) -> str | None:
         when = datetime.fromisoformat(text)
         when = when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
     except (ValueError, OverflowError):
-        raise UsageError(f'has the "time" {_shown(text)}: write it like 2026-01-31T12:00:00Z') from None
+        raise UsageError(f'has the "time" {shown(text)}: write it like 2026-01-31T12:00:00Z') from None
     return when.isoformat(timespec="microseconds")
 
 
@@ -259,8 +229,3 @@ def _text(row: Mapping[str, Any], key: str) -> str | None:
     if key not in {"comment", "value"} and len(text) > _LONGEST_NAME:
         raise UsageError(f'has a "{key}" of more than {_LONGEST_NAME} characters')
     return text
-
-
-def _shown(value: object) -> str:
-    shown = json.dumps(value, default=str)
-    return shown if len(shown) <= 60 else shown[:59] + "…"

@@ -26,7 +26,17 @@ SHORTEST = 12
 PIECE = 40
 """Of a longer text these many characters at a time are looked for, so that a quotation is found too."""
 MOST_PIECES = 5000
-_TEXTS = ("custom_id", "answer", "error", "query", "system", "reference", "response")
+_TEXTS = (
+    "custom_id",
+    "answer",
+    "error",
+    "query",
+    "system",
+    "reference",
+    "response",
+    "conversation",
+    "comment",
+)
 """Of a line of an output, besides what lies deeper."""
 
 
@@ -53,16 +63,25 @@ def blank_lines(path: Path, ids: Collection[str]) -> int:
     blanked, start = 0, 0
     with open(path, "r+b") as file:
         while line := file.readline():
-            told = _told(line)
-            if told is not None and told.get("id") in ids:
+            empty = blanked_line(line, ids)
+            if empty is not None:
                 file.seek(start)
-                file.write(_line(_blank(told)).ljust(len(line) - 1) + b"\n")
+                file.write(empty.ljust(len(line) - 1) + b"\n")
                 blanked += 1
             start += len(line)
             file.seek(start)
         file.flush()
         os.fsync(file.fileno())
     return blanked
+
+
+def blanked_line(line: bytes, ids: Collection[str]) -> bytes | None:
+    """Return a line of one of these outcomes with every text empty; None where there is none, or it is not ours."""
+    told = _told(line)
+    if told is None or not {told.get("id"), told.get("outcome_id")} & set(ids):
+        return None
+    blank = _blank(told)
+    return None if blank == told else _line(blank)
 
 
 def drop_entries(folder: Path, ids: Collection[str]) -> None:

@@ -138,9 +138,13 @@ def _state(router: Router, arm: Arm, learned: int) -> dict[str, Any]:
 
 
 def _doubted(router: Router, standing: Standing | None) -> Exclusion | None:
-    """Return why a model is better left alone now, overall or for one of the tasks that guards name."""
-    tasks = (None, *sorted({rule.task for rule in router.settings.guards if rule.task}))
-    found = (doubt(standing, task=task, guards=router.settings.guards, now_s=time.time()) for task in tasks)
+    """Return why a model is better left alone now, overall or for one of the kinds of query that guards name."""
+    guards = router.settings.guards
+    kinds = sorted({(rule.task or "", rule.segment or "") for rule in guards} | {("", "")})
+    found = (
+        doubt(standing, task=task or None, segment=segment or None, guards=guards, now_s=time.time())
+        for task, segment in kinds
+    )
     return next((one for one in found if one is not None), None)
 
 

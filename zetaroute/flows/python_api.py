@@ -190,9 +190,7 @@ class OpenHome:
         if keep:
             self.home.make()
         journal = self._log().journal if keep else None
-        return asyncio.run(
-            ask(router, query, decision, journal=journal, timeout_s=timeout_s, local_only=local_only)
-        )
+        return asyncio.run(ask(router, query, decision, journal=journal, timeout_s=timeout_s, limits=limits))
 
 
 def open_home(

@@ -13,16 +13,16 @@ from typing import Any
 
 from zetaroute.errors import ArtifactError
 from zetaroute.features import terms
-from zetaroute.learn.segments import cell_names
+from zetaroute.features.kinds import cell_names
 from zetaroute.registry import VOCABULARY, Registry
 
 RESULT = "kpi.json"
 _WORD = re.compile(r"\w+")
 
 
-def words_of(registry: Registry, reasons: Iterable[str]) -> set[str]:
-    """Return every term and word of texts that the artifacts and the reasons of promotions hold."""
-    found = {word for reason in reasons for word in _WORD.findall(reason.lower())}
+def words_of(registry: Registry, said: Iterable[str]) -> set[str]:
+    """Return every term and word of texts that the artifacts hold, and what the log says in their words."""
+    found = {word for one in said for word in _WORD.findall(one.lower())}
     for version in registry.versions():
         try:
             manifest = registry.manifest(version)

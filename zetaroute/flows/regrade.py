@@ -14,9 +14,11 @@ from zetaroute.config import Settings
 from zetaroute.domain import Feedback
 from zetaroute.errors import UsageError
 from zetaroute.flows.grading import ACCURACY, SELF, Case, Graders
+from zetaroute.flows.spending import Spending
 from zetaroute.providers.opening import Providers, open_providers
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log, rows_in
+from zetaroute.store.standing import read_past
 
 KEEP_EVERY_S = 1.0
 _READ_AT_ONCE = 500
@@ -50,6 +52,10 @@ class Tally:
     accuracy_sum: float = 0.0
     cost_usd: float = 0.0
     """Of judging, as far as it is known."""
+    left: int = 0
+    """Answers that no judge was asked about, because the budget did not hold it."""
+    stopped: str | None = None
+    """The budget that was used up."""
     notes: dict[str, int] = field(default_factory=dict)
     """Why there was no grade, and how often."""
     started_at: float = field(default_factory=time.perf_counter)
@@ -64,6 +70,11 @@ class Tally:
         self.accuracy_sum += said.value
         self.self_judged += said.author.endswith(SELF)
 
+    def leave(self, budget: str) -> None:
+        """Count an answer that there was no money to grade."""
+        self.left += 1
+        self.stopped = budget
+
     def miss(self, reason: str) -> None:
         """Count an answer without a grade."""
         self.no_grade += 1
@@ -75,6 +86,8 @@ class Tally:
             "rows": self.rows,
             "graded": self.graded,
             "no_grade": self.no_grade,
+            "left": self.left,
+            "stopped": f"the {self.stopped} is used up" if self.stopped else None,
             "self_judged": self.self_judged,
             "accuracy": self.accuracy_sum / self.graded if self.graded else None,
             "cost_usd": self.cost_usd,
@@ -94,25 +107,56 @@ async def regrade(
 ) -> Tally:
     """Grade the answers of the log that are wanted; what was done when this is cancelled is kept.
 
-    Raises UsageError for an unknown grader, StoreError when grades cannot be kept.
+    Judges that cost money are asked as far as the budget goes. Raises UsageError for an unknown grader, StoreError
+    when grades cannot be kept.
     """
     graders = Graders(settings)
     grader = graders.name(wanted.grader) if wanted.grader else None
     tally = tally or Tally()
     waiting = _waiting(log, graders, wanted, grader)
     tally.rows = len(waiting)
-    kept = _Kept(log)
+    kept, till = _Kept(log), _Till(graders, Spending(settings.budget, read_past(log.home).spent_usd))
     cases = _cases(log, waiting, grader)
     async with open_providers(settings.arms, many=True) as providers:
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(concurrency):
-                    group.create_task(_work(cases, graders, providers, kept, tally, on_progress))
+                    group.create_task(_work(cases, till, providers, kept, tally, on_progress))
         except BaseExceptionGroup as errors:
             raise errors.exceptions[0] from errors
         finally:
             kept.flush()
     return tally
+
+
+class _Till:
+    """Grades while there is money."""
+
+    def __init__(self, graders: Graders, spending: Spending) -> None:
+        self._graders = graders
+        self._spending = spending
+
+    async def grade(self, case: Case, providers: Providers, tally: Tally) -> Feedback | None:
+        """Grade one answer, or count it as left where the budget does not hold its judge."""
+        expected = self._graders.expected_usd(case)
+        if expected is None:
+            return await self._graders.grade(case, providers)
+        while (budget := self._too_dear(expected)) is not None:
+            # What is set aside for calls under way may come back.
+            if not await self._spending.reserved.wait():
+                tally.leave(budget)
+                return None
+        said = None
+        self._spending.reserved.add(expected)
+        try:
+            said = await self._graders.grade(case, providers)
+        finally:
+            self._spending.settle(expected, (said.cost_usd if said else None) or 0.0)
+        return said
+
+    def _too_dear(self, expected: float) -> str | None:
+        left_usd, budget = self._spending.left_usd()
+        return budget if left_usd is not None and (left_usd <= 0 or expected > left_usd) else None
 
 
 class _Kept:
@@ -137,7 +181,7 @@ class _Kept:
 
 async def _work(
     cases: Iterator[Case],
-    graders: Graders,
+    till: _Till,
     providers: Providers,
     kept: _Kept,
     tally: Tally,
@@ -145,7 +189,7 @@ async def _work(
 ) -> None:
     for case in cases:
         try:
-            said = await graders.grade(case, providers)
+            said = await till.grade(case, providers, tally)
         except UsageError as error:
             tally.miss(str(error))
             said = None

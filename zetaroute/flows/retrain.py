@@ -16,6 +16,7 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
+from zetaroute.features.kinds import cell_names
 from zetaroute.flows.canary import begin_canary, canary_standing, deserves_trial, may_succeed
 from zetaroute.flows.cluster import on_cluster
 from zetaroute.flows.findings import findings
@@ -25,7 +26,7 @@ from zetaroute.flows.reading import BLOCK
 from zetaroute.flows.result import manifest_of, result_of
 from zetaroute.flows.trial import evaluate, margins_of
 from zetaroute.learn.frame import take
-from zetaroute.learn.segments import cell_names, cell_terms
+from zetaroute.learn.segments import cell_terms
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.policy.load import policy_from, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack

@@ -26,7 +26,8 @@ from zetaroute.domain import (
 )
 from zetaroute.errors import UsageError
 from zetaroute.flows.grading import ACCURACY, NO_GRADE, Graders
-from zetaroute.flows.rows import Rows
+from zetaroute.flows.purse import Purse
+from zetaroute.flows.rows import Rows, spent_usd
 from zetaroute.providers.calling import answer
 from zetaroute.providers.opening import Providers
 from zetaroute.providers.protocol import OnText
@@ -96,9 +97,7 @@ class Round:
     @property
     def spent_usd(self) -> float:
         """What all attempts took from a budget, as far as it is known; a recording takes nothing."""
-        rows = [row for row in self.entry.outcomes if not row.recorded]
-        answering = sum((row.cost_usd or 0.0) + (row.router_cost_usd or 0.0) for row in rows)
-        return answering + sum(said.cost_usd or 0.0 for said in self.entry.feedback)
+        return spent_usd(self.entry.outcomes, self.entry.feedback)
 
 
 def check_query(query: Query, graders: Graders) -> None:
@@ -119,7 +118,7 @@ async def play(
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
     on_ask: Callable[[str], None] | None = None,
-    may_spend: Callable[[str], bool] | None = None,
+    purse: Purse,
     deadline_s: float | None = None,
     start_anew: bool = True,
     outcome_id: str | None = None,
@@ -127,8 +126,9 @@ async def play(
     """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
     Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
-    `may_spend` allows that model and the deadline has not passed; every attempt is a row. `on_ask` and `start_anew`
-    are those of `providers.calling.answer`; `outcome_id` is the id of the first attempt's row where it was promised
+    `purse` holds its cost and the deadline has not passed; every attempt is a row. The purse comes open and is closed
+    in the end. `on_ask` and `start_anew` are those of `providers.calling.answer`; `outcome_id` is the id of the first
+    attempt's row where it was promised
     before. A cancelled call becomes a row of its own: asyncio.CancelledError carries the round as its argument. So it
     does where only the grading was cancelled: the answers are kept without a grade.
     """
@@ -154,6 +154,7 @@ async def play(
                 on_text=None if on_text is None else remember,
                 on_switch=on_switch,
                 on_ask=on_ask,
+                may_follow=purse.after_failure,
                 deadline_s=left_s,
                 start_anew=start_anew,
             )
@@ -162,7 +163,7 @@ async def play(
             if await _fails(made, graders, providers) and (
                 deadline_s is None or time.perf_counter() - start < deadline_s
             ):
-                turn = made.next_turn(may_spend)
+                turn = made.next_turn(lambda model: purse.after_answer(model, made.spent_usd))
         await _grade(made, graders, providers)
     except asyncio.CancelledError as error:
         if turn is not None:
@@ -175,6 +176,8 @@ async def play(
             )
             made.add((cut,), escalated=turn is not decision)
         raise asyncio.CancelledError(Round(query=query, decision=decision, entry=made.entry)) from error
+    finally:
+        purse.close(made.spent_usd)
     return Round(query=query, decision=decision, entry=made.entry, completion=made.completion)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from zetaroute.domain import Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id, utc_now
@@ -37,6 +37,13 @@ def content_hash(query: Query) -> str:
 def content_id(content: str) -> str:
     """Return the custom_id of a row that brings none, made of its content hash."""
     return f"h-{content}"
+
+
+def spent_usd(outcomes: Iterable[Outcome], feedback: Iterable[Feedback]) -> float:
+    """Return what rows took from a budget, as far as it is known; a recording takes nothing."""
+    rows = [row for row in outcomes if not row.recorded]
+    answering = sum((row.cost_usd or 0.0) + (row.router_cost_usd or 0.0) for row in rows)
+    return answering + sum(said.cost_usd or 0.0 for said in feedback)
 
 
 class Rows:
@@ -73,11 +80,11 @@ class Rows:
             self.outcomes.append(replace(row, escalated=escalated))
             self.done.append(attempt.completion)
 
-    def next_turn(self, may_spend: Callable[[str], bool] | None) -> Decision | None:
-        """Return the decision by which the next model is asked, or None where none is left."""
+    def next_turn(self, may_ask: Callable[[str], bool]) -> Decision | None:
+        """Return the decision by which the next model that may be asked is, or None where none is left."""
         asked = {row.model for row in self.outcomes}
         for model in self._decision.escalations:
-            if model not in asked and (may_spend is None or may_spend(model)):
+            if model not in asked and may_ask(model):
                 others = tuple(one for one in self._decision.candidates if one.model not in asked)
                 return replace(self._decision, model=model, candidates=others)
         return None
@@ -100,6 +107,11 @@ class Rows:
     def completion(self) -> Completion | None:
         """What the last call brought back that brought any answer."""
         return next((done for done in reversed(self.done) if done is not None), None)
+
+    @property
+    def spent_usd(self) -> float:
+        """What the attempts and what was said of them took from a budget, as far as it is known."""
+        return spent_usd(self.outcomes, self.feedback)
 
     @property
     def entry(self) -> Entry:
@@ -160,8 +172,10 @@ def _outcome(
         seed=decision.seed,
         candidates=decision.candidates if drawn else (),
         duel=decision.duel if drawn else None,
+        objective=decision.objective if drawn else None,
         embedding=own.values or None if drawn and own else None,
         embedding_model=own.space if drawn and own and own.values else None,
         router_cost_usd=own.cost_usd if drawn and own else None,
         tags=query.tags,
+        segment=decision.segment,
     )

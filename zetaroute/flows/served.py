@@ -17,9 +17,10 @@ from zetaroute.evaluate.missing import after_columns
 from zetaroute.evaluate.ope import FOLDS
 from zetaroute.evaluate.opinion import Opinion, opinion
 from zetaroute.evaluate.response import Asking, Seen
+from zetaroute.features.kinds import cell_names
 from zetaroute.flows.vectors import knowing
 from zetaroute.learn.frame import on_one_scale
-from zetaroute.learn.segments import cell_names, segments
+from zetaroute.learn.segments import segments
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log, rows_since

@@ -26,6 +26,10 @@ class Reserve:
         self._calls += 1
         self.usd += expected_usd
 
+    def change(self, more_usd: float) -> None:
+        """Set more aside for a call under way, or less."""
+        self.usd += more_usd
+
     def remove(self, expected_usd: float) -> None:
         """Give back what was set aside for a call that is over."""
         self._calls -= 1
@@ -99,10 +103,14 @@ class RunBudget:
         self._spent_usd = 0.0
         self.reserved = Reserve()
 
+    def left_usd(self) -> float | None:
+        """Return what is neither spent nor set aside; None where there is no limit."""
+        return None if self._limit_usd is None else self._limit_usd - self._spent_usd - self.reserved.usd
+
     def reserve(self, expected_usd: float) -> bool:
         """Set `expected_usd` aside; return False when the budget does not hold it any more."""
-        planned = self._spent_usd + self.reserved.usd + expected_usd
-        if self._limit_usd is not None and planned > self._limit_usd:
+        left_usd = self.left_usd()
+        if left_usd is not None and expected_usd > left_usd:
             return False
         self.reserved.add(expected_usd)
         return True

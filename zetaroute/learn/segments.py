@@ -1,6 +1,6 @@
 """The kinds of queries that reports speak of: a task label where one is given, else a coarse cell of the map.
 
-A cell has only a number; here it gets a name from its top terms, once, so that every screen says the same.
+A cell has only a number; here it gets its top terms, once, by which every screen calls it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 TERMS = 5
-"""Terms kept of a kind; the first NAMED of them are its name."""
-NAMED = 3
+"""Terms kept of a kind; the first few of them are its name."""
 FEWEST_TEXTS = 2
 """Distinct texts that must hold a term: one alone would be a quotation."""
 MOST_TEXTS = 2000
@@ -88,19 +87,6 @@ def _idf(feature_map: AnyMap, texts: Sequence[str]) -> dict[str, float]:
         for word, held in holders.items()
         if held >= FEWEST_TEXTS
     }
-
-
-def cell_names(found: Sequence[Sequence[str]] | None, cells: int) -> list[str]:
-    """Return a name for each of the coarse cells from their top terms, no two alike.
-
-    A cell without terms, as every cell of a version that was stored without any, is called by its number.
-    """
-    names = []
-    for cell in range(cells):
-        own = found[cell] if found is not None and cell < len(found) else ()
-        name = ", ".join(own[:NAMED]) or f"kind {cell + 1}"
-        names.append(f"{name} ({cell + 1})" if name in names else name)
-    return names
 
 
 def segments(tasks: Sequence[str | None], cells: Index, names: Sequence[str]) -> list[str]:

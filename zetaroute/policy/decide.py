@@ -44,12 +44,23 @@ class Policy:
     predictor: Predictor
     checks: Mapping[str, Reliability] = field(default_factory=dict)
     """By grader: how well its checks were measured to tell right answers from wrong ones."""
+    kinds: tuple[str | None, ...] = ()
+    """Names of the learned kinds of queries, by cell; None where one has none that lasts."""
 
     @property
     def reads_hashed(self) -> bool:
         """Whether it was learned from hashed terms, which must be made of a query before it is decided."""
         found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
         return isinstance(found, EmbeddedMap) and found.reads_hashed
+
+    def kind_of(self, query: Query, vector: Array) -> str | None:
+        """Return the learned kind of a query without a task label, whose vector is (1, anything); None if unnamed."""
+        found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
+        if found is None or not self.kinds or query.task:
+            return None
+        if isinstance(found, EmbeddedMap) and query.text not in found.known:
+            return None
+        return self.kinds[int(found.cells(vector[:, 1:])[0])]
 
     def knowing(self, given: Embeddings) -> Policy:
         """Return the same with the embeddings of some texts at hand."""
@@ -123,6 +134,7 @@ def decide(
         rules=rules,
         standings=standings,
         now_s=now_s,
+        segment=own.segment,
     )
     eligible = np.array([one is None for one in excluded])
     if query.check is not None and forced is None:
@@ -176,6 +188,8 @@ def decide(
         seed=seed,
         note=_note(query),
         escalations=tuple(arms[index].id for index in lot.decider.after[chosen]) if lot.decider.after else (),
+        segment=own.segment,
+        objective=objective,
         duel=lot.duel,
     )
 
@@ -197,6 +211,8 @@ class _Opinion:
     mean: Array
     """Utility in USD."""
     se: Array
+    segment: str | None = None
+    """The learned kind of the query."""
     after: tuple[tuple[int, ...], ...] = ()
     """For every arm those that may be asked after it; empty where nothing is checked."""
 
@@ -228,13 +244,22 @@ def _held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> NDArray[n
 
 
 def _opinion(policy: Policy, query: Query, arms: Sequence[Arm], objective: Objective) -> _Opinion:
-    predictor, own = policy.predictor, query.embedding
+    own, knowing = query.embedding, policy
     if own is not None and own.values:
-        vector = np.array(own.values, dtype=np.float32)
-        predictor = predictor.knowing(Embeddings(space=own.space, by_text={query.text: vector}))
-    forecast = predictor.forecast(predictor.vectors([query.text], [query.task]), arms)
+        given = np.array(own.values, dtype=np.float32)
+        knowing = policy.knowing(Embeddings(space=own.space, by_text={query.text: given}))
+    vector = knowing.predictor.vectors([query.text], [query.task])
+    forecast = knowing.predictor.forecast(vector, arms)
     mean, se = forecast.utility(objective, arms)
-    return _Opinion(policy=policy, arms=arms, objective=objective, forecast=forecast, mean=mean, se=se)
+    return _Opinion(
+        policy=policy,
+        arms=arms,
+        objective=objective,
+        forecast=forecast,
+        mean=mean,
+        se=se,
+        segment=knowing.kind_of(query, vector),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import GuardRule, TagRule
-from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally, usd
+from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally, place_of, usd
 from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
 from zetaroute.policy.rules import broken, words
 
@@ -78,8 +78,11 @@ def exclusions(
     rules: Sequence[TagRule],
     standings: Mapping[str, Standing],
     now_s: float,
+    segment: str | None = None,
 ) -> list[Exclusion | None]:
     """Return for each arm why it may not answer, or None when it may; `expected_cost_usd` is NaN if unknown.
+
+    `segment` is the learned kind of a query without a task label.
 
     When health and thresholds leave nobody, they are set aside: a doubtful answer beats none. The user's own
     limits, the rules on tags and what a model can take never are: raises NoAnswerError when they exclude every arm,
@@ -102,7 +105,10 @@ def exclusions(
         if all(bars):
             raise NoAnswerError(f"no model is allowed to answer ({reasons}): change what excludes them.")
         raise UnfitQueryError(f"no model takes this query ({reasons}): configure one that does.")
-    doubtful = [doubt(standings.get(arm.id), task=query.task, guards=guards, now_s=now_s) for arm in arms]
+    doubtful = [
+        doubt(standings.get(arm.id), task=query.task, segment=segment, guards=guards, now_s=now_s)
+        for arm in arms
+    ]
     firm = [Exclusion(reason=limit) if limit else None for limit in limited]
     if all(limit or doubt for limit, doubt in zip(firm, doubtful, strict=True)):
         return firm
@@ -194,7 +200,12 @@ def _answer_tokens(arm: Arm, query: Query) -> int:
 
 
 def doubt(
-    standing: Standing | None, *, task: str | None, guards: Sequence[GuardRule], now_s: float
+    standing: Standing | None,
+    *,
+    task: str | None,
+    segment: str | None,
+    guards: Sequence[GuardRule],
+    now_s: float,
 ) -> Exclusion | None:
     """Return why an arm is better left alone now: errors in a row, or a threshold that it broke."""
     if standing is None:
@@ -205,10 +216,11 @@ def doubt(
         return Exclusion(reason=f"{wait} after {standing.consecutive_errors} errors in a row")
     if standing.probe_s is not None and now_s - standing.probe_s < LONGEST_PROBE_S:
         return Exclusion(reason=f"one query is trying it after {standing.consecutive_errors} errors in a row")
-    z = 0.0 if (task or "") in standing.demoted else Z
+    place = place_of(task, segment)
+    z = 0.0 if place in standing.demoted else Z
     for rule in guards:
-        if rule.model in {None, standing.model} and rule.task in {None, task}:
-            reason = breach(rule, standing.tallies.get(rule.task or ALL_TASKS), z=z)
+        if rule.model in {None, standing.model} and rule.place in {ALL_TASKS, place}:
+            reason = breach(rule, standing.tallies.get(rule.place), z=z)
             if reason:
                 return Exclusion(reason=f"{DEMOTED}: {reason}", demoted=True)
     return None
@@ -252,7 +264,8 @@ def breach(rule: GuardRule, tally: Tally | None, *, z: float = Z) -> str | None:
     seen = None if tally is None else gauge(rule, tally, z=z)
     if seen is None:
         return None
-    where = f" on {rule.task}" if rule.task else ""
+    # The log keeps these words, and the name of a segment is made of words of other queries.
+    where = f" on {rule.task}" if rule.task else " on such queries" if rule.segment else ""
     at_most, at_least = ("at most", "at least") if z else ("still", "still")
     if rule.metric in {"accuracy", "satisfaction"} and seen.bound < rule.bound:
         return f"{rule.metric}{where} is {at_most} {seen.bound:.2f}, below {rule.bound:g} (n={seen.n})"

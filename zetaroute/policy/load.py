@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from zetaroute.domain import Prices
 from zetaroute.errors import ArtifactError
 from zetaroute.features import AnyMap, EmbeddedMap, FeatureMap, Spaces
+from zetaroute.features.kinds import lasting_names
 from zetaroute.policy.decide import Policy
 from zetaroute.policy.escalate import Reliability
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
@@ -70,7 +71,8 @@ def policy_from(artifact: Artifact) -> Policy:
     checks = {
         name: Reliability(passes=one["passes"], catches=one["catches"]) for name, one in measured.items()
     }
-    return Policy(version=artifact.version, predictor=predictor, checks=checks)
+    kinds = lasting_names(artifact.manifest.get("segments"), len(predictor.map.spaces.coarse))
+    return Policy(version=artifact.version, predictor=predictor, checks=checks, kinds=kinds)
 
 
 def _map(artifact: Artifact, arrays: Mapping[str, NDArray[np.generic]]) -> AnyMap:

@@ -21,6 +21,9 @@ from zetaroute.providers.protocol import OnText
 OnSwitch = Callable[[Attempt, str], None]
 """Told of an attempt that failed with a part of its answer shown, and of the model that is asked next."""
 
+MayFollow = Callable[[str, str], bool]
+"""Told the model that would be asked next and the kind of error before it; says whether it may be."""
+
 Sleep = Callable[[float], Awaitable[object]]
 
 _FIRST_WAIT_S = 0.5
@@ -37,6 +40,7 @@ async def answer(
     on_text: OnText | None = None,
     on_switch: OnSwitch | None = None,
     on_ask: Callable[[str], None] | None = None,
+    may_follow: MayFollow | None = None,
     retries: int = 2,
     deadline_s: float | None = None,
     start_anew: bool = True,
@@ -47,7 +51,8 @@ async def answer(
 
     Returns one attempt per model asked, retries inside it: the last one is ok, or all of them failed. A
     forced decision has no fallback. `deadline_s` bounds the whole of it in seconds from now. `on_ask` is told of
-    each model before it is asked; `start_anew` lets the next model begin where a part of an answer was shown.
+    each model before it is asked, and `may_follow` is asked before every call but the first. `start_anew` lets the
+    next model begin where a part of an answer was shown.
     """
     patience = _Patience(
         retries=retries,
@@ -55,10 +60,16 @@ async def answer(
         deadline_at=None if deadline_s is None else asyncio.get_running_loop().time() + deadline_s,
         sleep=sleep,
         rng=rng or random.Random(),
+        may_follow=may_follow or (lambda model, kind: True),
     )
     models = (decision.model,) if decision.forced else (decision.model, *decision.fallbacks())
     attempts: list[Attempt] = []
-    for position, model in enumerate(models):
+    shown = False
+    for model in models:
+        if attempts and not patience.may_follow(model, attempts[-1].error_kind or ""):
+            continue
+        if shown and on_switch is not None:
+            on_switch(attempts[-1], model)
         screen = _Screen(on_text)
         if on_ask is not None:
             on_ask(model)
@@ -66,8 +77,7 @@ async def answer(
         attempts.append(attempt)
         if attempt.completion is not None or patience.is_over() or (screen.shown and not start_anew):
             break
-        if screen.shown and on_switch is not None and position + 1 < len(models):
-            on_switch(attempt, models[position + 1])
+        shown = screen.shown
     return tuple(attempts)
 
 
@@ -95,6 +105,7 @@ class _Patience:
     """In the event loop's time."""
     sleep: Sleep
     rng: random.Random
+    may_follow: MayFollow
 
     def is_over(self) -> bool:
         """Whether the deadline has passed."""
@@ -126,7 +137,7 @@ async def _attempt(
             failure = error
         # Another try would write the beginning of its answer behind that of this one.
         wait_s = None if screen.shown else patience.wait_s(failure, tries)
-        if wait_s is None:
+        if wait_s is None or not patience.may_follow(arm.id, failure.kind):
             break
         await patience.sleep(wait_s)
     return Attempt(

@@ -37,8 +37,8 @@ def explanation_lines(said: Said) -> list[str]:
             for one in said["words"]
         )
         lines.append(f"words that weighed most in the accuracy expected of it: {words}")
-    lines += [f"{_condition(one)}, {one['model']} would be held best" for one in said["changes"]]
-    if said["second"] is not None and said["p95_s"] is not None and not said["changes"]:
+    lines += [f"{_condition(one)}, {one['model']} would be held best" for one in said["changes"] or ()]
+    if said["second"] is not None and said["changes"] is not None and not said["changes"]:
         lines.append(
             "no value of an answer or a second and no price, up to a thousandfold, would change that"
         )

@@ -20,12 +20,16 @@ from zetaroute.serve.errors import CLIENT_GONE, ApiError, upstream
 from zetaroute.serve.requests import Wanted, read_chat, read_json
 from zetaroute.serve.service import Finished, Service
 
+CONVERSATION = "x-zetaroute-conversation"
+"""The header that names a conversation, for clients that cannot send metadata."""
+
 
 async def chat(request: Request) -> Response:
     """Answer a chat request."""
     service: Service = request.app.state.service
     most = int(service.settings.serving.max_body_mb * 1e6)
-    wanted = read_chat(await read_json(request, most_bytes=most), service.settings)
+    body = await read_json(request, most_bytes=most)
+    wanted = read_chat(body, service.settings, conversation=request.headers.get(CONVERSATION))
     if wanted.count > 1:
         return await _several(service, wanted, request.receive)
     call = Call(service, wanted, request.receive)

@@ -10,14 +10,14 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from zetaroute.domain import Source
 from zetaroute.errors import StoreError, UsageError
-from zetaroute.flows.delayed import Judged, Remark, judged
+from zetaroute.flows.delayed import Judged, judged
+from zetaroute.flows.remark import Remark, checked_value, source_named
 from zetaroute.serve.answers import PREFIX
 from zetaroute.serve.errors import ApiError, bad
 from zetaroute.serve.requests import read_json
@@ -28,7 +28,6 @@ MOST = 1000
 """Remarks in one request."""
 BREATH_S = 0.1
 """For how long the log is left alone, at least, between two openings."""
-_SOURCES: dict[str, Source] = {source: source for source in get_args(Source)}
 _KNOWN = frozenset(
     {"inference_id", "outcome_id", "metadata", "metric_name", "value", "tags", "comment", "dryrun"}
 )
@@ -69,25 +68,19 @@ def _remark(item: Any, place: int, *, key: str | None) -> Remark:
             f"{where} names no answer: give outcome_id, inference_id or metadata.correlation_id.", where
         )
     tags = _object(item, "tags", where)
-    named = _text(tags, "source", where) or "user"
-    source = _SOURCES.get(named)
-    if source is None:
-        raise bad(f"{where}.tags.source must be one of {', '.join(_SOURCES)}.", where)
-    remark = Remark(
-        metric=metric,
-        value=_number(value),
-        outcome_id=outcome_id.removeprefix(PREFIX) if outcome_id else None,
-        custom_id=custom_id,
-        source=source,
-        author=_text(tags, "author", where) or "api",
-        comment=_text(item, "comment", where),
-        key=None if key is None else hashlib.sha256(f"{key}\0{place}".encode()).hexdigest(),
-    )
     try:
-        remark.check()
+        return Remark(
+            metric=metric,
+            value=checked_value(metric, _number(value), value),
+            outcome_id=outcome_id.removeprefix(PREFIX) if outcome_id else None,
+            custom_id=custom_id,
+            source=source_named(_text(tags, "source", where) or None),
+            author=_text(tags, "author", where) or "api",
+            comment=_text(item, "comment", where),
+            key=None if key is None else hashlib.sha256(f"{key}\0{place}".encode()).hexdigest(),
+        )
     except UsageError as error:
-        raise bad(f"{where}: {error}", where) from error
-    return remark
+        raise bad(f"{where} {error}.", where) from error
 
 
 def _number(value: float) -> float:

@@ -83,6 +83,7 @@ class Metrics:
     """The numbers of all workers; this process adds to one row of them."""
 
     def __init__(self, models: Sequence[str], *, cells: Any = None, workers: int = 1, slot: int = 0) -> None:
+        self.workers = workers
         self._families = _families(models)
         self._models = frozenset(models)
         names = [series for family in self._families for series in family.series()]

@@ -42,6 +42,10 @@ class Wanted:
     model: str | None
     """The one that is pinned; None routes."""
     objective: Objective | None
+    keeps_model: bool
+    """Whether the model goes on that answered last in its conversation, which has a name."""
+    max_cost_usd: float | None
+    """The most that all models together may cost that are asked for it; None: no limit."""
     count: int
     """How many answers."""
     streamed: bool
@@ -83,8 +87,12 @@ def parse_json(body: bytes) -> Any:
     return value
 
 
-def read_chat(body: Any, settings: Settings) -> Wanted:
-    """Return what a body of /v1/chat/completions wants; raise ApiError for what cannot be served."""
+def read_chat(body: Any, settings: Settings, *, conversation: str | None = None) -> Wanted:
+    """Return what a body of /v1/chat/completions wants; raise ApiError for what cannot be served.
+
+    `conversation` is the name that a header gives; metadata may give it too. Where neither does, the conversation is
+    known by how it began, which others may share: so its tags count, and its model is not kept.
+    """
     wanted = _object(body)
     _refuse_what_would_be_lost(wanted)
     turns = _turns(wanted.get("messages"))
@@ -99,11 +107,12 @@ def read_chat(body: Any, settings: Settings) -> Wanted:
         # One name here; each server is sent the one that it knows.
         options["max_tokens"] = options.pop("max_completion_tokens")
     only = options.keys() <= _ANYWHERE and not query.after and not any(turn.fields for turn in query.history)
-    conversation = metadata.get("conversation")
+    conversation = metadata.get("conversation") or conversation or None
+    model, objective = _choice(wanted.get("model"), settings)
+    keeps_model = conversation is not None and model is None and not _said(metadata, "reroute")
     if conversation is None and query.history:
         opening = f"{query.system}\0{query.history[0].content}"
         conversation = hashlib.sha256(opening.encode("utf-8", "replace")).hexdigest()[:32]
-    model, objective = _choice(wanted.get("model"), settings)
     stream_options = wanted.get("stream_options")
     return Wanted(
         query=replace(
@@ -117,6 +126,8 @@ def read_chat(body: Any, settings: Settings) -> Wanted:
         ),
         model=model,
         objective=objective,
+        keeps_model=keeps_model,
+        max_cost_usd=_dollars(metadata.get("max_cost_usd")),
         count=wanted.get("n") or 1,
         streamed=_truth(wanted, "stream"),
         include_usage=_truth(_object(stream_options, "stream_options"), "include_usage")
@@ -195,6 +206,26 @@ def _refuse_what_would_be_lost(wanted: dict[str, Any]) -> None:
 def _tags(words: str) -> tuple[str, ...]:
     """Return the tags that metadata holds, which are texts alone: several stand with commas between."""
     return tuple(dict.fromkeys(tag for word in words.split(",") if (tag := word.strip())))
+
+
+def _said(metadata: dict[str, str], key: str) -> bool:
+    """Return whether metadata, which holds texts alone, says true under a key."""
+    word = metadata.get(key, "false").strip().lower()
+    if word not in {"true", "false"}:
+        raise bad(f'metadata.{key} must be "true" or "false".', "metadata")
+    return word == "true"
+
+
+def _dollars(words: str | None) -> float | None:
+    if words is None:
+        return None
+    try:
+        amount_usd = float(words)
+    except ValueError:
+        amount_usd = -1.0
+    if not 0.0 <= amount_usd < math.inf:
+        raise bad("metadata.max_cost_usd must be an amount of money such as 0.01.", "metadata")
+    return amount_usd
 
 
 def _metadata(value: Any) -> dict[str, str]:

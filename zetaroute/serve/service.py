@@ -9,17 +9,20 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Decision, Query
-from zetaroute.errors import StoreError
+from zetaroute.errors import NoAnswerError, StoreError
 from zetaroute.flows.desk import Desk
 from zetaroute.flows.round import Round
 from zetaroute.flows.router import open_router
 from zetaroute.flows.writer import Writer
+from zetaroute.policy import Limits, tripped
 from zetaroute.providers.protocol import OnText
+from zetaroute.serve.conversations import Conversations
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.requests import Wanted
 from zetaroute.store.log import Log
@@ -56,6 +59,7 @@ class Service:
             lasting=True,
         )
         self.desk = Desk(self.router, self.writer)
+        self.conversations = Conversations(self.log, alone=metrics.workers == 1)
         self._under_way: set[asyncio.Task[Any]] = set()
 
     def begin(self, work: Coroutine[Any, Any, Finished]) -> asyncio.Task[Finished]:
@@ -65,13 +69,38 @@ class Service:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    def decide(self, wanted: Wanted, query: Query) -> Decision:
-        """Choose a model and set aside what it may cost; raise NoAnswerError when none may answer."""
-        decision = self.router.decide(
-            query, seed=random.getrandbits(48), objective=wanted.objective, forced=wanted.model
-        )
-        self.desk.reserve(decision)
-        return decision
+    def decide(self, wanted: Wanted, query: Query, kept_model: str | None = None) -> Decision:
+        """Choose a model, the kept one where it may answer; raise NoAnswerError when none may."""
+        limits = Limits(max_cost_usd=wanted.max_cost_usd)
+
+        def decided(forced: str | None) -> Decision:
+            return self.router.decide(
+                query,
+                seed=random.getrandbits(48),
+                limits=limits,
+                objective=wanted.objective,
+                forced=forced,
+            )
+
+        if kept_model is not None:
+            # A conversation that became private, or too long for its model, goes on with another.
+            with suppress(NoAnswerError):
+                return decided(kept_model)
+        return decided(wanted.model)
+
+    async def _continued(self, wanted: Wanted) -> tuple[Query, str | None]:
+        """Return the query with the tags of its conversation, and the model that goes on there, if one does."""
+        query = wanted.query
+        if query.conversation is None:
+            return query, None
+        spoken = await self.conversations.recall(query.conversation)
+        self.conversations.note(query.conversation, tags=query.tags)
+        query = replace(query, tags=tuple(dict.fromkeys((*query.tags, *spoken.tags))))
+        model = spoken.model if wanted.keeps_model else None
+        if model is None or model not in self.router.arms:
+            return query, None
+        standing = self.router.standings.get(model)
+        return query, None if standing is not None and tripped(standing) else model
 
     async def answer(
         self,
@@ -84,12 +113,16 @@ class Service:
     ) -> Finished:
         """Decide, answer and write down; raise NoAnswerError when no model may answer at all."""
         start = time.perf_counter()
-        query = await self.desk.prepared(wanted.query)
-        decision = self.decide(wanted, query)
+        query, kept_model = await self._continued(wanted)
+        query = await self.desk.prepared(query)
+        decision = self.decide(wanted, query, kept_model)
+        purse = self.desk.purse(decision, most_usd=wanted.max_cost_usd)
+        purse.open()
         on_decision(decision)
         played, safe = await self.desk.answer(
             query,
             decision,
+            purse,
             run=RUN,
             deadline_s=self.settings.serving.timeout_s,
             on_text=on_text,
@@ -98,6 +131,8 @@ class Service:
             start_anew=False,
             outcome_id=outcome_id,
         )
+        if query.conversation is not None and played.outcome.status == "ok":
+            self.conversations.note(query.conversation, model=played.outcome.model)
         kept = await safe
         if kept:
             self.failure = None

@@ -37,6 +37,7 @@ ERASED = (
     "embedding",
     "embedding_model",
     "seed",
+    "segment",
 )
 """Columns of an outcome that hold its text, a hash or a vector of it, or what was made of that: a batch draws the
 seed from the query. All the others are numbers and names that tell nothing of it."""
@@ -44,11 +45,17 @@ _FRESH = ".forgetting"
 
 
 def rewrite(
-    log: Log, ids: Collection[str], reasons: Mapping[str, str], *, patience_s: float = PATIENCE_S
+    log: Log,
+    ids: Collection[str],
+    reasons: Mapping[str, str],
+    *,
+    segments: Collection[str] = (),
+    patience_s: float = PATIENCE_S,
 ) -> None:
     """Write the file of a log anew without the texts of these outcomes; numbers and decisions stay.
 
-    `reasons` are words that promotions and canaries stand on, each with what takes its place. Raises StoreBusyError
+    `reasons` are words that promotions and canaries stand on, each with what takes its place; `segments` are names of
+    kinds of queries that no row keeps. Raises StoreBusyError
     when others do not leave the file for `patience_s`, StoreError when there is no room or the system does not
     let an open file be replaced; then the old file stands.
     """
@@ -60,7 +67,7 @@ def rewrite(
             left.unlink(missing_ok=True)
         fresh = path.with_name(f"{path.name}{_FRESH}-{uuid.uuid4().hex[:8]}")
         try:
-            _copy(connection, fresh, ids, reasons)
+            _copy(connection, fresh, ids, reasons, segments)
             _sync(fresh)
             # At the end of this connection the name is that of the new file, whose log is not ours to remove.
             connection.execute("PRAGMA disable_checkpoint_on_shutdown")
@@ -92,7 +99,11 @@ def _alone(log: Log, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
 
 
 def _copy(
-    connection: DuckDBPyConnection, fresh: Path, ids: Collection[str], reasons: Mapping[str, str]
+    connection: DuckDBPyConnection,
+    fresh: Path,
+    ids: Collection[str],
+    reasons: Mapping[str, str],
+    segments: Collection[str],
 ) -> None:
     (name,) = connection.execute("SELECT current_database()").fetchone() or ("",)
     connection.execute(f"ATTACH '{str(fresh).replace(chr(39), chr(39) * 2)}' AS fresh")
@@ -102,6 +113,7 @@ def _copy(
         [name],
     ).fetchall()
     connection.execute("SET VARIABLE forgotten = ?::VARCHAR[]", [list(ids)])
+    connection.execute("SET VARIABLE unnamed = ?::VARCHAR[]", [list(segments)])
     connection.execute("SET VARIABLE now = ?::TIMESTAMP", [datetime.now(UTC).replace(tzinfo=None)])
     for schema, table in tables:
         place = f'"{schema}"."{table}"'
@@ -114,7 +126,11 @@ def _changed(table: str, reasons: Mapping[str, str]) -> str:
     """Return what of a table is not copied as it is, as the REPLACE clause of a SELECT."""
     if table == "outcomes":
         gone = "list_contains(getvariable('forgotten'), id)"
-        erased = [f"CASE WHEN {gone} THEN NULL ELSE {column} END AS {column}" for column in ERASED]
+        unnamed = f"{gone} OR list_contains(getvariable('unnamed'), segment)"
+        erased = [
+            f"CASE WHEN {unnamed if column == 'segment' else gone} THEN NULL ELSE {column} END AS {column}"
+            for column in ERASED
+        ]
         moment = (
             f"CASE WHEN {gone} THEN coalesce(forgotten, getvariable('now')) ELSE forgotten END AS forgotten"
         )

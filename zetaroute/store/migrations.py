@@ -73,6 +73,8 @@ OUTCOME_COLUMNS = {
     "ask_probability": "DOUBLE",
     "asked": "BOOLEAN",
     "escalated": "BOOLEAN",
+    "segment": "VARCHAR",
+    "objective": "STRUCT(answer_value_usd DOUBLE, satisfaction_value_usd DOUBLE, second_value_usd DOUBLE)",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -166,6 +168,8 @@ STEPS = {
     "0003_canaries": _canaries,
     "0004_columns": _bring_up,
     "0005_exports": _exports,
+    "0006_segments": _bring_up,
+    "0007_objectives": _bring_up,
 }
 
 

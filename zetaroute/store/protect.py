@@ -57,6 +57,11 @@ def sealed(text: str, salt: bytes) -> str:
     return hmac.digest(salt, text.encode("utf-8", "replace"), hashlib.sha256).hex()
 
 
+def hidden(home: Home, text: str) -> str:
+    """Return what stands in the place of a text where texts are not stored."""
+    return f"sha256:{sealed(text, home_salt(home.salt))}"
+
+
 def seal_of(home: Home, privacy: Privacy) -> Seal:
     """Return how content hashes are written in this home: as they are where texts are."""
     if privacy.store == "full":
@@ -90,6 +95,8 @@ def _protected(row: Outcome, store: Store, salt: bytes) -> Outcome:
         attachments=tuple(_noted(note, salt) for note in row.attachments),
         embedding=vector,
         embedding_model=space,
+        # What it is about, in words that other queries have too.
+        segment=None,
         store=store,
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import Home
-from zetaroute.domain import ALL_TASKS, CanaryEvent, Standing, Tally
+from zetaroute.domain import ALL_TASKS, CanaryEvent, Standing, Tally, place_of
 from zetaroute.durable import write_whole
 from zetaroute.policy.guard import DEMOTED
 from zetaroute.store.canary import event_of, running_canary
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 WINDOW = 5000
 """Rows of the log, counted from its end, that standings look at; older ones no longer speak for an arm."""
 RECENT = 500
-"""Rows of one arm (and of one task) among them that its tally counts: what it does now, not what it once did."""
-_SCHEMA = 3
+"""Rows of one arm (and of one kind of query) among them that its tally counts: what it does now."""
+_SCHEMA = 4
 _SPENT = """
     SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM (
         SELECT time, cost_usd FROM outcomes WHERE NOT recorded
@@ -38,10 +38,12 @@ _SPENT = """
     WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP AND cost_usd IS NOT NULL
     GROUP BY day ORDER BY day
 """
-
+_PLACE = f"coalesce(nullif(task, ''), '{place_of(None, 'x')[:-1]}' || segment, '')"
+"""`place_of` in SQL."""
 _TAIL = f"""
     CREATE OR REPLACE TEMP TABLE tail AS
-    SELECT id, time, model, task, status, response_s, cost_usd, output_tokens, accuracy, satisfaction FROM rounds
+    SELECT id, time, model, {_PLACE} AS task, status, response_s, cost_usd, output_tokens, accuracy, satisfaction
+    FROM rounds
     WHERE id >= (SELECT min(id) FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW}))
       -- What was imported was served elsewhere: it says nothing of how a model stands here.
       AND NOT (recorded IS TRUE AND policy_version IS NULL)
@@ -56,9 +58,8 @@ _MEANS = {
 """Of what a tally holds mean and deviation, with the name of how many rows know it."""
 _TALLIES = f"""
     WITH numbered AS (
-        SELECT * REPLACE (coalesce(task, '') AS task),
-               row_number() OVER (PARTITION BY model ORDER BY id DESC) AS in_all,
-               row_number() OVER (PARTITION BY model, coalesce(task, '') ORDER BY id DESC) AS in_task
+        SELECT *, row_number() OVER (PARTITION BY model ORDER BY id DESC) AS in_all,
+               row_number() OVER (PARTITION BY model, task ORDER BY id DESC) AS in_task
         FROM tail WHERE status <> 'cancelled'
     )
     SELECT model, task, count(*) AS calls, count(*) FILTER (status = 'error') AS errors,
@@ -77,10 +78,10 @@ _TALLIES = f"""
     GROUP BY model, task
 """
 _DEMOTED = f"""
-    SELECT coalesce(task, ''), list_transform(
+    SELECT {_PLACE} AS place, list_transform(
         list_filter(max_by(candidates, id), lambda c: starts_with(c.reason, '{DEMOTED}')), lambda c: c.model)
     FROM outcomes WHERE id >= (SELECT min(id) FROM tail) AND len(candidates) > 0
-    GROUP BY coalesce(task, '')
+    GROUP BY place
 """
 _ERRORS = """
     SELECT model, count(*), epoch(max(time)) FROM tail t

@@ -12,7 +12,7 @@ from zetaroute.config import Home, Settings, load_settings
 from zetaroute.errors import ConfigError
 from zetaroute.flows.doctor.diagnosis import Diagnosis, doubtful, well, wrong
 from zetaroute.flows.doctor.home import examine_home
-from zetaroute.flows.doctor.policy import examine_drift, examine_log, examine_versions
+from zetaroute.flows.doctor.policy import examine_drift, examine_guards, examine_log, examine_versions
 from zetaroute.flows.doctor.servers import examine_servers
 
 __all__ = ["Diagnosis", "examine"]
@@ -35,6 +35,7 @@ def examine(home: Home, config: Path | None, *, calls: bool = False) -> list[Dia
     found += examine_home(home)
     if settings is not None:
         found += examine_versions(home, settings)
+        found += examine_guards(home, settings)
         found += examine_log(home, settings)
         found += examine_drift(home, settings)
     return found

@@ -16,7 +16,8 @@ class Diagnosis:
     """One thing that was looked at."""
 
     name: str
-    """config, key, server, prices, embedding, home, disk, journal, log, state, versions, clock, finding, drift"""
+    """config, key, server, prices, embedding, home, disk, journal, log, state, versions, guard, clock, finding,
+    drift"""
     level: Level
     words: str
     mend: str | None = None

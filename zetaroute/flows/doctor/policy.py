@@ -12,8 +12,10 @@ from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.flows.doctor.diagnosis import Diagnosis, doubtful, well, wrong
 from zetaroute.flows.drift import find_drift
 from zetaroute.flows.findings import log_findings
+from zetaroute.flows.guards import lost
 from zetaroute.flows.versions import verify
 from zetaroute.learn.frame import read_frame, sample
+from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
 
@@ -47,6 +49,22 @@ def examine_versions(home: Home, settings: Settings) -> Iterator[Diagnosis]:
         yield well("versions", words)
     if current == COLD and versions:
         yield well("versions", "no version was promoted yet: the config's priors serve")
+
+
+def examine_guards(home: Home, settings: Settings) -> Iterator[Diagnosis]:
+    """Yield what is wrong with guards that the version in use decides about."""
+    if not any(rule.segment for rule in settings.guards):
+        return
+    registry = Registry(home.artifacts)
+    try:
+        policy = load_policy(registry, registry.current())
+    except ArtifactError:
+        # Told already, with the versions.
+        return
+    for words in lost(policy, settings.guards):
+        yield doubtful(
+            "guard", words, "name one of these, or a task label, or take the guard out of the config"
+        )
 
 
 def examine_drift(home: Home, settings: Settings) -> Iterator[Diagnosis]:

@@ -1,26 +1,24 @@
 """Take the rows of another log into ours: no propensity, no policy version, each row once.
 
-Thousands of rows become one journal segment. Ids are made of the moment and the content, so that rows stand in the
+Ids are made of the moment and the content, so that rows stand in the
 log where they belong in time, and a file that is imported again adds nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 
 from zetaroute.config import Settings
 from zetaroute.domain import Feedback, Outcome, Query
 from zetaroute.errors import UsageError
-from zetaroute.flows.bad_lines import BadLines
+from zetaroute.flows.delivery import Delivery, deliver, errors_of
 from zetaroute.flows.grading import Graders
 from zetaroute.flows.intake import BadLine, Row, open_rows
 from zetaroute.flows.past.json_lines import read_json_lines
@@ -34,45 +32,30 @@ from zetaroute.store.protect import Seal, seal_of
 
 AT_ONCE = 10_000
 """Rows that are looked up and made safe together."""
-_PER_ENTRY = 500
-_STDIN_ERRORS = "log.errors.jsonl"
 AUTHOR = "import"
 
 
 @dataclass(slots=True, kw_only=True)
-class Taken:
+class Taken(Delivery):
     """What an import of a log has done so far."""
 
     run: str
-    errors: Path
-    """Where bad lines are told."""
-    rows: int = 0
-    added: int = 0
-    known: int = 0
-    """Rows that the log, or an earlier line, has already."""
-    bad_lines: int = 0
     graded: int = 0
     """Added rows whose accuracy came with them."""
     models: Counter[str] = field(default_factory=Counter)
     """Added rows by model."""
     unconfigured: dict[str, int] = field(default_factory=dict)
     """Of these the models that the config does not have."""
-    started_at: float = field(default_factory=time.perf_counter)
 
     def summary(self) -> dict[str, object]:
         """Return the summary that `log import --json` prints."""
         return {
             "run": self.run,
-            "rows": self.rows,
-            "added": self.added,
-            "known": self.known,
-            "bad_lines": self.bad_lines,
-            "errors": str(self.errors) if self.bad_lines else None,
+            **Delivery.summary(self),
             "graded": self.graded,
             "models": dict(self.models),
             "not_configured": self.unconfigured,
             "with_propensity": 0,
-            "elapsed_s": time.perf_counter() - self.started_at,
         }
 
 
@@ -99,23 +82,18 @@ def import_log(
         settings.arm(model)
     done = Taken(
         run=run or f"import-{'stdin' if name == '-' else Path(name).name}",
-        errors=Path(_STDIN_ERRORS if name == "-" else f"{name}.errors.jsonl"),
+        errors=errors_of(name, stdin="log"),
     )
     models = _Models(settings, renamed or {})
     with ExitStack() as held:
-        rows = _opened(name, held, _queries(asked, settings))
-        told = held.enter_context(BadLines(done.errors))
-        while part := list(islice(rows, AT_ONCE)):
-            done.rows += len(part)
-            for bad in part:
-                if isinstance(bad, BadLine):
-                    told.add(bad)
-            good = [row for row in part if isinstance(row, PastRow)]
-            _take(log, settings, good, done, models, started)
-            done.bad_lines = told.count
-            if on_progress is not None:
-                on_progress(done)
-    log.merge(patience_s=10.0)
+        deliver(
+            log,
+            _opened(name, held, _queries(asked, settings)),
+            done,
+            at_once=AT_ONCE,
+            take=lambda rows: _new(log, settings, rows, done, models, started),
+            on_progress=on_progress and (lambda: on_progress(done)),
+        )
     done.unconfigured = {model: rows for model, rows in done.models.items() if model not in models.configured}
     return done
 
@@ -155,26 +133,22 @@ def _opened(name: str, held: ExitStack, asked: Mapping[str, Query]) -> Iterator[
     return read_json_lines(held.enter_context(Source(name)), asked)
 
 
-def _take(
+def _new(
     log: Log, settings: Settings, part: Sequence[PastRow], done: Taken, models: _Models, started: datetime
-) -> None:
-    """Bring those of the rows into the log that it does not have."""
+) -> Iterator[Entry | None]:
+    """Yield for each row what is to be written, or None where the log has it."""
     seal = seal_of(log.home, settings.privacy)
     fresh = [(row, _outcome(row, seal, settings, models, done.run, started)) for row in part]
     known = _known(log, seal, fresh)
-    entries: list[Entry] = []
     for row, outcome in fresh:
         content = seal(outcome.content_hash or "")
         if known & {content, outcome.id, row.own_id}:
-            done.known += 1
+            yield None
             continue
         known.add(content)
-        entries.append(Entry(outcomes=(outcome,), feedback=tuple(_said(row, outcome))))
-        done.added += 1
         done.models[outcome.model] += 1
         done.graded += row.accuracy is not None
-    if entries:
-        log.append([_joined(entries[at : at + _PER_ENTRY]) for at in range(0, len(entries), _PER_ENTRY)])
+        yield Entry(outcomes=(outcome,), feedback=tuple(_said(row, outcome)))
 
 
 def _known(log: Log, seal: Seal, fresh: Sequence[tuple[PastRow, Outcome]]) -> set[str | None]:
@@ -185,13 +159,6 @@ def _known(log: Log, seal: Seal, fresh: Sequence[tuple[PastRow, Outcome]]) -> se
         found = rows_in(connection, "SELECT id FROM outcomes WHERE id IN", ids)
         found += rows_in(connection, "SELECT content_hash FROM outcomes WHERE content_hash IN", contents)
     return {one for (one,) in found}
-
-
-def _joined(entries: Sequence[Entry]) -> Entry:
-    return Entry(
-        outcomes=tuple(row for entry in entries for row in entry.outcomes),
-        feedback=tuple(one for entry in entries for one in entry.feedback),
-    )
 
 
 def _outcome(

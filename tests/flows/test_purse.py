@@ -1,0 +1,81 @@
+"""One query's money over all the calls that it leads to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.policy.test_decide import CHEAP, GOOD, decided
+from zetaroute.config import Budget
+from zetaroute.domain import Decision, Prices
+from zetaroute.flows.purse import Purse
+from zetaroute.flows.spending import RunBudget, Spending
+
+FREE = replace(CHEAP, id="free", prices=Prices(input=0, output=0))
+
+
+@pytest.fixture
+def decision() -> Decision:
+    return decided(arms=(FREE, CHEAP, GOOD))
+
+
+def priced(decision: Decision) -> list[str]:
+    """Return the models that cost something, the cheapest first."""
+    return sorted(
+        (one.model for one in decision.candidates if decision.expected_usd(one.model) > 0),
+        key=decision.expected_usd,
+    )
+
+
+def test_what_answers_cost_in_truth_counts_beside_what_the_next_may(decision: Decision) -> None:
+    dear = priced(decision)[-1]
+    purse = Purse(decision, spending=Spending(Budget()), most_usd=decision.expected_usd(dear) + 0.002)
+    assert purse.open()
+    assert purse.after_answer(dear, 0.002)
+    assert not purse.after_answer(dear, 0.0021)
+    assert purse.refused == [dear]
+
+
+@pytest.mark.parametrize(("kind", "allowed"), [("connection", True), ("server", True), ("timeout", False)])
+def test_a_try_that_may_be_billed_counts_as_paid(decision: Decision, kind: str, allowed: bool) -> None:
+    dear = priced(decision)[-1]
+    purse = Purse(decision, spending=Spending(Budget()), most_usd=1.9 * decision.expected_usd(dear))
+    assert purse.open()
+    assert purse.after_answer(dear, 0.0)
+    assert purse.after_failure(dear, kind) is allowed
+
+
+def test_one_failure_counts_once_however_many_models_are_refused_after_it(decision: Decision) -> None:
+    cheap, dear = priced(decision)[0], priced(decision)[-1]
+    most_usd = decision.expected_usd(dear) + 1.5 * decision.expected_usd(cheap)
+    purse = Purse(decision, spending=Spending(Budget()), most_usd=most_usd)
+    assert purse.open()
+    assert purse.after_answer(dear, 0.0)
+    assert not purse.after_failure(dear, "timeout")
+    assert purse.after_failure(cheap, "timeout")
+
+
+def test_budgets_hold_the_first_try_beside_the_next_and_get_back_what_was_not_paid(
+    decision: Decision,
+) -> None:
+    dear = priced(decision)[-1]
+    cost = decision.expected_usd(dear)
+    spending, run = Spending(Budget(daily_usd=1.5 * cost)), RunBudget(2.5 * cost)
+    purse = Purse(decision, spending=spending, run=run)
+    assert purse.open()
+    assert purse.after_answer(dear, 0.4 * cost)
+    assert run.left_usd() == pytest.approx(1.1 * cost)
+    assert not purse.after_answer(dear, 0.6 * cost)
+    purse.close(0.6 * cost)
+    assert spending.left_usd()[0] == pytest.approx(0.9 * cost)
+    assert run.left_usd() == pytest.approx(1.9 * cost)
+
+
+def test_used_up_budget_leaves_what_costs_nothing(decision: Decision) -> None:
+    free = next(one.model for one in decision.candidates if decision.expected_usd(one.model) == 0)
+    spending = Spending(Budget(daily_usd=0.0))
+    purse = Purse(decision, spending=spending)
+    assert purse.open()
+    assert purse.after_answer(free, 0.1)
+    assert not purse.after_answer(priced(decision)[0], 0.1)
