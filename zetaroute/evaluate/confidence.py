@@ -1,4 +1,4 @@
-"""Intervals for one sample: means, shares, quantiles and ratios of means.
+"""Intervals for one sample: means, shares and quantiles.
 
 Arrays in, figures out. Missing values are NaN and left out; a figure says how many rows it stands on.
 """
@@ -71,9 +71,16 @@ def wilson(p: float, worth: float, n: int) -> Figure:
     return Figure(value=p, low=max(0.0, min(p, centre - half)), high=min(1.0, max(p, centre + half)), n=n)
 
 
-def quantile_figure(values: Array, probability: float) -> Figure:
-    """Return a quantile with the interval between two order statistics (Woodruff 1952)."""
-    x = np.sort(values[~np.isnan(values)])
+def quantile_figures(values: Array, *probabilities: float) -> tuple[Figure, ...]:
+    """Return quantiles, each with the interval between two order statistics (Woodruff 1952)."""
+    # The NaN go to the end.
+    ordered = np.sort(values)
+    known = ordered[: len(values) - int(np.isnan(values).sum())]
+    return tuple(_quantile(known, probability) for probability in probabilities)
+
+
+def _quantile(x: Array, probability: float) -> Figure:
+    """Return a quantile of sorted values."""
     n = len(x)
     if n == 0:
         return NOTHING
@@ -85,20 +92,6 @@ def quantile_figure(values: Array, probability: float) -> Figure:
         high=float(x[high]) if high < n else None,
         n=n,
     )
-
-
-def ratio_figure(numerator: Array, denominator: Array) -> Figure:
-    """Return sum(numerator) / sum(denominator) over rows that have both, interval by the delta method."""
-    keep = ~np.isnan(numerator) & ~np.isnan(denominator)
-    top, bottom = numerator[keep], denominator[keep]
-    n = len(top)
-    if n < 2 or bottom.sum() <= 0:
-        return Figure(value=None, low=None, high=None, n=n)
-    ratio = float(top.sum() / bottom.sum())
-    residual = top - ratio * bottom
-    se = float(residual.std(ddof=1)) / (math.sqrt(n) * float(bottom.mean()))
-    half = t_quantile(0.975, n - 1) * se
-    return Figure(value=ratio, low=ratio - half, high=ratio + half, n=n)
 
 
 def difference_figure(after: Figure, before: Figure) -> Figure:

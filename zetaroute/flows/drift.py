@@ -15,7 +15,7 @@ import polars as pl
 from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.drift import Period, Shift, find_shifts
-from zetaroute.flows.served import kinds_of
+from zetaroute.flows.kinds import kinds_of
 from zetaroute.learn.frame import group_of
 from zetaroute.policy import load_policy
 from zetaroute.registry import Registry
@@ -155,7 +155,7 @@ def _period(frame: pl.DataFrame, arms: Mapping[str, int], policy: Any, registry:
             pmf[row] = 0.0
             pmf[row, [arms[model] for model in models]] = chances
     return Period(
-        kind=np.array(kinds_of(frame, policy, registry), dtype=np.str_),
+        kind=kinds_of(frame, policy, registry),
         arm=np.array([arms.get(model, -1) for model in frame["model"].to_list()], dtype=np.int64),
         accuracy=frame["accuracy"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
         pmf=pmf,
