@@ -87,7 +87,12 @@ _ASKED = {
     "more": "true AS prompted",
     "when": "asked AND lot % 3 = 0",
 }
-_CORRECTED = _ASKED | {"mark": "s", "value": "1 + (lot + 1) % 5", "after": 3, "when": "asked AND lot % 57 = 0"}
+_CORRECTED = _ASKED | {
+    "mark": "s",
+    "value": "1 + (lot + 1) % 5",
+    "after": 3,
+    "when": "asked AND lot % 57 = 0",
+}
 _VOLUNTEERED = _ASKED | {
     "mark": "u",
     "metric": "thumbs",

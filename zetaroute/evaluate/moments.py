@@ -47,9 +47,9 @@ class Moments:
         return Moments(n=np.where(counts, self.n, 0.0), mean=self.mean, squares=self.squares)
 
     def figure(self, weights: Array | None = None, *, least: float = -math.inf) -> Figure:
-        """Return the mean over all rows with its t interval; `weights` (g,) count for every row of a group.
+        """Return the mean over all rows with its t interval; `weights` (g,) re-weight the rows (linearised variance).
 
-        As `confidence.mean_figure` of the rows themselves (linearised variance).
+        `least` is the smallest value that the quantity can have: the interval does not go below it.
         """
         known = self.take(self.n > 0)
         n = int(known.n.sum())
@@ -65,7 +65,7 @@ class Moments:
         return Figure(value=mean, low=max(mean - half, least), high=mean + half, n=n)
 
     def share(self) -> Figure:
-        """Return the mean of values in 0..1 over all rows with Wilson's interval, as `confidence.share_figure`."""
+        """Return the mean of values in 0..1 over all rows with Wilson's interval."""
         known = self.take(self.n > 0)
         n = int(known.n.sum())
         return wilson(float(known.n @ known.mean) / n, n, n) if n else NOTHING

@@ -57,7 +57,8 @@ class Opinion:
     def take(self, chosen: Mask) -> Opinion:
         """Return the chosen entries."""
         parts = {
-            name: getattr(self, name)[chosen] for name in ("score", "liked", "expected", "silent", "counts", "rows")
+            name: getattr(self, name)[chosen]
+            for name in ("score", "liked", "expected", "silent", "counts", "rows")
         }
         return Opinion(**parts, completed=self.completed, asked=self.asked)
 

@@ -65,7 +65,9 @@ def kpis(
     """
     registry = Registry(home.artifacts)
     current = registry.current()
-    kinds = read_kinds(log, load_policy(registry, current), registry, since=since) if by == "segment" else None
+    kinds = (
+        read_kinds(log, load_policy(registry, current), registry, since=since) if by == "segment" else None
+    )
     went = read_course(log, since=since) if course else None
     frame = read_served(
         log, since=since, by_day=by == "day", kinds=kinds, edges=went.edges if went is not None else ()
@@ -165,7 +167,9 @@ def _exploring(log: Log, *, since: str | None) -> Figure:
             """,
             [since],
         ).fetchnumpy()
-    return Moments(**{name: np.ma.filled(column.astype(np.float64), 0.0) for name, column in sums.items()}).figure()
+    return Moments(
+        **{name: np.ma.filled(column.astype(np.float64), 0.0) for name, column in sums.items()}
+    ).figure()
 
 
 def _predecessor(log: Log, registry: Registry, version: str) -> str:

@@ -100,8 +100,8 @@ def over_time(
             }
         )
         last += rows
-    shown = marks.filter(pl.col("at") > 0).select("at", pl.col("time").map_elements(str, pl.String), "version", "previous")
-    return {"bins": bins, "marks": shown.to_dicts()}
+    changes = marks.filter(pl.col("at") > 0).select("at", "time", "version", "previous").to_dicts()
+    return {"bins": bins, "marks": [{**change, "time": str(change["time"])} for change in changes]}
 
 
 def by_segment(

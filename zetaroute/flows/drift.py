@@ -20,6 +20,7 @@ from zetaroute.learn.frame import group_of
 from zetaroute.policy import load_policy
 from zetaroute.registry import Registry
 from zetaroute.store.log import Log
+from zetaroute.store.views import GRADED, rounds_of
 
 LATEST = 2000
 """Rows of either period that are looked at."""
@@ -30,11 +31,15 @@ FIRST_ROWS = 200
 LEAST_ROWS = 100
 GROWTH = 0.2
 """Share of its training rows that must have come since a version was learned to learn again."""
+_SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
+_IDS = f"""
+    SELECT id FROM outcomes WHERE status <> 'cancelled' AND fallback_of IS NULL AND time {{side}} {_SINCE}
+    ORDER BY id DESC LIMIT {LATEST}
+"""
 _ROWS = """
     SELECT id, query, store, forgotten, task, conversation, model, status, accuracy, propensity, served_model,
            embedding, embedding_model, pmf, list_transform(candidates, lambda c: c.model) AS models
-    FROM rounds WHERE status <> 'cancelled' AND fallback_of IS NULL AND {when}
-    ORDER BY id DESC LIMIT ?
+    FROM ({rounds}) ORDER BY id DESC
 """
 
 
@@ -77,16 +82,14 @@ def find_drift(home: Home, settings: Settings, log: Log) -> Drift:
     version, manifest = _newest(registry)
     since = manifest.get("created")
     with log.open() as connection:
+        connection.execute("SET VARIABLE since = ?", [since])
         (graded,) = connection.execute(
-            "SELECT count(*) FROM rounds WHERE accuracy IS NOT NULL AND time > coalesce(?, '-infinity')::TIMESTAMP",
-            [since],
+            f"SELECT count(*) FROM outcomes WHERE time > {_SINCE} AND {GRADED}"
         ).fetchall()[0]
         if version is None:
             return Drift(version=None, new_graded=graded)
         old, new = (
-            pl.DataFrame(
-                connection.sql(_ROWS.format(when=f"time {side} ?::TIMESTAMP"), params=[since, LATEST])
-            )
+            pl.DataFrame(connection.sql(_ROWS.format(rounds=rounds_of(_IDS.format(side=side)))))
             for side in ("<=", ">")
         )
     reasons = [*_shifted(registry, version, settings, old, new), *_repriced(settings, manifest)]

@@ -64,9 +64,7 @@ def read_kinds(log: Log, policy: Policy, registry: Registry, *, since: str | Non
         return Kinds()
     with log.open() as connection:
         connection.execute("SET VARIABLE since = ?", [since])
-        bare = pl.DataFrame(
-            connection.sql(_VECTORS if isinstance(predictor.map, EmbeddedMap) else _TEXTS)
-        )
+        bare = pl.DataFrame(connection.sql(_VECTORS if isinstance(predictor.map, EmbeddedMap) else _TEXTS))
     texts = bare["query"].unique().sort()
     if texts.is_empty():
         return Kinds()
@@ -86,7 +84,9 @@ def kinds_of(frame: pl.DataFrame, policy: Policy, registry: Registry) -> NDArray
     if texts.is_empty() or not isinstance(predictor, LearnedPredictor):
         return _named(known.select(pl.when(~unlabelled).then("task").otherwise(pl.lit("all"))))
     cells = pl.Series(names_of(policy, registry))[_cells(texts.to_list(), frame, predictor, registry)]
-    named = known.join(pl.DataFrame({"query": texts, "cell": cells}), on="query", how="left", maintain_order="left")
+    named = known.join(
+        pl.DataFrame({"query": texts, "cell": cells}), on="query", how="left", maintain_order="left"
+    )
     return _named(named.select(pl.when(~unlabelled).then("task").otherwise(pl.col("cell").fill_null(UNKEPT))))
 
 

@@ -99,7 +99,9 @@ def with_opinion(frame: pl.DataFrame) -> pl.DataFrame:
     models, arm = np.unique(frame["model"].to_numpy().astype(np.str_), return_inverse=True)
     found = opinion(
         Seen(
-            x=np.column_stack([np.ones(frame.height), *((tasks == task).astype(float) for task in usual["task"])]),
+            x=np.column_stack(
+                [np.ones(frame.height), *((tasks == task).astype(float) for task in usual["task"])]
+            ),
             arm=arm.astype(np.int64),
             arms=max(len(models), 1),
             fold=frame["fold"].to_numpy().astype(np.int64),

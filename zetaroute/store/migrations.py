@@ -166,6 +166,7 @@ STEPS = {
     "0003_canaries": _canaries,
     "0004_columns": _bring_up,
     "0005_exports": _exports,
+    "0006_lean_views": _bring_up,
 }
 
 
