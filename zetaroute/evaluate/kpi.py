@@ -75,7 +75,7 @@ class Served:
     def of_rows(cls, *, response_s: Array, **columns: Any) -> Served:
         """Return single queries as groups of one: of each field an array (n,) as it stands in the log."""
         n = len(response_s)
-        measured = {name: Moments.of(columns.pop(name)) for name in _MEASURED}
+        measured: dict[str, Any] = {name: Moments.of(columns.pop(name)) for name in _MEASURED}
         return cls(
             rows=np.ones(n),
             response_s=Moments.of(response_s),
@@ -93,13 +93,10 @@ class Served:
 
     def take(self, chosen: Mask) -> Served:
         """Return the chosen groups."""
-        parts = {one.name: getattr(self, one.name) for one in fields(self)}
-        return Served(
-            **{
-                name: part[chosen] if isinstance(part, np.ndarray) else part.take(chosen)
-                for name, part in parts.items()
-            }
-        )
+        parts: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name, part in parts.items():
+            parts[name] = part[chosen] if isinstance(part, np.ndarray) else part.take(chosen)
+        return Served(**parts)
 
     def share(self, values: Array) -> Figure:
         """Return the share over all queries of what is 0..1 and equal within each group, (g,)."""

@@ -27,19 +27,20 @@ def outcome_model(
     """Return cross-fitted predictions of the reward for every arm, (n, K).
 
     A pooled ridge regression and one per arm on its residuals, each fold predicted by the others. Rows whose
-    reward is NaN are predicted and teach nothing. An entry stands for as many alike as `rows` (n,) says, else for one.
+    reward is NaN are predicted and teach nothing. An entry stands for as many
+    alike as `rows` (n,) says, else for one.
     """
     known = ~np.isnan(reward)
     alike = None if rows is None else rows[known]
-    everywhere = float(np.average(reward[known], weights=alike))
+    everywhere = float(np.average(reward[known], weights=alike)) if known.any() else float("nan")
     numbers, place = np.unique(fold, return_inverse=True)
     parts = _Sums.of(x[known], reward[known], place[known] * arms + arm[known], len(numbers) * arms, alike)
     q = np.zeros((len(reward), arms))
     for number in range(len(numbers)):
         out = place == number
         train = parts.of_arms(np.arange(len(numbers)) != number, arms)
-        rows = float(train.count.sum())
-        level = float(train.y.sum()) / rows if rows else everywhere
+        taught = float(train.count.sum())
+        level = float(train.y.sum()) / taught if taught else everywhere
         about = train.xy - level * train.x
         pooled = _ridge(train.xx.sum(axis=0), about.sum(axis=0), POOLED_RIDGE)
         own = _ridge(train.xx, about - train.xx @ pooled, ARM_RIDGE)

@@ -62,7 +62,7 @@ class Course:
 
 
 def read_course(log: Log, *, since: str | None, chosen: bool = False) -> Course:
-    """Return the course of what was served since a moment; with `chosen` of the queries whose model a policy chose."""
+    """Return the course of what was served since a moment; `chosen` leaves out the queries whose model was pinned."""
     chains = f"SELECT id, time FROM outcomes WHERE {FIRST_CALLS}" + (" AND NOT forced" if chosen else "")
     with log.open() as connection:
         connection.execute("SET VARIABLE since = ?", [since])
