@@ -17,9 +17,9 @@ from zetaroute.domain import Figure
 from zetaroute.evaluate.confidence import difference_figure
 from zetaroute.evaluate.kpi import Served
 from zetaroute.evaluate.moments import Moments
-from zetaroute.flows.kinds import FIRST_CALLS, KEPT, SINCE, Kinds
+from zetaroute.flows.kinds import FIRST_CALLS, KEPT, Kinds
 from zetaroute.flows.served import model_shares
-from zetaroute.store.log import Log
+from zetaroute.store.log import SINCE, Log
 
 MOST_BINS = 24
 FEWEST_IN_BIN = 40

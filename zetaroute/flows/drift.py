@@ -19,7 +19,7 @@ from zetaroute.flows.kinds import kinds_of
 from zetaroute.learn.frame import group_of
 from zetaroute.policy import load_policy
 from zetaroute.registry import Registry
-from zetaroute.store.log import Log
+from zetaroute.store.log import SINCE, Log
 from zetaroute.store.views import GRADED, rounds_of
 
 LATEST = 2000
@@ -31,9 +31,8 @@ FIRST_ROWS = 200
 LEAST_ROWS = 100
 GROWTH = 0.2
 """Share of its training rows that must have come since a version was learned to learn again."""
-_SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
 _IDS = f"""
-    SELECT id FROM outcomes WHERE status <> 'cancelled' AND fallback_of IS NULL AND time {{side}} {_SINCE}
+    SELECT id FROM outcomes WHERE status <> 'cancelled' AND fallback_of IS NULL AND time {{side}} {SINCE}
     ORDER BY id DESC LIMIT {LATEST}
 """
 _ROWS = """
@@ -84,7 +83,7 @@ def find_drift(home: Home, settings: Settings, log: Log) -> Drift:
     with log.open() as connection:
         connection.execute("SET VARIABLE since = ?", [since])
         (graded,) = connection.execute(
-            f"SELECT count(*) FROM outcomes WHERE time > {_SINCE} AND {GRADED}"
+            f"SELECT count(*) FROM outcomes WHERE time > {SINCE} AND {GRADED}"
         ).fetchall()[0]
         if version is None:
             return Drift(version=None, new_graded=graded)

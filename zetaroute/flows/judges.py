@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
 from zetaroute.evaluate.agreement import TUNING_FOLDS, Agreement, agreement, powered_mean
-from zetaroute.store.log import Log
+from zetaroute.store.log import SINCE, Log
 from zetaroute.store.views import judgements_of, latest_of
 
 Array = NDArray[np.float64]
@@ -30,7 +30,7 @@ _SAID = f"""
          JOIN outcomes ON outcomes.id = said.outcome_id
          JOIN ({judgements_of(_JUDGED)}) AS known ON known.outcome_id = outcomes.id
     WHERE said.source = 'judge' AND outcomes.status = 'ok'
-          AND outcomes.time >= coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)
+          AND outcomes.time >= {SINCE}
     GROUP BY ALL ORDER BY ALL
 """
 

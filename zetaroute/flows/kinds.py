@@ -1,6 +1,6 @@
 """Of which kind a query is: its task label, else the cell of a policy's map that its text lies in.
 
-Apart from what was served because the map reads texts, and only here and nowhere else are texts read for a report.
+Apart from what was served because a map reads texts, and key figures alone need none.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ from zetaroute.flows.vectors import knowing
 from zetaroute.learn.segments import cell_names
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
-from zetaroute.store.log import Log
+from zetaroute.store.log import SINCE, Log
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 UNKEPT = "(text not kept)"
 """The kind of rows without a label whose text is forgotten or kept as a hash alone."""
-SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
 FIRST_CALLS = f"fallback_of IS NULL AND status <> 'cancelled' AND time >= {SINCE}"
 """The rows of `outcomes` that `served` has one for each of."""
 KEPT = "store IS NULL AND forgotten IS NULL"

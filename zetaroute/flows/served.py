@@ -21,8 +21,8 @@ from zetaroute.evaluate.ope import FOLDS
 from zetaroute.evaluate.opinion import Opinion, opinion
 from zetaroute.evaluate.response import FEWEST_RATED, Asking, Seen
 from zetaroute.evaluate.scales import one_scale
-from zetaroute.flows.kinds import SINCE, Kinds
-from zetaroute.store.log import Log
+from zetaroute.flows.kinds import Kinds
+from zetaroute.store.log import SINCE, Log
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
