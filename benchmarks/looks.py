@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from benchmarks.made_world import DIFFICULTIES, Drawn, World, draw, practice_world
 from benchmarks.simulating import Size, each, error_of, row
-from zetaroute.evaluate.confidence import share_figure
 from zetaroute.evaluate.gate import GROWTH, Margin, Verdict, judge, spent_level
+from zetaroute.evaluate.moments import Moments
 from zetaroute.evaluate.ope import Comparison, Rows, support
 from zetaroute.evaluate.segments import segments
 
@@ -177,6 +177,6 @@ def false_promotions(size: Size, jobs: int) -> list[str]:
             f"{np.mean([one.tests for one in made]):.1f}",
             f"{share:.3f}",
             f"{error_of(share, len(made)):.3f}",
-            f"{share_figure(promoted).high:.3f}",
+            f"{Moments.of(promoted).share().high:.3f}",
         )
     return [*lines, ""]

@@ -14,15 +14,19 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
+from benchmarks.large_log import repeat_rows
 from tests.cli.command import ok
 from tests.worlds import OBJECTIVE, World
-from zetaroute.config import DEFAULT_RULES
+from zetaroute.config import DEFAULT_RULES, Home, load_settings
 from zetaroute.domain import Arm, Query
 from zetaroute.features import Embeddings, FeatureMap
 from zetaroute.features.text import meta, terms
+from zetaroute.flows.compare import compare, kpis
+from zetaroute.flows.served import read_served
 from zetaroute.learn.fit import fit
 from zetaroute.learn.map import MOST_TEXTS, TextMap, outgrown
 from zetaroute.policy import Challenger, Forecast, Limits, Policy, PriorPredictor, decide
+from zetaroute.store.log import Log
 
 WORLD = World(right={"dates": (0.9, 0.4), "sorting": (0.5, 0.9)}, cost_usd=(0.0001, 0.002))
 
@@ -161,3 +165,24 @@ def test_an_answer_takes_as_many_statements_whatever_is_in_the_log(folder: Path)
         found.append(calls["execute"])
     assert found[0] == found[1]
     assert 0 < found[0] <= 30
+
+
+def test_key_figures_take_as_many_steps_whatever_is_in_the_log(folder: Path) -> None:
+    """DuckDB adds up: ten times the rows are no more statements, no more groups and no more calls of ours."""
+    answered(folder, 240, seed=5)
+    ok(folder, "retrain", "--promote", "force")
+    answered(folder, 240, seed=6)
+    home = Home(folder)
+    log, settings = Log(home), load_settings(None, home.config)
+    found = []
+    for rows in (480, 480, 4800):
+        # The first time loads what is loaded late.
+        repeat_rows(folder, rows)
+        with counted() as calls:
+            kpis(log=log, settings=settings, home=home)
+            compare(log=log, settings=settings, home=home)
+        groups = read_served(log, since=None).height
+        found.append((calls["execute"] + calls["sql"], groups, calls.total()))
+    _, small, large = found
+    assert large[:2] == small[:2]
+    assert 0 < large[2] < 1.5 * small[2]

@@ -44,7 +44,7 @@ def served(accuracy, segment=None, **changes) -> Served:
         "fell_back": np.zeros(n),
         "segment": np.array(segment if segment is not None else ["all"] * n),
     }
-    return Served(**(values | changes))
+    return Served.of_rows(**(values | changes))
 
 
 def test_figures_of_known_rows():
@@ -104,7 +104,7 @@ def test_segments_that_only_one_side_has_are_left_out():
 
 
 def test_weights_give_the_other_mix():
-    weights = mix_weights(np.array(["a", "a", "a", "b"]), np.array(["a", "b"]))
+    weights = mix_weights(served([1] * 4, ["a", "a", "a", "b"]), served([1] * 2, ["a", "b"]))
     assert weights.tolist() == pytest.approx([1 / 6, 1 / 6, 1 / 6, 0.5])
 
 

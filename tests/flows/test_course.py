@@ -2,117 +2,168 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import polars as pl
 import pytest
 
-from zetaroute.config import Objective, Settings
-from zetaroute.evaluate.kpi import Served
-from zetaroute.flows.course import EXAMPLES, LONGEST_EXAMPLE, by_segment, examples_of, over_time
-from zetaroute.flows.served import as_served, with_opinion
+from zetaroute.config import Home, Objective, Settings
+from zetaroute.domain import Feedback, Outcome, Promotion
+from zetaroute.flows.course import (
+    EXAMPLES,
+    LONGEST_EXAMPLE,
+    by_segment,
+    over_time,
+    read_course,
+    read_examples,
+)
+from zetaroute.flows.kinds import Kinds
+from zetaroute.flows.served import as_served, read_served
+from zetaroute.store.journal import Entry
+from zetaroute.store.log import Log
 
 START = datetime(2026, 1, 1)
-NO_PROMOTION = {"time": pl.Datetime, "version": pl.String, "previous": pl.String}
-FIGURES = (
-    "response_s",
-    "ttft_s",
-    "cost_usd",
-    "router_s",
-    "router_cost_usd",
-    "judge_cost_usd",
-    "satisfaction",
-)
 OBJECTIVE = Objective(answer_value_usd=0.01, satisfaction_value_usd=0.0, second_value_usd=0.0)
+SETTINGS = Settings(arms=())
 
 
-def served(
-    accuracy: list[float | None], *, models: list[str] | None = None, kinds: list[str] | None = None
-) -> tuple[pl.DataFrame, Served]:
-    """Return what was served, a query per minute."""
-    n = len(accuracy)
-    frame = pl.DataFrame(
-        {
-            "time": [START + timedelta(minutes=number) for number in range(n)],
-            "model": models or ["m0"] * n,
-            "query": [f"query {number}" for number in range(n)],
-            "status": ["ok"] * n,
-            "fell_back": [False] * n,
-            "escalated": [False] * n,
-            "accuracy": accuracy,
-            "store": None,
-            "forgotten": None,
-            "task": [None] * n,
-            "ask_probability": [None] * n,
-            "asked": [None] * n,
-            "prompted": [False] * n,
-            **{name: [0.0] * n for name in FIGURES},
-        },
-        schema_overrides={"accuracy": pl.Float64, "time": pl.Datetime}
-        | dict.fromkeys(("model", "query", "status", "task"), pl.String)
-        | {"ask_probability": pl.Float64, "asked": pl.Boolean, "prompted": pl.Boolean},
-    )
-    frame = with_opinion(frame)
-    return frame, as_served(frame, Settings(arms=()), kinds)
+@dataclass(slots=True)
+class Told:
+    """A log that a query per minute comes to."""
+
+    log: Log
+    queries: int = 0
+    entries: list[Entry] = field(default_factory=list)
+
+    def served(
+        self,
+        accuracy: Sequence[float | None],
+        *,
+        version: str = "v0000",
+        models: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None,
+        texts: Sequence[str] | None = None,
+        **more: Any,
+    ) -> None:
+        for place, value in enumerate(accuracy):
+            moment = (START + timedelta(minutes=self.queries)).isoformat()
+            one = Outcome(
+                id=f"{self.queries:06}",
+                time=moment,
+                query=texts[place] if texts else f"query {self.queries}",
+                model=models[place] if models else "m0",
+                task=kinds[place] if kinds else None,
+                status="ok",
+                policy_version=version,
+                response_s=0.0,
+                cost_usd=0.0,
+                **more,
+            )
+            told = Feedback(
+                id=f"f{one.id}",
+                outcome_id=one.id,
+                metric="accuracy",
+                value=value or 0.0,
+                source="truth",
+                author="test",
+                time=moment,
+            )
+            self.entries.append(Entry(outcomes=(one,), feedback=() if value is None else (told,)))
+            self.queries += 1
+
+    def promoted(self, minute: int, version: str) -> None:
+        moment = START + timedelta(minutes=minute, seconds=-30)
+        change = Promotion(
+            id=f"p{minute:06}",
+            time=moment.isoformat(),
+            version=version,
+            previous="v0000",
+            reason="",
+            author="test",
+        )
+        self.entries.append(Entry(promotions=(change,)))
+
+    def write(self) -> Log:
+        self.log.append(self.entries)
+        self.entries = []
+        return self.log
+
+    def over_time(self, *, chosen: bool = False) -> dict[str, Any]:
+        log = self.write()
+        course = read_course(log, since=None, chosen=chosen)
+        frame = read_served(log, since=None, edges=course.edges)
+        return over_time(frame, as_served(frame, SETTINGS), OBJECTIVE, course.marks)
+
+    def by_segment(self) -> list[dict[str, Any]]:
+        frame = read_served(self.write(), since=None, kinds=Kinds())
+        before, after = (frame.filter(policy_version=version) for version in ("v0000", "v0001"))
+        return by_segment((before, as_served(before, SETTINGS)), (after, as_served(after, SETTINGS)))
 
 
-def promotions(*changes: tuple[int, str]) -> pl.DataFrame:
-    rows = [
-        {"time": START + timedelta(minutes=minute, seconds=-30), "version": version, "previous": "v0000"}
-        for minute, version in changes
-    ]
-    return pl.DataFrame(rows, schema=NO_PROMOTION)
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    return Told(Log(Home(tmp_path)))
 
 
-def test_parts_are_of_equal_size_and_marks_stand_where_the_version_changed() -> None:
-    frame, arrays = served([0.0] * 100 + [1.0] * 100)
-    told = over_time(frame, arrays, OBJECTIVE, promotions((0, "v0001"), (100, "v0002"), (200, "v0003")))
-    bins = told["bins"]
+def test_parts_are_of_equal_size_and_marks_stand_where_the_version_changed(told: Told) -> None:
+    told.served([0.0] * 100 + [1.0] * 100)
+    for minute, version in ((0, "v0001"), (100, "v0002"), (200, "v0003")):
+        told.promoted(minute, version)
+    found = told.over_time()
+    bins = found["bins"]
     assert [(one["first"], one["last"]) for one in bins] == [(40 * k + 1, 40 * k + 40) for k in range(5)]
+    assert bins[1]["since"] == str(START + timedelta(minutes=40))
+    assert bins[1]["until"] == str(START + timedelta(minutes=79))
     assert [one["accuracy_rate"]["value"] for one in bins] == [0.0, 0.0, 0.5, 1.0, 1.0]
     assert [one["utility_usd"]["value"] for one in bins] == pytest.approx([0.0, 0.0, 0.005, 0.01, 0.01])
     assert bins[2]["accuracy_rate"]["low"] < 0.5 < bins[2]["accuracy_rate"]["high"]
-    assert [(mark["version"], mark["at"]) for mark in told["marks"]] == [("v0002", 100), ("v0003", 200)]
+    assert [(mark["version"], mark["at"]) for mark in found["marks"]] == [("v0002", 100), ("v0003", 200)]
+    assert found["marks"][0]["time"] == str(START + timedelta(minutes=100, seconds=-30))
 
 
-@pytest.mark.parametrize(("rows", "parts"), [(0, 0), (1, 1), (79, 1), (80, 2), (40 * 100, 24)])
-def test_number_of_parts(rows: int, parts: int) -> None:
-    frame, arrays = served([1.0] * rows)
-    bins = over_time(frame, arrays, OBJECTIVE, promotions())["bins"]
-    assert len(bins) == parts
-    assert sum(one["last"] - one["first"] + 1 for one in bins) == rows
+@pytest.mark.parametrize(("rows", "parts"), [(0, 0), (1, 1), (79, 1), (80, 2), (40 * 26, 24)])
+def test_number_of_parts(told: Told, rows: int, parts: int) -> None:
+    told.served([1.0] * rows)
+    sizes = [one["last"] - one["first"] + 1 for one in told.over_time()["bins"]]
+    assert (len(sizes), sum(sizes)) == (parts, rows)
+    assert max(sizes, default=0) - min(sizes, default=0) <= 1
 
 
-def test_a_part_that_nobody_judged_has_no_figure() -> None:
-    frame, arrays = served([None] * 40 + [1.0] * 40)
-    first, second = over_time(frame, arrays, OBJECTIVE, promotions())["bins"]
+def test_parts_of_what_policies_chose_leave_pinned_queries_out(told: Told) -> None:
+    told.served([1.0] * 60, forced=True)
+    told.served([1.0] * 80)
+    course = read_course(told.write(), since=None, chosen=True)
+    assert course.edges == ("000060", "000100")
+
+
+def test_a_part_that_nobody_judged_has_no_figure(told: Told) -> None:
+    told.served([None] * 40 + [1.0] * 40)
+    first, second = told.over_time()["bins"]
     assert first["accuracy_rate"]["value"] is first["utility_usd"]["value"] is None
     assert second["accuracy_rate"]["n"] == 40
 
 
-def test_kinds_of_queries_on_two_sides() -> None:
-    before = served([1.0, 0.0, 1.0], models=["m0", "m0", "m1"], kinds=["a", "a", "b"])
-    after = served([1.0, 1.0, 1.0], models=["m1", "m1", "m0"], kinds=["a", "a", "c"])
-    told = {one["name"]: one for one in by_segment(before, after)}
-    assert next(iter(told)) == "a"
-    assert told["a"]["rows"] == {"before": 2, "after": 2}
-    assert (told["a"]["before"], told["a"]["after"]) == ({"m0": 1.0}, {"m1": 1.0})
-    assert told["a"]["accuracy_rate"]["difference"]["value"] == 0.5
-    assert (told["b"]["after"], told["c"]["before"]) == ({}, {})
-    assert told["b"]["accuracy_rate"]["difference"]["value"] is None
+def test_kinds_of_queries_on_two_sides(told: Told) -> None:
+    told.served([1.0, 0.0, 1.0], models=["m0", "m0", "m1"], kinds=["a", "a", "b"])
+    told.served([1.0, 1.0, 1.0], models=["m1", "m1", "m0"], kinds=["a", "a", "c"], version="v0001")
+    found = {one["name"]: one for one in told.by_segment()}
+    assert next(iter(found)) == "a"
+    assert found["a"]["rows"] == {"before": 2, "after": 2}
+    assert (found["a"]["before"], found["a"]["after"]) == ({"m0": 1.0}, {"m1": 1.0})
+    assert found["a"]["accuracy_rate"]["difference"]["value"] == 0.5
+    assert (found["b"]["after"], found["c"]["before"]) == ({}, {})
+    assert found["b"]["accuracy_rate"]["difference"]["value"] is None
 
 
-def test_examples_are_of_the_model_that_grew_short_and_few() -> None:
-    before = served([1.0] * 4, models=["m0"] * 4, kinds=["a"] * 4)
-    frame, arrays = served([1.0] * 8, models=["m0"] * 2 + ["m1"] * 6, kinds=["a"] * 8)
-    texts = ["old 1", "old 2", "", "long " * 200, "twice", "twice", "one", "two"]
-    frame = frame.with_columns(query=pl.Series(texts))
-    told = by_segment(before, (frame, arrays))
-    found = examples_of(frame, arrays.segment, told)
-    assert list(found) == ["a"]
-    assert 0 < len(found["a"]) <= EXAMPLES
-    assert not {"old 1", "old 2", ""} & set(found["a"])
-    assert max(map(len, found["a"])) <= LONGEST_EXAMPLE
-    assert "twice" in found["a"]
-    assert np.unique(found["a"]).size == len(found["a"])
+def test_examples_are_of_the_model_that_grew_short_and_few(told: Told) -> None:
+    told.served([1.0] * 4, kinds=["a"] * 4)
+    texts = ["old 1", "old 2", " \n", "long " * 200, "twice", "twice", "one", "two"]
+    models = ["m0"] * 2 + ["m1"] * 6
+    told.served([1.0] * 8, version="v0001", models=models, kinds=["a"] * 8, texts=texts)
+    told.served([1.0], version="v0001", models=["m1"], kinds=["a"], texts=["pinned"], forced=True)
+    found = read_examples(told.log, "v0001", told.by_segment(), Kinds(), since=None)
+    assert found == {"a": [("long " * 200)[:LONGEST_EXAMPLE], "twice", "one"]}
+    assert len(found["a"]) == EXAMPLES

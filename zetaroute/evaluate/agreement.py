@@ -1,6 +1,7 @@
 """Whether a judge can be believed: agreement with those who know better, and accuracy from many judged and few true.
 
-Apart from the key figures because it says what they are worth. Arrays in, figures out.
+Apart from the key figures because it says what they are worth. Arrays in, figures out: an entry of an array is an
+answer, or as many alike as `rows` (n,) says.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
-from zetaroute.evaluate.confidence import NOTHING, Z, mean_figure, share_figure, t_quantile
+from zetaroute.evaluate.confidence import NOTHING, Z, t_quantile
+from zetaroute.evaluate.moments import Moments
 
 Array = NDArray[np.float64]
+Index = NDArray[np.int64]
 
 FEWEST_PAIRS = 30
 """Answers that both sides must have marked before anything is said against a judge."""
@@ -54,20 +57,22 @@ class Agreement:
         return self.pairs >= FEWEST_PAIRS and self.kappa.low is not None and self.kappa.low <= 0.0
 
 
-def agreement(judged: Array, known: Array) -> Agreement:
+def agreement(judged: Array, known: Array, rows: Array | None = None) -> Agreement:
     """Compare what a judge says with what is known of the same answers, (n,) each and 0..1."""
+    rows = np.ones(len(judged)) if rows is None else rows
     return Agreement(
-        pairs=len(judged),
-        kappa=kappa(judged >= RIGHT, known >= RIGHT),
-        correlation=_correlation(judged, known),
-        bins=_bins(judged, known),
+        pairs=int(rows.sum()),
+        kappa=kappa(judged >= RIGHT, known >= RIGHT, rows),
+        correlation=_correlation(judged, known, rows),
+        bins=_bins(judged, known, rows),
     )
 
 
-def kappa(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Figure:
+def kappa(first: NDArray[np.bool_], second: NDArray[np.bool_], rows: Array | None = None) -> Figure:
     """Return Cohen's kappa (Cohen 1960), its interval from the jackknife; no figure where all agree on one answer."""
-    n = len(first)
-    table = np.array([[float((a & b).sum()) for b in (~second, second)] for a in (~first, first)])
+    rows = np.ones(len(first)) if rows is None else rows
+    n = int(rows.sum())
+    table = np.array([[float(rows[a & b].sum()) for b in (~second, second)] for a in (~first, first)])
     value = _kappa(table)
     if value is None:
         return Figure(value=None, low=None, high=None, n=n)
@@ -86,43 +91,50 @@ def kappa(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Figure:
     return Figure(value=value, low=max(value - half, -1.0), high=min(value + half, 1.0), n=n)
 
 
-def powered_mean(known: Array, judged: Array) -> Figure:
+def powered_mean(known: Array, judged: Array, rows: Array | None = None, fold: Index | None = None) -> Figure:
     """Return the mean of what is known of few answers (n,), with the help of what a judge says of many.
 
     NaN is unknown. Prediction-powered inference with power tuning (Angelopoulos, Duchi & Zrnic 2023, PPI++): the
     judge's mean over the others, corrected by its error where both are known, as far as that narrows the interval. A
     biased judge biases nothing, a useless one is hardly used; how far it is used is tuned for each fold on the
     others, since tuning on the same few labels is a bias of its own. Right while the answers that are known are
-    like the others.
+    like the others. `fold` (n,) is 0 to TUNING_FOLDS - 1; without, the answers take turns.
     """
-    both = ~np.isnan(known) & ~np.isnan(judged)
-    y, f, others = known[both], judged[both], judged[np.isnan(known) & ~np.isnan(judged)]
-    n, more = len(y), len(others)
+    rows = np.ones(len(known)) if rows is None else rows
+    is_judged = ~np.isnan(judged)
+    both, rest_of_them = ~np.isnan(known) & is_judged, np.isnan(known) & is_judged
+    y, f, w = known[both], judged[both], rows[both]
+    others, times = judged[rest_of_them], rows[rest_of_them]
+    n, more = int(w.sum()), int(times.sum())
     if n < FEWEST_LABELS:
         return NOTHING
     if not more:
-        return mean_figure(y, least=0.0)
-    spread = float(np.concatenate([f, others]).var(ddof=1))
-    fold = np.arange(n) % TUNING_FOLDS
+        return Moments.of(y, w).figure(least=0.0)
+    spread = float(np.cov(np.concatenate([f, others]), fweights=np.concatenate([w, times]).astype(np.int64)))
+    fold = np.arange(len(y)) % TUNING_FOLDS if fold is None else fold[both]
+    parts = [fold == k for k in range(TUNING_FOLDS)]
     lean = np.array(
-        [_lean(y[fold != k], f[fold != k], spread, n / more) for k in range(TUNING_FOLDS)], dtype=np.float64
+        [_lean(y[~part], f[~part], w[~part], spread, n / more) for part in parts], dtype=np.float64
     )
     rest = y - lean[fold] * f
-    about = rest - np.array([rest[fold == k].mean() for k in range(TUNING_FOLDS)])[fold]
-    used = float(lean[fold].mean())
-    mean = float(rest.mean()) + used * float(others.mean())
-    variance = float(about @ about) / (n - TUNING_FOLDS) / n + used**2 * spread / more
+    centres = [float(np.average(rest[part], weights=w[part])) if part.any() else 0.0 for part in parts]
+    about = rest - np.array(centres)[fold]
+    used = float(np.average(lean[fold], weights=w))
+    mean = float(np.average(rest, weights=w)) + used * float(np.average(others, weights=times))
+    variance = float(w @ about**2) / (n - TUNING_FOLDS) / n + used**2 * spread / more
     half = t_quantile(0.975, n - TUNING_FOLDS) * math.sqrt(variance)
     return Figure(
         value=min(max(mean, 0.0), 1.0), low=max(mean - half, 0.0), high=min(mean + half, 1.0), n=n + more
     )
 
 
-def _lean(y: Array, f: Array, spread: float, ratio: float) -> float:
+def _lean(y: Array, f: Array, rows: Array, spread: float, ratio: float) -> float:
     """Return how far to lean on a judge, 0 to 1: the variance of the powered mean is least there."""
     if spread <= 0:
         return 0.0
-    return min(max(float(np.cov(y, f)[0, 1]) / ((1.0 + ratio) * spread), 0.0), 1.0)
+    return min(
+        max(float(np.cov(y, f, fweights=rows.astype(np.int64))[0, 1]) / ((1.0 + ratio) * spread), 0.0), 1.0
+    )
 
 
 def _kappa(table: Array) -> float | None:
@@ -134,20 +146,23 @@ def _kappa(table: Array) -> float | None:
     return None if chance >= 1.0 else (float(np.trace(share)) - chance) / (1.0 - chance)
 
 
-def _correlation(first: Array, second: Array) -> Figure:
+def _correlation(first: Array, second: Array, rows: Array) -> Figure:
     """Return Pearson's correlation with the interval of Fisher's z."""
-    n = len(first)
+    n = int(rows.sum())
     graded = any(not np.isin(values, (0.0, 1.0)).all() for values in (first, second))
     if not graded or n < 4 or first.std() == 0 or second.std() == 0:
         return Figure(value=None, low=None, high=None, n=n)
-    value = float(np.corrcoef(first, second)[0, 1])
+    ((one, both), (_, other)) = np.cov(first, second, fweights=rows.astype(np.int64))
+    value = float(both / math.sqrt(one * other))
     z, half = math.atanh(min(max(value, -1 + 1e-12), 1 - 1e-12)), Z / math.sqrt(n - 3)
     return Figure(value=value, low=math.tanh(z - half), high=math.tanh(z + half), n=n)
 
 
-def _bins(judged: Array, known: Array) -> tuple[Bin, ...]:
+def _bins(judged: Array, known: Array, rows: Array) -> tuple[Bin, ...]:
     place = np.minimum((judged * BINS).astype(np.int64), BINS - 1)
-    return tuple(
-        Bin(judged=float(judged[place == number].mean()), right=share_figure(known[place == number]))
-        for number in np.unique(place)
-    )
+    found = []
+    for number in np.unique(place):
+        here = place == number
+        mean = float(np.average(judged[here], weights=rows[here]))
+        found.append(Bin(judged=mean, right=Moments.of(known[here], rows[here]).share()))
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""Intervals for one sample: means, shares, quantiles and ratios of means.
+"""Intervals for one sample: means, shares and quantiles.
 
 Arrays in, figures out. Missing values are NaN and left out; a figure says how many rows it stands on.
 """
@@ -32,48 +32,40 @@ def t_probability(value: float, degrees: float) -> float:
     return float(stdtr(max(min(degrees, 1e9), 1.0), value))
 
 
-def mean_figure(values: Array, weights: Array | None = None, *, least: float = -math.inf) -> Figure:
-    """Return the mean with its t interval; `weights` (same shape) re-weight the rows (linearised variance).
-
-    `least` is the smallest value that the quantity can have: the interval does not go below it.
-    """
-    keep = ~np.isnan(values)
-    x = values[keep]
-    n = len(x)
-    if n == 0:
-        return NOTHING
-    w = np.ones(n) if weights is None else weights[keep]
-    share = w / w.sum()
-    mean = float(share @ x)
-    if n == 1:
-        return Figure(value=mean, low=None, high=None, n=1)
-    se = math.sqrt(float((share**2) @ (x - mean) ** 2) * n / (n - 1))
-    half = t_quantile(0.975, n - 1) * se
-    return Figure(value=mean, low=max(mean - half, least), high=mean + half, n=n)
-
-
-def share_figure(values: Array) -> Figure:
-    """Return the mean of values in 0..1 with Wilson's interval (Wilson 1927); exact 0 and 1 get a width too.
-
-    For graded scores between 0 and 1 the binomial variance is an upper bound, so the interval is safe.
-    """
+def mean_figure(values: Array) -> Figure:
+    """Return the mean with its t interval."""
     x = values[~np.isnan(values)]
     n = len(x)
     if n == 0:
         return NOTHING
-    return wilson(float(x.mean()), n, n)
+    mean = float(x.mean())
+    if n == 1:
+        return Figure(value=mean, low=None, high=None, n=1)
+    half = t_quantile(0.975, n - 1) * float(x.std(ddof=1)) / math.sqrt(n)
+    return Figure(value=mean, low=mean - half, high=mean + half, n=n)
 
 
 def wilson(p: float, worth: float, n: int) -> Figure:
-    """Return a share with Wilson's interval for a sample `worth` so many rows, standing on `n`."""
+    """Return a share with Wilson's interval (Wilson 1927) for a sample `worth` so many rows, standing on `n`.
+
+    Exact 0 and 1 get a width too. For graded scores between 0 and 1 the binomial variance is an upper bound, so the
+    interval is safe.
+    """
     centre = (p + Z * Z / (2 * worth)) / (1 + Z * Z / worth)
     half = Z * math.sqrt(p * (1 - p) / worth + Z * Z / (4 * worth * worth)) / (1 + Z * Z / worth)
     return Figure(value=p, low=max(0.0, min(p, centre - half)), high=min(1.0, max(p, centre + half)), n=n)
 
 
-def quantile_figure(values: Array, probability: float) -> Figure:
-    """Return a quantile with the interval between two order statistics (Woodruff 1952)."""
-    x = np.sort(values[~np.isnan(values)])
+def quantile_figures(values: Array, *probabilities: float) -> tuple[Figure, ...]:
+    """Return quantiles, each with the interval between two order statistics (Woodruff 1952)."""
+    # The NaN go to the end.
+    ordered = np.sort(values)
+    known = ordered[: len(values) - int(np.isnan(values).sum())]
+    return tuple(_quantile(known, probability) for probability in probabilities)
+
+
+def _quantile(x: Array, probability: float) -> Figure:
+    """Return a quantile of sorted values."""
     n = len(x)
     if n == 0:
         return NOTHING
@@ -85,20 +77,6 @@ def quantile_figure(values: Array, probability: float) -> Figure:
         high=float(x[high]) if high < n else None,
         n=n,
     )
-
-
-def ratio_figure(numerator: Array, denominator: Array) -> Figure:
-    """Return sum(numerator) / sum(denominator) over rows that have both, interval by the delta method."""
-    keep = ~np.isnan(numerator) & ~np.isnan(denominator)
-    top, bottom = numerator[keep], denominator[keep]
-    n = len(top)
-    if n < 2 or bottom.sum() <= 0:
-        return Figure(value=None, low=None, high=None, n=n)
-    ratio = float(top.sum() / bottom.sum())
-    residual = top - ratio * bottom
-    se = float(residual.std(ddof=1)) / (math.sqrt(n) * float(bottom.mean()))
-    half = t_quantile(0.975, n - 1) * se
-    return Figure(value=ratio, low=ratio - half, high=ratio + half, n=n)
 
 
 def difference_figure(after: Figure, before: Figure) -> Figure:

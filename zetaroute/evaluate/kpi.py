@@ -1,49 +1,67 @@
-"""The key figures of what was really served, for one set of rows and between two.
+"""The key figures of what was really served, for one set of queries and between two.
 
-Arrays in, figures out; where the rows come from is the business of `store` and the flows.
+Arrays in, figures out; where they come from is the business of `store` and the flows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
-from zetaroute.evaluate.confidence import (
-    NOTHING,
-    difference_figure,
-    mean_figure,
-    quantile_figure,
-    ratio_figure,
-    share_figure,
-)
+from zetaroute.evaluate.confidence import NOTHING, difference_figure, quantile_figures
+from zetaroute.evaluate.moments import Moments, ratio
 from zetaroute.evaluate.opinion import Change, Opinion, opinion_change
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """Seconds of single queries, for what sums cannot tell: the quantiles."""
+
+    seconds: Array
+    """(n,)"""
+    group: NDArray[np.int32]
+    """(n,) the group that each query is of."""
+
+    def take(self, chosen: Mask) -> Times:
+        """Return those of some groups, which are numbered anew."""
+        here = chosen[self.group]
+        number = np.cumsum(chosen, dtype=np.int32) - np.int32(1)
+        return Times(seconds=self.seconds[here], group=number[self.group[here]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What was served, one entry per query (all arrays (n,)); NaN where nothing is known."""
+    """What was served, in g groups of queries that are alike in all but times and costs; arrays (g,), NaN unknown."""
 
+    rows: Array
+    """Queries in each group."""
     accuracy: Array
     opinion: Opinion
-    response_s: Array
-    ttft_s: Array
-    cost_usd: Array
+    response_s: Moments
+    times: Times
+    """The response times themselves."""
+    ttft_s: Moments
+    cost_usd: Moments
     """Cost of the whole chain of attempts."""
-    charged_usd: Array
+    charged_usd: Moments
     """The same with unknown costs replaced as decisions do; used in the utility alone."""
-    router_s: Array
-    router_cost_usd: Array
+    charged_with_response: Array
+    """Sums of the products of the deviations of what is charged and of the response time."""
+    router_s: Moments
+    router_cost_usd: Moments
     """What deciding cost: embeddings."""
     failed: Array
     """1 where no model answered."""
-    judge_cost_usd: Array
+    judge_cost_usd: Moments
     """What judging the answers cost, apart from the cost of the answers."""
     escalated: Array
     """1 where an answer failed a check and another model was asked."""
@@ -53,66 +71,97 @@ class Served:
     segment: NDArray[np.str_]
     """Task label, or another grouping of queries."""
 
+    @classmethod
+    def of_rows(cls, *, response_s: Array, **columns: Any) -> Served:
+        """Return single queries as groups of one: of each field an array (n,) as it stands in the log."""
+        n = len(response_s)
+        measured: dict[str, Any] = {name: Moments.of(columns.pop(name)) for name in _MEASURED}
+        return cls(
+            rows=np.ones(n),
+            response_s=Moments.of(response_s),
+            times=Times(seconds=response_s, group=np.arange(n, dtype=np.int32)),
+            charged_with_response=np.zeros(n),
+            **measured,
+            **columns,
+        )
+
     @property
     def judged(self) -> bool:
         """Whether judging any of the answers cost money, be it known or not."""
-        return bool((self.judge_cost_usd != 0).any())
+        cost = self.judge_cost_usd
+        return bool(((cost.n < self.rows) | (cost.mean != 0) | (cost.squares != 0)).any())
 
-    def take(self, rows: NDArray[np.bool_]) -> Served:
-        """Return the chosen rows."""
-        parts = {name: getattr(self, name)[rows] for name in self.__slots__ if name != "opinion"}
-        return Served(**parts, opinion=self.opinion.take(rows))
+    def take(self, chosen: Mask) -> Served:
+        """Return the chosen groups."""
+        parts: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name, part in parts.items():
+            parts[name] = part[chosen] if isinstance(part, np.ndarray) else part.take(chosen)
+        return Served(**parts)
 
-    def utility(self, objective: Objective) -> Array:
-        """Return the realised utility in USD; NaN where accuracy is unknown.
+    def share(self, values: Array) -> Figure:
+        """Return the share over all queries of what is 0..1 and equal within each group, (g,)."""
+        return Moments.of(values, self.rows).share()
+
+    def utility(self, objective: Objective) -> Moments:
+        """Return the realised utility in USD; unknown where accuracy is.
 
         A missing rating is not a bad one: satisfaction enters completed for who rates, and as it is expected where
         that cannot be.
         """
         score = np.where(np.isnan(self.opinion.score), self.opinion.expected, self.opinion.score)
-        return (
+        second = objective.second_value_usd
+        charged, waited = self.charged_usd, self.response_s
+        mean = (
             objective.answer_value_usd * self.accuracy
             + objective.satisfaction_value_usd * score
-            - np.nan_to_num(self.charged_usd)
-            - objective.second_value_usd * self.response_s
+            - np.where(charged.n > 0, charged.mean, 0.0)
+            - second * waited.mean
         )
+        return Moments(
+            n=np.where(np.isnan(mean), 0.0, waited.n),
+            mean=mean,
+            squares=charged.squares + second**2 * waited.squares + 2.0 * second * self.charged_with_response,
+        )
+
+
+_MEASURED = ("ttft_s", "cost_usd", "charged_usd", "router_s", "router_cost_usd", "judge_cost_usd")
 
 
 def figures(served: Served, objective: Objective) -> dict[str, Figure]:
     """Return every KPI of the rows, by the names of the contract."""
-    answered = np.where(served.failed == 1.0, np.nan, served.response_s)
-    rated = np.where(served.failed == 1.0, np.nan, served.rated)
+    answered = served.failed != 1.0
+    median, p95 = quantile_figures(served.times.take(answered).seconds, 0.5, 0.95)
     return {
-        "mean_response_s": mean_figure(answered, least=0.0),
-        "median_response_s": quantile_figure(answered, 0.5),
-        "p95_response_s": quantile_figure(answered, 0.95),
-        "ttft_s": mean_figure(served.ttft_s, least=0.0),
-        "accuracy_rate": share_figure(served.accuracy),
+        "mean_response_s": served.response_s.where(answered).figure(least=0.0),
+        "median_response_s": median,
+        "p95_response_s": p95,
+        "ttft_s": served.ttft_s.figure(least=0.0),
+        "accuracy_rate": served.share(served.accuracy),
         "satisfaction_score": served.opinion.satisfaction(),
         "satisfied_share": served.opinion.satisfied(),
-        "rating_rate": share_figure(rated),
-        "cost_per_query_usd": mean_figure(served.cost_usd, least=0.0),
-        "cost_per_correct_usd": ratio_figure(served.cost_usd, served.accuracy),
-        "error_rate": share_figure(served.failed),
-        "fallback_rate": share_figure(served.fell_back),
-        "escalation_rate": share_figure(served.escalated),
-        "router_s": mean_figure(served.router_s, least=0.0),
-        "router_cost_usd": mean_figure(served.router_cost_usd, least=0.0),
-        "judge_cost_usd": mean_figure(served.judge_cost_usd, least=0.0) if served.judged else NOTHING,
-        "utility_usd": mean_figure(served.utility(objective)),
+        "rating_rate": served.share(np.where(answered, served.rated, np.nan)),
+        "cost_per_query_usd": served.cost_usd.figure(least=0.0),
+        "cost_per_correct_usd": ratio(served.cost_usd, served.accuracy),
+        "error_rate": served.share(served.failed),
+        "fallback_rate": served.share(served.fell_back),
+        "escalation_rate": served.share(served.escalated),
+        "router_s": served.router_s.figure(least=0.0),
+        "router_cost_usd": served.router_cost_usd.figure(least=0.0),
+        "judge_cost_usd": served.judge_cost_usd.figure(least=0.0) if served.judged else NOTHING,
+        "utility_usd": served.utility(objective).figure(),
     }
 
 
-def mix_weights(before: NDArray[np.str_], after: NDArray[np.str_]) -> Array:
-    """Return weights for the rows of `before` that give its segments the shares they have in `after`.
+def mix_weights(before: Served, after: Served) -> Array:
+    """Return weights for the queries of `before` (g,) that give its segments the shares they have in `after`.
 
     Segments that only one side has get no weight on that side's figures: they cannot be compared.
     """
-    names, counts = np.unique(after, return_counts=True)
-    target = dict(zip(names.tolist(), (counts / len(after)).tolist(), strict=True))
-    mine, place, own = np.unique(before, return_inverse=True, return_counts=True)
-    weights = [target.get(name, 0.0) / count for name, count in zip(mine.tolist(), own.tolist(), strict=True)]
-    return np.asarray(np.array(weights, dtype=np.float64)[place])
+    sizes, target = (_sizes(side) for side in (before, after))
+    total = float(after.rows.sum())
+    return np.array(
+        [target.get(name, 0.0) / total / sizes[name] for name in before.segment.tolist()], dtype=np.float64
+    )
 
 
 def differences(before: Served, after: Served, objective: Objective) -> dict[str, Figure]:
@@ -124,7 +173,7 @@ def differences(before: Served, after: Served, objective: Objective) -> dict[str
     before, after, weights = _on_one_mix(before, after)
     old, new = figures(before, objective), figures(after, objective)
     if len(weights) and len(after.segment):
-        old |= {name: mean_figure(column, weights) for name, column in _means(before, objective).items()}
+        old |= {name: part.figure(weights) for name, part in _means(before, objective).items()}
         old["satisfaction_score"] = before.opinion.satisfaction(weights)
     return {name: difference_figure(new[name], old[name]) for name in new}
 
@@ -138,22 +187,29 @@ def unrated(before: Served, after: Served) -> Change | None:
     return opinion_change(before.opinion, after.opinion, weights)
 
 
+def _sizes(side: Served) -> dict[str, float]:
+    """Return the queries of each segment."""
+    names, place = np.unique(side.segment, return_inverse=True)
+    counts = np.bincount(place, weights=side.rows, minlength=len(names))
+    return dict(zip(names.tolist(), counts.tolist(), strict=True))
+
+
 def _on_one_mix(before: Served, after: Served) -> tuple[Served, Served, Array]:
     """Return the rows of the segments that both sides have, and the weights of those before."""
     shared = sorted(set(before.segment.tolist()) & set(after.segment.tolist()))
     before, after = (side.take(np.isin(side.segment, shared)) for side in (before, after))
     if not len(before.segment) or not len(after.segment):
         return before, after, np.zeros(len(before.segment))
-    return before, after, mix_weights(before.segment, after.segment)
+    return before, after, mix_weights(before, after)
 
 
-def _means(served: Served, objective: Objective) -> Mapping[str, Array]:
+def _means(served: Served, objective: Objective) -> Mapping[str, Moments]:
     return {
-        "mean_response_s": np.where(served.failed == 1.0, np.nan, served.response_s),
+        "mean_response_s": served.response_s.where(served.failed != 1.0),
         "ttft_s": served.ttft_s,
-        "accuracy_rate": served.accuracy,
+        "accuracy_rate": Moments.of(served.accuracy, served.rows),
         "cost_per_query_usd": served.cost_usd,
-        "error_rate": served.failed,
+        "error_rate": Moments.of(served.failed, served.rows),
         "judge_cost_usd": served.judge_cost_usd,
         "utility_usd": served.utility(objective),
     }

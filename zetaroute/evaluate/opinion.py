@@ -15,12 +15,11 @@ from zetaroute.domain import Figure
 from zetaroute.evaluate.confidence import (
     NOTHING,
     difference_figure,
-    mean_figure,
-    share_figure,
     t_quantile,
     wilson,
 )
 from zetaroute.evaluate.missing import Unknown
+from zetaroute.evaluate.moments import Moments
 from zetaroute.evaluate.response import FEWEST_RATED, Asking, Response, Seen
 
 Array = NDArray[np.float64]
@@ -44,29 +43,39 @@ class Opinion:
     """(n,) chance that whoever could rate would not."""
     counts: Mask
     """(n,) rows whose rating counts."""
+    rows: Array
+    """(n,) how many answers an entry stands for; all of them are alike."""
     completed: bool
     asked: bool
     """Whether only ratings count that were asked for by lot."""
 
-    def take(self, rows: Mask) -> Opinion:
-        """Return the chosen rows."""
+    @property
+    def rated(self) -> int:
+        """How many ratings count."""
+        return int(self.rows[self.counts].sum())
+
+    def take(self, chosen: Mask) -> Opinion:
+        """Return the chosen entries."""
         parts = {
-            name: getattr(self, name)[rows] for name in ("score", "liked", "expected", "silent", "counts")
+            name: getattr(self, name)[chosen]
+            for name in ("score", "liked", "expected", "silent", "counts", "rows")
         }
         return Opinion(**parts, completed=self.completed, asked=self.asked)
 
     def satisfaction(self, weights: Array | None = None) -> Figure:
         """Return mean satisfaction; `weights` (n,) re-weight the rows. It stands on as many rows as were rated."""
-        return _within(_rated_only(mean_figure(self.score, weights), int(self.counts.sum())))
+        return _within(_rated_only(Moments.of(self.score, self.rows).figure(weights), self.rated))
 
     def satisfied(self) -> Figure:
         """Return the share of the satisfied, with Wilson's interval for as many ratings as the figure is worth."""
-        rated = int(self.counts.sum())
+        rated = self.rated
         if not self.completed or rated == 0:
-            return share_figure(np.where(self.counts, self.liked, np.nan))
-        known = self.liked[~np.isnan(self.liked)]
-        share = min(max(float(known.mean()), 0.0), 1.0)
-        variance = float(known.var()) / len(known)
+            return Moments.of(np.where(self.counts, self.liked, np.nan), self.rows).share()
+        spoken = ~np.isnan(self.liked)
+        known, rows = self.liked[spoken], self.rows[spoken]
+        mean = float(np.average(known, weights=rows))
+        share = min(max(mean, 0.0), 1.0)
+        variance = float(rows @ (known - mean) ** 2) / float(rows.sum()) ** 2
         worth = min(float(rated), share * (1.0 - share) / variance if variance > 0 else math.inf)
         return wilson(share, max(worth, 1.0), rated)
 
@@ -85,16 +94,21 @@ class Change:
     """As in `missing.Rated`."""
 
 
-def as_it_comes(satisfaction: Array, *, could: Mask) -> Opinion:
-    """Return the ratings (n,), NaN where unknown, as the opinion of those who gave them and of nobody else."""
+def as_it_comes(satisfaction: Array, *, could: Mask, rows: Array | None = None) -> Opinion:
+    """Return the ratings (n,), NaN where unknown, as the opinion of those who gave them and of nobody else.
+
+    An entry stands for as many answers as `rows` (n,) says, else for one.
+    """
     here = ~np.isnan(satisfaction) & could
-    mean = float(satisfaction[here].mean()) if here.any() else 0.0
+    rows = np.ones(len(here)) if rows is None else rows
+    mean = float(np.average(satisfaction[here], weights=rows[here])) if here.any() else 0.0
     return Opinion(
         score=np.where(here, satisfaction, np.nan),
         liked=np.where(here, (satisfaction >= SATISFIED).astype(np.float64), np.nan),
         expected=np.full(len(here), mean),
         silent=np.full(len(here), np.nan),
         counts=here,
+        rows=rows,
         completed=False,
         asked=False,
     )
@@ -108,9 +122,10 @@ def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> 
     """
     here = ~np.isnan(satisfaction) & could
     liked = np.where(here, (satisfaction >= SATISFIED).astype(np.float64), np.nan)
-    if int(here.sum()) < FEWEST_RATED:
-        return as_it_comes(satisfaction, could=could)
-    by_lot = int((here & asking.answered).sum()) >= FEWEST_RATED
+    rows = np.ones(len(here)) if seen.rows is None else seen.rows
+    if rows[here].sum() < FEWEST_RATED:
+        return as_it_comes(satisfaction, could=could, rows=rows)
+    by_lot = bool(rows[here & asking.answered].sum() >= FEWEST_RATED)
     response = Response(seen, here, asking if by_lot else None)
     return Opinion(
         score=np.where(could, response.completed(satisfaction), np.nan),
@@ -118,6 +133,7 @@ def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> 
         expected=response.expected(satisfaction),
         silent=1.0 - response.answers,
         counts=response.known,
+        rows=rows,
         completed=True,
         asked=by_lot,
     )
@@ -128,12 +144,13 @@ def opinion_change(before: Opinion, after: Opinion, weights: Array) -> Change | 
 
     None while a side has hardly any ratings.
     """
-    rated = int(before.counts.sum()), int(after.counts.sum())
+    rated = before.rated, after.rated
     if min(rated) < FEWEST_RATED or not (before.completed and after.completed):
         return None
-    change, q, missing = [], [], []
-    for side, weight, sign in ((after, np.ones(len(after.score)), 1.0), (before, weights, -1.0)):
+    change, q, missing, rows = [], [], [], []
+    for side, weight, sign in ((after, after.rows, 1.0), (before, weights * before.rows, -1.0)):
         spoken = ~np.isnan(side.score)
+        rows.append(side.rows[spoken])
         change.append(sign * weight[spoken] / weight[spoken].sum())
         q.append(side.expected[spoken])
         missing.append(side.silent[spoken])
@@ -145,7 +162,7 @@ def opinion_change(before: Opinion, after: Opinion, weights: Array) -> Change | 
     figure = difference_figure(after.satisfaction(), before.satisfaction(weights))
     return Change(
         known=sum(rated),
-        share=float(1.0 - unknown.missing.mean()),
+        share=float(1.0 - np.average(unknown.missing[:, 0], weights=np.concatenate(rows))),
         asked=before.asked,
         band=unknown.band(figure),
         break_even=unknown.break_even(figure),

@@ -21,22 +21,26 @@ PRIOR_ROWS = 10.0
 """Rows' worth of the mean squared error that each arm's own is shrunk towards."""
 
 
-def outcome_model(x: Array, arm: Index, reward: Array, fold: Index, *, arms: int) -> Array:
+def outcome_model(
+    x: Array, arm: Index, reward: Array, fold: Index, *, arms: int, rows: Array | None = None
+) -> Array:
     """Return cross-fitted predictions of the reward for every arm, (n, K).
 
     A pooled ridge regression and one per arm on its residuals, each fold predicted by the others. Rows whose
-    reward is NaN are predicted and teach nothing.
+    reward is NaN are predicted and teach nothing. An entry stands for as many
+    alike as `rows` (n,) says, else for one.
     """
     known = ~np.isnan(reward)
-    everywhere = float(reward[known].mean())
+    alike = None if rows is None else rows[known]
+    everywhere = float(np.average(reward[known], weights=alike)) if known.any() else float("nan")
     numbers, place = np.unique(fold, return_inverse=True)
-    parts = _Sums.of(x[known], reward[known], place[known] * arms + arm[known], len(numbers) * arms)
+    parts = _Sums.of(x[known], reward[known], place[known] * arms + arm[known], len(numbers) * arms, alike)
     q = np.zeros((len(reward), arms))
     for number in range(len(numbers)):
         out = place == number
         train = parts.of_arms(np.arange(len(numbers)) != number, arms)
-        rows = float(train.count.sum())
-        level = float(train.y.sum()) / rows if rows else everywhere
+        taught = float(train.count.sum())
+        level = float(train.y.sum()) / taught if taught else everywhere
         about = train.xy - level * train.x
         pooled = _ridge(train.xx.sum(axis=0), about.sum(axis=0), POOLED_RIDGE)
         own = _ridge(train.xx, about - train.xx @ pooled, ARM_RIDGE)
@@ -62,18 +66,21 @@ class _Sums:
     count: Array
 
     @classmethod
-    def of(cls, x: Array, y: Array, group: Index, groups: int) -> _Sums:
+    def of(cls, x: Array, y: Array, group: Index, groups: int, alike: Array | None) -> _Sums:
         """Sum up the rows of each group."""
         order = np.argsort(group, kind="stable")
         x, y = x[order], y[order]
+        # So many times each.
+        times = np.ones(len(y)) if alike is None else alike[order]
+        weighted = x if alike is None else x * times[:, None]
         ends = np.searchsorted(group[order], np.arange(groups + 1))
         slices = [slice(start, end) for start, end in pairwise(ends)]
         return cls(
-            xx=np.stack([x[part].T @ x[part] for part in slices]),
-            xy=np.stack([x[part].T @ y[part] for part in slices]),
-            x=np.stack([x[part].sum(axis=0) for part in slices]),
-            y=np.array([y[part].sum() for part in slices]),
-            count=np.diff(ends).astype(np.float64),
+            xx=np.stack([weighted[part].T @ x[part] for part in slices]),
+            xy=np.stack([weighted[part].T @ y[part] for part in slices]),
+            x=np.stack([weighted[part].sum(axis=0) for part in slices]),
+            y=np.array([times[part] @ y[part] for part in slices]),
+            count=np.array([times[part].sum() for part in slices]),
         )
 
     def of_arms(self, folds: NDArray[np.bool_], arms: int) -> _Sums:

@@ -54,6 +54,8 @@ class Seen:
     """(n,) cross-fitting fold."""
     after: Array
     """(n, S) of the answer, such as whether it was right: who rates may depend on it."""
+    rows: Array | None = None
+    """(n,) how many rows an entry stands for, where many are alike; None: one each."""
 
     @property
     def all(self) -> Array:
@@ -79,7 +81,7 @@ class Response:
         self.known: Mask = here & self.among & (True if asking is None else asking.answered)
         """(n,) the rows whose ratings count."""
         answers = chance_of_knowing(
-            seen.all, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among
+            seen.all, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among, rows=seen.rows
         )
         self.answers: Array = answers[np.arange(len(here)), seen.arm]
         """(n,) the modelled chance that whoever has the choice rates."""
@@ -99,7 +101,7 @@ class Response:
         """Return the cross-fitted prediction of a reward in 0..1 for every row (n,)."""
         seen = self.seen
         counting = np.where(self.known, reward, np.nan)
-        q = outcome_model(seen.all, seen.arm, counting, seen.fold, arms=seen.arms)
+        q = outcome_model(seen.all, seen.arm, counting, seen.fold, arms=seen.arms, rows=seen.rows)
         return np.clip(q[np.arange(len(reward)), seen.arm], 0.0, 1.0)
 
     def missing(self) -> Array:
@@ -107,43 +109,55 @@ class Response:
         query, (n, K)."""
         seen = self.seen
         return 1.0 - chance_of_knowing(
-            seen.x, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among
+            seen.x, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among, rows=seen.rows
         )
 
 
 def chance_of_knowing(
-    x: Array, arm: Index, here: Mask, fold: Index, *, arms: int, among: Mask | None = None
+    x: Array,
+    arm: Index,
+    here: Mask,
+    fold: Index,
+    *,
+    arms: int,
+    among: Mask | None = None,
+    rows: Array | None = None,
 ) -> Array:
     """Return the cross-fitted chance that each arm's reward would be known (n, K), at least `LEAST_CHANCE`.
 
     One logistic regression for all arms, then one per arm on top: who rates may depend on both together. Only the
-    rows `among` teach.
+    rows `among` teach, each as often as `rows` (n,) says.
     """
     n, width = x.shape
     among = np.ones(n, dtype=np.bool_) if among is None else among
+    rows = np.ones(n) if rows is None else rows
     design = np.hstack([x, np.eye(arms)[arm]])
     chance = np.empty((n, arms))
     for number in np.unique(fold):
         out = fold == number
         taught = ~out & among
-        known = here[taught].astype(np.float64)
-        level = _log_odds(known)
-        pooled = _logistic(design[taught], known, np.full(len(known), level), POOLED_RIDGE)
+        known, times = here[taught].astype(np.float64), rows[taught]
+        level = _log_odds(known, times)
+        pooled = _logistic(design[taught], known, times, np.full(len(known), level), POOLED_RIDGE)
         offset = level + design[taught] @ pooled
         for k in range(arms):
             mine = arm[taught] == k
-            own = _logistic(x[taught][mine], known[mine], offset[mine], ARM_RIDGE)
+            own = _logistic(x[taught][mine], known[mine], times[mine], offset[mine], ARM_RIDGE)
             chance[out, k] = _probability(level + pooled[width + k] + x[out] @ (pooled[:width] + own))
     return np.maximum(chance, LEAST_CHANCE)
 
 
-def _logistic(x: Array, y: Array, offset: Array, penalty: float) -> Array:
-    """Fit a ridge logistic regression on top of an offset (n,) by Newton's method; return the slopes."""
+def _logistic(x: Array, y: Array, times: Array, offset: Array, penalty: float) -> Array:
+    """Fit a ridge logistic regression on top of an offset (n,) by Newton's method; return the slopes.
+
+    Every entry counts so many `times` (n,).
+    """
     slope = np.zeros(x.shape[1])
     ridge = penalty * np.eye(x.shape[1])
     for _ in range(STEPS if len(y) else 0):
         p = _probability(offset + x @ slope)
-        step = np.linalg.solve((x * (p * (1.0 - p))[:, None]).T @ x + ridge, x.T @ (y - p) - penalty * slope)
+        curvature = (x * (times * p * (1.0 - p))[:, None]).T @ x
+        step = np.linalg.solve(curvature + ridge, x.T @ (times * (y - p)) - penalty * slope)
         slope = slope + step
         if float(np.abs(step).max(initial=0.0)) < CLOSE_ENOUGH:
             break
@@ -154,6 +168,7 @@ def _probability(log_odds: Array) -> Array:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(log_odds, -30.0, 30.0))))
 
 
-def _log_odds(known: Array) -> float:
-    share = min(max(float(known.mean()), 1e-3), 1.0 - 1e-3) if len(known) else 0.5
+def _log_odds(known: Array, times: Array) -> float:
+    share = float(np.average(known, weights=times)) if len(known) else 0.5
+    share = min(max(share, 1e-3), 1.0 - 1e-3)
     return float(np.log(share / (1.0 - share)))

@@ -22,27 +22,32 @@ Scales = Mapping[str, Scale | None]
 """By the name of the scale; None where too few outcomes carry it and a rating."""
 
 
-def scale_of(values: Array, rating: Array, levels: Sequence[float]) -> Scale | None:
+def scale_of(
+    values: Array, rating: Array, levels: Sequence[float], rows: Array | None = None
+) -> Scale | None:
     """Return what each value of a scale (n,) means by the ratings of 1 to 5 (n,) of the same outcomes.
+
+    An entry stands for as many outcomes as `rows` (n,) says, else for one.
 
     The mean rating at each value, made monotone (weighted isotonic regression), so that on outcomes that carry both
     the means agree. None unless every value that occurs has enough pairs: a map from a few would be noise, and one
     from others than those who use the scale a guess.
     """
-    from scipy.optimize import isotonic_regression
-
+    outcomes = np.ones(len(values)) if rows is None else rows
     used = [level for level in levels if (values == level).any()]
-    paired = [rating[(values == level) & ~np.isnan(rating)] for level in used]
-    counts = [len(ratings) for ratings in paired]
+    paired = [(values == level) & ~np.isnan(rating) for level in used]
+    counts = [float(outcomes[both].sum()) for both in paired]
     if len(used) < 2 or min(counts) < FEWEST_PAIRS:
         return None
-    means = [float(((ratings - 1.0) / 4.0).mean()) for ratings in paired]
+    from scipy.optimize import isotonic_regression
+
+    means = [float(np.average((rating[both] - 1.0) / 4.0, weights=outcomes[both])) for both in paired]
     return dict(zip(used, isotonic_regression(means, weights=counts).x.tolist(), strict=True))
 
 
-def scales_of(rating: Array, others: Mapping[str, Array]) -> Scales:
+def scales_of(rating: Array, others: Mapping[str, Array], rows: Array | None = None) -> Scales:
     """Return what each of the other scales (n,), named as in `LEVELS`, means by the ratings (n,) beside it."""
-    return {name: scale_of(values, rating, LEVELS[name]) for name, values in others.items()}
+    return {name: scale_of(values, rating, LEVELS[name], rows) for name, values in others.items()}
 
 
 def one_scale(
@@ -51,7 +56,7 @@ def one_scale(
     """Return satisfaction (n,) with the scales that can be calibrated on that of `rating` (n,), 1 to 5.
 
     `satisfaction` is what the fixed maps make of all scales together; `others` are the scales, named as in `LEVELS`,
-    and `known` what they mean, by these rows themselves unless it is said. NaN is unknown throughout. Without
+    and `known` what they mean, by these outcomes themselves unless it is said. NaN is unknown throughout. Without
     enough outcomes that carry two scales nothing changes.
     """
     if known is None:

@@ -15,19 +15,21 @@ import polars as pl
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError, ZetarouteError
-from zetaroute.evaluate.confidence import mean_figure
 from zetaroute.evaluate.kpi import Served, differences, figures, unrated
+from zetaroute.evaluate.moments import Moments
 from zetaroute.flows.canary import canary_difference
-from zetaroute.flows.course import by_segment, examples_of, over_time, read_promotions
+from zetaroute.flows.course import by_segment, over_time, read_course, read_examples
 from zetaroute.flows.forecasts import forecasts
 from zetaroute.flows.judges import read_judges
+from zetaroute.flows.kinds import read_kinds
 from zetaroute.flows.result import satisfaction_json
-from zetaroute.flows.served import as_served, kinds_of, model_shares, provenance, read_served, sources
+from zetaroute.flows.served import as_served, model_shares, provenance, read_served, size, sources
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
 
 By = Literal["task", "model", "segment", "day", "version"]
+_COLUMNS = {"task": "task", "model": "model", "segment": "kind", "day": "day", "version": "policy_version"}
 
 _HELD_OUT = (
     "verdict",
@@ -61,21 +63,28 @@ def kpis(
 
     With `course` also how they went over time, as a report shows it.
     """
-    frame = read_served(log, since=since, texts=by == "segment")
-    current = Registry(home.artifacts).current()
+    registry = Registry(home.artifacts)
+    current = registry.current()
+    kinds = (
+        read_kinds(log, load_policy(registry, current), registry, since=since) if by == "segment" else None
+    )
+    went = read_course(log, since=since) if course else None
+    frame = read_served(
+        log, since=since, by_day=by == "day", kinds=kinds, edges=went.edges if went is not None else ()
+    )
     grouped: dict[str, Any] = {}
-    if by is not None and frame.height:
-        labels = _labels(frame, by, home)
-        for label in sorted(set(labels)):
-            part = frame.filter(pl.Series([one == label for one in labels]))
+    if by is not None:
+        labels = frame[_COLUMNS[by]].fill_null("").replace("", "(none)")
+        for label in sorted(labels.unique()):
+            part = frame.filter(labels == label)
             found = figures(as_served(part, settings), settings.objective)
-            grouped[label] = {"rows": part.height, "kpis": _json(found)}
+            grouped[label] = {"rows": size(part), "kpis": _json(found)}
     served = as_served(frame, settings)
     result = {
         "version": current,
-        "rows": frame.height,
-        "since": _moment(frame, "min"),
-        "until": _moment(frame, "max"),
+        "rows": size(frame),
+        "since": _moment(frame["since"].min()),
+        "until": _moment(frame["until"].max()),
         "kpis": _json(figures(served, settings.objective)),
         "exploring_usd": _exploring(log, since=since).json(),
         "by": grouped,
@@ -84,8 +93,8 @@ def kpis(
         "provenance": provenance(frame),
         "share": model_shares(frame),
     }
-    if course:
-        result["over_time"] = over_time(frame, served, settings.objective, read_promotions(log))
+    if went is not None:
+        result["over_time"] = over_time(frame, served, settings.objective, went.marks)
     return result
 
 
@@ -107,12 +116,11 @@ def compare(
     registry = Registry(home.artifacts)
     new = registry.find(after or "current")
     old = registry.find(before) if before else _predecessor(log, registry, new)
-    frame = read_served(log, since=since).filter(~pl.col("forced"))
+    kinds = read_kinds(log, load_policy(registry, new), registry, since=since)
+    went = read_course(log, since=since, chosen=True)
+    frame = read_served(log, since=since, kinds=kinds, edges=went.edges).filter(~pl.col("forced"))
     sides = {name: frame.filter(pl.col("policy_version") == name) for name in (old, new)}
-    policy = load_policy(registry, new)
-    served = {
-        name: as_served(part, settings, kinds_of(part, policy, registry)) for name, part in sides.items()
-    }
+    served = {name: as_served(part, settings) for name, part in sides.items()}
     change = differences(served[old], served[new], settings.objective)
     stored = _stored_result(registry, new)
     if stored.get("parent") != old:
@@ -128,16 +136,14 @@ def compare(
         "verdict": stored.get("verdict"),
         "reasons": stored.get("reasons", []),
         "canary": canary_difference(log, new, old),
-        "forecasts": forecasts(
-            frame, kinds_of(frame, policy, registry), log=log, registry=registry, settings=settings
-        ),
+        "forecasts": forecasts(frame, log=log, registry=registry, settings=settings),
         "confirmed": _confirmed(change["utility_usd"]),
-        "over_time": over_time(frame, as_served(frame, settings), settings.objective, read_promotions(log)),
+        "over_time": over_time(frame, as_served(frame, settings), settings.objective, went.marks),
         "segments": told,
         "held_out": {name: stored[name] for name in _HELD_OUT if name in stored},
     }
     if examples:
-        result["examples"] = examples_of(sides[new], served[new].segment, told)
+        result["examples"] = read_examples(log, new, told, kinds, since=since)
     return result
 
 
@@ -147,28 +153,23 @@ def _exploring(log: Log, *, since: str | None) -> Figure:
     The best eligible model's predicted utility minus the mean over the probabilities that were drawn from.
     """
     with log.open() as connection:
-        rows = connection.execute(
+        sums = connection.execute(
             """
-            SELECT list_max([c.utility_usd.mean FOR c IN candidates IF c.eligible])
-                   - list_sum([c.probability * c.utility_usd.mean FOR c IN candidates])
-            FROM outcomes
-            WHERE propensity IS NOT NULL AND fallback_of IS NULL
-              AND time >= coalesce(?, '-infinity')::TIMESTAMP
+            WITH explored AS (
+                SELECT list_max([c.utility_usd.mean FOR c IN candidates IF c.eligible])
+                       - list_sum([c.probability * c.utility_usd.mean FOR c IN candidates]) AS usd
+                FROM outcomes
+                WHERE propensity IS NOT NULL AND fallback_of IS NULL
+                  AND time >= coalesce(?, '-infinity')::TIMESTAMP
+            )
+            SELECT count(usd) AS n, avg(usd) AS mean, var_pop(usd) * count(usd) AS squares
+            FROM explored WHERE usd IS NOT NULL
             """,
             [since],
         ).fetchnumpy()
-    (column,) = rows.values()
-    return mean_figure(np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan))
-
-
-def _labels(frame: pl.DataFrame, by: By, home: Home) -> list[str]:
-    if by == "segment":
-        registry = Registry(home.artifacts)
-        return kinds_of(frame, load_policy(registry, registry.current()), registry)
-    if by == "day":
-        return frame["time"].dt.strftime("%Y-%m-%d").to_list()
-    column = {"task": "task", "model": "model", "version": "policy_version"}[by]
-    return [label or "(none)" for label in frame[column].to_list()]
+    return Moments(
+        **{name: np.ma.filled(column.astype(np.float64), 0.0) for name, column in sums.items()}
+    ).figure()
 
 
 def _predecessor(log: Log, registry: Registry, version: str) -> str:
@@ -198,7 +199,7 @@ def _stored_result(registry: Registry, version: str) -> dict[str, Any]:
 def _side(version: str, frame: pl.DataFrame, served: Served, settings: Settings) -> dict[str, Any]:
     return {
         "version": version,
-        "rows": frame.height,
+        "rows": size(frame),
         "kpis": _json(figures(served, settings.objective)),
         "sources": sources(frame),
         "provenance": provenance(frame),
@@ -215,8 +216,7 @@ def _confirmed(utility: Figure) -> bool | None:
     return False if utility.high < 0 else None
 
 
-def _moment(frame: pl.DataFrame, which: Literal["min", "max"]) -> str | None:
-    moment = frame["time"].min() if which == "min" else frame["time"].max()
+def _moment(moment: object) -> str | None:
     return None if moment is None else str(moment)
 
 

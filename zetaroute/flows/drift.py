@@ -15,11 +15,12 @@ import polars as pl
 from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.drift import Period, Shift, find_shifts
-from zetaroute.flows.served import kinds_of
+from zetaroute.flows.kinds import kinds_of
 from zetaroute.learn.frame import group_of
 from zetaroute.policy import load_policy
 from zetaroute.registry import Registry
-from zetaroute.store.log import Log
+from zetaroute.store.log import SINCE, Log
+from zetaroute.store.views import GRADED, rounds_of
 
 LATEST = 2000
 """Rows of either period that are looked at."""
@@ -30,11 +31,14 @@ FIRST_ROWS = 200
 LEAST_ROWS = 100
 GROWTH = 0.2
 """Share of its training rows that must have come since a version was learned to learn again."""
+_IDS = f"""
+    SELECT id FROM outcomes WHERE status <> 'cancelled' AND fallback_of IS NULL AND time {{side}} {SINCE}
+    ORDER BY id DESC LIMIT {LATEST}
+"""
 _ROWS = """
     SELECT id, query, store, forgotten, task, conversation, model, status, accuracy, propensity, served_model,
            embedding, embedding_model, pmf, list_transform(candidates, lambda c: c.model) AS models
-    FROM rounds WHERE status <> 'cancelled' AND fallback_of IS NULL AND {when}
-    ORDER BY id DESC LIMIT ?
+    FROM ({rounds}) ORDER BY id DESC
 """
 
 
@@ -77,16 +81,14 @@ def find_drift(home: Home, settings: Settings, log: Log) -> Drift:
     version, manifest = _newest(registry)
     since = manifest.get("created")
     with log.open() as connection:
+        connection.execute("SET VARIABLE since = ?", [since])
         (graded,) = connection.execute(
-            "SELECT count(*) FROM rounds WHERE accuracy IS NOT NULL AND time > coalesce(?, '-infinity')::TIMESTAMP",
-            [since],
+            f"SELECT count(*) FROM outcomes WHERE time > {SINCE} AND {GRADED}"
         ).fetchall()[0]
         if version is None:
             return Drift(version=None, new_graded=graded)
         old, new = (
-            pl.DataFrame(
-                connection.sql(_ROWS.format(when=f"time {side} ?::TIMESTAMP"), params=[since, LATEST])
-            )
+            pl.DataFrame(connection.sql(_ROWS.format(rounds=rounds_of(_IDS.format(side=side)))))
             for side in ("<=", ">")
         )
     reasons = [*_shifted(registry, version, settings, old, new), *_repriced(settings, manifest)]
@@ -155,7 +157,7 @@ def _period(frame: pl.DataFrame, arms: Mapping[str, int], policy: Any, registry:
             pmf[row] = 0.0
             pmf[row, [arms[model] for model in models]] = chances
     return Period(
-        kind=np.array(kinds_of(frame, policy, registry), dtype=np.str_),
+        kind=kinds_of(frame, policy, registry),
         arm=np.array([arms.get(model, -1) for model in frame["model"].to_list()], dtype=np.int64),
         accuracy=frame["accuracy"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
         pmf=pmf,

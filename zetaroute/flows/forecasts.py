@@ -6,7 +6,6 @@ Apart from the comparison of two versions because it looks back over all of them
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +16,7 @@ from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.kpi import differences
 from zetaroute.flows.canary import canary_difference
-from zetaroute.flows.served import as_served
+from zetaroute.flows.served import as_served, size
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
 
@@ -26,11 +25,11 @@ FEWEST_ROWS = 50
 
 
 def forecasts(
-    frame: pl.DataFrame, kinds: Sequence[str], *, log: Log, registry: Registry, settings: Settings
+    frame: pl.DataFrame, *, log: Log, registry: Registry, settings: Settings
 ) -> list[dict[str, Any]]:
     """Return, for every promotion by the gate or a canary, the utility per query that it promised and what came.
 
-    `frame` holds what was served and `kinds` the kind of each row. What came is the difference between what the
+    `frame` holds what was served, by kind. What came is the difference between what the
     two versions served, re-weighted to one mix of kinds: exploring included, and not causal.
     """
     with log.open() as connection:
@@ -39,14 +38,13 @@ def forecasts(
         ).fetchall()
     # Ratings are left out of what is promised, so they are left out of what came.
     objective = replace(settings.objective, satisfaction_value_usd=0.0)
-    by_kind = frame.with_columns(pl.Series("kind", list(kinds), dtype=pl.String))
     found = []
     for version, previous, author in promoted:
         promised = _promised(log, registry, version, previous, author)
-        sides = [by_kind.filter(pl.col("policy_version") == name) for name in (previous, version)]
-        came = Figure(value=None, low=None, high=None, n=sides[1].height)
-        if min(side.height for side in sides) >= FEWEST_ROWS:
-            old, new = (as_served(side, settings, side["kind"].to_list()) for side in sides)
+        sides = [frame.filter(pl.col("policy_version") == name) for name in (previous, version)]
+        came = Figure(value=None, low=None, high=None, n=size(sides[1]))
+        if min(size(side) for side in sides) >= FEWEST_ROWS:
+            old, new = (as_served(side, settings) for side in sides)
             came = differences(old, new, objective)["utility_usd"]
         found.append(
             {

@@ -13,17 +13,25 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
-from zetaroute.evaluate.agreement import Agreement, agreement, powered_mean
-from zetaroute.store.log import Log, rows_since
+from zetaroute.evaluate.agreement import TUNING_FOLDS, Agreement, agreement, powered_mean
+from zetaroute.store.log import SINCE, Log
+from zetaroute.store.views import judgements_of, latest_of
 
 Array = NDArray[np.float64]
 
-_SAID = """
-    SELECT f.author, f.value AS judged, r.time,
-           CASE WHEN r.accuracy_source = 'truth' THEN r.accuracy END AS truth,
-           coalesce(r.user_says, CASE WHEN r.satisfaction_source = 'user' THEN r.satisfaction END) AS users
-    FROM latest_feedback f JOIN rounds r ON r.id = f.outcome_id
-    WHERE f.source = 'judge' AND f.metric = 'accuracy' AND r.status = 'ok'
+_MARKED = "SELECT * FROM feedback WHERE metric = 'accuracy'"
+_JUDGED = f"SELECT outcome_id FROM ({_MARKED}) WHERE source = 'judge'"
+_SAID = f"""
+    SELECT author, said.value AS judged, known.truth,
+           coalesce(known.user_says, CASE WHEN known.satisfaction_source = 'user' THEN known.satisfaction END)
+               AS users,
+           hash(outcomes.id) % {TUNING_FOLDS} AS fold, count(*) AS rows
+    FROM ({latest_of(_MARKED)}) AS said
+         JOIN outcomes ON outcomes.id = said.outcome_id
+         JOIN ({judgements_of(_JUDGED)}) AS known ON known.outcome_id = outcomes.id
+    WHERE said.source = 'judge' AND outcomes.status = 'ok'
+          AND outcomes.time >= {SINCE}
+    GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -54,27 +62,28 @@ class Judge:
 def read_judges(log: Log, *, since: str | None = None) -> list[Judge]:
     """Return every judge of the answers since a moment, by name."""
     with log.open() as connection:
-        said = pl.DataFrame(rows_since(connection, _SAID, since, order="author"))
+        connection.execute("SET VARIABLE since = ?", [since])
+        said = pl.DataFrame(connection.sql(_SAID))
     return [_judge(str(author), part) for (author,), part in said.group_by("author", maintain_order=True)]
 
 
 def _judge(author: str, said: pl.DataFrame) -> Judge:
-    judged, truth, users = (
+    judged, truth, users, rows = (
         said[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
-        for name in ("judged", "truth", "users")
+        for name in ("judged", "truth", "users", "rows")
     )
     return Judge(
         author=author,
-        judged=len(judged),
-        truth=_beside(judged, truth),
-        users=_beside(judged, users),
-        accuracy=powered_mean(truth, judged),
+        judged=int(rows.sum()),
+        truth=_beside(judged, truth, rows),
+        users=_beside(judged, users, rows),
+        accuracy=powered_mean(truth, judged, rows, said["fold"].to_numpy().astype(np.int64)),
     )
 
 
-def _beside(judged: Array, known: Array) -> Agreement:
+def _beside(judged: Array, known: Array, rows: Array) -> Agreement:
     both = ~np.isnan(known)
-    return agreement(judged[both], known[both])
+    return agreement(judged[both], known[both], rows[both])
 
 
 def _json(found: Agreement) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _served(columns: dict[str, Any], models: NDArray[Any], settings: Settings) -
     ]
     charged = np.where(np.isnan(cost), np.where(local, 0.0, max(means, default=0.0)), cost)
     satisfaction = arrays.pop("satisfaction")
-    return Served(
+    return Served.of_rows(
         **arrays,
         opinion=as_it_comes(satisfaction, could=arrays["failed"] == 0.0),
         rated=(~np.isnan(satisfaction)).astype(np.float64),

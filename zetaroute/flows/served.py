@@ -1,73 +1,121 @@
-"""What was served, read from the log: one row per query with all its attempts counted, and its kind.
+"""What was served, read from the log: groups of queries that are alike, with the sums of what differs between them.
 
-The one place that reads the view `served`; key figures, comparisons and reports all start from its frame.
+The one place that reads the view `served` for the key figures; comparisons and reports all start from its frame.
+DuckDB adds up, so that memory grows with the kinds of answers that there are and not with the log; of single queries
+only the response time is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from zetaroute.config import Home, Settings
-from zetaroute.evaluate.kpi import Served
+from zetaroute.config import Settings
+from zetaroute.evaluate.kpi import Served, Times
 from zetaroute.evaluate.missing import after_columns
+from zetaroute.evaluate.moments import Moments
 from zetaroute.evaluate.ope import FOLDS
 from zetaroute.evaluate.opinion import Opinion, opinion
-from zetaroute.evaluate.response import Asking, Seen
-from zetaroute.features.kinds import cell_names
-from zetaroute.flows.vectors import knowing
-from zetaroute.learn.frame import on_one_scale
-from zetaroute.learn.segments import segments
-from zetaroute.policy import LearnedPredictor, Policy
-from zetaroute.registry import COLD, Registry
-from zetaroute.store.log import Log, rows_since
+from zetaroute.evaluate.response import FEWEST_RATED, Asking, Seen
+from zetaroute.evaluate.scales import LEVELS, one_scale, scales_of
+from zetaroute.flows.kinds import Kinds
+from zetaroute.store.log import SINCE, Log
 
-_COLUMNS = (
-    "id, time, policy_version, model, task, query, embedding, embedding_model, status, fell_back, response_s, "
-    "ttft_s, cost_usd, router_s, router_cost_usd, accuracy, accuracy_source, satisfaction, satisfaction_source, "
-    "rating, thumbs, verdict, prompted, asked, ask_probability, rating_simulated, recorded, forced, judge_cost_usd, "
-    "store, forgotten, escalated"
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+ALIKE = (
+    *("policy_version", "model", "task", "forced", "recorded", "fell_back", "escalated"),
+    *("accuracy", "accuracy_source", "satisfaction", "satisfaction_source", "rating", "thumbs", "verdict"),
+    *("prompted", "asked", "ask_probability", "rating_simulated"),
 )
+"""What queries of one group have in common, besides whether they failed and whether their cost is known."""
+_MEASURED = ("response_s", "ttft_s", "cost_usd", "router_s", "router_cost_usd", "judge_cost_usd")
+_SUMS = ", ".join(
+    f"count({one}) AS {one}_n, avg({one}) AS {one}_mean, var_pop({one}) * count({one}) AS {one}_squares"
+    for one in _MEASURED
+)
+_GROUPS = f"""
+    SELECT {", ".join(ALIKE)}, status <> 'ok' AS failed, cost_usd IS NULL AS unpriced, {{more}},
+           count(*) AS rows, min(time) AS since, max(time) AS until, {_SUMS},
+           covar_pop(cost_usd, response_s) * count(cost_usd) AS cost_with_response, list(response_s) AS times
+    FROM served {{joined}} WHERE time >= {SINCE} GROUP BY ALL ORDER BY ALL
+"""
+_FOLD = f"hash(id) % {FOLDS}"
+"""By the row alone: no other row, and no other moment to start from, moves it to another fold."""
+_RATINGS = "SELECT count(*) FROM feedback WHERE metric IN ('rating', 'thumbs', 'verdict')"
 MOST_TASKS = 30
 """Task labels that may make a difference to who rates; rarer ones count as one."""
-UNKEPT = "(text not kept)"
-"""The kind of rows without a label whose text is forgotten or kept as a hash alone."""
 
 
-def read_served(log: Log, *, since: str | None, texts: bool = True) -> pl.DataFrame:
-    """Return what was served since a moment, oldest first; the queries' `texts` only where they are needed."""
+def read_served(
+    log: Log,
+    *,
+    since: str | None,
+    by_day: bool = False,
+    kinds: Kinds | None = None,
+    edges: Sequence[str] = (),
+) -> pl.DataFrame:
+    """Return what was served since a moment: a row per group of queries, with their number as `rows`.
+
+    The groups are divided by `day`, by `kind` and by `part` where asked for; `edges` are the first ids of the parts.
+    """
     with log.open() as connection:
-        wanted = _COLUMNS if texts else _COLUMNS.replace("query, embedding, embedding_model, ", "")
-        frame = pl.DataFrame(rows_since(connection, f"SELECT {wanted} FROM served", since, order="id"))
-    return with_opinion(on_one_scale(frame))
+        connection.execute("SET VARIABLE since = ?", [since])
+        connection.execute("SET VARIABLE edges = ?", [list(edges)])
+        kind, joined = ("'all'", "") if kinds is None else kinds.join(connection)
+        later = (f"(id >= getvariable('edges')[{number + 1}])::INT" for number in range(1, len(edges)))
+        columns = {
+            "day": "strftime(time, '%Y-%m-%d')" if by_day else "NULL",
+            "kind": kind,
+            "part": " + ".join(["0", *later]),
+            "fold": _FOLD if _is_rated(connection) else "0",
+        }
+        more = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+        frame = pl.DataFrame(connection.sql(_GROUPS.format(more=more, joined=joined)))
+    return with_opinion(frame)
+
+
+def _is_rated(connection: DuckDBPyConnection) -> bool:
+    """Return whether there are ratings enough to be completed; without, no folds are needed."""
+    (count,) = connection.execute(_RATINGS).fetchone() or (0,)
+    return bool(count >= FEWEST_RATED)
 
 
 def with_opinion(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add the column `opinion`: satisfaction completed for who rates, by model, task and accuracy.
+    """Add the column `opinion`: satisfaction on one scale, completed for who rates, by model, task and accuracy.
 
     Over all rows at once, so that a part and the whole never contradict each other.
     """
-    usual = frame["task"].value_counts(sort=True)["task"].drop_nulls().head(MOST_TASKS).to_list()
+    rows = _floats(frame, "rows")
+    rating, others = _floats(frame, "rating"), {name: _floats(frame, name) for name in LEVELS}
+    scales = scales_of(rating, others, rows)
+    satisfaction = one_scale(_floats(frame, "satisfaction"), rating, others, scales)
+    usual = frame.drop_nulls("task").group_by("task").agg(pl.col("rows").sum())
+    usual = usual.sort("rows", "task", descending=[True, False]).head(MOST_TASKS)
     tasks = frame["task"].to_numpy()
     models, arm = np.unique(frame["model"].to_numpy().astype(np.str_), return_inverse=True)
     found = opinion(
         Seen(
-            x=np.column_stack([np.ones(frame.height), *((tasks == task).astype(float) for task in usual)]),
+            x=np.column_stack(
+                [np.ones(frame.height), *((tasks == task).astype(float) for task in usual["task"])]
+            ),
             arm=arm.astype(np.int64),
             arms=max(len(models), 1),
-            fold=np.arange(frame.height) % FOLDS,
+            fold=frame["fold"].to_numpy().astype(np.int64),
             after=after_columns({"accuracy": _floats(frame, "accuracy")}),
+            rows=rows,
         ),
-        _floats(frame, "satisfaction"),
+        satisfaction,
         Asking(
             chance=_floats(frame, "ask_probability"),
             asked=frame["asked"].fill_null(value=False).to_numpy().astype(bool),
             answered=frame["prompted"].to_numpy().astype(bool),
         ),
-        could=(frame["status"] == "ok").to_numpy().astype(bool),
+        could=~frame["failed"].to_numpy().astype(bool),
     )
     parts = pl.DataFrame(
         {name: getattr(found, name) for name in ("score", "liked", "expected", "silent", "counts")}
@@ -76,60 +124,46 @@ def with_opinion(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(parts.to_struct("opinion"))
 
 
-def as_served(frame: pl.DataFrame, settings: Settings, kinds: Sequence[str] | None = None) -> Served:
-    """Return the rows of a frame as arrays, with the kind of each where `kinds` (n) gives it."""
-
-    def column(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return _floats(frame, name)
-
-    local = [arm.id for arm in settings.arms if arm.local]
-    means = frame.group_by("model").agg(pl.col("cost_usd").mean())["cost_usd"].drop_nulls()
-    dearest = float(means.max() or 0.0)  # type: ignore[arg-type]  # the maximum of a float column
-    unknown = pl.when(pl.col("model").is_in(local)).then(0.0).otherwise(dearest)
-    charged = frame.select(pl.coalesce("cost_usd", unknown))["cost_usd"]
+def as_served(frame: pl.DataFrame, settings: Settings) -> Served:
+    """Return the groups of a frame as arrays, with their kind as the segment."""
+    cost, response = _moments(frame, "cost_usd"), _moments(frame, "response_s")
+    known, rows = cost.n > 0, _floats(frame, "rows")
+    local = frame["model"].is_in([arm.id for arm in settings.arms if arm.local]).to_numpy().astype(bool)
+    charged = Moments(
+        n=np.where(known, cost.n, rows),
+        mean=np.where(known, cost.mean, np.where(local, 0.0, _dearest(frame))),
+        squares=np.where(known, cost.squares, 0.0),
+    )
+    times = frame["times"]
     return Served(
-        accuracy=column("accuracy"),
+        rows=rows,
+        accuracy=_floats(frame, "accuracy"),
         opinion=_opinion(frame),
         rated=frame["satisfaction"].is_not_null().to_numpy().astype(np.float64),
-        response_s=column("response_s"),
-        ttft_s=column("ttft_s"),
-        cost_usd=column("cost_usd"),
-        charged_usd=charged.to_numpy().astype(np.float64),
-        router_s=column("router_s"),
-        router_cost_usd=column("router_cost_usd"),
-        failed=(frame["status"] != "ok").to_numpy().astype(np.float64),
-        judge_cost_usd=column("judge_cost_usd"),
-        escalated=frame["escalated"].to_numpy().astype(np.float64),
-        fell_back=frame["fell_back"].to_numpy().astype(np.float64),
-        segment=np.array(kinds if kinds is not None else ["all"] * frame.height, dtype=np.str_),
+        response_s=response,
+        times=Times(
+            seconds=times.explode().to_numpy().astype(np.float64),
+            group=np.repeat(np.arange(frame.height, dtype=np.int32), times.list.len().to_numpy()),
+        ),
+        ttft_s=_moments(frame, "ttft_s"),
+        cost_usd=cost,
+        charged_usd=charged,
+        charged_with_response=np.nan_to_num(_floats(frame, "cost_with_response")),
+        router_s=_moments(frame, "router_s"),
+        router_cost_usd=_moments(frame, "router_cost_usd"),
+        failed=_floats(frame, "failed"),
+        judge_cost_usd=_moments(frame, "judge_cost_usd"),
+        escalated=_floats(frame, "escalated"),
+        fell_back=_floats(frame, "fell_back"),
+        segment=np.array(frame["kind"].to_list(), dtype=np.str_),
     )
 
 
-def kinds_of(frame: pl.DataFrame, policy: Policy, registry: Registry) -> list[str]:
-    """Return each row's task label, else the cell of the policy's map that it lies in, by its stored name."""
-    tasks = frame["task"].to_list()
-    queries = [text if kept else None for text, kept in zip(frame["query"], has_text(frame), strict=True)]
-    bare = sorted(
-        {query for query, task in zip(queries, tasks, strict=True) if not task and query is not None}
-    )
-    predictor = policy.predictor
-    if not bare or not isinstance(predictor, LearnedPredictor):
-        return [task or "all" for task in tasks]
-    predictor = knowing(predictor, frame, Home(registry.folder.parent))
-    named = None if policy.version == COLD else registry.manifest(policy.version).get("segments")
-    names = cell_names(named, len(predictor.map.spaces.coarse))
-    # Texts repeat, and a vector costs more than everything else that is done with a row.
-    cell = dict(zip(bare, predictor.map.cells(predictor.vectors(bare)[:, 1:]).tolist(), strict=True))
-    cells = np.array([cell.get(query or "", 0) for query in queries], dtype=np.int64)
-    known = [
-        task or (None if query is not None else UNKEPT) for task, query in zip(tasks, queries, strict=True)
-    ]
-    return segments(known, cells, names)
-
-
-def has_text(frame: pl.DataFrame) -> pl.Series:
-    """Return of each row (n,) whether its text is there to be read."""
-    return frame.select(pl.col("store").is_null() & pl.col("forgotten").is_null()).to_series()
+def _dearest(frame: pl.DataFrame) -> float:
+    """Return the mean cost of the model that costs most."""
+    spent = (pl.col("cost_usd_n") * pl.col("cost_usd_mean")).sum() / pl.col("cost_usd_n").sum()
+    means = frame.filter(pl.col("cost_usd_n") > 0).group_by("model").agg(spent.alias("mean"))["mean"]
+    return float(means.max() or 0.0)  # type: ignore[arg-type]  # the maximum of a float column
 
 
 def _opinion(frame: pl.DataFrame) -> Opinion:
@@ -141,6 +175,7 @@ def _opinion(frame: pl.DataFrame) -> Opinion:
         expected=_floats(parts, "expected"),
         silent=_floats(parts, "silent"),
         counts=parts["counts"].to_numpy().astype(bool),
+        rows=_floats(frame, "rows"),
         completed=bool(parts["completed"].any()),
         asked=bool(parts["asked"].any()),
     )
@@ -149,17 +184,12 @@ def _opinion(frame: pl.DataFrame) -> Opinion:
 def sources(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """Return what accuracy and satisfaction stand on: rows by source, and how satisfaction was corrected."""
     known = _opinion(frame)
-    by = {
-        name: frame[column].drop_nulls().value_counts().iter_rows()
-        for name, column in (("accuracy", "accuracy_source"), ("satisfaction", "satisfaction_source"))
-    }
-    counts = {name: {str(source): int(rows) for source, rows in sorted(rows)} for name, rows in by.items()}
     return {
-        "accuracy": counts["accuracy"],
+        "accuracy": _counts(frame, "accuracy_source"),
         "satisfaction": {
-            **counts["satisfaction"],
-            "simulated": int(frame["rating_simulated"].sum()),
-            "prompted": int(frame["prompted"].sum()),
+            **_counts(frame, "satisfaction_source"),
+            "simulated": _rows(frame, pl.col("rating_simulated")),
+            "prompted": _rows(frame, pl.col("prompted")),
             "corrected": known.completed,
             "asked_only": known.asked,
         },
@@ -168,23 +198,43 @@ def sources(frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
 
 def provenance(frame: pl.DataFrame) -> dict[str, int]:
     """Return on what the figures stand: rows by kind of model and by source of the judgement."""
+    accuracy_source = pl.col("accuracy_source")
     return {
-        "recorded": int(frame["recorded"].sum()),
-        "imported": int((frame["policy_version"].is_null() & frame["recorded"]).sum()),
-        "practice": int(frame["model"].str.starts_with("practice/").sum()),
-        "truth": int((frame["accuracy_source"] == "truth").sum()),
-        "judge": int((frame["accuracy_source"] == "judge").sum()),
-        "user": int((frame["accuracy_source"] == "user").sum()),
-        "rated": int(frame["satisfaction"].is_not_null().sum()),
-        "simulated_ratings": int(frame["rating_simulated"].sum()),
+        "recorded": _rows(frame, pl.col("recorded")),
+        "imported": _rows(frame, pl.col("policy_version").is_null() & pl.col("recorded")),
+        "practice": _rows(frame, pl.col("model").str.starts_with("practice/")),
+        "truth": _rows(frame, accuracy_source == "truth"),
+        "judge": _rows(frame, accuracy_source == "judge"),
+        "user": _rows(frame, accuracy_source == "user"),
+        "rated": _rows(frame, pl.col("satisfaction").is_not_null()),
+        "simulated_ratings": _rows(frame, pl.col("rating_simulated")),
     }
 
 
-def _floats(frame: pl.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)
+def size(frame: pl.DataFrame) -> int:
+    """Return how many queries the groups of a frame hold."""
+    return int(frame["rows"].sum())
 
 
 def model_shares(frame: pl.DataFrame) -> Mapping[str, float]:
     """Return how often each model answered, by its id."""
-    counts = frame.group_by("model").len().sort("model")
-    return {model: count / frame.height for model, count in counts.iter_rows()}
+    return {model: rows / size(frame) for model, rows in _counts(frame, "model").items()}
+
+
+def _counts(frame: pl.DataFrame, column: str) -> dict[str, int]:
+    """Return the queries of each value of a column, by name."""
+    counts = frame.drop_nulls(column).group_by(column).agg(pl.col("rows").sum()).sort(column)
+    return {str(name): int(rows) for name, rows in counts.iter_rows()}
+
+
+def _rows(frame: pl.DataFrame, which: pl.Expr) -> int:
+    return size(frame.filter(which))
+
+
+def _moments(frame: pl.DataFrame, name: str) -> Moments:
+    n, mean, squares = (_floats(frame, f"{name}_{part}") for part in ("n", "mean", "squares"))
+    return Moments(n=n, mean=mean, squares=np.nan_to_num(squares))
+
+
+def _floats(frame: pl.DataFrame, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)

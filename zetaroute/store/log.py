@@ -45,6 +45,8 @@ _MAKING_S = 2.0
 _SMALLEST = 3 * 4096
 """Bytes that every DuckDB file has: its three headers."""
 _NO_ROOM = ("No space left", "File too large", "quota exceeded", "Could not write", "Read-only file system")
+SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
+"""In SQL the moment of the variable `since`; where it is NULL, the beginning."""
 _LARGEST_LINE = 256 * 1024 * 1024
 
 
@@ -156,8 +158,7 @@ def from_moment(connection: DuckDBPyConnection, select: str, since: str | None) 
     seven times as long.
     """
     connection.execute("SET VARIABLE since = ?", [since])
-    moment = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
-    return f"SELECT * FROM ({select}) WHERE time >= {moment}"
+    return f"SELECT * FROM ({select}) WHERE time >= {SINCE}"
 
 
 def is_busy(error: Exception) -> bool:

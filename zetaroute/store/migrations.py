@@ -170,6 +170,7 @@ STEPS = {
     "0005_exports": _exports,
     "0006_segments": _bring_up,
     "0007_objectives": _bring_up,
+    "0008_lean_views": _bring_up,
 }
 
 

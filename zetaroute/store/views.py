@@ -19,10 +19,16 @@ _LAST = 1_000_000
 _WRONG = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {UNTRIED}"
 """A call that failed gave no right answer; one that could not be made says nothing of the model."""
 
+_FALLBACKS = "SELECT id FROM outcomes WHERE fallback_of IS NOT NULL"
 _SCORE = (
     "CASE metric WHEN 'rating' THEN (value - 1) / 4 WHEN 'thumbs' THEN value WHEN 'verdict' THEN value END"
 )
 """Every scale on 0..1 by its fixed map; what is known better is calibrated where it is read."""
+GRADED = f"""(({_WRONG}) OR id IN (
+    SELECT outcome_id FROM feedback
+    WHERE metric = 'accuracy' AND source IN ('truth', 'judge', 'user') AND value IS NOT NULL
+))"""
+"""Whether `rounds` has an accuracy for a row of `outcomes`, without asking which."""
 
 _OF_THE_ANSWER = (
     "accuracy",
@@ -42,63 +48,95 @@ _OF_THE_ANSWER = (
 """What is known of the answer that a person got: after a fallback, of the last attempt."""
 
 
+_LATEST = """
+    WITH several AS (
+        -- Sorting takes most of the time, and few outcomes were told the same thing twice: those where fewer kinds of
+        -- feedback than rows are seen, or seem to be, since two kinds may share a number.
+        SELECT outcome_id FROM {feedback} GROUP BY outcome_id
+        HAVING count(*) > bit_count(bit_or(1::BIGINT << (hash(metric, author) % 62)::INT))
+    )
+    SELECT * FROM {feedback} ANTI JOIN several USING (outcome_id)
+    UNION ALL
+    SELECT * FROM {feedback} SEMI JOIN several USING (outcome_id)
+    QUALIFY row_number() OVER (PARTITION BY outcome_id, metric, author ORDER BY time DESC, id DESC) = 1
+"""
+"""The last word of each author on each outcome, by metric."""
+_JUDGEMENTS = f"""
+    WITH scored AS (
+        SELECT *, {_SCORE} AS score, source IN ('user', 'truth') AS of_people FROM ({_LATEST})
+    )
+    SELECT outcome_id,
+           avg(value) FILTER (metric = 'accuracy' AND source = 'truth') AS truth,
+           avg(value) FILTER (metric = 'accuracy' AND source = 'judge') AS judge,
+           avg(value) FILTER (metric = 'accuracy' AND source = 'user') AS user_says,
+           coalesce(avg(score) FILTER (of_people), avg(score) FILTER (source = 'judge'),
+                    avg(score) FILTER (source = 'implicit')) AS satisfaction,
+           CASE WHEN count(score) FILTER (of_people) > 0 THEN 'user'
+                WHEN count(score) FILTER (source = 'judge') > 0 THEN 'judge'
+                WHEN count(score) FILTER (source = 'implicit') > 0 THEN 'implicit' END
+               AS satisfaction_source,
+           avg(value) FILTER (metric = 'rating' AND of_people) AS rating,
+           avg(value) FILTER (metric = 'thumbs' AND of_people) AS thumbs,
+           avg(value) FILTER (metric = 'verdict' AND of_people) AS verdict,
+           max_by(label, time) FILTER (metric = 'verdict') AS verdict_label,
+           bool_or(prompted) AS prompted,
+           bool_or(author = 'simulated') FILTER (score IS NOT NULL) AS rating_simulated
+    FROM scored
+    GROUP BY outcome_id
+"""
+_ROUNDS = f"""
+    WITH judging AS (
+        SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
+        FROM {{feedback}} WHERE source = 'judge' AND response_s IS NOT NULL GROUP BY outcome_id
+    )
+    SELECT outcomes.*,
+           CASE WHEN truth IS NOT NULL THEN truth
+                WHEN {_WRONG} THEN 0.0
+                ELSE coalesce(judge, user_says) END AS accuracy,
+           CASE WHEN truth IS NOT NULL OR ({_WRONG}) THEN 'truth'
+                WHEN judge IS NOT NULL THEN 'judge'
+                WHEN user_says IS NOT NULL THEN 'user' END AS accuracy_source,
+           truth, judge, user_says,
+           satisfaction, satisfaction_source, rating, thumbs, verdict, verdict_label,
+           coalesce(prompted, false) AS prompted, coalesce(rating_simulated, false) AS rating_simulated,
+           CASE WHEN judging.outcome_id IS NULL THEN 0.0 ELSE judging.usd END AS judge_cost_usd
+    FROM {{outcomes}} AS outcomes LEFT JOIN ({_JUDGEMENTS}) AS judgements ON judgements.outcome_id = outcomes.id
+                                LEFT JOIN judging ON judging.outcome_id = outcomes.id
+"""
+
+
+def latest_of(feedback: str) -> str:
+    """Return the SELECT of `latest_feedback` for some of its rows: with one, all of the same outcome and metric."""
+    return _LATEST.format(feedback=f"({feedback})")
+
+
+def judgements_of(ids: str) -> str:
+    """Return the SELECT of `judgements` for the outcomes whose ids another SELECT names."""
+    return _JUDGEMENTS.format(feedback=f"(SELECT * FROM feedback WHERE outcome_id IN ({ids}))")
+
+
+def rounds_of(ids: str) -> str:
+    """Return the SELECT of `rounds` for the outcomes whose ids another SELECT names.
+
+    The view itself judges all outcomes before any of them can be chosen.
+    """
+    return _ROUNDS.format(
+        outcomes=f"(SELECT * FROM outcomes WHERE id IN ({ids}))",
+        feedback=f"(SELECT * FROM feedback WHERE outcome_id IN ({ids}))",
+    )
+
+
 def make_views(connection: DuckDBPyConnection, *, temporary: bool = False) -> None:
     """Create the views over the tables of the log; `temporary` ones are for this connection alone."""
     create = "CREATE OR REPLACE TEMP VIEW" if temporary else "CREATE VIEW"
-    connection.execute(f"""
-        {create} latest_feedback AS
-        SELECT * FROM feedback
-        QUALIFY row_number() OVER (PARTITION BY outcome_id, metric, author ORDER BY time DESC, id DESC) = 1
-    """)
-    connection.execute(f"""
-        {create} judgements AS
-        WITH scored AS (
-            SELECT *, {_SCORE} AS score, source IN ('user', 'truth') AS of_people FROM latest_feedback
-        )
-        SELECT outcome_id,
-               avg(value) FILTER (metric = 'accuracy' AND source = 'truth') AS truth,
-               avg(value) FILTER (metric = 'accuracy' AND source = 'judge') AS judge,
-               avg(value) FILTER (metric = 'accuracy' AND source = 'user') AS user_says,
-               coalesce(avg(score) FILTER (of_people), avg(score) FILTER (source = 'judge'),
-                        avg(score) FILTER (source = 'implicit')) AS satisfaction,
-               CASE WHEN count(score) FILTER (of_people) > 0 THEN 'user'
-                    WHEN count(score) FILTER (source = 'judge') > 0 THEN 'judge'
-                    WHEN count(score) FILTER (source = 'implicit') > 0 THEN 'implicit' END
-                   AS satisfaction_source,
-               avg(value) FILTER (metric = 'rating' AND of_people) AS rating,
-               avg(value) FILTER (metric = 'thumbs' AND of_people) AS thumbs,
-               avg(value) FILTER (metric = 'verdict' AND of_people) AS verdict,
-               max_by(label, time) FILTER (metric = 'verdict') AS verdict_label,
-               bool_or(prompted) AS prompted,
-               bool_or(author = 'simulated') FILTER (score IS NOT NULL) AS rating_simulated
-        FROM scored
-        GROUP BY outcome_id
-    """)
-    connection.execute(f"""
-        {create} rounds AS
-        WITH judging AS (
-            SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
-            FROM feedback WHERE source = 'judge' AND response_s IS NOT NULL GROUP BY outcome_id
-        )
-        SELECT outcomes.*,
-               CASE WHEN truth IS NOT NULL THEN truth
-                    WHEN {_WRONG} THEN 0.0
-                    ELSE coalesce(judge, user_says) END AS accuracy,
-               CASE WHEN truth IS NOT NULL OR ({_WRONG}) THEN 'truth'
-                    WHEN judge IS NOT NULL THEN 'judge'
-                    WHEN user_says IS NOT NULL THEN 'user' END AS accuracy_source,
-               truth, judge, user_says,
-               satisfaction, satisfaction_source, rating, thumbs, verdict, verdict_label,
-               coalesce(prompted, false) AS prompted, coalesce(rating_simulated, false) AS rating_simulated,
-               CASE WHEN judging.outcome_id IS NULL THEN 0.0 ELSE judging.usd END AS judge_cost_usd
-        FROM outcomes LEFT JOIN judgements ON judgements.outcome_id = outcomes.id
-                      LEFT JOIN judging ON judging.outcome_id = outcomes.id
-    """)
+    whole = {"outcomes": "outcomes", "feedback": "feedback"}
+    for view, select in (("latest_feedback", _LATEST), ("judgements", _JUDGEMENTS), ("rounds", _ROUNDS)):
+        connection.execute(f"{create} {view} AS {select.format(**whole)}")
     connection.execute(f"""
         {create} served AS
         WITH others AS (
             SELECT *, attempt + CASE status WHEN 'ok' THEN {_LAST} ELSE 0 END AS place
-            FROM rounds WHERE fallback_of IS NOT NULL
+            FROM ({rounds_of(_FALLBACKS)})
         ),
         later AS (
             SELECT fallback_of, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd,
