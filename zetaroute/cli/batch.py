@@ -141,6 +141,8 @@ def batch_command(
             return
         progress = job.play(restart=restart)
     _tell(run, progress, target, json=json)
+    if all_models:
+        _tell_newcomers(run)
     if progress.interrupted:
         raise typer.Exit(INTERRUPTED)
     if progress.failed and not progress.answered:
@@ -160,6 +162,16 @@ def _tell(run: Session, progress: Progress, target: Path, *, json: bool) -> None
         run.note(f"{progress.ungraded} answers got no grade: `zetaroute grade` tries again")
     if progress.stopped:
         run.note(f"stopped: {progress.stopped}; run the same command again to go on")
+
+
+def _tell_newcomers(run: Session) -> None:
+    """Say of each model that is still a newcomer what it takes to be one no longer."""
+    from zetaroute.flows.models import model_table, state_words
+    from zetaroute.flows.router import open_router
+
+    for row in model_table(open_router(run.home, run.settings(quiet=True)), run.log()):
+        if row["state"] == "onboarding":
+            run.note(f"{row['model']} is {state_words(row)}")
 
 
 def _part(part: str | None) -> Part | None:

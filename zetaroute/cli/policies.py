@@ -9,9 +9,11 @@ import typer
 from zetaroute.cli import complete
 from zetaroute.cli.context import Session, session
 from zetaroute.cli.render import console, out, out_json
+from zetaroute.cli.rooms import Shelf
 from zetaroute.errors import UsageError
 
 policies = typer.Typer(
+    cls=Shelf,
     name="policies",
     help="The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
     no_args_is_help=True,

@@ -160,8 +160,13 @@ def state_words(row: Mapping[str, Any]) -> str:
         words += f": {row['standing']}"
     if row["state"] == "onboarding":
         progress = f"{row['graded']} of {row['graded_wanted']} graded answers"
-        words += f": {progress}; newcomers share {QUOTA:.0%} of the queries"
+        words += f": {progress}; until then newcomers share {QUOTA:.0%} of the queries, then it competes as any other"
     return words + ("; price unknown" if row["price"] is None else "")
+
+
+def state_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for every model of which there is more to say than its state."""
+    return [f"{row['model']}: {words}" for row in rows if (words := state_words(row)) != row["state"]]
 
 
 def _figures(standing: Standing | None, cost_usd: float | None) -> dict[str, Any]:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Result = Mapping[str, Any]
 LONGEST_NOTE = 500
+LEAST_CELL = 12
+WIDEST = 10_000
 _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
 """Direction marks and overrides; the joiners that emoji and many scripts need are kept."""
 _STYLES = {"+": "green", "!": "bold red", "?": "dim"}
@@ -85,8 +87,9 @@ def show_compare(console: Console, result: Result) -> None:
         f"what was served, exploring included: {before['version']} ({before['rows']} queries) before, "
         f"{after['version']} ({after['rows']} queries) after"
     )
-    console.print(_change_table(title, before["kpis"], after["kpis"], result["difference"]))
-    _show_notes(console, satisfaction_words(result["satisfaction"]))
+    if before["rows"] and after["rows"]:
+        console.print(_change_table(title, before["kpis"], after["kpis"], result["difference"]))
+        _show_notes(console, satisfaction_words(result["satisfaction"]))
     if result["canary"] is not None:
         told = with_interval(result["canary"], "usd", signed=True)
         console.print(f"the canary measured {told} utility per query, by lot", markup=False, highlight=False)
@@ -196,10 +199,33 @@ def show_replay(console: Console, result: Result) -> None:
 
 def show_rows(console: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Show plain rows under their headings."""
+    console.print(_rows_table(title, heads, rows))
+
+
+def show_lines(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show rows of a line each: the last column ends where the screen does."""
+    others = table_width(console, heads, [[*row[:-1], ""] for row in rows])
+    room = max(console.width - others + len(heads[-1]), LEAST_CELL)
+    show_rows(console, "", heads, [[*row[:-1], one_line(row[-1], room)] for row in rows])
+
+
+def told(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
+    """Return a table without the columns in which nothing stands."""
+    places = [place for place, _ in enumerate(heads) if any(row[place] not in {"", "-"} for row in rows)]
+    return [heads[place] for place in places], [[row[place] for place in places] for row in rows]
+
+
+def table_width(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how many characters wide rows are where nothing is folded."""
+    options = console.options.update(width=WIDEST)
+    return console.measure(_rows_table("", heads, rows), options=options).maximum
+
+
+def _rows_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = _table(title, heads)
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
-    console.print(table)
+    return table
 
 
 def show_difference(console: Console, found: Result) -> None:
