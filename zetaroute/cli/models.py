@@ -45,7 +45,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     """
     from zetaroute.flows.models import model_table, state_notes
     from zetaroute.flows.router import open_router
-    from zetaroute.report.terminal import plain, show_rows, told
+    from zetaroute.report.terminal import WIDE, plain, show_rows, told
     from zetaroute.report.words import amount
 
     run = session(context)
@@ -53,6 +53,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     if json:
         out_json(rows)
         return
+    screen = console()
     shown = [
         (
             row["model"],
@@ -65,12 +66,12 @@ def list_command(context: typer.Context, json: Json = False) -> None:
             amount(row["kpis"]["error_rate"], "share"),
             _price(row["price"]),
             _prior(row),
-            ", ".join(row["tags"]),
+            ", ".join(row["tags"]) if screen.width >= WIDE else "-",
         )
         for row in rows
     ]
-    heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M in/out")
-    show_rows(console(), "", *told((*heads, "prior", "tags"), shown))
+    heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M")
+    show_rows(screen, "", *told((*heads, "prior", "tags"), shown))
     for note in state_notes(rows):
         out(plain(note))
 

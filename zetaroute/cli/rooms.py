@@ -6,10 +6,11 @@ said here to what the commands say themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
+from typing import Any
 
 import click
 import typer
@@ -125,6 +126,14 @@ def _list(formatter: click.HelpFormatter, rows: Iterable[tuple[str, str]]) -> No
 
 class Rooms(Shelf):
     """The commands, each loaded when it is called."""
+
+    def _main_shell_completion(
+        self, ctx_args: MutableMapping[str, Any], prog_name: str, complete_var: str | None = None
+    ) -> None:
+        from zetaroute.cli.complete import mend_bash
+
+        mend_bash()
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""

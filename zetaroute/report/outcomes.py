@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.report.terminal import one_line, plain, show_lines, show_rows, table_width, told
+from zetaroute.report.terminal import WIDE, one_line, plain, show_lines, show_rows, table_width, told
 from zetaroute.report.words import Unit, amount, opinion
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 Result = Mapping[str, Any]
 FORGOTTEN = "(forgotten)"
-WIDE = 120
-FIGURES = ("response", "cost")
 CANDIDATE_HEADS = ["model", "accuracy", "satisfaction", "response", "cost", "utility", "probability", "why"]
 
 
@@ -45,8 +43,7 @@ def show_candidates(console: Console, title: str, candidates: Sequence[Result]) 
 
 def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
     """Show a list of outcomes, one per line; a narrow screen leaves out what `log show` tells."""
-    wide = console.width >= WIDE
-    heads = ["id", "time (UTC)", "model", "status", "accuracy", "liked", *(FIGURES if wide else ()), "query"]
+    heads = ["id", "time (UTC)", "model", "status", "accuracy", "liked", "response", "cost", "query"]
     cells = [
         [
             row["id"],
@@ -55,11 +52,16 @@ def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
             row["status"],
             amount(row["accuracy"], "score"),
             amount(row["satisfaction"], "score"),
-            *((amount(row["response_s"], "seconds"), amount(row["cost_usd"], "usd")) if wide else ()),
+            amount(row["response_s"], "seconds"),
+            amount(row["cost_usd"], "usd"),
             one_line(row["query"] if row["query"] is not None else FORGOTTEN, 200),
         ]
         for row in rows
     ]
+    if console.width < WIDE:
+        failed = any(row["status"] != "ok" for row in rows)
+        places = [0, 1, 2, *((3,) if failed else ()), 4, 8]
+        heads, cells = [heads[place] for place in places], [[row[place] for place in places] for row in cells]
     show_lines(console, *told(heads, cells))
 
 

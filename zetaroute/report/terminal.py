@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 Result = Mapping[str, Any]
 LONGEST_NOTE = 500
+WIDE = 120
+"""Characters of a screen that has room for what is nice to know."""
 LEAST_CELL = 12
 WIDEST = 10_000
 _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c")
