@@ -77,7 +77,9 @@ def typed(words: Sequence[str], folder: Path) -> str:
     """Run zetaroute in a terminal of its own and return all that it wrote there, colours included."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "OMP_NUM_THREADS") if name in os.environ}
+    kept = {
+        name: os.environ[name] for name in ("PATH", "PYTHONPATH", "OMP_NUM_THREADS") if name in os.environ
+    }
     process = subprocess.Popen(  # noqa: S603  - our own program
         [sys.executable, "-m", "zetaroute", "--home", HOME, *words],
         cwd=folder,
@@ -129,7 +131,13 @@ def photograph(page: Path, target: Path) -> None:
         raise SystemExit(f"no Chromium on PATH ({', '.join(BROWSERS)}): {target.name} was not made")
     size = ",".join(map(str, PAGE))
     with tempfile.TemporaryDirectory() as profile:
-        flags = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}")
+        flags = (
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            f"--user-data-dir={profile}",
+        )
         subprocess.run(  # noqa: S603  - the browser that was found
             [browser, *flags, f"--window-size={size}", f"--screenshot={target}", page.resolve().as_uri()],
             check=True,

@@ -15,6 +15,8 @@ from zetaroute.cli.render import console, out, out_json
 from zetaroute.cli.rooms import Shelf
 
 NO_ANSWER = 3
+SPARE = ("tags", "prior", "$/1M", "errors")
+"""Columns that go, in this order, where the screen has no room; `--json` has them all."""
 
 models_app = typer.Typer(
     cls=Shelf,
@@ -45,7 +47,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     """
     from zetaroute.flows.models import model_table, state_notes
     from zetaroute.flows.router import open_router
-    from zetaroute.report.terminal import WIDE, plain, show_rows, told
+    from zetaroute.report.terminal import fitting, plain, show_rows, told
     from zetaroute.report.words import amount
 
     run = session(context)
@@ -66,12 +68,12 @@ def list_command(context: typer.Context, json: Json = False) -> None:
             amount(row["kpis"]["error_rate"], "share"),
             _price(row["price"]),
             _prior(row),
-            ", ".join(row["tags"]) if screen.width >= WIDE else "-",
+            ", ".join(row["tags"]),
         )
         for row in rows
     ]
     heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M")
-    show_rows(screen, "", *told((*heads, "prior", "tags"), shown))
+    show_rows(screen, "", *fitting(screen, *told((*heads, "prior", "tags"), shown), spare=SPARE))
     for note in state_notes(rows):
         out(plain(note))
 

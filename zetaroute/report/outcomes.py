@@ -43,6 +43,9 @@ def show_candidates(console: Console, title: str, candidates: Sequence[Result]) 
 
 def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
     """Show a list of outcomes, one per line; a narrow screen leaves out what `log show` tells."""
+    if not rows:
+        console.print("nothing to show: `zetaroute ask` or `zetaroute batch` bring the first rows")
+        return
     heads = ["id", "time (UTC)", "model", "status", "accuracy", "liked", "response", "cost", "query"]
     cells = [
         [

@@ -212,9 +212,27 @@ def show_lines(console: Console, heads: Sequence[str], rows: Sequence[Sequence[s
 
 
 def told(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """Return a table without the columns in which nothing stands."""
+    """Return a table without the columns in which nothing stands; the whole of one without rows."""
+    if not rows:
+        return list(heads), []
     places = [place for place, _ in enumerate(heads) if any(row[place] not in {"", "-"} for row in rows)]
     return [heads[place] for place in places], [[row[place] for place in places] for row in rows]
+
+
+def fitting(
+    console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str]
+) -> tuple[list[str], list[list[str]]]:
+    """Return a table without as many of the spare columns as it takes for its lines to fit the screen."""
+    kept = list(range(len(heads)))
+    for name in spare:
+        told_heads, told_rows = (
+            [heads[place] for place in kept],
+            [[row[place] for place in kept] for row in rows],
+        )
+        if table_width(console, told_heads, told_rows) <= console.width:
+            break
+        kept = [place for place in kept if heads[place] != name]
+    return [heads[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def table_width(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
