@@ -71,7 +71,8 @@ def root(
 
 def main() -> None:
     """Run the command line and leave with the exit code of the contract."""
-    sys.exit(_run(sys.argv[1:]))
+    code, unwritten = _run(sys.argv[1:]), lost()
+    sys.exit(code or (LOST if unwritten else 0))
 
 
 def _run(arguments: list[str]) -> int:
@@ -86,7 +87,8 @@ def _run(arguments: list[str]) -> int:
         say(_usage_words(error))
         return 2
     except OSError as error:
-        say(f"error: cannot write what was asked for ({error.strerror or error}): make room, and ask again.")
+        what = f"use {error.filename}" if error.filename else "write what was asked for"
+        say(f"error: cannot {what} ({error.strerror or error}): make room or give the right, and ask again.")
         return 1
     except (KeyboardInterrupt, click.Abort):
         say("interrupted: what was answered until now is kept.")
@@ -94,7 +96,7 @@ def _run(arguments: list[str]) -> int:
     except SystemExit as left:
         # click leaves with 1 when the reader of its help has gone, and has already quietened standard output.
         return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(left.code or 0)
-    return LOST if lost() else result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else 0
 
 
 def _usage_words(error: click.ClickException) -> str:

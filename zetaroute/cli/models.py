@@ -47,7 +47,8 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     """
     from zetaroute.flows.models import model_table, state_notes
     from zetaroute.flows.router import open_router
-    from zetaroute.report.terminal import fitting, plain, show_rows, told
+    from zetaroute.report.fitting import fitting, told
+    from zetaroute.report.terminal import plain, show_rows
     from zetaroute.report.words import amount
 
     run = session(context)

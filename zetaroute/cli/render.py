@@ -39,8 +39,10 @@ def write(text: str) -> None:
 
 
 def lost() -> bool:
-    """Return whether standard output could not take what was written to it."""
-    return bool(_LOST)
+    """Return whether standard output could not take what was written to it since this was last asked."""
+    found = bool(_LOST)
+    _LOST.clear()
+    return found
 
 
 def out(text: str) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.report.terminal import WIDE, one_line, plain, show_lines, show_rows, table_width, told
+from zetaroute.report.fitting import WIDE, show_lines, table_width, told
+from zetaroute.report.terminal import one_line, plain, show_rows
 from zetaroute.report.words import Unit, amount, opinion
 
 if TYPE_CHECKING:
