@@ -76,7 +76,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M")
     show_rows(screen, "", *fitting(screen, *told((*heads, "prior", "tags"), shown), spare=SPARE))
     for note in state_notes(rows):
-        out(plain(note))
+        screen.print(plain(note), markup=False, highlight=False)
 
 
 @models_app.command("check")

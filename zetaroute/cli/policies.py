@@ -40,13 +40,16 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     if json:
         out_json(rows)
         return
+    from zetaroute.report.fitting import fitting
     from zetaroute.report.terminal import show_rows
 
-    heads = ["version", "", "created", "parent", "verdict", "training rows", "promoted"]
+    heads = ["version", "", "created (UTC)", "parent", "verdict", "rows", "promoted"]
     shown = [row | {"current": row["current"] or row.pop("canary")} for row in rows]
-    show_rows(
-        console(), "", heads, [[str(row[key] or "") for key in row if key != "canary"] for row in shown]
-    )
+    for row in shown:
+        row |= {key: (row[key] or "")[:16].replace("T", " ") for key in ("created", "promoted")}
+    cells = [[str(row[key] or "") for key in row if key != "canary"] for row in shown]
+    screen = console()
+    show_rows(screen, "", *fitting(screen, heads, cells, spare=("parent", "rows")))
 
 
 @policies.command("show")

@@ -79,8 +79,7 @@ async def ask(
     if journal is not None:
         journal.append([played.entry])
     if played.outcome.status != "ok":
-        failures = "; ".join((outcome.error or "").rstrip(".") for outcome in played.entry.outcomes)
-        raise NoAnswerError(f"no model could answer: {failures}.")
+        raise NoAnswerError(f"no model could answer: {played.failures}.")
     return played
 
 
