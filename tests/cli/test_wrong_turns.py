@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import command, environment, ok, refused, rows, run
+from tests.cli.command import command, environment, ok, refused, rows, run, write_lines
+from tests.cli.conftest import fails
+from tests.providers.loopback import ModelServer
 
 
 @pytest.mark.parametrize("words", [(), ("log",), ("models",), ("policies",)])
@@ -81,3 +83,20 @@ def test_thumbs_are_told_as_they_were_typed(folder: Path) -> None:
     assert "kept thumbs down for" in ok(folder, "rate", "down").err
     assert "thumbs down by user" in ok(folder, "log", "show").out
     assert "kept rating 4 for" in ok(folder, "rate", "4").err
+
+
+def test_a_reason_that_stops_several_models_is_told_once(http_folder: Path, server: ModelServer) -> None:
+    server.reply(fails(400, "too tired"))
+    said = refused(run(http_folder, "ask", "why?"), 3)
+    assert said.count("too tired") == 1
+    assert "one/m1" in said
+    assert "two/m2" in said
+
+
+def test_a_batch_that_fails_says_why(http_folder: Path, server: ModelServer) -> None:
+    server.reply(fails(400, "too tired"))
+    write_lines(http_folder / "rows.jsonl", [{"query": "why?"}])
+    said = run(http_folder, "batch", str(http_folder / "rows.jsonl"))
+    assert said.code == 3
+    assert "the latest failure: " in said.err
+    assert "too tired" in said.err

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from zetaroute.errors import StoreBusyError
+from zetaroute.errors import StoreError
 from zetaroute.flows.sole import sole_writer
 
 HOLDER = """
@@ -39,7 +39,7 @@ def holder(output: Path) -> subprocess.Popen[bytes]:
 def test_a_second_batch_is_told_to_wait_until_the_first_is_done(output: Path) -> None:
     with holder(output) as running:
         with (
-            pytest.raises(StoreBusyError, match=r"another batch writes .*answers.jsonl just now"),
+            pytest.raises(StoreError, match=r"another batch writes .*answers.jsonl just now"),
             sole_writer(output),
         ):
             pytest.fail("two at once")

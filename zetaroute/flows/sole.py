@@ -12,12 +12,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from zetaroute.errors import StoreBusyError
+from zetaroute.errors import StoreError
 
 
 @contextlib.contextmanager
 def sole_writer(path: Path) -> Iterator[None]:
-    """Hold `path` for this process while the block runs; raises StoreBusyError while another one holds it.
+    """Hold `path` for this process while the block runs; raises StoreError while another one holds it.
 
     The lock is a file beside it that goes again. A process that is killed leaves the file and no lock. Pipes and
     devices, folders that cannot be written, and Windows know no such lock.
@@ -30,7 +30,7 @@ def sole_writer(path: Path) -> Iterator[None]:
         try:
             stack.callback(_free, beside, _held(beside))
         except BlockingIOError:
-            raise StoreBusyError(
+            raise StoreError(
                 f"another batch writes {path} just now: wait for it, or name another file with -o."
             ) from None
         except OSError:
