@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,10 +54,11 @@ def _held(beside: Path) -> int:
 
 
 def _lock(descriptor: int) -> None:
-    if sys.platform != "win32":
+    try:
         import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except ImportError:  # Windows
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _free(beside: Path, descriptor: int) -> None:
