@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs test format lint types layers tests stress simulations evidence rivals bench bench-large throughput data lock clean
+.PHONY: help install demo docs pictures test format lint types layers tests stress simulations evidence rivals bench bench-large throughput data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,9 @@ demo: $(READY) ## run the whole loop on the practice models (about a minute)
 
 docs: $(READY) ## build the documentation site into site/ (.venv/bin/pip install -e '.[docs]' first)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+pictures: $(READY) ## make docs/pictures/ anew from real runs (needs Chromium)
+	$(BIN)/python -m scripts.pictures
 
 test: lint types layers tests ## check format, lint, types, layers and run the tests
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -80,3 +82,60 @@ def test_quiet_says_nothing_beside_the_answer(http_folder, server):
         for seed in range(4):
             said = run(http_folder, "--quiet", "ask", "--seed", str(seed), *flags, "why?")
             assert (said.code, said.out, said.err) == (0, "dear\n", "")
+
+
+COLONS = """
+[[models]]
+id = "ollama/llama3.2:3b"
+provider = "practice"
+model = "small"
+[[models]]
+id = "ollama/llama3.2:1b"
+provider = "practice"
+model = "medium"
+[[models]]
+id = "vertex/claude@2025"
+provider = "practice"
+model = "large"
+"""
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    ("pieces", "offers"),
+    [
+        ("ask -m ollama/ll", ["ollama/llama3.2:3b", "ollama/llama3.2:1b"]),
+        ("ask -m ollama/llama3.2 :", ["3b", "1b"]),
+        ("ask -m ollama/llama3.2 : 3", ["3b"]),
+        ("ask --model = ollama/llama3.2 : 3", ["3b"]),
+        ("ask --model =", ["ollama/llama3.2:3b", "ollama/llama3.2:1b", "vertex/claude@2025"]),
+        ("models check -m vertex/claude @ 20", ["@2025"]),
+        ("models check -m vertex/", ["vertex/claude@2025"]),
+        ("ask -m ollama/llama3.2 : 9", []),
+        ("ask --prefer qu", ["quality"]),
+    ],
+)
+def test_bash_completes_names_that_it_breaks_into_pieces(folder, tmp_path, pieces, offers):
+    """The function of the script that `--show-completion` prints, called with the words as bash breaks them."""
+    config = tmp_path / "colons.toml"
+    config.write_text(COLONS)
+    words = ["zetaroute", "--config", str(config), *pieces.split()]
+    program = tmp_path / "zetaroute"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m zetaroute "$@"\n')
+    program.chmod(0o755)
+    script = """
+    eval "$(_ZETAROUTE_COMPLETE=source_bash zetaroute)"
+    COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+    _zetaroute_completion zetaroute
+    for one in "${COMPREPLY[@]}"; do echo "offer $one"; done
+    """
+    done = subprocess.run(
+        ["bash", "-c", script, "bash", *words],
+        env=environment(ZETAROUTE_HOME=str(folder), PATH=f"{tmp_path}{os.pathsep}{os.environ['PATH']}"),
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == b""
+    assert [line.removeprefix("offer ") for line in done.stdout.decode().splitlines()] == offers

@@ -62,7 +62,16 @@ def test_list_shows_who_is_new_and_what_it_takes(folder):
     assert small["kpis"]["accuracy"] == pytest.approx(1.0)
     assert small["kpis"]["cost_per_query_usd"] > 0
     table = " ".join(ok(folder, "models", "list").out.split())
-    assert "onboarding: 30 of 100 graded" in table
+    assert (
+        "onboarding: practice/small has 30 of 100 graded answers, practice/medium 0, practice/large 0;"
+        in table
+    )
+    assert "then each competes as any other" in table
+    seeded = ok(folder, "batch", str(folder / "rows.jsonl"), "--all-models", "-o", str(folder / "all.jsonl"))
+    assert (
+        "onboarding: practice/small has 60 of 100 graded answers, practice/medium 30, practice/large 30;"
+        in seeded.err
+    )
     lines = [json.dumps({"query": f"What is {n} + 2?", "reference": str(n + 2)}) for n in range(80)]
     (folder / "more.jsonl").write_text("\n".join(lines))
     ok(folder, "batch", str(folder / "more.jsonl"), "-m", "practice/small", "-o", str(folder / "out2.jsonl"))

@@ -183,6 +183,95 @@ def test_imported_prices_are_told_and_nothing_is_made_up():
     assert all(arm.prices is None for arm in settings.arms)
 
 
+def litellm(server: ModelServer) -> Place:
+    return Place(
+        name="LiteLLM", prefix="litellm", base_url=f"{server.url}/v1", relays=True, keys=("A_KEY", "B_KEY")
+    )
+
+
+def deployment(name: str, **info: object) -> dict[str, object]:
+    return {"model_name": name, "model_info": info}
+
+
+def costs(given: float, taken: float) -> dict[str, object]:
+    return {"input_cost_per_token": given, "output_cost_per_token": taken}
+
+
+def guarded(*deployments: dict[str, object], key: str = "sk-ours"):
+    """Answer who brings the key as LiteLLM does, and fail for all others."""
+
+    def reply(seen):
+        if seen.headers.get("authorization") != f"Bearer {key}":
+            return http("Internal Server Error", status=500)
+        names = dict.fromkeys(str(one["model_name"]) for one in deployments)
+        return http({"data": list(deployments)} if seen.target == "/model/info" else models(*names))
+
+    return reply
+
+
+def test_a_proxy_that_wants_a_key_is_asked_with_it_and_for_its_prices(server, monkeypatch):
+    monkeypatch.delenv("A_KEY", raising=False)
+    monkeypatch.setenv("B_KEY", "sk-ours")
+    server.reply(
+        guarded(
+            deployment("small-8b", **costs(1e-7, 2e-7)),
+            deployment("big-70b", **costs(5e-6, 1e-5), cache_read_input_token_cost=5e-7),
+            deployment("free", **costs(0, 0)),
+        )
+    )
+    (one,) = found(litellm(server))
+    assert (one.chat, one.key) == (("small-8b", "big-70b", "free"), "B_KEY")
+    text, settings = config(one)
+    assert {arm.model: arm.prices for arm in settings.arms} == {
+        "small-8b": Prices(input=0.1, output=0.2),
+        "big-70b": Prices(input=5, output=10, cached_input=0.5),
+        "free": None,
+    }
+    assert {arm.api_key_env for arm in settings.arms} == {"B_KEY"}
+    assert {arm.prior_response_s for arm in settings.arms} == {3.0}
+    assert "sk-ours" not in text
+
+
+def test_a_key_is_shown_to_nobody_who_does_not_ask_for_it(server, monkeypatch):
+    monkeypatch.setenv("A_KEY", "sk-ours")
+    server.reply(lambda seen: http(models("open")))
+    (one,) = found(litellm(server))
+    assert (one.chat, one.key) == (("open",), None)
+    assert all("authorization" not in seen.headers for seen in server.seen)
+
+
+def test_a_wrong_key_is_told_and_none_is_asked_for(server, monkeypatch):
+    server.reply(guarded(deployment("small-8b")))
+    monkeypatch.setenv("A_KEY", "sk-other")
+    (one,) = found(litellm(server))
+    assert (one.answers, one.key, one.chat) == (True, "A_KEY", ())
+    assert "HTTP 500" in str(one.error)
+    monkeypatch.delenv("A_KEY")
+    monkeypatch.delenv("B_KEY", raising=False)
+    (one,) = found(litellm(server))
+    assert (one.answers, one.key) == (True, None)
+
+
+def test_deployments_of_one_name_that_differ_in_price_leave_it_unknown(server):
+    server.reply(
+        lambda seen: http(
+            {
+                "data": [
+                    deployment("same", **costs(1e-6, 1e-6)),
+                    deployment("same", **costs(1e-6, 1e-6)),
+                    deployment("differs", **costs(1e-6, 1e-6)),
+                    deployment("differs", **costs(2e-6, 1e-6)),
+                    deployment("nonsense", **costs(float("nan"), -1)),
+                ]
+            }
+            if seen.target == "/model/info"
+            else models("same", "differs", "nonsense")
+        )
+    )
+    (one,) = found(litellm(server))
+    assert one.prices == {"same": Prices(input=1, output=1)}
+
+
 def test_where_nothing_is_found_nothing_is_proposed():
     with pytest.raises(ZetarouteError, match="no model was found: start a server such as Ollama"):
         config()

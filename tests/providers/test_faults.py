@@ -59,6 +59,16 @@ def test_statuses(
     assert len(server.seen) == 1
 
 
+def test_a_key_that_litellm_does_not_know_is_a_key_refused(
+    server: ModelServer, on_text: OnText | None
+) -> None:
+    body = {"error": {"message": "No connected db.", "type": "no_db_connection", "code": "400"}}
+    server.reply(http(body, status=400))
+    error = failure(arm_at(server), on_text)
+    assert (error.kind, error.retryable) == ("unauthorised", False)
+    assert "LiteLLM does not know the key" in str(error)
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

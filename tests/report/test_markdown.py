@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.report.made_results import figure, retrained
-from zetaroute.report.markdown import support_notes
+from tests.report.made_results import compared, figure, retrained
+from zetaroute.report.markdown import served_sentence, support_notes
 
 
 def notes(**changes) -> str:
@@ -36,3 +36,10 @@ def test_p95_is_told_where_it_can_be():
     assert "it takes 100 rows" in notes()
     shown = notes(difference=retrained()["difference"] | {"p95_response_s": figure(-0.2, 0.1)})
     assert "95% response time: -200.0 ms [-300.0 ms, -100.0 ms]" in shown
+
+
+def test_before_anything_was_served_there_is_nothing_to_compare():
+    result = compared()
+    assert "has served no query yet" not in served_sentence(result)
+    new = result["after"] | {"rows": 0}
+    assert served_sentence(result | {"after": new}).startswith(f"{new['version']} has served no query yet")

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zetaroute.cli.context import Session
-from zetaroute.cli.render import say
+from zetaroute.cli.render import lost, say
 from zetaroute.cli.rooms import Rooms
 from zetaroute.errors import ZetarouteError
+
+if TYPE_CHECKING:
+    import click
+
+LOST = 1
 
 app = typer.Typer(
     cls=Rooms,
@@ -71,6 +76,11 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command and return the exit code of the contract."""
+    code, unwritten = _run(arguments), lost()
+    return code or (LOST if unwritten else 0)
+
+
+def _run(arguments: list[str]) -> int:
     import click
 
     try:
@@ -79,10 +89,12 @@ def run(arguments: list[str]) -> int:
         say(f"error: {error}")
         return error.exit_code
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context else "zetaroute"
-        say(f"error: {error.format_message().rstrip('.')}: see `{path} --help`.")
+        say(_usage_words(error))
         return 2
+    except OSError as error:
+        what = f"use {error.filename}" if error.filename else "write what was asked for"
+        say(f"error: cannot {what} ({error.strerror or error}): make room or give the right, and ask again.")
+        return 1
     except (KeyboardInterrupt, click.Abort):
         say("interrupted: what was answered until now is kept.")
         return 130
@@ -90,3 +102,15 @@ def run(arguments: list[str]) -> int:
         # click leaves with 1 when the reader of its help has gone, and has already quietened standard output.
         return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(left.code or 0)
     return result if isinstance(result, int) else 0
+
+
+def _usage_words(error: click.ClickException) -> str:
+    """Return what to say of a line that is no command; a group by itself is answered with its help."""
+    from click.exceptions import NoArgsIsHelpError
+
+    if isinstance(error, NoArgsIsHelpError):
+        return error.format_message()
+    told = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "zetaroute"
+    return f"error: {told}{' See' if told.endswith('?') else ': see'} `{path} --help`."

@@ -146,6 +146,8 @@ def batch_command(
             return
         progress = job.play(restart=restart)
     _tell(run, progress, target, json=json)
+    if all_models:
+        _tell_newcomers(run)
     if progress.interrupted:
         raise typer.Exit(INTERRUPTED)
     if progress.failed and not progress.answered:
@@ -154,6 +156,7 @@ def batch_command(
 
 def _tell(run: Session, progress: Progress, target: Path, *, json: bool) -> None:
     from zetaroute.cli.meter import counts
+    from zetaroute.report.terminal import LONGEST_NOTE, one_line
 
     if json:
         out_json(progress.summary())
@@ -161,10 +164,21 @@ def _tell(run: Session, progress: Progress, target: Path, *, json: bool) -> None
         skipped = f", {progress.skipped} done before or repeated" if progress.skipped else ""
         bad = f", {progress.bad_lines} bad lines in {target}.errors.jsonl" if progress.bad_lines else ""
         out(f"{counts(progress)}{skipped}{bad}; answers in {target}")
+    if progress.failure is not None:
+        run.note(f"the latest failure: {one_line(progress.failure, LONGEST_NOTE)}")
     if progress.ungraded:
         run.note(f"{progress.ungraded} answers got no grade: `zetaroute grade` tries again")
     if progress.stopped:
         run.note(f"stopped: {progress.stopped}; run the same command again to go on")
+
+
+def _tell_newcomers(run: Session) -> None:
+    """Say how far the models are that are still newcomers."""
+    from zetaroute.flows.models import model_table, onboarding_notes
+    from zetaroute.flows.router import open_router
+
+    for note in onboarding_notes(model_table(open_router(run.home, run.settings(quiet=True)), run.log())):
+        run.note(note)
 
 
 def _part(part: str | None) -> Part | None:

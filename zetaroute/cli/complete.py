@@ -5,7 +5,9 @@ Apart from the commands because it must be quick and must never fail: whatever g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import typer
@@ -16,6 +18,8 @@ LATEST = 30
 """Answers that are offered, the newest first."""
 
 Offers = list[tuple[str, str]]
+_BREAK = re.compile("[:=@]+")
+"""Where bash ends a word."""
 
 
 def models(context: typer.Context, incomplete: str) -> Offers:
@@ -123,3 +127,50 @@ def _presets() -> Iterable[tuple[str, str]]:
     from zetaroute.config import PRESETS
 
     return ((name, "") for name in PRESETS)
+
+
+def mend_bash() -> None:
+    """Have bash complete names that hold what it takes for the end of a word, such as `ollama/llama3.2:3b`.
+
+    It hands such a name over in pieces and puts what it is offered in the place of the last one alone.
+    """
+    from click import shell_completion
+
+    bash = shell_completion.get_completion_class("bash") or shell_completion.BashComplete
+
+    class Pieces(bash):  # type: ignore[misc, valid-type]  # typer's own, which says how answers look
+        kept = ""
+
+        def get_completion_args(self) -> tuple[list[str], str]:
+            place = int(os.environ["COMP_CWORD"])
+            pieces = shell_completion.split_arg_string(os.environ["COMP_WORDS"])[1 : place + 1]
+            if len(pieces) < place:
+                return _words(pieces), ""
+            *args, incomplete = _words(pieces)
+            self.kept = _kept(pieces, incomplete)
+            return args, incomplete
+
+        def format_completion(self, item: shell_completion.CompletionItem) -> str:
+            return str(super().format_completion(item)).removeprefix(self.kept)
+
+    shell_completion.add_completion_class(Pieces, "bash")
+
+
+def _words(pieces: Sequence[str]) -> list[str]:
+    """Return the words that bash has broken into pieces."""
+    words: list[str] = []
+    for before, piece in zip(("", *pieces), pieces, strict=False):
+        if words and (_BREAK.fullmatch(before) or _BREAK.fullmatch(piece)):
+            words[-1] += piece
+        else:
+            words.append(piece)
+    return words
+
+
+def _kept(pieces: Sequence[str], incomplete: str) -> str:
+    """Return what of a name is on the line already and stays there."""
+    replaced = "" if pieces[-1] in {":", "="} else pieces[-1]
+    if pieces[-2:-1] == ["@"]:  # this one bash counts to what follows it
+        replaced = "@" + replaced
+    kept = incomplete.removesuffix(replaced)
+    return kept.partition("=")[2] if kept.startswith("-") else kept

@@ -68,8 +68,11 @@ def _found(server: Server) -> str:
     if not server.answers:
         return f"{place.name}: nobody answers at {place.base_url}"
     if server.error is not None:
-        return f"{place.name}: something answers at {place.base_url}, but lists no models ({server.error})"
+        told = f"{place.name}: something answers at {place.base_url}, but lists no models ({server.error})"
+        wanted = f"; if it is {place.name}, put its key into {place.keys[0]}" if place.keys else ""
+        return told if server.key else told + wanted
     names = (*server.chat, *server.embedding)
     if not names:
         return f"{place.name}: it runs at {place.base_url} and has no model yet"
-    return f"{place.name}: {', '.join(names)} at {place.base_url}"
+    key = f", with the key of {server.key}" if server.key else ""
+    return f"{place.name}: {', '.join(names)} at {place.base_url}{key}"

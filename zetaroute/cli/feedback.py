@@ -9,6 +9,7 @@ import typer
 
 from zetaroute.cli.context import session
 from zetaroute.cli.render import console, out, out_json, write
+from zetaroute.cli.rooms import Shelf
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from zetaroute.flows.exports import Format
 
 feedback_app = typer.Typer(
+    cls=Shelf,
     name="feedback",
     help="Feedback in bulk: import it late, in any order and twice, or export it.",
     no_args_is_help=True,

@@ -12,6 +12,7 @@ from zetaroute.cli.context import session
 from zetaroute.cli.export import export_command
 from zetaroute.cli.past import import_command
 from zetaroute.cli.render import console, out, out_json, say
+from zetaroute.cli.rooms import Shelf
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zetaroute.store.log import Log
 
 log_app = typer.Typer(
+    cls=Shelf,
     name="log",
     help="The outcome log: list, show, import, export and forget.",
     no_args_is_help=True,

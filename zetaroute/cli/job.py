@@ -45,6 +45,12 @@ class Job:
 
     def play(self, *, restart: bool) -> Progress:
         """Ask what is left to ask; raises typer.Exit when a second Ctrl-C ended it at once."""
+        from zetaroute.flows.sole import sole_writer
+
+        with sole_writer(self.target):
+            return self._play(restart=restart)
+
+    def _play(self, *, restart: bool) -> Progress:
         import asyncio
 
         from zetaroute.flows.leftovers import note_export

@@ -189,6 +189,7 @@ def kpi_command(
     from zetaroute.report.html import compare_html, kpi_html
     from zetaroute.report.terminal import plain, show_compare, show_kpis
 
+    bars = [_bar(one) for one in fail_under or ()]
     run = session(context)
     settings, log, home = run.settings(), run.log(), run.home
     comparing = bool(compare or before or after)
@@ -221,7 +222,7 @@ def kpi_command(
     else:
         show(console(), result)
         console().print(plain(drift.line), style="dim", soft_wrap=True)
-    _check_bars(fail_under or [], figures)
+    _check_bars(bars, figures)
 
 
 def _write_page(path: Path, page: str) -> None:
@@ -239,28 +240,36 @@ def _by(by: str | None) -> Any:
     return by
 
 
-def _check_bars(bars: list[str], figures: Mapping[str, Mapping[str, Any]]) -> None:
-    """Hold figures against KPI=VALUE: times, costs and errors must not pass it, the others must reach it."""
+def _bar(bar: str) -> tuple[str, float]:
+    """Return the KPI and the limit of KPI=VALUE; raises UsageError for anything else."""
     from zetaroute.report.words import KPIS
 
-    names = {name.removesuffix("_rate").removesuffix("_score"): name for name in figures} | {
-        n: n for n in figures
+    names = {kpi.name.removesuffix("_rate").removesuffix("_score"): kpi.name for kpi in KPIS} | {
+        kpi.name: kpi.name for kpi in KPIS
     }
+    name, _, wanted = bar.partition("=")
+    try:
+        limit = float(wanted)
+    except ValueError:
+        limit = math.nan
+    if math.isnan(limit):
+        raise UsageError(f"--fail-under {bar!r} must look like accuracy=0.8.")
+    if name not in names:
+        known = ", ".join(kpi.name for kpi in KPIS)
+        raise UsageError(f"--fail-under names {name!r}: choose one of {known}.")
+    return names[name], limit
+
+
+def _check_bars(bars: list[tuple[str, float]], figures: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hold figures against their bars: times, costs and errors must not pass them, the others must reach them."""
+    from zetaroute.report.words import KPIS
+
     lower_is_better = {kpi.name for kpi in KPIS if kpi.higher_is_better is False}
-    for bar in bars:
-        name, _, wanted = bar.partition("=")
-        try:
-            limit = float(wanted)
-        except ValueError:
-            limit = math.nan
-        if math.isnan(limit):
-            raise UsageError(f"--fail-under {bar!r} must look like accuracy=0.8.")
-        if name not in names:
-            raise UsageError(f"--fail-under names {name!r}: choose one of {', '.join(figures)}.")
-        value = figures[names[name]]["value"]
+    for name, limit in bars:
+        value = figures[name]["value"] if name in figures else None
         if value is None:
             raise BarNotMetError(f"{name} is unknown, and the bar is {limit:g}.")
-        if names[name] in lower_is_better and value > limit:
+        if name in lower_is_better and value > limit:
             raise BarNotMetError(f"{name} is {value:.4g}, above {limit:g}.")
-        if names[name] not in lower_is_better and value < limit:
+        if name not in lower_is_better and value < limit:
             raise BarNotMetError(f"{name} is {value:.4g}, below {limit:g}.")

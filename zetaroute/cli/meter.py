@@ -66,7 +66,7 @@ def shown(meter: Meter, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Bar(*columns, console=screen) as bar:
+    with Bar(*columns, console=screen, transient=True) as bar:
         shown_line = bar.add_task("starting")
         yield lambda progress: bar.update(shown_line, description=meter.line(progress))
 

@@ -12,11 +12,18 @@ from zetaroute.cli import complete
 from zetaroute.cli.context import session
 from zetaroute.cli.detect import tell_import
 from zetaroute.cli.render import console, out, out_json
+from zetaroute.cli.rooms import Shelf
 
 NO_ANSWER = 3
+SPARE = ("tags", "prior", "$/1M", "errors")
+"""Columns that go, in this order, where the screen has no room; `--json` has them all."""
 
 models_app = typer.Typer(
-    name="models", help="The models: list, check and prices.", no_args_is_help=True, rich_markup_mode=None
+    cls=Shelf,
+    name="models",
+    help="The models: list, check and prices.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
@@ -32,14 +39,16 @@ def list_command(context: typer.Context, json: Json = False) -> None:
 
     \b
     States
-      onboarding   fewer than 100 graded answers: newcomers share 10% of the queries
+      onboarding   fewer than 100 graded answers: newcomers share 10% of the queries; then it competes as any other
       active       routed by what was learned
       demoted      by a guard, which is named with its bound
       cooling      failing, and left alone until the moment that is named
       no key       its variable is not set
     """
-    from zetaroute.flows.models import model_table, state_words
+    from zetaroute.flows.models import model_table, state_notes
     from zetaroute.flows.router import open_router
+    from zetaroute.report.fitting import fitting, told
+    from zetaroute.report.terminal import plain, show_rows
     from zetaroute.report.words import amount
 
     run = session(context)
@@ -47,10 +56,11 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     if json:
         out_json(rows)
         return
+    screen = console()
     shown = [
         (
             row["model"],
-            state_words(row),
+            row["state"],
             amount(row["share"], "share"),
             f"{amount(row['kpis']['accuracy'], 'share')} ({row['kpis']['graded']})",
             amount(row["kpis"]["satisfaction"], "score"),
@@ -58,13 +68,15 @@ def list_command(context: typer.Context, json: Json = False) -> None:
             amount(row["kpis"]["cost_per_query_usd"], "usd"),
             amount(row["kpis"]["error_rate"], "share"),
             _price(row["price"]),
-            f"{_or_dash(row['prior_accuracy'])} / {_or_dash(row['prior_response_s'])}",
+            _prior(row),
             ", ".join(row["tags"]),
         )
         for row in rows
     ]
-    heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M in/out")
-    _show_table((*heads, "prior accuracy / s", "tags"), shown)
+    heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M")
+    show_rows(screen, "", *fitting(screen, *told((*heads, "prior", "tags"), shown), spare=SPARE))
+    for note in state_notes(rows):
+        screen.print(plain(note), markup=False, highlight=False)
 
 
 @models_app.command("check")
@@ -144,6 +156,13 @@ def _answered(check: dict[str, Any]) -> str:
 
 def _price(price: dict[str, Any] | None) -> str:
     return "unknown" if price is None else f"{price['input']:g} / {price['output']:g}"
+
+
+def _prior(row: dict[str, Any]) -> str:
+    """Return what the config expects of a model, while that still counts."""
+    if row["state"] != "onboarding":
+        return "-"
+    return f"{_or_dash(row['prior_accuracy'])} / {_or_dash(row['prior_response_s'])} s"
 
 
 def _or_dash(value: float | None) -> str:

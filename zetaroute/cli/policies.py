@@ -9,9 +9,11 @@ import typer
 from zetaroute.cli import complete
 from zetaroute.cli.context import Session, session
 from zetaroute.cli.render import console, out, out_json
+from zetaroute.cli.rooms import Shelf
 from zetaroute.errors import UsageError
 
 policies = typer.Typer(
+    cls=Shelf,
     name="policies",
     help="The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
     no_args_is_help=True,
@@ -38,13 +40,16 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     if json:
         out_json(rows)
         return
+    from zetaroute.report.fitting import fitting
     from zetaroute.report.terminal import show_rows
 
-    heads = ["version", "", "created", "parent", "verdict", "training rows", "promoted"]
+    heads = ["version", "", "created (UTC)", "parent", "verdict", "rows", "promoted"]
     shown = [row | {"current": row["current"] or row.pop("canary")} for row in rows]
-    show_rows(
-        console(), "", heads, [[str(row[key] or "") for key in row if key != "canary"] for row in shown]
-    )
+    for row in shown:
+        row |= {key: (row[key] or "")[:16].replace("T", " ") for key in ("created", "promoted")}
+    cells = [[str(row[key] or "") for key in row if key != "canary"] for row in shown]
+    screen = console()
+    show_rows(screen, "", *fitting(screen, heads, cells, spare=("parent", "rows")))
 
 
 @policies.command("show")

@@ -49,6 +49,7 @@ def rate_command(
       zetaroute rate overprovisioned --comment "a smaller model would have done"
     """
     from zetaroute.flows.feedback import rate
+    from zetaroute.report.words import opinion
 
     if len(words) > 2:
         raise UsageError("rate takes at most an id and a value: zetaroute rate [ID] VALUE.")
@@ -61,7 +62,9 @@ def rate_command(
         comment=comment,
         author=author,
     )
-    run.note(f"kept {given.metric} {given.label or f'{given.value:g}'} for {given.outcome_id}")
+    run.note(
+        f"kept {given.metric} {given.label or opinion(given.metric, given.value)} for {given.outcome_id}"
+    )
 
 
 def draw(run: Session, router: Router, decision: Decision) -> RatingLot | None:
@@ -77,12 +80,13 @@ def draw(run: Session, router: Router, decision: Decision) -> RatingLot | None:
 def ask_rating(run: Session, outcome_id: str) -> None:
     """Ask for a rating of an answer and keep it, if one is given."""
     from zetaroute.flows.asking import keep_rating, rating_of
+    from zetaroute.report.words import opinion
     from zetaroute.store.journal import Journal
 
     given = rating_of(_asked_key())
     if given is not None:
         keep_rating(Journal(run.home.journal), outcome_id, given, prompted=True)
-        run.note(f"kept {given.metric} {given.value:g}; `zetaroute rate` corrects it")
+        run.note(f"kept {given.metric} {opinion(given.metric, given.value)}; `zetaroute rate` corrects it")
 
 
 def _can_ask() -> bool:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+_LOST: list[str] = []
+"""Why standard output took no more, where that was no reader who left."""
+
+
 def say(text: str) -> None:
     """Write one line to standard error."""
     sys.stderr.write(text + "\n")
@@ -26,6 +30,18 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         forget_reader()
+    except OSError as error:
+        # The answer was paid for: what is left of the work, its row in the log above all, is done first.
+        forget_reader()
+        _LOST.append(error.strerror or str(error))
+        say(f"error: the answer cannot be written ({_LOST[-1]}): it is in the log, see `zetaroute log show`.")
+
+
+def lost() -> bool:
+    """Return whether standard output could not take what was written to it since this was last asked."""
+    found = bool(_LOST)
+    _LOST.clear()
+    return found
 
 
 def out(text: str) -> None:

@@ -6,8 +6,11 @@ said here to what the commands say themselves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
+from typing import Any
 
 import click
 import typer
@@ -94,8 +97,43 @@ ROOMS = {
 }
 
 
-class Rooms(TyperGroup):
+class Shelf(TyperGroup):
+    """Commands whose list says the whole of what each does, and which know a command that was nearly named."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named; raise UsageError with the nearest name where there is none."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            close = get_close_matches(args[0], known, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            if " " in args[0] and "ask" in known:
+                hint = " (`zetaroute ask` asks a query)"
+            raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, folded and never cut."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        _list(formatter, ((name, one.help or "") for name, one in found if one is not None))
+
+
+def _list(formatter: click.HelpFormatter, rows: Iterable[tuple[str, str]]) -> None:
+    with formatter.section("Commands"):
+        formatter.write_dl([(name, " ".join(says.partition("\n\n")[0].split())) for name, says in rows])
+
+
+class Rooms(Shelf):
     """The commands, each loaded when it is called."""
+
+    def _main_shell_completion(
+        self, ctx_args: MutableMapping[str, Any], prog_name: str, complete_var: str | None = None
+    ) -> None:
+        from zetaroute.cli.complete import mend_bash
+
+        mend_bash()
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
@@ -111,10 +149,4 @@ class Rooms(TyperGroup):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading them."""
-        limit = formatter.width - 6 - max(map(len, ROOMS))
-        rows = [
-            (name, click.Command(name, help=room.says).get_short_help_str(limit))
-            for name, room in ROOMS.items()
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        _list(formatter, ((name, room.says) for name, room in ROOMS.items()))

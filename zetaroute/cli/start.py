@@ -11,11 +11,13 @@ import typer
 from zetaroute.cli import complete
 from zetaroute.cli.context import session
 from zetaroute.cli.render import console, out, say
+from zetaroute.cli.rooms import Shelf
 from zetaroute.errors import UsageError
 
 DECLINED = 1
 
 practice = typer.Typer(
+    cls=Shelf,
     name="practice",
     help="Practice queries with known answers, for the built-in practice models.",
     no_args_is_help=True,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from zetaroute.config.checks import TaskCheck, read_checks
@@ -123,9 +124,10 @@ class Settings:
         for arm in self.arms:
             if arm.id == model:
                 return arm
-        raise ConfigError(
-            f"no model is called {model!r}; configured are {', '.join(a.id for a in self.arms)}."
-        )
+        known = [arm.id for arm in self.arms]
+        meant = [one for one in known if one.endswith(f"/{model}")] or get_close_matches(model, known, n=1)
+        hint = f" (did you mean {meant[0]}?)" if meant else ""
+        raise ConfigError(f"no model is called {model!r}{hint}; configured are {', '.join(known)}.")
 
 
 def default_config_text() -> str:

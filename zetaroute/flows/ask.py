@@ -83,8 +83,7 @@ async def ask(
     if journal is not None:
         journal.append([played.entry])
     if played.outcome.status != "ok":
-        failures = "; ".join((outcome.error or "").rstrip(".") for outcome in played.entry.outcomes)
         refused = ", ".join(dict.fromkeys(purse.refused))
         limit = f"; asking {refused} would cost more than may be spent" if refused else ""
-        raise NoAnswerError(f"no model could answer: {failures}{limit}.")
+        raise NoAnswerError(f"no model could answer: {played.failures}{limit}.")
     return played

@@ -6,15 +6,16 @@ Apart from the proposal so that what was found can be told before anything is ma
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from zetaroute.domain import Arm
+from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ConfigError, ProviderError, UsageError
-from zetaroute.providers.listing import Listing, list_models, list_tags
+from zetaroute.providers.listing import Listing, list_models, list_prices, list_tags
 
 PATIENCE_S = 3.0
 """How long a server on this machine may take to say what it has: it may be busy with answers."""
@@ -38,7 +39,9 @@ class Place:
     tags: bool = False
     """Whether it has Ollama's own list too."""
     relays: bool = False
-    """Whether it passes queries on to others, who may charge for them."""
+    """Whether it passes queries on to others, who may charge for them; it is asked for its prices too."""
+    keys: tuple[str, ...] = ()
+    """NAMES of the variables under which people keep its key."""
 
     @property
     def local(self) -> bool:
@@ -51,7 +54,14 @@ PLACES = (
     Place(name="llama.cpp", prefix="llamacpp", base_url="http://127.0.0.1:8080/v1", concurrency=1),
     Place(name="vLLM", prefix="vllm", base_url="http://127.0.0.1:8000/v1", concurrency=16),
     Place(name="LM Studio", prefix="lmstudio", base_url="http://127.0.0.1:1234/v1", concurrency=1),
-    Place(name="LiteLLM", prefix="litellm", base_url="http://127.0.0.1:4000/v1", concurrency=8, relays=True),
+    Place(
+        name="LiteLLM",
+        prefix="litellm",
+        base_url="http://127.0.0.1:4000/v1",
+        concurrency=8,
+        relays=True,
+        keys=("LITELLM_API_KEY", "LITELLM_PROXY_API_KEY", "LITELLM_MASTER_KEY"),
+    ),
 )
 
 
@@ -67,6 +77,10 @@ class Server:
     sizes: Mapping[str, str] = field(default_factory=dict)
     answers: bool = True
     """Whether anything that speaks HTTP is there."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """What its models cost, where it tells."""
+    key: str | None = None
+    """NAME of the variable whose key it was asked with, because without one it did not tell."""
     error: str | None = None
     """Why what is there lists no models."""
 
@@ -95,11 +109,19 @@ async def detect(places: Sequence[Place] = PLACES) -> list[Server]:
 
 
 async def _look(place: Place) -> Server:
-    arm = Arm(id=place.name, provider="openai", model="", base_url=place.base_url)
+    found = await _asked(place, None)
+    key = next((name for name in place.keys if os.environ.get(name, "").strip()), None)
+    return await _asked(place, key) if found.error is not None and key is not None else found
+
+
+async def _asked(place: Place, key: str | None) -> Server:
+    arm = Arm(id=place.name, provider="openai", model="", base_url=place.base_url, api_key_env=key)
     patience_s = PATIENCE_S if is_loopback(place.base_url) else FAR_PATIENCE_S
     answers = [list_models(arm, timeout_s=patience_s)]
     if place.tags:
         answers.append(list_tags(arm, timeout_s=patience_s))
+    if place.relays:
+        answers.append(list_prices(arm, timeout_s=patience_s))
     said = await asyncio.gather(*answers, return_exceptions=True)
     for one in said:
         if isinstance(one, BaseException) and not isinstance(one, ProviderError | ConfigError):
@@ -107,7 +129,7 @@ async def _look(place: Place) -> Server:
     listings = [one for one in said if isinstance(one, Listing)]
     if not listings:
         error = _refusal(said)
-        return Server(place=place, answers=error is not None, error=error)
+        return Server(place=place, answers=error is not None, error=error, key=key)
     names = tuple(dict.fromkeys(name for one in listings for name in one.models if _is_usable(name)))
     sizes = {name: size for one in listings for name, size in one.sizes.items()}
     return Server(
@@ -115,6 +137,8 @@ async def _look(place: Place) -> Server:
         chat=tuple(name for name in names if not _NO_CHAT.search(name)),
         embedding=tuple(name for name in names if _EMBEDS.search(name)),
         sizes=sizes,
+        prices={name: prices for one in listings for name, prices in one.prices.items()},
+        key=key,
     )
 
 

@@ -156,16 +156,32 @@ def _doubt_words(found: Exclusion, standing: Standing | None) -> str:
 
 
 def state_words(row: Mapping[str, Any]) -> str:
-    """Return a row's state as people read it, with what it takes to leave it."""
+    """Return a row's state as people read it, with what there is to say of it."""
     words = str(row["standing"]) if row["state"] in {"cooling", "demoted"} else str(row["state"])
     if row["state"] == "demoted":
         words += f"; gets its part of {PROBATION:.0%} of those queries until it keeps the bound again"
     if row["state"] == "no key":
         words += f": {row['standing']}"
-    if row["state"] == "onboarding":
-        progress = f"{row['graded']} of {row['graded_wanted']} graded answers"
-        words += f": {progress}; newcomers share {QUOTA:.0%} of the queries"
     return words + ("; price unknown" if row["price"] is None else "")
+
+
+def state_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for every model of which there is more to say than its state, and one for all newcomers."""
+    notes = [f"{row['model']}: {words}" for row in rows if (words := state_words(row)) != row["state"]]
+    return [*notes, *onboarding_notes(rows)]
+
+
+def onboarding_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return how far the newcomers are, and what it takes to be one no longer; nothing where there is none."""
+    counts = [(row["model"], row["graded"]) for row in rows if row["state"] == "onboarding"]
+    if not counts:
+        return []
+    (model, graded), *others = counts
+    told = "".join(f", {other} {count}" for other, count in others)
+    return [
+        f"onboarding: {model} has {graded} of {ENOUGH_GRADED} graded answers{told}; until {ENOUGH_GRADED}, newcomers "
+        f"share {QUOTA:.0%} of the queries, then each competes as any other"
+    ]
 
 
 def _figures(standing: Standing | None, cost_usd: float | None) -> dict[str, Any]:

@@ -18,6 +18,8 @@ class Progress:
     rows: int = 0
     answered: int = 0
     failed: int = 0
+    failure: str | None = None
+    """Why the latest row that failed did."""
     skipped: int = 0
     bad_lines: int = 0
     cost_usd: float = 0.0
@@ -55,6 +57,7 @@ class Progress:
             self.unpriced += played.cost_usd is None
         else:
             self.failed += 1
+            self.failure = played.failures
         self.cost_usd += sum(row.cost_usd or 0.0 for row in played.entry.outcomes)
         self.ungraded += played.note is not None
         self.judge_cost_usd += played.judge_cost_usd or 0.0

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from zetaroute.config import PRESETS, ImportedPrice, parse_settings
+from zetaroute.domain import Prices
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.flows.detect import Server
 from zetaroute.flows.hosted import Service
@@ -21,6 +22,8 @@ ACCURACY_AT_3B, ACCURACY_PER_DOUBLING = 0.55, 0.06
 LEAST_ACCURACY, MOST_ACCURACY = 0.30, 0.85
 SECONDS_AT_LEAST, SECONDS_PER_BILLION = 1.0, 0.65
 UNSIZED_ACCURACY, UNSIZED_S = 0.60, 4.0
+ELSEWHERE_S = 3.0
+"""Seconds to expect of a model on another machine, whatever its size: it was made for it."""
 _SIZE = re.compile(r"(?<![a-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)\s?([bm])(?![a-z])", re.IGNORECASE)
 
 _GUARD = """
@@ -114,19 +117,30 @@ def _local(server: Server) -> Iterator[str]:
             f"base_url = {_toml(place.base_url)}",
             f"model = {_toml(name)}",
         ]
+        if server.key is not None:
+            lines.append(f'api_key_env = "{server.key}"    # the NAME of the variable, never the key')
         if place.local:
             lines += [
                 'tags = ["local"]                   # so that --local-only keeps it',
                 "price = { input = 0, output = 0 }  # you pay for electricity, not per token",
             ]
+        elif name in server.prices:
+            lines.append(
+                f"{_told_price(server.prices[name]):<35}# USD per million tokens, as the server tells"
+            )
         else:
             lines.append(
                 "# price = { input = ..., output = ... }   # USD per million tokens; left out = unknown"
             )
+        lines.append(f"prior_accuracy = {accuracy:<16g}  # {why}")
+        if place.local:
+            lines += [
+                f"prior_response_s = {seconds:<14g}  # a guess for an ordinary machine; data soon takes its place",
+                "timeout_s = 180                    # the first answer may wait until the model is in memory",
+            ]
+        else:
+            lines.append(f"prior_response_s = {ELSEWHERE_S:<14g}  # a guess; data soon takes its place")
         lines += [
-            f"prior_accuracy = {accuracy:<16g}  # {why}",
-            f"prior_response_s = {seconds:<14g}  # a guess for an ordinary machine; data soon takes its place",
-            "timeout_s = 180                    # the first answer may wait until the model is in memory",
             f"max_concurrency = {place.concurrency}",
         ]
         rest = [other for other in sized if other not in chosen] if number == len(chosen) - 1 else []
@@ -159,6 +173,11 @@ def _price_line(imported: ImportedPrice | None) -> str:
     prices = imported.prices
     words = f"{prices.input:g} for input and {prices.output:g} for output"
     return f"# price: {words}, by prices.toml as {_comment(imported.listed)}; one that is written here wins"
+
+
+def _told_price(prices: Prices) -> str:
+    cached = "" if prices.cached_input is None else f", cached_input = {prices.cached_input:g}"
+    return f"price = {{ input = {prices.input:g}{cached}, output = {prices.output:g} }}"
 
 
 def _vectors(servers: Sequence[Server]) -> Iterator[str]:

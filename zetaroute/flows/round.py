@@ -56,6 +56,16 @@ class Round:
         return (answers or self.entry.outcomes)[-1]
 
     @property
+    def failures(self) -> str:
+        """Why attempts failed: each reason once, after the models that it stopped."""
+        stopped: dict[str, list[str]] = {}
+        for row in self.entry.outcomes:
+            if row.error is not None:
+                reason = row.error.removeprefix(f"{row.model}: ").rstrip(".")
+                stopped.setdefault(reason, []).append(row.model)
+        return "; ".join(f"{', '.join(dict.fromkeys(models))}: {why}" for why, models in stopped.items())
+
+    @property
     def accuracy(self) -> float | None:
         """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded."""
         if self.outcome.status == "error" and self.query.reference is not None:

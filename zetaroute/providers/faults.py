@@ -126,6 +126,9 @@ class Faults:
         if status in (401, 403):
             mend = f"check {arm.api_key_env}" if arm.api_key_env else "name its key's variable in api_key_env"
             return self._error("unauthorised", f"the server refused the key ({said}); {mend}.")
+        if "no_db_connection" in said or "No connected db" in said:
+            words = f"LiteLLM does not know the key, and has no database to look it up in ({said})"
+            return self._error("unauthorised", f"{words}; check {arm.api_key_env or 'api_key_env'}.")
         words = f"the server rejected the request ({said})."
         if status == 404:
             mend = f"check that the model {arm.model!r} and base_url {self.url} are right"

@@ -6,6 +6,7 @@ It lives apart from the exchange because nothing is completed here: one small GE
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from zetaroute import __version__
-from zetaroute.domain import Arm
+from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ProviderError
 from zetaroute.providers.connections import Connections, route
 from zetaroute.providers.exchange import endpoint
@@ -34,6 +35,8 @@ class Listing:
     models: tuple[str, ...]
     sizes: Mapping[str, str] = field(default_factory=dict)
     """Number of parameters by model, in the server's words (`3.2B`), where it tells."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """What its models cost, where the server tells one price, which is not zero."""
     ahead_s: float | None = None
     """By how much the server's clock is ahead of ours; None where it names no time."""
 
@@ -65,6 +68,14 @@ async def list_models(arm: Arm, *, timeout_s: float) -> Listing:
 async def list_tags(arm: Arm, *, timeout_s: float) -> Listing:
     """Return what Ollama's own list says, sizes included; raises as `list_models`."""
     url = urlsplit(arm.base_url or "")._replace(path="/api/tags", query="")
+    return await _asked(
+        arm, url, credentials(arm, key_header="authorization", scheme="Bearer "), timeout_s=timeout_s
+    )
+
+
+async def list_prices(arm: Arm, *, timeout_s: float) -> Listing:
+    """Return what LiteLLM's own list says, prices included; raises as `list_models`."""
+    url = urlsplit(arm.base_url or "")._replace(path="/model/info", query="")
     return await _asked(
         arm, url, credentials(arm, key_header="authorization", scheme="Bearer "), timeout_s=timeout_s
     )
@@ -120,19 +131,39 @@ async def _got(
 
 
 def _listing(body: Any, headers: Mapping[str, str]) -> Listing:
-    """Return the names in a body of OpenAI's, Anthropic's or Ollama's shape; raises ValueError for any other."""
+    """Return the names in a body of OpenAI's, Anthropic's, Ollama's or LiteLLM's shape; raises ValueError."""
     fields = mapping(body)
     lists = [value for value in (fields.get("data"), fields.get("models")) if isinstance(value, list)]
     if not lists:
         raise ValueError("no list")
     items = [mapping(item) for one in lists for item in one]
     sizes: dict[str, str] = {}
+    asked: dict[str, set[Prices | None]] = {}
     for item in items[:MOST]:
-        name = label(item.get("id")) or label(item.get("name"))
+        name = label(item.get("id")) or label(item.get("name")) or label(item.get("model_name"))
         if name is not None:
             sizes[name] = label(mapping(item.get("details")).get("parameter_size")) or sizes.get(name, "")
+            asked.setdefault(name, set()).add(_prices(mapping(item.get("model_info"))))
     told = {name: size for name, size in sizes.items() if size}
-    return Listing(models=tuple(sizes), sizes=told, ahead_s=_ahead_s(headers.get("date")))
+    # Several deployments may stand behind a name; where they differ, no price is that of the name.
+    agreed = {name: next(iter(several)) for name, several in asked.items() if len(several) == 1}
+    prices = {name: one for name, one in agreed.items() if one is not None}
+    return Listing(models=tuple(sizes), sizes=told, prices=prices, ahead_s=_ahead_s(headers.get("date")))
+
+
+def _prices(info: Mapping[str, Any]) -> Prices | None:
+    """Return what a deployment costs; None where it is not told, zero included, which LiteLLM says of the unknown."""
+    keys = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+    given, taken, cached = (_per_million(info.get(key)) for key in keys)
+    if given is None or taken is None or not given + taken:
+        return None
+    return Prices(input=given, output=taken, cached_input=cached)
+
+
+def _per_million(value: object) -> float | None:
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        return None
+    return round(value * 1e6, 6)
 
 
 def _ahead_s(date: str | None) -> float | None:

@@ -149,6 +149,9 @@ def verdict_sentence(result: Result) -> str:
 def served_sentence(result: Result) -> str:
     """Return what the served rows say of the newer version in one sentence."""
     gain = with_interval(result["difference"]["utility_usd"], "usd", signed=True)
+    for which in ("before", "after"):
+        if not result[which]["rows"]:
+            return f"{result[which]['version']} has served no query yet: there is nothing served to compare."
     if result["confirmed"] is None:
         return (
             f"What was served cannot tell yet whether the newer version is better: {gain} utility per query."

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from zetaroute.report.fitting import WIDE, show_lines, table_width, told
 from zetaroute.report.terminal import one_line, plain, show_rows
-from zetaroute.report.words import Unit, amount
+from zetaroute.report.words import Unit, amount, opinion
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,31 +32,41 @@ def show_decision(console: Console, decision: Decision) -> None:
 def show_candidates(console: Console, title: str, candidates: Sequence[Result]) -> None:
     """Show what a decision saw of every model, the most useful first."""
     ranked = sorted(candidates, key=lambda one: -one["utility_usd"]["mean"])
-    show_rows(console, title, CANDIDATE_HEADS, [candidate_cells(one) for one in ranked])
+    *heads, _ = CANDIDATE_HEADS
+    cells = [candidate_cells(one)[:-1] for one in ranked]
+    if table_width(console, heads, cells) > console.width:
+        # Of two lines in a cell, the first is what to expect and the second how sure that is.
+        cells = [[cell.replace(" ± ", "\n± ") for cell in row] for row in cells]
+    show_rows(console, title, heads, cells)
+    for one in ranked:
+        console.print(f"{plain(one['model'])}: {plain(one['reason'])}", markup=False, highlight=False)
 
 
 def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
-    """Show a list of outcomes, one per line."""
-    heads = ["id", "time", "model", "status", "accuracy", "liked", "response", "cost", "query"]
-    show_rows(
-        console,
-        "",
-        heads,
+    """Show a list of outcomes, one per line; a narrow screen leaves out what `log show` tells."""
+    if not rows:
+        console.print("nothing to show: `zetaroute ask` or `zetaroute batch` bring the first rows")
+        return
+    heads = ["id", "time (UTC)", "model", "status", "accuracy", "liked", "response", "cost", "query"]
+    cells = [
         [
-            [
-                row["id"],
-                row["time"][:19],
-                row["model"] + (" (recorded)" if row["recorded"] else ""),
-                row["status"],
-                amount(row["accuracy"], "score"),
-                amount(row["satisfaction"], "score"),
-                amount(row["response_s"], "seconds"),
-                amount(row["cost_usd"], "usd"),
-                one_line(row["query"] if row["query"] is not None else FORGOTTEN, 40),
-            ]
-            for row in rows
-        ],
-    )
+            row["id"],
+            row["time"][5:16],
+            row["model"] + (" (recorded)" if row["recorded"] else ""),
+            row["status"],
+            amount(row["accuracy"], "score"),
+            amount(row["satisfaction"], "score"),
+            amount(row["response_s"], "seconds"),
+            amount(row["cost_usd"], "usd"),
+            one_line(row["query"] if row["query"] is not None else FORGOTTEN, 200),
+        ]
+        for row in rows
+    ]
+    if console.width < WIDE:
+        failed = any(row["status"] != "ok" for row in rows)
+        places = [0, 1, 2, *((3,) if failed else ()), 4, 8]
+        heads, cells = [heads[place] for place in places], [[row[place] for place in places] for row in cells]
+    show_lines(console, *told(heads, cells))
 
 
 def show_conversations(console: Console, rows: Sequence[Result]) -> None:
@@ -96,7 +107,7 @@ def show_outcome(console: Console, row: Result) -> None:
         "recorded": "yes: time, cost and score were recorded elsewhere" if row["recorded"] else "",
         "attempts": ", ".join(f"{one['model']} {one['status']}" for one in row["attempts"]),
         "feedback": ", ".join(
-            f"{one['metric']} {one['label'] or format(one['value'], 'g')} by {one['author']}"
+            f"{one['metric']} {one['label'] or opinion(one['metric'], one['value'])} by {one['author']}"
             for one in row["feedback"]
         ),
     }

@@ -85,8 +85,9 @@ def show_compare(console: Console, result: Result) -> None:
         f"what was served, exploring included: {before['version']} ({before['rows']} queries) before, "
         f"{after['version']} ({after['rows']} queries) after"
     )
-    console.print(_change_table(title, before["kpis"], after["kpis"], result["difference"]))
-    _show_notes(console, satisfaction_words(result["satisfaction"]))
+    if before["rows"] and after["rows"]:
+        console.print(_change_table(title, before["kpis"], after["kpis"], result["difference"]))
+        _show_notes(console, satisfaction_words(result["satisfaction"]))
     if result["canary"] is not None:
         told = with_interval(result["canary"], "usd", signed=True)
         console.print(f"the canary measured {told} utility per query, by lot", markup=False, highlight=False)
@@ -196,10 +197,15 @@ def show_replay(console: Console, result: Result) -> None:
 
 def show_rows(console: Console, title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Show plain rows under their headings."""
+    console.print(rows_table(title, heads, rows))
+
+
+def rows_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return the table of plain rows under their headings."""
     table = _table(title, heads)
     for row in rows:
         table.add_row(*(plain(cell) for cell in row))
-    console.print(table)
+    return table
 
 
 def show_difference(console: Console, found: Result) -> None:

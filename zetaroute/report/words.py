@@ -63,6 +63,13 @@ def amount(value: float | None, unit: Unit, *, signed: bool = False) -> str:
     return f"{sign}{size:.3f}"
 
 
+def opinion(metric: str, value: float) -> str:
+    """Return what somebody said of an answer in the words in which it is typed."""
+    if metric == "thumbs" and value in {0.0, 1.0}:
+        return "up" if value else "down"
+    return f"{value:g}"
+
+
 def with_interval(figure: FigureJson | None, unit: Unit, *, signed: bool = False) -> str:
     """Return `value [low, high]`; the value alone where it has no interval."""
     if not figure or figure["value"] is None:

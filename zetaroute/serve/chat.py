@@ -187,8 +187,7 @@ async def _listen(receive: Receive) -> None:
 def _raise_without_answer(finished: Finished) -> None:
     played = finished.played
     if played.completion is None:
-        failures = "; ".join((row.error or "").rstrip(".") for row in played.entry.outcomes)
-        error = upstream(played.outcome.error_kind, f"no model could answer: {failures}.")
+        error = upstream(played.outcome.error_kind, f"no model could answer: {played.failures}.")
         raise ApiError(
             error.status,
             error.message,

@@ -86,7 +86,8 @@ def _waiting(home: Home) -> Diagnosis:
     count = len(Log(home).journal.segments())
     if not count:
         return well("journal", "nothing waits to be merged")
-    return well("journal", f"{count} segments waited and are merged whenever the log is opened")
+    waited = "1 segment waits and is" if count == 1 else f"{count} segments wait and are"
+    return well("journal", f"{waited} merged whenever the log is opened")
 
 
 def _log(home: Home) -> Diagnosis:

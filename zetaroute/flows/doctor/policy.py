@@ -45,7 +45,8 @@ def examine_versions(home: Home, settings: Settings) -> Iterator[Diagnosis]:
     if whole == len(versions):
         words = f"{current} serves"
         if versions:
-            words += f"; {whole} versions are whole and repeat {repeated} logged decisions"
+            are = "1 version is whole and repeats" if whole == 1 else f"{whole} versions are whole and repeat"
+            words += f"; {are} {repeated} logged decisions"
         yield well("versions", words)
     if current == COLD and versions:
         yield well("versions", "no version was promoted yet: the config's priors serve")

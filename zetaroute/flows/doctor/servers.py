@@ -68,7 +68,7 @@ async def _server(arms: Sequence[Arm]) -> tuple[list[Diagnosis], float | None]:
         return [wrong("server", str(error))], None
     except ProviderError as error:
         if error.kind in {"rejected", "malformed"}:
-            words = f"{first.id}: {first.base_url} answers, but lists no models"
+            words = f"{first.base_url} answers, but lists no models ({str(error).rstrip('.')})"
             return [doubtful("server", words, "`zetaroute models check` calls each model once")], None
         return [wrong("server", str(error))], None
     lacking = [arm for arm in arms if not listing.has(arm.model)]
