@@ -138,7 +138,7 @@ def learn(
         held_out=seen.newest_held_out(),
         # Where vectors come from outside, that of a text may change without its row: all are counted again.
         earlier=None if kept is None else kept.of([arm.id for arm in arms], identity),
-        known=read_vectors(log.home.vectors, identity) if alone else KnownVectors(),
+        known=read_vectors(log.home.vectors, identity, feature_map.size) if alone else KnownVectors(),
         keep_parts=not source.partial,
     )
     statistics, training, held_out = _harvested(source.reader, wanted, identity)

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,21 +15,21 @@ import numpy as np
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError
+from zetaroute.evaluate.checks import Finding
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
 from zetaroute.features.kinds import cell_names
 from zetaroute.flows.canary import begin_canary, canary_standing, deserves_trial, may_succeed
+from zetaroute.flows.candidate import Candidate, candidate_of
 from zetaroute.flows.cluster import on_cluster
 from zetaroute.flows.findings import findings
-from zetaroute.flows.learning import learn, open_source
+from zetaroute.flows.learning import Lesson, Source, learn, open_source
 from zetaroute.flows.portrait import portrait
 from zetaroute.flows.reading import BLOCK
-from zetaroute.flows.result import manifest_of, result_of
-from zetaroute.flows.trial import evaluate, margins_of
+from zetaroute.flows.result import result_of
+from zetaroute.flows.trial import Evaluation, evaluate, margins_of
 from zetaroute.learn.frame import take
-from zetaroute.learn.segments import cell_terms
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
-from zetaroute.policy.load import policy_from, stored_files
-from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
+from zetaroute.registry import Registry
 from zetaroute.report.html import retrain_html
 from zetaroute.report.markdown import retrain_report
 from zetaroute.store.journal import Entry
@@ -77,7 +77,7 @@ def retrain(
     start = time.perf_counter()
     registry = Registry(home.artifacts)
     parent = registry.current()
-    incumbent, arms = load_policy(registry, parent).remembering(read_past(home).standings), settings.arms
+    incumbent = load_policy(registry, parent).remembering(read_past(home).standings)
     with on_cluster(cluster) if cluster else nullcontext():
         source = open_source(
             log, settings, since=since, sources=sources, cluster=cluster is not None, block=block
@@ -86,59 +86,10 @@ def retrain(
             incumbent = incumbent.knowing(source.given)
         known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
         lesson = learn(source, settings, registry, log, known=known, seed=seed, jobs=jobs)
-        fitted, training, seen = lesson.fitted, lesson.training.rows, lesson.survey
-        files = stored_files(fitted.predictor) | fitted.statistics.files()
-        manifest = manifest_of(seen, fitted, settings, parent=parent, seed=seed)
-        same_map = known is not None and fitted.map.identity() == known.identity()
-        names = registry.manifest(parent).get("segments") if same_map else None
-        manifest |= {
-            "checks": {name: asdict(one) for name, one in source.checks.items()},
-            "reliability": {name: asdict(one) for name, one in lesson.reliability.items()},
-        }
-        manifest["segments"] = cell_terms(fitted, training.texts, kept=names)
-        candidate = _loaded(manifest, files)
-        if source.given is not None:
-            candidate = candidate.knowing(source.given)
-        changed_s = max((drift.since_s for drift in fitted.drifts), default=0.0)
-        current = lesson.held_out.rows.time_s >= changed_s
-        usable = take(lesson.held_out.rows, current)
-        evaluation = evaluate(
-            usable,
-            lesson.held_out.x[current].astype(np.float64),
-            arms,
-            settings,
-            fitted,
-            incumbent=incumbent,
-            candidate=candidate,
-            names=cell_names(manifest["segments"], len(fitted.map.spaces.coarse)),
-            jobs=jobs,
-        )
-    # Of a log so large that only its newest rows are judged by, all that there are count towards the next test.
-    holdout_rows = len(usable.arm) if fitted.drifts else seen.held_rows
-    with source.open() as connection:
-        faults = findings(
-            log,
-            connection,
-            registry,
-            trained=training,
-            judged=usable,
-            compared=evaluation.trial.compared,
-            since=since,
-        )
-    tests, tested_rows = _tests_before(registry)
-    verdict = judge(
-        utility=evaluation.differences["utility_usd"],
-        margins=margins_of(settings.gate, evaluation),
-        support=evaluation.support,
-        tests_before=tests,
-        # A change in a model is judged at once, on the rows since then; the level still shrinks with every test.
-        tested_rows=0 if fitted.drifts else tested_rows,
-        holdout_rows=holdout_rows,
-        segments=evaluation.segments,
-        findings=faults,
-        collapse=collapsed_model(evaluation.share_before, evaluation.share_after) if fitted.routes else None,
-        satisfaction_usd=evaluation.satisfaction_usd(settings.objective),
-    )
+        made = candidate_of(lesson, source, settings, registry, parent=parent, known=known, seed=seed)
+        evaluation = _tried(lesson, made, incumbent, settings, jobs=jobs)
+    faults = _faults(log, source, registry, lesson, evaluation, since=since)
+    verdict = _judged(lesson, evaluation, settings, registry, faults)
     pinned = registry.pinned()
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)
     tried = (
@@ -146,37 +97,32 @@ def retrain(
         and pinned is None
         and not any(fault.refuses for fault in faults)
         and deserves_trial(promote, verdict, evaluation.differences["utility_usd"], evaluation.support)
-        and may_succeed(canary_standing(log), registry, seen.rows["train"])
+        and may_succeed(canary_standing(log), registry, lesson.survey.rows["train"])
     )
-    result = result_of(
-        evaluation,
-        verdict,
-        fitted,
-        {**seen.rows, "holdout": len(usable.arm)},
-        parent=parent,
-        promoted=promoted,
-    )
+    rows = {**lesson.survey.rows, "holdout": len(evaluation.trial.rows.arm)}
+    result = result_of(evaluation, verdict, lesson.fitted, rows, parent=parent, promoted=promoted)
     if pinned is not None:
         result["reasons"].append(
             f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
         )
     result["reasons"] += [*source.notes, *(fault.words for fault in faults if not fault.refuses)]
-    result["reliability"] = manifest["reliability"]
-    result |= portrait(evaluation.trial, objective=settings.objective, feature_map=fitted.map)
-    manifest["gate"] = {
+    result["reliability"] = made.manifest["reliability"]
+    result |= portrait(evaluation.trial, objective=settings.objective, feature_map=lesson.fitted.map)
+    gate = {
         "tested": verdict.tested,
         "level": verdict.level,
-        "holdout_rows": holdout_rows,
+        "holdout_rows": _holdout_rows(lesson, evaluation),
         "verdict": verdict.word,
         "promoted": promoted,
     }
-    files |= {
+    files = {
+        **made.files,
         "kpi.json": json.dumps(result, indent=2, allow_nan=False).encode(),
         "report.md": retrain_report(result).encode(),
     }
     if page:
         files["report.html"] = retrain_html(result).encode()
-    version = registry.publish(manifest, files)
+    version = registry.publish({**made.manifest, "gate": gate}, files)
     if promoted:
         make_current(
             registry,
@@ -192,8 +138,8 @@ def retrain(
             settings,
             version=version,
             champion=parent,
-            cost_usd=training.cost_usd,
-            response_s=training.response_s,
+            cost_usd=lesson.training.rows.cost_usd,
+            response_s=lesson.training.rows.response_s,
             reason=verdict.reasons[0],
             author=author,
         )
@@ -228,6 +174,70 @@ def make_current(
     return promotion
 
 
+def _tried(
+    lesson: Lesson, made: Candidate, incumbent: Policy, settings: Settings, *, jobs: int
+) -> Evaluation:
+    """Compare the candidate with the incumbent on the held-out rows since the last change in a model."""
+    changed_s = max((drift.since_s for drift in lesson.fitted.drifts), default=0.0)
+    current = lesson.held_out.rows.time_s >= changed_s
+    return evaluate(
+        take(lesson.held_out.rows, current),
+        lesson.held_out.x[current].astype(np.float64),
+        settings.arms,
+        settings,
+        lesson.fitted,
+        incumbent=incumbent,
+        candidate=made.policy,
+        names=cell_names(made.manifest["segments"], len(lesson.fitted.map.spaces.coarse)),
+        jobs=jobs,
+    )
+
+
+def _faults(
+    log: Log, source: Source, registry: Registry, lesson: Lesson, evaluation: Evaluation, *, since: str | None
+) -> list[Finding]:
+    """Return what is wrong with the rows that were learned from and judged by."""
+    with source.open() as connection:
+        return findings(
+            log,
+            connection,
+            registry,
+            trained=lesson.training.rows,
+            judged=evaluation.trial.rows,
+            compared=evaluation.trial.compared,
+            since=since,
+        )
+
+
+def _judged(
+    lesson: Lesson, evaluation: Evaluation, settings: Settings, registry: Registry, faults: Sequence[Finding]
+) -> Verdict:
+    fitted = lesson.fitted
+    shares = (evaluation.share_before, evaluation.share_after)
+    tests, tested_rows = _tests_before(registry)
+    return judge(
+        utility=evaluation.differences["utility_usd"],
+        margins=margins_of(settings.gate, evaluation),
+        support=evaluation.support,
+        tests_before=tests,
+        # A change in a model is judged at once, on the rows since then; the level still shrinks with every test.
+        tested_rows=0 if fitted.drifts else tested_rows,
+        holdout_rows=_holdout_rows(lesson, evaluation),
+        segments=evaluation.segments,
+        findings=faults,
+        collapse=collapsed_model(*shares) if fitted.routes else None,
+        satisfaction_usd=evaluation.satisfaction_usd(settings.objective),
+    )
+
+
+def _holdout_rows(lesson: Lesson, evaluation: Evaluation) -> int:
+    """Return how many held-out rows there are.
+
+    Of a log so large that only its newest rows are judged by, all of them count towards the next test.
+    """
+    return len(evaluation.trial.rows.arm) if lesson.fitted.drifts else lesson.survey.held_rows
+
+
 def _tests_before(registry: Registry) -> tuple[int, int]:
     """Return how many tests earlier retrains have spent, and the largest holdout they looked at.
 
@@ -245,14 +255,3 @@ def _tests_before(registry: Registry) -> tuple[int, int]:
             spent += not (gate["verdict"] == "PROMOTE" and gate.get("promoted", False))
             largest = max(largest, gate["holdout_rows"])
     return spent, largest
-
-
-def _loaded(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Policy:
-    """Return the candidate as it will be loaded, so that what is judged is what will serve."""
-    artifact = Artifact(
-        version="candidate",
-        manifest=manifest,
-        arrays=unpack(files[ARRAYS]),
-        vocabulary=tuple(json.loads(files[VOCABULARY])),
-    )
-    return policy_from(artifact)

@@ -69,7 +69,7 @@ def weights_after(rows: Sample, drifts: Sequence[Drift], arm_rows: Index) -> Arr
     for drift in drifts:
         mine, old = rows.arm == drift.arm, rows.time_s < drift.since_s
         before = int(arm_rows[drift.arm]) - int((mine & ~old).sum())
-        if before:
+        if before > 0:
             weight[mine & old] = min(1.0, ROWS_LEFT / before)
     return weight
 

@@ -18,15 +18,14 @@ from zetaroute.learn.vectors import KnownVectors
 from zetaroute.registry import pack, unpack
 
 
-def read_vectors(path: Path, feature_map: str) -> KnownVectors:
-    """Return the kept vectors of the map with this identity; none where the file is missing or of another map."""
+def read_vectors(path: Path, feature_map: str, size: int) -> KnownVectors:
+    """Return the kept vectors, `size` long, of the map with this identity; none where the file is of another."""
     try:
         arrays = unpack(path.read_bytes())
         if str(arrays["map"]) != feature_map:
             return KnownVectors()
-        return KnownVectors(
-            key=np.asarray(arrays["key"], dtype=np.uint64), x=np.asarray(arrays["x"], dtype=np.float32)
-        )
+        key, x = np.asarray(arrays["key"], dtype=np.uint64), np.asarray(arrays["x"], dtype=np.float32)
+        return KnownVectors(key=key, x=x) if x.shape == (len(key), size) else KnownVectors()
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return KnownVectors()
 

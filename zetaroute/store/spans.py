@@ -25,13 +25,17 @@ class Span:
 
 
 def spans(connection: DuckDBPyConnection, rows: int) -> list[Span]:
-    """Return spans of about so many rows each that together hold the whole log."""
+    """Return spans of about so many rows each that together hold the log as it is now.
+
+    Rows that come later have later ids, and are in none.
+    """
     found = connection.execute(
         "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM outcomes) "
         "WHERE place > 1 AND place % ? = 1 ORDER BY id",
         [rows],
     ).fetchall()
-    edges = [None, *(one for (one,) in found), None]
+    (last,) = connection.execute("SELECT max(id) FROM outcomes").fetchone() or (None,)
+    edges = [None, *(one for (one,) in found), last and f"{last} "]
     return [Span(low, high) for low, high in pairwise(edges)]
 
 
