@@ -133,8 +133,8 @@ def assert_same_changes(past, then):
 
 
 def test_what_would_have_changed_a_cold_decision_is_told_from_its_row(folder):
-    made = ok(folder, "ask", "--json", "--seed", "3", "--prefer", "fast", "hello").json
     then = explained(folder, "--prefer", "fast", "hello")
+    made = ok(folder, "ask", "--json", "--seed", "3", "--prefer", "fast", "hello").json
     assert_same_changes(ok(folder, "log", "show", made["id"], "--json").json["explanation"], then)
     assert "would be held best" in ok(folder, "log", "show", made["id"]).out
 
@@ -148,8 +148,8 @@ def test_unknown_prices_count_as_they_did(http_folder, server):
     )
     config.write_text(text, encoding="utf-8")
     server.reply(says("yes"))
-    made = ok(http_folder, "ask", "--json", "--seed", "3", "hello").json
     then = explained(http_folder, "hello")
+    made = ok(http_folder, "ask", "--json", "--seed", "3", "hello").json
     assert_same_changes(ok(http_folder, "log", "show", made["id"], "--json").json["explanation"], then)
 
 

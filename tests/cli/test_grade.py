@@ -76,7 +76,7 @@ def test_a_line_that_names_a_kind_or_nobody_is_a_bad_line(checked: Path, tmp_pat
 
 def test_a_name_that_is_taken_is_refused(folder: Path) -> None:
     with open(folder / "config.toml", "a", encoding="utf-8") as config:
-        config.write("[graders.GSM8K]\ncommand = {PASSING}\n")
+        config.write('[graders.GSM8K]\ncommand = ["true"]\n')
     assert "give it another" in refused(run(folder, "ask", "hi"), 2)
 
 

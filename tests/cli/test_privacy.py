@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -301,7 +302,7 @@ def test_what_was_private_is_private_in_the_log_that_takes_it(
     assert server.seen == []
 
 
-def test_packed_exports_that_hold_a_text_are_named(
+def test_packed_exports_are_written_anew_without_a_forgotten_text(
     http_folder: Path, server: ModelServer, tmp_path: Path
 ) -> None:
     server.reply(says("an answer"))
@@ -310,4 +311,5 @@ def test_packed_exports_that_hold_a_text_are_named(
     ok(http_folder, "log", "export", "--to", str(packed))
     ((outcome_id,),) = rows(http_folder, "SELECT id FROM outcomes")
     done = ok(http_folder, "log", "forget", outcome_id, "--yes", "--json").json
-    assert done["still"] == [str(packed)]
+    assert (done["rewritten"], done["still"]) == ([str(packed)], [])
+    assert b"the words that shall" not in gzip.decompress(packed.read_bytes())
