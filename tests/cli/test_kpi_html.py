@@ -87,3 +87,10 @@ def test_examples_need_a_page_of_a_comparison(home: Path, arguments: tuple[str, 
 
 def test_a_page_that_cannot_be_written_is_told(home: Path, tmp_path: Path) -> None:
     assert "--html" in refused(run(home, "kpi", "--html", str(tmp_path / "no" / "page.html")), 2)
+
+
+def test_examples_of_a_version_that_has_served_nothing_are_none(home: Path, tmp_path: Path) -> None:
+    ok(home, "retrain", "--promote", "force")
+    target = tmp_path / "none.html"
+    ok(home, "kpi", "--compare", "--html", str(target), "--examples")
+    assert target.exists()

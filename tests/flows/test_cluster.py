@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shutil
 import signal
-import threading
-import time
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.command import ok, run
-from zetaroute.config import Home, default_config_text, load_settings
-from zetaroute.flows.retrain import retrain
-from zetaroute.store.log import Log
+from tests.cli.command import command, environment, ok, refused, run
+from tests.waiting import PATIENCE_S, until
+from zetaroute.config import default_config_text
+from zetaroute.registry import Registry
 
-distributed = pytest.importorskip("distributed")
+BLOCK = "60"
+ROWS = 500
+SCHEDULER = ("distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard")
+WORKER = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--no-nanny")
+KILLER = """
+import os, signal, sys, time
+from distributed import Client
+with Client(sys.argv[1], timeout=120) as client:
+    client.wait_for_workers(2, timeout=120)
+    workers = client.run(os.getpid)
+    print("looking", flush=True)
+    end = time.monotonic() + 240
+    while time.monotonic() < end:
+        for address, tasks in client.processing().items():
+            if tasks:
+                os.kill(workers[address], signal.SIGKILL)
+                print(workers[address], flush=True)
+                sys.stdout.flush()
+                os._exit(0)
+        time.sleep(0.002)
+"""
+"""Kills the first worker that is seen at work."""
 
-BLOCK = 60
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A scheduler and two workers."""
+
+    address: str
+    workers: tuple[subprocess.Popen[bytes], ...]
 
 
 @pytest.fixture(scope="module")
@@ -31,30 +59,46 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
     )
     (home / "config.toml").write_text(config, encoding="utf-8")
-    ok(home, "practice", "generate", "--rows", "500", "--seed", "3", "-o", str(home / "q.jsonl"))
+    ok(home, "practice", "generate", "--rows", str(ROWS), "--seed", "3", "-o", str(home / "q.jsonl"))
     ok(home, "batch", str(home / "q.jsonl"))
     ok(home, "log", "export", "--to", str(home / "export"))
     return home
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Two workers on this machine, each with a process of its own."""
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as local:
-        yield local
+def home(logged: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(logged, tmp_path / "home"))
 
 
-def learned(home: Path, tmp_path: Path, **how: Any) -> dict[str, Any]:
-    copy = Home(Path(shutil.copytree(home, tmp_path / f"home{len(list(tmp_path.iterdir()))}")))
-    settings = load_settings(None, copy.config)
-    sources = [str(copy.path / "export")]
-    return dict(
-        retrain(
-            home=copy, settings=settings, log=Log(copy), sources=sources, promote="never", page=False, **how
-        ).result
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster on this machine."""
+    told = tmp_path / "scheduler.json"
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        call = [sys.executable, "-m", *words, "--host", "127.0.0.1", "--scheduler-file", str(told)]
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(call, env=environment(), **silent)
+
+    processes = [start(*SCHEDULER)]
+    try:
+        until(lambda: told.exists() and told.read_text().endswith("}"))
+        processes += [start(*WORKER) for _ in range(2)]
+        yield Cluster(json.loads(told.read_text())["address"], tuple(processes[1:]))
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def learned(home: Path, *how: str) -> dict[str, Any]:
+    """Learn from the export, in a process of its own."""
+    words = ["retrain", "--from", str(home / "export"), "--promote", "never", "--json", *how]
+    done = subprocess.run(
+        command(home, *words), env=environment(), capture_output=True, timeout=PATIENCE_S, check=False
     )
+    assert done.returncode == 0, done.stderr.decode()
+    return dict(json.loads(done.stdout))
 
 
 def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -69,38 +113,36 @@ def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
                 assert value == pytest.approx(other[part][name][bound], rel=1e-9, abs=1e-9), (part, name)
 
 
-def test_a_cluster_learns_what_one_process_learns(logged: Path, tmp_path: Path, cluster: Any) -> None:
-    alone = learned(logged, tmp_path)
-    assert_same(alone, learned(logged, tmp_path, cluster=cluster.scheduler_address, block=BLOCK))
+def test_a_cluster_learns_what_one_process_learns(home: Path, cluster: Cluster) -> None:
+    """And what it adds up is not taken for sums that can be brought up to date."""
+    found = learned(home, "--cluster", cluster.address, "--block", BLOCK)
+    registry = Registry(home / "artifacts")
+    assert registry.manifest(found["artifact"])["statistics"]["map"] is None
+    alone = learned(home)
+    assert_same(alone, found)
+    counted = registry.manifest(alone["artifact"])["statistics"]
+    assert (counted["incremental"], counted["added"]) == (False, counted["rows"])
 
 
-def test_a_worker_killed_in_the_middle_costs_nothing_but_time(
-    logged: Path, tmp_path: Path, cluster: Any
-) -> None:
-    killed: list[int] = []
-
-    def kill() -> None:
-        with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
-            workers = client.run(os.getpid)
-            deadline = time.monotonic() + 120
-            while time.monotonic() < deadline:
-                for address, tasks in client.processing().items():
-                    if tasks:
-                        os.kill(workers[address], signal.SIGKILL)
-                        killed.append(workers[address])
-                        return
-                time.sleep(0.005)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    found = learned(logged, tmp_path, cluster=cluster.scheduler_address, block=BLOCK)
-    killer.join(timeout=150)
-    assert len(killed) == 1
-    assert_same(learned(logged, tmp_path), found)
+def test_a_worker_killed_in_the_middle_costs_nothing_but_time(home: Path, cluster: Cluster) -> None:
+    looking = [sys.executable, "-c", KILLER, cluster.address]
+    with subprocess.Popen(looking, env=environment(), stdout=subprocess.PIPE, text=True) as killer:
+        assert killer.stdout is not None
+        assert killer.stdout.readline() == "looking\n"
+        found = learned(home, "--cluster", cluster.address, "--block", BLOCK)
+        killed = int(killer.stdout.readline())
+    (victim,) = [worker for worker in cluster.workers if worker.pid == killed]
+    assert victim.wait() == -signal.SIGKILL
+    assert_same(learned(home), found)
 
 
-def test_an_address_where_nobody_answers_is_named(logged: Path, tmp_path: Path) -> None:
-    home = Path(shutil.copytree(logged, tmp_path / "home"))
-    said = run(home, "retrain", "--cluster", "tcp://127.0.0.1:1")
-    assert said.code == 2
-    assert "--cluster tcp://127.0.0.1:1: no Dask scheduler answers there" in said.err
+def test_an_address_where_nobody_answers_is_named(home: Path) -> None:
+    said = refused(run(home, "retrain", "--cluster", "tcp://127.0.0.1:1"), 2)
+    assert "--cluster tcp://127.0.0.1:1: no Dask scheduler answers there" in said
+
+
+def test_a_cluster_is_for_texts(home: Path) -> None:
+    with open(home / "config.toml", "a", encoding="utf-8") as config:
+        config.write('[privacy]\nstore = "hashed"\n')
+    ok(home, "ask", "What is 2 + 3?")
+    assert "retrain without it" in refused(run(home, "retrain", "--cluster", "tcp://127.0.0.1:1"), 2)

@@ -11,12 +11,13 @@ import duckdb
 import numpy as np
 import pytest
 
-from tests.cli.command import ok
+from tests.cli.command import ok, refused, run
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
 from zetaroute.flows.learning import Lesson, learn, open_source
 from zetaroute.flows.retrain import retrain
 from zetaroute.registry import Registry
 from zetaroute.store.log import Log
+from zetaroute.store.sources import open_sources
 
 ROWS = 600
 ARMS = parse_settings(default_config_text(), file=None).arms
@@ -174,3 +175,36 @@ def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
         other["verdict"],
         pytest.approx(other["support"]),
     )
+
+
+def test_a_log_may_be_learned_from_by_its_file(home: Path) -> None:
+    ok(home, "retrain", "--from", str(home / "zetaroute.duckdb"), "--promote", "never")
+    assert not (home / "vectors.npz").exists(), "rows from elsewhere are kept by whom they belong to"
+
+
+def test_what_was_forgotten_is_not_brought_back_by_an_older_export(home: Path) -> None:
+    ok(home, "log", "export", "--to", str(home / "export"))
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        ids = [one for (one,) in log.execute("SELECT id FROM outcomes ORDER BY id LIMIT 30").fetchall()]
+    copied = str(shutil.copytree(home / "export", home / "copied"))
+    ok(home, "log", "forget", *ids, "--yes")
+    for sources in ([copied, str(home / "zetaroute.duckdb")], [str(home / "zetaroute.duckdb"), copied]):
+        with open_sources(sources) as connection:
+            found = connection.execute("SELECT count(*), count(forgotten) FROM outcomes").fetchone()
+        assert found == (ROWS, 30)
+
+
+def test_when_nothing_is_left_it_is_said_why(home: Path) -> None:
+    ok(home, "log", "forget", "--before", "2100-01-01", "--yes")
+    assert f"{ROWS} forgotten rows are not used" in refused(run(home, "retrain"), 1)
+
+
+def test_vectors_of_rows_that_are_forgotten_while_it_learns_are_not_kept(home: Path) -> None:
+    place = Home(home)
+    settings, log = load_settings(None, place.config), Log(place)
+    source = open_source(log, settings, since=None, sources=(), cluster=False, block=10**9)
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as connection:
+        (one,) = connection.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
+    ok(home, "log", "forget", one, "--yes")
+    learn(source, settings, Registry(place.artifacts), log, known=None, seed=0, jobs=1)
+    assert not (home / "vectors.npz").exists()

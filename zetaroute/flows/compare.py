@@ -89,7 +89,7 @@ def kpis(
         "exploring_usd": _exploring(log, since=since).json(),
         "by": grouped,
         "sources": sources(frame),
-        "judges": [judge.json() for judge in read_judges(log, since=since)],
+        "judges": _judges(log, since=since),
         "provenance": provenance(frame),
         "share": model_shares(frame),
     }
@@ -145,6 +145,11 @@ def compare(
     if examples:
         result["examples"] = read_examples(log, new, told, kinds, since=since)
     return result
+
+
+def _judges(log: Log, *, since: str | None) -> list[dict[str, Any]]:
+    with log.open() as connection:
+        return [judge.json() for judge in read_judges(connection, since=since)]
 
 
 def _exploring(log: Log, *, since: str | None) -> Figure:

@@ -147,7 +147,7 @@ def read_examples(
     with log.open() as connection:
         connection.execute("SET VARIABLE since = ?", [since])
         connection.execute("SET VARIABLE version = ?", [version])
-        connection.execute("SET VARIABLE grown = ?", [[list(pair) for pair in grown.items()]])
+        connection.execute("SET VARIABLE grown = ?::VARCHAR[][]", [[list(pair) for pair in grown.items()]])
         kind, joined = kinds.join(connection)
         rows = connection.sql(_EXAMPLES.format(kind=kind, joined=joined)).fetchall()
     found: dict[str, list[str]] = {name: [] for name in grown}

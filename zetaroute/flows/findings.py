@@ -28,7 +28,7 @@ from zetaroute.flows.judges import read_judges
 from zetaroute.learn.frame import TEACHING, Sample, take
 from zetaroute.registry import COLD, Registry
 from zetaroute.report.terminal import one_line
-from zetaroute.store.log import Log, from_moment
+from zetaroute.store.log import from_moment
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -61,7 +61,6 @@ _LABELS = """
 
 
 def findings(
-    log: Log,
     connection: DuckDBPyConnection,
     registry: Registry,
     *,
@@ -77,12 +76,12 @@ def findings(
     found = [
         *check_propensities(compared),
         *check_leak(trained.group, judged.group),
-        *_standing_faults(log, connection, registry, since),
+        *_standing_faults(connection, registry, since),
     ]
     return sorted(found, key=lambda finding: not finding.refuses)
 
 
-def log_findings(log: Log, connection: DuckDBPyConnection, registry: Registry, rows: Sample) -> list[Finding]:
+def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sample) -> list[Finding]:
     """Return the faults of a log that show with nothing fitted and nobody judged; `rows` are those of it.
 
     The logged probabilities are held against what was drawn as an even draw over all possible models would be.
@@ -99,12 +98,10 @@ def log_findings(log: Log, connection: DuckDBPyConnection, registry: Registry, r
         stratum=drawn.stratum,
     )
     faults = check_propensities(compared) if len(drawn.arm) else []
-    return [*faults, *_standing_faults(log, connection, registry, None)]
+    return [*faults, *_standing_faults(connection, registry, None)]
 
 
-def _standing_faults(
-    log: Log, connection: DuckDBPyConnection, registry: Registry, since: str | None
-) -> list[Finding]:
+def _standing_faults(connection: DuckDBPyConnection, registry: Registry, since: str | None) -> list[Finding]:
     rows = from_moment(connection, f"SELECT * FROM rounds WHERE {TEACHING}", since)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW looked_at AS {rows}")
     found = [
@@ -114,7 +111,9 @@ def _standing_faults(
         *_lost_versions(connection, registry.versions()),
     ]
     connection.execute("DROP VIEW looked_at")
-    return found + check_judges({one_line(judge.author): judge.truth for judge in read_judges(log)})
+    return found + check_judges(
+        {one_line(judge.author): judge.truth for judge in read_judges(connection, since=since)}
+    )
 
 
 def _clock_faults(connection: DuckDBPyConnection) -> list[Finding]:

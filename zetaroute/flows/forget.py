@@ -136,7 +136,6 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
     Interrupted at any moment, it can be run again. Raises StoreError when a file cannot be written.
     """
     registry, ids = Registry(log.home.artifacts), set(chosen.ids)
-    log.home.vectors.unlink(missing_ok=True)
     with log.open() as connection:
         exports = [
             Path(path) for (path,) in connection.execute("SELECT DISTINCT path FROM exports").fetchall()
@@ -165,6 +164,8 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
     changed = {reason: without_words(reason, gone) for reason in reasons if reason}
     telling = {segment for segment in segments if without_words(segment, gone) != segment}
     rewrite(log, chosen.ids, {old: new for old, new in changed.items() if old != new}, segments=telling)
+    # Only now: a retrain that read the rows before may have kept their vectors until here.
+    log.home.vectors.unlink(missing_ok=True)
     return Forgotten(
         rows=len(chosen.ids),
         already=chosen.already,

@@ -6,7 +6,7 @@ Apart from the other key figures because it asks for judgements, not for answers
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
 from zetaroute.evaluate.agreement import TUNING_FOLDS, Agreement, agreement, powered_mean
-from zetaroute.store.log import SINCE, Log
+from zetaroute.store.log import SINCE
 from zetaroute.store.views import judgements_of, latest_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 Array = NDArray[np.float64]
 
@@ -59,11 +62,10 @@ class Judge:
         }
 
 
-def read_judges(log: Log, *, since: str | None = None) -> list[Judge]:
+def read_judges(connection: DuckDBPyConnection, *, since: str | None = None) -> list[Judge]:
     """Return every judge of the answers since a moment, by name."""
-    with log.open() as connection:
-        connection.execute("SET VARIABLE since = ?", [since])
-        said = pl.DataFrame(connection.sql(_SAID))
+    connection.execute("SET VARIABLE since = ?", [since])
+    said = pl.DataFrame(connection.sql(_SAID))
     return [_judge(str(author), part) for (author,), part in said.group_by("author", maintain_order=True)]
 
 

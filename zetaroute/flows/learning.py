@@ -51,8 +51,12 @@ class Source:
     checks: dict[str, MeasuredCheck]
     notes: list[str]
     """In words what is left out."""
-    partial: bool
-    """Whether the driver sees summaries alone."""
+    clustered: bool
+    """Whether others read the rows, and only what they learned comes here."""
+    own: bool
+    """Whether the rows are the home's own."""
+    forgotten: int
+    """Rows that were forgotten when it was opened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +81,8 @@ def open_source(
     opened = partial(open_sources, sources) if sources else log.open
     with opened() as connection:
         notes, checks = forgotten_rows(connection, since=since), measured_checks(connection)
-        (textless,) = connection.execute(
-            "SELECT count(*) FROM outcomes WHERE store IS NOT NULL"
-        ).fetchone() or (0,)
-        parts = spans(connection, block)
-        by_text = settings.embedding is None and not textless
+        parts, gone = spans(connection, block), _count(connection, "forgotten IS NOT NULL")
+        by_text = settings.embedding is None and not _count(connection, "store IS NOT NULL")
         if cluster and not by_text:
             raise UsageError(
                 "--cluster learns from texts, and this log has vectors in place of some: retrain without it."
@@ -95,12 +96,21 @@ def open_source(
                 if cluster
                 else Blocks(open=opened, spans=parts, since=since, scales=scales)
             )
-            return Source(open=opened, reader=reader, given=None, checks=checks, notes=notes, partial=cluster)
-        frame = read_frame(connection, since=since)
-    given = logged_vectors(frame, settings, log.home)
-    frame, unread = learnable(frame, given)
+            given = None
+        else:
+            frame = read_frame(connection, since=since)
+            given = logged_vectors(frame, settings, log.home)
+            frame, unread = learnable(frame, given)
+            reader, notes = Whole(frame), notes + unread
     return Source(
-        open=opened, reader=Whole(frame), given=given, checks=checks, notes=notes + unread, partial=False
+        open=opened,
+        reader=reader,
+        given=given,
+        checks=checks,
+        notes=notes,
+        clustered=cluster,
+        own=not sources,
+        forgotten=gone,
     )
 
 
@@ -119,31 +129,32 @@ def learn(
     Raises ZetarouteError when there is too little to learn from.
     """
     arms = settings.arms
-    seen = total(list(source.reader.each(partial(survey, seed=seed), arms)))
-    _require_rows(seen)
+    seen = total(source.reader.each(partial(survey, seed=seed), arms))
+    _require_rows(seen, source.notes)
     believed = reliabilities(seen.pairs)
     feature_map, vectors = map_of(
         seen.text_labels(), known, seed=seed, distinct=seen.texts.height, given=source.given
     )
     reads_text = not isinstance(feature_map, EmbeddedMap)
-    identity, alone = feature_map.identity(), reads_text and not source.partial
+    identity, alone = feature_map.identity(), reads_text and not source.clustered
     kept = kept_statistics(registry, identity) if alone else None
+    keeps_vectors = alone and source.own
     wanted = Wanted(
         arms=arms,
         trust=trust_in(believed),
         # What has fitted a map knows the vectors of the texts that it was fitted on, and is too large to send.
-        vectors=feature_map.vectors if source.partial else vectors,
+        vectors=feature_map.vectors if source.clustered else vectors,
         size=feature_map.size,
         training=seen.newest_training(),
         held_out=seen.newest_held_out(),
         # Where vectors come from outside, that of a text may change without its row: all are counted again.
         earlier=None if kept is None else kept.of([arm.id for arm in arms], identity),
-        known=read_vectors(log.home.vectors, identity, feature_map.size) if alone else KnownVectors(),
-        keep_parts=not source.partial,
+        known=read_vectors(log.home.vectors, identity, feature_map.size) if keeps_vectors else KnownVectors(),
+        keep_parts=not source.clustered,
     )
     statistics, training, held_out = _harvested(source.reader, wanted, identity)
-    if alone:
-        write_vectors(log.home.vectors, identity, [training, held_out])
+    if keeps_vectors:
+        _keep_vectors(log, source, identity, [training, held_out])
     fitted = conclude(
         statistics,
         training.rows,
@@ -156,6 +167,19 @@ def learn(
         jobs=jobs,
     )
     return Lesson(survey=seen, fitted=fitted, training=training, held_out=held_out, reliability=believed)
+
+
+def _keep_vectors(log: Log, source: Source, identity: str, rows: Sequence[ReadRows]) -> None:
+    """Keep the vectors for the next retrain, unless one of their rows was forgotten meanwhile."""
+    write_vectors(log.home.vectors, identity, rows)
+    with source.open() as connection:
+        if _count(connection, "forgotten IS NOT NULL") != source.forgotten:
+            log.home.vectors.unlink(missing_ok=True)
+
+
+def _count(connection: DuckDBPyConnection, which: str) -> int:
+    (count,) = connection.execute(f"SELECT count(*) FROM outcomes WHERE {which}").fetchone() or (0,)
+    return int(count)
 
 
 def _harvested(reader: Reader, wanted: Wanted, identity: str) -> tuple[Statistics, ReadRows, ReadRows]:
@@ -174,10 +198,11 @@ def _harvested(reader: Reader, wanted: Wanted, identity: str) -> tuple[Statistic
     return statistics, ReadRows.together(near), ReadRows.together(held_out)
 
 
-def _require_rows(seen: Survey) -> None:
+def _require_rows(seen: Survey, notes: Sequence[str]) -> None:
     if seen.rows["all"] == 0:
+        left_out = f" ({'; '.join(notes)})" if notes else ""
         raise ZetarouteError(
-            "there are no rows to learn from yet: `zetaroute batch` or `zetaroute ask` bring some."
+            f"there are no rows to learn from yet{left_out}: `zetaroute batch` or `zetaroute ask` bring some."
         )
     if seen.graded < FEWEST_ROWS:
         raise ZetarouteError(

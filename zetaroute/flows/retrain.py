@@ -78,17 +78,17 @@ def retrain(
     registry = Registry(home.artifacts)
     parent = registry.current()
     incumbent = load_policy(registry, parent).remembering(read_past(home).standings)
+    source = open_source(
+        log, settings, since=since, sources=sources, cluster=cluster is not None, block=block
+    )
+    if source.given is not None:
+        incumbent = incumbent.knowing(source.given)
+    known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
     with on_cluster(cluster) if cluster else nullcontext():
-        source = open_source(
-            log, settings, since=since, sources=sources, cluster=cluster is not None, block=block
-        )
-        if source.given is not None:
-            incumbent = incumbent.knowing(source.given)
-        known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
         lesson = learn(source, settings, registry, log, known=known, seed=seed, jobs=jobs)
         made = candidate_of(lesson, source, settings, registry, parent=parent, known=known, seed=seed)
         evaluation = _tried(lesson, made, incumbent, settings, jobs=jobs)
-    faults = _faults(log, source, registry, lesson, evaluation, since=since)
+    faults = _faults(source, registry, lesson, evaluation, since=since)
     verdict = _judged(lesson, evaluation, settings, registry, faults)
     pinned = registry.pinned()
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)
@@ -194,12 +194,11 @@ def _tried(
 
 
 def _faults(
-    log: Log, source: Source, registry: Registry, lesson: Lesson, evaluation: Evaluation, *, since: str | None
+    source: Source, registry: Registry, lesson: Lesson, evaluation: Evaluation, *, since: str | None
 ) -> list[Finding]:
     """Return what is wrong with the rows that were learned from and judged by."""
     with source.open() as connection:
         return findings(
-            log,
             connection,
             registry,
             trained=lesson.training.rows,

@@ -25,7 +25,8 @@ def read_vectors(path: Path, feature_map: str, size: int) -> KnownVectors:
         if str(arrays["map"]) != feature_map:
             return KnownVectors()
         key, x = np.asarray(arrays["key"], dtype=np.uint64), np.asarray(arrays["x"], dtype=np.float32)
-        return KnownVectors(key=key, x=x) if x.shape == (len(key), size) else KnownVectors()
+        whole = x.shape == (len(key), size) and bool(np.isfinite(x).all())
+        return KnownVectors(key=key, x=x) if whole else KnownVectors()
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
         return KnownVectors()
 

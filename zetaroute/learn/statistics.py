@@ -101,7 +101,8 @@ class Statistics:
     def note(self) -> dict[str, Any]:
         """Return what the manifest says of them."""
         return {
-            "map": self.map,
+            # Sums whose parts are not known cannot be brought up to date: they are no map's to look for.
+            "map": self.map if len(self.parts) else None,
             "rows": len(self.parts),
             "added": self.added,
             "subtracted": self.subtracted,

@@ -6,7 +6,7 @@ than the memory of whoever learns from it, and its parts may lie on many machine
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -147,7 +147,7 @@ def survey(frame: pl.DataFrame, arms: Sequence[Arm], seed: int) -> Survey:
     )
 
 
-def total(surveys: Sequence[Survey]) -> Survey:
+def total(surveys: Iterable[Survey]) -> Survey:
     """Return the survey of a whole log from those of its parts, at least one."""
     return reduce(Survey.__add__, surveys)
 

@@ -6,13 +6,14 @@ Apart from the log because nothing here is written, merged or judged: what other
 from __future__ import annotations
 
 import glob
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zetaroute.errors import StoreBusyError, StoreError, UsageError
-from zetaroute.store.log import is_busy
+from zetaroute.store.log import PATIENCE_S, is_busy
 from zetaroute.store.migrations import FEEDBACK_COLUMNS, OUTCOME_COLUMNS, columns_of
 from zetaroute.store.views import make_views
 
@@ -23,6 +24,10 @@ TABLES = {
     "outcomes": columns_of(OUTCOME_COLUMNS) + ", pmf DOUBLE[]",
     "feedback": columns_of(FEEDBACK_COLUMNS),
 }
+WAIT_S = 0.05
+"""Between two attempts to open a file that another process holds."""
+_FIRST = {"outcomes": "forgotten IS NULL, time", "feedback": "time"}
+"""Of several copies of a row the one that counts: what one log has forgotten, no export brings back."""
 _MARK = "outcome_id"
 """The column by which a Parquet file of feedback is told from one of outcomes."""
 
@@ -55,7 +60,7 @@ def open_sources(patterns: Sequence[str]) -> Iterator[DuckDBPyConnection]:
                     parts.append(f"SELECT * FROM read_parquet([{listed}], {options})")
                 connection.execute(
                     f"CREATE VIEW {table} AS SELECT * FROM ({' UNION ALL BY NAME '.join(parts)}) "
-                    "QUALIFY row_number() OVER (PARTITION BY id) = 1"
+                    f"QUALIFY row_number() OVER (PARTITION BY id ORDER BY {_FIRST[table]}) = 1"
                 )
             make_views(connection)
             yield connection
@@ -69,7 +74,8 @@ def _found(patterns: Sequence[str]) -> tuple[list[str], list[str]]:
     databases: dict[str, None] = {}
     parquet: dict[str, None] = {}
     for pattern in patterns:
-        names = [pattern] if "://" in pattern else sorted(glob.glob(pattern, recursive=True))
+        literal = "://" in pattern or Path(pattern).exists()
+        names = [pattern] if literal else sorted(glob.glob(pattern, recursive=True))
         if not names:
             raise UsageError(f"--from {pattern}: there is no such file or folder.")
         for name in names:
@@ -91,15 +97,22 @@ def _attached(connection: DuckDBPyConnection, number: int, file: str) -> str:
     import duckdb
 
     name, quoted = f"source_{number}", file.replace("'", "''")
-    try:
-        connection.execute(f"ATTACH '{quoted}' AS {name} (READ_ONLY)")
-        connection.execute(f"SELECT id FROM {name}.outcomes LIMIT 0")
-    except duckdb.Error as error:
-        if is_busy(error):
-            raise StoreBusyError(f"{file} is in use by another process: try again in a moment.") from error
-        reason = str(error).partition("\n")[0]
-        raise StoreError(f"--from {file}: is not a log of zetaroute ({reason}).") from error
-    return name
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.execute(f"ATTACH IF NOT EXISTS '{quoted}' AS {name} (READ_ONLY)")
+            connection.execute(f"SELECT id FROM {name}.outcomes LIMIT 0")
+        except duckdb.Error as error:
+            if not is_busy(error):
+                reason = str(error).partition("\n")[0]
+                raise StoreError(f"--from {file}: is not a log of zetaroute ({reason}).") from error
+            if time.monotonic() > deadline:
+                raise StoreBusyError(
+                    f"{file} is in use by another process: try again in a moment."
+                ) from error
+            time.sleep(WAIT_S)
+        else:
+            return name
 
 
 def _register(connection: DuckDBPyConnection, names: Sequence[str]) -> None:

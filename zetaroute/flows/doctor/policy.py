@@ -95,7 +95,7 @@ def examine_log(home: Home, settings: Settings) -> Iterator[Diagnosis]:
             if not frame.height:
                 return
             rows = sample(frame, settings.arms)
-            faults = log_findings(log, connection, Registry(home.artifacts), rows)
+            faults = log_findings(connection, Registry(home.artifacts), rows)
     except StoreError:
         # Told already, where the log was opened for the first time.
         return
