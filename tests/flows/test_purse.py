@@ -79,3 +79,10 @@ def test_used_up_budget_leaves_what_costs_nothing(decision: Decision) -> None:
     assert purse.open()
     assert purse.after_answer(free, 0.1)
     assert not purse.after_answer(priced(decision)[0], 0.1)
+
+
+def test_only_who_names_a_model_has_chosen_its_price() -> None:
+    for decision, refused in ((decided(forced="good"), False), (decided(kept="good"), True)):
+        purse = Purse(decision, spending=Spending(Budget()), most_usd=1.5 * decision.expected_usd("good"))
+        assert purse.open()
+        assert purse.after_failure("good", "timeout") is not refused

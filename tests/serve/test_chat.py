@@ -273,6 +273,8 @@ def test_a_kept_model_that_may_not_answer_any_more_is_replaced(
     said = over_http.post("/v1/chat/completions", pinned, **{"x-zetaroute-conversation": "trip"})
     assert said.headers["x-zetaroute-model"] == "two/m2"
     assert in_conversation(over_http, "trip").headers["x-zetaroute-model"] == "two/m2"
+    assert in_conversation(over_http, "trip", max_cost_usd="0.001").headers["x-zetaroute-model"] == "one/m1"
+    over_http.post("/v1/chat/completions", pinned, **{"x-zetaroute-conversation": "trip"})
     assert in_conversation(over_http, "trip", tags="private").headers["x-zetaroute-model"] == "one/m1"
 
 

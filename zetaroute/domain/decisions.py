@@ -75,8 +75,9 @@ class Decision:
     candidates: tuple[Candidate, ...]
     model: str
     propensity: float | None
-    """Probability with which `model` was drawn; None when it was pinned by the user."""
+    """Probability with which `model` was drawn; None when it was pinned by the user or kept by its conversation."""
     forced: bool
+    """True when `model` was not drawn."""
     explored: bool
     """True when the draw differs from the arm that the policy holds best."""
     policy_version: str
@@ -92,6 +93,13 @@ class Decision:
     """What the utilities stand on."""
     duel: Duel | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
+    kept: bool = False
+    """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds."""
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the user named the model, and with it chose its place and its price."""
+        return self.forced and not self.kept
 
     def expected_usd(self, model: str) -> float:
         """Return what a call of one of the candidates is expected to cost; 0 where that is unknown."""

@@ -28,7 +28,7 @@ class Purse:
         self._spending = spending
         self._run = run or RunBudget(None)
         # Whoever names a model has chosen its price.
-        self._most_usd = None if decision.forced else most_usd
+        self._most_usd = None if decision.pinned else most_usd
         self._paid_usd = 0.0
         self._lost_usd = 0.0
         """What failed tries may have cost; no row knows it."""

@@ -69,8 +69,12 @@ class Router:
         limits: Limits | None = None,
         objective: Objective | None = None,
         forced: str | None = None,
+        kept: str | None = None,
     ) -> Decision:
-        """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none."""
+        """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none.
+
+        `forced` pins one, and `kept` goes on with one where it may answer.
+        """
         start = time.perf_counter()
         query = self._read(query)
         left_usd, budget = self.spending.left_usd()
@@ -87,6 +91,7 @@ class Router:
             seed=seed,
             now_s=time.time(),
             forced=forced,
+            kept=kept,
             challenger=self.challenger,
         )
         standing = self.standings.get(decision.model)

@@ -9,13 +9,12 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Decision, Query
-from zetaroute.errors import NoAnswerError, StoreError
+from zetaroute.errors import StoreError
 from zetaroute.flows.desk import Desk
 from zetaroute.flows.round import Round
 from zetaroute.flows.router import open_router
@@ -71,22 +70,14 @@ class Service:
 
     def decide(self, wanted: Wanted, query: Query, kept_model: str | None = None) -> Decision:
         """Choose a model, the kept one where it may answer; raise NoAnswerError when none may."""
-        limits = Limits(max_cost_usd=wanted.max_cost_usd)
-
-        def decided(forced: str | None) -> Decision:
-            return self.router.decide(
-                query,
-                seed=random.getrandbits(48),
-                limits=limits,
-                objective=wanted.objective,
-                forced=forced,
-            )
-
-        if kept_model is not None:
-            # A conversation that became private, or too long for its model, goes on with another.
-            with suppress(NoAnswerError):
-                return decided(kept_model)
-        return decided(wanted.model)
+        return self.router.decide(
+            query,
+            seed=random.getrandbits(48),
+            limits=Limits(max_cost_usd=wanted.max_cost_usd),
+            objective=wanted.objective,
+            forced=wanted.model,
+            kept=kept_model,
+        )
 
     async def _continued(self, wanted: Wanted) -> tuple[Query, str | None]:
         """Return the query with the tags of its conversation, and the model that goes on there, if one does."""
