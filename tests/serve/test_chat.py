@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,32 @@ from zetaroute.store.log import Log
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+
+
+HOLD = """
+import duckdb, sys, time
+while True:
+    try:
+        held = duckdb.connect(sys.argv[1])
+        break
+    except duckdb.IOException:
+        time.sleep(0.01)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def held(database: Path) -> Iterator[None]:
+    """Keep the log from everybody else while the block lasts."""
+    words = [sys.executable, "-c", HOLD, str(database)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        try:
+            assert holder.stdout.readline() == "held\n"
+            yield
+        finally:
+            holder.kill()
 
 
 def client(server: Server) -> openai.OpenAI:
@@ -263,6 +293,21 @@ def test_a_conversation_that_was_private_stays_private(
         elsewhere = [in_conversation(running, "another", reroute="true") for _ in range(24)]
     assert {one.headers["x-zetaroute-model"] for one in after} == {"one/m1"}
     assert {one.headers["x-zetaroute-model"] for one in elsewhere} == {"one/m1", "two/m2"}
+
+
+@pytest.mark.parametrize(("remote_tags", "status"), [('["local"]', 200), ('["eu"]', 503)])
+def test_a_log_that_others_hold_stops_a_turn_only_where_it_may_be_private(
+    tmp_path: Path, server: ModelServer, remote_tags: str, status: int
+) -> None:
+    server.reply(says("yes"))
+    home = tmp_path / "held"
+    home.mkdir()
+    config = http_config(server).replace('id = "two/m2"', f'id = "two/m2"\ntags = {remote_tags}')
+    (home / "config.toml").write_text(config, encoding="utf-8")
+    with serving(home) as running:
+        assert running.ask().status_code == 200
+        with held(home / "zetaroute.duckdb"):
+            assert in_conversation(running, "").status_code == status
 
 
 def test_a_kept_model_that_may_not_answer_any_more_is_replaced(

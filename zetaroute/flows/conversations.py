@@ -10,7 +10,7 @@ from typing import Any
 
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
-from zetaroute.store.log import Log
+from zetaroute.store.log import PATIENCE_S, Log
 from zetaroute.store.protect import hidden
 
 _TURNS = """
@@ -46,11 +46,14 @@ class Spoken:
     """Of all turns, the failed ones too: what was private in one is sent again with the next."""
 
 
-def spoken_in(log: Log, name: str) -> Spoken:
-    """Return what the log says of a conversation whose turns are sent again by whoever holds it."""
+def spoken_in(log: Log, name: str, *, patience_s: float = PATIENCE_S) -> Spoken:
+    """Return what the log says of a conversation whose turns are sent again by whoever holds it.
+
+    Raises StoreBusyError when another process has held the log for `patience_s`.
+    """
     # Where texts are not stored, neither are the names that clients give.
     names = [name, hidden(log.home, name)]
-    with log.open() as connection:
+    with log.open(patience_s=patience_s) as connection:
         found = connection.execute(_SPOKEN, [names]).fetchone()
     model, tags = found or (None, None)
     return Spoken(model=model, tags=tuple(sorted(tags or ())))

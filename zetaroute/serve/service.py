@@ -20,6 +20,7 @@ from zetaroute.flows.round import Round
 from zetaroute.flows.router import open_router
 from zetaroute.flows.writer import Writer
 from zetaroute.policy import Limits, tripped
+from zetaroute.policy.rules import may_matter
 from zetaroute.providers.protocol import OnText
 from zetaroute.serve.conversations import Conversations
 from zetaroute.serve.metrics import Metrics
@@ -58,7 +59,9 @@ class Service:
             lasting=True,
         )
         self.desk = Desk(self.router, self.writer)
-        self.conversations = Conversations(self.log, alone=metrics.workers == 1)
+        self.conversations = Conversations(
+            self.log, alone=metrics.workers == 1, tags_matter=_tags_matter(settings)
+        )
         self._under_way: set[asyncio.Task[Any]] = set()
 
     def begin(self, work: Coroutine[Any, Any, Finished]) -> asyncio.Task[Finished]:
@@ -153,3 +156,8 @@ class Service:
 
     def _fail(self, error: StoreError) -> None:
         self.failure = error
+
+
+def _tags_matter(settings: Settings) -> bool:
+    endpoints = [] if settings.embedding is None else [settings.embedding.arm]
+    return may_matter(settings.rules, [arm.tags for arm in (*settings.arms, *endpoints)])
