@@ -295,6 +295,32 @@ def test_a_conversation_that_was_private_stays_private(
     assert {one.headers["x-zetaroute-model"] for one in elsewhere} == {"one/m1", "two/m2"}
 
 
+def test_a_turn_in_which_something_was_found_makes_the_next_ones_private(
+    tmp_path: Path, server: ModelServer
+) -> None:
+    server.reply(says("yes"))
+    home = tmp_path / "found"
+    home.mkdir()
+    more = '[explore]\ncold_start_rate = 1\n[privacy]\ndetect = ["secrets"]\n'
+    (home / "config.toml").write_text(http_config(server) + more, encoding="utf-8")
+    key = "ghp_" + "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA1bC2"
+    with serving(home) as running:
+
+        def asked(text: str, name: str) -> str:
+            turn = {"role": "user", "content": text}
+            wanted = {
+                "model": "auto",
+                "messages": [turn],
+                "metadata": {"conversation": name, "reroute": "true"},
+            }
+            answer = running.post("/v1/chat/completions", wanted)
+            return answer.headers["x-zetaroute-model"]
+
+        assert asked(f"My key is {key}.", "trip") == "one/m1"
+        assert {asked("And now?", "trip") for _ in range(12)} == {"one/m1"}
+        assert {asked("And now?", "another") for _ in range(24)} == {"one/m1", "two/m2"}
+
+
 @pytest.mark.parametrize(("remote_tags", "status"), [('["local"]', 200), ('["eu"]', 503)])
 def test_a_log_that_others_hold_stops_a_turn_only_where_it_may_be_private(
     tmp_path: Path, server: ModelServer, remote_tags: str, status: int

@@ -87,6 +87,8 @@ class Service:
         query = wanted.query
         if query.conversation is None:
             return query, None
+        # What a detector finds in one turn counts for the next ones too.
+        query = self.router.tagged(query)
         spoken = await self.conversations.recall(query.conversation)
         self.conversations.note(query.conversation, tags=query.tags)
         query = replace(query, tags=tuple(dict.fromkeys((*query.tags, *spoken.tags))))
