@@ -84,13 +84,13 @@ class Service:
 
     async def _continued(self, wanted: Wanted) -> tuple[Query, str | None]:
         """Return the query with the tags of its conversation, and the model that goes on there, if one does."""
-        query = wanted.query
-        if query.conversation is None:
-            return query, None
+        name = wanted.query.conversation
+        if name is None:
+            return wanted.query, None
         # What a detector finds in one turn counts for the next ones too.
-        query = self.router.tagged(query)
-        spoken = await self.conversations.recall(query.conversation)
-        self.conversations.note(query.conversation, tags=query.tags)
+        query = self.router.tagged(wanted.query)
+        spoken = await self.conversations.recall(name)
+        self.conversations.note(name, tags=query.tags)
         query = replace(query, tags=tuple(dict.fromkeys((*query.tags, *spoken.tags))))
         model = spoken.model if wanted.keeps_model else None
         if model is None or model not in self.router.arms:
