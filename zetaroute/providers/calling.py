@@ -21,8 +21,8 @@ from zetaroute.providers.protocol import OnText
 OnSwitch = Callable[[Attempt, str], None]
 """Told of an attempt that failed with a part of its answer shown, and of the model that is asked next."""
 
-MayFollow = Callable[[str, str], bool]
-"""Told the model that would be asked next and the kind of error before it; says whether it may be."""
+MayFollow = Callable[[str, bool], bool]
+"""Told the model that would be asked next and whether the try before it may be billed; says whether it may be."""
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -60,13 +60,13 @@ async def answer(
         deadline_at=None if deadline_s is None else asyncio.get_running_loop().time() + deadline_s,
         sleep=sleep,
         rng=rng or random.Random(),
-        may_follow=may_follow or (lambda model, kind: True),
+        may_follow=may_follow or (lambda model, perhaps_billed: True),
     )
     models = (decision.model,) if decision.forced else (decision.model, *decision.fallbacks())
     attempts: list[Attempt] = []
     shown = False
     for model in models:
-        if attempts and not patience.may_follow(model, attempts[-1].error_kind or ""):
+        if attempts and not patience.may_follow(model, attempts[-1].perhaps_billed):
             continue
         if shown and on_switch is not None:
             on_switch(attempts[-1], model)
@@ -137,13 +137,14 @@ async def _attempt(
             failure = error
         # Another try would write the beginning of its answer behind that of this one.
         wait_s = None if screen.shown else patience.wait_s(failure, tries)
-        if wait_s is None or not patience.may_follow(arm.id, failure.kind):
+        if wait_s is None or not patience.may_follow(arm.id, failure.perhaps_billed):
             break
         await patience.sleep(wait_s)
     return Attempt(
         model=arm.id,
         error_kind=failure.kind,
         error=str(failure),
+        perhaps_billed=failure.perhaps_billed,
         elapsed_s=time.perf_counter() - started_at,
         status="error",
     )
@@ -162,4 +163,5 @@ async def _call(
         raise ProviderError(
             f"{arm.id}: the time for this query, {patience.deadline_s:g} s, was over before its answer came.",
             kind="timeout",
+            perhaps_billed=True,
         ) from None
