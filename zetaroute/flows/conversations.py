@@ -65,8 +65,9 @@ def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | Non
     `name` is what `--cid` names: an id of the log, or any word; a new one begins a conversation, without a model.
     Raises UsageError when its text was not kept.
     """
+    query = replace(query, conversation=name)
     with log.open() as connection:
-        turns = connection.execute(_TURNS, [name]).fetchall()
+        turns = connection.execute(_TURNS, [query.conversation]).fetchall()
     if any(gone for *_, gone in turns):
         raise UsageError("that conversation was not kept as text: begin another one.")
     history = tuple(
@@ -80,7 +81,7 @@ def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | Non
     system = query.system or next((system for _, _, system, *_ in reversed(turns) if system), None)
     # What was private in an earlier turn is sent again with this one.
     tags = tuple(dict.fromkeys([*query.tags, *(tag for turn in turns for tag in turn[4] or ())]))
-    continued = replace(query, conversation=name, history=history, system=system, tags=tags)
+    continued = replace(query, history=history, system=system, tags=tags)
     return continued, turns[-1][3] if turns else None
 
 
