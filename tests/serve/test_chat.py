@@ -290,9 +290,31 @@ def test_a_conversation_that_was_private_stays_private(
         after = [in_conversation(running, name, reroute="true") for _ in range(6)]
     with serving(home) as running:
         after += [in_conversation(running, name, reroute="true") for _ in range(6)]
-        elsewhere = [in_conversation(running, "another", reroute="true") for _ in range(24)]
+        elsewhere = in_conversation(running, "another", reroute="true")
     assert {one.headers["x-zetaroute-model"] for one in after} == {"one/m1"}
-    assert {one.headers["x-zetaroute-model"] for one in elsewhere} == {"one/m1", "two/m2"}
+    assert {one.headers["x-zetaroute-propensity"] for one in after} == {"1"}
+    assert float(elsewhere.headers["x-zetaroute-propensity"]) < 1
+
+
+def test_others_are_asked_where_the_kept_model_fails(over_http: Server, server: ModelServer) -> None:
+    server.reply(says("yes"))
+    pinned = {"model": "two/m2", "messages": [{"role": "user", "content": "x"}]}
+    named = {"x-zetaroute-conversation": "trip"}
+    assert over_http.post("/v1/chat/completions", pinned, **named).status_code == 200
+    server.reply(by_model(m1=says("yes"), m2=fails(403)))
+    for _ in range(2):
+        assert in_conversation(over_http, "trip").headers["x-zetaroute-model"] == "one/m1"
+    assert over_http.post("/v1/chat/completions", pinned, **named).status_code == 502
+    found = rows(
+        over_http.home,
+        "SELECT model, status, forced, propensity, fallback_of IS NULL FROM outcomes ORDER BY time, id",
+    )
+    assert found[1:] == [
+        ("two/m2", "error", True, None, True),
+        ("one/m1", "ok", False, None, False),
+        ("one/m1", "ok", True, None, True),
+        ("two/m2", "error", True, None, True),
+    ]
 
 
 def test_a_turn_in_which_something_was_found_makes_the_next_ones_private(
@@ -306,7 +328,8 @@ def test_a_turn_in_which_something_was_found_makes_the_next_ones_private(
     key = "ghp_" + "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA1bC2"
     with serving(home) as running:
 
-        def asked(text: str, name: str) -> str:
+        def asked(text: str, name: str) -> float:
+            """Return the probability that the model was drawn with: 1 where there was no other."""
             turn = {"role": "user", "content": text}
             wanted = {
                 "model": "auto",
@@ -314,11 +337,11 @@ def test_a_turn_in_which_something_was_found_makes_the_next_ones_private(
                 "metadata": {"conversation": name, "reroute": "true"},
             }
             answer = running.post("/v1/chat/completions", wanted)
-            return answer.headers["x-zetaroute-model"]
+            return float(answer.headers["x-zetaroute-propensity"])
 
-        assert asked(f"My key is {key}.", "trip") == "one/m1"
-        assert {asked("And now?", "trip") for _ in range(12)} == {"one/m1"}
-        assert {asked("And now?", "another") for _ in range(24)} == {"one/m1", "two/m2"}
+        assert asked(f"My key is {key}.", "trip") == 1
+        assert asked("And now?", "trip") == 1
+        assert asked("And now?", "another") < 1
 
 
 @pytest.mark.parametrize(("remote_tags", "status"), [('["local"]', 200), ('["eu"]', 503)])

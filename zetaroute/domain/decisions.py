@@ -94,7 +94,8 @@ class Decision:
     duel: Duel | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
     kept: bool = False
-    """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds."""
+    """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds, and
+    where it fails others are asked."""
 
     @property
     def pinned(self) -> bool:

@@ -50,7 +50,7 @@ async def answer(
     """Ask the decided model, then the fallbacks in order, until one answers.
 
     Returns one attempt per model asked, retries inside it: the last one is ok, or all of them failed. A
-    forced decision has no fallback. `deadline_s` bounds the whole of it in seconds from now. `on_ask` is told of
+    pinned model has no fallback. `deadline_s` bounds the whole of it in seconds from now. `on_ask` is told of
     each model before it is asked, and `may_follow` is asked before every call but the first. `start_anew` lets the
     next model begin where a part of an answer was shown.
     """
@@ -62,7 +62,7 @@ async def answer(
         rng=rng or random.Random(),
         may_follow=may_follow or (lambda model, perhaps_billed: True),
     )
-    models = (decision.model,) if decision.forced else (decision.model, *decision.fallbacks())
+    models = (decision.model,) if decision.pinned else (decision.model, *decision.fallbacks())
     attempts: list[Attempt] = []
     shown = False
     for model in models:
