@@ -8,7 +8,7 @@ import pytest
 
 from tests.policy.test_decide import CHEAP, GOOD, decided
 from zetaroute.config import Budget
-from zetaroute.domain import Decision, Prices
+from zetaroute.domain import Attachment, Decision, FileNote, Prices, Query
 from zetaroute.flows.purse import Purse
 from zetaroute.flows.spending import RunBudget, Spending
 
@@ -44,6 +44,16 @@ def test_a_try_that_may_be_billed_counts_as_paid(decision: Decision, perhaps_bil
     assert purse.open()
     assert purse.after_answer(dear, 0.0)
     assert purse.after_failure(dear, perhaps_billed) is not perhaps_billed
+
+
+def test_what_files_cost_is_held_too() -> None:
+    note = FileNote(name="a.txt", media_type="text/plain", sha256="", size=400_000)
+    file = Attachment(note=note, kind="text", content=b"x" * 400_000)
+    words = decided(forced="good").expected_usd("good")
+    both = decided(forced="good", query=Query(text="hello there", task="greeting", attachments=(file,)))
+    assert both.expected_usd("good") == pytest.approx(words + 0.5, abs=0.001)
+    run = RunBudget(0.5)
+    assert not Purse(both, spending=Spending(Budget()), run=run).open()
 
 
 def test_one_failure_counts_once_however_many_models_are_refused_after_it(decision: Decision) -> None:

@@ -5,7 +5,8 @@ Apart from the other nouns because deciding knows only these and never what came
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,9 @@ class Decision:
     """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds, and
     where it fails others are asked."""
 
+    files_usd: Mapping[str, float] = field(default_factory=dict)
+    """By model what reading the attached files costs, beside what the candidate tells of the words."""
+
     @property
     def pinned(self) -> bool:
         """Whether the user named the model, and with it chose its place and its price."""
@@ -105,7 +109,7 @@ class Decision:
     def expected_usd(self, model: str) -> float:
         """Return what a call of one of the candidates is expected to cost; 0 where that is unknown."""
         cost = next(candidate.cost_usd for candidate in self.candidates if candidate.model == model)
-        return cost.mean if cost else 0.0
+        return cost.mean + self.files_usd.get(model, 0.0) if cost else 0.0
 
     def fallbacks(self) -> tuple[str, ...]:
         """Return the other eligible models, best predicted utility first."""

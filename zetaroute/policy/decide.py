@@ -30,7 +30,7 @@ from zetaroute.policy.explore import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guard import Limits, check_forced, exclusions
+from zetaroute.policy.guard import Limits, check_forced, exclusions, files_usd
 from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor, PriorPredictor
 from zetaroute.policy.record import RecordPredictor, newcomers
 
@@ -124,7 +124,11 @@ def decide(
     one, and ForbiddenQueryError when the rules on tags do.
     """
     own = _opinion(policy.remembering(standings), query, arms, objective)
-    costs = own.forecast.cost_usd[0].tolist()
+    files = files_usd(arms, query)
+    costs = [
+        cost + files.get(arm.id, 0.0)
+        for arm, cost in zip(arms, own.forecast.cost_usd[0].tolist(), strict=True)
+    ]
     pinned = forced is not None
     if forced is not None:
         # Whoever names a model has chosen its place and its price; what is left to spend is another matter.
@@ -201,6 +205,7 @@ def decide(
         objective=objective,
         duel=lot.duel,
         kept=forced is not None and not pinned,
+        files_usd=files,
     )
 
 
