@@ -53,6 +53,28 @@ def test_output_that_nobody_takes_is_no_success() -> None:
     assert done.returncode != 0
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell closes the stream")
+@pytest.mark.parametrize(("closed", "shown"), [(">&-", ""), ("2>&-", "5"), (">&- 2>&-", "")])
+def test_a_closed_stream_is_written_nowhere(
+    tmp_path: Path, instant_config: str, closed: str, shown: str
+) -> None:
+    (tmp_path / "config.toml").write_text(instant_config, encoding="utf-8")
+    words = ["-m", "zetaroute", "--home", str(tmp_path), "ask", "-m", "practice/large", "What is 2 + 3?"]
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, *words],
+        text=True,
+        env=environment(),
+        timeout=120,
+        check=False,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert shown in done.stdout
+    with duckdb.connect(str(tmp_path / "zetaroute.duckdb"), read_only=True) as log:
+        assert log.execute("SELECT count(*) FROM outcomes WHERE status = 'ok'").fetchall() == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [(["--version"], 0), (["ask", "--nonsense"], 2), (["ask", "-m", "nobody", "hello"], 2)],

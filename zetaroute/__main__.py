@@ -19,6 +19,7 @@ end; to look through that every 700 objects takes a tenth of an `ask`."""
 
 def main() -> None:
     """Run the command line and leave with the exit code of the contract."""
+    _open_closed_streams()
     gc.set_threshold(FEWEST_NEW)
     end = _End()
     # Who registers first is called last: by then threads have ended, and everybody else has tidied up.
@@ -27,6 +28,18 @@ def main() -> None:
 
     end.code = run(sys.argv[1:])
     sys.exit(end.code)
+
+
+def _open_closed_streams() -> None:
+    """Send nowhere what goes to a stream that whoever started the process has closed.
+
+    Left alone, no file either that is opened later, as the log, can come to lie under the stream's number.
+    """
+    # The lower number first: an opened file takes the lowest that is free.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 @dataclass(slots=True)

@@ -74,15 +74,23 @@ class ProviderError(ZetarouteError):
 
     `kind` is a short word for the log (`timeout`, `connection`, `rate_limited`, `server`, `rejected`,
     `unauthorised`, `malformed`, `empty`, `unsupported`); `retryable` says whether the same model may be
-    asked again at once; `retry_after_s` is what the server asked for, if anything.
+    asked again at once; `retry_after_s` is what the server asked for, if anything; `perhaps_billed` says that the
+    server may ask for money: it had begun to answer, or nobody knows whether it had.
     """
 
     exit_code = 3
 
     def __init__(
-        self, message: str, *, kind: str, retryable: bool = False, retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        kind: str,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+        perhaps_billed: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.perhaps_billed = perhaps_billed

@@ -16,6 +16,7 @@ from tests.cli.command import command, ok, read_lines, refused, rows, run, spawn
 from tests.waiting import PATIENCE_S
 
 GOOD = {"query": "What is 2 + 3?", "reference": "5"}
+NO_UTF_8 = os.fsdecode(b"a\xed\xa0\x80b")
 
 
 def test_without_a_config_practice_models_serve_and_say_so(tmp_path: Path) -> None:
@@ -343,3 +344,23 @@ def test_one_model_only_is_a_sensible_loop(tmp_path: Path) -> None:
     assert result["verdict"] != "PROMOTE"
     assert not result["promoted"]
     assert ok(home, "ask", "--json", "What is 2 + 3?").json["propensity"] == 1.0
+
+
+def test_what_has_no_utf_8_form_is_decided_as_it_is_kept(folder: Path, tmp_path: Path) -> None:
+    made = tmp_path / "queries.jsonl"
+    ok(folder, "practice", "generate", "--rows", "1300", "--seed", "3", "-o", str(made))
+    ok(folder, "batch", str(made), "-o", str(tmp_path / "out.jsonl"), "--concurrency", "8")
+    learned = ok(folder, "retrain", "--promote", "force", "--json").json
+    assert learned["routes"], "else no prediction hangs on the text"
+    for text in (f"What is 2 + {NO_UTF_8}?", f"{NO_UTF_8}, {NO_UTF_8}: which is longest?"):
+        ok(folder, "ask", text)
+        ok(folder, "ask", "--task", NO_UTF_8, "-s", NO_UTF_8, text)
+    found = rows(folder, "SELECT DISTINCT query FROM outcomes WHERE policy_version <> 'v0000' ORDER BY 1")
+    assert found == [("What is 2 + a???b?",), ("a???b, a???b: which is longest?",)]
+    assert f"{learned['artifact']} is whole and repeats 4 logged" in ok(folder, "policies", "verify").out
+
+
+def test_a_conversation_whose_name_has_no_utf_8_form_goes_on(folder: Path) -> None:
+    for _ in range(2):
+        ok(folder, "ask", "--cid", NO_UTF_8, "-m", "practice/large", "What is 2 + 3?")
+    assert rows(folder, "SELECT conversation, count(*) FROM outcomes GROUP BY 1") == [("a???b", 2)]

@@ -30,6 +30,15 @@ def test_a_named_conversation_keeps_its_turns_and_its_model(http_folder, server)
     assert told == [("trip",)]
 
 
+@pytest.mark.parametrize("limit", [("--local-only",), ("--max-cost-usd", "0.001")])
+def test_limits_of_a_turn_hold_for_the_model_that_goes_on(http_folder, server, limit):
+    server.reply(says("yes"))
+    ok(http_folder, "ask", "--cid", "trip", "-m", "two/m2", "first")
+    server.seen.clear()
+    ok(http_folder, "ask", "--cid", "trip", *limit, "next")
+    assert {model for model, _ in asked(server)} == {"m1"}
+
+
 def test_reroute_lets_the_policy_choose(http_folder, server):
     server.reply(says("yes"))
     ok(http_folder, "ask", "--cid", "trip", "-m", "two/m2", "first")

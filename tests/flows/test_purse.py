@@ -8,7 +8,7 @@ import pytest
 
 from tests.policy.test_decide import CHEAP, GOOD, decided
 from zetaroute.config import Budget
-from zetaroute.domain import Decision, Prices
+from zetaroute.domain import Attachment, Decision, FileNote, Prices, Query
 from zetaroute.flows.purse import Purse
 from zetaroute.flows.spending import RunBudget, Spending
 
@@ -37,13 +37,23 @@ def test_what_answers_cost_in_truth_counts_beside_what_the_next_may(decision: De
     assert purse.refused == [dear]
 
 
-@pytest.mark.parametrize(("kind", "allowed"), [("connection", True), ("server", True), ("timeout", False)])
-def test_a_try_that_may_be_billed_counts_as_paid(decision: Decision, kind: str, allowed: bool) -> None:
+@pytest.mark.parametrize("perhaps_billed", [False, True])
+def test_a_try_that_may_be_billed_counts_as_paid(decision: Decision, perhaps_billed: bool) -> None:
     dear = priced(decision)[-1]
     purse = Purse(decision, spending=Spending(Budget()), most_usd=1.9 * decision.expected_usd(dear))
     assert purse.open()
     assert purse.after_answer(dear, 0.0)
-    assert purse.after_failure(dear, kind) is allowed
+    assert purse.after_failure(dear, perhaps_billed) is not perhaps_billed
+
+
+def test_what_files_cost_is_held_too() -> None:
+    note = FileNote(name="a.txt", media_type="text/plain", sha256="", size=400_000)
+    file = Attachment(note=note, kind="text", content=b"x" * 400_000)
+    words = decided(forced="good").expected_usd("good")
+    both = decided(forced="good", query=Query(text="hello there", task="greeting", attachments=(file,)))
+    assert both.expected_usd("good") == pytest.approx(words + 0.5, abs=0.001)
+    run = RunBudget(0.5)
+    assert not Purse(both, spending=Spending(Budget()), run=run).open()
 
 
 def test_one_failure_counts_once_however_many_models_are_refused_after_it(decision: Decision) -> None:
@@ -52,8 +62,8 @@ def test_one_failure_counts_once_however_many_models_are_refused_after_it(decisi
     purse = Purse(decision, spending=Spending(Budget()), most_usd=most_usd)
     assert purse.open()
     assert purse.after_answer(dear, 0.0)
-    assert not purse.after_failure(dear, "timeout")
-    assert purse.after_failure(cheap, "timeout")
+    assert not purse.after_failure(dear, perhaps_billed=True)
+    assert purse.after_failure(cheap, perhaps_billed=True)
 
 
 def test_budgets_hold_the_first_try_beside_the_next_and_get_back_what_was_not_paid(
@@ -79,3 +89,10 @@ def test_used_up_budget_leaves_what_costs_nothing(decision: Decision) -> None:
     assert purse.open()
     assert purse.after_answer(free, 0.1)
     assert not purse.after_answer(priced(decision)[0], 0.1)
+
+
+def test_only_who_names_a_model_has_chosen_its_price() -> None:
+    for decision, refused in ((decided(forced="good"), False), (decided(kept="good"), True)):
+        purse = Purse(decision, spending=Spending(Budget()), most_usd=1.5 * decision.expected_usd("good"))
+        assert purse.open()
+        assert purse.after_failure("good", perhaps_billed=True) is not refused

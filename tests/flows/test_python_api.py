@@ -141,3 +141,11 @@ def test_opening_loads_nothing_heavy(opened: OpenHome) -> None:
         "typer",
     }
     assert found & heavy == set()
+
+
+def test_limits_of_a_turn_hold_for_the_model_that_goes_on(opened: OpenHome) -> None:
+    opened.ask("What is 2 + 3?", model="practice/large", conversation="sums")
+    assert opened.ask("And plus 1?", conversation="sums").model == "practice/large"
+    limited = opened.ask("And plus 1?", conversation="sums", max_cost_usd=1e-4)
+    assert limited.model != "practice/large"
+    assert limited.propensity is not None

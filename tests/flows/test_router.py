@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -11,9 +13,11 @@ from tests.store.test_log import outcome
 from zetaroute.config import Budget, Settings
 from zetaroute.domain import ALL_TASKS, Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
-from zetaroute.flows.router import Router
+from zetaroute.flows.router import Router, open_router
 from zetaroute.flows.spending import Spending
 from zetaroute.policy import Policy, PriorPredictor
+from zetaroute.store.journal import Entry
+from zetaroute.store.log import Log
 from zetaroute.store.standing import Past
 
 QUERY = Query(text="hello there")
@@ -81,3 +85,21 @@ def test_what_is_under_way_counts_against_the_budget(settings):
     router.spending.settle(0.9995, 1.0)
     with pytest.raises(NoAnswerError, match="daily budget of .1 is used up"):
         router.decide(QUERY, seed=1)
+
+
+def test_what_the_log_knows_is_not_forgotten_with_a_state_of_another_version(home, settings):
+    model, now = settings.arms[2].id, datetime.now(UTC).replace(tzinfo=None).isoformat()
+    log = Log(home)
+    log.append([Entry(outcomes=(outcome(model=model, status="error", cost_usd=0.75, time=now),))])
+    log.merge()
+    state = json.loads(home.state.read_text())
+    home.state.write_text(json.dumps({**state, "schema": state["schema"] - 1}))
+    router = open_router(home, replace(settings, budget=Budget(monthly_usd=1)))
+    assert router.spending.left_usd()[0] == pytest.approx(0.25)
+    assert router.standings[model].consecutive_errors == 1
+
+
+def test_a_log_that_is_none_stops_no_decision(home, settings):
+    home.make()
+    home.database.write_text("no database")
+    assert len(eligible(open_router(home, settings))) == 3

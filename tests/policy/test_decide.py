@@ -103,6 +103,22 @@ def test_pinned_model_has_no_propensity():
     assert (found.model, found.propensity, found.forced, found.explored) == ("good", None, True, False)
 
 
+def test_a_kept_model_goes_on_without_propensity():
+    found = decided(kept="good")
+    assert (found.model, found.propensity, found.forced, found.pinned) == ("good", None, True, False)
+    both = decided(forced="cheap", kept="good")
+    assert (both.model, both.kept, both.pinned) == ("cheap", False, True)
+
+
+@pytest.mark.parametrize(
+    "limits", [Limits(local_only=True), Limits(max_cost_usd=1e-4), Limits(closed={"good": "no key"})]
+)
+def test_a_kept_model_that_the_limits_leave_out_is_replaced(limits):
+    found = decided(kept="good", limits=limits)
+    assert (found.model, found.forced, found.kept) == ("cheap", False, False)
+    assert found.propensity is not None
+
+
 def test_limits_exclude_with_a_reason_and_probability_zero():
     found = decided(limits=Limits(local_only=True))
     candidates = by_model(found)

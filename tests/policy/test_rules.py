@@ -10,6 +10,7 @@ from zetaroute.config import DEFAULT_RULES, GuardRule, TagRule
 from zetaroute.domain import ALL_TASKS, Query, Standing, Tally
 from zetaroute.errors import ForbiddenQueryError, NoAnswerError, ProviderError, UnfitQueryError
 from zetaroute.policy import Challenger, Limits, Policy, PriorPredictor, allowed
+from zetaroute.policy.rules import may_matter
 from zetaroute.providers.calling import answer
 
 from .test_decide import ARMS, CHEAP, GOOD, UNKNOWN, by_model, decided
@@ -36,6 +37,19 @@ PRIVATE = Query(text="hello there", tags=("private",))
 )
 def test_what_tags_allow(arm, query, rules, may):
     assert allowed(arm, query, rules) is may
+
+
+@pytest.mark.parametrize(
+    ("rules", "places", "matter"),
+    [
+        (DEFAULT_RULES, [("local",), ("local", "eu")], False),
+        (DEFAULT_RULES, [("local",), ("eu",)], True),
+        ((), [()], False),
+        ((TagRule(tag="a", require="local"), TagRule(tag="b", require="eu")), [("local",)], True),
+    ],
+)
+def test_tags_matter_where_some_place_breaks_some_rule(rules, places, matter):
+    assert may_matter(rules, places) is matter
 
 
 def test_other_models_get_no_probability_whatever_is_explored():

@@ -129,16 +129,16 @@ def test_fallbacks_come_in_the_order_of_utility(server: ModelServer) -> None:
 
 def test_every_call_but_the_first_may_be_refused(server: ModelServer) -> None:
     bad = http({"error": "no"}, status=400)
-    server.reply(by_model(a=BUSY, c=bad))
-    told: list[tuple[str, str]] = []
+    server.reply(by_model(a=(RESET,), c=bad))
+    told: list[tuple[str, bool]] = []
 
-    def may_follow(model: str, kind: str) -> bool:
-        told.append((model, kind))
+    def may_follow(model: str, perhaps_billed: bool) -> bool:
+        told.append((model, perhaps_billed))
         return model == "b"
 
     attempts = Call(server).run(may_follow=may_follow)
     assert models(attempts) == asked(server) == "ab"
-    assert told == [("a", "server"), ("c", "server"), ("b", "server")]
+    assert told == [("a", True), ("c", True), ("b", True)]
 
 
 def test_all_of_them_fail(server: ModelServer) -> None:

@@ -8,9 +8,12 @@ import socket
 import time
 from urllib.parse import quote
 
+import httpx
 import pytest
 
 from tests.waiting import PATIENCE_S
+from zetaroute.domain import Arm
+from zetaroute.providers.faults import Faults
 from zetaroute.providers.protocol import OnText
 
 from .loopback import CLOSE, DONE, RESET, ModelServer, Reply, chat, chunked, delta, event, http, stream
@@ -241,6 +244,7 @@ def test_answers_of_no_use(
     server.reply(reply)
     error = failure(arm_at(server), on_text)
     assert (error.kind, error.retryable) == (kind, retryable)
+    assert error.perhaps_billed is (kind in {"connection", "malformed", "empty"})
     assert words in str(error)
     assert str(error).startswith("local/m1: ")
     assert "\n" not in str(error)
@@ -262,8 +266,25 @@ def test_the_time_limit_holds_for_the_whole_call(
 ) -> None:
     server.reply(reply)
     error = failure(arm_at(server, timeout_s=0.3), on_text)
-    assert (error.kind, error.retryable) == ("timeout", False)
+    assert (error.kind, error.retryable, error.perhaps_billed) == ("timeout", False, True)
     assert "within 0.3 s" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "perhaps_billed"),
+    [
+        (httpx.ConnectTimeout("x"), False),
+        (httpx.ConnectError("x"), False),
+        (httpx.ProxyError("x"), False),
+        (httpx.UnsupportedProtocol("x"), False),
+        (httpx.ReadError("x"), True),
+        (httpx.RemoteProtocolError("x"), True),
+        (httpx.DecodingError("x"), True),
+    ],
+)
+def test_only_what_reached_a_server_may_be_billed(error: httpx.RequestError, perhaps_billed: bool) -> None:
+    arm = Arm(id="local/m1", provider="openai", model="m1")
+    assert Faults(arm=arm, url="http://somewhere").transport(error).perhaps_billed is perhaps_billed
 
 
 @pytest.mark.parametrize(

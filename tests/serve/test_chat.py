@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,32 @@ from zetaroute.store.log import Log
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+
+
+HOLD = """
+import duckdb, sys, time
+while True:
+    try:
+        held = duckdb.connect(sys.argv[1])
+        break
+    except duckdb.IOException:
+        time.sleep(0.01)
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@contextmanager
+def held(database: Path) -> Iterator[None]:
+    """Keep the log from everybody else while the block lasts."""
+    words = [sys.executable, "-c", HOLD, str(database)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        try:
+            assert holder.stdout.readline() == "held\n"
+            yield
+        finally:
+            holder.kill()
 
 
 def client(server: Server) -> openai.OpenAI:
@@ -260,9 +290,73 @@ def test_a_conversation_that_was_private_stays_private(
         after = [in_conversation(running, name, reroute="true") for _ in range(6)]
     with serving(home) as running:
         after += [in_conversation(running, name, reroute="true") for _ in range(6)]
-        elsewhere = [in_conversation(running, "another", reroute="true") for _ in range(24)]
+        elsewhere = in_conversation(running, "another", reroute="true")
     assert {one.headers["x-zetaroute-model"] for one in after} == {"one/m1"}
-    assert {one.headers["x-zetaroute-model"] for one in elsewhere} == {"one/m1", "two/m2"}
+    assert {one.headers["x-zetaroute-propensity"] for one in after} == {"1"}
+    assert float(elsewhere.headers["x-zetaroute-propensity"]) < 1
+
+
+def test_others_are_asked_where_the_kept_model_fails(over_http: Server, server: ModelServer) -> None:
+    server.reply(says("yes"))
+    pinned = {"model": "two/m2", "messages": [{"role": "user", "content": "x"}]}
+    named = {"x-zetaroute-conversation": "trip"}
+    assert over_http.post("/v1/chat/completions", pinned, **named).status_code == 200
+    server.reply(by_model(m1=says("yes"), m2=fails(403)))
+    for _ in range(2):
+        assert in_conversation(over_http, "trip").headers["x-zetaroute-model"] == "one/m1"
+    assert over_http.post("/v1/chat/completions", pinned, **named).status_code == 502
+    found = rows(
+        over_http.home,
+        "SELECT model, status, forced, propensity, fallback_of IS NULL FROM outcomes ORDER BY time, id",
+    )
+    assert found[1:] == [
+        ("two/m2", "error", True, None, True),
+        ("one/m1", "ok", False, None, False),
+        ("one/m1", "ok", True, None, True),
+        ("two/m2", "error", True, None, True),
+    ]
+
+
+def test_a_turn_in_which_something_was_found_makes_the_next_ones_private(
+    tmp_path: Path, server: ModelServer
+) -> None:
+    server.reply(says("yes"))
+    home = tmp_path / "found"
+    home.mkdir()
+    more = '[explore]\ncold_start_rate = 1\n[privacy]\ndetect = ["secrets"]\n'
+    (home / "config.toml").write_text(http_config(server) + more, encoding="utf-8")
+    key = "ghp_" + "aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA1bC2"
+    with serving(home) as running:
+
+        def asked(text: str, name: str) -> float:
+            """Return the probability that the model was drawn with: 1 where there was no other."""
+            turn = {"role": "user", "content": text}
+            wanted = {
+                "model": "auto",
+                "messages": [turn],
+                "metadata": {"conversation": name, "reroute": "true"},
+            }
+            answer = running.post("/v1/chat/completions", wanted)
+            return float(answer.headers["x-zetaroute-propensity"])
+
+        assert asked(f"My key is {key}.", "trip") == 1
+        assert asked("And now?", "trip") == 1
+        assert asked("And now?", "another") < 1
+
+
+@pytest.mark.parametrize(("remote_tags", "status"), [('["local"]', 200), ('["eu"]', 503)])
+def test_a_log_that_others_hold_stops_a_turn_only_where_it_may_be_private(
+    tmp_path: Path, server: ModelServer, remote_tags: str, status: int
+) -> None:
+    server.reply(says("yes"))
+    home = tmp_path / "held"
+    home.mkdir()
+    config = http_config(server).replace('id = "two/m2"', f'id = "two/m2"\ntags = {remote_tags}')
+    (home / "config.toml").write_text(config, encoding="utf-8")
+    with serving(home) as running:
+        assert running.ask().status_code == 200
+        with held(home / "zetaroute.duckdb"):
+            assert in_conversation(running, "").status_code == status
 
 
 def test_a_kept_model_that_may_not_answer_any_more_is_replaced(
@@ -273,6 +367,8 @@ def test_a_kept_model_that_may_not_answer_any_more_is_replaced(
     said = over_http.post("/v1/chat/completions", pinned, **{"x-zetaroute-conversation": "trip"})
     assert said.headers["x-zetaroute-model"] == "two/m2"
     assert in_conversation(over_http, "trip").headers["x-zetaroute-model"] == "two/m2"
+    assert in_conversation(over_http, "trip", max_cost_usd="0.001").headers["x-zetaroute-model"] == "one/m1"
+    over_http.post("/v1/chat/completions", pinned, **{"x-zetaroute-conversation": "trip"})
     assert in_conversation(over_http, "trip", tags="private").headers["x-zetaroute-model"] == "one/m1"
 
 

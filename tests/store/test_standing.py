@@ -12,7 +12,7 @@ from tests.store.test_log import feedback, outcome
 from zetaroute.domain import ALL_TASKS, Candidate, Estimate, Standing, new_id, place_of
 from zetaroute.store.journal import Entry
 from zetaroute.store.log import Log
-from zetaroute.store.standing import RECENT, after, read_past
+from zetaroute.store.standing import RECENT, after, is_readable_state, read_past
 
 
 def test_errors_in_a_row_are_counted_over_file_and_journal(home):
@@ -82,12 +82,32 @@ def test_tallies_are_kept_per_segment_where_there_is_no_label(home):
     assert (tallies[place_of(None, "pens, each")].graded, tallies["x"].accuracy) == (1, 1.0)
 
 
-def test_missing_or_broken_state_is_made_anew(home):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{broken",
+        "[]",
+        '{"schema": 3, "standings": {}, "spent_usd": {}, "canary": null, "merged": []}',
+        '{"schema": 4}',
+        '{"schema": 4, "standings": {"a": {}}, "spent_usd": {}, "canary": null, "merged": []}',
+        '{"schema": 4, "standings": {}, "spent_usd": {}, "canary": {"step": "started"}, "merged": []}',
+    ],
+)
+def test_state_that_cannot_be_read_is_made_anew(home, text):
     log = Log(home)
     log.append([Entry(outcomes=(outcome(status="error"),))])
     log.merge()
-    home.state.write_text("{broken")
-    assert read_past(home).standings == {}
+    home.state.write_text(text)
+    assert (is_readable_state(home), read_past(home).standings) == (False, {})
+    log.merge()
+    assert read_past(home).standings["a"].consecutive_errors == 1
+
+
+def test_missing_state_is_made_anew(home):
+    log = Log(home)
+    log.append([Entry(outcomes=(outcome(status="error"),))])
+    log.merge()
     home.state.unlink()
     log.merge()
     assert read_past(home).standings["a"].consecutive_errors == 1

@@ -161,7 +161,7 @@ def ask_command(
     graders = Graders(settings)
     check_query(query, graders)
     query = graders.checked(query, parse_check(check))
-    query, model = placed(run, settings, query, model=model, last=continue_, name=cid, reroute=reroute)
+    query, kept = placed(run, settings, query, model=model, last=continue_, name=cid, reroute=reroute)
     router = open_router(run.home, settings)
     limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
     query = router.tagged(query)
@@ -172,6 +172,7 @@ def ask_command(
         query,
         seed=random.randrange(2**48) if seed is None else seed,
         model=model,
+        kept=kept,
         limits=limits,
         objective=_objective(prefer),
     )

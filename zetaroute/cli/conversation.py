@@ -25,10 +25,11 @@ def placed(
     name: str | None,
     reroute: bool,
 ) -> tuple[Query, str | None]:
-    """Return the query behind the turns of its conversation, and the model that is to answer.
+    """Return the query behind the turns of its conversation, and the model that goes on there, if one does.
 
     A conversation keeps its model: another one would read all of it anew, and answer in another style. `last` goes on
-    with the last conversation, `name` with that one, and `reroute` lets the policy choose again.
+    with the last conversation, `name` with that one; none is kept where the user names a `model`, or lets the policy
+    choose again by `reroute`.
     """
     if last and name is not None:
         raise UsageError(
@@ -37,14 +38,14 @@ def placed(
     if not last and name is None:
         if reroute:
             raise UsageError("--reroute lets a conversation change its model: it needs --continue or --cid.")
-        return query, model
+        return query, None
     from zetaroute.flows.conversations import in_conversation, last_conversation
 
     if name is not None and not name.strip():
         raise UsageError("--cid is empty: give the name of a conversation.")
     continued, kept = in_conversation(run.log(), query, name or last_conversation(run.log()))
     if model is not None or reroute or kept is None:
-        return continued, model
+        return continued, None
     if kept not in {arm.id for arm in settings.arms}:
         run.note(f"{kept}, which answered before, is not configured any more: another model goes on")
         return continued, None

@@ -5,7 +5,8 @@ Apart from the other nouns because deciding knows only these and never what came
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,9 @@ class Decision:
     candidates: tuple[Candidate, ...]
     model: str
     propensity: float | None
-    """Probability with which `model` was drawn; None when it was pinned by the user."""
+    """Probability with which `model` was drawn; None when it was pinned by the user or kept by its conversation."""
     forced: bool
+    """True when `model` was not drawn."""
     explored: bool
     """True when the draw differs from the arm that the policy holds best."""
     policy_version: str
@@ -92,11 +94,22 @@ class Decision:
     """What the utilities stand on."""
     duel: Duel | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
+    kept: bool = False
+    """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds, and
+    where it fails others are asked."""
+
+    files_usd: Mapping[str, float] = field(default_factory=dict)
+    """By model what reading the attached files costs, beside what the candidate tells of the words."""
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the user named the model, and with it chose its place and its price."""
+        return self.forced and not self.kept
 
     def expected_usd(self, model: str) -> float:
         """Return what a call of one of the candidates is expected to cost; 0 where that is unknown."""
         cost = next(candidate.cost_usd for candidate in self.candidates if candidate.model == model)
-        return cost.mean if cost else 0.0
+        return cost.mean + self.files_usd.get(model, 0.0) if cost else 0.0
 
     def fallbacks(self) -> tuple[str, ...]:
         """Return the other eligible models, best predicted utility first."""

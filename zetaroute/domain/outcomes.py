@@ -97,6 +97,8 @@ class Attempt:
     completion: Completion | None = None
     error_kind: str | None = None
     error: str | None = None
+    perhaps_billed: bool = False
+    """Whether the server may ask for money although there is no answer."""
     elapsed_s: float = 0.0
     status: Status = "ok"
 

@@ -100,6 +100,13 @@ class Query:
     tags: tuple[str, ...] = ()
     """What the rules go by: a tag may forbid models."""
 
+    def __post_init__(self) -> None:
+        # A lone surrogate has no UTF-8 form: the log could not keep what the decision has seen.
+        for name in ("text", "system", "task", "reference", "custom_id", "conversation"):
+            value = getattr(self, name)
+            if value is not None and not value.isascii():
+                object.__setattr__(self, name, value.encode("utf-8", "replace").decode("utf-8"))
+
     def tokens(self) -> int:
         """Return an estimate of the input tokens of everything that is sent."""
         return self._tokens(BYTES_PER_TOKEN)

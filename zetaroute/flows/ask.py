@@ -29,13 +29,17 @@ def choose(
     *,
     seed: int,
     model: str | None = None,
+    kept: str | None = None,
     limits: Limits | None = None,
     objective: Objective | None = None,
 ) -> Decision:
-    """Decide a query; `model` pins one, and an unknown one raises ConfigError with those that exist."""
+    """Decide a query; `model` pins one, and an unknown one raises ConfigError with those that exist.
+
+    `kept` is the one that answered last in the conversation, and goes on where it may.
+    """
     if model is not None:
         router.settings.arm(model)
-    return router.decide(query, seed=seed, limits=limits, objective=objective, forced=model)
+    return router.decide(query, seed=seed, limits=limits, objective=objective, forced=model, kept=kept)
 
 
 async def ask(

@@ -10,7 +10,7 @@ from typing import Any
 
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
-from zetaroute.store.log import Log
+from zetaroute.store.log import PATIENCE_S, Log
 from zetaroute.store.protect import hidden
 
 _TURNS = """
@@ -46,11 +46,14 @@ class Spoken:
     """Of all turns, the failed ones too: what was private in one is sent again with the next."""
 
 
-def spoken_in(log: Log, name: str) -> Spoken:
-    """Return what the log says of a conversation whose turns are sent again by whoever holds it."""
+def spoken_in(log: Log, name: str, *, patience_s: float = PATIENCE_S) -> Spoken:
+    """Return what the log says of a conversation whose turns are sent again by whoever holds it.
+
+    Raises StoreBusyError when another process has held the log for `patience_s`.
+    """
     # Where texts are not stored, neither are the names that clients give.
     names = [name, hidden(log.home, name)]
-    with log.open() as connection:
+    with log.open(patience_s=patience_s) as connection:
         found = connection.execute(_SPOKEN, [names]).fetchone()
     model, tags = found or (None, None)
     return Spoken(model=model, tags=tuple(sorted(tags or ())))
@@ -62,8 +65,9 @@ def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | Non
     `name` is what `--cid` names: an id of the log, or any word; a new one begins a conversation, without a model.
     Raises UsageError when its text was not kept.
     """
+    query = replace(query, conversation=name)
     with log.open() as connection:
-        turns = connection.execute(_TURNS, [name]).fetchall()
+        turns = connection.execute(_TURNS, [query.conversation]).fetchall()
     if any(gone for *_, gone in turns):
         raise UsageError("that conversation was not kept as text: begin another one.")
     history = tuple(
@@ -77,7 +81,7 @@ def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | Non
     system = query.system or next((system for _, _, system, *_ in reversed(turns) if system), None)
     # What was private in an earlier turn is sent again with this one.
     tags = tuple(dict.fromkeys([*query.tags, *(tag for turn in turns for tag in turn[4] or ())]))
-    continued = replace(query, conversation=name, history=history, system=system, tags=tags)
+    continued = replace(query, history=history, system=system, tags=tags)
     return continued, turns[-1][3] if turns else None
 
 

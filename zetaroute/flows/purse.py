@@ -8,8 +8,6 @@ from __future__ import annotations
 from zetaroute.domain import Decision
 from zetaroute.flows.spending import RunBudget, Spending
 
-PERHAPS_BILLED = ("timeout", "malformed", "empty")
-"""Kinds of error after which a server may ask for money: it had begun to answer, or nobody knows whether it had."""
 _ROUNDING_USD = 1e-12
 
 
@@ -28,7 +26,7 @@ class Purse:
         self._spending = spending
         self._run = run or RunBudget(None)
         # Whoever names a model has chosen its price.
-        self._most_usd = None if decision.forced else most_usd
+        self._most_usd = None if decision.pinned else most_usd
         self._paid_usd = 0.0
         self._lost_usd = 0.0
         """What failed tries may have cost; no row knows it."""
@@ -49,9 +47,9 @@ class Purse:
         self._paid_usd, self._next_usd = paid_usd, 0.0
         return self._hold(model)
 
-    def after_failure(self, model: str, kind: str) -> bool:
+    def after_failure(self, model: str, perhaps_billed: bool) -> bool:
         """Return whether a model, the same or another, may be asked after a try that failed; set its cost aside."""
-        if kind in PERHAPS_BILLED:
+        if perhaps_billed:
             self._lost_usd += self._next_usd
         self._next_usd = 0.0
         return self._hold(model)

@@ -91,12 +91,14 @@ class OpenHome:
         query = Query(
             text=prompt, system=system, task=task, reference=reference, grader=grader, tags=tuple(tags)
         )
+        kept: str | None = None
         if conversation is not None:
-            query, model = self._in_conversation(query, conversation, model)
+            query, kept = self._in_conversation(query, conversation)
         played = _own_loop(
             lambda: self._play(
                 query,
                 model=model,
+                kept=kept,
                 objective=_objective(prefer),
                 max_cost_usd=max_cost_usd,
                 local_only=local_only,
@@ -149,20 +151,19 @@ class OpenHome:
 
         return Log(self.home, self.settings.privacy)
 
-    def _in_conversation(
-        self, query: Query, conversation: str, model: str | None
-    ) -> tuple[Query, str | None]:
+    def _in_conversation(self, query: Query, conversation: str) -> tuple[Query, str | None]:
+        """Return the query behind its conversation's turns, and the model that goes on there, if one does."""
         from zetaroute.flows.conversations import in_conversation
 
         continued, kept = in_conversation(self._log(), query, conversation)
-        known = kept in {arm.id for arm in self.settings.arms}
-        return continued, model or (kept if known else None)
+        return continued, kept if kept in {arm.id for arm in self.settings.arms} else None
 
     def _play(
         self,
         query: Query,
         *,
         model: str | None,
+        kept: str | None,
         objective: Objective | None,
         max_cost_usd: float | None,
         local_only: bool,
@@ -186,7 +187,9 @@ class OpenHome:
         endpoint = self.settings.embedding
         if endpoint is not None and may_be_embedded(query, self.settings, limits):
             query = embedded_now(query, endpoint)
-        decision = choose(router, query, seed=seed, model=model, limits=limits, objective=objective)
+        decision = choose(
+            router, query, seed=seed, model=model, kept=kept, limits=limits, objective=objective
+        )
         if keep:
             self.home.make()
         journal = self._log().journal if keep else None

@@ -8,19 +8,24 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import Budget, Home, Objective, Settings
 from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, QueryEmbedding, Standing
-from zetaroute.errors import ArtifactError
+from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.flows.spending import Spending
 from zetaroute.flows.tagging import tagged
 from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
 from zetaroute.policy.explore import cold_rate
 from zetaroute.policy.record import tally_of
 from zetaroute.registry import COLD, Registry
+from zetaroute.store.log import Log
 from zetaroute.store.protect import home_salt
-from zetaroute.store.standing import Past, after, read_past
+from zetaroute.store.standing import Past, after, is_readable_state, read_past
+
+_ANEW_S = 2.0
+"""How long a state that cannot be read waits for the log that it is made anew from."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,8 +69,12 @@ class Router:
         limits: Limits | None = None,
         objective: Objective | None = None,
         forced: str | None = None,
+        kept: str | None = None,
     ) -> Decision:
-        """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none."""
+        """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none.
+
+        `forced` pins one, and `kept` goes on with one where it may answer.
+        """
         start = time.perf_counter()
         query = self._read(query)
         left_usd, budget = self.spending.left_usd()
@@ -82,6 +91,7 @@ class Router:
             seed=seed,
             now_s=time.time(),
             forced=forced,
+            kept=kept,
             challenger=self.challenger,
         )
         standing = self.standings.get(decision.model)
@@ -128,6 +138,10 @@ class Router:
 def open_router(home: Home, settings: Settings, registry: Registry | None = None) -> Router:
     """Return a router with the current policy and standings of a home."""
     registry = registry or Registry(home.artifacts)
+    if home.database.exists() and not is_readable_state(home):
+        # After an upgrade the budget, the canary and the guards are not to begin anew.
+        with suppress(StoreError):
+            Log(home, settings.privacy).merge(patience_s=_ANEW_S)
     # The canary first: where it ends meanwhile, the version that it made current is read after it.
     past = read_past(home)
     policy = load_policy(registry, registry.current())

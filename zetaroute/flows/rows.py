@@ -150,7 +150,7 @@ def _outcome(
         policy_version=decision.policy_version,
         served_model=done.served_model if done else None,
         propensity=decision.propensity if drawn else None,
-        forced=decision.forced,
+        forced=decision.forced and drawn,
         explored=decision.explored and drawn,
         recorded=done.recorded if done else False,
         attempt=number,

@@ -6,6 +6,7 @@ Everything it needs is passed in: it opens nothing, asks no clock and draws only
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
 from zetaroute.domain import Arm, Check, Decision, Duel, Query, Standing
+from zetaroute.errors import NoAnswerError
 from zetaroute.features import EmbeddedMap, Embeddings
 from zetaroute.policy.candidates import candidates
 from zetaroute.policy.escalate import Reliability, second_chances
@@ -28,7 +30,7 @@ from zetaroute.policy.explore import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guard import Limits, check_forced, exclusions
+from zetaroute.policy.guard import Limits, check_forced, exclusions, files_usd
 from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor, PriorPredictor
 from zetaroute.policy.record import RecordPredictor, newcomers
 
@@ -110,21 +112,32 @@ def decide(
     seed: int,
     now_s: float,
     forced: str | None = None,
+    kept: str | None = None,
     challenger: Challenger | None = None,
 ) -> Decision:
     """Choose the arm that answers `query`, with the probability of every arm.
 
     `rate` is the share of queries that are explored, over all eligible arms; `forced` pins a model, which then has no
-    propensity. With a `challenger` the query is given to one of the two policies by lot, and every probability is
-    that over both. Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and
-    ForbiddenQueryError when the rules on tags do.
+    propensity. Nor has the model that a conversation has `kept`, which goes on where every limit of the query lets
+    it; else the query is routed anew. With a `challenger` the query is given to one of the two policies by lot, and
+    every probability is that over both. Raises NoAnswerError when the user's limits leave no model, or not the pinned
+    one, and ForbiddenQueryError when the rules on tags do.
     """
     own = _opinion(policy.remembering(standings), query, arms, objective)
-    costs = own.forecast.cost_usd[0].tolist()
+    files = files_usd(arms, query)
+    costs = [
+        cost + files.get(arm.id, 0.0)
+        for arm, cost in zip(arms, own.forecast.cost_usd[0].tolist(), strict=True)
+    ]
+    pinned = forced is not None
     if forced is not None:
         # Whoever names a model has chosen its place and its price; what is left to spend is another matter.
         limits = replace(limits, local_only=False, max_cost_usd=None)
         check_forced(forced, arms, query=query, costs=costs, limits=limits, rules=rules)
+    elif kept is not None:
+        with suppress(NoAnswerError):
+            check_forced(kept, arms, query=query, costs=costs, limits=limits, rules=rules)
+            forced = kept
     excluded = exclusions(
         arms,
         query=query,
@@ -191,6 +204,8 @@ def decide(
         segment=own.segment,
         objective=objective,
         duel=lot.duel,
+        kept=forced is not None and not pinned,
+        files_usd=files,
     )
 
 

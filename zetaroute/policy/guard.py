@@ -89,8 +89,6 @@ def exclusions(
     UnfitQueryError where another query might still be answered, ForbiddenQueryError where the rules leave none.
     """
     costs = expected_cost_usd
-    if query.attachments:
-        costs = [_with_files(arm, query, cost) for arm, cost in zip(arms, costs, strict=True)]
     bars = [barred(arm, expected_cost_usd=cost, limits=limits) for arm, cost in zip(arms, costs, strict=True)]
     forbidden = [forbids(arm, query=query, rules=rules) for arm in arms]
     if all(forbidden):
@@ -185,12 +183,12 @@ def _unreadable(arm: Arm, query: Query) -> str | None:
     return None
 
 
-def _with_files(arm: Arm, query: Query, cost_usd: float) -> float:
-    """Return the expected cost with that of reading the files: the forecast knows the words alone."""
-    if arm.prices is None:
-        return cost_usd
+def files_usd(arms: Sequence[Arm], query: Query) -> dict[str, float]:
+    """Return by model what reading the files of a query costs, which no forecast knows: it is of the words alone."""
+    if not query.attachments:
+        return {}
     file_tokens = query.tokens() - replace(query, attachments=()).tokens()
-    return cost_usd + arm.prices.input * file_tokens / 1e6
+    return {arm.id: arm.prices.input * file_tokens / 1e6 for arm in arms if arm.prices is not None}
 
 
 def _answer_tokens(arm: Arm, query: Query) -> int:

@@ -25,6 +25,12 @@ def allowed(arm_tags: Collection[str], query_tags: Collection[str], rules: Itera
     return broken(arm_tags, query_tags, rules) is None
 
 
+def may_matter(rules: Iterable[TagRule], destinations: Iterable[Collection[str]]) -> bool:
+    """Return whether any tag can keep a query from a model, or an endpoint, of those with these tags."""
+    places = list(destinations)
+    return any(rule.require not in tags for rule in rules for tags in places)
+
+
 def words(rule: TagRule) -> str:
     """Return why an arm is out, as `--explain` shows it."""
     return f"has no tag {rule.require}, which {rule.tag} queries need"

@@ -21,8 +21,8 @@ from zetaroute.providers.protocol import OnText
 OnSwitch = Callable[[Attempt, str], None]
 """Told of an attempt that failed with a part of its answer shown, and of the model that is asked next."""
 
-MayFollow = Callable[[str, str], bool]
-"""Told the model that would be asked next and the kind of error before it; says whether it may be."""
+MayFollow = Callable[[str, bool], bool]
+"""Told the model that would be asked next and whether the try before it may be billed; says whether it may be."""
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -50,7 +50,7 @@ async def answer(
     """Ask the decided model, then the fallbacks in order, until one answers.
 
     Returns one attempt per model asked, retries inside it: the last one is ok, or all of them failed. A
-    forced decision has no fallback. `deadline_s` bounds the whole of it in seconds from now. `on_ask` is told of
+    pinned model has no fallback. `deadline_s` bounds the whole of it in seconds from now. `on_ask` is told of
     each model before it is asked, and `may_follow` is asked before every call but the first. `start_anew` lets the
     next model begin where a part of an answer was shown.
     """
@@ -60,13 +60,13 @@ async def answer(
         deadline_at=None if deadline_s is None else asyncio.get_running_loop().time() + deadline_s,
         sleep=sleep,
         rng=rng or random.Random(),
-        may_follow=may_follow or (lambda model, kind: True),
+        may_follow=may_follow or (lambda model, perhaps_billed: True),
     )
-    models = (decision.model,) if decision.forced else (decision.model, *decision.fallbacks())
+    models = (decision.model,) if decision.pinned else (decision.model, *decision.fallbacks())
     attempts: list[Attempt] = []
     shown = False
     for model in models:
-        if attempts and not patience.may_follow(model, attempts[-1].error_kind or ""):
+        if attempts and not patience.may_follow(model, attempts[-1].perhaps_billed):
             continue
         if shown and on_switch is not None:
             on_switch(attempts[-1], model)
@@ -137,13 +137,14 @@ async def _attempt(
             failure = error
         # Another try would write the beginning of its answer behind that of this one.
         wait_s = None if screen.shown else patience.wait_s(failure, tries)
-        if wait_s is None or not patience.may_follow(arm.id, failure.kind):
+        if wait_s is None or not patience.may_follow(arm.id, failure.perhaps_billed):
             break
         await patience.sleep(wait_s)
     return Attempt(
         model=arm.id,
         error_kind=failure.kind,
         error=str(failure),
+        perhaps_billed=failure.perhaps_billed,
         elapsed_s=time.perf_counter() - started_at,
         status="error",
     )
@@ -162,4 +163,5 @@ async def _call(
         raise ProviderError(
             f"{arm.id}: the time for this query, {patience.deadline_s:g} s, was over before its answer came.",
             kind="timeout",
+            perhaps_billed=True,
         ) from None

@@ -78,37 +78,45 @@ class Faults:
                 return self._unconnected(causes, said)
             case _:
                 words = f"the connection to {self.url} broke before the answer was complete ({said})."
-                return self._error("connection", words, retryable=True)
+                return self._error("connection", words, retryable=True, perhaps_billed=True)
 
     def timeout(self) -> ProviderError:
         """Return the error for a call that took longer than the arm may take."""
         limit_s = self.arm.timeout_s
         return self._error(
-            "timeout", f"no complete answer within {limit_s:g} s; raise timeout_s if it needs longer."
+            "timeout",
+            f"no complete answer within {limit_s:g} s; raise timeout_s if it needs longer.",
+            perhaps_billed=True,
         )
 
     def silence(self) -> ProviderError:
         """Return the error for a stream that did not begin to answer in time."""
         limit_s = self.arm.first_token_timeout_s or 0.0
         words = f"no first word within {limit_s:g} s; raise first_token_timeout_s if it thinks longer."
-        return self._error("timeout", words)
+        return self._error("timeout", words, perhaps_billed=True)
 
     def truncated(self) -> ProviderError:
         """Return the error for a stream that ended before the server said that the answer was complete."""
         return self._error(
-            "malformed", "the answer was truncated: its stream ended too early.", retryable=True
+            "malformed",
+            "the answer was truncated: its stream ended too early.",
+            retryable=True,
+            perhaps_billed=True,
         )
 
     def malformed(self, why: str) -> ProviderError:
         """Return the error for an answer that cannot be read."""
         return self._error(
-            "malformed", f"the answer cannot be used: {self._said(why)}; check base_url and provider."
+            "malformed",
+            f"the answer cannot be used: {self._said(why)}; check base_url and provider.",
+            perhaps_billed=True,
         )
 
     def empty(self, finish_reason: str | None) -> ProviderError:
         """Return the error for an answer without any text."""
         reason = self._said(finish_reason or "none given")
-        return self._error("empty", f"the model sent no text (finish reason: {reason}).")
+        words = f"the model sent no text (finish reason: {reason})."
+        return self._error("empty", words, perhaps_billed=True)
 
     def _unconnected(self, causes: tuple[BaseException, ...], said: str) -> ProviderError:
         if any(isinstance(cause, ssl.SSLError) for cause in causes):
@@ -147,13 +155,26 @@ class Faults:
             kind, words = "server", f"the server failed ({said})."
         # An empty account fills no sooner when it is asked again.
         paid_up = "insufficient_quota" not in said
-        return self._error(kind, words, retryable=paid_up, retry_after_s=retry_after_s)
+        return self._error(
+            kind, words, retryable=paid_up, retry_after_s=retry_after_s, perhaps_billed=status == 408
+        )
 
     def _error(
-        self, kind: str, words: str, *, retryable: bool = False, retry_after_s: float | None = None
+        self,
+        kind: str,
+        words: str,
+        *,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+        perhaps_billed: bool = False,
     ) -> ProviderError:
-        message = f"{self.arm.id}: {words}"
-        return ProviderError(message, kind=kind, retryable=retryable, retry_after_s=retry_after_s)
+        return ProviderError(
+            f"{self.arm.id}: {words}",
+            kind=kind,
+            retryable=retryable,
+            retry_after_s=retry_after_s,
+            perhaps_billed=perhaps_billed,
+        )
 
     def _said(self, words: str) -> str:
         # Redacted before it is cut, because a cut key would pass unseen.

@@ -22,7 +22,7 @@ CANDIDATE_HEADS = ["model", "accuracy", "satisfaction", "response", "cost", "uti
 
 def show_decision(console: Console, decision: Decision) -> None:
     """Show every candidate of a decision, the excluded ones with their reason."""
-    pinned = " (pinned)" if decision.forced else ""
+    pinned = " (pinned)" if decision.pinned else " (goes on)" if decision.kept else ""
     title = f"policy {decision.policy_version} chose {plain(decision.model)}{pinned}"
     show_candidates(console, title, [asdict(candidate) for candidate in decision.candidates])
     if decision.note is not None:

@@ -9,18 +9,18 @@ import asyncio
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Decision, Query
-from zetaroute.errors import NoAnswerError, StoreError
+from zetaroute.errors import StoreError
 from zetaroute.flows.desk import Desk
 from zetaroute.flows.round import Round
 from zetaroute.flows.router import open_router
 from zetaroute.flows.writer import Writer
 from zetaroute.policy import Limits, tripped
+from zetaroute.policy.rules import may_matter
 from zetaroute.providers.protocol import OnText
 from zetaroute.serve.conversations import Conversations
 from zetaroute.serve.metrics import Metrics
@@ -59,7 +59,9 @@ class Service:
             lasting=True,
         )
         self.desk = Desk(self.router, self.writer)
-        self.conversations = Conversations(self.log, alone=metrics.workers == 1)
+        self.conversations = Conversations(
+            self.log, alone=metrics.workers == 1, tags_matter=_tags_matter(settings)
+        )
         self._under_way: set[asyncio.Task[Any]] = set()
 
     def begin(self, work: Coroutine[Any, Any, Finished]) -> asyncio.Task[Finished]:
@@ -71,30 +73,24 @@ class Service:
 
     def decide(self, wanted: Wanted, query: Query, kept_model: str | None = None) -> Decision:
         """Choose a model, the kept one where it may answer; raise NoAnswerError when none may."""
-        limits = Limits(max_cost_usd=wanted.max_cost_usd)
-
-        def decided(forced: str | None) -> Decision:
-            return self.router.decide(
-                query,
-                seed=random.getrandbits(48),
-                limits=limits,
-                objective=wanted.objective,
-                forced=forced,
-            )
-
-        if kept_model is not None:
-            # A conversation that became private, or too long for its model, goes on with another.
-            with suppress(NoAnswerError):
-                return decided(kept_model)
-        return decided(wanted.model)
+        return self.router.decide(
+            query,
+            seed=random.getrandbits(48),
+            limits=Limits(max_cost_usd=wanted.max_cost_usd),
+            objective=wanted.objective,
+            forced=wanted.model,
+            kept=kept_model,
+        )
 
     async def _continued(self, wanted: Wanted) -> tuple[Query, str | None]:
         """Return the query with the tags of its conversation, and the model that goes on there, if one does."""
-        query = wanted.query
-        if query.conversation is None:
-            return query, None
-        spoken = await self.conversations.recall(query.conversation)
-        self.conversations.note(query.conversation, tags=query.tags)
+        name = wanted.query.conversation
+        if name is None:
+            return wanted.query, None
+        # What a detector finds in one turn counts for the next ones too.
+        query = self.router.tagged(wanted.query)
+        spoken = await self.conversations.recall(name)
+        self.conversations.note(name, tags=query.tags)
         query = replace(query, tags=tuple(dict.fromkeys((*query.tags, *spoken.tags))))
         model = spoken.model if wanted.keeps_model else None
         if model is None or model not in self.router.arms:
@@ -162,3 +158,8 @@ class Service:
 
     def _fail(self, error: StoreError) -> None:
         self.failure = error
+
+
+def _tags_matter(settings: Settings) -> bool:
+    endpoints = [] if settings.embedding is None else [settings.embedding.arm]
+    return may_matter(settings.rules, [arm.tags for arm in (*settings.arms, *endpoints)])

@@ -29,7 +29,7 @@ from zetaroute.store.migrations import (
     struct,
 )
 from zetaroute.store.protect import protected_journal
-from zetaroute.store.standing import write_standings
+from zetaroute.store.standing import is_readable_state, write_standings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -92,7 +92,7 @@ class Log:
                     self.journal.append([decided])
                     merged += self._merge_into(connection)
             connection.execute("RESET threads")
-            if merged or not self.home.state.exists():
+            if merged or not is_readable_state(self.home):
                 try:
                     write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
                 except OSError as error:

@@ -148,12 +148,11 @@ def read_past(home: Home) -> Past:
     """Return what state.json says, with the rows on top that wait in the journal."""
     # The journal first: what is merged between the two readings is then named in the state, and counted once.
     waiting = list(Journal(home.journal).named_lines())
-    state = _stored(home) or {"standings": {}, "spent_usd": {}, "canary": None, "merged": []}
-    standings = {model: _standing(model, stored) for model, stored in state["standings"].items()}
-    spent_usd: dict[str, float] = state["spent_usd"]
-    canary = event_of(state["canary"]) if state["canary"] else None
+    stored = _stored(home)
+    past, merged = stored or (Past(standings={}, spent_usd={}, canary=None), frozenset[str]())
+    standings, spent_usd, canary = past.standings, past.spent_usd, past.canary
     for segment, entry in waiting:
-        if segment in state["merged"]:
+        if segment in merged:
             continue
         for row in entry.get("outcomes") or ():
             spent = (row.get("cost_usd") or 0.0) + (row.get("router_cost_usd") or 0.0)
@@ -176,7 +175,7 @@ def read_past(home: Home) -> Past:
 
 
 def is_readable_state(home: Home) -> bool:
-    """Return whether state.json is there and of this version."""
+    """Return whether state.json is there, whole and of this version."""
     return _stored(home) is not None
 
 
@@ -190,12 +189,20 @@ def after(standing: Standing, *, status: str, time_s: float) -> Standing:
     return replace(standing, probe_s=None)
 
 
-def _stored(home: Home) -> dict[str, Any] | None:
+def _stored(home: Home) -> tuple[Past, frozenset[str]] | None:
+    """Return what state.json says and the segments that it holds; None where it is not whole or of this version."""
     try:
         state = json.loads(home.state.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        if state["schema"] != _SCHEMA:
+            return None
+        past = Past(
+            standings={model: _standing(model, stored) for model, stored in state["standings"].items()},
+            spent_usd={day: float(usd) for day, usd in state["spent_usd"].items()},
+            canary=event_of(state["canary"]) if state["canary"] else None,
+        )
+        return past, frozenset(state["merged"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return state if isinstance(state, dict) and state.get("schema") == _SCHEMA else None
 
 
 def _standing(model: str, stored: Mapping[str, Any]) -> Standing:
