@@ -189,7 +189,9 @@ def test_a_log_in_use_and_what_waits(folder):
 def test_a_log_that_is_no_database(folder):
     ok(folder, "ask", "What is 2 + 3?")
     (folder / "zetaroute.duckdb").write_bytes(b"no database" * 1000)
-    assert of(examined(folder, code=1), "log")[0][0] == "wrong"
+    (folder / "state.json").write_text("{")
+    checks = examined(folder, code=1)
+    assert [of(checks, name)[0][0] for name in ("log", "state")] == ["wrong", "warn"]
 
 
 def test_damaged_segments_and_a_damaged_state(folder):
@@ -198,7 +200,8 @@ def test_damaged_segments_and_a_damaged_state(folder):
     (folder / "journal" / "damaged" / "x.jsonl").write_text("{")
     (folder / "state.json").write_text("{")
     checks = examined(folder)
-    assert [of(checks, name)[0][0] for name in ("journal", "state")] == ["warn", "warn"]
+    # A whole log makes its state anew when it is opened.
+    assert [of(checks, name)[0][0] for name in ("journal", "state")] == ["warn", "ok"]
 
 
 def test_a_changed_version_is_found(folder):

@@ -5,11 +5,12 @@ Apart from the other readers because it needs the extra `cluster`.
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
@@ -18,6 +19,9 @@ from zetaroute.evaluate.scales import Scales
 from zetaroute.flows.reading import Blocks
 from zetaroute.store.sources import open_sources
 from zetaroute.store.spans import Span
+
+if TYPE_CHECKING:
+    from dask.distributed import Client
 
 W = TypeVar("W")
 R = TypeVar("R")
@@ -53,8 +57,29 @@ def on_cluster(address: str) -> Iterator[None]:
             raise UsageError(
                 f"--cluster {address}: the scheduler has no worker: start some with `dask worker {address}`."
             ) from error
+        _require_same_code(client, address)
         with parallel_config(backend="dask", wait_for_workers_timeout=PATIENCE_S):
             yield
+
+
+def _require_same_code(client: Client, address: str) -> None:
+    """Raise UsageError unless every worker runs this version: what cannot be loaded there is waited for in vain."""
+    mine = _version()
+    try:
+        others = set(client.run(_version).values()) - {mine}
+    except Exception as error:
+        raise UsageError(
+            f"--cluster {address}: a worker cannot load zetaroute {mine} ({_first_line(error)}): install it there."
+        ) from error
+    if others:
+        raise UsageError(
+            f"--cluster {address}: there are workers with zetaroute {', '.join(sorted(others))}, and this is {mine}: "
+            "install the same version everywhere."
+        )
+
+
+def _version() -> str:
+    return importlib.metadata.version("zetaroute")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
