@@ -33,7 +33,7 @@ SMALLEST_PROPENSITY = 1e-9
 class Rows:
     """Evaluation rows that neither policy was trained on."""
 
-    x: Array
+    x: NDArray[np.floating[Any]]
     """(n, D) features for the outcome model."""
     arm: Index
     """(n,) logged arm."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,13 @@ PRIOR_ROWS = 10.0
 
 
 def outcome_model(
-    x: Array, arm: Index, reward: Array, fold: Index, *, arms: int, rows: Array | None = None
+    x: NDArray[np.floating[Any]],
+    arm: Index,
+    reward: Array,
+    fold: Index,
+    *,
+    arms: int,
+    rows: Array | None = None,
 ) -> Array:
     """Return cross-fitted predictions of the reward for every arm, (n, K).
 
@@ -66,22 +73,24 @@ class _Sums:
     count: Array
 
     @classmethod
-    def of(cls, x: Array, y: Array, group: Index, groups: int, alike: Array | None) -> _Sums:
+    def of(
+        cls, x: NDArray[np.floating[Any]], y: Array, group: Index, groups: int, alike: Array | None
+    ) -> _Sums:
         """Sum up the rows of each group."""
         order = np.argsort(group, kind="stable")
-        x, y = x[order], y[order]
-        # So many times each.
-        times = np.ones(len(y)) if alike is None else alike[order]
-        weighted = x if alike is None else x * times[:, None]
         ends = np.searchsorted(group[order], np.arange(groups + 1))
-        slices = [slice(start, end) for start, end in pairwise(ends)]
-        return cls(
-            xx=np.stack([weighted[part].T @ x[part] for part in slices]),
-            xy=np.stack([weighted[part].T @ y[part] for part in slices]),
-            x=np.stack([weighted[part].sum(axis=0) for part in slices]),
-            y=np.array([times[part] @ y[part] for part in slices]),
-            count=np.array([times[part].sum() for part in slices]),
-        )
+        found = []
+        for start, end in pairwise(ends):
+            mine = order[start:end]
+            # A group at a time, so that vectors of single precision are never all there in double.
+            own = x[mine].astype(np.float64)
+            times = np.ones(len(mine)) if alike is None else alike[mine]
+            weighted = own if alike is None else own * times[:, None]
+            found.append(
+                (weighted.T @ own, weighted.T @ y[mine], weighted.sum(axis=0), times @ y[mine], times.sum())
+            )
+        xx, xy, x_sum, y_sum, count = (np.stack(column) for column in zip(*found, strict=True))
+        return cls(xx=xx, xy=xy, x=x_sum, y=y_sum, count=count)
 
     def of_arms(self, folds: NDArray[np.bool_], arms: int) -> _Sums:
         """Return the sums of each arm over the chosen folds; groups are numbered fold by fold."""

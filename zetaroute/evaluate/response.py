@@ -7,6 +7,7 @@ in, arrays out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +47,7 @@ class Asking:
 class Seen:
     """What is known of n rows whether they are rated or not."""
 
-    x: Array
+    x: NDArray[np.floating[Any]]
     """(n, D) of the query."""
     arm: Index
     arms: int
@@ -114,7 +115,7 @@ class Response:
 
 
 def chance_of_knowing(
-    x: Array,
+    x: NDArray[np.floating[Any]],
     arm: Index,
     here: Mask,
     fold: Index,

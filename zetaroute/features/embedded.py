@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,7 +117,7 @@ class EmbeddedMap:
         """Return z (n, d) of embeddings (n, D)."""
         return unit((unit(embeddings) - self.mean) @ self.components.astype(np.float64))
 
-    def cells(self, vectors: Array) -> NDArray[np.int64]:
+    def cells(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
         """Return the coarse cell that each vector (n, size) belongs to most, shape (n,)."""
         return self.frozen.cells(vectors)
 

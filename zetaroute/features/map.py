@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,7 +161,7 @@ class FeatureMap:
         """Return the probability of every known task for n texts, (n, T)."""
         return _softmax(base @ self.spaces.task_coef.T + self.spaces.task_intercept)
 
-    def cells(self, vectors: Array) -> NDArray[np.int64]:
+    def cells(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
         """Return the coarse cell that each vector (n, size) belongs to most, shape (n,)."""
         return np.asarray(np.argmax(vectors[:, : len(self.spaces.coarse)], axis=1))
 

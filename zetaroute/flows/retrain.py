@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError
@@ -182,7 +180,7 @@ def _tried(
     current = lesson.held_out.rows.time_s >= changed_s
     return evaluate(
         take(lesson.held_out.rows, current),
-        lesson.held_out.x[current].astype(np.float64),
+        lesson.held_out.x[current],
         settings.arms,
         settings,
         lesson.fitted,

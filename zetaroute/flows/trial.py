@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class Evaluation:
 @single_threaded
 def evaluate(
     rows: Sample,
-    x: NDArray[np.float64],
+    x: NDArray[np.floating[Any]],
     arms: Sequence[Arm],
     settings: Settings,
     fitted: Fitted,
@@ -122,10 +123,7 @@ def evaluate(
     by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
     cheapest = always(arms, rows, [arms[k].id for k in by_cost])
     rewards = _rewards(rows, arms, settings)
-    compared = Parallel(n_jobs=jobs, require="sharedmem")(
-        delayed(Comparison)(shared, reward, bounded=name in BOUNDED) for name, reward in rewards.items()
-    )
-    kpis = dict(zip(rewards, compared, strict=True))
+    kpis = {name: Comparison(shared, reward, bounded=name in BOUNDED) for name, reward in rewards.items()}
     utility = kpis["utility_usd"]
     kinds = np.array(segments_of(rows.tasks, fitted.map.cells(x), names), dtype=np.str_)
     differences = {name: kpi.difference() for name, kpi in kpis.items()}
@@ -181,7 +179,7 @@ class Queries:
 
     texts: Sequence[str]
     tasks: Sequence[str | None]
-    x: NDArray[np.float64]
+    x: NDArray[np.floating[Any]]
     """(n, D) by the candidate's map."""
     eligible: NDArray[np.bool_]
     """(n, K)"""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import reduce
 from itertools import compress
 from operator import add
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,7 +122,7 @@ def log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective)
     return judge
 
 
-def with_lengths(texts: Sequence[str], x: Array) -> Array:
+def with_lengths(texts: Sequence[str], x: NDArray[np.floating[Any]]) -> Array:
     """Return what a learned predictor forecasts from: the length of each text in front of its vector."""
     return np.hstack([PriorPredictor().vectors(texts), x])
 
