@@ -10,7 +10,8 @@ import numpy as np
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Prices
 from zetaroute.learn.fit import Fitted, fit
-from zetaroute.learn.frame import Sample, group_of, joined
+from zetaroute.learn.frame import group_of
+from zetaroute.learn.sample import Sample, joined
 from zetaroute.policy import Policy
 from zetaroute.practice.generator import generate
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import command, environment, ok, refused, run
+from tests.flows.results import assert_same_result
 from tests.waiting import PATIENCE_S, until
 from zetaroute.config import default_config_text
 from zetaroute.registry import Registry
@@ -101,25 +102,13 @@ def learned(home: Path, *how: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def assert_same(one: dict[str, Any], other: dict[str, Any]) -> None:
-    assert one["rows"] == other["rows"]
-    assert one["verdict"] == other["verdict"]
-    for part in ("before", "after", "difference", "baselines"):
-        for name, figure in one[part].items():
-            for bound, value in figure.items():
-                if value is None:
-                    assert other[part][name][bound] is None
-                    continue
-                assert value == pytest.approx(other[part][name][bound], rel=1e-9, abs=1e-9), (part, name)
-
-
 def test_a_cluster_learns_what_one_process_learns(home: Path, cluster: Cluster) -> None:
     """And what it adds up is not taken for sums that can be brought up to date."""
     found = learned(home, "--cluster", cluster.address, "--block", BLOCK)
     registry = Registry(home / "artifacts")
     assert registry.manifest(found["artifact"])["statistics"]["map"] is None
     alone = learned(home)
-    assert_same(alone, found)
+    assert_same_result(alone, found, tolerance=1e-9)
     counted = registry.manifest(alone["artifact"])["statistics"]
     assert (counted["incremental"], counted["added"]) == (False, counted["rows"])
 
@@ -133,12 +122,17 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(home: Path, cluste
         killed = int(killer.stdout.readline())
     (victim,) = [worker for worker in cluster.workers if worker.pid == killed]
     assert victim.wait() == -signal.SIGKILL
-    assert_same(learned(home), found)
+    assert_same_result(learned(home), found, tolerance=1e-9)
 
 
 def test_an_address_where_nobody_answers_is_named(home: Path) -> None:
     said = refused(run(home, "retrain", "--cluster", "tcp://127.0.0.1:1"), 2)
     assert "--cluster tcp://127.0.0.1:1: no Dask scheduler answers there" in said
+
+
+@pytest.mark.parametrize("address", ["", "scheduler"])
+def test_an_address_that_is_none_is_refused(home: Path, address: str) -> None:
+    assert "must look like tcp://" in refused(run(home, "retrain", "--cluster", address), 2)
 
 
 def test_a_cluster_is_for_texts(home: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.cli.command import ok, refused, run
+from tests.flows.results import assert_same_result
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
 from zetaroute.flows.learning import Lesson, learn, open_source
 from zetaroute.flows.retrain import retrain
@@ -163,18 +164,8 @@ def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
         results.append(done.result)
         shutil.rmtree(home / "artifacts" / done.version)
     one, other = results
-    assert one["rows"] == other["rows"]
-    for part in ("before", "after", "difference", "baselines"):
-        for name, figure in one[part].items():
-            for bound, value in figure.items():
-                if value is None:
-                    assert other[part][name][bound] is None
-                    continue
-                assert value == pytest.approx(other[part][name][bound], rel=1e-7, abs=1e-9), (part, name)
-    assert (one["verdict"], one["support"]) == (
-        other["verdict"],
-        pytest.approx(other["support"]),
-    )
+    assert_same_result(one, other, tolerance=1e-7)
+    assert one["support"] == pytest.approx(other["support"])
 
 
 def test_a_log_may_be_learned_from_by_its_file(home: Path) -> None:

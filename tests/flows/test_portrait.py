@@ -15,7 +15,7 @@ from zetaroute.features.kinds import cell_names
 from zetaroute.flows.portrait import portrait
 from zetaroute.flows.trial import Evaluation, evaluate
 from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import take
+from zetaroute.learn.sample import take
 from zetaroute.learn.segments import cell_terms
 from zetaroute.policy import Policy, PriorPredictor
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests.worlds import OBJECTIVE, World, together
 from zetaroute.features.map import CONSTANT
 from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import Sample, at, group_of
+from zetaroute.learn.frame import group_of
 from zetaroute.learn.heads import solve
+from zetaroute.learn.sample import Sample, at
 from zetaroute.learn.statistics import (
     STATISTICS,
     Statistics,

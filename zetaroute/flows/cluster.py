@@ -36,8 +36,10 @@ AT_ONCE = 64
 def on_cluster(address: str) -> Iterator[None]:
     """Let joblib's work run on the Dask cluster whose scheduler is at `address`, such as tcp://host:8786.
 
-    Raises UsageError where the extra is missing, nothing answers there, or no worker has come.
+    Raises UsageError where that names no place, the extra is missing, nothing answers there, or no worker has come.
     """
+    if "://" not in address:
+        raise UsageError(f"--cluster {address!r} must look like tcp://host:8786.")
     try:
         from dask.distributed import Client
         from joblib import parallel_config

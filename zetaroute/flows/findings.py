@@ -25,7 +25,8 @@ from zetaroute.evaluate.checks import (
 )
 from zetaroute.evaluate.ope import Rows
 from zetaroute.flows.judges import read_judges
-from zetaroute.learn.frame import TEACHING, Sample, take
+from zetaroute.learn.frame import TEACHING
+from zetaroute.learn.sample import Sample, take
 from zetaroute.registry import COLD, Registry
 from zetaroute.report.terminal import one_line
 from zetaroute.store.log import from_moment

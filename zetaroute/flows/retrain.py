@@ -25,7 +25,7 @@ from zetaroute.flows.portrait import portrait
 from zetaroute.flows.reading import BLOCK
 from zetaroute.flows.result import result_of
 from zetaroute.flows.trial import Evaluation, evaluate, margins_of
-from zetaroute.learn.frame import take
+from zetaroute.learn.sample import take
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import Registry
 from zetaroute.report.html import retrain_html
@@ -82,7 +82,7 @@ def retrain(
     if source.given is not None:
         incumbent = incumbent.knowing(source.given)
     known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
-    with on_cluster(cluster) if cluster else nullcontext():
+    with on_cluster(cluster) if cluster is not None else nullcontext():
         lesson = learn(source, settings, registry, log, known=known, seed=seed, jobs=jobs)
         made = candidate_of(lesson, source, settings, registry, parent=parent, known=known, seed=seed)
         evaluation = _tried(lesson, made, incumbent, settings, jobs=jobs)

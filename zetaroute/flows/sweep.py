@@ -31,10 +31,10 @@ from zetaroute.flows.bench import (
     utility,
 )
 from zetaroute.learn.fit import Fitted
-from zetaroute.learn.frame import take
 from zetaroute.learn.predictor import fit_heads
 from zetaroute.learn.recordings import Recordings
 from zetaroute.learn.routing import with_lengths
+from zetaroute.learn.sample import take
 from zetaroute.policy import Forecast, Policy
 
 Array = NDArray[np.float64]

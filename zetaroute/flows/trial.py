@@ -21,8 +21,8 @@ from zetaroute.evaluate.quantiles import quantile_difference
 from zetaroute.evaluate.response import FEWEST_RATED, Asking
 from zetaroute.evaluate.segments import Segment, segments
 from zetaroute.learn.fit import Fitted, single_threaded
-from zetaroute.learn.frame import Sample, clusters
 from zetaroute.learn.routing import realised_utility, with_lengths
+from zetaroute.learn.sample import Sample, compared
 from zetaroute.learn.segments import segments as segments_of
 from zetaroute.policy import Forecast, LearnedPredictor, Policy
 from zetaroute.policy.predict import Predictor
@@ -109,16 +109,7 @@ def evaluate(
     )
     before, after = (np.concatenate([part[side] for part in chosen]) for side in (0, 1))
     forecast = _together([part[2] for part in chosen])
-    shared = Rows(
-        x=x,
-        arm=rows.arm,
-        pmf=rows.pmf,
-        before=before,
-        after=after,
-        fold=rows.fold,
-        stratum=rows.stratum,
-        cluster=clusters(rows),
-    )
+    shared = compared(rows, x, before=before, after=after)
     single = always(arms, rows, [fitted.best_single])
     by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
     cheapest = always(arms, rows, [arms[k].id for k in by_cost])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.learn.frame import Sample
+from zetaroute.learn.sample import Sample
 from zetaroute.policy.heads import LinearHead
 
 Array = NDArray[np.float64]

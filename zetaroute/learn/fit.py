@@ -20,7 +20,6 @@ from zetaroute.evaluate.ope import FOLDS
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.learn.drift import Drift, find_drifts, weights_after
 from zetaroute.learn.embedded import VectorMap, enough_embedded
-from zetaroute.learn.frame import Sample
 from zetaroute.learn.heads import fit_classes, solve, target_weights, targets
 from zetaroute.learn.map import TextMap, outgrown
 from zetaroute.learn.predictor import heads, prices_learned_at
@@ -33,6 +32,7 @@ from zetaroute.learn.routing import (
     log_judge,
     with_lengths,
 )
+from zetaroute.learn.sample import Sample
 from zetaroute.learn.statistics import Statistics, count
 from zetaroute.learn.sums import Sums, gather_folds
 from zetaroute.learn.vectors import RowVectors, Vectors

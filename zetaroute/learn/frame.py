@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import compress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +17,7 @@ from zetaroute.domain import Arm
 from zetaroute.evaluate.scales import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
 from zetaroute.features.hashed import hashed_vector
+from zetaroute.learn.sample import Sample
 from zetaroute.store.log import rows_since
 
 if TYPE_CHECKING:
@@ -140,47 +139,6 @@ def _pairs(frame: pl.DataFrame) -> Iterator[tuple[str | None, str]]:
     yield from frame.select("conversation", "query").iter_rows()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """Rows of the frame as arrays, with arms as numbers."""
-
-    texts: list[str]
-    tasks: list[str | None]
-    key: NDArray[np.uint64]
-    """(n,) hash of the row's id, text and task: rows with one key have one vector."""
-    arm: NDArray[np.int64]
-    """(n,) position of the row's model in the list of arms."""
-    accuracy: NDArray[np.float64]
-    satisfaction: NDArray[np.float64]
-    response_s: NDArray[np.float64]
-    cost_usd: NDArray[np.float64]
-    """(n,) at the prices of now, where tokens and prices are known; else as it was logged."""
-    tokens: NDArray[np.float64]
-    """(n, 2) input and output tokens."""
-    time_s: NDArray[np.float64]
-    """(n,) seconds since the epoch."""
-    answered: NDArray[np.bool_]
-    pmf: NDArray[np.float64]
-    """(n, K) logged probabilities; rows without any are NaN."""
-    eligible: NDArray[np.bool_]
-    """(n, K)"""
-    fold: NDArray[np.int64]
-    """(n,) cross-fitting fold of the row's group."""
-    stratum: NDArray[np.int64]
-    """(n,) number of what drew the row's arm, the same in every part of a log."""
-    group: NDArray[np.uint64]
-    """(n,) number of the row's conversation or text: rows that share it depend on one another."""
-    weight: NDArray[np.float64]
-    """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
-    trust: NDArray[np.float64]
-    """(n,) how much its accuracy counts there beside one that is known for true (`learn.reliability`)."""
-    ask_chance: NDArray[np.float64]
-    """(n,) chance with which a rating was asked for; NaN where nobody could be asked."""
-    asked: NDArray[np.bool_]
-    prompted: NDArray[np.bool_]
-    """(n,) whether the rating was given because it was asked for."""
-
-
 def sample(
     frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, float] | None = None, folds: int = 5
 ) -> Sample:
@@ -217,44 +175,10 @@ def sample(
     )
 
 
-def clusters(rows: Sample) -> NDArray[np.int64]:
-    """Return numbers from 0 (n,) that rows of one group share."""
-    return np.asarray(np.unique(rows.group, return_inverse=True)[1], dtype=np.int64)
-
-
-def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
-    """Return the chosen rows of a sample."""
-    values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name not in {"texts", "tasks"}}
-    return Sample(texts=list(compress(rows.texts, keep)), tasks=list(compress(rows.tasks, keep)), **values)
-
-
 def trust_of(frame: pl.DataFrame, trust: Mapping[str, float]) -> NDArray[np.float64]:
     """Return the trust in each row's source of accuracy (n,)."""
     sources = frame["accuracy_source"].to_list()
     return np.array([trust.get(source, 1.0) if source else 1.0 for source in sources], dtype=np.float64)
-
-
-def joined(samples: Sequence[Sample]) -> Sample:
-    """Return several samples, at least one, as one."""
-    values = {
-        name: np.concatenate([getattr(part, name) for part in samples])
-        for name in Sample.__slots__
-        if name not in {"texts", "tasks"}
-    }
-    return Sample(
-        texts=[text for part in samples for text in part.texts],
-        tasks=[task for part in samples for task in part.tasks],
-        **values,
-    )
-
-
-def at(rows: Sample, index: NDArray[np.int64]) -> Sample:
-    """Return the rows of a sample at some positions, in their order."""
-    where = index.tolist()
-    values = {name: getattr(rows, name)[index] for name in rows.__slots__ if name not in {"texts", "tasks"}}
-    return Sample(
-        texts=[rows.texts[row] for row in where], tasks=[rows.tasks[row] for row in where], **values
-    )
 
 
 def _chances(frame: pl.DataFrame, place: Mapping[str, int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

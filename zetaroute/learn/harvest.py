@@ -13,7 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
-from zetaroute.learn.frame import Sample, at, joined, sample
+from zetaroute.learn.frame import sample
+from zetaroute.learn.sample import Sample, at, joined
 from zetaroute.learn.statistics import Counted, Statistics, count_part
 from zetaroute.learn.survey import Newest
 from zetaroute.learn.vectors import KnownVectors, RowVectors, Vectors

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.features.map import CONSTANT
-from zetaroute.learn.frame import Sample
+from zetaroute.learn.sample import Sample
 from zetaroute.learn.sums import Sums, gather
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 

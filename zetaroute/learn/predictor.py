@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
 from zetaroute.features import AnyMap
-from zetaroute.learn.frame import Sample
 from zetaroute.learn.heads import fit_classes, log_head, solve, target_weights, targets
+from zetaroute.learn.sample import Sample
 from zetaroute.learn.sums import Sums, gather
 from zetaroute.policy.predict import LearnedPredictor, Priced
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
-from zetaroute.evaluate.ope import FOLDS, Comparison, Rows
+from zetaroute.evaluate.ope import FOLDS, Comparison
 from zetaroute.features import AnyMap
-from zetaroute.learn.frame import Sample, clusters, take
 from zetaroute.learn.predictor import heads
+from zetaroute.learn.sample import Sample, compared, take
 from zetaroute.learn.sums import Sums
 from zetaroute.policy.decide import Policy
 from zetaroute.policy.explore import ENOUGH_GRADED
@@ -106,16 +106,7 @@ def log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective)
         usable = ~np.isnan(rows.pmf[:, 0]) & ~np.isnan(rows.accuracy)
         if usable.sum() < 10 * FOLDS:
             return None
-        evaluated = Rows(
-            x=x,
-            arm=rows.arm,
-            pmf=rows.pmf,
-            before=single,
-            after=chosen,
-            fold=rows.fold,
-            stratum=rows.stratum,
-            cluster=clusters(rows),
-        )
+        evaluated = compared(rows, x, before=single, after=chosen)
         utility = realised_utility(rows, arms, objective)[usable]
         return Comparison(evaluated.take(usable), utility, bounded=False).difference()
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.ope import FOLDS
-from zetaroute.learn.frame import Sample
 from zetaroute.learn.heads import target_weights, targets
+from zetaroute.learn.sample import Sample
 from zetaroute.learn.sums import Sums, gather_folds
 from zetaroute.registry import Registry, pack, unpack
 

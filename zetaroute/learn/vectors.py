@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.learn.frame import Sample, at
+from zetaroute.learn.sample import Sample, at
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]

@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.errors import UsageError
-from zetaroute.learn.frame import Sample
+from zetaroute.learn.sample import Sample
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,111 @@
+"""Rows of the log as arrays: what is fitted, judged and added up.
+
+Apart from the frame because recordings and made worlds are samples too, and come from no log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.evaluate.ope import Rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Rows of the frame as arrays, with arms as numbers."""
+
+    texts: list[str]
+    tasks: list[str | None]
+    key: NDArray[np.uint64]
+    """(n,) hash of the row's id, text and task: rows with one key have one vector."""
+    arm: NDArray[np.int64]
+    """(n,) position of the row's model in the list of arms."""
+    accuracy: NDArray[np.float64]
+    satisfaction: NDArray[np.float64]
+    response_s: NDArray[np.float64]
+    cost_usd: NDArray[np.float64]
+    """(n,) at the prices of now, where tokens and prices are known; else as it was logged."""
+    tokens: NDArray[np.float64]
+    """(n, 2) input and output tokens."""
+    time_s: NDArray[np.float64]
+    """(n,) seconds since the epoch."""
+    answered: NDArray[np.bool_]
+    pmf: NDArray[np.float64]
+    """(n, K) logged probabilities; rows without any are NaN."""
+    eligible: NDArray[np.bool_]
+    """(n, K)"""
+    fold: NDArray[np.int64]
+    """(n,) cross-fitting fold of the row's group."""
+    stratum: NDArray[np.int64]
+    """(n,) number of what drew the row's arm, the same in every part of a log."""
+    group: NDArray[np.uint64]
+    """(n,) number of the row's conversation or text: rows that share it depend on one another."""
+    weight: NDArray[np.float64]
+    """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
+    trust: NDArray[np.float64]
+    """(n,) how much its accuracy counts there beside one that is known for true (`learn.reliability`)."""
+    ask_chance: NDArray[np.float64]
+    """(n,) chance with which a rating was asked for; NaN where nobody could be asked."""
+    asked: NDArray[np.bool_]
+    prompted: NDArray[np.bool_]
+    """(n,) whether the rating was given because it was asked for."""
+
+
+def clusters(rows: Sample) -> NDArray[np.int64]:
+    """Return numbers from 0 (n,) that rows of one group share."""
+    return np.asarray(np.unique(rows.group, return_inverse=True)[1], dtype=np.int64)
+
+
+def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
+    """Return the chosen rows of a sample."""
+    values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name not in {"texts", "tasks"}}
+    return Sample(texts=list(compress(rows.texts, keep)), tasks=list(compress(rows.tasks, keep)), **values)
+
+
+def joined(samples: Sequence[Sample]) -> Sample:
+    """Return several samples, at least one, as one."""
+    values = {
+        name: np.concatenate([getattr(part, name) for part in samples])
+        for name in Sample.__slots__
+        if name not in {"texts", "tasks"}
+    }
+    return Sample(
+        texts=[text for part in samples for text in part.texts],
+        tasks=[task for part in samples for task in part.tasks],
+        **values,
+    )
+
+
+def at(rows: Sample, index: NDArray[np.int64]) -> Sample:
+    """Return the rows of a sample at some positions, in their order."""
+    where = index.tolist()
+    values = {name: getattr(rows, name)[index] for name in rows.__slots__ if name not in {"texts", "tasks"}}
+    return Sample(
+        texts=[rows.texts[row] for row in where], tasks=[rows.tasks[row] for row in where], **values
+    )
+
+
+def compared(
+    rows: Sample,
+    x: NDArray[np.floating[Any]],
+    *,
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+) -> Rows:
+    """Return the rows, with their vectors (n, D), as what two policies' arms (n,) are compared on."""
+    return Rows(
+        x=x,
+        arm=rows.arm,
+        pmf=rows.pmf,
+        before=before,
+        after=after,
+        fold=rows.fold,
+        stratum=rows.stratum,
+        cluster=clusters(rows),
+    )
