@@ -38,6 +38,7 @@ FEWEST_GRADED = 10
 """Graded answers below which an arm's record rules nothing out, whatever the config claims."""
 RULED_OUT_SE = 2.0
 """Standard errors, on both sides, by which an arm must stay below the best to be ruled out."""
+_EMPTY = Tally()
 
 
 class RecordPredictor(PriorPredictor):
@@ -106,20 +107,21 @@ def newcomers(
     """
     graded = np.array([tally_of(standings, arm).graded for arm in arms], dtype=np.float64)
     few = eligible & (np.maximum(rows, graded) < ENOUGH_GRADED)
-    if not few.any() or few.all():
+    judged = graded >= FEWEST_GRADED
+    if not (few & judged).any() or few.all():
         return few
     record = RecordPredictor(standings)
     mean, se = (
         one[0] for one in record.forecast(record.vectors([query.text]), arms).utility(objective, arms)
     )
-    least = np.where(eligible & (graded >= FEWEST_GRADED), mean - RULED_OUT_SE * se, -np.inf).max()
-    return np.asarray(few & ~((graded >= FEWEST_GRADED) & (mean + RULED_OUT_SE * se < least)))
+    least = np.where(eligible & judged, mean - RULED_OUT_SE * se, -np.inf).max()
+    return np.asarray(few & ~(judged & (mean + RULED_OUT_SE * se < least)))
 
 
 def tally_of(standings: Mapping[str, Standing], arm: Arm) -> Tally:
     """Return the tally of an arm over all tasks; an empty one where it has no record."""
     standing = standings.get(arm.id)
-    return (standing.tallies.get(ALL_TASKS) if standing else None) or Tally()
+    return (standing.tallies.get(ALL_TASKS) if standing else None) or _EMPTY
 
 
 def _cost(vectors: Array, arms: Sequence[Arm], tokens: Array, tokens_se: Array) -> tuple[Array, Array]:
