@@ -1,6 +1,6 @@
 """`retrain` by the size of the log: time, memory and how both grow, and what an incremental one saves.
 
-Every row has a text of its own from the practice generator; what came of it is that of a logged row of its task.
+Every row has a text of its own from the practice generator; what came of it is what came of a logged row of its task.
 """
 
 from __future__ import annotations
@@ -55,7 +55,11 @@ def retrains(folder: Path, sizes: Sequence[int], *, reference_up_to: int) -> Gro
 
 
 def add_rows(home: Path, rows: int, *, seed: int) -> None:
-    """Let the log have `rows` rows, the new ones with texts that it does not hold yet."""
+    """Let the log have `rows` rows: the new ones come later, one every 10 us, with texts that it does not hold yet.
+
+    Each was decided like an old row of its task, its model drawn anew with the probabilities of that decision, and it
+    went like an old row of its task and model: so the logged probabilities are those that were drawn by.
+    """
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
         (have,) = log.execute("SELECT count(*) FROM outcomes").fetchone() or (0,)
         missing = rows - have
@@ -64,28 +68,53 @@ def add_rows(home: Path, rows: int, *, seed: int) -> None:
         texts = home / "texts.parquet"
         fresh = ((one.query, one.task) for one in generate(rows=missing, seed=seed))
         pl.DataFrame(fresh, schema=["query", "task"], orient="row").write_parquet(texts)
+        log.execute("SELECT setseed(?)", [1.0 / seed])
         log.execute(
             """CREATE TEMP TABLE old AS
                WITH first AS (SELECT * FROM outcomes WHERE fallback_of IS NULL ORDER BY id LIMIT 4000)
-               SELECT *, row_number() OVER (PARTITION BY task) - 1 AS place, count(*) OVER (PARTITION BY task) AS many
-               FROM first"""
+               SELECT *, row_number() OVER of_task - 1 AS decided, count(*) OVER of_task AS of_task,
+                      row_number() OVER of_model - 1 AS went, count(*) OVER of_model AS of_model
+               FROM first
+               WINDOW of_task AS (PARTITION BY task), of_model AS (PARTITION BY task, model)"""
+        )
+        log.execute(
+            """CREATE TEMP TABLE drawn AS
+               WITH numbered AS (
+                   SELECT *, file_row_number + 1 AS number, random() AS first, random() AS second, random() AS third
+                   FROM read_parquet($texts, file_row_number = true)
+               )
+               SELECT number, query, task, third, candidates, pmf, policy_version, seed,
+                      1 + len([place FOR place IN range(1, len(pmf)) IF list_sum(pmf[1:place]) <= second]) AS place
+               FROM numbered JOIN (SELECT DISTINCT task, of_task FROM old) USING (task)
+               JOIN (SELECT task, decided, candidates, pmf, policy_version, seed FROM old) AS deciding
+                    USING (task) WHERE decided = floor(first * of_task)""",
+            {"texts": str(texts)},
         )
         log.execute(
             """CREATE TEMP TABLE more AS
-               WITH numbered AS (SELECT *, row_number() OVER (PARTITION BY task) AS number FROM read_parquet($texts))
-               SELECT old.* EXCLUDE (place, many) REPLACE (
-                          uuidv7()::VARCHAR AS id, numbered.query AS query,
+               WITH made AS (
+                   SELECT *, (SELECT max(time) FROM outcomes) + to_microseconds(10 * number) AS time FROM drawn
+               ), named AS (
+                   SELECT *, lpad(lower(to_hex(epoch_ms(time))), 12, '0') AS front, md5(number || query) AS rest
+                   FROM made
+               )
+               SELECT old.* EXCLUDE (decided, of_task, went, of_model) REPLACE (
+                          format('{}-{}-7{}-8{}-{}', front[1:8], front[9:12], rest[1:3], rest[4:6], rest[7:18]) AS id,
+                          named.time AS time, named.query AS query, named.candidates AS candidates, named.pmf AS pmf,
+                          named.pmf[place] AS propensity, named.policy_version AS policy_version, named.seed AS seed,
                           response_s * (0.9 + 0.2 * random()) AS response_s),
                       old.id AS old_id
-               FROM numbered JOIN old ON old.task = numbered.task AND numbered.number % old.many = old.place""",
-            {"texts": str(texts)},
+               FROM named JOIN (SELECT DISTINCT task, model, of_model FROM old) AS many
+                    ON many.task = named.task AND many.model = candidates[place].model
+               JOIN old ON old.task = named.task AND old.model = many.model AND went = floor(third * many.of_model)"""
         )
-        log.execute("INSERT INTO outcomes BY NAME SELECT * EXCLUDE old_id FROM more")
+        log.execute("INSERT INTO outcomes BY NAME SELECT * EXCLUDE old_id FROM more ORDER BY id")
         log.execute(
             """INSERT INTO feedback BY NAME
-               SELECT feedback.* REPLACE (uuidv7()::VARCHAR AS id, more.id AS outcome_id)
+               SELECT feedback.* REPLACE (uuidv7()::VARCHAR AS id, more.id AS outcome_id, more.time AS time)
                FROM feedback JOIN more ON feedback.outcome_id = more.old_id"""
         )
+        texts.unlink()
 
 
 def _incremental(home: Path, rows: int) -> Figure:

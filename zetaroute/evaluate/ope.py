@@ -48,8 +48,8 @@ class Rows:
     stratum: Index
     """(n,) which logging policy drew the row: strata are weighed by what their propensities can tell."""
     cluster: Index | None = None
-    """(n,) rows of one conversation or one text share a number, since they do not vary on their own; None means
-    that every row does."""
+    """(n,) rows of one conversation or one text share a number (counted from 0), since they do not vary on their own;
+    None means that every row does."""
 
     def take(self, keep: Mask | Index) -> Rows:
         """Return the chosen rows."""
@@ -222,7 +222,7 @@ class _Sampling:
     in; without this, rows that hardly explored would drown those that did."""
     strata: tuple[Index, ...]
     cluster: Index | None
-    """(n,) numbers from 0 without gaps."""
+    """(n,) numbers from 0."""
 
     @classmethod
     def of(cls, rows: Rows, *, difficulty: Array) -> _Sampling:
@@ -231,8 +231,7 @@ class _Sampling:
         share = np.zeros(len(difficulty))
         for mine in strata:
             share[mine] = 1.0 / (1.0 + float(difficulty[mine].mean()))
-        cluster = None if rows.cluster is None else np.unique(rows.cluster, return_inverse=True)[1]
-        return cls(share=share / share.sum(), strata=strata, cluster=cluster)
+        return cls(share=share / share.sum(), strata=strata, cluster=rows.cluster)
 
     def standard_error(self, psi: Array, modelled: Array, spread: Array) -> float:
         """Return the standard error of share @ psi: per stratum the larger of the sample's variance and the
@@ -249,18 +248,17 @@ class _Sampling:
 
     def per_cluster(self, values: Array) -> Array:
         """Return the sum of `values` over the rows of each cluster."""
-        if self.cluster is None:
-            return values
-        return np.asarray(np.bincount(self.cluster, weights=values), dtype=np.float64)
+        return per_cluster(values, self.cluster)
 
     def _common(self, shared: Array) -> float:
         """Return the sum of the products of different rows of one cluster."""
         if self.cluster is None:
             return 0.0
-        sums = self.per_cluster(shared)
-        if len(sums) < FEWEST_ROWS:
+        count = np.count_nonzero(np.bincount(self.cluster))
+        if count < FEWEST_ROWS:
             return math.inf
-        return float((sums**2).sum() - (shared**2).sum()) * len(sums) / (len(sums) - 1)
+        sums = self.per_cluster(shared)
+        return float((sums**2).sum() - (shared**2).sum()) * count / (count - 1)
 
 
 def _nothing(n: int) -> Difference:
@@ -281,11 +279,13 @@ def _strata(stratum: Index) -> tuple[Index, ...]:
 
 
 def per_cluster(values: Array, cluster: Index | None) -> Array:
-    """Return the sum of `values` (n,) over the rows of each cluster; None means that every row is one."""
+    """Return the sum of `values` (n,) over the rows of each cluster, by its number: 0 for one without rows.
+
+    None means that every row is one.
+    """
     if cluster is None:
         return values
-    place = np.unique(cluster, return_inverse=True)[1]
-    return np.asarray(np.bincount(place, weights=values), dtype=np.float64)
+    return np.asarray(np.bincount(cluster, weights=values), dtype=np.float64)
 
 
 def _effective(weight: Array) -> float:

@@ -59,18 +59,21 @@ class _Quantile:
     def of(
         cls, rows: Rows, chosen: Index | Array, values: Array, probability: float, hits: int
     ) -> _Quantile | None:
-        """Return a policy's quantile with its interval; None where the interval has no end."""
+        """Return a policy's quantile with its interval; None where the interval has no end, or no row is its."""
         index = np.arange(len(values))
         drawn = probabilities(chosen, rows.pmf.shape[1])[index, rows.arm]
         weight = drawn / np.maximum(rows.pmf[index, rows.arm], SMALLEST_PROPENSITY)
+        total = float(weight.sum())
+        if total == 0.0:
+            return None
         order = np.argsort(values, kind="stable")
-        cumulated = np.cumsum(weight[order]) / weight.sum()
+        cumulated = np.cumsum(weight[order]) / total
 
         def at(share: float) -> float:
             return float(values[order[min(int(np.searchsorted(cumulated, share)), len(values) - 1)]])
 
         value = at(probability)
-        influence = per_cluster(weight * ((values <= value) - probability) / weight.sum(), rows.cluster)
+        influence = per_cluster(weight * ((values <= value) - probability) / total, rows.cluster)
         se = math.sqrt(float((influence**2).sum()))
         half = t_quantile(0.975, hits - 1) * se
         if probability - half <= 0.0 or probability + half >= 1.0:

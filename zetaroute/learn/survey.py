@@ -27,8 +27,8 @@ RECENT = 50_000
 whether routing pays. These are known well enough from so many rows."""
 MOST_OF_ARM = 1_000
 """Newest training rows of every arm that are read with them, so that a rare one is not forgotten."""
-MOST_HELD_OUT = 500_000
-"""Newest held-out rows that a candidate is judged by."""
+MOST_HELD_OUT = 200_000
+"""Newest held-out rows that a candidate is judged by: enough to tell half a point of accuracy."""
 _TEXTS_KEPT = int(OUTGROWN * MOST_TEXTS)
 """Distinct texts that are told apart; as many as it takes to say that a map is outgrown."""
 
