@@ -66,7 +66,7 @@ def retrain_command(
         str | None,
         typer.Option("--cluster", help="Let the workers of a Dask cluster learn: tcp://HOST:PORT."),
     ] = None,
-    block: Annotated[int, typer.Option("--block", min=2, help="Rows that are read at once.")] = 250_000,
+    block: Annotated[int, typer.Option("--block", min=2, help="Rows that are read at once.")] = 100_000,
     since: Since = None,
     promote: Promote = "auto",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")] = 2,

@@ -54,6 +54,11 @@ class Home:
         return self.path / "vectors.npz"
 
     @property
+    def spans(self) -> Path:
+        """What the last retrain knew of every part of the log, so that the next reads only what has changed."""
+        return self.path / "spans.npz"
+
+    @property
     def salt(self) -> Path:
         """The secret that stored hashes are keyed with."""
         return self.path / "salt"

@@ -6,7 +6,7 @@ Apart from the other readers because it needs the extra `cluster`.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -93,13 +93,21 @@ class Clustered:
     since: str | None
     scales: Scales
 
-    def each(self, learn: Callable[[pl.DataFrame, W], R], wanted: W) -> Iterator[R]:
+    @property
+    def parts(self) -> int:
+        """How many spans there are."""
+        return len(self.spans)
+
+    def each(
+        self, learn: Callable[[pl.DataFrame, W], R], wanted: W, but: Collection[int] = ()
+    ) -> Iterator[R]:
         """Yield what is learned from every span; a span whose worker is lost is given to another."""
         from joblib import Parallel, delayed
 
         read = partial(_learn, tuple(self.sources), self.since, self.scales, learn)
-        for start in range(0, len(self.spans), AT_ONCE):
-            some = self.spans[start : start + AT_ONCE]
+        spans = [span for number, span in enumerate(self.spans) if number not in but]
+        for start in range(0, len(spans), AT_ONCE):
+            some = spans[start : start + AT_ONCE]
             yield from Parallel(n_jobs=-1)(delayed(read)(span, wanted) for span in some)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,23 +15,25 @@ import numpy as np
 
 from zetaroute.config import Settings
 from zetaroute.errors import UsageError, ZetarouteError
-from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
+from zetaroute.features import AnyMap, EmbeddedMap, Embeddings, FeatureMap
 from zetaroute.flows.cluster import Clustered
+from zetaroute.flows.passes import Memory, at_rest, harvested, surveyed
 from zetaroute.flows.reading import Blocks, Reader, Whole
 from zetaroute.flows.vectors import logged_vectors
 from zetaroute.learn.checks import MeasuredCheck, measured_checks
 from zetaroute.learn.fit import Fitted, conclude, map_of
 from zetaroute.learn.frame import forgotten_rows, learnable, read_frame, read_scales
-from zetaroute.learn.harvest import ReadRows, Wanted, harvest
+from zetaroute.learn.harvest import ReadRows, Wanted
 from zetaroute.learn.known import read_vectors, write_vectors
+from zetaroute.learn.map import MOST_TEXTS
 from zetaroute.learn.reliability import Reliability, reliabilities, trust_in
-from zetaroute.learn.statistics import Statistics, combined, kept_statistics
-from zetaroute.learn.survey import Survey, survey, total
+from zetaroute.learn.statistics import kept_statistics
+from zetaroute.learn.survey import Survey
 from zetaroute.learn.vectors import KnownVectors
 from zetaroute.registry import Registry
 from zetaroute.store.log import Log
 from zetaroute.store.sources import open_sources
-from zetaroute.store.spans import spans
+from zetaroute.store.spans import fingerprint, spans
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -46,6 +48,8 @@ class Source:
 
     open: Callable[[], AbstractContextManager[DuckDBPyConnection]]
     reader: Reader
+    memory: Memory | None
+    """None where nothing is kept for the next retrain but the sums."""
     given: Embeddings | None
     """The vectors to learn from, where texts are not what is read."""
     checks: dict[str, MeasuredCheck]
@@ -79,6 +83,7 @@ def open_source(
     A large log is read `block` rows at a time. Where rows have vectors in place of a text, all must be seen at once.
     """
     opened = partial(open_sources, sources) if sources else log.open
+    memory = None
     with opened() as connection:
         notes, checks = forgotten_rows(connection, since=since), measured_checks(connection)
         parts, gone = spans(connection, block), _count(connection, "forgotten IS NOT NULL")
@@ -97,6 +102,13 @@ def open_source(
                 else Blocks(open=opened, spans=parts, since=since, scales=scales)
             )
             given = None
+            if not cluster and not sources and since is None:
+                memory = Memory(
+                    path=log.home.spans,
+                    spans=parts,
+                    fingerprints=[fingerprint(connection, span) for span in parts],
+                    scales=scales,
+                )
         else:
             frame = read_frame(connection, since=since)
             given = logged_vectors(frame, settings, log.home)
@@ -105,6 +117,7 @@ def open_source(
     return Source(
         open=opened,
         reader=reader,
+        memory=memory,
         given=given,
         checks=checks,
         notes=notes,
@@ -128,8 +141,12 @@ def learn(
 
     Raises ZetarouteError when there is too little to learn from.
     """
-    arms = settings.arms
-    seen = total(source.reader.each(partial(survey, seed=seed), arms))
+    arms, models = settings.arms, [arm.id for arm in settings.arms]
+    # Of a map that has read as many texts as it ever will, no text is asked any more.
+    settled = isinstance(known, FeatureMap) and known.texts >= MOST_TEXTS
+    remembered = source.memory.recall(arms, seed) if source.memory and settled else None
+    look = surveyed(source.reader, arms, seed=seed, remembered=remembered)
+    seen = look.whole
     _require_rows(seen, source.notes)
     believed = reliabilities(seen.pairs)
     feature_map, vectors = map_of(
@@ -148,15 +165,21 @@ def learn(
         training=seen.newest_training(),
         held_out=seen.newest_held_out(),
         # Where vectors come from outside, that of a text may change without its row: all are counted again.
-        earlier=None if kept is None else kept.of([arm.id for arm in arms], identity),
+        earlier=None if kept is None else kept.of(models, identity),
         known=read_vectors(log.home.vectors, identity, feature_map.size) if keeps_vectors else KnownVectors(),
         keep_parts=not source.clustered,
     )
-    statistics, training, held_out = _harvested(source.reader, wanted, identity)
+    resting = {}
+    if source.memory and remembered:
+        resting = at_rest(remembered, look, wanted, source.memory.counted_as(wanted, identity))
+    found = harvested(source.reader, wanted, identity, resting)
+    training, held_out = found.training, found.held_out
     if keeps_vectors:
         _keep_vectors(log, source, identity, [training, held_out])
+    if source.memory:
+        source.memory.keep(look, found, wanted, seed=seed)
     fitted = conclude(
-        statistics,
+        found.statistics,
         training.rows,
         training.x.astype(np.float64),
         arms,
@@ -180,22 +203,6 @@ def _keep_vectors(log: Log, source: Source, identity: str, rows: Sequence[ReadRo
 def _count(connection: DuckDBPyConnection, which: str) -> int:
     (count,) = connection.execute(f"SELECT count(*) FROM outcomes WHERE {which}").fetchone() or (0,)
     return int(count)
-
-
-def _harvested(reader: Reader, wanted: Wanted, identity: str) -> tuple[Statistics, ReadRows, ReadRows]:
-    """Return the sums of all parts, and the newest rows of either side."""
-    harvests = reader.each(harvest, wanted)
-    first = next(harvests)
-    counted, near, held_out = first.counted, [first.training], [first.held_out]
-    for found in harvests:
-        counted += found.counted
-        near.append(found.training)
-        held_out.append(found.held_out)
-    models = [arm.id for arm in wanted.arms]
-    statistics = combined(counted, models, feature_map=identity, earlier=wanted.earlier)
-    if statistics is None:
-        return _harvested(reader, replace(wanted, earlier=None), identity)
-    return statistics, ReadRows.together(near), ReadRows.together(held_out)
 
 
 def _require_rows(seen: Survey, notes: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ Apart from `retrain` because how a log is read depends on its size and on where 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -22,15 +22,25 @@ if TYPE_CHECKING:
 W = TypeVar("W")
 R = TypeVar("R")
 
-BLOCK = 250_000
+BLOCK = 100_000
 """Rows that are read at once."""
 
 
 class Reader(Protocol):
     """Hands the rows of a log to whoever learns from them."""
 
-    def each(self, learn: Callable[[pl.DataFrame, W], R], wanted: W) -> Iterator[R]:
-        """Yield what `learn` makes of every part of the log and of what is `wanted`, in order of the parts."""
+    @property
+    def parts(self) -> int:
+        """How many parts the log has."""
+        ...
+
+    def each(
+        self, learn: Callable[[pl.DataFrame, W], R], wanted: W, but: Collection[int] = ()
+    ) -> Iterator[R]:
+        """Yield what `learn` makes of every part of the log and of what is `wanted`, in order of the parts.
+
+        `but` names parts by their number that are left out.
+        """
         ...
 
 
@@ -39,10 +49,14 @@ class Whole:
     """A log that is at hand as one frame."""
 
     frame: pl.DataFrame
+    parts = 1
 
-    def each(self, learn: Callable[[pl.DataFrame, W], R], wanted: W) -> Iterator[R]:
+    def each(
+        self, learn: Callable[[pl.DataFrame, W], R], wanted: W, but: Collection[int] = ()
+    ) -> Iterator[R]:
         """Yield what is learned from the whole."""
-        yield learn(self.frame, wanted)
+        if 0 not in but:
+            yield learn(self.frame, wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +68,18 @@ class Blocks:
     since: str | None
     scales: Scales
 
-    def each(self, learn: Callable[[pl.DataFrame, W], R], wanted: W) -> Iterator[R]:
+    @property
+    def parts(self) -> int:
+        """How many spans there are."""
+        return len(self.spans)
+
+    def each(
+        self, learn: Callable[[pl.DataFrame, W], R], wanted: W, but: Collection[int] = ()
+    ) -> Iterator[R]:
         """Yield what is learned from every span."""
-        for span in self.spans:
-            yield learn(self.read(span), wanted)
+        for number, span in enumerate(self.spans):
+            if number not in but:
+                yield learn(self.read(span), wanted)
 
     def read(self, span: Span) -> pl.DataFrame:
         """Return the rows of one span."""

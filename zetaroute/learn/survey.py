@@ -7,7 +7,7 @@ than the memory of whoever learns from it, and its parts may lie on many machine
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import reduce
 from typing import cast
@@ -34,6 +34,20 @@ _TEXTS_KEPT = int(OUTGROWN * MOST_TEXTS)
 
 Place = tuple[datetime, str]
 """Time and id of a row: rows are in this order."""
+ROWS = pl.Schema({"time": pl.Datetime("us"), "id": pl.String(), "model": pl.String()})
+"""What is told of the newest rows."""
+TEXTS = pl.Schema(
+    {
+        "query": pl.String(),
+        "time": pl.Datetime("us"),
+        "id": pl.String(),
+        "task": pl.String(),
+        "rank": pl.UInt64(),
+        "last_time": pl.Datetime("us"),
+        "last_id": pl.String(),
+    }
+)
+"""What is told of distinct texts: time and id of the first row and of the last, whose `task` it is, and a hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +57,20 @@ class Newest:
     start: Place | None
     """None: there are no rows."""
     of_model: Mapping[str, Place]
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> Newest:
+        """Return from where on these rows are, oldest first."""
+        return cls(start=_first(rows), of_model={})
+
+    @classmethod
+    def for_training(cls, rows: pl.DataFrame) -> Newest:
+        """Return from where on the newest RECENT of these rows are, and the newest MOST_OF_ARM of each model."""
+        ends = rows.group_by("model", maintain_order=True).agg(pl.col("time", "id").tail(MOST_OF_ARM).first())
+        return cls(
+            start=_first(rows.tail(RECENT)),
+            of_model={model: (time, id_) for model, time, id_ in ends.iter_rows()},
+        )
 
     def select(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return those rows of a frame with `time`, `id` and `model` that are among them."""
@@ -67,14 +95,13 @@ class Survey:
     arm_rows: NDArray[np.int64]
     """(K,) training rows of every arm."""
     training: pl.DataFrame
-    """time, id and model of the newest training rows."""
+    """ROWS, of the newest training rows."""
     held_out: pl.DataFrame
     """The same of held-out rows that a candidate can be judged by."""
     held_rows: int
     """How many of those there are."""
     texts: pl.DataFrame
-    """query, with the time and id of its first row, and `task` of its last: of distinct texts those with the lowest
-    `rank`, a hash, so that every part keeps the same ones."""
+    """TEXTS, of distinct texts those with the lowest rank, so that every part keeps the same ones."""
     since: datetime | None
     until: datetime | None
     hash: int
@@ -99,19 +126,27 @@ class Survey:
             hash=(self.hash + other.hash) % 2**64,
         )
 
+    def without_rows(self) -> Survey:
+        """Return the same with no single row or text told of."""
+        return replace(self, training=ROWS.to_frame(), held_out=ROWS.to_frame(), texts=TEXTS.to_frame())
+
     def newest_training(self) -> Newest:
         """Return which training rows are read one by one."""
-        recent = self.training.tail(RECENT)
-        of_model = self.training.group_by("model", maintain_order=True).agg(
-            pl.col("time", "id").tail(MOST_OF_ARM).first()
-        )
-        return Newest(
-            start=_first(recent), of_model={model: (time, id_) for model, time, id_ in of_model.iter_rows()}
-        )
+        return Newest.for_training(self.training)
 
     def newest_held_out(self) -> Newest:
         """Return which held-out rows a candidate is judged by."""
-        return Newest(start=_first(self.held_out), of_model={})
+        return Newest.of(self.held_out)
+
+    def is_full(self) -> bool:
+        """Return whether as many rows are told of as there are, or as are wanted where there are more."""
+        of_model = dict(self.training.group_by("model").len().iter_rows())
+        return (
+            self.held_out.height >= min(MOST_HELD_OUT, self.held_rows)
+            and self.training.height >= min(RECENT, int(self.arm_rows.sum()))
+            and sum(min(count, MOST_OF_ARM) for count in of_model.values())
+            >= int(np.minimum(self.arm_rows, MOST_OF_ARM).sum())
+        )
 
     def text_labels(self) -> dict[str, str | None]:
         """Return at most MOST_TEXTS distinct training texts, oldest first, with their task labels."""
@@ -137,8 +172,8 @@ def survey(frame: pl.DataFrame, arms: Sequence[Arm], seed: int) -> Survey:
         pairs=pairs_in(seen),
         graded=int(training["accuracy"].is_not_null().sum()),
         arm_rows=np.array([(training["model"] == model).sum() for model in models], dtype=np.int64),
-        training=_newest(training.select("time", "id", "model"), RECENT, MOST_OF_ARM),
-        held_out=_newest(held_out.select("time", "id", "model"), MOST_HELD_OUT, 0),
+        training=_newest(training.select(ROWS.names()), RECENT, MOST_OF_ARM),
+        held_out=_newest(held_out.select(ROWS.names()), MOST_HELD_OUT, 0),
         held_rows=held_out.height,
         texts=_texts(training, seed),
         since=cast("datetime | None", seen["time"].min()),
@@ -179,8 +214,7 @@ def _lowest(texts: pl.DataFrame) -> pl.DataFrame:
     first = texts.sort("time", "id").unique("query", keep="first").select("query", "rank", "time", "id")
     last = texts.sort("last_time", "last_id").unique("query", keep="last")
     last = last.select("query", "task", "last_time", "last_id")
-    columns = ("query", "time", "id", "task", "rank", "last_time", "last_id")
-    return first.join(last, on="query").sort("rank", "query").head(_TEXTS_KEPT).select(columns)
+    return first.join(last, on="query").sort("rank", "query").head(_TEXTS_KEPT).select(TEXTS.names())
 
 
 def _newest(rows: pl.DataFrame, most: int, most_of_model: int) -> pl.DataFrame:

@@ -39,16 +39,32 @@ def spans(connection: DuckDBPyConnection, rows: int) -> list[Span]:
     return [Span(low, high) for low, high in pairwise(edges)]
 
 
+def fingerprint(connection: DuckDBPyConnection, span: Span) -> str:
+    """Return a number of all that the log says in a span: another one as soon as any of it changes."""
+    sums = [
+        f"(SELECT count(*) || ' ' || coalesce(sum(hash(one)), 0) FROM {table} AS one WHERE {where})"
+        for table, where in _where(span).items()
+    ]
+    (found,) = connection.execute(f"SELECT concat_ws(' ', {', '.join(sums)})").fetchone() or ("",)
+    return str(found)
+
+
 def narrow(connection: DuckDBPyConnection, span: Span) -> None:
     """Let this connection see the rows of a span alone: temporary views hide the tables and views of the log."""
     (whole,) = connection.execute("SELECT format('\"{}\"', current_database())").fetchone() or ("",)
-    for table, column in (("outcomes", "id"), ("feedback", "outcome_id")):
-        bounds = [
-            f"{column} {sign} {_text(edge)}" for sign, edge in ((">=", span.low), ("<", span.high)) if edge
-        ]
-        rows = f"SELECT * FROM {whole}.main.{table} WHERE {' AND '.join(bounds) or 'true'}"
+    for table, where in _where(span).items():
+        rows = f"SELECT * FROM {whole}.main.{table} WHERE {where}"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS {rows}")
     make_views(connection, temporary=True)
+
+
+def _where(span: Span) -> dict[str, str]:
+    """Return, by table, which of its rows lie in a span."""
+    edges = ((">=", span.low), ("<", span.high))
+    return {
+        table: " AND ".join(f"{column} {sign} {_text(edge)}" for sign, edge in edges if edge) or "true"
+        for table, column in (("outcomes", "id"), ("feedback", "outcome_id"))
+    }
 
 
 def _text(value: str) -> str:
