@@ -251,9 +251,14 @@ def pack(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
 
 
 def unpack(packed: bytes) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays of an .npz file, refusing anything that would execute."""
+    """Return the arrays of an .npz file, refusing anything that would execute.
+
+    Raises ValueError or BadZipFile where it is none.
+    """
     import numpy as np
 
+    if not packed:
+        raise ValueError("an empty file holds no arrays")
     with np.load(io.BytesIO(packed), allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
 
