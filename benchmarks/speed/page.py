@@ -30,7 +30,8 @@ are medians; on a machine that does other work too, the ratios say more than the
 - `kpi` stands beside one DuckDB query for the same means, deviations and quantiles, in a process of its own.
 - A full `retrain` stands beside a plain fit by scikit-learn of one of its four targets (TfidfVectorizer,
   TruncatedSVD, one Ridge per model) on all the rows, where half of ours are the gate's. Each row has a text of its
-  own. The exponent is the slope of log processor time over log rows.
+  own. The exponent is the slope of log processor time over log rows. A `retrain` after 1% new rows stands beside the
+  full one before them.
 """
 _MARK = "\n## "
 

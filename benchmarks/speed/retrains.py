@@ -33,7 +33,7 @@ class Growth:
 
 
 def retrains(folder: Path, sizes: Sequence[int], *, reference_up_to: int) -> Growth:
-    """Return the time and the memory of one full retrain per size, and of an incremental one after the largest."""
+    """Return the time and the memory of a full retrain and of an incremental one after it, per size."""
     home = folder / "grown"
     home.mkdir()
     seed_log(home)
@@ -48,8 +48,10 @@ def retrains(folder: Path, sizes: Sequence[int], *, reference_up_to: int) -> Gro
         if size <= reference_up_to:
             log = str(home / "zetaroute.duckdb")
             beside = measured([sys.executable, "-m", "benchmarks.speed.plain_fit", log])
-        figures.append(_figure(f"full `retrain`, {size:,} rows", took, REFERENCE, beside))
-    figures.append(_incremental(home, sizes[-1]))
+        figures += [
+            _figure(f"full `retrain`, {size:,} rows", took, REFERENCE, beside),
+            _incremental(home, size, took, seed=seed + 900),
+        ]
     slope = float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]) if len(sizes) > 1 else None
     return Growth(figures=figures, exponent=slope)
 
@@ -117,15 +119,12 @@ def add_rows(home: Path, rows: int, *, seed: int) -> None:
         texts.unlink()
 
 
-def _incremental(home: Path, rows: int) -> Figure:
-    """Return the time of a retrain after few new rows, beside a full one on the very same log."""
-    add_rows(home, rows + int(NEW_SHARE * rows), seed=999)
-    fresh = home.with_name("fresh")
-    shutil.copytree(home, fresh, ignore=shutil.ignore_patterns("artifacts"))
+def _incremental(home: Path, rows: int, full: Used, *, seed: int) -> Figure:
+    """Return the time of a retrain after few new rows, beside the full one before them."""
+    add_rows(home, rows + int(NEW_SHARE * rows), seed=seed)
     again = measured(command_line(home, "retrain", "--promote", "never", "--json"))
-    full = measured(command_line(fresh, "retrain", "--promote", "never", "--json"))
     what = f"`retrain` after {NEW_SHARE:.0%} new rows, {rows:,} before"
-    return _figure(what, again, "full `retrain` on the same log", full)
+    return _figure(what, again, "full `retrain` before", full)
 
 
 def _figure(what: str, took: Used, reference: str, beside: Used | None) -> Figure:

@@ -16,7 +16,7 @@ from zetaroute.flows.reading import Blocks
 from zetaroute.learn import survey
 from zetaroute.learn.harvest import harvest
 from zetaroute.registry import Registry
-from zetaroute.store.spans import Span, fingerprint, spans
+from zetaroute.store.spans import fingerprints, spans
 
 __all__ = ["logged"]
 BLOCK = 50
@@ -206,7 +206,7 @@ def test_feedback_that_comes_while_it_reads_is_seen_the_next_time(
 def test_a_fingerprint_is_of_one_span_alone(home: Path) -> None:
     def found() -> list[str]:
         with duckdb.connect(str(home / "zetaroute.duckdb"), read_only=True) as log:
-            return [fingerprint(log, span) for span in spans(log, BLOCK)]
+            return fingerprints(log, spans(log, BLOCK))
 
     before = found()
     assert len(set(before)) == SPANS
@@ -215,6 +215,17 @@ def test_a_fingerprint_is_of_one_span_alone(home: Path) -> None:
     assert [one == other for one, other in zip(before, after, strict=True)] == [True] * (SPANS - 1) + [False]
 
 
-def test_an_empty_span_has_a_fingerprint(home: Path) -> None:
-    with duckdb.connect(str(home / "zetaroute.duckdb"), read_only=True) as log:
-        assert fingerprint(log, Span("zzz", None))
+def test_rows_that_have_come_since_are_in_no_span(home: Path) -> None:
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        parts = spans(log, BLOCK)
+        before = fingerprints(log, parts)
+        log.execute("INSERT INTO outcomes SELECT * REPLACE (uuidv7()::VARCHAR AS id) FROM outcomes LIMIT 5")
+        assert fingerprints(log, parts) == before
+        assert fingerprints(log, spans(log, BLOCK))[:-1] == before
+
+
+def test_an_empty_log_has_no_fingerprints() -> None:
+    with duckdb.connect() as log:
+        log.execute("CREATE TABLE outcomes (id VARCHAR)")
+        log.execute("CREATE TABLE feedback (outcome_id VARCHAR)")
+        assert fingerprints(log, []) == []

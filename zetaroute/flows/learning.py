@@ -33,7 +33,7 @@ from zetaroute.learn.vectors import KnownVectors
 from zetaroute.registry import Registry
 from zetaroute.store.log import Log
 from zetaroute.store.sources import open_sources
-from zetaroute.store.spans import fingerprint, spans
+from zetaroute.store.spans import fingerprints, spans
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -106,7 +106,7 @@ def open_source(
                 memory = Memory(
                     path=log.home.spans,
                     spans=parts,
-                    fingerprints=[fingerprint(connection, span) for span in parts],
+                    fingerprints=fingerprints(connection, parts),
                     scales=scales,
                 )
         else:

@@ -6,6 +6,7 @@ row by their common id.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -14,6 +15,18 @@ from zetaroute.store.views import make_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+
+_COLUMNS = {"outcomes": "id", "feedback": "outcome_id"}
+"""By table the column that says in which span a row is."""
+
+_SUMS = """
+    WITH edges AS (
+        SELECT unnest($lows::VARCHAR[]) AS low, generate_subscripts($lows::VARCHAR[], 1) - 1 AS number
+    ),
+    hashed AS (SELECT {column} AS id, hash(one) AS hash FROM {table} AS one WHERE {column} < $end)
+    SELECT number, count(*), sum(hash) FROM hashed ASOF JOIN edges ON hashed.id >= edges.low GROUP BY number
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +52,27 @@ def spans(connection: DuckDBPyConnection, rows: int) -> list[Span]:
     return [Span(low, high) for low, high in pairwise(edges)]
 
 
-def fingerprint(connection: DuckDBPyConnection, span: Span) -> str:
-    """Return a number of all that the log says in a span: another one as soon as any of it changes."""
-    sums = [
-        f"(SELECT count(*) || ' ' || coalesce(sum(hash(one)), 0) FROM {table} AS one WHERE {where})"
-        for table, where in _where(span).items()
-    ]
-    (found,) = connection.execute(f"SELECT concat_ws(' ', {', '.join(sums)})").fetchone() or ("",)
-    return str(found)
+def fingerprints(connection: DuckDBPyConnection, parts: Sequence[Span]) -> list[str]:
+    """Return a number of all that the log says in each of its spans: another one as soon as any of it changes."""
+    sums: list[list[str]] = [[] for _ in parts]
+    values = {"lows": [span.low or "" for span in parts], "end": parts[-1].high if parts else None}
+    for table, column in _COLUMNS.items():
+        found = connection.execute(_SUMS.format(table=table, column=column), values).fetchall()
+        for number, *what in found:
+            sums[number].append(f"{table} {what}")
+    return [" ".join(one) for one in sums]
 
 
 def narrow(connection: DuckDBPyConnection, span: Span) -> None:
     """Let this connection see the rows of a span alone: temporary views hide the tables and views of the log."""
     (whole,) = connection.execute("SELECT format('\"{}\"', current_database())").fetchone() or ("",)
-    for table, where in _where(span).items():
-        rows = f"SELECT * FROM {whole}.main.{table} WHERE {where}"
+    for table, column in _COLUMNS.items():
+        bounds = [
+            f"{column} {sign} {_text(edge)}" for sign, edge in ((">=", span.low), ("<", span.high)) if edge
+        ]
+        rows = f"SELECT * FROM {whole}.main.{table} WHERE {' AND '.join(bounds) or 'true'}"
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS {rows}")
     make_views(connection, temporary=True)
-
-
-def _where(span: Span) -> dict[str, str]:
-    """Return, by table, which of its rows lie in a span."""
-    edges = ((">=", span.low), ("<", span.high))
-    return {
-        table: " AND ".join(f"{column} {sign} {_text(edge)}" for sign, edge in edges if edge) or "true"
-        for table, column in (("outcomes", "id"), ("feedback", "outcome_id"))
-    }
 
 
 def _text(value: str) -> str:
