@@ -18,6 +18,7 @@ from zetaroute.domain import Arm
 from zetaroute.evaluate.scales import Scales
 from zetaroute.flows.reading import Reader
 from zetaroute.learn.harvest import Harvest, ReadRows, Wanted, harvest
+from zetaroute.learn.parts import Parts
 from zetaroute.learn.remembered import (
     Remembered,
     SpanNote,
@@ -26,7 +27,7 @@ from zetaroute.learn.remembered import (
     read_remembered,
     write_remembered,
 )
-from zetaroute.learn.statistics import Parts, Statistics, combined
+from zetaroute.learn.statistics import Statistics, combined
 from zetaroute.learn.survey import Survey, survey, total
 from zetaroute.store.spans import Span
 

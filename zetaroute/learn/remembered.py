@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from zetaroute.durable import write_whole
-from zetaroute.learn.statistics import Parts
+from zetaroute.learn.parts import Parts
 from zetaroute.learn.survey import ROWS, TEXTS, Newest, Place, Survey
 from zetaroute.registry import pack, unpack
 

@@ -22,8 +22,8 @@ from zetaroute.features import AnyMap
 from zetaroute.learn.predictor import heads
 from zetaroute.learn.sample import Sample, compared, take
 from zetaroute.learn.sums import Sums
-from zetaroute.policy.decide import Policy
 from zetaroute.policy.explore import ENOUGH_GRADED
+from zetaroute.policy.policy import Policy
 from zetaroute.policy.predict import LearnedPredictor, PriorPredictor
 
 Array = NDArray[np.float64]

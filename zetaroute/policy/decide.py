@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
 from zetaroute.domain import Arm, Check, Decision, Duel, Query, Standing
 from zetaroute.errors import NoAnswerError
-from zetaroute.features import EmbeddedMap, Embeddings
+from zetaroute.features import Embeddings
 from zetaroute.policy.candidates import candidates
 from zetaroute.policy.escalate import Reliability, second_chances
 from zetaroute.policy.explore import (
     PROBATION,
     QUOTA,
     draw,
-    exploit,
     explored_shares,
     is_given_to_candidate,
     only,
@@ -31,71 +30,12 @@ from zetaroute.policy.explore import (
     with_quota,
 )
 from zetaroute.policy.guard import Limits, check_forced, exclusions, files_usd
-from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor, PriorPredictor
-from zetaroute.policy.record import RecordPredictor, newcomers
+from zetaroute.policy.policy import Challenger, Policy, held_best
+from zetaroute.policy.predict import Forecast, PriorPredictor
+from zetaroute.policy.record import newcomers
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A version of the routing policy: what it predicts, and how it chooses by that."""
-
-    version: str
-    predictor: Predictor
-    checks: Mapping[str, Reliability] = field(default_factory=dict)
-    """By grader: how well its checks were measured to tell right answers from wrong ones."""
-    kinds: tuple[str | None, ...] = ()
-    """Names of the learned kinds of queries, by cell; None where one has none that lasts."""
-
-    @property
-    def reads_hashed(self) -> bool:
-        """Whether it was learned from hashed terms, which must be made of a query before it is decided."""
-        found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
-        return isinstance(found, EmbeddedMap) and found.reads_hashed
-
-    def kind_of(self, query: Query, vector: Array) -> str | None:
-        """Return the learned kind of a query without a task label, whose vector is (1, anything); None if unnamed."""
-        found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
-        if found is None or not self.kinds or query.task:
-            return None
-        if isinstance(found, EmbeddedMap) and query.text not in found.known:
-            return None
-        return self.kinds[int(found.cells(vector[:, 1:])[0])]
-
-    def knowing(self, given: Embeddings) -> Policy:
-        """Return the same with the embeddings of some texts at hand."""
-        return replace(self, predictor=self.predictor.knowing(given))
-
-    def remembering(self, standings: Mapping[str, Standing]) -> Policy:
-        """Return the same with the record of every arm at hand, which only a cold start goes by."""
-        if not isinstance(self.predictor, PriorPredictor):
-            return self
-        return replace(self, predictor=RecordPredictor(standings))
-
-    def exploit(
-        self,
-        forecast: Forecast,
-        *,
-        arms: Sequence[Arm],
-        objective: Objective,
-        eligible: Mask,
-    ) -> NDArray[np.int64]:
-        """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K)."""
-        mean, se = forecast.utility(objective, arms)
-        return _held_best(mean, se, forecast.rows, eligible)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Challenger:
-    """A policy that is tried beside the one in use."""
-
-    canary: str
-    """Id of the canary."""
-    policy: Policy
-    share: float
-    """Share of the queries that it is given."""
 
 
 def decide(
@@ -233,7 +173,7 @@ class _Opinion:
 
     def best(self, eligible: Mask) -> int:
         """Return the arm (of the K eligible or not) that the policy holds best."""
-        chosen = _held_best(self.mean, self.se, self.forecast.rows, eligible[None, :])
+        chosen = held_best(self.mean, self.se, self.forecast.rows, eligible[None, :])
         return int(chosen[0])
 
     def with_chances(self, eligible: Mask, check: Check) -> _Opinion:
@@ -247,15 +187,6 @@ class _Opinion:
             reliability=self.policy.checks.get(check.grader, Reliability()),
         )
         return replace(self, mean=self.mean + chances.gain_usd, after=chances.after)
-
-
-def _held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> NDArray[np.int64]:
-    """Return the arm that is held best for each of n queries; all arrays (n, K) but `rows` (K,).
-
-    A model that was never tried is not held best on the config's word while others have a record.
-    """
-    tried = eligible & (rows > 0)
-    return exploit(mean, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
 
 
 def _opinion(policy: Policy, query: Query, arms: Sequence[Arm], objective: Objective) -> _Opinion:

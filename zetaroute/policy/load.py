@@ -16,9 +16,9 @@ from zetaroute.domain import Prices
 from zetaroute.errors import ArtifactError
 from zetaroute.features import AnyMap, EmbeddedMap, FeatureMap, Spaces
 from zetaroute.features.kinds import lasting_names
-from zetaroute.policy.decide import Policy
 from zetaroute.policy.escalate import Reliability
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
+from zetaroute.policy.policy import Policy
 from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
 

@@ -1,0 +1,92 @@
+"""A version of the routing policy: what it predicts, and which arm it holds best by that.
+
+Apart from deciding because retraining, judging and replaying ask a policy too, and draw nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Objective
+from zetaroute.domain import Arm, Query, Standing
+from zetaroute.features import EmbeddedMap, Embeddings
+from zetaroute.policy.escalate import Reliability
+from zetaroute.policy.explore import exploit
+from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor, PriorPredictor
+from zetaroute.policy.record import RecordPredictor
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A version of the routing policy: what it predicts, and how it chooses by that."""
+
+    version: str
+    predictor: Predictor
+    checks: Mapping[str, Reliability] = field(default_factory=dict)
+    """By grader: how well its checks were measured to tell right answers from wrong ones."""
+    kinds: tuple[str | None, ...] = ()
+    """Names of the learned kinds of queries, by cell; None where one has none that lasts."""
+
+    @property
+    def reads_hashed(self) -> bool:
+        """Whether it was learned from hashed terms, which must be made of a query before it is decided."""
+        found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
+        return isinstance(found, EmbeddedMap) and found.reads_hashed
+
+    def kind_of(self, query: Query, vector: Array) -> str | None:
+        """Return the learned kind of a query without a task label, whose vector is (1, anything); None if unnamed."""
+        found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
+        if found is None or not self.kinds or query.task:
+            return None
+        if isinstance(found, EmbeddedMap) and query.text not in found.known:
+            return None
+        return self.kinds[int(found.cells(vector[:, 1:])[0])]
+
+    def knowing(self, given: Embeddings) -> Policy:
+        """Return the same with the embeddings of some texts at hand."""
+        return replace(self, predictor=self.predictor.knowing(given))
+
+    def remembering(self, standings: Mapping[str, Standing]) -> Policy:
+        """Return the same with the record of every arm at hand, which only a cold start goes by."""
+        if not isinstance(self.predictor, PriorPredictor):
+            return self
+        return replace(self, predictor=RecordPredictor(standings))
+
+    def exploit(
+        self,
+        forecast: Forecast,
+        *,
+        arms: Sequence[Arm],
+        objective: Objective,
+        eligible: Mask,
+    ) -> NDArray[np.int64]:
+        """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K)."""
+        mean, se = forecast.utility(objective, arms)
+        return held_best(mean, se, forecast.rows, eligible)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenger:
+    """A policy that is tried beside the one in use."""
+
+    canary: str
+    """Id of the canary."""
+    policy: Policy
+    share: float
+    """Share of the queries that it is given."""
+
+
+def held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> NDArray[np.int64]:
+    """Return the arm that is held best for each of n queries; all arrays (n, K) but `rows` (K,).
+
+    A model that was never tried is not held best on the config's word while others have a record.
+    """
+    tried = eligible & (rows > 0)
+    return exploit(mean, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
