@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import duckdb
 import pytest
 
 from zetaroute.store.migrations import migrate
-from zetaroute.store.views import GRADED, judgements_of, latest_of, rounds_of
+from zetaroute.store.views import GRADED, judgements_of, latest_of, rounds_from, rounds_of
 
 OUTCOMES = 120
 SOME = "SELECT id FROM outcomes WHERE id LIKE '%7' OR fallback_of LIKE '%3'"
@@ -94,3 +96,36 @@ def test_an_answer_is_judged_by_its_last_attempt(log: duckdb.DuckDBPyConnection)
     """
     ids = f"SELECT id FROM ({replaced})"
     assert same(log, f"SELECT id, accuracy FROM served WHERE id IN ({ids})", replaced)
+
+
+def test_rounds_from_an_id_on_are_those_of_the_view(log: duckdb.DuckDBPyConnection) -> None:
+    first = f"o{OUTCOMES - 30:03}"
+    ours = log.execute(f"SELECT * FROM ({rounds_from('$first')}) ORDER BY id", {"first": first}).fetchall()
+    assert ours == log.execute("SELECT * FROM rounds WHERE id >= ? ORDER BY id", [first]).fetchall()
+    assert len(ours) == 30
+
+
+def test_rounds_from_an_id_on_judge_no_older_row(log: duckdb.DuckDBPyConnection) -> None:
+    """Whatever is not scanned away is grouped, sorted or joined: that must not grow with the log."""
+    log.execute("INSERT INTO outcomes BY NAME SELECT * REPLACE ('a' || id AS id) FROM outcomes")
+    log.execute(
+        "INSERT INTO feedback BY NAME SELECT * REPLACE ('a' || outcome_id AS outcome_id) FROM feedback"
+    )
+    (told,) = log.execute("SELECT count(*) FROM feedback WHERE outcome_id >= 'o'").fetchone() or (0,)
+
+    def worked_on(select: str) -> int:
+        ((_, plan),) = log.execute(
+            f"EXPLAIN (ANALYZE, FORMAT json) SELECT id, accuracy FROM ({select})"
+        ).fetchall()
+        return max(_rows(json.loads(plan)))
+
+    assert 0 < worked_on(rounds_from("'o'")) <= told
+    assert worked_on("SELECT * FROM rounds WHERE id >= 'o'") > told, "the view itself judges all rows"
+
+
+def _rows(plan: dict[str, Any]) -> Iterator[int]:
+    """Yield how many rows each step of a plan has handed on."""
+    if "operator_cardinality" in plan:
+        yield plan["operator_cardinality"]
+    for step in plan.get("children", ()):
+        yield from _rows(step)

@@ -20,6 +20,7 @@ from zetaroute.durable import write_whole
 from zetaroute.policy.guard import DEMOTED
 from zetaroute.store.canary import event_of, running_canary
 from zetaroute.store.journal import Journal
+from zetaroute.store.views import rounds_from
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -40,13 +41,13 @@ _SPENT = """
 """
 _PLACE = f"coalesce(nullif(task, ''), '{place_of(None, 'x')[:-1]}' || segment, '')"
 """`place_of` in SQL."""
+_FIRST = f"SELECT coalesce(min(id), '') FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW})"
 _TAIL = f"""
     CREATE OR REPLACE TEMP TABLE tail AS
     SELECT id, time, model, {_PLACE} AS task, status, response_s, cost_usd, output_tokens, accuracy, satisfaction
-    FROM rounds
-    WHERE id >= (SELECT min(id) FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW}))
-      -- What was imported was served elsewhere: it says nothing of how a model stands here.
-      AND NOT (recorded IS TRUE AND policy_version IS NULL)
+    FROM ({rounds_from("$first")})
+    -- What was imported was served elsewhere: it says nothing of how a model stands here.
+    WHERE NOT (recorded IS TRUE AND policy_version IS NULL)
 """
 _MEANS = {
     "accuracy": ("graded", "accuracy"),
@@ -78,10 +79,12 @@ _TALLIES = f"""
     GROUP BY model, task
 """
 _DEMOTED = f"""
-    SELECT {_PLACE} AS place, list_transform(
-        list_filter(max_by(candidates, id), lambda c: starts_with(c.reason, '{DEMOTED}')), lambda c: c.model)
-    FROM outcomes WHERE id >= (SELECT min(id) FROM tail) AND len(candidates) > 0
-    GROUP BY place
+    SELECT {_PLACE} AS place, [c.model FOR c IN candidates IF starts_with(c.reason, '{DEMOTED}')]
+    FROM outcomes WHERE id IN (
+        SELECT max(id) FROM outcomes
+        WHERE id >= $first AND len(candidates) > 0
+        GROUP BY {_PLACE}
+    )
 """
 _ERRORS = """
     SELECT model, count(*), epoch(max(time)) FROM tail t
@@ -108,7 +111,8 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
 
     `merged` names the segments that the log holds by now although the journal may still show them.
     """
-    connection.execute(_TAIL)
+    (first,) = connection.execute(_FIRST).fetchone() or ("",)
+    connection.execute(_TAIL, {"first": first})
     tallies: dict[str, dict[str, Any]] = {}
     found = connection.execute(_TALLIES)
     names = [column[0] for column in found.description or ()]
@@ -118,7 +122,7 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         tally = Tally(**values, p95_low_s=_p95(times or [], z=1.645), p95_s=_p95(times or [], z=0.0))
         tallies.setdefault(model, {})[task] = asdict(tally)
     demoted: dict[str, list[str]] = {}
-    for task, models in connection.execute(_DEMOTED).fetchall():
+    for task, models in connection.execute(_DEMOTED, {"first": first}).fetchall():
         for model in models:
             demoted.setdefault(model, []).append(task)
     errors_in_a_row = {model: (count, last) for model, count, last in connection.execute(_ERRORS).fetchall()}

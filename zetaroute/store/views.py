@@ -126,6 +126,14 @@ def rounds_of(ids: str) -> str:
     )
 
 
+def rounds_from(first: str) -> str:
+    """Return the SELECT of `rounds` for the outcomes from an id on, which the SQL `first` names."""
+    return _ROUNDS.format(
+        outcomes=f"(SELECT * FROM outcomes WHERE id >= {first})",
+        feedback=f"(SELECT * FROM feedback WHERE outcome_id >= {first})",
+    )
+
+
 def make_views(connection: DuckDBPyConnection, *, temporary: bool = False) -> None:
     """Create the views over the tables of the log; `temporary` ones are for this connection alone."""
     create = "CREATE OR REPLACE TEMP VIEW" if temporary else "CREATE VIEW"
