@@ -6,10 +6,16 @@ from typing import Any
 
 from zetaroute.errors import UsageError
 from zetaroute.store.log import Log
+from zetaroute.store.views import rounds_of
 
 _LISTED = (
     "id, time::VARCHAR AS time, model, status, task, accuracy, satisfaction, response_s, cost_usd, "
     "policy_version, propensity, explored, forced, fallback_of, recorded, error_kind, query"
+)
+
+_FITTING = rounds_of(
+    "SELECT id FROM outcomes WHERE model = coalesce($1, model) AND status = coalesce($2, status) "
+    "AND ($3::VARCHAR IS NULL OR task = $3) ORDER BY id DESC LIMIT $4"
 )
 
 
@@ -19,8 +25,7 @@ def list_outcomes(
     """Return the newest outcomes that fit, newest first."""
     with log.open() as connection:
         found = connection.execute(
-            f"SELECT {_LISTED} FROM rounds WHERE model = coalesce($1, model) AND status = coalesce($2, status) "
-            "AND ($3::VARCHAR IS NULL OR task = $3) ORDER BY id DESC LIMIT $4",
+            f"SELECT {_LISTED} FROM ({_FITTING}) ORDER BY id DESC",
             [model, status, task, limit],
         )
         names = [column[0] for column in found.description or ()]
@@ -32,9 +37,8 @@ def show_outcome(log: Log, outcome_id: str | None) -> dict[str, Any]:
     with log.open() as connection:
         found = connection.execute(
             "SELECT * REPLACE (time::VARCHAR AS time, forgotten::VARCHAR AS forgotten) "
-            "FROM rounds WHERE id = coalesce(?, id) "
-            "ORDER BY id DESC LIMIT 1",
-            [outcome_id],
+            f"FROM ({rounds_of('SELECT coalesce($id, max(id)) FROM outcomes')})",
+            {"id": outcome_id},
         )
         names = [column[0] for column in found.description or ()]
         row = found.fetchone()

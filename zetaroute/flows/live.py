@@ -19,6 +19,8 @@ from zetaroute.evaluate.kpi import Served, figures
 from zetaroute.evaluate.opinion import as_it_comes
 from zetaroute.registry import COLD, Registry
 from zetaroute.store.log import Log
+from zetaroute.store.spans import Span, narrow
+from zetaroute.store.views import rounds_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,11 +40,15 @@ _SERVED = f"""
            (status <> 'ok')::DOUBLE AS failed, fell_back::DOUBLE AS fell_back
     FROM served WHERE time >= ? ORDER BY id DESC LIMIT {MOST_ROWS}
 """
+_FIRST = f"""
+    SELECT coalesce(min(id), '~') FROM (SELECT id FROM outcomes WHERE time >= ? ORDER BY id DESC LIMIT {MOST_ROWS})
+"""
+"""A tilde comes after every id."""
 _LATEST = f"""
     SELECT id, strftime(time, '%Y-%m-%d %H:%M:%S') AS time,
            coalesce(query, '(forgotten)') AS query, model, status, error_kind, policy_version,
            propensity, explored, forced, fallback_of, seed, accuracy, satisfaction, response_s, cost_usd, candidates
-    FROM rounds ORDER BY id DESC LIMIT {LATEST}
+    FROM ({rounds_of(f"SELECT id FROM outcomes ORDER BY id DESC LIMIT {LATEST}")}) ORDER BY id DESC
 """
 
 
@@ -50,11 +56,13 @@ def snapshot(home: Home, log: Log, settings: Settings) -> dict[str, Any]:
     """Return what a page of this moment shows; raise StoreBusyError when others keep the log."""
     since = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=HOURS)
     with log.open(patience_s=2.0) as connection:
-        columns = connection.execute(_SERVED, [since]).fetchnumpy()
         found = connection.execute(_LATEST)
         names = [column[0] for column in found.description or ()]
         latest = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
         rows = _count(connection)
+        (first,) = connection.execute(_FIRST, [since]).fetchone() or ("",)
+        narrow(connection, Span(first, None))
+        columns = connection.execute(_SERVED, [since]).fetchnumpy()
     models = np.asarray(columns.pop("model"), dtype=object)
     served = _served(columns, models, settings)
     registry = Registry(home.artifacts)

@@ -17,10 +17,14 @@ from zetaroute.policy.explore import ENOUGH_GRADED, PROBATION, QUOTA
 from zetaroute.policy.guard import Exclusion
 from zetaroute.providers.opening import Providers, open_providers
 from zetaroute.store.log import Log
+from zetaroute.store.spans import Span, narrow
 
 PROMPT = "Reply with the single word: ok"
 LATEST = 1000
 """Served queries that shares and costs are taken from."""
+_FIRST = (
+    f"SELECT min(id) FROM (SELECT id FROM outcomes WHERE fallback_of IS NULL ORDER BY id DESC LIMIT {LATEST})"
+)
 _SHARES = f"""
     WITH latest AS (SELECT model, cost_usd FROM served ORDER BY id DESC LIMIT {LATEST})
     SELECT model, count(*) / (SELECT count(*) FROM latest), avg(cost_usd) FROM latest GROUP BY model
@@ -109,6 +113,8 @@ def _shares(log: Log) -> dict[str, tuple[float, float | None]] | None:
         return None
     try:
         with log.open(patience_s=1.0) as connection:
+            (first,) = connection.execute(_FIRST).fetchone() or (None,)
+            narrow(connection, Span(first, None))
             found = connection.execute(_SHARES).fetchall()
     except StoreBusyError:
         return None

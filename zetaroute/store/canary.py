@@ -17,6 +17,7 @@ from zetaroute.domain import CanaryEvent, CanaryStep, Promotion, new_id
 from zetaroute.errors import ArtifactError
 from zetaroute.registry import Registry
 from zetaroute.store.journal import Entry
+from zetaroute.store.views import rounds_from
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -38,7 +39,7 @@ _MILLIS = 13
 _COLUMNS = ", ".join(field.name for field in fields(CanaryEvent)).replace(
     "time", "strftime(time, '%Y-%m-%dT%H:%M:%S.%f') AS time", 1
 )
-_ROWS = """
+_ROWS = f"""
     SELECT duel.share, duel.least,
            r.accuracy,
            $answer * r.accuracy - $second * coalesce(r.response_s, 0)
@@ -47,8 +48,8 @@ _ROWS = """
            duel.before <> duel.after AS differ,
            CASE WHEN r.model = duel.before THEN 1 / r.propensity ELSE 0 END AS took_before,
            CASE WHEN r.model = duel.after THEN 1 / r.propensity ELSE 0 END AS took_after
-    FROM rounds r
-    WHERE r.id >= $begin AND duel.canary = $canary AND r.propensity IS NOT NULL AND r.fallback_of IS NULL
+    FROM ({rounds_from("$begin")}) r
+    WHERE duel.canary = $canary AND r.propensity IS NOT NULL AND r.fallback_of IS NULL
           AND r.status <> 'cancelled' AND r.accuracy IS NOT NULL
     ORDER BY r.id
 """
