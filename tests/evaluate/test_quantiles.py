@@ -68,3 +68,10 @@ def test_unknown_times_are_left_out():
     assert quantile_difference(rows, blank, 0.95) == quantile_difference(
         rows.take(known), values[known], 0.95
     )
+
+
+def test_a_policy_whose_arms_were_never_drawn_has_no_figure():
+    rows, values = timed(np.random.default_rng(54), 500, floor=0.3)
+    rows, values = rows.take(rows.arm == 1), values[rows.arm == 1]
+    assert len(values) > 100
+    assert quantile_difference(rows, values, 0.95).value is None

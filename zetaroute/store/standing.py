@@ -120,7 +120,8 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         values = dict(zip(names, row, strict=True))
         model, task, times = (values.pop(name) for name in ("model", "task", "times"))
         tally = Tally(**values, p95_low_s=_p95(times or [], z=1.645), p95_s=_p95(times or [], z=0.0))
-        tallies.setdefault(model, {})[task] = asdict(tally)
+        # `asdict` copies what it finds: with many kinds of query that takes longer than any of the statements.
+        tallies.setdefault(model, {})[task] = {name: getattr(tally, name) for name in Tally.__slots__}
     demoted: dict[str, list[str]] = {}
     for task, models in connection.execute(_DEMOTED, {"first": first}).fetchall():
         for model in models:
