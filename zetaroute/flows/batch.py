@@ -15,6 +15,7 @@ from zetaroute.domain import Check, Decision, Query
 from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError, ZetarouteError
 from zetaroute.flows.answers import answer_of, unanswered
 from zetaroute.flows.desk import Desk
+from zetaroute.flows.foresight import Task, ahead
 from zetaroute.flows.intake import BadLine, Row
 from zetaroute.flows.ledger import Ledger
 from zetaroute.flows.output import Output
@@ -28,10 +29,6 @@ from zetaroute.flows.writer import Writer
 from zetaroute.policy import Limits
 from zetaroute.store.log import Log
 from zetaroute.store.protect import Seal
-
-Task = tuple[Query, str | None]
-"""A query and the model that is pinned for it."""
-
 
 BREATH_ROWS = 500
 _END: Task = (Query(text=""), None)
@@ -85,6 +82,8 @@ async def run_batch(
     writer = Writer(router=router, log=log, on_done=batch.tell, on_unkept=on_unkept, on_failure=batch.fail)
     batch.desk = Desk(router, writer, budget=batch.budget, limits=plan.limits)
     feed = feed_of(rows, ledger, plan, batch.progress, output)
+    if not plan.live:
+        feed = ahead(feed, router.foresee)
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(plan.concurrency):

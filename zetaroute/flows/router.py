@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import Budget, Home, Objective, Settings
 from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, QueryEmbedding, Standing
 from zetaroute.errors import ArtifactError, StoreError
+from zetaroute.flows.foresight import Foresight
 from zetaroute.flows.spending import Spending
 from zetaroute.flows.tagging import tagged
 from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
@@ -42,6 +43,7 @@ class Router:
     """What texts are hashed with for a policy that was learned from hashed terms; None where none is."""
     challenger: Challenger | None = None
     """The policy that a canary tries beside the one in use."""
+    foresight: Foresight = field(default_factory=Foresight)
 
     @property
     def rate(self) -> float:
@@ -61,6 +63,11 @@ class Router:
         """Return the query with the tags that its rules go by: to be asked for before anything is decided or sent."""
         return tagged(query, self.settings.privacy)
 
+    def foresee(self, queries: Sequence[Query]) -> None:
+        """Look at queries that are to be decided next."""
+        policies = [self.policy] if self.challenger is None else [self.policy, self.challenger.policy]
+        self.foresight.look(queries, policies, self.settings.arms)
+
     def decide(
         self,
         query: Query,
@@ -76,7 +83,7 @@ class Router:
         `forced` pins one, and `kept` goes on with one where it may answer.
         """
         start = time.perf_counter()
-        query = self._read(query)
+        query, foreseen = self._read(query), self.foresight.take(query)
         left_usd, budget = self.spending.left_usd()
         decision = decide(
             query=query,
@@ -93,11 +100,12 @@ class Router:
             forced=forced,
             kept=kept,
             challenger=self.challenger,
+            expected=foreseen.by_version,
         )
         standing = self.standings.get(decision.model)
         if standing is not None and tripped(standing):
             self.standings[decision.model] = replace(standing, probe_s=time.time())
-        waited_s = query.embedding.elapsed_s if query.embedding else 0.0
+        waited_s = query.embedding.elapsed_s if query.embedding else foreseen.took_s
         return replace(decision, router_s=waited_s + time.perf_counter() - start)
 
     def _read(self, query: Query) -> Query:

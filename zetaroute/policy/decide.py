@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from zetaroute.policy.explore import (
     with_quota,
 )
 from zetaroute.policy.guard import Limits, check_forced, exclusions, files_usd
-from zetaroute.policy.policy import Challenger, Policy, held_best
+from zetaroute.policy.policy import Challenger, Expectation, Policy, held_best
 from zetaroute.policy.predict import Forecast, PriorPredictor
 from zetaroute.policy.record import newcomers
 
@@ -54,16 +55,19 @@ def decide(
     forced: str | None = None,
     kept: str | None = None,
     challenger: Challenger | None = None,
+    expected: Mapping[str, Expectation] = MappingProxyType({}),
 ) -> Decision:
     """Choose the arm that answers `query`, with the probability of every arm.
 
     `rate` is the share of queries that are explored, over all eligible arms; `forced` pins a model, which then has no
     propensity. Nor has the model that a conversation has `kept`, which goes on where every limit of the query lets
     it; else the query is routed anew. With a `challenger` the query is given to one of the two policies by lot, and
-    every probability is that over both. Raises NoAnswerError when the user's limits leave no model, or not the pinned
-    one, and ForbiddenQueryError when the rules on tags do.
+    every probability is that over both. What a policy is known to have `expected`, by its version, is not asked for.
+
+    Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and ForbiddenQueryError when
+    the rules on tags do.
     """
-    own = _opinion(policy.remembering(standings), query, arms, objective)
+    own = _opinion(policy.remembering(standings), query, arms, objective, expected)
     files = files_usd(arms, query)
     costs = [
         cost + files.get(arm.id, 0.0)
@@ -112,7 +116,7 @@ def decide(
         pmf = explored(sampled)
         lot = _Lot(decider=own, drawn=pmf, pmf=pmf)
     else:
-        other = _opinion(challenger.policy.remembering(standings), query, arms, objective)
+        other = _opinion(challenger.policy.remembering(standings), query, arms, objective, expected)
         if query.check is not None:
             other = other.with_chances(eligible, query.check)
         before, after = own.best(eligible), other.best(eligible)
@@ -189,22 +193,29 @@ class _Opinion:
         return replace(self, mean=self.mean + chances.gain_usd, after=chances.after)
 
 
-def _opinion(policy: Policy, query: Query, arms: Sequence[Arm], objective: Objective) -> _Opinion:
-    own, knowing = query.embedding, policy
-    if own is not None and own.values:
-        given = np.array(own.values, dtype=np.float32)
-        knowing = policy.knowing(Embeddings(space=own.space, by_text={query.text: given}))
-    vector = knowing.predictor.vectors([query.text], [query.task])
-    forecast = knowing.predictor.forecast(vector, arms)
-    mean, se = forecast.utility(objective, arms)
+def _opinion(
+    policy: Policy,
+    query: Query,
+    arms: Sequence[Arm],
+    objective: Objective,
+    expected: Mapping[str, Expectation],
+) -> _Opinion:
+    found = expected.get(policy.version)
+    if found is None:
+        own, knowing = query.embedding, policy
+        if own is not None and own.values:
+            given = np.array(own.values, dtype=np.float32)
+            knowing = policy.knowing(Embeddings(space=own.space, by_text={query.text: given}))
+        (found,) = knowing.expect([query], arms)
+    mean, se = found.forecast.utility(objective, arms)
     return _Opinion(
         policy=policy,
         arms=arms,
         objective=objective,
-        forecast=forecast,
+        forecast=found.forecast,
         mean=mean,
         se=se,
-        segment=knowing.kind_of(query, vector),
+        segment=found.segment,
     )
 
 

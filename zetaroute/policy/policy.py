@@ -24,6 +24,16 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What a policy expects of K arms for one query."""
+
+    forecast: Forecast
+    """(1, K)"""
+    segment: str | None
+    """The learned kind of the query; None if unnamed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A version of the routing policy: what it predicts, and how it chooses by that."""
 
@@ -48,6 +58,22 @@ class Policy:
         if isinstance(found, EmbeddedMap) and query.text not in found.known:
             return None
         return self.kinds[int(found.cells(vector[:, 1:])[0])]
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the words of a query are all that it goes by: not the record of the arms, nor a given vector."""
+        return isinstance(self.predictor, LearnedPredictor) and not isinstance(
+            self.predictor.map, EmbeddedMap
+        )
+
+    def expect(self, queries: Sequence[Query], arms: Sequence[Arm]) -> list[Expectation]:
+        """Return what is expected of the arms for each query, for many at once in a third of the time."""
+        vectors = self.predictor.vectors([query.text for query in queries], [query.task for query in queries])
+        forecasts = self.predictor.forecast(vectors, arms).each()
+        return [
+            Expectation(forecast=forecast, segment=self.kind_of(query, vectors[row : row + 1]))
+            for row, (query, forecast) in enumerate(zip(queries, forecasts, strict=True))
+        ]
 
     def knowing(self, given: Embeddings) -> Policy:
         """Return the same with the embeddings of some texts at hand."""

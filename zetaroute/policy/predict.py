@@ -50,6 +50,16 @@ class Forecast:
     rows: Array
     """(K,) training rows behind each arm; 0 when only the config speaks."""
 
+    def each(self) -> list[Forecast]:
+        """Return the predictions for every query alone, each (1, K)."""
+        if len(self.accuracy) == 1:
+            return [self]
+        arrays = {name: getattr(self, name) for name in self.__slots__ if name != "rows"}
+        return [
+            Forecast(**{name: array[row : row + 1] for name, array in arrays.items()}, rows=self.rows)
+            for row in range(len(self.accuracy))
+        ]
+
     def utility(self, objective: Objective, arms: Sequence[Arm]) -> tuple[Array, Array]:
         """Return mean and standard error of the utility in USD, each (n, K).
 
