@@ -6,8 +6,9 @@ The reference stops at the predictions: it has no standard errors, no limits and
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import joblib
@@ -18,7 +19,9 @@ from benchmarks.speed.measuring import Figure, Timed, medians, timed
 from benchmarks.speed.reference import fitted
 from zetaroute.config import Home, Settings, load_settings
 from zetaroute.domain import Query
+from zetaroute.flows.foresight import BLOCK
 from zetaroute.policy import Limits, Policy, decide, load_policy
+from zetaroute.policy.policy import Expectation
 from zetaroute.practice.generator import generate
 from zetaroute.registry import Registry
 
@@ -47,13 +50,23 @@ def decisions(folder: Path, repeats: int) -> list[Figure]:
             found = medians(
                 {
                     "ours": _each(queries, lambda text: _decided(policy, settings, text)),
+                    "together": _together(queries, policy, settings),
                     REFERENCE: _each(queries, reference.predict),
                     DOUBTING: _each(queries, reference.doubt),
                 },
                 repeats,
             )
             what = f"decision, {tokens:,} tokens, {ARMS} models"
-            figures += [_beside(what, found, REFERENCE), _beside(what, found, DOUBTING)]
+            figures += [
+                _beside(what, found, REFERENCE),
+                _beside(what, found, DOUBTING),
+                Figure(
+                    what=f"the same in blocks of {BLOCK}, as in `batch`",
+                    seconds=found["together"],
+                    reference="one by one",
+                    reference_s=found["ours"],
+                ),
+            ]
         loading = medians(
             {
                 "ours": timed(lambda: load_policy(registry, version)),
@@ -76,6 +89,20 @@ def _each(queries: Sequence[str], work: Callable[[str], object]) -> Timed:
     return run
 
 
+def _together(texts: Sequence[str], policy: Policy, settings: Settings) -> Timed:
+    """Return what decides a block of queries as `batch` does, and returns the mean seconds for one."""
+    queries = [Query(text=text) for text in texts[:BLOCK]]
+
+    def run() -> float:
+        start = time.perf_counter()
+        expected = policy.expect(queries, settings.arms)
+        for query, found in zip(queries, expected, strict=True):
+            _decided(policy, settings, query.text, {policy.version: found})
+        return (time.perf_counter() - start) / len(queries)
+
+    return run
+
+
 def texts(tokens: int) -> list[str]:
     """Return TEXTS different texts of about so many tokens, put together from practice queries."""
     size = tokens * CHARACTERS_PER_TOKEN
@@ -90,7 +117,9 @@ def _grown(queries: Iterator[Any], size: int) -> str:
     return text[:size]
 
 
-def _decided(policy: Policy, settings: Settings, text: str) -> None:
+def _decided(
+    policy: Policy, settings: Settings, text: str, expected: Mapping[str, Expectation] = MappingProxyType({})
+) -> None:
     decide(
         query=Query(text=text),
         arms=settings.arms,
@@ -102,6 +131,7 @@ def _decided(policy: Policy, settings: Settings, text: str) -> None:
         guards=settings.guards,
         seed=1,
         now_s=time.time(),
+        expected=expected,
     )
 
 
