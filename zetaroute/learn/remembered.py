@@ -93,8 +93,11 @@ class Remembered:
 
 
 def name_of(parts: Parts) -> str:
-    """Return what tells the sums of these parts from others."""
-    return blake2b(np.ascontiguousarray(parts.row).tobytes(), digest_size=16).hexdigest()
+    """Return what tells the sums of these parts from others, such as those of the same rows with other labels."""
+    digest = blake2b(digest_size=16)
+    for name in Parts.__slots__:
+        digest.update(np.ascontiguousarray(getattr(parts, name)).tobytes())
+    return digest.hexdigest()
 
 
 def read_remembered(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -> Remembered | None:
