@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -125,7 +124,7 @@ def read_remembered(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -
             held_out=sides[1],
             unchanged={number: place[one] for number, one in enumerate(fingerprints) if one in place},
         )
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, pl.exceptions.PolarsError):
+    except (OSError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError):
         return None
 
 
