@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from zetaroute.learn.remembered import (
     write_remembered,
 )
 from zetaroute.learn.survey import Survey, survey, total
+from zetaroute.registry import unpack
 
 SPAN = 50
 """Ids in a span."""
@@ -81,7 +83,11 @@ def test_file_holds_what_was_remembered(tmp_path: Path) -> None:
 
 def test_file_says_nothing_of_texts(tmp_path: Path) -> None:
     write_remembered(tmp_path / "spans.npz", remembered(made(300, 1))[0])
-    assert b"text 1" not in (tmp_path / "spans.npz").read_bytes()
+    arrays = unpack((tmp_path / "spans.npz").read_bytes())
+    assert arrays.keys() == {"notes", "rows"}
+    assert "text " not in str(arrays["notes"])
+    rows = pl.read_parquet(io.BytesIO(arrays["rows"].tobytes()))
+    assert set(rows.columns) == {"time", "id", "model", "span", "held_out"}
 
 
 @pytest.mark.parametrize("content", [b"", b"damaged", None])
