@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zetaroute.errors import ArtifactError
-from zetaroute.registry import ARRAYS, COLD, MANIFEST, VOCABULARY, Registry, pack
+from zetaroute.registry import ARRAYS, COLD, MANIFEST, VOCABULARY, Registry, pack, unpack
 
 FILES = {ARRAYS: pack({"a": np.arange(6.0)}), VOCABULARY: b'["x", "y"]'}
 
@@ -86,3 +86,19 @@ def test_manifest_of_a_newer_version_is_refused(registry):
     assert stored["schema_version"] == 2
     with pytest.raises(ArtifactError, match="newer zetaroute"):
         registry.load(version)
+
+
+def test_arrays_with_a_damaged_bit_are_refused_as_a_value():
+    whole = pack({"name": np.array("word"), "a": np.arange(6.0)})
+    refused = 0
+    for place in range(8 * len(whole)):
+        damaged = bytearray(whole)
+        damaged[place // 8] ^= 1 << place % 8
+        try:
+            unpack(bytes(damaged))
+        except ValueError:
+            refused += 1
+    assert refused > len(whole)
+    for short in (b"", whole[:1], whole[: len(whole) // 2], whole[:-1]):
+        with pytest.raises(ValueError, match="no file of arrays"):
+            unpack(short)

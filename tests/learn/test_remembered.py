@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +23,8 @@ from zetaroute.learn.remembered import (
     read_remembered,
     write_remembered,
 )
-from zetaroute.learn.survey import Survey, survey, total
+from zetaroute.learn.survey import ROWS, Survey, survey, total
+from zetaroute.registry import pack, unpack
 
 SPAN = 50
 """Ids in a span."""
@@ -81,7 +84,11 @@ def test_file_holds_what_was_remembered(tmp_path: Path) -> None:
 
 def test_file_says_nothing_of_texts(tmp_path: Path) -> None:
     write_remembered(tmp_path / "spans.npz", remembered(made(300, 1))[0])
-    assert b"text 1" not in (tmp_path / "spans.npz").read_bytes()
+    arrays = unpack((tmp_path / "spans.npz").read_bytes())
+    assert arrays.keys() == {"notes", "rows"}
+    assert "text " not in str(arrays["notes"])
+    rows = pl.read_parquet(io.BytesIO(arrays["rows"].tobytes()))
+    assert set(rows.columns) == {"time", "id", "model", "span", "held_out"}
 
 
 @pytest.mark.parametrize("content", [b"", b"damaged", None])
@@ -90,6 +97,33 @@ def test_what_is_not_whole_is_not_remembered(tmp_path: Path, content: bytes | No
     if content is not None:
         write_remembered(path, remembered(made(60, 1))[0])
         path.write_bytes(path.read_bytes()[: len(content) * 20] + content)
+    assert read_remembered(path, "so", []) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows", ROWS.to_frame()),
+        ("rows", ROWS.to_frame().with_columns(span=pl.lit("0"), held_out=pl.lit(value=True))),
+        ("notes", []),
+        ("notes", {"surveyed_as": "so"}),
+        ("notes", {"surveyed_as": "so", "counted_as": "", "sums": "", "spans": [1]}),
+        (
+            "notes",
+            {"surveyed_as": "so", "counted_as": "", "sums": "", "spans": [{"fingerprint": "", "survey": []}]},
+        ),
+    ],
+)
+def test_a_whole_file_that_says_something_else_is_not_remembered(tmp_path: Path, name: str, content) -> None:
+    path = tmp_path / "spans.npz"
+    write_remembered(path, remembered(made(60, 1))[0])
+    buffer = io.BytesIO()
+    if isinstance(content, pl.DataFrame):
+        content.write_parquet(buffer)
+        array = np.frombuffer(buffer.getvalue(), dtype=np.uint8)
+    else:
+        array = np.array(json.dumps(content))
+    path.write_bytes(pack({**unpack(path.read_bytes()), name: array}))
     assert read_remembered(path, "so", []) is None
 
 

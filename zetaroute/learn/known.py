@@ -5,7 +5,6 @@ Apart from the artifacts because they can be made again: whoever deletes the fil
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +26,7 @@ def read_vectors(path: Path, feature_map: str, size: int) -> KnownVectors:
         key, x = np.asarray(arrays["key"], dtype=np.uint64), np.asarray(arrays["x"], dtype=np.float32)
         whole = x.shape == (len(key), size) and bool(np.isfinite(x).all())
         return KnownVectors(key=key, x=x) if whole else KnownVectors()
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+    except (OSError, KeyError, ValueError):
         return KnownVectors()
 
 

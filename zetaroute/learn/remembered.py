@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,9 @@ from zetaroute.durable import write_whole
 from zetaroute.learn.parts import Parts
 from zetaroute.learn.survey import ROWS, TEXTS, Newest, Place, Survey
 from zetaroute.registry import pack, unpack
+
+_KEPT = pl.Schema({**ROWS, "span": pl.Int64(), "held_out": pl.Boolean()})
+"""What is kept of the newest rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +95,11 @@ class Remembered:
 
 
 def name_of(parts: Parts) -> str:
-    """Return what tells the sums of these parts from others."""
-    return blake2b(np.ascontiguousarray(parts.row).tobytes(), digest_size=16).hexdigest()
+    """Return what tells the sums of these parts from others, such as those of the same rows with other labels."""
+    digest = blake2b(digest_size=16)
+    for name in Parts.__slots__:
+        digest.update(np.ascontiguousarray(getattr(parts, name)).tobytes())
+    return digest.hexdigest()
 
 
 def read_remembered(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -> Remembered | None:
@@ -108,6 +113,8 @@ def read_remembered(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -
         if notes["surveyed_as"] != surveyed_as:
             return None
         rows = pl.read_parquet(io.BytesIO(arrays["rows"].tobytes()))
+        if rows.schema != _KEPT:
+            return None
         sides = [rows.filter(pl.col("held_out") == side).drop("held_out") for side in (False, True)]
         place = {one["fingerprint"]: number for number, one in enumerate(notes["spans"])}
         return Remembered(
@@ -122,7 +129,7 @@ def read_remembered(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -
             held_out=sides[1],
             unchanged={number: place[one] for number, one in enumerate(fingerprints) if one in place},
         )
-    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, pl.exceptions.PolarsError):
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, pl.exceptions.PolarsError):
         return None
 
 
@@ -156,7 +163,7 @@ def write_remembered(path: Path, memory: Remembered) -> None:
 def in_spans(rows: pl.DataFrame, lows: Sequence[str], places: Sequence[int]) -> pl.DataFrame:
     """Return rows with the place of their span: spans begin at the ids `lows`, and are noted at `places`."""
     number = np.searchsorted(np.array(lows), rows["id"].to_numpy().astype(np.str_), side="right") - 1
-    return rows.with_columns(span=pl.Series(np.array(places)[number]))
+    return rows.with_columns(span=pl.Series(np.array(places, dtype=np.int64)[number]))
 
 
 def _reaches(before: Place | None, now: Place | None) -> bool:

@@ -7,7 +7,6 @@ were not counted yet are added and the counted ones that are gone are subtracted
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -191,7 +190,7 @@ def kept_statistics(registry: Registry, feature_map: str) -> Statistics | None:
         try:
             if registry.manifest(version).get("statistics", {}).get("map") == feature_map:
                 return statistics_from(registry.read(version, STATISTICS))
-        except (ArtifactError, KeyError, ValueError, zipfile.BadZipFile):
+        except (ArtifactError, KeyError, ValueError):
             continue
     return None
 

@@ -159,6 +159,7 @@ def _renew_standings(log: Log, *, patience_s: float) -> None:
     """Write state.json anew, which may quote the reason of a canary, and remove what killed writers left."""
     with log.open(patience_s=patience_s) as connection:
         write_standings(connection, log.home.state)
-    for draft in log.home.path.glob(f"{log.home.state.name}.*.tmp"):
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    for whole in (log.home.state, log.home.vectors):
+        for draft in log.home.path.glob(f"{whole.name}.*.tmp"):
+            with contextlib.suppress(OSError):
+                draft.unlink()

@@ -53,9 +53,9 @@ def spans(connection: DuckDBPyConnection, rows: int) -> list[Span]:
 
 
 def fingerprints(connection: DuckDBPyConnection, parts: Sequence[Span]) -> list[str]:
-    """Return a number of all that the log says in each of its spans: another one as soon as any of it changes."""
+    """Return what tells all that the log says in each of its spans: something else as soon as any of it changes."""
     sums: list[list[str]] = [[] for _ in parts]
-    values = {"lows": [span.low or "" for span in parts], "end": parts[-1].high if parts else None}
+    values = {"lows": [span.low or "" for span in parts], "end": parts[-1].high}
     for table, column in _COLUMNS.items():
         found = connection.execute(_SUMS.format(table=table, column=column), values).fetchall()
         for number, *what in found:
