@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
@@ -95,6 +97,15 @@ def measured(words: list[str]) -> Used:
         cpu_s=usage.ru_utime + usage.ru_stime,
         mebibytes=usage.ru_maxrss / 1024,
     )
+
+
+def in_another_process(work: Callable[..., None], *given: object, **named: object) -> None:
+    """Do some work elsewhere: a process that is started counts the memory of whoever starts it as its own."""
+    worker = get_context("spawn").Process(target=work, args=given, kwargs=named)
+    worker.start()
+    worker.join()
+    if worker.exitcode:
+        raise SystemExit(f"{work.__name__} failed with {worker.exitcode}")
 
 
 def run(home: Path, *command: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.large_log import Used, command_line, measured, seed_log
+from benchmarks.large_log import Used, command_line, in_another_process, measured, seed_log
 from benchmarks.speed.made_rows import make_rows
 
 _MEASURES = (
@@ -106,7 +106,7 @@ def log_of(folder: Path, rows: int) -> Path:
         seed_log(small)
     if not home.exists():
         shutil.copytree(small, home)
-        make_rows(home, rows)
+        in_another_process(make_rows, home, rows)
     return home
 
 
