@@ -56,6 +56,7 @@ def seed_log(home: Path) -> None:
 def repeat_rows(home: Path, rows: int) -> None:
     """Repeat the rows of the log until there are `rows`."""
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute("SET enable_progress_bar = false")
         (have,) = log.execute("SELECT count(*) FROM outcomes").fetchone() or (0,)
         while have < rows:
             wanted = min(have, rows - have)

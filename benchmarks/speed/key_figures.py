@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.large_log import Used, command_line, measured, repeat_rows, seed_log
+from benchmarks.large_log import Used, command_line, in_another_process, measured, repeat_rows, seed_log
 from benchmarks.speed.measuring import Figure, medians
 
 _MEASURES = ("response_s", "ttft_s", "cost_usd", "router_s", "accuracy", "satisfaction", "judge_cost_usd")
@@ -33,7 +33,7 @@ def key_figures(folder: Path, rows: int, repeats: int) -> list[Figure]:
     home = folder / "large"
     home.mkdir()
     seed_log(home)
-    repeat_rows(home, rows)
+    in_another_process(repeat_rows, home, rows)
     alone = f"SELECT {_AGGREGATES} FROM served"
     compared = f"SELECT policy_version, task, {_AGGREGATES} FROM served WHERE NOT forced GROUP BY ALL"
     figures = []

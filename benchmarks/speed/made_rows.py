@@ -106,6 +106,7 @@ def make_rows(home: Path, rows: int) -> None:
     """Let the log of a small home hold `rows` made queries instead of its own."""
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
         log.execute("SET enable_progress_bar = false")
+        log.execute("SET enable_progress_bar = false")
         log.execute("SET preserve_insertion_order = false")
         log.execute("CREATE TEMP TABLE small AS FROM outcomes WHERE fallback_of IS NULL")
         log.execute("CREATE TEMP TABLE small_feedback AS FROM feedback")

@@ -111,6 +111,7 @@ def add_rows(home: Path, rows: int, *, seed: int) -> None:
     went like an old row of its task and model: so the logged probabilities are those that were drawn by.
     """
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute("SET enable_progress_bar = false")
         # In a small log a task has no row of some model: what would need one is drawn again.
         for again in count():
             (have,) = log.execute("SELECT count(*) FROM outcomes").fetchone() or (0,)
