@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import hashlib
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,9 +34,14 @@ OK = http(chat("because"))
 
 
 @pytest.fixture
-def secure_server() -> Iterator[ModelServer]:
-    certificate = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+def certificate() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(TLS / "certificate.pem", TLS / "key.pem")
+    return context
+
+
+@pytest.fixture
+def secure_server(certificate: ssl.SSLContext) -> Iterator[ModelServer]:
     running = Running(certificate)
     yield running.start()
     running.stop()
@@ -141,6 +149,32 @@ def test_a_ca_file_is_trusted_beside_the_usual_ones(secure_server: ModelServer) 
     assert (refused.kind, refused.retryable) == ("connection", False)
     assert "check https and the certificate" in str(refused)
     assert ask(arm_at(secure_server, ca_file=str(TLS / "certificate.pem"))).text == "because"
+
+
+def test_a_server_that_never_says_goodbye_leaves_no_connection_open(certificate: ssl.SSLContext) -> None:
+    over = threading.Event()
+
+    def answer_and_be_deaf(door: socket.socket) -> None:
+        with certificate.wrap_socket(door.accept()[0], server_side=True) as line:
+            line.recv(65_536)
+            line.sendall(OK[0])
+            over.wait(PATIENCE_S)
+
+    with socket.create_server(("127.0.0.1", 0)) as door, ThreadPoolExecutor() as pool:
+        try:
+            pool.submit(answer_and_be_deaf, door)
+            arm = Arm(
+                id="a/m",
+                provider="openai",
+                model="m",
+                base_url=f"https://127.0.0.1:{door.getsockname()[1]}/v1",
+                ca_file=str(TLS / "certificate.pem"),
+            )
+            assert ask(arm).text == "because"
+            # A connection that is still open says so in a warning, which is an error.
+            gc.collect()
+        finally:
+            over.set()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])

@@ -6,8 +6,10 @@ out as httpx's own: the rest of the room knows no others.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
@@ -23,13 +25,17 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def __init__(self, certificates: ssl.SSLContext | None) -> None:
         self._certificates = certificates
         self._session: aiohttp.ClientSession | None = None
+        self._lines: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request and return the answer's head; its body is read from the stream."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, ssl=self._certificates or True)
             self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                response_class=_noting(self._lines),
             )
         timeout = request.extensions.get("timeout", {})
         with _errors_of_httpx():
@@ -50,6 +56,22 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
+            # It forgets those that it hung up on before, and TLS waits for the other side's goodbye.
+            for line in self._lines:
+                line.abort()
+            await asyncio.sleep(0)
+
+
+def _noting(lines: weakref.WeakSet[asyncio.Transport]) -> type[aiohttp.ClientResponse]:
+    """Return a class of responses that add what they came over to `lines`."""
+
+    class Response(aiohttp.ClientResponse):
+        async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+            if connection.transport is not None:
+                lines.add(connection.transport)
+            return await super().start(connection)
+
+    return Response
 
 
 class _Body(httpx.AsyncByteStream):
