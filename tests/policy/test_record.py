@@ -9,7 +9,7 @@ from tests.policy.test_decide import ARMS, CHEAP, GOOD, UNKNOWN, by_model, decid
 from zetaroute.config import Objective
 from zetaroute.domain import ALL_TASKS, Prices, Query, Standing, Tally
 from zetaroute.policy import PriorPredictor
-from zetaroute.policy.record import RecordPredictor, newcomers
+from zetaroute.policy.record import newcomers
 
 QUALITY = Objective(answer_value_usd=0.1, satisfaction_value_usd=0.0, second_value_usd=0.0)
 
@@ -21,7 +21,7 @@ def standing(model: str, graded: int, accuracy: float, **known) -> dict[str, Sta
 
 
 def forecast(standings, text: str = "hello there"):
-    predictor = RecordPredictor(standings)
+    predictor = PriorPredictor(standings)
     return predictor.forecast(predictor.vectors([text]), ARMS)
 
 
@@ -67,7 +67,7 @@ def test_what_costs_nothing_stays_free():
         CHEAP.__class__(id="cheap", provider="practice", model="m", prices=free, prior_response_s=0.1),
         GOOD,
     )
-    predictor = RecordPredictor(standing("cheap", 9, 0.5, counted=9, output_tokens=50.0, charged=9))
+    predictor = PriorPredictor(standing("cheap", 9, 0.5, counted=9, output_tokens=50.0, charged=9))
     said = predictor.forecast(predictor.vectors(["hello"]), arms)
     assert said.cost_usd[0, 0] == 0.0
     assert np.isfinite(said.cost_se).all()

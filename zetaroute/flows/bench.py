@@ -21,7 +21,7 @@ from zetaroute.flows.baselines import baselines, one_hot
 from zetaroute.learn.fit import Fitted, fit
 from zetaroute.learn.recordings import Recordings
 from zetaroute.policy import Forecast, Limits, Policy, decide
-from zetaroute.policy.predict import Predictor
+from zetaroute.policy.forecast import Predictor
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

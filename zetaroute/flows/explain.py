@@ -20,7 +20,7 @@ from zetaroute.features.text import tokens
 from zetaroute.flows.turning import UNTRIED, Change, changes_of, past_changes
 from zetaroute.policy import Forecast, LearnedPredictor, Policy
 from zetaroute.policy.explore import CAUTION
-from zetaroute.policy.predict import Predictor
+from zetaroute.policy.forecast import Predictor
 from zetaroute.registry import COLD, Registry
 
 MOST_WORDS = 60

@@ -25,7 +25,7 @@ from zetaroute.learn.routing import realised_utility, with_lengths
 from zetaroute.learn.sample import Sample, compared
 from zetaroute.learn.segments import segments as segments_of
 from zetaroute.policy import Forecast, LearnedPredictor, Policy
-from zetaroute.policy.predict import Predictor
+from zetaroute.policy.forecast import Predictor
 
 CHUNK = 50_000
 """Queries that models are chosen for at once."""

@@ -24,7 +24,8 @@ from zetaroute.learn.sample import Sample, compared, take
 from zetaroute.learn.sums import Sums
 from zetaroute.policy.explore import ENOUGH_GRADED
 from zetaroute.policy.policy import Policy
-from zetaroute.policy.predict import LearnedPredictor, PriorPredictor
+from zetaroute.policy.predict import LearnedPredictor
+from zetaroute.policy.record import PRIORS
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -115,7 +116,7 @@ def log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective)
 
 def with_lengths(texts: Sequence[str], x: NDArray[np.floating[Any]]) -> Array:
     """Return what a learned predictor forecasts from: the length of each text in front of its vector."""
-    return np.hstack([PriorPredictor().vectors(texts), x])
+    return np.hstack([PRIORS.vectors(texts), x])
 
 
 def benefit_of_doubt(se: float, rows: Sample, arms: Sequence[Arm], objective: Objective) -> float:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm, Candidate, Estimate
+from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.guard import Exclusion
-from zetaroute.policy.predict import Forecast
 
 Array = NDArray[np.float64]
 

@@ -30,10 +30,10 @@ from zetaroute.policy.explore import (
     with_floor,
     with_quota,
 )
+from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.guard import Limits, check_forced, exclusions, files_usd
 from zetaroute.policy.policy import Challenger, Expectation, Policy, held_best
-from zetaroute.policy.predict import Forecast, PriorPredictor
-from zetaroute.policy.record import newcomers
+from zetaroute.policy.record import PriorPredictor, newcomers
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -35,6 +35,11 @@ class LinearHead:
         """Return the predicted means of n vectors (n, D) for every arm, shape (n, K)."""
         return np.asarray(x @ self.coef.T)
 
+    def of(self, arms: NDArray[np.int64], spread: NDArray[np.float32]) -> LinearHead:
+        """Return the models of other arms, with their spread: their places (k,) among these, -1 for no rows."""
+        rows = np.where(arms >= 0, self.rows[arms], 0.0)
+        return LinearHead(coef=self.coef[arms], spread=spread, noise=self.noise, rows=rows)
+
     def own_mean(self, x: Array, arm: NDArray[np.int64]) -> Array:
         """Return the predicted mean of each of n vectors for one arm each, (n,)."""
         return np.asarray(np.einsum("nd,nd->n", x, self.coef[arm]))
@@ -126,6 +131,11 @@ class ClassHead:
     """(3, D + K)"""
     intercept: Array
     """(3,)"""
+
+    def of(self, arms: NDArray[np.int64], size: int) -> ClassHead:
+        """Return the same for other arms: their places (k,) among these; `size` is that of the vectors (D)."""
+        places = np.append(np.arange(size), np.where(arms >= 0, size + arms, -1))
+        return ClassHead(coef=self.coef[:, places], intercept=self.intercept)
 
     def good(self, x: Array) -> Array:
         """Return the probability of a good rating for n vectors and every arm, shape (n, K)."""

@@ -19,7 +19,8 @@ from zetaroute.features.kinds import lasting_names
 from zetaroute.policy.escalate import Reliability
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.policy import Policy
-from zetaroute.policy.predict import LearnedPredictor, Priced, PriorPredictor
+from zetaroute.policy.predict import LearnedPredictor, Priced
+from zetaroute.policy.record import PriorPredictor
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
 
 _LINEAR = ("accuracy", "satisfaction", "response", "cost")

@@ -16,8 +16,9 @@ from zetaroute.domain import Arm, Query, Standing
 from zetaroute.features import EmbeddedMap, Embeddings
 from zetaroute.policy.escalate import Reliability
 from zetaroute.policy.explore import exploit
-from zetaroute.policy.predict import Forecast, LearnedPredictor, Predictor, PriorPredictor
-from zetaroute.policy.record import RecordPredictor
+from zetaroute.policy.forecast import Forecast, Predictor
+from zetaroute.policy.predict import LearnedPredictor
+from zetaroute.policy.record import PriorPredictor
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -83,7 +84,7 @@ class Policy:
         """Return the same with the record of every arm at hand, which only a cold start goes by."""
         if not isinstance(self.predictor, PriorPredictor):
             return self
-        return replace(self, predictor=RecordPredictor(standings))
+        return replace(self, predictor=self.predictor.remembering(standings))
 
     def exploit(
         self,

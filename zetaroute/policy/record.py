@@ -1,30 +1,36 @@
 """What to expect of every arm before anything was learned: the config's claims, corrected by the arm's own record.
 
-Apart from `predict` because it reads how the arms stand, which changes with every answer; what a query is about plays
-no part. So a cold start finds the best single model by itself, and only routing by query has to be proven.
+Apart from `predict` because what a query is about plays no part: a cold start finds the best single model by itself,
+and only routing by query has to be proven.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally
+from zetaroute.features import Embeddings
 from zetaroute.policy.explore import ENOUGH_GRADED
-from zetaroute.policy.predict import (
-    CHARACTERS_PER_TOKEN,
-    PRIOR_OUTPUT_TOKENS,
-    PRIOR_RELATIVE_SE,
-    Forecast,
-    PriorPredictor,
-)
+from zetaroute.policy.forecast import Forecast, Latest
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+PRIOR_ACCURACY = 0.6
+PRIOR_SATISFACTION = 0.6
+PRIOR_RESPONSE_S = 2.0
+PRIOR_SE = 0.2
+"""Standard error of an accuracy or a satisfaction that only the config claims."""
+PRIOR_RELATIVE_SE = 0.5
+"""The same for times and costs, as a share."""
+PRIOR_OUTPUT_TOKENS = 200.0
+CHARACTERS_PER_TOKEN = 4.0
 
 SHARE_SD = 0.5
 """Standard deviation of a share (accuracy, satisfaction) before rows tell it: the largest there is."""
@@ -39,57 +45,107 @@ FEWEST_GRADED = 10
 RULED_OUT_SE = 2.0
 """Standard errors, on both sides, by which an arm must stay below the best to be ruled out."""
 _EMPTY = Tally()
+_NOBODY: Mapping[str, Standing] = MappingProxyType({})
+_Key = tuple[tuple[Arm, ...], tuple[Tally, ...]]
 
 
-class RecordPredictor(PriorPredictor):
-    """The config's priors with the record of every arm: normal posteriors of the means, each metric on its own."""
+class PriorPredictor:
+    """What the config claims of every arm, corrected by the arm's record; of a query only its length counts.
 
-    def __init__(self, standings: Mapping[str, Standing]) -> None:
-        """Take how the arms stand, by id."""
+    Normal posteriors of the means, each metric on its own.
+    """
+
+    def __init__(
+        self, standings: Mapping[str, Standing] = _NOBODY, latest: Latest[_Key, _Known] | None = None
+    ) -> None:
+        """Take how the arms stand, by id, and what was known of them last."""
         self._standings = standings
+        self._latest = Latest[_Key, _Known]() if latest is None else latest
+
+    def remembering(self, standings: Mapping[str, Standing]) -> PriorPredictor:
+        """Return the same with the record of every arm at hand."""
+        return PriorPredictor(standings, self._latest)
+
+    def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
+        """Return the length of each text in characters, shape (n, 1)."""
+        return np.array([[float(len(text))] for text in texts]).reshape(len(texts), 1)
+
+    def knowing(self, given: Embeddings) -> PriorPredictor:
+        """Return the same: no query is read."""
+        return self
 
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
         """Return what is expected of the arms for n queries; `rows` are their graded answers."""
-        prior = super().forecast(vectors, arms)
-        tallies = [tally_of(self._standings, arm) for arm in arms]
-
-        def known(
-            mean: Array, se: Array, rows: str, value: str, usual: float | None = None
-        ) -> tuple[Array, Array]:
-            count, seen, sd = (
-                np.array([getattr(tally, name) for tally in tallies], dtype=np.float64)
-                for name in (rows, value, f"{value}_sd")
-            )
-            return _posterior(mean, se, count, seen, sd, RELATIVE_SD * seen if usual is None else usual)
-
-        def tokens() -> tuple[Array, Array]:
-            mean = np.full_like(prior.accuracy, PRIOR_OUTPUT_TOKENS)
-            return known(mean, PRIOR_RELATIVE_SE * mean, "counted", "output_tokens")
-
-        accuracy, accuracy_se = known(prior.accuracy, prior.accuracy_se, "graded", "accuracy", SHARE_SD)
-        liking, liking_se = known(
-            prior.satisfaction, prior.satisfaction_se, "rated", "satisfaction", SHARE_SD
+        tallies = tuple(tally_of(self._standings, arm) for arm in arms)
+        known = self._latest.of((tuple(arms), tallies), lambda: _known(arms, tallies))
+        accuracy, accuracy_se, liking, liking_se, response, response_se, unknown, fixed, fixed_se = (
+            row[None] if len(vectors) == 1 else row[None].repeat(len(vectors), axis=0) for row in known.by_arm
         )
-        response, response_se = known(prior.response_s, prior.response_se, "timed", "response_s")
-        cost, cost_se = known(
-            np.full_like(accuracy, np.nan), np.full_like(accuracy, np.nan), "charged", "cost_usd"
-        )
-        priced = np.array([arm.prices is not None for arm in arms])
-        if priced.any():
-            by_price, by_price_se = _cost(vectors, arms, *tokens())
-            cost, cost_se = np.where(priced, by_price, cost), np.where(priced, by_price_se, cost_se)
-        return replace(
-            prior,
+        asking = known.per_character * vectors
+        return Forecast(
             accuracy=accuracy,
             accuracy_se=accuracy_se,
             satisfaction=liking,
             satisfaction_se=liking_se,
             response_s=response,
             response_se=response_se,
-            cost_usd=cost,
-            cost_se=cost_se,
-            rows=np.array([tally.graded for tally in tallies], dtype=np.float64),
+            response_p95_s=unknown,
+            cost_usd=asking + fixed,
+            cost_se=np.sqrt((PRIOR_RELATIVE_SE * asking) ** 2 + fixed_se**2),
+            satisfied=unknown,
+            rows=known.rows,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What is expected of K arms whatever is asked; every array (K,)."""
+
+    by_arm: Array
+    """(9, K) mean and standard error of accuracy, satisfaction and response time, what nobody knows (NaN), and
+    mean and standard error of the cost but for the query's length."""
+    per_character: Array
+    """USD; 0 where the price is unknown."""
+    rows: Array
+
+
+def _known(arms: Sequence[Arm], tallies: Sequence[Tally]) -> _Known:
+    def posterior(
+        mean: Array, se: Array, rows: str, value: str, usual: float | None = None
+    ) -> tuple[Array, Array]:
+        count, seen, sd = (
+            np.array([getattr(tally, name) for tally in tallies], dtype=np.float64)
+            for name in (rows, value, f"{value}_sd")
+        )
+        return _posterior(mean, se, count, seen, sd, RELATIVE_SD * seen if usual is None else usual)
+
+    def alike(value: float) -> Array:
+        return np.full(len(arms), value)
+
+    claimed = np.array([_or(arm.prior_accuracy, PRIOR_ACCURACY) for arm in arms])
+    response = np.array([_or(arm.prior_response_s, PRIOR_RESPONSE_S) for arm in arms])
+    liking, doubt, unknown = alike(PRIOR_SATISFACTION), alike(PRIOR_SE), alike(np.nan)
+    tokens = alike(PRIOR_OUTPUT_TOKENS)
+    per_token = np.array([[p.input, p.output] if (p := arm.prices) else [np.nan] * 2 for arm in arms]).T / 1e6
+    written = posterior(tokens, PRIOR_RELATIVE_SE * tokens, "counted", "output_tokens")
+    charged = posterior(unknown, unknown, "charged", "cost_usd")
+    fixed = np.where(np.isnan(per_token[1]), charged, per_token[1] * np.array(written))
+    by_arm = [
+        *posterior(claimed, doubt, "graded", "accuracy", SHARE_SD),
+        *posterior(liking, doubt, "rated", "satisfaction", SHARE_SD),
+        *posterior(response, PRIOR_RELATIVE_SE * response, "timed", "response_s"),
+        unknown,
+        *fixed,
+    ]
+    known = _Known(
+        by_arm=np.array(by_arm),
+        per_character=np.nan_to_num(per_token[0]) / CHARACTERS_PER_TOKEN,
+        rows=np.array([tally.graded for tally in tallies], dtype=np.float64),
+    )
+    for array in (known.by_arm, known.rows):
+        # Forecasts share them.
+        array.flags.writeable = False
+    return known
 
 
 def newcomers(
@@ -110,7 +166,7 @@ def newcomers(
     judged = graded >= FEWEST_GRADED
     if not (few & judged).any() or few.all():
         return few
-    record = RecordPredictor(standings)
+    record = PRIORS.remembering(standings)
     mean, se = (
         one[0] for one in record.forecast(record.vectors([query.text]), arms).utility(objective, arms)
     )
@@ -122,15 +178,6 @@ def tally_of(standings: Mapping[str, Standing], arm: Arm) -> Tally:
     """Return the tally of an arm over all tasks; an empty one where it has no record."""
     standing = standings.get(arm.id)
     return (standing.tallies.get(ALL_TASKS) if standing else None) or _EMPTY
-
-
-def _cost(vectors: Array, arms: Sequence[Arm], tokens: Array, tokens_se: Array) -> tuple[Array, Array]:
-    """Return the costs (n, K) of arms with prices by the length of the query and the expected output tokens."""
-    per_input = np.array([arm.prices.input if arm.prices else np.nan for arm in arms]) / 1e6
-    per_output = np.array([arm.prices.output if arm.prices else np.nan for arm in arms]) / 1e6
-    asking = per_input * vectors / CHARACTERS_PER_TOKEN
-    error = np.sqrt((PRIOR_RELATIVE_SE * asking) ** 2 + (per_output * tokens_se) ** 2)
-    return asking + per_output * tokens, error
 
 
 def _posterior(
@@ -146,3 +193,11 @@ def _posterior(
     precision = claimed + rows / variance
     total = np.where(precision > 0, precision, np.nan)
     return (claimed * np.nan_to_num(mean) + rows / variance * seen) / total, 1.0 / np.sqrt(total)
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+PRIORS = PriorPredictor()
+"""What the config claims, without any record."""

@@ -1,0 +1,111 @@
+"""What is expected of every arm for a query, and what that is worth: the one shape that every predictor fills.
+
+Apart from the predictors because deciding, judging and explaining read it and care for no predictor's ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Objective
+from zetaroute.domain import Arm
+from zetaroute.features import Embeddings
+
+Array = NDArray[np.float64]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Predictions for n queries and K arms; every array has the shape (n, K)."""
+
+    accuracy: Array
+    accuracy_se: Array
+    satisfaction: Array
+    satisfaction_se: Array
+    response_s: Array
+    response_se: Array
+    response_p95_s: Array
+    """Time that 95 of 100 answers would stay within; NaN before any was seen."""
+    cost_usd: Array
+    """NaN where the price is unknown."""
+    cost_se: Array
+    satisfied: Array
+    """Probability of a good rating; NaN before any rating was seen."""
+    rows: Array
+    """(K,) training rows behind each arm; 0 when only the config speaks."""
+
+    def each(self) -> list[Forecast]:
+        """Return the predictions for every query alone, each (1, K)."""
+        if len(self.accuracy) == 1:
+            return [self]
+        arrays = {name: getattr(self, name) for name in self.__slots__ if name != "rows"}
+        return [
+            Forecast(**{name: array[row : row + 1] for name, array in arrays.items()}, rows=self.rows)
+            for row in range(len(self.accuracy))
+        ]
+
+    def utility(self, objective: Objective, arms: Sequence[Arm]) -> tuple[Array, Array]:
+        """Return mean and standard error of the utility in USD, each (n, K).
+
+        An unknown cost counts as free for a local model and as the dearest known one for any other.
+        """
+        cost = self.charged(arms)
+        mean = (
+            objective.answer_value_usd * self.accuracy
+            + objective.satisfaction_value_usd * self.satisfaction
+            - cost
+            - objective.second_value_usd * self.response_s
+        )
+        variance = (
+            (objective.answer_value_usd * self.accuracy_se) ** 2
+            + (objective.satisfaction_value_usd * self.satisfaction_se) ** 2
+            + np.where(np.isnan(self.cost_se), 0.0, self.cost_se) ** 2
+            + (objective.second_value_usd * self.response_se) ** 2
+        )
+        return mean, np.sqrt(variance)
+
+    def charged(self, arms: Sequence[Arm]) -> Array:
+        """Return the costs (n, K) that a decision counts with, unknown ones replaced."""
+        unknown = np.isnan(self.cost_usd)
+        if not unknown.any():
+            return self.cost_usd
+        dearest = np.max(np.nan_to_num(self.cost_usd, nan=0.0), axis=1, keepdims=True)
+        local = np.array([arm.local for arm in arms])
+        return np.where(unknown, np.where(local, 0.0, dearest), self.cost_usd)
+
+
+class Predictor(Protocol):
+    """Anything that forecasts every arm for a query."""
+
+    def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
+        """Return what `forecast` wants to know of each text and its task label, shape (n, anything)."""
+        ...
+
+    def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
+        """Return the predictions for n vectors and the given arms, in their order."""
+        ...
+
+    def knowing(self, given: Embeddings) -> Predictor:
+        """Return the same with these embeddings at hand for `vectors`."""
+        ...
+
+
+class Latest(Generic[Key, Value]):
+    """What was worked out last: for most queries the same arms stand as they stood for the one before."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Key, Value] | None = None
+
+    def of(self, key: Key, make: Callable[[], Value]) -> Value:
+        """Return the value of a key, made unless it is the key of the last time."""
+        held = self._held
+        if held is None or held[0] != key:
+            held = self._held = (key, make())
+        return held[1]
