@@ -1,7 +1,8 @@
 """Answer many queries: bounded concurrency, resume, budget.
 
-Rows finish in any order, and each worker takes its next row when its last one is safe. Whatever stops a batch
-early, an interrupt, a budget, a full disk or a broken input, the rows under way are finished and written first.
+Rows finish in any order. A worker asks its next row while its last one is being made safe, and goes no further ahead.
+Whatever stops a batch early, an interrupt, a budget, a full disk or a broken input, the rows under way are finished
+and written first.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from zetaroute.flows.round import Round
 from zetaroute.flows.router import Router
 from zetaroute.flows.rows import content_hash, content_id
 from zetaroute.flows.spending import RunBudget
-from zetaroute.flows.writer import Writer
+from zetaroute.flows.writer import Safe, Writer
 from zetaroute.policy import Limits
 from zetaroute.store.log import Log
 from zetaroute.store.protect import Seal
@@ -205,17 +206,23 @@ class _Batch:
 
     async def work(self, feed: Iterator[Task | None]) -> None:
         """Ask row after row until there are none left, or the batch stops."""
+        safe: Safe | None = None
         while not self._stopping.is_set():
             try:
                 task = await self._next(feed)
                 if task is _END:
-                    return
+                    break
                 if task is None:
                     await asyncio.sleep(0)
                 elif not self._stopping.is_set():
-                    await self._round(*task)
+                    answered = await self._round(*task)
+                    if safe is not None:
+                        await safe
+                    safe = answered
             except ZetarouteError as error:
                 self.fail(error)
+        if safe is not None:
+            await safe
 
     async def _next(self, feed: Iterator[Task | None]) -> Task | None:
         if not self._plan.live:
@@ -223,13 +230,15 @@ class _Batch:
         async with self._reading:
             return _END if self._stopping.is_set() else await asyncio.to_thread(next, feed, _END)
 
-    async def _round(self, query: Query, model: str | None) -> None:
+    async def _round(self, query: Query, model: str | None) -> Safe | None:
+        """Answer a row and return when it is safe; None where no model was asked."""
         query = await self.desk.prepared(query, self._plan.check)
         decided = await self._decide(query, model)
-        if decided is not None:
-            plan = self._plan
-            _, safe = await self.desk.answer(query, *decided, run=plan.run, deadline_s=plan.timeout_s)
-            await safe
+        if decided is None:
+            return None
+        plan = self._plan
+        _, safe = await self.desk.answer(query, *decided, run=plan.run, deadline_s=plan.timeout_s)
+        return safe
 
     async def _decide(self, query: Query, model: str | None) -> tuple[Decision, Purse] | None:
         """Decide and set aside what the call may cost, in an open purse; None when it is not to be made.
