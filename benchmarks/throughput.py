@@ -145,7 +145,8 @@ async def batch(url: str, rows: int, concurrency: int) -> None:
         home.make()
         log = Log(home)
         queries = [
-            Query(text=f"What is {row} + 1?", custom_id=str(row), reference="42") for row in range(rows)
+            Query(text=f"What is {row} + 1?", custom_id=str(row), reference=str(row + 1))
+            for row in range(rows)
         ]
         with Output(home.path / "answers.jsonl") as output:
             progress = await run_batch(

@@ -62,10 +62,14 @@ _REWRITTEN = tuple(
         (r"\\(?!f?box)[A-Za-z]{1,20}", " "),
     )
 )
+_TYPESET = re.compile(r"[^\t\n -~]|[-+<>*_`~\\{}^]|sqrt")
+"""Without any of these nothing is rewritten."""
 
 
 def plain(text: str) -> str:
     """Return the text with every number in ASCII, without Markdown, list bullets and harmless LaTeX."""
+    if _TYPESET.search(text) is None:
+        return text
     text = _VULGAR.sub(_spelt_out, _SUPERSCRIPT.sub(_as_power, text))
     digits = {ord(c): str(unicodedata.decimal(c)) for c in set(text) if c.isdecimal() and not c.isascii()}
     text = text.translate(_TRANSLATED | digits)

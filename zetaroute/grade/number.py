@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from fractions import Fraction
+from functools import lru_cache
 
 from zetaroute.errors import UsageError
 from zetaroute.grade.excerpt import excerpt, without_thinking
@@ -57,13 +58,13 @@ def number(answer: str, reference: str) -> float:
     above 12,000 characters the first and last 6,000 are read.
     """
     wanted = reference_number(reference)
-    got = _final_numeral(answer)
+    got = _final(*_read(without_thinking(answer)))
     return float(got is not None and _is_equal(got, wanted))
 
 
 def reference_number(reference: str) -> Numeral:
     """Return the final number of a reference, which may be a worked solution; raise UsageError without one."""
-    wanted = _final_numeral(reference)
+    wanted = _final(*_read(without_thinking(reference)))
     if wanted is None:
         raise UsageError(
             f"The number grader finds no number in the reference {reference[:40]!r}: "
@@ -74,17 +75,21 @@ def reference_number(reference: str) -> Numeral:
 
 def is_number(text: str) -> bool:
     """Tell whether a text is one number in digits and nothing else but a sign, a currency or percent sign."""
-    spelt = plain(excerpt(text)).strip()
-    found = numerals(spelt)
+    spelt, found = _read(text)
     if len(found) != 1 or not any(character.isdigit() for character in spelt):
         return False
-    rest = spelt[: found[0].start] + spelt[found[0].end :].removesuffix(".")
+    rest = spelt[: found[0].start].lstrip() + spelt[found[0].end :].rstrip().removesuffix(".")
     return not rest.strip(" +-$€£¥₹₽₩")
 
 
-def _final_numeral(answer: str) -> Numeral | None:
-    text = plain(excerpt(without_thinking(answer)))
-    found = numerals(text)
+@lru_cache(maxsize=1)
+def _read(text: str) -> tuple[str, list[Numeral]]:
+    """Return a text in plain notation with its numbers; a reference is read to find its grader, and then again."""
+    spelt = plain(excerpt(text))
+    return spelt, numerals(spelt)
+
+
+def _final(text: str, found: list[Numeral]) -> Numeral | None:
     if box := _last_box(text):
         return _in_box(text, found, *box)
     return _after_hashes(text, found) or _after_cue(text, found) or _last(found)

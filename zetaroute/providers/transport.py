@@ -11,6 +11,7 @@ import contextlib
 import ssl
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 
 import aiohttp
 import httpx
@@ -41,8 +42,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         with _errors_of_httpx():
             response = await self._session.request(
                 request.method,
-                # The exchange has made a header of the user and the password in it.
-                URL(str(request.url), encoded=True).with_user(None),
+                _address(str(request.url)),
                 headers=request.headers,
                 data=await request.aread(),
                 allow_redirects=False,
@@ -60,6 +60,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             for line in self._lines:
                 line.abort()
             await asyncio.sleep(0)
+
+
+@lru_cache(maxsize=256)
+def _address(url: str) -> URL:
+    """Return a URL as aiohttp wants it; the exchange has made a header of the user and the password in it."""
+    return URL(url, encoded=True).with_user(None)
 
 
 def _noting(lines: weakref.WeakSet[asyncio.Transport]) -> type[aiohttp.ClientResponse]:
