@@ -116,44 +116,47 @@ def feed_of(
         progress.rows += 1
         if progress.rows % BREATH_ROWS == 0:
             yield None
-        met = row if isinstance(row, BadLine) else _meet(_named(row, plan), ledger, plan)
+        met: Row | BadLine | None = row
+        if isinstance(row, Row):
+            content = content_hash(row.query)
+            sealed = plan.seal(content)
+            met = _meet(_named(row, content, sealed), sealed, ledger)
         if isinstance(met, BadLine):
             progress.bad_lines += 1
             if output is not None:
                 output.bad_line(met)
             continue
-        wanted = _wanted(met, ledger, plan) if met is not None else []
+        wanted = _wanted(met, sealed, ledger, plan.models) if met is not None else []
         progress.skipped += not wanted
         if wanted and output is not None and ledger.is_changed(wanted[0][0].custom_id or ""):
             output.outdated = True
         yield from wanted
 
 
-def _named(row: Row, plan: Plan) -> Row:
+def _named(row: Row, content: str, sealed: str) -> Row:
     """Give a row whose custom_id is made of its content one that says no more of it than the log does."""
-    content = content_hash(row.query)
     if row.query.custom_id != content_id(content):
         return row
-    return replace(row, query=replace(row.query, custom_id=content_id(plan.seal(content))))
+    return replace(row, query=replace(row.query, custom_id=content_id(sealed)))
 
 
-def _meet(row: Row, ledger: Ledger, plan: Plan) -> Row | BadLine | None:
+def _meet(row: Row, sealed: str, ledger: Ledger) -> Row | BadLine | None:
     """Return the row itself when it is the first with its custom_id; None when it repeats that one whole."""
-    custom_id, content = row.query.custom_id or "", plan.seal(content_hash(row.query))
-    first = ledger.meet(custom_id, content, row.line)
+    custom_id = row.query.custom_id or ""
+    first = ledger.meet(custom_id, sealed, row.line)
     if first is None:
         return row
-    if first.content == content:
+    if first.content == sealed:
         return None
     return BadLine(line=row.line, error=f"repeats the custom_id {custom_id!r} of line {first.line}")
 
 
-def _wanted(row: Row, ledger: Ledger, plan: Plan) -> list[Task]:
-    custom_id, content = row.query.custom_id or "", plan.seal(content_hash(row.query))
+def _wanted(row: Row, sealed: str, ledger: Ledger, models: Sequence[str]) -> list[Task]:
+    custom_id = row.query.custom_id or ""
     return [
         (row.query, model)
-        for model in plan.models or (row.model,)
-        if not ledger.is_answered(custom_id, content, model)
+        for model in models or (row.model,)
+        if not ledger.is_answered(custom_id, sealed, model)
     ]
 
 

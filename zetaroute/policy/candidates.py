@@ -67,4 +67,4 @@ def _grounds(arm: Arm, rows: int, cost_usd: float, *, cold: bool) -> str:
 
 
 def _estimates(mean: Array, se: Array) -> list[Estimate]:
-    return [Estimate(mean=one, se=its) for one, its in zip(mean[0].tolist(), se[0].tolist(), strict=True)]
+    return list(map(Estimate, mean[0].tolist(), se[0].tolist()))

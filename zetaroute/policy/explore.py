@@ -6,6 +6,9 @@ propensity is exactly the one that was used.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,5 +96,7 @@ def is_given_to_candidate(share: float, seed: int) -> bool:
 
 def draw(pmf: Array, seed: int) -> int:
     """Return the index of an arm drawn from `pmf` with its own stream of `seed`."""
-    point = np.random.default_rng([seed, 1]).random() * pmf.sum()
-    return int(min(np.searchsorted(np.cumsum(pmf), point, side="right"), np.flatnonzero(pmf)[-1]))
+    bounds = list(accumulate(pmf.tolist()))
+    point = np.random.default_rng([seed, 1]).random() * bounds[-1]
+    # Rounding never takes an arm of no probability: the last bound begins with the last arm that has any.
+    return min(bisect_right(bounds, point), bounds.index(bounds[-1]))

@@ -29,6 +29,7 @@ Sleep = Callable[[float], Awaitable[object]]
 _FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 20.0
 """A server that asks for more patience than this is left for the next model."""
+_JITTER = random.Random()
 
 
 async def answer(
@@ -59,7 +60,7 @@ async def answer(
         deadline_s=deadline_s,
         deadline_at=None if deadline_s is None else asyncio.get_running_loop().time() + deadline_s,
         sleep=sleep,
-        rng=rng or random.Random(),
+        rng=rng or _JITTER,
         may_follow=may_follow or (lambda model, perhaps_billed: True),
     )
     models = (decision.model,) if decision.pinned else (decision.model, *decision.fallbacks())
