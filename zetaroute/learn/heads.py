@@ -16,6 +16,7 @@ from zetaroute.features.map import CONSTANT
 from zetaroute.learn.sample import Sample
 from zetaroute.learn.sums import Sums, gather
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
+from zetaroute.policy.symmetric import fold
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -78,7 +79,7 @@ def _factor(gram: Array) -> _Factor:
     shrunk = np.eye(size) - ARM_RIDGE * spread
     return _Factor(
         spread=spread,
-        stored=spread.astype(np.float32),
+        stored=fold(spread),
         pooled=SHARED_RIDGE * np.eye(size) + ARM_RIDGE * shrunk.sum(axis=0),
         freedom=float(np.trace(shrunk, axis1=1, axis2=2).sum()),
     )

@@ -12,10 +12,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from zetaroute.policy.symmetric import quadratic
 
-BATCH = 1024
-"""Vectors that are multiplied with the spreads of all arms at once: enough for speed, few enough for memory."""
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,7 @@ class LinearHead:
     coef: Array
     """(K, D)"""
     spread: NDArray[np.float32]
-    """(K, D, D) posterior covariance of coef_k in units of the noise variance."""
+    """(K, half of D x D) posterior covariance of coef_k in units of the noise variance, folded (see `symmetric`)."""
     noise: float
     """Standard deviation of the noise."""
     rows: Array
@@ -46,11 +45,7 @@ class LinearHead:
 
     def doubt(self, x: Array) -> Array:
         """Return the standard errors in units of the noise, (n, K): the same for heads that share their spread."""
-        # In the precision of what is stored: the other way every decision would convert all of it.
-        short = x.astype(np.float32)
-        parts = [short[start : start + BATCH] for start in range(0, max(len(x), 1), BATCH)]
-        variance = np.concatenate([((part @ self.spread) * part).sum(axis=2) for part in parts], axis=1)
-        return np.sqrt(np.maximum(variance.T.astype(np.float64), 0.0))
+        return np.sqrt(np.maximum(quadratic(x, self.spread), 0.0))
 
     def estimate(self, x: Array, doubt: Array | None = None) -> tuple[Array, Array]:
         """Return the predicted means with their standard errors, each (n, K); `doubt` is reused where it is known."""

@@ -21,6 +21,7 @@ from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.policy import Policy
 from zetaroute.policy.predict import LearnedPredictor, Priced
 from zetaroute.policy.record import PriorPredictor
+from zetaroute.policy.symmetric import fold, half_size
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
 
 _LINEAR = ("accuracy", "satisfaction", "response", "cost")
@@ -107,8 +108,11 @@ def _share_spreads(arrays: dict[str, NDArray[np.generic]]) -> None:
 
 
 def _spread_shared(arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Give the spreads that were stored once to every head that holds them."""
+    """Give the spreads that were stored once to every head that holds them; those of old versions are whole."""
     for name in _LINEAR:
+        stored = arrays.get(f"{name}.spread")
+        if stored is not None and stored.ndim == 3:
+            arrays[f"{name}.spread"] = fold(np.asarray(stored, dtype=np.float32))
         if f"{name}.spread_of" in arrays:
             owner = _LINEAR[int(np.asarray(arrays[f"{name}.spread_of"]))]
             arrays[f"{name}.spread"] = arrays[f"{owner}.spread"]
@@ -130,5 +134,9 @@ def _check_shapes(predictor: LearnedPredictor) -> None:
         raise ValueError("tasks and their coefficients differ in number")
     for head in (predictor.accuracy, predictor.satisfaction, predictor.response, predictor.cost):
         linear = head.linear if isinstance(head, LogHead) else head
-        if linear is not None and linear.coef.shape != (count, size):
+        if linear is None:
+            continue
+        if linear.coef.shape != (count, size):
             raise ValueError(f"a head has shape {linear.coef.shape}, not {(count, size)}")
+        if linear.spread.shape != (count, half_size(size)):
+            raise ValueError(f"a spread has shape {linear.spread.shape}, not {(count, half_size(size))}")
