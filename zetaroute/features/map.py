@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.features.text import meta, terms
+from zetaroute.features.lexicon import Lexicon
+from zetaroute.features.text import meta, tokens
 
 Array = NDArray[np.float64]
 
@@ -65,19 +66,10 @@ class FeatureMap:
     """Of all cells, coarse and fine."""
     _squares: Array = field(init=False, repr=False)
     """Their squared lengths."""
-    _hashes: NDArray[np.int64] = field(init=False, repr=False)
-    """Of the vocabulary, sorted, and the largest number there is, so that every search ends at one of them.
-
-    All terms of a text are found at once, and in a tenth of the memory of a dictionary.
-    """
-    _rows: NDArray[np.int64] = field(init=False, repr=False)
-    """The row of each."""
+    _lexicon: Lexicon = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        hashes = _hashes(list(self.vocabulary))
-        rows = hashes.argsort()
-        object.__setattr__(self, "_hashes", np.append(hashes[rows], np.iinfo(np.int64).max))
-        object.__setattr__(self, "_rows", np.fromiter(self.vocabulary.values(), np.int64, len(rows))[rows])
+        object.__setattr__(self, "_lexicon", Lexicon(self.vocabulary))
         centres = np.concatenate([self.spaces.coarse, self.spaces.fine])
         object.__setattr__(self, "_centres", centres)
         object.__setattr__(self, "_squares", (centres**2).sum(axis=1))
@@ -115,14 +107,10 @@ class FeatureMap:
 
     def project(self, text: str) -> Array:
         """Return z, the L2-normalised projection of (1 + ln tf) idf, shape (d,)."""
-        wanted = _hashes(terms(text))
-        wanted.sort()
-        place = self._hashes.searchsorted(wanted)
-        times = np.bincount(place[self._hashes[place] == wanted])
-        (known,) = times.nonzero()
-        rows = self._rows[known]
-        weights = (1.0 + np.log(times[known])) * self.spaces.idf[rows]
-        z = weights @ self.spaces.components[rows]
+        rows, times = self._lexicon.count(tokens(text))
+        weights = (1.0 + np.log(times)) * self.spaces.idf[rows]
+        # In the precision of what is stored: the other way all of it would be converted.
+        z = (weights.astype(np.float32) @ self.spaces.components[rows]).astype(np.float64)
         return np.asarray(z / (math.sqrt(z @ z) or 1.0))
 
     def projections(self, texts: Sequence[str]) -> Array:
@@ -164,11 +152,6 @@ class FeatureMap:
     def cells(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
         """Return the coarse cell that each vector (n, size) belongs to most, shape (n,)."""
         return np.asarray(np.argmax(vectors[:, : len(self.spaces.coarse)], axis=1))
-
-
-def _hashes(words: Sequence[str]) -> NDArray[np.int64]:
-    """Return Python's own hashes, of 64 bits: that two words share one is not to be expected in a lifetime."""
-    return np.fromiter(map(hash, words), np.int64, len(words))
 
 
 def _softmax(logits: Array) -> Array:

@@ -15,6 +15,10 @@ LONGEST = 40_000
 """Characters looked at; of a longer text the first and the last half of this."""
 MOST_TOKENS = 400
 """Tokens counted as terms: the first and the last half of this."""
+LONG_WORD = 6
+"""Letters from which on the head and the tail of a word are terms too, of so many letters:"""
+WORD_START = 4
+WORD_END = 3
 _END = 2_000
 """Characters at either end of a long text that mostly hold those."""
 
@@ -96,9 +100,9 @@ def terms(text: str) -> list[str]:
     found = list(words)
     found.extend(map(" ".join, pairwise(words)))
     for word in words:
-        if len(word) > 5:
-            found.append(f"^{word[:4]}")
-            found.append(f"{word[-3:]}$")
+        if len(word) >= LONG_WORD:
+            found.append(f"^{word[:WORD_START]}")
+            found.append(f"{word[-WORD_END:]}$")
     return found
 
 
