@@ -29,7 +29,8 @@ class Objective:
     """One second of waiting."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not frozen: every decision makes one per model, and a frozen one takes four times as long to make.
+@dataclass(slots=True, kw_only=True)
 class Candidate:
     """One arm as the decision saw it."""
 

@@ -37,7 +37,17 @@ def _kinds(characters: Iterable[str]) -> NDArray[np.int64]:
     return np.array([[int(is_one(one)) for one in characters] for is_one in _KINDS])
 
 
+def _marks(kinds: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return which of the last three kinds each character is, as bits: the runs of all are found at once."""
+    letter, digit, point = kinds[-3:]
+    return np.asarray(letter * _LETTER + digit * _DIGIT + point * _POINT, dtype=np.uint8)
+
+
+_LETTER, _DIGIT, _POINT = 1, 2, 4
 _ASCII_KINDS = _kinds(list(map(chr, range(_ASCII))))
+_ASCII_MARKS = _marks(_ASCII_KINDS)
+_NOTHING = np.zeros(1, dtype=np.uint8)
+"""What stands before a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +75,21 @@ class Characters:
 def characters(text: str) -> Characters:
     """Return what the characters of a text are."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
-    kinds = _ASCII_KINDS
+    kinds, marks = _ASCII_KINDS, _ASCII_MARKS
     if not text.isascii():
         place = np.flatnonzero(codes >= _ASCII)
         others, which = np.unique(codes[place], return_inverse=True)
         codes[place] = _ASCII + which
         kinds = np.hstack([kinds, _kinds(list(map(chr, others.tolist())))])
+        marks = _marks(kinds)
     counts: list[int] = (kinds @ np.bincount(codes, minlength=kinds.shape[1])).tolist()
     digits, upper, spaces, code, operators, quotes, foreign, cjk, letters, _, _ = counts
-    letter, digit, point = (kind.take(codes) for kind in kinds[-3:].astype(np.bool_))
-    joined = np.count_nonzero(digit[2:] & point[1:-1] & digit[:-2])
+    here = np.concatenate([_NOTHING, marks.take(codes)])
+    starts = here[1:] & ~here[:-1]
+    numbers = int(np.count_nonzero(starts & _DIGIT))
+    if numbers > 1:
+        # A point or a comma between digits, and the two numbers are one.
+        numbers -= int(np.count_nonzero(here[2:] & here[:-2] & (here[1:-1] >> 1) & _DIGIT))
     return Characters(
         digits=digits,
         upper=upper,
@@ -85,14 +100,10 @@ def characters(text: str) -> Characters:
         foreign=foreign,
         cjk=cjk,
         letters=letters,
-        words=_runs(letter),
-        numbers=_runs(digit) - int(joined),
+        words=int(np.count_nonzero(starts & _LETTER)),
+        numbers=numbers,
         depth=_depth(codes) if "(" in text else 0,
     )
-
-
-def _runs(flags: NDArray[np.bool_]) -> int:
-    return int(np.count_nonzero(flags[1:] > flags[:-1])) + int(np.count_nonzero(flags[:1]))
 
 
 def _depth(codes: NDArray[np.int64]) -> int:

@@ -53,9 +53,10 @@ def explored_shares(mean: Array, eligible: Mask, *, answer_value_usd: float) -> 
     Inverse gap weighting (Abe & Long 1999): the worse an answer is expected to be for its money and time, the more
     seldom it is bought to see. Every eligible arm keeps a share.
     """
-    gap = np.where(eligible, np.max(mean[eligible]) - mean, 0.0)
+    able = np.where(eligible, mean, -np.inf)
     unit = HALVED_AT * answer_value_usd
-    weight = eligible * (unit / (unit + gap) if unit > 0 else 1.0)
+    # Whoever is not eligible is infinitely far away, and gets nothing.
+    weight = unit / (unit + (able.max() - able)) if unit > 0 else eligible.astype(np.float64)
     return np.asarray(weight / weight.sum())
 
 

@@ -83,12 +83,11 @@ class LearnedPredictor:
         liking, liking_se = _fill(panel.satisfaction, doubts, prior.satisfaction, prior.satisfaction_se)
         response, response_se = _fill(panel.response, doubts, prior.response_s, prior.response_se)
         cost, cost_se = _fill(panel.cost, doubts, prior.cost_usd, prior.cost_se)
-        satisfied, rows, p95 = prior.satisfied, prior.rows, prior.response_p95_s
+        satisfied, p95 = prior.satisfied, prior.response_p95_s
         if panel.rating is not None:
             satisfied = np.where(panel.known, panel.rating.good(doubts.x), satisfied)
-        if panel.response is not None:
-            rows = panel.response.linear.rows
-            p95 = np.where(rows > 0, response * panel.response.tail, p95)
+        if panel.tail is not None:
+            p95 = response * panel.tail
         return Forecast(
             accuracy=within(accuracy, 0.0, 1.0),
             accuracy_se=accuracy_se,
@@ -100,7 +99,7 @@ class LearnedPredictor:
             cost_usd=cost * panel.factor,
             cost_se=cost_se * panel.factor,
             satisfied=satisfied,
-            rows=rows,
+            rows=prior.rows if panel.rows is None else panel.rows,
         )
 
 
@@ -110,11 +109,15 @@ class _Panel:
 
     known: NDArray[np.bool_]
     """(K,)"""
-    accuracy: LinearHead | None
-    satisfaction: LinearHead | None
-    response: LogHead | None
-    cost: LogHead | None
+    accuracy: _Seat | None
+    satisfaction: _Seat | None
+    response: _Seat | None
+    cost: _Seat | None
     rating: ClassHead | None
+    rows: Array | None
+    """(K,) training rows of each; None without any."""
+    tail: Array | None
+    """(K,) how many times its mean the 95% quantile of an answer's time is; NaN without rows."""
     factor: Array
     """(K,) by how much the costs change with the prices of now."""
 
@@ -124,30 +127,48 @@ class _Panel:
         places = np.array([place.get(arm.id, -1) for arm in arms], dtype=np.int64)
         spreads: dict[int, NDArray[np.float32]] = {}
 
-        def linear(head: LinearHead | None) -> LinearHead | None:
+        def seat(head: LinearHead | LogHead | None) -> _Seat | None:
             if head is None:
                 return None
-            key = id(head.spread)
-            if key not in spreads:
-                spreads[key] = head.spread[places]
-            return head.of(places, spreads[key])
-
-        def log(head: LogHead | None) -> LogHead | None:
-            inner = linear(None if head is None else head.linear)
-            if head is None or inner is None:
+            linear = head.linear if isinstance(head, LogHead) else head
+            if id(linear.spread) not in spreads:
+                spreads[id(linear.spread)] = linear.spread[places]
+            mine = linear.of(places, spreads[id(linear.spread)])
+            seen = mine.rows > 0
+            if not seen.any():
                 return None
-            return LogHead(linear=inner, smear=head.smear[places], upper=head.upper[places])
+            if isinstance(head, LogHead):
+                head = LogHead(linear=mine, smear=head.smear[places], upper=head.upper[places])
+            else:
+                head = mine
+            return _Seat(head=head, linear=mine, seen=None if seen.all() else seen)
 
-        priced = predictor.priced
+        response, priced = seat(predictor.response), predictor.priced
+        tail = None
+        if response is not None and isinstance(response.head, LogHead):
+            tail = np.where(response.linear.rows > 0, response.head.tail, np.nan)
         return cls(
             known=places >= 0,
-            accuracy=linear(predictor.accuracy),
-            satisfaction=linear(predictor.satisfaction),
-            response=log(predictor.response),
-            cost=log(predictor.cost),
+            accuracy=seat(predictor.accuracy),
+            satisfaction=seat(predictor.satisfaction),
+            response=response,
+            cost=seat(predictor.cost),
             rating=None if predictor.rating is None else predictor.rating.of(places, predictor.map.size),
+            rows=None if response is None else response.linear.rows,
+            tail=tail,
             factor=np.array([priced[arm.id].factor(arm.prices) if arm.id in priced else 1.0 for arm in arms]),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seat:
+    """One head of a panel, with rows of an arm at least."""
+
+    head: LinearHead | LogHead
+    linear: LinearHead
+    """The same, or what it is the logarithm of."""
+    seen: NDArray[np.bool_] | None
+    """(K,) the arms that it has rows of; None for all."""
 
 
 class _Doubts:
@@ -165,15 +186,11 @@ class _Doubts:
         return self._found[key]
 
 
-def _fill(head: LinearHead | LogHead | None, doubts: _Doubts, mean: Array, se: Array) -> tuple[Array, Array]:
+def _fill(seat: _Seat | None, doubts: _Doubts, mean: Array, se: Array) -> tuple[Array, Array]:
     """Return a head's predictions for the arms it has rows of and the priors for the others, each (n, K)."""
-    if head is None:
+    if seat is None:
         return mean, se
-    linear = head.linear if isinstance(head, LogHead) else head
-    seen = linear.rows > 0
-    if not seen.any():
-        return mean, se
-    learned_mean, learned_se = head.estimate(doubts.x, doubts.of(linear))
-    if seen.all():
+    learned_mean, learned_se = seat.head.estimate(doubts.x, doubts.of(seat.linear))
+    if seat.seen is None:
         return learned_mean, learned_se
-    return np.where(seen, learned_mean, mean), np.where(seen, learned_se, se)
+    return np.where(seat.seen, learned_mean, mean), np.where(seat.seen, learned_se, se)
