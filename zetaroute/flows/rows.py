@@ -76,8 +76,9 @@ class Rows:
                 number=number,
                 first=first,
                 own_id=None if first else self._first_id,
+                escalated=escalated,
             )
-            self.outcomes.append(replace(row, escalated=escalated))
+            self.outcomes.append(row)
             self.done.append(attempt.completion)
 
     def next_turn(self, may_ask: Callable[[str], bool]) -> Decision | None:
@@ -129,6 +130,7 @@ def _outcome(
     number: int,
     first: str | None,
     own_id: str | None,
+    escalated: bool,
 ) -> Outcome:
     """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
     done, own = attempt.completion, query.embedding
@@ -154,6 +156,7 @@ def _outcome(
         explored=decision.explored and drawn,
         recorded=done.recorded if done else False,
         attempt=number,
+        escalated=escalated,
         fallback_of=first,
         error_kind=attempt.error_kind,
         error=attempt.error if attempt.status == "error" else None,

@@ -65,6 +65,8 @@ class Spending:
 
     def left_usd(self, now: datetime | None = None) -> tuple[float | None, str]:
         """Return what is left of the tightest budget and its name; None where there is no budget."""
+        if not self.limited:
+            return None, ""
         today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
         month = today[:7]
         under_way = self.reserved.usd + self._pending_usd
@@ -77,7 +79,7 @@ class Spending:
             left.append(
                 (self._budget.monthly_usd - spent, f"monthly budget of {usd(self._budget.monthly_usd)}")
             )
-        return min(left) if left else (None, "")
+        return min(left)
 
     def settle(self, expected_usd: float, cost_usd: float) -> None:
         """Put what a call did cost in the place of what was set aside for it."""
