@@ -64,7 +64,7 @@ bench-large: $(READY) ## the same with retrains of up to a million rows (about h
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed --retrain 10000,100000,1000000
 
 throughput: $(READY) ## rows per second of `batch` beside bare loops
-	$(BIN)/python benchmarks/throughput.py
+	$(BIN)/python -m benchmarks.throughput
 
 format: $(READY) ## format the code and apply the safe fixes
 	$(BIN)/ruff format .

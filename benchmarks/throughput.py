@@ -1,7 +1,7 @@
 # ruff: noqa: S101  - what a benchmark asserts is that it measures what it says
 """Rows per second of `batch` on a loopback server, beside bare loops that only call and log nothing.
 
-    python benchmarks/throughput.py [--rows 3000] [--concurrency 64] [--repeats 3]
+    python -m benchmarks.throughput [--rows 3000] [--concurrency 64] [--repeats 3]
 
 The server runs in a process of its own and answers every chat completion after 50 ms. Each contestant asks the
 same number of rows; the best of the repeats counts, because everything else on the machine only ever slows down.
@@ -11,13 +11,20 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import atexit
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zetaroute.domain import Query
 
 ANSWER_S = 0.05
 _ANSWER = json.dumps(
@@ -125,9 +132,55 @@ async def providers_alone(url: str, rows: int, concurrency: int) -> None:
 
 
 async def batch(url: str, rows: int, concurrency: int) -> None:
-    """Run the whole of `batch` in a fresh home: decide, ask, grade, journal, merge, write."""
-    from zetaroute.config import Home, parse_settings
+    """Run the whole of `batch` in a fresh home with two models: decide, ask, grade, journal, merge, write."""
     from zetaroute.domain import Query
+
+    models = "".join(
+        f'[[models]]\nid = "l/{name}"\nprovider = "openai"\nbase_url = "{url}"\nmax_concurrency = {concurrency}\n'
+        "price = { input = 1, output = 1 }\n"
+        for name in ("small", "large")
+    )
+    queries = [
+        Query(text=f"What is {row} + 1?", custom_id=str(row), reference=str(row + 1)) for row in range(rows)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        await _batch(Path(folder), models, queries, concurrency)
+
+
+async def batch_learned(url: str, rows: int, concurrency: int) -> None:
+    """Run it by a learned policy over twelve models, on practice queries."""
+    from benchmarks.speed.homes import serve_from
+    from zetaroute.domain import Query
+    from zetaroute.practice.generator import generate
+
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(shutil.copytree(_learned(), folder, dirs_exist_ok=True))
+        serve_from(home, url)
+        models = (home / "config.toml").read_text(encoding="utf-8")
+        models = models.replace("[[models]]", f"[[models]]\nmax_concurrency = {concurrency}")
+        queries = [
+            Query(text=one.query, custom_id=f"q{row}", reference=str(row))
+            for row, one in enumerate(generate(rows=rows, seed=3))
+        ]
+        await _batch(home, models, queries, concurrency)
+
+
+@cache
+def _learned() -> Path:
+    """Make a home with a learned policy, once for all repeats."""
+    from benchmarks.speed.homes import learned_home
+
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    learned_home(folder / "learned")
+    # What is measured begins with an empty log.
+    for log in (folder / "learned").glob("*.duckdb*"):
+        log.unlink()
+    return folder / "learned"
+
+
+async def _batch(folder: Path, config: str, queries: Sequence[Query], concurrency: int) -> None:
+    from zetaroute.config import Home, parse_settings
     from zetaroute.flows.batch import Plan, run_batch
     from zetaroute.flows.intake import as_rows
     from zetaroute.flows.ledger import Ledger
@@ -135,33 +188,23 @@ async def batch(url: str, rows: int, concurrency: int) -> None:
     from zetaroute.flows.router import open_router
     from zetaroute.store.log import Log
 
-    models = "".join(
-        f'[[models]]\nid = "l/{name}"\nprovider = "openai"\nbase_url = "{url}"\nmax_concurrency = {concurrency}\n'
-        "price = { input = 1, output = 1 }\n"
-        for name in ("small", "large")
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        home = Home(Path(folder))
-        home.make()
-        log = Log(home)
-        queries = [
-            Query(text=f"What is {row} + 1?", custom_id=str(row), reference=str(row + 1))
-            for row in range(rows)
-        ]
-        with Output(home.path / "answers.jsonl") as output:
-            progress = await run_batch(
-                open_router(home, parse_settings(models, file=None)),
-                as_rows(queries),
-                log=log,
-                ledger=Ledger(),
-                plan=Plan(run="throughput", concurrency=concurrency),
-                output=output,
-            )
-        log.merge()
-        assert progress.answered == rows, progress.summary()
+    home = Home(folder)
+    home.make()
+    log = Log(home)
+    with Output(home.path / "answers.jsonl") as output:
+        progress = await run_batch(
+            open_router(home, parse_settings(config, file=None)),
+            as_rows(queries),
+            log=log,
+            ledger=Ledger(),
+            plan=Plan(run="throughput", concurrency=concurrency),
+            output=output,
+        )
+    log.merge()
+    assert progress.answered == len(queries), progress.summary()
 
 
-CONTESTANTS = (bare_aiohttp_transport, bare_client_per_worker, providers_alone, batch)
+CONTESTANTS = (bare_aiohttp_transport, bare_client_per_worker, providers_alone, batch, batch_learned)
 
 
 def main() -> None:
@@ -187,6 +230,7 @@ def main() -> None:
 
 
 def _compare(url: str, rows: int, concurrency: int, repeats: int) -> None:
+    _learned()
     best = dict.fromkeys((contestant.__name__ for contestant in CONTESTANTS), 0.0)
     for _ in range(repeats):
         for contestant in CONTESTANTS:
@@ -198,6 +242,9 @@ def _compare(url: str, rows: int, concurrency: int, repeats: int) -> None:
     figures["limit_rows_per_s"] = round(concurrency / ANSWER_S, 1)
     figures["batch_of_aiohttp_transport"] = round(best["batch"] / best["bare_aiohttp_transport"], 3)
     figures["batch_of_client_per_worker"] = round(best["batch"] / best["bare_client_per_worker"], 3)
+    figures["batch_learned_of_aiohttp_transport"] = round(
+        best["batch_learned"] / best["bare_aiohttp_transport"], 3
+    )
     print(json.dumps(figures, indent=2))  # noqa: T201  - what this script is for
 
 
