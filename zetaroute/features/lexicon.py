@@ -16,9 +16,8 @@ from zetaroute.features.text import LONG_WORD, WORD_END, WORD_START
 Hashes = NDArray[np.int64]
 
 # Odd numbers of 64 bits that tell the parts of a term from a token that is spelt the same; products wrap.
-_FIRST, _SECOND, _START, _END = np.array(
-    [0x1E3779B97F4A7C15, 0x3F58476D1CE4E5B9, 0x14D049BB133111EB, 0x2545F4914F6CDD1D], dtype=np.int64
-)
+_FIRST, _SECOND = 0x1E3779B97F4A7C15, 0x3F58476D1CE4E5B9
+_START, _END = 0x14D049BB133111EB, 0x2545F4914F6CDD1D
 
 
 class Lexicon:
@@ -60,16 +59,20 @@ def _hashes_of_text(tokens: Sequence[str]) -> Hashes:
 
 def _hashes_of_terms(terms: Sequence[str]) -> Hashes:
     """Return the hashes of terms as `text.terms` spells them: no token has a space, or one of its marks and more."""
-    found = np.zeros(len(terms), dtype=np.int64)
-    for place, term in enumerate(terms):
-        first, space, second = term.partition(" ")
-        if space:
-            pair = _hashes([first, second])
-            found[place] = (pair[:1] * _FIRST + pair[1:] * _SECOND)[0]
-        elif len(term) > 1 and term[0] == "^":
-            found[place] = (_hashes([term[1:]]) * _START)[0]
-        elif len(term) > 1 and term[-1] == "$":
-            found[place] = (_hashes([term[:-1]]) * _END)[0]
-        else:
-            found[place] = hash(term)
-    return found
+    parts = [_parts(term) for term in terms]
+    by, second_by = (
+        np.array([(by, second_by) for by, _, second_by, _ in parts], dtype=np.int64).reshape(-1, 2).T
+    )
+    return by * _hashes([own for _, own, _, _ in parts]) + second_by * _hashes([other for *_, other in parts])
+
+
+def _parts(term: str) -> tuple[int, str, int, str]:
+    """Return what a term is put together of, each part with the number that its hash is multiplied by."""
+    first, space, second = term.partition(" ")
+    if space:
+        return _FIRST, first, _SECOND, second
+    if len(term) > 1 and term[0] == "^":
+        return _START, term[1:], 0, ""
+    if len(term) > 1 and term[-1] == "$":
+        return _END, term[:-1], 0, ""
+    return 1, term, 0, ""

@@ -25,7 +25,7 @@ _END = 2_000
 _TOKEN = re.compile(rf"[{CJK}]|\d+|[^\W\d_{CJK}]+|[^\w\s]|_")
 _ASCII_TOKEN = re.compile(r"[a-z]+|(?<!0)0{1,4}|[^a-z0\s]")
 """The same for lower-case ASCII whose digits are zeros, in half the time; of a run it takes the first four."""
-_ZEROS = str.maketrans("123456789", "000000000")
+_PLAIN = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ123456789", b"abcdefghijklmnopqrstuvwxyz000000000")
 _QUESTION_WORD = re.compile(r"\s*(?:who|what|when|where|which|why|how|is|are|can|does|do)\b", re.IGNORECASE)
 _OPTION_LINE = re.compile(r"(?m)^\s*\(?[A-Ja-j][).:]\s")
 _LIST_LINE = re.compile(r"(?m)^\s*(?:[-*•]|\d+[.)])\s")
@@ -88,9 +88,8 @@ def _ends(text: str) -> list[str] | None:
 
 
 def _split(text: str) -> list[str]:
-    text = text.lower()
-    if text.isascii():
-        return _ASCII_TOKEN.findall(text.translate(_ZEROS))
+    if text.isascii() or (text := text.lower()).isascii():
+        return _ASCII_TOKEN.findall(text.encode("ascii").translate(_PLAIN).decode("ascii"))
     return ["0" * min(len(token), 4) if token[0].isdigit() else token for token in _TOKEN.findall(text)]
 
 
