@@ -1,8 +1,8 @@
 """Makes finished rounds safe, group by group: journal first, then whoever waits for them, then the counts.
 
-Shared by `batch` and `serve`, whose workers only ever wait for it: a worker goes on when its last round is safe,
-so a kill costs at most the answers of those that were under way. The one place of a run that writes, merges and
-follows what the merge has decided.
+Shared by `batch` and `serve`, whose workers only ever wait for it: one is never more than a round ahead of what is
+safe, so a kill costs at most the answers that were under way and one more of each worker. The one place of a run
+that writes, merges and follows what the merge has decided.
 """
 
 from __future__ import annotations

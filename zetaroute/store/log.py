@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +19,9 @@ from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.errors import StoreBusyError, StoreError
 from zetaroute.store.canary import judge_canary
 from zetaroute.store.journal import Entry
-from zetaroute.store.migrations import (
-    CANARY_COLUMNS,
-    EXPORT_COLUMNS,
-    FEEDBACK_COLUMNS,
-    OUTCOME_COLUMNS,
-    PROMOTION_COLUMNS,
-    migrate,
-    struct,
-)
+from zetaroute.store.migrations import migrate
 from zetaroute.store.protect import protected_journal
+from zetaroute.store.segments import insert_rows, read_segments
 from zetaroute.store.standing import is_readable_state, write_standings
 
 if TYPE_CHECKING:
@@ -47,7 +40,6 @@ _SMALLEST = 3 * 4096
 _NO_ROOM = ("No space left", "File too large", "quota exceeded", "Could not write", "Read-only file system")
 SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
 """In SQL the moment of the variable `since`; where it is NULL, the beginning."""
-_LARGEST_LINE = 256 * 1024 * 1024
 
 
 class Log:
@@ -119,15 +111,15 @@ class Log:
         import duckdb
 
         try:
-            _read(connection, segments)
+            read_segments(connection, segments)
         except duckdb.Error:
             # One damaged segment must not keep the others out: each is tried alone, the bad ones set aside.
             segments = [segment for segment in segments if self._is_readable(connection, segment)]
             if not segments:
                 return []
-            _read(connection, segments)
+            read_segments(connection, segments)
         try:
-            _insert(connection)
+            insert_rows(connection)
         except duckdb.Error as error:
             raise unusable(self.home.database, error) from error
         return segments
@@ -136,7 +128,7 @@ class Log:
         import duckdb
 
         try:
-            _read(connection, [segment])
+            read_segments(connection, [segment])
         except duckdb.Error:
             aside = self.journal.set_aside(segment)
             _LOGGER.warning("note: %s cannot be read and was set aside in %s", segment.name, aside)
@@ -257,49 +249,3 @@ def unusable(path: Path, error: Exception) -> StoreError:
         f"{path} cannot be opened as the outcome log ({reason}): if it is damaged, move it away and a new one is "
         "begun; what waits in the journal is kept."
     )
-
-
-def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
-    """Read segments into the table `incoming`; raises duckdb.Error when one of them is damaged."""
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json(
-            $segments, format = 'newline_delimited', maximum_object_size = {_LARGEST_LINE},
-            columns = {{
-                outcomes: '{struct(OUTCOME_COLUMNS)}[]',
-                feedback: '{struct(FEEDBACK_COLUMNS)}[]',
-                promotions: '{struct(PROMOTION_COLUMNS)}[]',
-                canaries: '{struct(CANARY_COLUMNS)}[]',
-                exports: '{struct(EXPORT_COLUMNS)}[]'
-            }})
-        """,
-        {"segments": [str(segment) for segment in segments]},
-    )
-
-
-def _insert(connection: DuckDBPyConnection) -> None:
-    """Bring what is in `incoming` into the tables, each id once, in one transaction."""
-    import duckdb
-
-    connection.execute("BEGIN")
-    try:
-        pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
-        for table in ("outcomes", "feedback", "promotions", "canaries", "exports"):
-            extra = pmf if table == "outcomes" else ""
-            connection.execute(f"""
-                INSERT INTO {table} BY NAME
-                WITH rows AS (SELECT unnest({table}) AS row FROM incoming)
-                SELECT unnest(row){extra} FROM rows
-                WHERE row.id NOT IN (
-                    SELECT id FROM {table} WHERE id >= (SELECT min(rows.row.id) FROM rows)
-                )
-                QUALIFY row_number() OVER (PARTITION BY row.id) = 1
-                ORDER BY row.id
-            """)
-        connection.execute("DROP TABLE incoming")
-        connection.execute("COMMIT")
-    except BaseException:
-        # After a full disk there is no transaction left to roll back; the first error is the one to tell.
-        with suppress(duckdb.Error):
-            connection.execute("ROLLBACK")
-        raise
