@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs pictures test format lint types layers tests stress simulations evidence rivals bench bench-large throughput data lock clean
+.PHONY: help install demo docs pictures test format lint types layers tests stress simulations evidence rivals bench bench-large data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -62,9 +62,6 @@ bench: $(READY) ## measure the speed beside references and keep the figures in d
 
 bench-large: $(READY) ## the same with retrains of up to a million rows (about half an hour)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed --retrain 10000,100000,1000000
-
-throughput: $(READY) ## rows per second of `batch` beside bare loops
-	$(BIN)/python -m benchmarks.throughput
 
 format: $(READY) ## format the code and apply the safe fixes
 	$(BIN)/ruff format .

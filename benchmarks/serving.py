@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.throughput import _ANSWER, _REPLY
+from benchmarks.speed.server import KEPT
 
 TURN = 100
 CONFIG = """
@@ -80,11 +80,10 @@ class _Upstream(asyncio.Protocol):
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
         if end and len(body) >= length:
             self._waiting = body[length:]
-            reply = _REPLY + _ANSWER
             if self.answer_s:
-                asyncio.get_running_loop().call_later(self.answer_s, self._transport.write, reply)
+                asyncio.get_running_loop().call_later(self.answer_s, self._transport.write, KEPT)
             else:
-                self._transport.write(reply)
+                self._transport.write(KEPT)
 
 
 async def _upstream(answer_s: float) -> None:

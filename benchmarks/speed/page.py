@@ -27,6 +27,8 @@ are medians; on a machine that does other work too, the ratios say more than the
   decided in a row. The references are the same terms, meta features, projection, soft cells and task by scikit-learn;
   with 4 ridge regressions for all models they predict what a decision predicts, with one Bayesian ridge regression
   per model and figure they know its standard errors too. Neither has limits or probabilities.
+- A row of `batch` is decided, asked, graded, logged and written, with 64 under way at once on a loopback server that
+  answers after 50 ms. The references are loops that only ask, as many at once.
 - `kpi` stands beside one DuckDB query for the same means, deviations and quantiles, in a process of its own.
 - A full `retrain` stands beside a plain fit by scikit-learn of one of its four targets (TfidfVectorizer,
   TruncatedSVD, one Ridge per model) on all the rows, where half of ours are the gate's. Each row has a text of its

@@ -1,4 +1,9 @@
-"""A model server that answers at once, plain or streamed; run as a process of its own it says where it listens."""
+"""A model server that answers at once or after a while, plain or streamed; as a process of its own it says where.
+
+    python -m benchmarks.speed.server [SECONDS]
+
+One that takes its time keeps its connections, as servers of many calls do.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +32,21 @@ _STREAMED = (
 )
 
 
-def _reply(content_type: bytes, body: bytes) -> bytes:
-    head = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-    return head % (content_type, len(body)) + body
+def _reply(content_type: bytes, body: bytes, connection: bytes = b"close") -> bytes:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\nconnection: %s\r\n\r\n"
+    return head % (content_type, len(body), connection) + body
+
+
+KEPT = _reply(b"application/json", _PLAIN, b"keep-alive")
+"""A whole answer with its head, after which the connection stays open."""
 
 
 class _Server(asyncio.Protocol):
-    def __init__(self) -> None:
+    """As little of HTTP as it takes, so that the server is not what is measured."""
+
+    def __init__(self, answer_s: float) -> None:
         self._waiting = b""
+        self._answer_s = answer_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  - what the protocol is made for
@@ -46,6 +58,10 @@ class _Server(asyncio.Protocol):
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
         if not end or len(body) < length:
             return
+        self._waiting = body[length:]
+        if self._answer_s:
+            asyncio.get_running_loop().call_later(self._answer_s, self._transport.write, KEPT)
+            return
         streams = json.loads(body).get("stream", False)
         self._transport.write(
             _reply(b"text/event-stream", _STREAMED) if streams else _reply(b"application/json", _PLAIN)
@@ -53,16 +69,17 @@ class _Server(asyncio.Protocol):
         self._transport.close()
 
 
-async def _serve() -> None:
-    server = await asyncio.get_running_loop().create_server(_Server, "127.0.0.1", 0)
+async def _serve(answer_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Server(answer_s), "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201  - tells the parent where it listens
     await server.serve_forever()
 
 
 @contextmanager
-def model_server() -> Iterator[str]:
+def model_server(*, answer_s: float = 0.0) -> Iterator[str]:
     """Yield the base URL of a server in a process of its own."""
-    words = [sys.executable, "-m", "benchmarks.speed.server"]
+    words = [sys.executable, "-m", "benchmarks.speed.server", str(answer_s)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603  - this very file
         assert server.stdout is not None  # noqa: S101  - it is a pipe
         try:
@@ -72,4 +89,4 @@ def model_server() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))

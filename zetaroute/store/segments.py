@@ -1,6 +1,6 @@
 """From the journal's segments into the tables of the log: what a merge does once the file is open.
 
-Apart from the log because the shape of rows changes with the tables, and how to open a file that others hold does not.
+Apart from the log because the shape of rows changes with the tables, and how to open a file that others hold stays.
 """
 
 from __future__ import annotations
