@@ -109,8 +109,8 @@ class FeatureMap:
         """Return z, the L2-normalised projection of (1 + ln tf) idf, shape (d,)."""
         rows, times = self._lexicon.count(tokens(text))
         weights = (1.0 + np.log(times)) * self.spaces.idf[rows]
-        # In the precision of what is stored: the other way all of it would be converted.
-        z = (weights.astype(np.float32) @ self.spaces.components[rows]).astype(np.float64)
+        # In 64 bits, because other machines add in another order, and must come to the same vectors.
+        z = weights @ self.spaces.components[rows]
         return np.asarray(z / (math.sqrt(z @ z) or 1.0))
 
     def projections(self, texts: Sequence[str]) -> Array:
