@@ -140,9 +140,10 @@ def test_a_rating_that_changes_what_thumbs_mean_has_all_counted_again(home: Path
     change(
         home,
         """INSERT INTO feedback BY NAME
-           SELECT uuidv7()::VARCHAR AS id, id AS outcome_id, time, 'rating' AS metric, 5 AS value, 'user' AS source,
+           SELECT uuidv7()::VARCHAR AS id, outcome_id, time, metric, if(value = 5, 1, 5) AS value, source,
                   'other' AS author
-           FROM (FROM outcomes ORDER BY id LIMIT 1 OFFSET 120)""",
+           FROM feedback WHERE metric = 'rating'
+           AND outcome_id = (SELECT id FROM outcomes ORDER BY id LIMIT 1 OFFSET 120)""",
     )
     assert_as_if_afresh(home, reads)
     assert reads.of("survey") == [2]
