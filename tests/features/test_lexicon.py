@@ -45,6 +45,14 @@ def test_part_of_a_word_is_not_the_word_that_is_spelt_the_same() -> None:
     assert counted(vocabulary, "ies straw") == {0: 1, 3: 1}
 
 
+def test_two_letters_are_not_the_character_that_is_kept_alike_in_memory() -> None:
+    for letters, character in (("of", "景"), ("be", "敢"), ("cy", "祣")):
+        assert letters.encode("utf-16-le") != character.encode("utf-16-le") == letters.encode()
+        vocabulary = {letters: 0, character: 1, f"{letters} the": 2, f"the {character}": 3}
+        assert counted(vocabulary, f"the {character} the") == {1: 1, 3: 1}
+        assert counted(vocabulary, f"the {letters} the") == {0: 1, 2: 1}
+
+
 def test_an_empty_vocabulary_knows_nothing() -> None:
     assert counted({}, "hello there") == {}
 

@@ -49,7 +49,8 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
         log.execute(
             """INSERT INTO feedback BY NAME
                SELECT uuidv7()::VARCHAR AS id, id AS outcome_id, time, unnest(['thumbs', 'rating']) AS metric,
-                      unnest([(hash(custom_id) % 3 > 0)::INT, 1 + hash(custom_id) % 5]) AS value, 'user' AS source, 'me' AS author
+                      unnest([(hash(custom_id) % 3 > 0)::INT, 1 + hash(custom_id) % 5]) AS value,
+                      'user' AS source, 'me' AS author
                FROM outcomes"""
         )
     return home

@@ -318,6 +318,15 @@ def test_a_base_url_that_is_none(base_url: str | None) -> None:
         ask(arm)
 
 
+@pytest.mark.parametrize(
+    "base_url", ["http://xn--.invalid/v1", "http://host/\udc80/v1", "http://\udc80@host/v1"]
+)
+def test_a_base_url_that_nothing_can_be_sent_to(base_url: str) -> None:
+    error = failure(Arm(id="local/m1", provider="openai", model="m1", base_url=base_url))
+    assert (error.kind, error.retryable) == ("rejected", False)
+    assert "check base_url" in str(error)
+
+
 def test_a_proxy_of_the_environment_is_used_but_never_for_loopback(
     server: ModelServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,7 +46,11 @@ class Lexicon:
 
 
 def _hashes(words: Sequence[str]) -> Hashes:
-    return np.fromiter(map(hash, words), np.int64, len(words))
+    keys: Sequence[str | bytes] = words
+    if not "".join(words).isascii():
+        # Python hashes what it keeps in memory: "of" in one byte a letter, and in two the one character that is 景.
+        keys = [word if word.isascii() else word.encode("utf-8", "surrogatepass") for word in words]
+    return np.fromiter(map(hash, keys), np.int64, len(keys))
 
 
 def _hashes_of_text(tokens: Sequence[str]) -> Hashes:

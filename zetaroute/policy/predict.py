@@ -70,7 +70,10 @@ class LearnedPredictor:
         """Return the same with these embeddings at hand, where its map reads any."""
         if not isinstance(self.map, EmbeddedMap):
             return self
-        return replace(self, map=self.map.knowing(given))
+        found = replace(self, map=self.map.knowing(given))
+        # Heads do not depend on what the map knows, and are not to be put in order for every query.
+        object.__setattr__(found, "_latest", self._latest)
+        return found
 
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
         """Return the predictions of the heads, and the config's where a head or an arm is new."""

@@ -28,7 +28,7 @@ PRIOR_RESPONSE_S = 2.0
 PRIOR_SE = 0.2
 """Standard error of an accuracy or a satisfaction that only the config claims."""
 PRIOR_RELATIVE_SE = 0.5
-"""The same for times and costs, as a share."""
+"""The same for times, for what reading a query costs and for the tokens of an answer, as a share."""
 PRIOR_OUTPUT_TOKENS = 200.0
 CHARACTERS_PER_TOKEN = 4.0
 
@@ -126,7 +126,12 @@ def _known(arms: Sequence[Arm], tallies: Sequence[Tally]) -> _Known:
     response = np.array([_or(arm.prior_response_s, PRIOR_RESPONSE_S) for arm in arms])
     liking, doubt, unknown = alike(PRIOR_SATISFACTION), alike(PRIOR_SE), alike(np.nan)
     tokens = alike(PRIOR_OUTPUT_TOKENS)
-    per_token = np.array([[p.input, p.output] if (p := arm.prices) else [np.nan] * 2 for arm in arms]).T / 1e6
+    per_token = (
+        np.array([[p.input, p.output] if (p := arm.prices) else [np.nan] * 2 for arm in arms])
+        .reshape(-1, 2)
+        .T
+        / 1e6
+    )
     written = posterior(tokens, PRIOR_RELATIVE_SE * tokens, "counted", "output_tokens")
     charged = posterior(unknown, unknown, "charged", "cost_usd")
     fixed = np.where(np.isnan(per_token[1]), charged, per_token[1] * np.array(written))

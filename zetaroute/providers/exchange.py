@@ -168,7 +168,14 @@ def _parsed(url: str) -> httpx.URL:
     """Return the URL of a server, parsed once for all calls: that takes a seventh of a call's own time."""
     import httpx
 
-    return httpx.URL(url)
+    try:
+        parsed = httpx.URL(url)
+        # It is decoded only when it is asked for.
+        _ = parsed.host
+    except UnicodeError as error:
+        # A host that is no name, or a lone surrogate: httpx lets what its own libraries say of them through.
+        raise httpx.InvalidURL(str(error)) from error
+    return parsed
 
 
 def _login(url: SplitResult) -> dict[str, str]:
