@@ -37,7 +37,7 @@ def thompson(mean: Array, se: Array, eligible: Mask, rng: np.random.Generator) -
     """Return how often each arm is best in DRAWS draws around its utility, (K,); excluded arms get 0."""
     draws = mean + SPREAD * se * rng.standard_normal((DRAWS, len(mean)))
     draws[:, ~eligible] = -np.inf
-    return np.asarray(np.bincount(np.argmax(draws, axis=1), minlength=len(mean)) / DRAWS)
+    return np.asarray(np.bincount(draws.argmax(axis=1), minlength=len(mean)) / DRAWS)
 
 
 def only(arm: int, count: int) -> Array:
@@ -87,7 +87,7 @@ def with_quota(pmf: Array, some: Mask, quota: float) -> Array:
 def exploit(mean: Array, se: Array, eligible: Mask) -> NDArray[np.int64]:
     """Return the arm held best for each of n queries by its lower bound; all arrays (n, K)."""
     bound = np.where(eligible, mean - CAUTION * se, -np.inf)
-    return np.asarray(np.argmax(bound, axis=1))
+    return np.asarray(bound.argmax(axis=1))
 
 
 def is_given_to_candidate(share: float, seed: int) -> bool:

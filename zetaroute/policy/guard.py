@@ -175,8 +175,7 @@ def check_forced(
 
 
 def _unreadable(arm: Arm, query: Query) -> str | None:
-    kinds = {file.kind for file in query.attachments} - {"text", *arm.accepts}
-    if kinds:
+    if query.attachments and (kinds := {file.kind for file in query.attachments} - {"text", *arm.accepts}):
         return f"takes no {min(kinds)} (accepts in the config)"
     if query.wire_format not in (None, arm.provider):
         return f"does not speak the wire format {query.wire_format} that this query's tools or options need"
