@@ -19,7 +19,7 @@ from benchmarks.speed.measuring import Figure, Timed, medians, timed
 from benchmarks.speed.reference import fitted
 from zetaroute.config import Home, Settings, load_settings
 from zetaroute.domain import Query
-from zetaroute.flows.foresight import BLOCK
+from zetaroute.flows.foresight import Task, ahead
 from zetaroute.policy import Limits, Policy, decide, load_policy
 from zetaroute.policy.policy import Expectation
 from zetaroute.practice.generator import generate
@@ -61,7 +61,7 @@ def decisions(folder: Path, repeats: int) -> list[Figure]:
                 _beside(what, found, REFERENCE),
                 _beside(what, found, DOUBTING),
                 Figure(
-                    what=f"the same in blocks of {BLOCK}, as in `batch`",
+                    what="the same in blocks, as in `batch`",
                     seconds=found["together"],
                     reference="one by one",
                     reference_s=found["ours"],
@@ -90,14 +90,21 @@ def _each(queries: Sequence[str], work: Callable[[str], object]) -> Timed:
 
 
 def _together(texts: Sequence[str], policy: Policy, settings: Settings) -> Timed:
-    """Return what decides a block of queries as `batch` does, and returns the mean seconds for one."""
-    queries = [Query(text=text) for text in texts[:BLOCK]]
+    """Return what decides blocks of queries as `batch` does, and returns the mean seconds for one."""
+    queries: list[Task | None] = [(Query(text=text), None) for text in texts]
+    expected: dict[str, Expectation] = {}
+
+    def look(block: Sequence[Query]) -> None:
+        if block:
+            found = policy.expect(block, settings.arms)
+            expected.update((query.text, one) for query, one in zip(block, found, strict=True))
 
     def run() -> float:
         start = time.perf_counter()
-        expected = policy.expect(queries, settings.arms)
-        for query, found in zip(queries, expected, strict=True):
-            _decided(policy, settings, query.text, {policy.version: found})
+        for task in ahead(iter(queries), look):
+            if task is not None:
+                text = task[0].text
+                _decided(policy, settings, text, {policy.version: expected.pop(text)})
         return (time.perf_counter() - start) / len(queries)
 
     return run

@@ -14,7 +14,7 @@ from tests.worlds import learned as fit_policy
 from zetaroute.config import Settings, default_config_text, parse_settings
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import UsageError
-from zetaroute.flows.foresight import BLOCK, Task, ahead
+from zetaroute.flows.foresight import BLOCK, MOST_CHARACTERS, Task, ahead
 from zetaroute.flows.router import Router
 from zetaroute.policy import Challenger, Policy, PriorPredictor
 
@@ -133,6 +133,13 @@ def test_ahead_yields_everything_in_order_and_looks_at_what_is_to_be_decided(row
     assert list(ahead(iter(given), lambda some: looks.append([query.text for query in some]))) == given
     assert list(chain(*looks)) == [task[0].text for task in given if task is not None and task[1] is None]
     assert max(map(len, looks), default=0) <= BLOCK
+
+
+def test_a_block_of_long_queries_is_short() -> None:
+    looks: list[int] = []
+    long: list[Task | None] = [(Query(text="x" * (MOST_CHARACTERS // 4 + 1)), None)] * 9
+    assert list(ahead(iter(long), lambda some: looks.append(len(some)))) == long
+    assert [size for size in looks if size] == [4, 4, 1]
 
 
 @pytest.mark.parametrize("rows", [0, 3, BLOCK, BLOCK + 4])
