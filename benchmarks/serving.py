@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.speed.server import KEPT
+from benchmarks.speed.server import model_server
 
 TURN = 100
 CONFIG = """
@@ -32,14 +32,14 @@ schema_version = 1
 [[models]]
 id = "loopback/a"
 provider = "openai"
-base_url = "{url}/v1"
+base_url = "{url}"
 tags = ["local"]
 price = {{ input = 1, output = 2 }}
 max_concurrency = 64
 [[models]]
 id = "loopback/b"
 provider = "openai"
-base_url = "{url}/v1"
+base_url = "{url}"
 tags = ["local"]
 price = {{ input = 2, output = 4 }}
 max_concurrency = 64
@@ -47,7 +47,7 @@ max_concurrency = 64
 LITELLM = """
 model_list:
   - model_name: auto
-    litellm_params: {{ model: openai/a, api_base: "{url}/v1", api_key: none }}
+    litellm_params: {{ model: openai/a, api_base: "{url}", api_key: none }}
 general_settings: {{}}
 litellm_settings: {{ telemetry: false }}
 """
@@ -60,37 +60,6 @@ class Contestant:
     name: str
     url: str
     pids: tuple[int, ...] = ()
-
-
-class _Upstream(asyncio.Protocol):
-    """As little of HTTP as it takes."""
-
-    answer_s = 0.0
-
-    def __init__(self) -> None:
-        self._waiting = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._waiting += data
-        head, end, body = self._waiting.partition(b"\r\n\r\n")
-        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-        if end and len(body) >= length:
-            self._waiting = body[length:]
-            if self.answer_s:
-                asyncio.get_running_loop().call_later(self.answer_s, self._transport.write, KEPT)
-            else:
-                self._transport.write(KEPT)
-
-
-async def _upstream(answer_s: float) -> None:
-    _Upstream.answer_s = answer_s
-    server = await asyncio.get_running_loop().create_server(_Upstream, "127.0.0.1", 0, backlog=512)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +91,6 @@ def _running(words: Sequence[str], **env: str) -> Iterator[Running]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-@contextmanager
-def upstream(answer_s: float) -> Iterator[str]:
-    """Run the upstream and yield its address."""
-    with _running([sys.executable, "-m", "benchmarks.serving", "--upstream", str(answer_s)]) as process:
-        port = process.find(r"^(\d+)$")[1]
-        yield f"http://127.0.0.1:{port}"
 
 
 @contextmanager
@@ -230,19 +191,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=1500)
     parser.add_argument("--litellm", type=Path)
-    parser.add_argument("--upstream", type=float)
     chosen = parser.parse_args()
-    if chosen.upstream is not None:
-        asyncio.run(_upstream(chosen.upstream))
-        return
     with tempfile.TemporaryDirectory() as place:
         for answer_s in (0.0, 0.05):
             _compare(answer_s, Path(place) / str(answer_s), chosen.requests, chosen.litellm)
 
 
 def _compare(answer_s: float, folder: Path, requests: int, venv: Path | None) -> None:
-    with upstream(answer_s) as url, zetaroute(url, folder / "z") as ours:
-        direct = Contestant(name="direct", url=f"{url}/v1")
+    with model_server(answer_s=answer_s) as url, zetaroute(url, folder / "z") as ours:
+        direct = Contestant(name="direct", url=url)
         contestants = [direct, ours]
         if venv is None:
             _run(answer_s, contestants, requests)

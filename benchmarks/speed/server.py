@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed.server [SECONDS]
 
-One that takes its time keeps its connections, as servers of many calls do.
+One that is told how long to take, be it 0, answers plainly and keeps its connections, as servers of many calls do.
 """
 
 from __future__ import annotations
@@ -37,14 +37,13 @@ def _reply(content_type: bytes, body: bytes, connection: bytes = b"close") -> by
     return head % (content_type, len(body), connection) + body
 
 
-KEPT = _reply(b"application/json", _PLAIN, b"keep-alive")
-"""A whole answer with its head, after which the connection stays open."""
+_KEPT = _reply(b"application/json", _PLAIN, b"keep-alive")
 
 
 class _Server(asyncio.Protocol):
     """As little of HTTP as it takes, so that the server is not what is measured."""
 
-    def __init__(self, answer_s: float) -> None:
+    def __init__(self, answer_s: float | None) -> None:
         self._waiting = b""
         self._answer_s = answer_s
 
@@ -59,8 +58,11 @@ class _Server(asyncio.Protocol):
         if not end or len(body) < length:
             return
         self._waiting = body[length:]
-        if self._answer_s:
-            asyncio.get_running_loop().call_later(self._answer_s, self._transport.write, KEPT)
+        if self._answer_s is not None:
+            if self._answer_s:
+                asyncio.get_running_loop().call_later(self._answer_s, self._transport.write, _KEPT)
+            else:
+                self._transport.write(_KEPT)
             return
         streams = json.loads(body).get("stream", False)
         self._transport.write(
@@ -69,7 +71,7 @@ class _Server(asyncio.Protocol):
         self._transport.close()
 
 
-async def _serve(answer_s: float) -> None:
+async def _serve(answer_s: float | None) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Server(answer_s), "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201  - tells the parent where it listens
@@ -77,9 +79,9 @@ async def _serve(answer_s: float) -> None:
 
 
 @contextmanager
-def model_server(*, answer_s: float = 0.0) -> Iterator[str]:
+def model_server(*, answer_s: float | None = None) -> Iterator[str]:
     """Yield the base URL of a server in a process of its own."""
-    words = [sys.executable, "-m", "benchmarks.speed.server", str(answer_s)]
+    words = [sys.executable, "-m", "benchmarks.speed.server", *([] if answer_s is None else [str(answer_s)])]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as server:  # noqa: S603  - this very file
         assert server.stdout is not None  # noqa: S101  - it is a pipe
         try:
@@ -89,4 +91,4 @@ def model_server(*, answer_s: float = 0.0) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))
+    asyncio.run(_serve(float(sys.argv[1]) if len(sys.argv) > 1 else None))

@@ -20,7 +20,7 @@ Task = tuple[Query, str | None]
 BLOCK = 16
 """Queries that are looked at together: the sockets wait meanwhile, and more would save hardly anything."""
 MOST_CHARACTERS = 16_000
-"""Characters after which a block ends before that: it takes some four milliseconds, however long the queries are."""
+"""Characters after which a block ends before that: each policy takes some four milliseconds for it at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

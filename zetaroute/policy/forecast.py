@@ -5,9 +5,9 @@ Apart from the predictors because deciding, judging and explaining read it and c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,6 @@ from zetaroute.domain import Arm
 from zetaroute.features import Embeddings
 
 Array = NDArray[np.float64]
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +93,3 @@ class Predictor(Protocol):
     def knowing(self, given: Embeddings) -> Predictor:
         """Return the same with these embeddings at hand for `vectors`."""
         ...
-
-
-class Latest(Generic[Key, Value]):
-    """What was worked out last: for most queries the same arms stand as they stood for the one before."""
-
-    def __init__(self) -> None:
-        self._held: tuple[Key, Value] | None = None
-
-    def of(self, key: Key, make: Callable[[], Value]) -> Value:
-        """Return the value of a key, made unless it is the key of the last time."""
-        held = self._held
-        if held is None or held[0] != key:
-            held = self._held = (key, make())
-        return held[1]

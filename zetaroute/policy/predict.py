@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from zetaroute.domain import Arm, Prices
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
-from zetaroute.policy.forecast import Forecast, Latest
+from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead, within
+from zetaroute.policy.latest import Latest
 from zetaroute.policy.record import PRIORS
 
 Array = NDArray[np.float64]

@@ -17,7 +17,8 @@ from zetaroute.config import Objective
 from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally
 from zetaroute.features import Embeddings
 from zetaroute.policy.explore import ENOUGH_GRADED
-from zetaroute.policy.forecast import Forecast, Latest
+from zetaroute.policy.forecast import Forecast
+from zetaroute.policy.latest import Latest
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

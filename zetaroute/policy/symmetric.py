@@ -1,4 +1,4 @@
-"""Symmetric matrices kept as one half: a decision reads those of all arms, and reading them is most of its work.
+"""Symmetric matrices kept as one half: a decision reads those of all arms, which takes longer than to multiply them.
 
 The half is that of the cyclic diagonals: diagonal d holds M[i, (i + d) mod D] for every i. Half of them hold every
 pair of places once, and the products of a vector's entries that belong to one are two windows of the same vector.

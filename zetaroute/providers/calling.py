@@ -29,7 +29,6 @@ Sleep = Callable[[float], Awaitable[object]]
 _FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 20.0
 """A server that asks for more patience than this is left for the next model."""
-_JITTER = random.Random()
 
 
 async def answer(
@@ -60,7 +59,7 @@ async def answer(
         deadline_s=deadline_s,
         deadline_at=None if deadline_s is None else asyncio.get_running_loop().time() + deadline_s,
         sleep=sleep,
-        rng=rng or _JITTER,
+        rng=rng,
         may_follow=may_follow or (lambda model, perhaps_billed: True),
     )
     models = (decision.model,) if decision.pinned else (decision.model, *decision.fallbacks())
@@ -105,7 +104,8 @@ class _Patience:
     deadline_at: float | None
     """In the event loop's time."""
     sleep: Sleep
-    rng: random.Random
+    rng: random.Random | None
+    """None makes one when it is needed, which is seldom: to seed it takes longer than to decide."""
     may_follow: MayFollow
 
     def is_over(self) -> bool:
@@ -119,7 +119,7 @@ class _Patience:
             return None
         # Jitter on top of what the server asked for, so that calls refused together do not return together.
         backoff_s = min(_FIRST_WAIT_S * 2 ** (tries - 1), LONGEST_WAIT_S)
-        wait_s = asked_s + backoff_s * self.rng.uniform(0.5, 1.0)
+        wait_s = asked_s + backoff_s * (self.rng or random.Random()).uniform(0.5, 1.0)
         return None if self._is_past(asyncio.get_running_loop().time() + wait_s) else wait_s
 
     def _is_past(self, moment: float) -> bool:
