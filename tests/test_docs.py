@@ -13,7 +13,7 @@ import pytest
 
 from zetaroute.config import parse_settings
 from zetaroute.errors import ConfigError
-from zetaroute.store.migrations import (
+from zetaroute.log.schema import (
     CANARY_COLUMNS,
     EXPORT_COLUMNS,
     FEEDBACK_COLUMNS,

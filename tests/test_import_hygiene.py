@@ -13,21 +13,21 @@ import pytest
 from tests.cli.command import environment
 from tests.cli.conftest import http_config, says
 from tests.providers.loopback import ModelServer, Running
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 LEARNING = {"sklearn", "scipy", "polars", "pandas", "matplotlib", "joblib", "jinja2", "dask"}
 COMMANDS = {
     "ask",
     "batch",
+    "bench",
     "doctor",
     "feedback",
     "grade",
-    "inspect",
+    "init",
     "learn",
+    "log",
     "models",
     "policies",
-    "recordings",
-    "start",
 }
 # Notes what is loaded at the first byte of the answer and at the end, and passes everything on.
 WATCHER = """
@@ -96,7 +96,7 @@ def test_only_the_command_that_is_called_is_loaded(
     tmp_path: Path, arguments: tuple[str, ...], rooms: set[str]
 ) -> None:
     _, last = loaded(tmp_path, *arguments)
-    assert {module for module in COMMANDS if f"zetaroute.cli.{module}" in last} == rooms
+    assert {module for module in COMMANDS if f"zetaroute.cli.commands.{module}" in last} == rooms
 
 
 @pytest.mark.parametrize("flags", [(), ("--no-stream",), ("--json",)])

@@ -14,19 +14,19 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from benchmarks.large_log import repeat_rows
+from benchmarks.speed.large_log import repeat_rows
 from tests.cli.command import ok
-from tests.worlds import OBJECTIVE, World
+from tests.support.worlds import OBJECTIVE, World
+from zetaroute.analysis.kpi import compare, kpis
+from zetaroute.analysis.served import read_served
 from zetaroute.config import DEFAULT_RULES, Home, load_settings
 from zetaroute.domain import Arm, Query
 from zetaroute.features import Embeddings, FeatureMap
 from zetaroute.features.text import meta, terms
-from zetaroute.flows.compare import compare, kpis
-from zetaroute.flows.served import read_served
+from zetaroute.learn.feature_maps import MOST_TEXTS, TextMap, outgrown
 from zetaroute.learn.fit import fit
-from zetaroute.learn.map import MOST_TEXTS, TextMap, outgrown
+from zetaroute.log.log import Log
 from zetaroute.policy import Challenger, Forecast, Limits, Policy, PriorPredictor, decide
-from zetaroute.store.log import Log
 
 WORLD = World(right={"dates": (0.9, 0.4), "sorting": (0.5, 0.9)}, cost_usd=(0.0001, 0.002))
 

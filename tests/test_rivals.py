@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.evidence import objective
+from benchmarks.learner.evidence import objective
 from benchmarks.rivals.marking import Gain, StreamGain, full_information, in_answers, rewards, stream
 from benchmarks.rivals.page import written as page
 from benchmarks.rivals.protocols import StreamedEntry
 from benchmarks.rivals.streamed import EpsilonGreedy
 from benchmarks.rivals.taught import TAUGHT, Clusters, best_models
-from tests.flows.made_recordings import written
-from zetaroute.learn.recordings import read_recordings
+from tests.support.recordings import written
+from zetaroute.bench.datasets import read_recordings
 
 SCORE = objective(0, 0)
 

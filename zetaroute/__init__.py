@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from zetaroute.version import __version__ as __version__
+
 # Not from `typing`, which would be all that importing this package loads; type checkers know the name.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
-    from zetaroute.flows.python_api import OpenHome
-
-__version__ = "0.1.0"
+    from zetaroute.api import OpenHome
 
 
 def open(
@@ -19,6 +19,6 @@ def open(
 
     Nothing heavy is loaded before it is needed. Raises ConfigError for a config that cannot be used.
     """
-    from zetaroute.flows.python_api import open_home
+    from zetaroute.api import open_home
 
     return open_home(home, config=config)

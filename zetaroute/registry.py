@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.durable import sync_folder, write_whole
 from zetaroute.errors import ArtifactError, StoreError
+from zetaroute.files.atomic import sync_folder, write_whole
 
 if TYPE_CHECKING:
     import numpy as np

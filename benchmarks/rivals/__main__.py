@@ -11,12 +11,12 @@ import argparse
 import logging
 from pathlib import Path
 
-from benchmarks.evidence import POOL, WEIGHTS, objective
+from benchmarks.learner.evidence import POOL, WEIGHTS, objective
 from benchmarks.rivals.marking import full_information, streamed
 from benchmarks.rivals.page import written
 from benchmarks.rivals.streamed import STREAMED
 from benchmarks.rivals.taught import TAUGHT
-from zetaroute.learn.recordings import read_recordings
+from zetaroute.bench.datasets import read_recordings
 
 PAGE = Path(__file__).parents[2] / "docs" / "rivals.md"
 

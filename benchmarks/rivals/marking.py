@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rivals.protocols import Array, Index, Streamed, StreamedEntry, TaughtEntry
+from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.full_information import arms_of, fit_full, route, sides, utility
+from zetaroute.bench.replay import Plan, replay
 from zetaroute.config import Home, Objective
-from zetaroute.flows.bench import arms_of, fit_full, route, sides, utility
-from zetaroute.flows.replay import Plan, replay
-from zetaroute.learn.recordings import Recordings
 from zetaroute.policy import Policy
 
 ROUNDS, MOST_ROWS = 10, 6000

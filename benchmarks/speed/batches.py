@@ -136,7 +136,7 @@ async def bare_client_per_worker(url: str) -> None:
 async def providers_alone(url: str) -> None:
     """Ask through zetaroute's providers, without deciding or logging."""
     from zetaroute.domain import Arm, Query
-    from zetaroute.providers.opening import open_providers
+    from zetaroute.providers.pool import open_providers
 
     arm = Arm(id="l/b", provider="openai", model="b", base_url=url, max_concurrency=AT_ONCE)
     async with open_providers([arm], many=True) as providers:
@@ -183,13 +183,13 @@ async def batch_learned(url: str, learned: Path) -> None:
 
 
 async def _batch(folder: Path, config: str, queries: Sequence[Query]) -> None:
+    from zetaroute.batch.input import as_rows
+    from zetaroute.batch.output import Output
+    from zetaroute.batch.run import Plan, run_batch
+    from zetaroute.batch.seen import Ledger
     from zetaroute.config import Home, parse_settings
-    from zetaroute.flows.batch import Plan, run_batch
-    from zetaroute.flows.intake import as_rows
-    from zetaroute.flows.ledger import Ledger
-    from zetaroute.flows.output import Output
-    from zetaroute.flows.router import open_router
-    from zetaroute.store.log import Log
+    from zetaroute.log.log import Log
+    from zetaroute.router.router import open_router
 
     home = Home(folder)
     home.make()

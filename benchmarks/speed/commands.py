@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.large_log import command_line
 from benchmarks.speed.homes import learned_home, serve_from
+from benchmarks.speed.large_log import command_line
 from benchmarks.speed.measuring import Figure
 from benchmarks.speed.server import model_server
 

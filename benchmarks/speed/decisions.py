@@ -19,11 +19,11 @@ from benchmarks.speed.measuring import Figure, Timed, medians, timed
 from benchmarks.speed.reference import fitted
 from zetaroute.config import Home, Settings, load_settings
 from zetaroute.domain import Query
-from zetaroute.flows.foresight import Task, ahead
 from zetaroute.policy import Limits, Policy, decide, load_policy
 from zetaroute.policy.policy import Expectation
 from zetaroute.practice.generator import generate
 from zetaroute.registry import Registry
+from zetaroute.router.prefetch import Task, ahead
 
 TOKENS = (200, 4000)
 CHARACTERS_PER_TOKEN = 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks.large_log import run
+from benchmarks.speed.large_log import run
 
 ARMS = 12
 ROWS = 4000

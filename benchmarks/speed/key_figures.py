@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks.large_log import Used, command_line, in_another_process, measured, repeat_rows, seed_log
+from benchmarks.speed.large_log import Used, command_line, in_another_process, measured, repeat_rows, seed_log
 from benchmarks.speed.measuring import Figure, medians
 
 _MEASURES = ("response_s", "ttft_s", "cost_usd", "router_s", "accuracy", "satisfaction", "judge_cost_usd")

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.large_log import Used, command_line, in_another_process, measured, seed_log
+from benchmarks.speed.large_log import Used, command_line, in_another_process, measured, seed_log
 from benchmarks.speed.made_rows import make_rows
 
 _MEASURES = (

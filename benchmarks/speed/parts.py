@@ -19,14 +19,14 @@ from typing import Any, TypeVar
 import polars as pl
 
 from zetaroute.config import Home, Settings, load_settings
-from zetaroute.flows.export import export
-from zetaroute.flows.learning import open_source
-from zetaroute.flows.reading import Blocks
 from zetaroute.learn.fit import map_of
-from zetaroute.learn.harvest import Wanted, harvest
-from zetaroute.learn.survey import Survey, survey
-from zetaroute.learn.vectors import KnownVectors
-from zetaroute.store.log import Log
+from zetaroute.learn.incremental.collect import Wanted, harvest
+from zetaroute.learn.incremental.readers import Blocks
+from zetaroute.learn.incremental.survey import Survey, survey
+from zetaroute.learn.incremental.train import open_source
+from zetaroute.learn.incremental.vectors import KnownVectors
+from zetaroute.log.log import Log
+from zetaroute.transfer.export import export
 
 T = TypeVar("T")
 

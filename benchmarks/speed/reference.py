@@ -16,7 +16,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 from benchmarks.speed.homes import ARMS
 from zetaroute.features import meta, terms
-from zetaroute.features.map import SOFTNESS
+from zetaroute.features.text_map import SOFTNESS
 from zetaroute.practice.generator import generate
 
 Array = NDArray[np.float64]

@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
-from benchmarks.large_log import Used, command_line, in_another_process, measured, seed_log
+from benchmarks.speed.large_log import Used, command_line, in_another_process, measured, seed_log
 from benchmarks.speed.measuring import Figure
 from zetaroute.practice.generator import generate
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import duckdb
 
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 with warnings.catch_warnings():
     # typer asks click for names that click 9 will not have; that is between the two of them.

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.command import command, environment, ok, on_terminal, refused, rows, run, spawn
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 
 def test_no_log_keeps_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.command import command, environment, ok, on_terminal, refused, rows, run, spawn
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import RESET, ModelServer, delta, stream
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 KEY = "sk-loopback-0123456789abcdef"
 NASTY = "plain \x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J bell\x07 \u202eright\u202c end\ttab"

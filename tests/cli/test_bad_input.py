@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from tests.cli.command import command, ok, read_lines, refused, rows, run, spawn, write_lines
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 GOOD = {"query": "What is 2 + 3?", "reference": "5"}
 NO_UTF_8 = os.fsdecode(b"a\xed\xa0\x80b")

@@ -12,7 +12,7 @@ import pytest
 from tests.cli.command import ok, read_lines, refused, rows, run, write_lines
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import ModelServer, chat, http
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 
 def questions(count: int) -> list[dict[str, str]]:

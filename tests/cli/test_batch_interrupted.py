@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import command, ok, read_lines, rows, write_lines
 from tests.cli.conftest import says
 from tests.providers.loopback import ModelServer, Reply, Seen
-from tests.waiting import PATIENCE_S, until
+from tests.support.waiting import PATIENCE_S, until
 
 ROWS = 60
 AT_ONCE = 4

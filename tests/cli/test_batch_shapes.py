@@ -24,7 +24,7 @@ from tests.cli.command import (
 )
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import ModelServer, Reply, Seen
-from tests.waiting import PATIENCE_S, until
+from tests.support.waiting import PATIENCE_S, until
 
 HAS_ZSTD = importlib.util.find_spec("zstandard") is not None
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.command import environment, ok, rows
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 PROCESSES = 6
 ASKS = 4

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Said, ok, read_lines, refused, rows, run, shape, spawn, write_lines
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 OPTIONS = {
     "": "--home --config --quiet --version",

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from tests.cli.command import command, ok, read_lines, refused, rows, run, write_lines
-from tests.waiting import until
+from tests.support.waiting import until
 from zetaroute.config import Home
 from zetaroute.domain import Outcome, new_id, utc_now
-from zetaroute.store.journal import Entry
-from zetaroute.store.log import Log
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import Log
 
 SECONDS = itertools.count(1_700_000_000.0)
 """So that ids sort as the answers were made, however fast."""

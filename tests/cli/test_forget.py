@@ -16,14 +16,13 @@ import pytest
 
 from tests.cli.command import command, environment, ok, read_lines, refused, rows, run, write_lines
 from tests.cli.conftest import says
+from tests.log.test_log import outcome
 from tests.providers.loopback import ModelServer
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 from zetaroute.config import Home
 from zetaroute.domain import new_id
-from zetaroute.store.journal import Entry
-from zetaroute.store.log import Log
-
-from ..store.test_log import outcome
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import Log
 
 ASKED = 'Zdzisława Grzęda-Krakowiak of Żyrardów\tasks "about" galactorrhoea & <b>bromocriptine</b>, ¿por qué?'
 ANSWERED = "Dear Zdzisława Grzęda-Krakowiak, prolactinoma is likelier; see endocrinologist Wąsowicz."
@@ -379,8 +378,8 @@ import sys, time
 from pathlib import Path
 from zetaroute.config import Home
 from zetaroute.domain import Outcome, new_id
-from zetaroute.store.journal import Entry
-from zetaroute.store.log import Log
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import Log
 log = Log(Home(Path(sys.argv[1])))
 for number in range(int(sys.argv[2])):
     log.append([Entry(outcomes=(Outcome(id=new_id(), time="2026-01-02T03:04:05", query=f"{sys.argv[3]} {number}",

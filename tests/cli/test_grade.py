@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import command, ok, read_lines, refused, rows, run, write_lines
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import ModelServer, Reply, Seen
-from tests.waiting import PATIENCE_S, until
+from tests.support.waiting import PATIENCE_S, until
 
 FEEDBACK = "SELECT metric, value, source, author, cost_usd, comment FROM feedback ORDER BY time, id"
 

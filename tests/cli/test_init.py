@@ -10,7 +10,7 @@ from tests.cli.command import ok, refused, run
 from tests.cli.conftest import says
 from tests.providers.loopback import http
 from zetaroute.config import PRESETS, parse_settings
-from zetaroute.flows.hosted import SERVICES
+from zetaroute.setup.services import SERVICES
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
-from zetaroute.config.embedding import BATCH_SIZE, MAX_CHARACTERS, Embedding, read_embedding
-from zetaroute.config.reader import Table
+from zetaroute.config.models import BATCH_SIZE, MAX_CHARACTERS, Embedding, read_embedding
+from zetaroute.config.toml_table import Table
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ConfigError
 

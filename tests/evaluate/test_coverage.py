@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.coverage import coverage_cell
-from benchmarks.ratings import regime
-from benchmarks.simulating import QUICK
-from benchmarks.simulations import simulations
+from benchmarks.statistics.__main__ import simulations
+from benchmarks.statistics.coverage import coverage_cell
+from benchmarks.statistics.ratings import regime
+from benchmarks.statistics.sizes import QUICK
 
 
 def test_every_table_is_written():

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tests.evaluate.test_ope import world
-from zetaroute.evaluate.checks import Finding
 from zetaroute.evaluate.gate import ALPHA, Margin, collapsed_model, judge, reach, spent_level
-from zetaroute.evaluate.missing import after_columns, rated_difference
+from zetaroute.evaluate.log_checks import Finding
+from zetaroute.evaluate.nonresponse import after_columns, rated_difference
 from zetaroute.evaluate.ope import Comparison, Difference, Support, support
-from zetaroute.evaluate.segments import Segment
+from zetaroute.evaluate.subgroups import Segment
 
 GOOD = Support(
     hits=200, effective_sample_size=150.0, disagreement=0.4, largest_weight=9.0, propensities_consistent=True

@@ -7,8 +7,8 @@ import pytest
 
 from zetaroute.config import Objective
 from zetaroute.evaluate.kpi import Served, differences, figures, mix_weights
-from zetaroute.evaluate.opinion import Opinion, opinion
-from zetaroute.evaluate.response import Asking, Seen
+from zetaroute.evaluate.nonresponse import Asking, Seen
+from zetaroute.evaluate.satisfaction import Opinion, opinion
 
 OBJECTIVE = Objective()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zetaroute.evaluate.ope import Comparison, Rows, probabilities, support
-from zetaroute.evaluate.outcome import outcome_model
+from zetaroute.evaluate.reward_model import outcome_model
 
 ARMS = 3
 

@@ -8,10 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.worlds import OBJECTIVE, World, best_single, choices, learned, policy_of, shares, together, value
+from tests.support.worlds import (
+    OBJECTIVE,
+    World,
+    best_single,
+    choices,
+    learned,
+    policy_of,
+    shares,
+    together,
+    value,
+)
 from zetaroute.domain import Prices
 from zetaroute.learn.fit import fit
-from zetaroute.policy.load import policy_from, stored_files
+from zetaroute.policy.serialise import policy_from, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, unpack
 
 # The small model is cheap and as good as the large one, except at stories.

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zetaroute.domain import Arm
-from zetaroute.learn.survey import MOST_OF_ARM, Newest, Survey, survey, total
+from zetaroute.learn.incremental.survey import MOST_OF_ARM, Newest, Survey, survey, total
 
 ARMS = tuple(Arm(id=name, provider="practice", model="small") for name in ("a", "b", "practice/c"))
 START = datetime(2026, 1, 1)

@@ -12,7 +12,7 @@ from zetaroute.config import PRESETS, GuardRule, Objective
 from zetaroute.domain import ALL_TASKS, Arm, Check, Prices, Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
 from zetaroute.policy import Challenger, Limits, Policy, PriorPredictor, decide
-from zetaroute.policy.escalate import Reliability
+from zetaroute.policy.escalation import CheckReliability
 
 CHEAP = Arm(
     id="cheap",
@@ -309,7 +309,7 @@ def test_check_gives_the_cheap_model_the_first_try_and_says_who_follows():
 
 
 def test_measured_check_counts_and_an_excluded_model_never_follows():
-    coin = replace(POLICY, checks={"json": Reliability(passes=0.5, catches=0.5)})
+    coin = replace(POLICY, checks={"json": CheckReliability(passes=0.5, catches=0.5)})
     query = Query(text="hello there", check=Check(grader="json"))
     assert decided(query=query, policy=coin).escalations == ()
     for seed in range(20):

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Message, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.anthropic import AnthropicProvider
-from zetaroute.providers.protocol import OnText
+from zetaroute.providers.base import OnText
 
 from .loopback import ModelServer, Reply, event, http, stream
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Message, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.providers.base import OnText
 from zetaroute.providers.openai import OpenAIProvider
-from zetaroute.providers.protocol import OnText
 
 from .carrier import CARRIER
 from .loopback import DONE, RESET, ModelServer, Reply, chat, chunked, delta, event, http, stream, usage

@@ -11,8 +11,8 @@ import pytest
 from zetaroute.domain import Arm, Completion, Prices, Query
 from zetaroute.errors import ProviderError
 from zetaroute.practice.models import MODELS
+from zetaroute.providers.base import OnText
 from zetaroute.providers.practice import PracticeProvider
-from zetaroute.providers.protocol import OnText
 
 QUERY = Query(text="What is 2 + 3?")
 ARM = Arm(id="practice/large", provider="practice", model="large", prices=Prices(input=2.0, output=4.0))

@@ -9,10 +9,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
-from zetaroute.providers.protocol import OnText
+from zetaroute.providers.base import OnText
 from zetaroute.providers.recorded import RecordedProvider
 
 ROWS = """

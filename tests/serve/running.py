@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from tests.cli.command import command, environment
-from tests.waiting import PATIENCE_S, until
+from tests.support.waiting import PATIENCE_S, until
 
 
 @dataclass(slots=True, kw_only=True)

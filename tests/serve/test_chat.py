@@ -21,11 +21,11 @@ from tests.cli.command import rows
 from tests.cli.conftest import by_model, fails, http_config, says
 from tests.providers.loopback import CLOSE, DONE, ModelServer, chat, delta, http, stream, usage
 from tests.serve.running import Server, serving
-from tests.waiting import PATIENCE_S, until
+from tests.support.waiting import PATIENCE_S, until
 from zetaroute.config import Home
 from zetaroute.domain import Outcome, new_id
-from zetaroute.store.journal import Entry
-from zetaroute.store.log import Log
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import Log
 
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"\0" * 20).decode()
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}

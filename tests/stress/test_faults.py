@@ -10,7 +10,7 @@ import pytest
 from tests.cli.command import ok, read_lines, refused, rows, run, write_lines
 from tests.cli.conftest import says
 from tests.providers.loopback import ModelServer, Reply, Seen
-from tests.waiting import PATIENCE_S
+from tests.support.waiting import PATIENCE_S
 
 from .conftest import FULL, full_only, make_home, model, size
 from .faults import FAULTS, TIMEOUT_S, Fault, calls_of, dead_ends, slug

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.cli.command import command, environment, ok, read_lines, rows, write_lines
 from tests.cli.conftest import says
 from tests.providers.loopback import ModelServer, Reply, Seen
-from tests.waiting import PATIENCE_S, until
+from tests.support.waiting import PATIENCE_S, until
 
 from .conftest import FULL, make_home, model, size
 

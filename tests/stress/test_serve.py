@@ -18,7 +18,7 @@ from tests.cli.command import ok, rows, spawn
 from tests.cli.conftest import says
 from tests.providers.loopback import RESET, ModelServer, Reply, Seen, delta, http, stream
 from tests.serve.running import Server, serving
-from tests.waiting import until
+from tests.support.waiting import until
 
 from .conftest import make_home, model, size
 

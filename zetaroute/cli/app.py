@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zetaroute.cli.context import Session
-from zetaroute.cli.render import lost, say
-from zetaroute.cli.rooms import Rooms
+from zetaroute.cli.command_table import Rooms
+from zetaroute.cli.output import lost, say
+from zetaroute.cli.session import Session
 from zetaroute.errors import ZetarouteError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from zetaroute import __version__
+        from zetaroute.version import __version__
 
         typer.echo(f"zetaroute {__version__}")
         raise typer.Exit

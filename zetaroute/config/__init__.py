@@ -3,10 +3,9 @@
 On the ground floor, since every command starts here; it imports the standard library alone.
 """
 
-from zetaroute.config.embedding import Embedding
-from zetaroute.config.graders import CommandGrader, JudgeGrader, NamedGrader
+from zetaroute.config.grading import CommandGrader, JudgeGrader, NamedGrader
 from zetaroute.config.home import Home, find_home
-from zetaroute.config.models import check_options
+from zetaroute.config.models import Embedding, check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
 from zetaroute.config.privacy import DEFAULT_PRIVACY, DEFAULT_RULES, Privacy, TagRule
 from zetaroute.config.serving import Serving

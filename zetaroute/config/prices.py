@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zetaroute.config.reader import Table
+from zetaroute.config.toml_table import Table
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ConfigError
 

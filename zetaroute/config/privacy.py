@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from zetaroute.config.reader import Table
+from zetaroute.config.toml_table import Table
 
 Store = Literal["full", "hashed", "features"]
 STORES: tuple[Store, ...] = ("full", "hashed", "features")

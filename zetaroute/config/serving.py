@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from zetaroute.config.reader import Table
+from zetaroute.config.toml_table import Table
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from zetaroute.config.checks import TaskCheck, read_checks
-from zetaroute.config.embedding import Embedding, read_embedding
-from zetaroute.config.graders import NamedGrader, read_graders
-from zetaroute.config.models import read_arm
+from zetaroute.config.grading import NamedGrader, TaskCheck, read_checks, read_graders
+from zetaroute.config.models import Embedding, read_arm, read_embedding
 from zetaroute.config.prices import SOURCE, priced, read_prices
 from zetaroute.config.privacy import (
     DEFAULT_PRIVACY,
@@ -24,8 +22,8 @@ from zetaroute.config.privacy import (
     read_privacy,
     read_rules,
 )
-from zetaroute.config.reader import Table
 from zetaroute.config.serving import Serving, read_serving
+from zetaroute.config.toml_table import Table
 from zetaroute.domain import ALL_TASKS, Arm, Objective, place_of
 from zetaroute.errors import ConfigError
 

@@ -4,9 +4,9 @@ They live on the ground floor because every room passes them on and none owns th
 money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
-from zetaroute.domain.arms import ALL_TASKS, Arm, Prices, Standing, Tally, place_of, segment_of, usd
-from zetaroute.domain.decisions import Candidate, Decision, Duel, Estimate, Objective
-from zetaroute.domain.outcomes import (
+from zetaroute.domain.decision import Candidate, Decision, Duel, Estimate, Objective
+from zetaroute.domain.models import ALL_TASKS, Arm, Prices, Standing, Tally, place_of, segment_of, usd
+from zetaroute.domain.outcome import (
     UNTRIED,
     Attempt,
     CanaryEvent,
@@ -25,7 +25,7 @@ from zetaroute.domain.outcomes import (
     new_id,
     utc_now,
 )
-from zetaroute.domain.queries import (
+from zetaroute.domain.query import (
     Attachment,
     Check,
     FileNote,

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from zetaroute.evaluate.checks import WRONG_PROPENSITIES, Finding
+from zetaroute.evaluate.log_checks import WRONG_PROPENSITIES, Finding
 from zetaroute.evaluate.ope import Difference, Support
-from zetaroute.evaluate.segments import Segment, harm_words
+from zetaroute.evaluate.subgroups import Segment, harm_words
 
 Word = Literal["PROMOTE", "REJECT", "INSUFFICIENT"]
 

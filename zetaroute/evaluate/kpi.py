@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
-from zetaroute.evaluate.confidence import NOTHING, difference_figure, quantile_figures
-from zetaroute.evaluate.moments import Moments, ratio
-from zetaroute.evaluate.opinion import Change, Opinion, opinion_change
+from zetaroute.evaluate.intervals import NOTHING, Moments, difference_figure, quantile_figures, ratio
+from zetaroute.evaluate.satisfaction import Change, Opinion, opinion_change
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
-from zetaroute.evaluate.confidence import t_quantile
-from zetaroute.evaluate.outcome import arm_variance, outcome_model
+from zetaroute.evaluate.intervals import t_quantile
+from zetaroute.evaluate.reward_model import arm_variance, outcome_model
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

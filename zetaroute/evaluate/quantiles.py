@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
-from zetaroute.evaluate.confidence import t_quantile
+from zetaroute.evaluate.intervals import t_quantile
 from zetaroute.evaluate.ope import SMALLEST_PROPENSITY, Rows, per_cluster, probabilities, support
 
 Array = NDArray[np.float64]

@@ -18,12 +18,13 @@ from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
-from zetaroute.learn.drift import Drift, find_drifts, weights_after
-from zetaroute.learn.embedded import VectorMap, enough_embedded
-from zetaroute.learn.heads import fit_classes, solve, target_weights, targets
-from zetaroute.learn.map import TextMap, outgrown
-from zetaroute.learn.predictor import heads, prices_learned_at
-from zetaroute.learn.routing import (
+from zetaroute.learn.feature_maps import TextMap, VectorMap, enough_embedded, outgrown
+from zetaroute.learn.incremental.sufficient_statistics import Sums, gather_folds
+from zetaroute.learn.incremental.update import Statistics, count
+from zetaroute.learn.incremental.vectors import RowVectors, Vectors
+from zetaroute.learn.model_drift import Drift, find_drifts, weights_after
+from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at, solve, target_weights, targets
+from zetaroute.learn.routing_gain import (
     Gain,
     Judge,
     benefit_of_doubt,
@@ -32,11 +33,8 @@ from zetaroute.learn.routing import (
     log_judge,
     with_lengths,
 )
-from zetaroute.learn.sample import Sample
-from zetaroute.learn.statistics import Statistics, count
-from zetaroute.learn.sums import Sums, gather_folds
-from zetaroute.learn.vectors import RowVectors, Vectors
-from zetaroute.policy.predict import LearnedPredictor
+from zetaroute.learn.samples import Sample
+from zetaroute.policy.learned import LearnedPredictor
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]

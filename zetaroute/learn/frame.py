@@ -14,11 +14,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.domain import Arm
-from zetaroute.evaluate.scales import LEVELS, Scales, one_scale, scales_of
+from zetaroute.evaluate.satisfaction import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
 from zetaroute.features.hashed import hashed_vector
-from zetaroute.learn.sample import Sample
-from zetaroute.store.log import rows_since
+from zetaroute.learn.samples import Sample
+from zetaroute.log.log import rows_since
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

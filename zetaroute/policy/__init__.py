@@ -2,12 +2,11 @@
 
 from zetaroute.policy.decide import decide
 from zetaroute.policy.forecast import Forecast
-from zetaroute.policy.guard import Limits, cooling_until, doubt, tripped
-from zetaroute.policy.load import load_policy
+from zetaroute.policy.guards import Limits, allowed, cooling_until, doubt, tripped
+from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.policy import Challenger, Policy
-from zetaroute.policy.predict import LearnedPredictor
-from zetaroute.policy.record import PriorPredictor
-from zetaroute.policy.rules import allowed
+from zetaroute.policy.prior import PriorPredictor
+from zetaroute.policy.serialise import load_policy
 
 __all__ = [
     "Challenger",

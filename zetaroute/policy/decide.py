@@ -5,6 +5,7 @@ Everything it needs is passed in: it opens nothing, asks no clock and draws only
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,12 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
-from zetaroute.domain import Arm, Check, Decision, Duel, Query, Standing
+from zetaroute.domain import Arm, Candidate, Check, Decision, Duel, Estimate, Query, Standing
 from zetaroute.errors import NoAnswerError
 from zetaroute.features import Embeddings
-from zetaroute.policy.candidates import candidates
-from zetaroute.policy.escalate import Reliability, second_chances
-from zetaroute.policy.explore import (
+from zetaroute.policy.escalation import CheckReliability, second_chances
+from zetaroute.policy.exploration import (
     PROBATION,
     QUOTA,
     draw,
@@ -31,11 +31,65 @@ from zetaroute.policy.explore import (
     with_quota,
 )
 from zetaroute.policy.forecast import Forecast
-from zetaroute.policy.guard import Limits, check_forced, exclusions, files_usd
+from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, files_usd
 from zetaroute.policy.policy import Challenger, Expectation, Policy, held_best
-from zetaroute.policy.record import PriorPredictor, newcomers
+from zetaroute.policy.prior import PriorPredictor, newcomers
 
 Array = NDArray[np.float64]
+
+
+def candidates(
+    arms: Sequence[Arm],
+    forecast: Forecast,
+    mean: Array,
+    se: Array,
+    excluded: Sequence[Exclusion | None],
+    pmf: Array,
+    *,
+    cold: bool,
+) -> tuple[Candidate, ...]:
+    """Return the K arms as one decision saw them: its forecast, utilities (1, K) and probabilities (K,).
+
+    `cold` says that no version was learned yet.
+    """
+    accuracy = _estimates(forecast.accuracy, forecast.accuracy_se)
+    satisfaction = _estimates(forecast.satisfaction, forecast.satisfaction_se)
+    response_s = _estimates(forecast.response_s, forecast.response_se)
+    cost_usd = _estimates(forecast.cost_usd, forecast.cost_se)
+    utility_usd = _estimates(mean, se)
+    satisfied, rows, probability = forecast.satisfied[0].tolist(), forecast.rows.tolist(), pmf.tolist()
+    return tuple(
+        Candidate(
+            model=arm.id,
+            eligible=exclusion is None,
+            reason=exclusion.reason
+            if exclusion
+            else _grounds(arm, int(rows[k]), cost_usd[k].mean, cold=cold),
+            accuracy=accuracy[k],
+            satisfaction=satisfaction[k],
+            response_s=response_s[k],
+            cost_usd=None if math.isnan(cost_usd[k].mean) else cost_usd[k],
+            utility_usd=utility_usd[k],
+            probability=probability[k],
+            satisfied=None if math.isnan(satisfied[k]) else satisfied[k],
+        )
+        for k, (arm, exclusion) in enumerate(zip(arms, excluded, strict=True))
+    )
+
+
+def _grounds(arm: Arm, rows: int, cost_usd: float, *, cold: bool) -> str:
+    grounds = "prior from the config"
+    if rows:
+        grounds = f"record of {rows} graded answers" if cold else f"learned from {rows} rows"
+    if math.isnan(cost_usd):
+        grounds += "; price unknown, counted as " + ("free: local" if arm.local else "the dearest")
+    return grounds
+
+
+def _estimates(mean: Array, se: Array) -> list[Estimate]:
+    return list(map(Estimate, mean[0].tolist(), se[0].tolist()))
+
+
 Mask = NDArray[np.bool_]
 
 
@@ -188,7 +242,7 @@ class _Opinion:
             self.forecast.accuracy[0],
             eligible,
             answer_value_usd=self.objective.answer_value_usd,
-            reliability=self.policy.checks.get(check.grader, Reliability()),
+            reliability=self.policy.checks.get(check.grader, CheckReliability()),
         )
         return replace(self, mean=self.mean + chances.gain_usd, after=chances.after)
 

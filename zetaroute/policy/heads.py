@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.policy.symmetric import quadratic
+from zetaroute.policy.packed_covariance import quadratic
 
 Array = NDArray[np.float64]
 

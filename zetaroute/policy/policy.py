@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query, Standing
 from zetaroute.features import EmbeddedMap, Embeddings
-from zetaroute.policy.escalate import Reliability
-from zetaroute.policy.explore import exploit
+from zetaroute.policy.escalation import CheckReliability
+from zetaroute.policy.exploration import exploit
 from zetaroute.policy.forecast import Forecast, Predictor
-from zetaroute.policy.predict import LearnedPredictor
-from zetaroute.policy.record import PriorPredictor
+from zetaroute.policy.learned import LearnedPredictor
+from zetaroute.policy.prior import PriorPredictor
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -40,7 +40,7 @@ class Policy:
 
     version: str
     predictor: Predictor
-    checks: Mapping[str, Reliability] = field(default_factory=dict)
+    checks: Mapping[str, CheckReliability] = field(default_factory=dict)
     """By grader: how well its checks were measured to tell right answers from wrong ones."""
     kinds: tuple[str | None, ...] = ()
     """Names of the learned kinds of queries, by cell; None where one has none that lasts."""

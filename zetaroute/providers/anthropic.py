@@ -9,12 +9,23 @@ import json
 from dataclasses import replace
 
 from zetaroute.domain import Arm, Attachment, Completion, Query
-from zetaroute.providers.content import base64_of, binary_files, options, schema_of, text_with_files
-from zetaroute.providers.draft import Draft
-from zetaroute.providers.exchange import Ask, Exchange, endpoint
-from zetaroute.providers.keys import credentials
-from zetaroute.providers.payload import JsonObject, count, label, mapping, sequence, text
-from zetaroute.providers.protocol import OnText
+from zetaroute.providers.base import (
+    JsonObject,
+    OnText,
+    base64_of,
+    binary_files,
+    count,
+    label,
+    mapping,
+    options,
+    schema_of,
+    sequence,
+    text,
+    text_with_files,
+)
+from zetaroute.providers.credentials import credentials
+from zetaroute.providers.http import Ask, Exchange, endpoint
+from zetaroute.providers.stream import Draft
 
 _VERSION = "2023-06-01"
 _MAX_TOKENS = 4096

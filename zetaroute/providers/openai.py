@@ -8,12 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 from zetaroute.domain import Arm, Attachment, Completion, Message, Query
-from zetaroute.providers.content import base64_of, binary_files, options, text_with_files
-from zetaroute.providers.draft import Draft
-from zetaroute.providers.exchange import Ask, Exchange, endpoint
-from zetaroute.providers.keys import credentials
-from zetaroute.providers.payload import JsonObject, count, label, mapping, sequence, text
-from zetaroute.providers.protocol import OnText
+from zetaroute.providers.base import (
+    JsonObject,
+    OnText,
+    base64_of,
+    binary_files,
+    count,
+    label,
+    mapping,
+    options,
+    sequence,
+    text,
+    text_with_files,
+)
+from zetaroute.providers.credentials import credentials
+from zetaroute.providers.http import Ask, Exchange, endpoint
+from zetaroute.providers.stream import Draft
 
 _THOUGHTS = ("reasoning_content", "reasoning")
 """Where servers put what a model thinks before it answers."""

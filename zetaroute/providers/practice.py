@@ -12,8 +12,7 @@ from collections.abc import Mapping
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ProviderError
 from zetaroute.practice.models import PracticeAnswer, PracticeModel
-from zetaroute.providers.costs import call_cost_usd
-from zetaroute.providers.protocol import OnText
+from zetaroute.providers.base import OnText, call_cost_usd
 
 
 class PracticeProvider:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError, ProviderError
-from zetaroute.providers.costs import call_cost_usd
-from zetaroute.providers.protocol import OnText
+from zetaroute.providers.base import OnText, call_cost_usd
 
 if TYPE_CHECKING:
     import duckdb

@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from zetaroute.errors import ZetarouteError
-from zetaroute.report.break_even_chart import break_even
-from zetaroute.report.calibration_chart import calibration
-from zetaroute.report.cells import (
+from zetaroute.report.charts.break_even import break_even
+from zetaroute.report.charts.calibration import calibration
+from zetaroute.report.charts.intervals import estimators, forest, over_time
+from zetaroute.report.charts.policies import frontier, shares
+from zetaroute.report.dashboard import live_page
+from zetaroute.report.markdown import SERVED_NOTE, served_sentence, support_notes, verdict_sentence
+from zetaroute.report.tables import (
     Result,
     changes,
     figures_table,
@@ -23,10 +27,6 @@ from zetaroute.report.cells import (
     time_table,
     ways_table,
 )
-from zetaroute.report.interval_charts import estimators, forest, over_time
-from zetaroute.report.live import live_page
-from zetaroute.report.markdown import SERVED_NOTE, served_sentence, support_notes, verdict_sentence
-from zetaroute.report.policy_charts import frontier, shares
 from zetaroute.report.terminal import plain
 from zetaroute.report.words import (
     FORECAST_HEADS,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zetaroute.report.markdown import SERVED_NOTE, served_sentence, verdict_sentence
 from zetaroute.report.words import (
@@ -269,3 +269,33 @@ def _short(figure: Mapping[str, Any] | None, kpi: Kpi) -> str:
 def _show_notes(console: Console, notes: Sequence[str]) -> None:
     for note in notes:
         console.print(f"note: {note}", style="dim", markup=False, highlight=False)
+
+
+_CHECKUP_STYLES = {"ok": "green", "warn": "yellow", "wrong": "bold red"}
+
+
+class Said(Protocol):
+    """What is needed of a diagnosis."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def level(self) -> str: ...
+    @property
+    def words(self) -> str: ...
+    @property
+    def mend(self) -> str | None: ...
+
+
+def show_diagnoses(console: Console, found: Sequence[Said]) -> None:
+    """Show what an examination found, in its order; nothing is folded, so that a line can be copied and grepped."""
+    from rich.text import Text
+
+    for one in found:
+        line = Text(f"{one.level:6}", style=_CHECKUP_STYLES[one.level])
+        line.append(f"{one.name:10}", style="default")
+        line.append(" ".join(plain(one.words).split()), style="default")
+        if one.mend is not None:
+            line.append(" -> ", style="dim")
+            line.append(plain(one.mend), style="default")
+        console.print(line, soft_wrap=True)

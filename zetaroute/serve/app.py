@@ -21,13 +21,13 @@ from starlette.routing import Route
 from zetaroute.config import PRESETS, Home, Settings
 from zetaroute.domain import Query
 from zetaroute.errors import ZetarouteError
+from zetaroute.serve.admission import Admission, Gate
 from zetaroute.serve.chat import chat
+from zetaroute.serve.dashboard import Page, page, report, script, style
 from zetaroute.serve.errors import ApiError, api_error, bad
 from zetaroute.serve.feedback import Post, feedback
-from zetaroute.serve.gate import Admission, Gate
 from zetaroute.serve.metrics import Metrics
-from zetaroute.serve.page import Page, page, report, script, style
-from zetaroute.serve.requests import AUTO, known_model, read_json
+from zetaroute.serve.request import AUTO, known_model, read_json
 from zetaroute.serve.service import Service
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}

@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from zetaroute.domain import Decision, new_id
-from zetaroute.serve.answers import Chunks, completion_json, event, several_json
-from zetaroute.serve.answers import headers as answer_headers
 from zetaroute.serve.errors import CLIENT_GONE, ApiError, upstream
-from zetaroute.serve.requests import Wanted, read_chat, read_json
+from zetaroute.serve.request import Wanted, read_chat, read_json
+from zetaroute.serve.response import Chunks, completion_json, event, several_json
+from zetaroute.serve.response import headers as answer_headers
 from zetaroute.serve.service import Finished, Service
 
 CONVERSATION = "x-zetaroute-conversation"

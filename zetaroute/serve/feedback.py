@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from zetaroute.errors import StoreError, UsageError
-from zetaroute.flows.delayed import Judged, judged
-from zetaroute.flows.remark import Remark, checked_value, source_named
-from zetaroute.serve.answers import PREFIX
+from zetaroute.feedback.ingest import Judged, judged
+from zetaroute.feedback.judgement import Remark, checked_value, source_named
+from zetaroute.log.journal import Entry
 from zetaroute.serve.errors import ApiError, bad
-from zetaroute.serve.requests import read_json
+from zetaroute.serve.request import read_json
+from zetaroute.serve.response import PREFIX
 from zetaroute.serve.service import Service
-from zetaroute.store.journal import Entry
 
 MOST = 1000
 """Remarks in one request."""

@@ -15,17 +15,17 @@ from typing import Any
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import StoreError
-from zetaroute.flows.desk import Desk
-from zetaroute.flows.round import Round
-from zetaroute.flows.router import open_router
-from zetaroute.flows.writer import Writer
+from zetaroute.log.log import Log
 from zetaroute.policy import Limits, tripped
-from zetaroute.policy.rules import may_matter
-from zetaroute.providers.protocol import OnText
-from zetaroute.serve.conversations import Conversations
+from zetaroute.policy.guards import may_matter
+from zetaroute.providers.base import OnText
+from zetaroute.router.attempts import Round
+from zetaroute.router.conversations import Conversations
+from zetaroute.router.engine import Desk
+from zetaroute.router.router import open_router
+from zetaroute.router.writer import Writer
 from zetaroute.serve.metrics import Metrics
-from zetaroute.serve.requests import Wanted
-from zetaroute.store.log import Log
+from zetaroute.serve.request import Wanted
 
 RUN = "serve"
 """How the log marks its rows."""

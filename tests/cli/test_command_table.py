@@ -1,0 +1,41 @@
+"""The list of commands says what the commands say of themselves."""
+
+from __future__ import annotations
+
+import warnings
+
+import click
+import pytest
+
+with warnings.catch_warnings():
+    # typer asks click for names that click 9 will not have; that is between the two of them.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import typer
+
+    from zetaroute.cli.app import app
+    from zetaroute.cli.command_table import ROOMS
+
+
+@pytest.fixture(scope="module")
+def whole() -> click.Group:
+    command = typer.main.get_command(app)
+    assert isinstance(command, click.Group)
+    return command
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_command_is_where_it_is_said_to_be_and_does_what_is_said(whole: click.Group, name: str) -> None:
+    command = whole.get_command(click.Context(whole), name)
+    assert command is not None
+    assert command.name == name
+    assert command.get_short_help_str(10_000) == ROOMS[name].says
+
+
+def test_every_command_of_a_module_is_listed(whole: click.Group) -> None:
+    for name in ROOMS:
+        whole.get_command(click.Context(whole), name)
+    assert set(whole.commands) == set(ROOMS)
+
+
+def test_an_unknown_command_is_none(whole: click.Group) -> None:
+    assert whole.get_command(click.Context(whole), "route") is None

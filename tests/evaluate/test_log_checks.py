@@ -1,0 +1,85 @@
+"""Known-bad logs are caught and named, good ones are left in peace."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.evaluate.test_ope import world
+from zetaroute.evaluate.log_checks import (
+    check_clock,
+    check_feedback,
+    check_labels,
+    check_leak,
+    check_propensities,
+)
+
+
+def names(findings) -> list[str]:
+    return [finding.name for finding in findings]
+
+
+def test_good_log_has_no_findings():
+    rows, _, _, _ = world(np.random.default_rng(61), 1000)
+    entries = np.array([f"o{k}" for k in range(1000)])
+    groups = np.arange(1000, dtype=np.uint64)
+    assert not check_propensities(rows)
+    assert not check_feedback(entries, np.full(1000, "accuracy"), np.full(1000, "me"))
+    assert not check_leak(groups, groups + np.uint64(1000))
+
+
+def test_wrong_propensities_are_named():
+    rows, _, _, _ = world(np.random.default_rng(62), 5000)
+    off = rows.pmf.copy()
+    off[:, 1] /= 3
+    found = check_propensities(replace(rows, pmf=off))
+    assert names(found) == ["wrong-propensities"]
+    assert found[0].refuses
+
+
+@pytest.mark.parametrize(("share", "refuses"), [(1.0, True), (0.2, False)])
+def test_log_that_never_explored_is_named(share, refuses):
+    rows, _, _, _ = world(np.random.default_rng(63), 2000)
+    fixed = np.arange(2000) < share * 2000
+    pmf = np.where(fixed[:, None], np.eye(3)[rows.before], rows.pmf)
+    found = check_propensities(replace(rows, pmf=pmf, arm=np.where(fixed, rows.before, rows.arm)))
+    assert names(found) == ["no-exploration"]
+    assert found[0].refuses is refuses
+
+
+def test_feedback_sent_twice_is_named_and_two_people_are_not():
+    outcome = np.array(["a", "a", "a", "b"])
+    metric = np.full(4, "satisfaction")
+    found = check_feedback(outcome, metric, np.array(["me", "me", "you", "me"]))
+    assert names(found) == ["duplicate-feedback"]
+    assert found[0].words.startswith("1 of 4 feedback entries")
+    assert not check_feedback(outcome[2:], metric[2:], np.array(["you", "me"]))
+
+
+def test_clock_that_was_set_back_is_named():
+    found = check_clock(0, -5.0, 100, 3600.0)
+    assert names(found) == ["clock-backwards"]
+    assert found[0].words.startswith("100 rows are up to 3600 s older")
+
+
+def test_rows_from_the_future_are_named():
+    found = check_clock(2, 172_800.0, 0, 0.0)
+    assert names(found) == ["future-rows"]
+    assert found[0].words.startswith("2 rows are from the future, by up to 2.0 days")
+
+
+def test_labels_that_come_late_are_named():
+    found = check_labels(100, 0.2, 1.0)
+    assert names(found) == ["delayed-labels"]
+    assert "of the newest 100 rows 20% have a known accuracy, of the older ones 100%" in found[0].words
+    assert not check_labels(100, 0.28, 0.3)
+    assert not check_labels(49, 0.0, 1.0)
+
+
+def test_rows_that_trained_the_candidate_cannot_judge_it():
+    found = check_leak(np.array([1, 2, 3], dtype=np.uint64), np.array([3, 3, 4, 5], dtype=np.uint64))
+    assert names(found) == ["leak"]
+    assert found[0].refuses
+    assert found[0].words.startswith("2 of 4 evaluation rows")

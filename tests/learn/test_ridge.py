@@ -1,0 +1,154 @@
+"""The exact solution equals scikit-learn's, statistics add, and uncertainty is honest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from zetaroute.features.text_map import CONSTANT
+from zetaroute.learn.incremental.sufficient_statistics import gather
+from zetaroute.learn.ridge import ARM_RIDGE, SHARED_RIDGE, fit_classes, fit_linear, fit_log, solve
+
+
+def made(n: int = 400, size: int = 6, arms: int = 3, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    x = np.hstack([rng.normal(size=(n, size - 1)), np.full((n, 1), CONSTANT)])
+    arm = rng.integers(arms, size=n)
+    coef = rng.normal(size=(arms, size)) * 0.3
+    y = np.einsum("nd,nd->n", x, coef[arm]) + rng.normal(size=n) * 0.2
+    return x, y, arm, coef
+
+
+def test_solution_equals_ridge_on_the_expanded_design():
+    x, y, arm, _ = made()
+    head = fit_linear(x, y, arm, 3)
+    assert head is not None
+    blocks = [x / np.sqrt(SHARED_RIDGE)] + [
+        np.where((arm == k)[:, None], x, 0.0) / np.sqrt(ARM_RIDGE) for k in range(3)
+    ]
+    level = y.mean()
+    ridge = Ridge(alpha=1.0, fit_intercept=False).fit(np.hstack(blocks), y - level)
+    for k in range(3):
+        probe = [x / np.sqrt(SHARED_RIDGE)] + [
+            x / np.sqrt(ARM_RIDGE) if j == k else np.zeros_like(x) for j in range(3)
+        ]
+        np.testing.assert_allclose(head.mean(x)[:, k], level + ridge.predict(np.hstack(probe)), atol=1e-8)
+
+
+def test_sums_of_parts_add_up_to_those_of_the_whole():
+    x, y, arm, _ = made()
+    columns = np.column_stack([y, y**2, np.where(y > 0, y, np.nan), np.full_like(y, np.nan)])
+    whole = gather(x, columns, arm, 3)
+    early, late = gather(x[:150], columns[:150], arm[:150], 3), gather(x[150:], columns[150:], arm[150:], 3)
+    for sums in (early + late, late + early, whole - early + early):
+        heads = solve(sums)
+        assert heads[3] is None
+        for head, expected in zip(heads[:3], solve(whole)[:3], strict=True):
+            assert head is not None
+            assert expected is not None
+            np.testing.assert_allclose(head.coef, expected.coef, atol=1e-10)
+            assert head.noise == pytest.approx(expected.noise)
+
+
+def test_targets_of_one_call_are_solved_as_each_alone():
+    x, y, arm, _ = made()
+    columns = np.column_stack([y, np.exp(y), np.where(y > 0, y, np.nan)])
+    together = solve(gather(x, columns, arm, 3))
+    for head, column in zip(together, columns.T, strict=True):
+        alone = fit_linear(x, column, arm, 3)
+        assert head is not None
+        assert alone is not None
+        np.testing.assert_allclose(head.mean(x), alone.mean(x), atol=1e-10)
+        np.testing.assert_allclose(head.se(x), alone.se(x), rtol=1e-6)
+    assert together[0].spread is together[1].spread
+    assert together[0].spread is not together[2].spread
+
+
+def test_faded_arm_counts_as_rows_of_less_weight():
+    x, y, arm, _ = made()
+    weight = np.where(arm == 1, 0.1, 1.0)
+    expected = gather(x, y[:, None], arm, 3, weight)
+    found = gather(x, y[:, None], arm, 3).scaled(np.array([1.0, 0.1, 1.0]))
+    for name in ("moment", "square", "total", "rows"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name))
+    np.testing.assert_allclose(found.gram[0], expected.gram[0])
+
+
+def test_standard_errors_cover_the_true_mean():
+    """z of the true mean has a root mean square near 1 when coefficients come from the prior."""
+    rng = np.random.default_rng(3)
+    squares = []
+    for _ in range(60):
+        size, arms, n, noise = 5, 3, 240, 0.5
+        shared = rng.normal(size=size) * noise / np.sqrt(SHARED_RIDGE)
+        coef = shared + rng.normal(size=(arms, size)) * noise / np.sqrt(ARM_RIDGE)
+        x = np.hstack([rng.normal(size=(n, size - 1)), np.full((n, 1), CONSTANT)])
+        arm = rng.integers(arms, size=n)
+        y = np.einsum("nd,nd->n", x, coef[arm]) + rng.normal(size=n) * noise
+        head = fit_linear(x, y, arm, arms)
+        assert head is not None
+        fresh = np.hstack([rng.normal(size=(50, size - 1)), np.full((50, 1), CONSTANT)])
+        squares.append(np.mean(((head.mean(fresh) - fresh @ coef.T) / head.se(fresh)) ** 2))
+    assert 0.8 < np.sqrt(np.mean(squares)) < 1.2
+
+
+def test_unknown_targets_are_left_out_and_none_gives_no_head():
+    x, y, arm, _ = made()
+    blank = y.copy()
+    blank[::2] = np.nan
+    some, fewer = fit_linear(x, blank, arm, 3), fit_linear(x[1::2], y[1::2], arm[1::2], 3)
+    assert some is not None
+    assert fewer is not None
+    np.testing.assert_allclose(some.coef, fewer.coef)
+    assert fit_linear(x, np.full_like(y, np.nan), arm, 3) is None
+    assert fit_log(x, np.full_like(y, np.nan), arm, 3) is None
+
+
+def test_arm_without_rows_is_forecast_from_the_others_with_more_doubt():
+    x, y, arm, _ = made(arms=2)
+    head = fit_linear(x, y, arm, 3)
+    assert head is not None
+    assert head.rows.tolist()[2] == 0
+    assert (head.se(x)[:, 2] > head.se(x)[:, 0]).all()
+
+
+def test_log_head_gives_mean_and_upper_quantile_in_the_unit():
+    rng = np.random.default_rng(4)
+    n = 6000
+    x, arm = np.full((n, 1), CONSTANT), rng.integers(2, size=n)
+    y = np.exp(np.where(arm == 0, -3.0, 0.5) + rng.normal(size=n) * 0.6)
+    head = fit_log(x, y, arm, 2)
+    assert head is not None
+    np.testing.assert_allclose(head.mean(x[:1])[0], [y[arm == k].mean() for k in range(2)], rtol=0.05)
+    np.testing.assert_allclose(
+        (head.estimate(x[:1])[0] * head.tail)[0],
+        [np.quantile(y[arm == k], 0.95) for k in range(2)],
+        rtol=0.05,
+    )
+
+
+def test_constant_zero_cost_is_forecast_as_nothing():
+    x, _, arm, _ = made()
+    head = fit_log(x, np.zeros(len(x)), arm, 3)
+    assert head is not None
+    assert head.mean(x).max() < 1e-8
+
+
+@pytest.mark.parametrize("values", [[0.0, 0.5, 1.0], [0.0, 1.0], [0.5, 1.0]])
+def test_classes_agree_with_scikit_learn(values):
+    x, y, arm, _ = made()
+    liking = np.array(values)[np.digitize(y, np.quantile(y, np.linspace(0, 1, len(values) + 1)[1:-1]))]
+    head = fit_classes(x, liking, arm, 3)
+    assert head is not None
+    category = np.digitize(liking, [0.375, 0.625])
+    reference = LogisticRegression(C=0.3, max_iter=1000).fit(np.hstack([x, np.eye(3)[arm]]), category)
+    column = reference.classes_.tolist().index(2)
+    for k in range(3):
+        expected = reference.predict_proba(np.hstack([x, np.tile(np.eye(3)[k], (len(x), 1))]))[:, column]
+        np.testing.assert_allclose(head.good(x)[:, k], expected, atol=1e-6)
+
+
+def test_classes_need_two_categories():
+    x, _, arm, _ = made()
+    assert fit_classes(x, np.ones(len(x)), arm, 3) is None

@@ -1,0 +1,204 @@
+"""A log learned from in parts teaches what it teaches as a whole."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+
+from tests.cli.command import ok, refused, run
+from tests.support.results import assert_same_result
+from zetaroute.config import Home, default_config_text, load_settings, parse_settings
+from zetaroute.learn.incremental.train import Lesson, learn, open_source
+from zetaroute.lifecycle.retrain import retrain
+from zetaroute.log.log import Log
+from zetaroute.log.sources import open_sources
+from zetaroute.registry import Registry
+
+ROWS = 600
+ARMS = parse_settings(default_config_text(), file=None).arms
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with graded practice rows, some of them rated on two scales, some repeated."""
+    home = tmp_path_factory.mktemp("logged")
+    config = re.sub(
+        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
+    )
+    (home / "config.toml").write_text(config, encoding="utf-8")
+    for name, seed in (("a", "3"), ("b", "3")):
+        ok(
+            home,
+            "practice",
+            "generate",
+            "--rows",
+            str(ROWS // 2),
+            "--seed",
+            seed,
+            "-o",
+            str(home / f"{name}.jsonl"),
+        )
+        ok(home, "batch", str(home / f"{name}.jsonl"))
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute(
+            """INSERT INTO feedback BY NAME
+               SELECT uuidv7()::VARCHAR AS id, id AS outcome_id, time, unnest(['thumbs', 'rating']) AS metric,
+                      unnest([(hash(custom_id) % 3 > 0)::INT, 1 + hash(custom_id) % 5]) AS value,
+                      'user' AS source, 'me' AS author
+               FROM outcomes"""
+        )
+    return home
+
+
+def lesson(home: Path, *, block: int, known: Any = None) -> Lesson:
+    place = Home(home)
+    settings, log = load_settings(None, place.config), Log(place)
+    source = open_source(log, settings, since=None, sources=(), cluster=False, block=block)
+    return learn(source, settings, Registry(place.artifacts), log, known=known, seed=0, jobs=1)
+
+
+def assert_equal(one: Lesson, other: Lesson, *, tolerance: float = 1e-9) -> None:
+    """Both teach the same."""
+    assert one.fitted.map.identity() == other.fitted.map.identity()
+    assert one.survey.rows == other.survey.rows
+    assert one.survey.hash == other.survey.hash
+    for mine, theirs in ((one.training, other.training), (one.held_out, other.held_out)):
+        assert mine.rows.texts == theirs.rows.texts
+        np.testing.assert_array_equal(mine.rows.satisfaction, theirs.rows.satisfaction)
+        np.testing.assert_array_equal(mine.rows.stratum, theirs.rows.stratum)
+        np.testing.assert_array_equal(mine.x, theirs.x)
+    expected = [
+        fitted.predictor.forecast(fitted.predictor.vectors(one.held_out.rows.texts), ARMS)
+        for fitted in (one.fitted, other.fitted)
+    ]
+    for name in ("accuracy", "accuracy_se", "satisfaction", "response_s", "response_p95_s", "cost_usd"):
+        np.testing.assert_allclose(
+            getattr(expected[0], name), getattr(expected[1], name), rtol=tolerance, atol=tolerance
+        )
+
+
+@pytest.fixture
+def home(logged: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(logged, tmp_path / "home"))
+
+
+@pytest.mark.parametrize("block", [37, 150])
+def test_parts_teach_what_the_whole_teaches(home: Path, block: int) -> None:
+    whole = lesson(home, block=10**9)
+    (home / "vectors.npz").unlink()
+    parts = lesson(home, block=block)
+    assert_equal(whole, parts)
+    assert parts.survey.rows["all"] == ROWS
+    assert len(parts.held_out.x) > 100
+    # Thumbs are calibrated on ratings by the whole log, so no part may do it alone.
+    assert np.unique(parts.training.rows.satisfaction[~np.isnan(parts.training.rows.satisfaction)]).size > 2
+
+
+def change(home: Path) -> None:
+    """Correct some labels, bring late ones, and add rows."""
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute("UPDATE feedback SET value = 1 - value WHERE metric = 'accuracy' AND hash(id) % 11 = 0")
+        log.execute("DELETE FROM feedback WHERE metric = 'thumbs' AND hash(id) % 7 = 0")
+    ok(home, "practice", "generate", "--rows", "40", "--seed", "8", "-o", str(home / "new.jsonl"))
+    ok(home, "batch", str(home / "new.jsonl"))
+
+
+@pytest.mark.parametrize("block", [100, 10**9])
+def test_only_what_changed_is_counted_in_every_part(home: Path, block: int) -> None:
+    ok(home, "retrain", "--promote", "force")
+    known = lesson(home, block=block).fitted.map
+    change(home)
+    again = lesson(home, block=block, known=known)
+    afresh = Registry(home / "artifacts")
+    shutil.rmtree(afresh.folder)
+    (home / "vectors.npz").unlink()
+    full = lesson(home, block=10**9, known=known)
+    assert again.fitted.statistics.incremental
+    assert 0 < again.fitted.statistics.subtracted < again.fitted.statistics.added < ROWS / 2
+    assert not full.fitted.statistics.incremental
+    assert_equal(again, full, tolerance=1e-7)
+
+
+def test_a_row_that_is_gone_has_everything_counted_afresh(home: Path) -> None:
+    ok(home, "retrain", "--promote", "force")
+    known = lesson(home, block=100).fitted.map
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute("DELETE FROM outcomes WHERE hash(id) % 20 = 0")
+    found = lesson(home, block=100, known=known)
+    assert not found.fitted.statistics.incremental
+    assert_equal(found, lesson(home, block=10**9, known=known))
+
+
+def test_kept_vectors_are_those_that_would_be_made(home: Path) -> None:
+    known = lesson(home, block=100).fitted.map
+    kept = (home / "vectors.npz").read_bytes()
+    again = lesson(home, block=100, known=known)
+    assert (home / "vectors.npz").read_bytes() == kept
+    (home / "vectors.npz").write_bytes(b"damaged")
+    assert_equal(again, lesson(home, block=100, known=known))
+    assert (home / "vectors.npz").read_bytes() == kept
+
+
+def test_what_is_forgotten_leaves_the_kept_vectors(home: Path) -> None:
+    ok(home, "retrain", "--promote", "never")
+    assert (home / "vectors.npz").exists()
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        (one,) = log.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
+    # What a killed retrain has left.
+    (home / "vectors.npz.0a1b2c3d.tmp").write_bytes(b"half")
+    ok(home, "log", "forget", one, "--yes")
+    assert list(home.glob("vectors.npz*")) == []
+
+
+def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
+    place = Home(home)
+    settings = load_settings(None, place.config)
+    results = []
+    for block in (90, 10**9):
+        done = retrain(
+            home=place, settings=settings, log=Log(place), promote="never", block=block, page=False
+        )
+        results.append(done.result)
+        shutil.rmtree(home / "artifacts" / done.version)
+    one, other = results
+    assert_same_result(one, other, tolerance=1e-7)
+    assert one["support"] == pytest.approx(other["support"])
+
+
+def test_a_log_may_be_learned_from_by_its_file(home: Path) -> None:
+    ok(home, "retrain", "--from", str(home / "zetaroute.duckdb"), "--promote", "never")
+    assert not (home / "vectors.npz").exists(), "rows from elsewhere are kept by whom they belong to"
+
+
+def test_what_was_forgotten_is_not_brought_back_by_an_older_export(home: Path) -> None:
+    ok(home, "log", "export", "--to", str(home / "export"))
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        ids = [one for (one,) in log.execute("SELECT id FROM outcomes ORDER BY id LIMIT 30").fetchall()]
+    copied = str(shutil.copytree(home / "export", home / "copied"))
+    ok(home, "log", "forget", *ids, "--yes")
+    for sources in ([copied, str(home / "zetaroute.duckdb")], [str(home / "zetaroute.duckdb"), copied]):
+        with open_sources(sources) as connection:
+            found = connection.execute("SELECT count(*), count(forgotten) FROM outcomes").fetchone()
+        assert found == (ROWS, 30)
+
+
+def test_when_nothing_is_left_it_is_said_why(home: Path) -> None:
+    ok(home, "log", "forget", "--before", "2100-01-01", "--yes")
+    assert f"{ROWS} forgotten rows are not used" in refused(run(home, "retrain"), 1)
+
+
+def test_vectors_of_rows_that_are_forgotten_while_it_learns_are_not_kept(home: Path) -> None:
+    place = Home(home)
+    settings, log = load_settings(None, place.config), Log(place)
+    source = open_source(log, settings, since=None, sources=(), cluster=False, block=10**9)
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as connection:
+        (one,) = connection.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
+    ok(home, "log", "forget", one, "--yes")
+    learn(source, settings, Registry(place.artifacts), log, known=None, seed=0, jobs=1)
+    assert not (home / "vectors.npz").exists()

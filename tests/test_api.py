@@ -1,0 +1,151 @@
+"""`zetaroute.open`: what Python and notebooks do with a home."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import zetaroute
+from zetaroute.api import OpenHome
+from zetaroute.errors import ConfigError, UsageError
+
+
+@pytest.fixture
+def opened(tmp_path: Path, instant_config: str) -> OpenHome:
+    """A home with practice models that do not wait."""
+    path = tmp_path / "home"
+    path.mkdir()
+    (path / "config.toml").write_text(instant_config, encoding="utf-8")
+    return zetaroute.open(path)
+
+
+def test_an_answer_is_kept_and_rated(opened: OpenHome) -> None:
+    answer = opened.ask(
+        "What is 17 * 23?", model="practice/large", reference="391", grader="number", task="sums"
+    )
+    assert "391" in str(answer)
+    assert (answer.model, answer.accuracy, answer.propensity) == ("practice/large", 1.0, None)
+    opened.feedback(answer.id, 4, comment="quick")
+    opened.feedback(answer.id, True, author="second")
+    opened.feedback(answer.id, 0.25, metric="tone")
+    (row,) = opened.frame().to_dicts()
+    assert (row["id"], row["task"], row["forced"]) == (answer.id, "sums", True)
+    assert (row["accuracy"], row["rating"], row["thumbs"]) == (1.0, 4.0, 1.0)
+
+
+def test_a_routed_answer_says_how_it_was_drawn(opened: OpenHome) -> None:
+    again = opened.ask("What is 2 + 3?", seed=7, keep=False)
+    answer = opened.ask("What is 2 + 3?", seed=7)
+    assert answer.propensity is not None
+    assert 0 < answer.propensity <= 1
+    assert {one.model for one in answer.candidates} == {"practice/small", "practice/medium", "practice/large"}
+    assert (again.model, again.propensity) == (answer.model, answer.propensity)
+    assert opened.frame()["id"].to_list() == [answer.id]
+
+
+def test_it_works_where_an_event_loop_runs(opened: OpenHome) -> None:
+    async def cell() -> str:
+        return opened.ask("What is 2 + 3?", model="practice/large").text
+
+    assert "5" in asyncio.run(cell())
+
+
+def test_errors_come_through_a_running_loop(opened: OpenHome) -> None:
+    async def cell() -> None:
+        opened.ask("  ")
+
+    with pytest.raises(UsageError, match="the query is empty"):
+        asyncio.run(cell())
+
+
+def test_a_conversation_keeps_its_model(opened: OpenHome) -> None:
+    first = opened.ask("What is 2 + 3?", conversation="talk")
+    second = opened.ask("What is 4 + 4?", conversation="talk")
+    assert second.model == first.model
+    assert opened.frame()["conversation"].to_list() == ["talk", "talk"]
+
+
+def test_the_frame_is_polars_even_when_empty(opened: OpenHome) -> None:
+    empty = opened.frame()
+    assert isinstance(empty, pl.DataFrame)
+    assert empty.is_empty()
+    assert {"query", "model", "propensity", "accuracy", "satisfaction"} <= set(empty.columns)
+
+
+def test_since_leaves_older_rows_out(opened: OpenHome) -> None:
+    opened.ask("What is 2 + 3?")
+    now = datetime.now(UTC)
+    assert opened.frame(since=now - timedelta(minutes=5)).height == 1
+    assert opened.frame(since=now + timedelta(minutes=5)).height == 0
+    assert opened.kpi(since=now + timedelta(minutes=5))["rows"] == 0
+
+
+def test_key_figures_by_model(opened: OpenHome) -> None:
+    opened.ask("What is 2 + 3?", model="practice/large", reference="5", grader="number")
+    found = opened.kpi(by="model")
+    assert found["rows"] == 1
+    assert found["by"]["practice/large"]["kpis"]["accuracy_rate"]["value"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [({"prefer": "best"}, "prefer is 'best'"), ({"model": "nobody"}, "no model is called 'nobody'")],
+)
+def test_wrong_arguments_name_the_choices(opened: OpenHome, wrong: dict[str, str], error: str) -> None:
+    with pytest.raises(UsageError, match=error):
+        opened.ask("What is 2 + 3?", **wrong)  # type: ignore[arg-type]  # one of several options by name
+
+
+def test_an_unknown_id_is_refused(opened: OpenHome) -> None:
+    with pytest.raises(UsageError, match="no answer has the id"):
+        opened.feedback("nothing", 3)
+
+
+def test_a_broken_config_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("surprise = 1", encoding="utf-8")
+    with pytest.raises(ConfigError, match="names no model"):
+        zetaroute.open(tmp_path)
+
+
+def loaded(code: str) -> set[str]:
+    """Return the modules that a fresh interpreter has after some code, beyond those it starts with."""
+    told = "print(json.dumps(sorted(set(sys.modules) - before)))"
+    script = f"import sys, json; before = set(sys.modules)\n{code}\n{told}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, timeout=60)
+    return set(json.loads(done.stdout))
+
+
+def test_importing_loads_nothing_else() -> None:
+    assert loaded("import zetaroute") <= {"zetaroute", "__future__"}
+
+
+def test_opening_loads_nothing_heavy(opened: OpenHome) -> None:
+    found = loaded(f"import zetaroute; zetaroute.open({str(opened.home.path)!r})")
+    heavy = {
+        "numpy",
+        "polars",
+        "duckdb",
+        "httpx",
+        "aiohttp",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "rich",
+        "typer",
+    }
+    assert found & heavy == set()
+
+
+def test_limits_of_a_turn_hold_for_the_model_that_goes_on(opened: OpenHome) -> None:
+    opened.ask("What is 2 + 3?", model="practice/large", conversation="sums")
+    assert opened.ask("And plus 1?", conversation="sums").model == "practice/large"
+    limited = opened.ask("And plus 1?", conversation="sums", max_cost_usd=1e-4)
+    assert limited.model != "practice/large"
+    assert limited.propensity is not None

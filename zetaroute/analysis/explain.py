@@ -1,0 +1,214 @@
+"""Why this model and no other: the kind of query, the words that weighed most, and what would change the choice.
+
+Apart from deciding, which needs none of this. Everything is computed by deciding again with one thing changed, so
+that what is said is what would happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from zetaroute.analysis.counterfactual import UNTRIED, Change, changes_of, past_changes
+from zetaroute.config import Objective
+from zetaroute.domain import Arm, Decision, Query
+from zetaroute.errors import ArtifactError
+from zetaroute.features import EmbeddedMap, Embeddings
+from zetaroute.features.text import tokens
+from zetaroute.policy import Forecast, LearnedPredictor, Policy
+from zetaroute.policy.exploration import CAUTION
+from zetaroute.policy.forecast import Predictor
+from zetaroute.registry import COLD, Registry
+
+MOST_WORDS = 60
+"""Distinct words of a query that are left out one by one."""
+SHOWN = 5
+SMALLEST = 0.001
+"""Accuracy that a word must move to be named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Word:
+    """A word of the query, and what it does to the lead of the best model over another one."""
+
+    word: str
+    accuracy: float
+    """Predicted accuracy (1 = always right) that it adds to the lead."""
+    against: str
+    """The model over which it changes the lead most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What is said of a decision beside its table."""
+
+    best: str
+    """The model that the policy holds best; exploring may have drawn another."""
+    second: str | None
+    lead_usd: float | None
+    """Predicted utility of the best model beyond the second one's."""
+    segment: str | None
+    words: tuple[Word, ...] = ()
+    changes: tuple[Change, ...] | None = None
+    """None where it is not known; `note` then says why."""
+    p95_s: Mapping[str, float] | None = None
+    """By model: the time that 95 of 100 answers would stay within, where it was learned."""
+    note: str | None = None
+
+    def json(self) -> dict[str, Any]:
+        """Return the shape that JSON answers use."""
+        return {**asdict(self), "words": [asdict(one) for one in self.words]}
+
+
+def explain(
+    decision: Decision,
+    query: Query,
+    *,
+    arms: Sequence[Arm],
+    policy: Policy,
+    objective: Objective,
+    registry: Registry,
+) -> Explanation:
+    """Explain a decision that `policy` made of `query` just now with this objective."""
+    predictor = _knowing(policy.predictor, query)
+    forecast = _forecast(predictor, [query.text], [query.task], arms)
+    eligible = np.array(
+        [one.eligible for arm in arms for one in decision.candidates if one.model == arm.id], dtype=np.bool_
+    )
+
+    def held_best(seen: Forecast, values: Objective, allowed: Any) -> int:
+        chosen = policy.exploit(seen, arms=arms, objective=values, eligible=allowed[None, :])
+        return int(chosen[0])
+
+    best = held_best(forecast, objective, eligible)
+    others = eligible & (np.arange(len(arms)) != best)
+    second = held_best(forecast, objective, others) if others.any() else None
+    mean = forecast.utility(objective, arms)[0][0]
+    p95 = forecast.response_p95_s[0]
+    return Explanation(
+        best=arms[best].id,
+        second=None if second is None else arms[second].id,
+        lead_usd=None if second is None else float(mean[best] - mean[second]),
+        segment=_segment(predictor, query, policy.version, registry),
+        words=_weighing(
+            predictor, query, [arm for arm, may in zip(arms, eligible, strict=True) if may], arms[best].id
+        ),
+        changes=changes_of(forecast, objective, eligible, best, arms, held_best),
+        p95_s={arm.id: float(p95[k]) for k, arm in enumerate(arms) if not np.isnan(p95[k])},
+        note=_note(predictor),
+    )
+
+
+def explain_past(row: Mapping[str, Any], *, registry: Registry) -> Explanation | None:
+    """Explain a logged decision by the figures that were logged and by the version that made it.
+
+    Where that version is gone or damaged, the figures alone speak; None where nothing was decided.
+    """
+    able = [one for one in row["candidates"] or () if one["eligible"]]
+    if not able:
+        return None
+    tried = [one for one in able if not one["reason"].startswith(UNTRIED)] or able
+    ranked = sorted(able, key=lambda one: (one not in tried, -_bound(one)))
+    best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
+    changes, unknown = past_changes(row, best["model"])
+    found = Explanation(
+        best=best["model"],
+        second=second["model"] if second else None,
+        lead_usd=best["utility_usd"]["mean"] - second["utility_usd"]["mean"] if second else None,
+        segment=row["task"],
+        changes=changes,
+        note=unknown,
+    )
+    predictor = _stored(registry, row["policy_version"])
+    if predictor is None:
+        return found
+    query = Query(text=row["query"], task=row["task"])
+    # Only the heads are asked, and those of what they know alone: nothing of a model's address or price counts.
+    arms = [Arm(id=one["model"], provider="practice", model="") for one in able]
+    return replace(
+        found,
+        segment=_segment(predictor, query, row["policy_version"], registry),
+        words=_weighing(predictor, query, arms, best["model"]),
+        note="; ".join(one for one in (_note(predictor), unknown) if one) or None,
+    )
+
+
+def _bound(candidate: Mapping[str, Any]) -> float:
+    """Return what a policy ranks by, from the figures that were logged."""
+    utility = candidate["utility_usd"]
+    return float(utility["mean"] - CAUTION * utility["se"])
+
+
+def _stored(registry: Registry, version: str | None) -> LearnedPredictor | None:
+    from zetaroute.policy import load_policy
+
+    if version is None or version == COLD:
+        return None
+    try:
+        predictor = load_policy(registry, version).predictor
+    except ArtifactError:
+        return None
+    return predictor if isinstance(predictor, LearnedPredictor) else None
+
+
+def _knowing(predictor: Predictor, query: Query) -> Predictor:
+    own = query.embedding
+    if own is None or not own.values:
+        return predictor
+    vector = np.array(own.values, dtype=np.float32)
+    return predictor.knowing(Embeddings(space=own.space, by_text={query.text: vector}))
+
+
+def _forecast(
+    predictor: Predictor, texts: Sequence[str], tasks: Sequence[str | None], arms: Sequence[Arm]
+) -> Forecast:
+    return predictor.forecast(predictor.vectors(texts, tasks), arms)
+
+
+def _segment(predictor: Predictor, query: Query, version: str, registry: Registry) -> str | None:
+    """Return the query's task label, else the name of the learned kind that it is nearest to."""
+    if query.task is not None or not isinstance(predictor, LearnedPredictor):
+        return query.task
+    from zetaroute.features.cluster_names import cell_names
+
+    names = cell_names(registry.manifest(version).get("segments"), len(predictor.map.spaces.coarse))
+    return names[int(predictor.map.cells(predictor.vectors([query.text], [None])[:, 1:])[0])]
+
+
+def _weighing(predictor: Predictor, query: Query, arms: Sequence[Arm], best: str) -> tuple[Word, ...]:
+    """Return the words whose absence would change a lead in predicted accuracy most, each left out alone."""
+    if not isinstance(predictor, LearnedPredictor) or predictor.centre is not None:
+        return ()
+    if isinstance(predictor.map, EmbeddedMap) or len(arms) < 2:
+        return ()
+    words = list(dict.fromkeys(word for word in tokens(query.text) if word in predictor.map.vocabulary))
+    words = words[:MOST_WORDS]
+    texts = [query.text, *(_without(query.text, word) for word in words)]
+    accuracy = _forecast(predictor, texts, [query.task] * len(texts), arms).accuracy
+    place = next(index for index, arm in enumerate(arms) if arm.id == best)
+    lead = accuracy[:, place : place + 1] - accuracy
+    found = []
+    for word, change in zip(words, lead[0] - lead[1:], strict=True):
+        other = int(np.argmax(np.abs(change)))
+        if abs(change[other]) >= SMALLEST:
+            found.append(Word(word=word, accuracy=float(change[other]), against=arms[other].id))
+    return tuple(sorted(found, key=lambda one: -abs(one.accuracy))[:SHOWN])
+
+
+def _without(text: str, word: str) -> str:
+    import re
+
+    return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", " ", text, flags=re.IGNORECASE)
+
+
+def _note(predictor: Predictor) -> str | None:
+    if not isinstance(predictor, LearnedPredictor):
+        return "nothing was learned yet: each model's record and the config's priors speak, the same for every query"
+    if predictor.centre is not None:
+        return (
+            "the log did not show that telling queries apart pays: every query is forecast as the average one"
+        )
+    return None

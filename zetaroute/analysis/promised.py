@@ -1,0 +1,85 @@
+"""Whether what was promised came true: every promotion's forecast beside what was served after it.
+
+Apart from the comparison of two versions because it looks back over all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from zetaroute.analysis.canary import canary_difference
+from zetaroute.analysis.served import as_served, size
+from zetaroute.config import Settings
+from zetaroute.domain import Figure
+from zetaroute.errors import ArtifactError
+from zetaroute.evaluate.kpi import differences
+from zetaroute.log.log import Log
+from zetaroute.registry import COLD, Registry
+
+FEWEST_ROWS = 50
+"""Queries that each side must have answered before a forecast is held against them."""
+
+
+def forecasts(
+    frame: pl.DataFrame, *, log: Log, registry: Registry, settings: Settings
+) -> list[dict[str, Any]]:
+    """Return, for every promotion by the gate or a canary, the utility per query that it promised and what came.
+
+    `frame` holds what was served, by kind. What came is the difference between what the
+    two versions served, re-weighted to one mix of kinds: exploring included, and not causal.
+    """
+    with log.open() as connection:
+        promoted = connection.execute(
+            "SELECT version, previous, author FROM promotions WHERE NOT forced AND previous IS NOT NULL ORDER BY time"
+        ).fetchall()
+    # Ratings are left out of what is promised, so they are left out of what came.
+    objective = replace(settings.objective, satisfaction_value_usd=0.0)
+    found = []
+    for version, previous, author in promoted:
+        promised = _promised(log, registry, version, previous, author)
+        sides = [frame.filter(pl.col("policy_version") == name) for name in (previous, version)]
+        came = Figure(value=None, low=None, high=None, n=size(sides[1]))
+        if min(size(side) for side in sides) >= FEWEST_ROWS:
+            old, new = (as_served(side, settings) for side in sides)
+            came = differences(old, new, objective)["utility_usd"]
+        found.append(
+            {
+                "version": version,
+                "previous": previous,
+                "by": author,
+                "promised": promised,
+                "came": came.json(),
+                "agrees": _overlap(promised, came.json()),
+            }
+        )
+    return found
+
+
+def _promised(
+    log: Log, registry: Registry, version: str, previous: str, author: str
+) -> dict[str, Any] | None:
+    """Return the gain that the promotion stood on: the canary's own, else that on held-out rows."""
+    if author == "canary":
+        return canary_difference(log, version, previous)
+    if version == COLD:
+        return None
+    try:
+        stored = json.loads(registry.read(version, "kpi.json"))
+    except ArtifactError:
+        return None
+    figure: dict[str, Any] | None = stored["difference"].get("utility_usd")
+    return figure if stored.get("parent") == previous else None
+
+
+def _overlap(promised: dict[str, Any] | None, came: dict[str, Any]) -> bool | None:
+    """Return whether the two intervals share anything; None where one of them is missing."""
+    ends = [
+        figure[end] for figure in (promised or {"low": None, "high": None}, came) for end in ("low", "high")
+    ]
+    if None in ends:
+        return None
+    return bool(ends[0] <= ends[3] and ends[2] <= ends[1])

@@ -1,0 +1,363 @@
+"""Answer many queries: bounded concurrency, resume, budget.
+
+Rows finish in any order. A worker asks its next row while its last one is being made safe, and goes no further ahead.
+Whatever stops a batch early, an interrupt, a budget, a full disk or a broken input, the rows under way are finished
+and written first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from zetaroute.batch.input import Row
+from zetaroute.batch.output import Output
+from zetaroute.batch.seen import Ledger
+from zetaroute.domain import Check, Decision, Query
+from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError, ZetarouteError
+from zetaroute.files.lines import BadLine
+from zetaroute.log.log import Log
+from zetaroute.log.pseudonyms import Seal
+from zetaroute.policy import Limits
+from zetaroute.router.answer import answer_of, unanswered
+from zetaroute.router.attempts import Round
+from zetaroute.router.budget import Purse, RunBudget
+from zetaroute.router.engine import Desk
+from zetaroute.router.prefetch import Task, ahead
+from zetaroute.router.records import content_hash, content_id
+from zetaroute.router.router import Router
+from zetaroute.router.writer import Safe, Writer
+
+
+@dataclass(slots=True, kw_only=True)
+class Progress:
+    """Counts of rows, money and right answers."""
+
+    rows: int = 0
+    answered: int = 0
+    failed: int = 0
+    failure: str | None = None
+    """Why the latest row that failed did."""
+    skipped: int = 0
+    bad_lines: int = 0
+    cost_usd: float = 0.0
+    unpriced: int = 0
+    """Answers whose cost is unknown."""
+    accuracy_sum: float = 0.0
+    graded: int = 0
+    ungraded: int = 0
+    """Answers that a program or a judge could not grade."""
+    judge_cost_usd: float = 0.0
+    """As far as it is known."""
+    share: dict[str, int] = field(default_factory=dict)
+    started_at: float = field(default_factory=time.perf_counter)
+    stopped: str | None = None
+    """Why the batch ended early, if it did."""
+    interrupted: bool = False
+    """Whether a person ended it."""
+
+    @property
+    def accuracy(self) -> float | None:
+        """Mean accuracy of the graded rows so far."""
+        return self.accuracy_sum / self.graded if self.graded else None
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the batch began."""
+        return time.perf_counter() - self.started_at
+
+    def count(self, played: Round) -> None:
+        """Take one finished round in."""
+        outcome = played.outcome
+        if outcome.status == "ok":
+            self.answered += 1
+            self.share[outcome.model] = self.share.get(outcome.model, 0) + 1
+            self.unpriced += played.cost_usd is None
+        else:
+            self.failed += 1
+            self.failure = played.failures
+        self.cost_usd += sum(row.cost_usd or 0.0 for row in played.entry.outcomes)
+        self.ungraded += played.note is not None
+        self.judge_cost_usd += played.judge_cost_usd or 0.0
+        if played.accuracy is not None:
+            self.accuracy_sum += played.accuracy
+            self.graded += 1
+
+    def summary(self) -> dict[str, object]:
+        """Return the summary that `batch --json` prints."""
+        return {
+            "rows": self.rows,
+            "answered": self.answered,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "bad_lines": self.bad_lines,
+            "cost_usd": self.cost_usd,
+            "unpriced": self.unpriced,
+            "elapsed_s": self.elapsed_s,
+            "accuracy": self.accuracy,
+            "ungraded": self.ungraded,
+            "judge_cost_usd": self.judge_cost_usd,
+            "share": self.share,
+            "stopped": self.stopped,
+        }
+
+
+BREATH_ROWS = 500
+_END: Task = (Query(text=""), None)
+"""What comes after the last task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How a batch is run."""
+
+    run: str
+    concurrency: int = 8
+    models: tuple[str, ...] = ()
+    """Models that are pinned, each answering every row; empty lets the row or the policy choose."""
+    budget_usd: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    seed: int = 0
+    timeout_s: float | None = None
+    """Seconds for each query, all its attempts together; None leaves it to the models' own limits."""
+    check: Check | None = None
+    """What every answer is held against, whatever its task."""
+    ordered: bool = False
+    """Whether the output is put into the order of the input at the end."""
+    live: bool = False
+    """Whether rows may keep the reader waiting, as those of a pipe do: then nothing else waits with it."""
+    seal: Seal = str
+    """How content hashes are written: as the log keeps them."""
+
+
+async def run_batch(
+    router: Router,
+    rows: Iterable[Row | BadLine],
+    *,
+    log: Log,
+    plan: Plan,
+    ledger: Ledger,
+    output: Output | None = None,
+    on_round: Callable[[Round], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_unkept: Callable[[Round], None] | None = None,
+    stopping: asyncio.Event | None = None,
+) -> Progress:
+    """Answer every query of `rows` and return what was done.
+
+    What `ledger` knows as answered is skipped. When `stopping` is set, no new row begins and those under way are
+    finished. Raises, after that, what stopped it: StoreError when rows cannot be kept any more (`on_unkept` is
+    told of every answer that the journal did not take), UsageError when the input breaks off, NoAnswerError when
+    no model may answer.
+    """
+    batch = _Batch(router, plan, output, stopping or asyncio.Event(), on_round, on_progress)
+    writer = Writer(router=router, log=log, on_done=batch.tell, on_unkept=on_unkept, on_failure=batch.fail)
+    batch.desk = Desk(router, writer, budget=batch.budget, limits=plan.limits)
+    feed = feed_of(rows, ledger, plan, batch.progress, output)
+    if not plan.live:
+        feed = ahead(feed, router.foresee)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(plan.concurrency):
+                group.create_task(batch.work(feed))
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from errors
+    finally:
+        await batch.desk.aclose()
+        await writer.aclose()
+    if batch.failure is not None:
+        raise batch.failure
+    if output is not None:
+        output.settle(ledger, ordered=plan.ordered)
+    return batch.progress
+
+
+def feed_of(
+    rows: Iterable[Row | BadLine],
+    ledger: Ledger,
+    plan: Plan,
+    progress: Progress,
+    output: Output | None = None,
+) -> Iterator[Task | None]:
+    """Yield what is to be asked; count what is not: bad lines, repeated rows and those answered before.
+
+    None is yielded now and then, so that whoever reads long stretches of the latter can do something else.
+    """
+    for row in rows:
+        progress.rows += 1
+        if progress.rows % BREATH_ROWS == 0:
+            yield None
+        met: Row | BadLine | None = row
+        if isinstance(row, Row):
+            content = content_hash(row.query)
+            sealed = plan.seal(content)
+            met = _meet(_named(row, content, sealed), sealed, ledger)
+        if isinstance(met, BadLine):
+            progress.bad_lines += 1
+            if output is not None:
+                output.bad_line(met)
+            continue
+        wanted = _wanted(met, sealed, ledger, plan.models) if met is not None else []
+        progress.skipped += not wanted
+        if wanted and output is not None and ledger.is_changed(wanted[0][0].custom_id or ""):
+            output.outdated = True
+        yield from wanted
+
+
+def _named(row: Row, content: str, sealed: str) -> Row:
+    """Give a row whose custom_id is made of its content one that says no more of it than the log does."""
+    if row.query.custom_id != content_id(content):
+        return row
+    return replace(row, query=replace(row.query, custom_id=content_id(sealed)))
+
+
+def _meet(row: Row, sealed: str, ledger: Ledger) -> Row | BadLine | None:
+    """Return the row itself when it is the first with its custom_id; None when it repeats that one whole."""
+    custom_id = row.query.custom_id or ""
+    first = ledger.meet(custom_id, sealed, row.line)
+    if first is None:
+        return row
+    if first.content == sealed:
+        return None
+    return BadLine(line=row.line, error=f"repeats the custom_id {custom_id!r} of line {first.line}")
+
+
+def _wanted(row: Row, sealed: str, ledger: Ledger, models: Sequence[str]) -> list[Task]:
+    custom_id = row.query.custom_id or ""
+    return [
+        (row.query, model)
+        for model in models or (row.model,)
+        if not ledger.is_answered(custom_id, sealed, model)
+    ]
+
+
+class _Batch:
+    """What the workers of one run share."""
+
+    desk: Desk
+
+    def __init__(
+        self,
+        router: Router,
+        plan: Plan,
+        output: Output | None,
+        stopping: asyncio.Event,
+        on_round: Callable[[Round], None] | None,
+        on_progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.progress = Progress()
+        self.failure: ZetarouteError | None = None
+        self.budget = RunBudget(plan.budget_usd)
+        self._router = router
+        self._plan = plan
+        self._output = output
+        self._stopping = stopping
+        self._on_round = on_round
+        self._on_progress = on_progress
+        self._reading = asyncio.Lock()
+
+    def fail(self, error: ZetarouteError) -> None:
+        """Let no new row begin; the first error is what is told."""
+        self.failure = self.failure or error
+        self._stopping.set()
+
+    def tell(self, rounds: Sequence[Round]) -> None:
+        """Put rounds that are safe into the output, and count them."""
+        told = [played for played in rounds if played.outcome.status != "cancelled"]
+        try:
+            if self._output is not None:
+                for played in told:
+                    self._output.answer(answer_of(played))
+                self._output.flush()
+        except StoreError as error:
+            self.fail(error)
+        for played in told:
+            self.progress.count(played)
+            if self._on_round is not None:
+                self._on_round(played)
+        if self._on_progress is not None:
+            self._on_progress(self.progress)
+
+    async def work(self, feed: Iterator[Task | None]) -> None:
+        """Ask row after row until there are none left, or the batch stops."""
+        safe: Safe | None = None
+        while not self._stopping.is_set():
+            try:
+                task = await self._next(feed)
+                if task is _END:
+                    break
+                if task is None:
+                    await asyncio.sleep(0)
+                elif not self._stopping.is_set():
+                    answered = await self._round(*task)
+                    if safe is not None:
+                        await safe
+                    safe = answered
+            except ZetarouteError as error:
+                self.fail(error)
+        if safe is not None:
+            await safe
+
+    async def _next(self, feed: Iterator[Task | None]) -> Task | None:
+        if not self._plan.live:
+            return next(feed, _END)
+        async with self._reading:
+            return _END if self._stopping.is_set() else await asyncio.to_thread(next, feed, _END)
+
+    async def _round(self, query: Query, model: str | None) -> Safe | None:
+        """Answer a row and return when it is safe; None where no model was asked."""
+        query = await self.desk.prepared(query, self._plan.check)
+        decided = await self._decide(query, model)
+        if decided is None:
+            return None
+        plan = self._plan
+        _, safe = await self.desk.answer(query, *decided, run=plan.run, deadline_s=plan.timeout_s)
+        return safe
+
+    async def _decide(self, query: Query, model: str | None) -> tuple[Decision, Purse] | None:
+        """Decide and set aside what the call may cost, in an open purse; None when it is not to be made.
+
+        What is left of a budget may be set aside for calls under way that turn out cheaper: their end is awaited.
+        """
+        seed, spending = _seed(self._plan, query), self._router.spending
+        while not self._stopping.is_set():
+            try:
+                decision = self._router.decide(query, seed=seed, limits=self._plan.limits, forced=model)
+            except UnfitQueryError as error:
+                self.progress.failed += 1
+                if self._output is not None:
+                    self._output.answer(unanswered(query, str(error)))
+                return None
+            except NoAnswerError as error:
+                if not spending.limited:
+                    raise
+                if not await spending.reserved.wait():
+                    self._stop(str(error))
+                continue
+            purse = self.desk.purse(decision)
+            if purse.open():
+                return decision, purse
+            if not await self.budget.reserved.wait():
+                self._stop(f"the budget of ${self._plan.budget_usd:g} is used up")
+        return None
+
+    def _stop(self, reason: str) -> None:
+        self.progress.stopped = reason
+        self._stopping.set()
+
+
+def _seed(plan: Plan, query: Query) -> int:
+    """Return a seed of the query's own, so that a run repeats whatever order its rows finish in."""
+    key = f"{plan.seed}:{query.custom_id}:{plan.seal(content_hash(query))}"
+    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:6], "big")
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error to tell: of many workers that failed alike, one is enough."""
+    found: BaseException = errors
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found

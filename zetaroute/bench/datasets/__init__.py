@@ -1,0 +1,9 @@
+"""Recorded outcomes of every model on every query: what `bench` and `replay` learn and mark by.
+
+One module per format that people have; all of them bring the same long rows, which `recordings` makes square.
+"""
+
+from zetaroute.bench.datasets.read import read_recordings
+from zetaroute.bench.datasets.recordings import Recordings, text_fold
+
+__all__ = ["Recordings", "read_recordings", "text_fold"]

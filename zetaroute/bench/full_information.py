@@ -1,0 +1,257 @@
+"""Fit on recorded outcomes, route the test split, and compare with what is simple: every row known for every model.
+
+Full information: what the learner can do when nothing is hidden by the routing itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.bench.baselines import baselines, one_hot
+from zetaroute.bench.datasets import Recordings
+from zetaroute.config import Objective
+from zetaroute.domain import Arm, Query
+from zetaroute.errors import UsageError
+from zetaroute.evaluate.frontier import call_curve, regret_fraction, routerarena
+from zetaroute.evaluate.intervals import mean_figure
+from zetaroute.learn.fit import Fitted, fit
+from zetaroute.policy import Forecast, Limits, Policy, decide
+from zetaroute.policy.forecast import Predictor
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+TIMED_DECISIONS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedGain:
+    """The gain of one choice over another on the same queries."""
+
+    mean: float
+    se: float
+
+
+def bench(
+    recordings: Recordings, *, objective: Objective, seed: int = 0, jobs: int = 2, use_task: bool = False
+) -> dict[str, Any]:
+    """Return the JSON of the contract for one set of recordings and one value of an answer and a second.
+
+    Raises UsageError when a side of the split is empty.
+    """
+    train, test = sides(recordings)
+    arms = arms_of(recordings)
+    start = time.perf_counter()
+    fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs, use_task=use_task)
+    fit_s = time.perf_counter() - start
+    return marked(train, test, arms, fitted, objective, use_task=use_task) | {"fit_s": fit_s}
+
+
+def sides(recordings: Recordings) -> tuple[Recordings, Recordings]:
+    """Return the training and the test side; raises UsageError when one of them is empty."""
+    train, test = recordings.side(test=False), recordings.side(test=True)
+    if not train.texts or not test.texts:
+        raise UsageError(
+            f"{recordings.dataset} has {len(train.texts)} training and {len(test.texts)} test queries: "
+            "both are needed, see --train-split, --test-split and --test-share."
+        )
+    return train, test
+
+
+def marked(
+    train: Recordings,
+    test: Recordings,
+    arms: tuple[Arm, ...],
+    fitted: Fitted,
+    objective: Objective,
+    *,
+    use_task: bool,
+) -> dict[str, Any]:
+    """Return what a fit is worth on the test side, beside what is simple."""
+    policy = Policy(version="bench", predictor=fitted.predictor)
+    known, truth = utility(train, objective), utility(test, objective)
+    routed = route(policy, test, arms, objective, use_task=use_task)
+    chosen = {
+        "router": one_hot(routed, len(arms)),
+        **baselines(train, test, known=known, truth=truth, feature_map=fitted.map),
+    }
+    results = {name: score_of(test, weights, objective) for name, weights in chosen.items()}
+    single = paired(test, chosen["best_single"], objective)
+    bounds = {name: results[name]["utility_usd"] for name in ("oracle", "best_single")}
+    for name, weights in chosen.items():
+        row = results[name]
+        row["gain_over_best_single_usd"] = mean_figure(paired(test, weights, objective) - single).json()
+        row["regret_fraction"] = regret_fraction(
+            row["utility_usd"], oracle=bounds["oracle"], single=bounds["best_single"]
+        )
+        row["routerarena"] = None if row["cost_usd"] is None else routerarena(row["score"], row["cost_usd"])
+    return {
+        "dataset": test.dataset,
+        "train_queries": len(train.texts),
+        "test_queries": len(test.texts),
+        "models": list(test.models),
+        "answer_value_usd": objective.answer_value_usd,
+        "second_value_usd": objective.second_value_usd,
+        "best_single": test.models[int(np.argmax(chosen["best_single"][0]))],
+        "routes": fitted.routes,
+        "results": results,
+        "singles": singles(test, objective),
+        "two_models": _two_models(train, test, arms, fitted, use_task=use_task),
+        "decide_us": _decision_time(policy, test, arms, objective),
+    }
+
+
+def singles(test: Recordings, objective: Objective) -> dict[str, dict[str, Any]]:
+    """Return what every model alone is worth on the test queries."""
+    n, count = test.score.shape
+    return {
+        model: score_of(test, one_hot(np.full(n, index), count), objective)
+        for index, model in enumerate(test.models)
+    }
+
+
+def arms_of(recordings: Recordings) -> tuple[Arm, ...]:
+    """Return the recorded models as arms without prices or priors of their own."""
+    return tuple(Arm(id=model, provider="recorded", model=model) for model in recordings.models)
+
+
+def utility(recordings: Recordings, objective: Objective) -> Array:
+    """Return the utility of every model on every query in USD, (n, K).
+
+    An unknown cost counts as the dearest known one of its query, as decisions count it; an unknown time nothing.
+    """
+    known = np.nan_to_num(recordings.cost_usd)
+    charged = np.where(np.isnan(recordings.cost_usd), known.max(axis=1, keepdims=True), known)
+    return (
+        objective.answer_value_usd * recordings.score
+        - charged
+        - objective.second_value_usd * np.nan_to_num(recordings.latency_s)
+    )
+
+
+def fit_full(
+    train: Recordings,
+    arms: tuple[Arm, ...],
+    *,
+    objective: Objective,
+    seed: int,
+    jobs: int,
+    use_task: bool = False,
+) -> Fitted:
+    """Fit on every model's outcome of every training query; routing is judged by the recordings themselves."""
+    gains, count = utility(train, objective), len(arms)
+
+    def judge(chosen: Index, single: Index) -> PairedGain:
+        mine, alone = (arm.reshape(-1, count)[:, 0] for arm in (chosen, single))
+        index = np.arange(len(mine))
+        difference = gains[index, mine] - gains[index, alone]
+        return PairedGain(
+            mean=float(difference.mean()), se=float(difference.std(ddof=1) / np.sqrt(len(difference)))
+        )
+
+    return fit(
+        train.full_sample(use_task=use_task), arms, objective=objective, seed=seed, jobs=jobs, judge=judge
+    )
+
+
+def route(
+    policy: Policy, test: Recordings, arms: tuple[Arm, ...], objective: Objective, *, use_task: bool = False
+) -> Index:
+    """Return the arm that the policy holds best for every test query."""
+    forecast = forecast_of(policy.predictor, test, arms, use_task=use_task)
+    eligible = np.ones(test.score.shape, dtype=bool)
+    return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
+
+
+def forecast_of(
+    predictor: Predictor, queries: Recordings, arms: tuple[Arm, ...], *, use_task: bool
+) -> Forecast:
+    """Return what a predictor expects of every model on every query."""
+    vectors = predictor.vectors(queries.texts, queries.labels(use_task=use_task))
+    return predictor.forecast(vectors, arms)
+
+
+def paired(test: Recordings, weights: Array, objective: Objective) -> Array:
+    """Return the utility of each test query under a way of choosing, (n,)."""
+    return np.asarray((weights * utility(test, objective)).sum(axis=1))
+
+
+def score_of(test: Recordings, weights: Array, objective: Objective) -> dict[str, Any]:
+    """Return score, cost, time, utility and shares of a way of choosing, the score with its standard error."""
+    scores = (weights * test.score).sum(axis=1)
+    by_task = {str(task): float(scores[test.tasks == task].mean()) for task in np.unique(test.tasks)}
+    return {
+        "score": float(scores.mean()),
+        "score_se": standard_error(scores),
+        "score_by_task": by_task,
+        "score_macro": float(np.mean(list(by_task.values()))),
+        "cost_usd": _mean_known(weights, test.cost_usd),
+        "response_s": _mean_known(weights, test.latency_s),
+        "utility_usd": float(paired(test, weights, objective).mean()),
+        "share": {
+            model: float(share)
+            for model, share in zip(test.models, weights.mean(axis=0), strict=True)
+            if share > 0
+        },
+    }
+
+
+def standard_error(values: Array) -> float | None:
+    """Return the standard error of the mean of values (n,); None for fewer than two."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+
+
+def _mean_known(weights: Array, values: Array) -> float | None:
+    known = weights * ~np.isnan(values)
+    if not known.any():
+        return None
+    return float((weights * np.nan_to_num(values)).sum() / known.sum())
+
+
+def _two_models(
+    train: Recordings, test: Recordings, arms: tuple[Arm, ...], fitted: Fitted, *, use_task: bool
+) -> dict[str, Any] | None:
+    """Return RouteLLM's measures of the learned ranking of queries, where there are just two models.
+
+    The strong model is the better one on the training queries; accuracy alone counts.
+    """
+    if len(arms) != 2:
+        return None
+    weak, strong = np.argsort(train.score.mean(axis=0), kind="stable").tolist()
+    accuracy = forecast_of(replace(fitted.predictor, centre=None), test, arms, use_task=use_task).accuracy
+    curve = call_curve(test.score[:, weak], test.score[:, strong], accuracy[:, strong] - accuracy[:, weak])
+    return {
+        "weak": test.models[weak],
+        "strong": test.models[strong],
+        "apgr": curve.apgr() if curve else None,
+        "cpt50": curve.cpt(0.5) if curve else None,
+        "cpt80": curve.cpt(0.8) if curve else None,
+    }
+
+
+def _decision_time(
+    policy: Policy, test: Recordings, arms: tuple[Arm, ...], objective: Objective
+) -> dict[str, float]:
+    """Time whole decisions, text in and probabilities out, in microseconds."""
+    times = []
+    for number, text in enumerate(test.texts[:TIMED_DECISIONS]):
+        start = time.perf_counter()
+        decide(
+            query=Query(text=text),
+            arms=arms,
+            policy=policy,
+            objective=objective,
+            rate=0.05,
+            guards=(),
+            standings={},
+            limits=Limits(),
+            seed=number,
+            now_s=0.0,
+        )
+        times.append(1e6 * (time.perf_counter() - start))
+    return {"p50": float(np.quantile(times, 0.5)), "p99": float(np.quantile(times, 0.99))}

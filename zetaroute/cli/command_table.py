@@ -1,0 +1,152 @@
+"""The commands by name: in which module each stands, and what the list of commands says of it.
+
+Apart from the modules so that a run loads the one whose command it is and `--help` none of them. A test holds what is
+said here to what the commands say themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a command stands, and what it does."""
+
+    module: str
+    says: str
+
+
+ROOMS = {
+    "ask": Room(
+        "ask",
+        "Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.",
+    ),
+    "rate": Room(
+        "ask",
+        "Rate an answer: the last one, or the one with the given id.",
+    ),
+    "batch": Room(
+        "batch",
+        "Answer every query of a file; run it again to go on where it stopped.",
+    ),
+    "grade": Room(
+        "grade",
+        "Grade answers of the log that have a reference, or any answers by a program or a judge of the config.",
+    ),
+    "retrain": Room(
+        "learn",
+        "Learn a new policy from the log, compare it with the one in use, and promote it when that is proven.",
+    ),
+    "kpi": Room(
+        "learn",
+        "Show the key figures: accuracy, satisfaction, response time, cost; with --compare before against after.",
+    ),
+    "doctor": Room(
+        "doctor",
+        "Check config, keys, servers, disk, log and versions, and say what mends what is wrong.",
+    ),
+    "bench": Room(
+        "bench",
+        "Fit on recorded outcomes, route the test rows, and compare with what is simple.",
+    ),
+    "replay": Room(
+        "bench",
+        "Play the whole loop on recorded outcomes: only the drawn model's outcome is seen, round by round.",
+    ),
+    "serve": Room(
+        "serve",
+        "Serve an OpenAI-compatible endpoint over the same policy, log and retraining.",
+    ),
+    "init": Room(
+        "init",
+        "Write a commented config.toml to start from; an existing one is never touched.",
+    ),
+    "demo": Room(
+        "init",
+        "Turn the whole loop on practice models: route, rate, retrain, route again, compare.",
+    ),
+    "feedback": Room(
+        "feedback",
+        "Feedback in bulk: import it late, in any order and twice, or export it.",
+    ),
+    "policies": Room(
+        "policies",
+        "The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
+    ),
+    "log": Room(
+        "log",
+        "The outcome log: list, show, import, export and forget.",
+    ),
+    "models": Room(
+        "models",
+        "The models: list, check and prices.",
+    ),
+    "practice": Room(
+        "init",
+        "Practice queries with known answers, for the built-in practice models.",
+    ),
+}
+
+
+class Shelf(TyperGroup):
+    """Commands whose list says the whole of what each does, and which know a command that was nearly named."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named; raise UsageError with the nearest name where there is none."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            close = get_close_matches(args[0], known, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            if " " in args[0] and "ask" in known:
+                hint = " (`zetaroute ask` asks a query)"
+            raise click.UsageError(f"there is no command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands, folded and never cut."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        _list(formatter, ((name, one.help or "") for name, one in found if one is not None))
+
+
+def _list(formatter: click.HelpFormatter, rows: Iterable[tuple[str, str]]) -> None:
+    with formatter.section("Commands"):
+        formatter.write_dl([(name, " ".join(says.partition("\n\n")[0].split())) for name, says in rows])
+
+
+class Rooms(Shelf):
+    """The commands, each loaded when it is called."""
+
+    def _main_shell_completion(
+        self, ctx_args: MutableMapping[str, Any], prog_name: str, complete_var: str | None = None
+    ) -> None:
+        from zetaroute.cli.completion import mend_bash
+
+        mend_bash()
+        super()._main_shell_completion(ctx_args, prog_name, complete_var)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the help."""
+        return list(ROOMS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, its module loaded; None where there is none of this name."""
+        if cmd_name in ROOMS and cmd_name not in self.commands:
+            part = typer.Typer(rich_markup_mode=None)
+            import_module(f"zetaroute.cli.commands.{ROOMS[cmd_name].module}").add_to(part)
+            self.commands.update(typer.main.get_group(part).commands)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        _list(formatter, ((name, room.says) for name, room in ROOMS.items()))

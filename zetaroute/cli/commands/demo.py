@@ -1,0 +1,98 @@
+"""How `demo` is shown: what happens, progress bars, and the two reports."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from zetaroute.cli.output import console, out
+from zetaroute.cli.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from zetaroute.batch.run import Progress
+    from zetaroute.config import Home, Settings
+    from zetaroute.setup.demo import OnProgress, Phase
+
+CONCURRENCY = 4
+AFTER_SHARE = 0.5
+"""Queries of the second phase, as a share of the first."""
+
+
+def play_demo(run: Session, *, seed: int, rows: int, screen: Console) -> None:
+    """Play the demo and show it."""
+    from zetaroute.config import default_config_text, parse_settings
+    from zetaroute.report.terminal import show_compare, show_retrain
+    from zetaroute.setup.demo import Phase, before_and_after, demo_home, learn
+
+    settings = parse_settings(default_config_text(), file=None)
+    home = demo_home(run.home)
+    home.make()
+    run.note("practice models answer: small built-in programs, not language models; ratings are simulated")
+    out(f"1. {rows} queries with the cold-start policy: it explores, so that there is something to learn")
+    _route(run, home, settings, Phase(name="before", rows=rows, seed=2 * seed), screen)
+    out("\n2. retrain: fit on one half of the log, judge on the other")
+    with _waiting(run):
+        done = learn(home, settings, seed=seed)
+    show_retrain(screen, done.result)
+    after = int(AFTER_SHARE * rows)
+    serving = done.version if done.promoted else done.result["parent"]
+    out(f"\n3. {after} new queries with {serving}")
+    _route(run, home, settings, Phase(name="after", rows=after, seed=2 * seed + 1), screen)
+    if not done.promoted:
+        out(
+            "\nnothing was promoted, so there is no before and after; the reasons are above and in the report:"
+        )
+        out(str(done.report))
+        return
+    out("\n4. before against after, from the log")
+    result, report = before_and_after(home, settings)
+    show_compare(screen, result)
+    out(f"\nreports: {done.report}\n         {report}")
+    out(f"look around: zetaroute --home {home.path} log list")
+
+
+def _route(run: Session, home: Home, settings: Settings, phase: Phase, screen: Console) -> None:
+    from zetaroute.setup.demo import play_phase
+
+    with _bar(run, phase.rows) as advance:
+        progress = asyncio.run(
+            play_phase(home, settings, phase, concurrency=CONCURRENCY, on_progress=advance)
+        )
+    shares = ", ".join(
+        f"{model} {100 * count / max(progress.answered, 1):.0f}%"
+        for model, count in sorted(progress.share.items())
+    )
+    accuracy = "-" if progress.accuracy is None else f"{100 * progress.accuracy:.1f}%"
+    out(f"   {progress.answered} answered, accuracy {accuracy}, ${progress.cost_usd:.4f}; {shares}")
+
+
+@contextmanager
+def _bar(run: Session, rows: int) -> Iterator[OnProgress]:
+    screen = console(stderr=True)
+    if run.quiet or not screen.is_terminal:
+        yield lambda progress: None
+        return
+    from rich.progress import Progress as Bar
+
+    with Bar(console=screen, transient=True) as bar:
+        line = bar.add_task("routing", total=rows)
+
+        def advance(progress: Progress) -> None:
+            bar.update(line, completed=progress.answered + progress.failed)
+
+        yield advance
+
+
+@contextmanager
+def _waiting(run: Session) -> Iterator[None]:
+    screen = console(stderr=True)
+    if run.quiet or not screen.is_terminal:
+        yield
+        return
+    with screen.status("fitting"):
+        yield

@@ -1,0 +1,49 @@
+"""`doctor`: what is wrong with this installation, and what mends it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.session import session
+
+FAILED = 1
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command("doctor")(doctor_command)
+
+
+def doctor_command(
+    context: typer.Context,
+    calls: Annotated[
+        bool, typer.Option("--calls", help="Ask an embedding endpoint for one vector even if that costs.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Check config, keys, servers, disk, log and versions, and say what mends what is wrong.
+
+    No model is asked and nothing is spent. Exit code 0 when nothing is wrong, 1 otherwise.
+
+    \b
+    Examples
+      zetaroute doctor
+      zetaroute doctor --json | jq '.checks[] | select(.level != "ok")'
+    """
+    from zetaroute.setup.doctor import examine
+
+    run = session(context)
+    found = examine(run.home, run.config_option, calls=calls)
+    counts = {level: sum(one.level == level for one in found) for level in ("ok", "warn", "wrong")}
+    if json:
+        out_json({**counts, "checks": [one.json() for one in found]})
+    else:
+        from zetaroute.report.terminal import show_diagnoses
+
+        show_diagnoses(console(), found)
+        out(f"{counts['ok']} ok, {counts['warn']} to look at, {counts['wrong']} wrong")
+    if counts["wrong"]:
+        raise typer.Exit(FAILED)

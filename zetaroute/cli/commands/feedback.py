@@ -1,0 +1,121 @@
+"""`feedback import` and `feedback export`: judgements that come from elsewhere, and those of the log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.output import console, out, out_json, write
+from zetaroute.cli.session import session
+from zetaroute.errors import UsageError
+
+if TYPE_CHECKING:
+    from zetaroute.transfer.bulk import Delivery
+    from zetaroute.transfer.export import Format
+
+feedback_app = typer.Typer(
+    cls=Shelf,
+    name="feedback",
+    help="Feedback in bulk: import it late, in any order and twice, or export it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="Only feedback from this moment on: 2026-01-31, 7d, 12h.")
+]
+FormatOption = Annotated[
+    str | None, typer.Option("--format", help="jsonl or csv; else by the file's name, jsonl by itself.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(feedback_app)
+
+
+@feedback_app.command("import")
+def import_command(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(help="JSON lines or CSV, also packed with gzip or zstd; - for standard input.")
+    ],
+    json: Json = False,
+) -> None:
+    """Take feedback into the log; what it has already is passed over, so the same file may come twice.
+
+    A line names its answer by outcome_id (or inference_id), or by custom_id with run and model where they are
+    needed, and gives metric and value; source (truth, judge, user, implicit), author, time and comment if it
+    likes. The latest per answer, metric and author counts. Bad lines go to FILE.errors.jsonl.
+
+    \b
+    Examples
+      zetaroute feedback import labels.jsonl
+      zetaroute feedback import ratings.csv.gz --json
+      cat labels.jsonl | zetaroute feedback import -
+    """
+    from zetaroute.transfer.import_feedback import import_feedback
+
+    if file != "-" and not Path(file).is_file():
+        raise UsageError(f"there is no file {file}: name a .jsonl or .csv file, or - for standard input.")
+    run = session(context)
+    screen = console(stderr=True)
+    if run.quiet or not screen.is_terminal:
+        done = import_feedback(run.log(), file)
+    else:
+        with screen.status("reading") as status:
+
+            def show(progress: Delivery, share: float | None) -> None:
+                far = "" if share is None else f" ({100 * share:.0f}%)"
+                status.update(f"{progress.rows} lines{far}, {progress.added} new")
+
+            done = import_feedback(run.log(), file, on_progress=show)
+    if json:
+        out_json(done.summary())
+    else:
+        bad = f", {done.bad_lines} bad lines in {done.errors}" if done.bad_lines else ""
+        out(f"{done.added} added, {done.known} known before{bad}")
+    if done.rows and done.bad_lines == done.rows:
+        raise UsageError(f"no line of {file} could be used: {done.errors} says why.")
+
+
+@feedback_app.command("export")
+def export_command(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(help="Where to: .jsonl or .csv, also .gz; - for standard output.")
+    ] = "-",
+    since: Since = None,
+    format_: FormatOption = None,
+) -> None:
+    """Write all feedback of the log as lines that `feedback import` reads again.
+
+    \b
+    Examples
+      zetaroute feedback export labels.jsonl
+      zetaroute feedback export --since 7d --format csv > week.csv
+    """
+    from zetaroute.cli.output import moment
+    from zetaroute.transfer.export import export_file, export_lines, note_export
+
+    run = session(context)
+    form, started = _format(format_, file), moment(since)
+    if file == "-":
+        for piece in export_lines(run.log(), form=form, since=started):
+            write(piece)
+        return
+    export_file(run.log(), Path(file), form=form, since=started)
+    note_export(run.log(), Path(file))
+    run.note(f"the feedback is in {file}")
+
+
+def _format(name: str | None, file: str) -> Format:
+    if name not in {None, "jsonl", "csv"}:
+        raise UsageError(f"--format is {name!r}: choose jsonl or csv.")
+    if name == "csv" or (name is None and file.removesuffix(".gz").endswith(".csv")):
+        return "csv"
+    return "jsonl"

@@ -1,0 +1,126 @@
+"""`grade`: mark answers that are in the log already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.session import Session, session
+
+if TYPE_CHECKING:
+    from zetaroute.batch.regrade import Tally
+
+_REASONS_SHOWN = 5
+INTERRUPTED = 130
+
+Since = Annotated[
+    str | None, typer.Option("--since", help="Only answers from this moment on: 2026-01-31, 7d, 12h.")
+]
+Grader = Annotated[
+    str | None, typer.Option("--grader", help="Grade by this one instead of each answer's own.")
+]
+Task = Annotated[str | None, typer.Option("--task", help="Only answers to queries with this label.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most N answers, the newest first.")]
+All = Annotated[bool, typer.Option("--all", help="Grade again what this grader has graded before.")]
+Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Answers graded at once.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command("grade")(grade_command)
+
+
+def grade_command(
+    context: typer.Context,
+    since: Since = None,
+    grader: Grader = None,
+    task: Task = None,
+    limit: Limit = None,
+    all_: All = False,
+    concurrency: Concurrency = 8,
+    json: Json = False,
+) -> None:
+    """Grade answers of the log that have a reference, or any answers by a program or a judge of the config.
+
+    What a grader has graded is not graded again; Ctrl-C keeps what is done, and the same command goes on.
+
+    \b
+    Examples
+      zetaroute grade
+      zetaroute grade --since 7d --task extraction --grader json
+      zetaroute grade --grader my-judge --limit 200
+      zetaroute grade --grader my-checks --all
+    """
+    import asyncio
+
+    from zetaroute.batch.regrade import Tally, Wanted, regrade
+    from zetaroute.cli.output import moment
+
+    run = session(context)
+    log, tally = run.log(), Tally()
+    settings = run.settings(quiet=True)
+    wanted = Wanted(grader=grader, since=moment(since), task=task, limit=limit, again=all_)
+    meter = _Meter(quiet=run.quiet)
+    interrupted = False
+    try:
+        asyncio.run(
+            regrade(log, settings, wanted, concurrency=concurrency, tally=tally, on_progress=meter.show)
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        meter.end()
+        log.merge(patience_s=2.0)
+    _tell(run, tally, json=json)
+    if interrupted:
+        run.note("interrupted: what was graded is kept, and the same command goes on")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _tell(run: Session, tally: Tally, *, json: bool) -> None:
+    from zetaroute.report.terminal import one_line
+
+    if json:
+        out_json(tally.summary())
+    else:
+        out(_line(tally))
+    for reason, times in sorted(tally.notes.items(), key=lambda item: -item[1])[:_REASONS_SHOWN]:
+        run.note(f"no grade for {times}: {one_line(reason, 200)}")
+    if tally.stopped:
+        run.note(
+            f"stopped: the {tally.stopped} is used up; {tally.left} answers are left to grade, and the same command "
+            "goes on when there is money again"
+        )
+    if tally.self_judged:
+        run.note(f"{tally.self_judged} answers were judged by the model that gave them")
+
+
+def _line(tally: Tally) -> str:
+    if not tally.rows:
+        return "nothing to grade: every answer that can be graded is"
+    accuracy = f", accuracy {100 * tally.accuracy_sum / tally.graded:.1f}%" if tally.graded else ""
+    missed = f", {tally.no_grade} without a grade" if tally.no_grade else ""
+    cost = f", judging cost ${tally.cost_usd:.4f}" if tally.cost_usd else ""
+    return f"{tally.graded} of {tally.rows} graded{missed}{accuracy}{cost}"
+
+
+class _Meter:
+    """A line on standard error that tells how far it is, while that is a terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._screen = console(stderr=True)
+        self._wanted = self._screen.is_terminal and not quiet
+        self._status = self._screen.status("grading") if self._wanted else None
+        if self._status is not None:
+            self._status.start()
+
+    def show(self, tally: Tally) -> None:
+        if self._status is not None:
+            self._status.update(_line(tally))
+
+    def end(self) -> None:
+        if self._status is not None:
+            self._status.stop()

@@ -1,0 +1,213 @@
+"""`init`, `demo` and `practice generate`: the first minutes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zetaroute.cli import completion as complete
+from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.output import console, out, say
+from zetaroute.cli.session import session
+from zetaroute.errors import UsageError
+
+if TYPE_CHECKING:
+    from zetaroute.cli.session import Session
+    from zetaroute.setup.detect import Server
+    from zetaroute.setup.prices import Import
+
+
+def propose(run: Session, *, preset: str | None, addresses: Sequence[str]) -> str:
+    """Look around, say what was found, and return the config that is made of it."""
+    import asyncio
+    import os
+
+    from zetaroute.config import parse_settings, read_prices
+    from zetaroute.report.terminal import plain
+    from zetaroute.setup.detect import PLACES, detect, places_at
+    from zetaroute.setup.propose import proposed_config
+    from zetaroute.setup.services import services_open
+
+    servers = asyncio.run(detect((*PLACES, *places_at(addresses))))
+    services = services_open(os.environ)
+    for server in servers:
+        out(plain(_found(server)))
+    for service in services:
+        out(f"{service.key} is set: {service.name} can be asked")
+    if not services:
+        out("no variable of a known service is set")
+    text = proposed_config(servers, services, preset=preset, priced=read_prices(run.home.prices))
+    models = [arm.id for arm in parse_settings(text, file=None).arms]
+    out(plain(f"the config would name {len(models)}: {', '.join(models)}"))
+    return text
+
+
+def price(run: Session, file: Path) -> None:
+    """Import prices for the config that was just written."""
+    from zetaroute.setup.prices import import_prices
+
+    tell_import(run, import_prices(run.home, run.settings(quiet=True).arms, file))
+
+
+def tell_import(run: Session, done: Import) -> None:
+    """Say what an import of prices did for each model."""
+    run.note(f"imported the prices of {len(done.found)} models into {run.home.prices}")
+    for model, imported in done.found.items():
+        run.note(f"{model} is priced as {imported.listed}")
+    for model, names in done.ambiguous.items():
+        some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        run.note(f"{model} is left out: {some} differ in price; give it a price in the config")
+    for model in done.unlisted:
+        run.note(f"{model} is left out: the list does not name it; give it a price in the config")
+    for model in done.own:
+        run.note(f"{model} keeps the price that the config gives")
+
+
+def _found(server: Server) -> str:
+    place = server.place
+    if not server.answers:
+        return f"{place.name}: nobody answers at {place.base_url}"
+    if server.error is not None:
+        told = f"{place.name}: something answers at {place.base_url}, but lists no models ({server.error})"
+        wanted = f"; if it is {place.name}, put its key into {place.keys[0]}" if place.keys else ""
+        return told if server.key else told + wanted
+    names = (*server.chat, *server.embedding)
+    if not names:
+        return f"{place.name}: it runs at {place.base_url} and has no model yet"
+    key = f", with the key of {server.key}" if server.key else ""
+    return f"{place.name}: {', '.join(names)} at {place.base_url}{key}"
+
+
+DECLINED = 1
+
+practice = typer.Typer(
+    cls=Shelf,
+    name="practice",
+    help="Practice queries with known answers, for the built-in practice models.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("init")(init_command)
+    app.command("demo")(demo_command)
+    app.add_typer(practice)
+
+
+def init_command(
+    context: typer.Context,
+    preset: Annotated[
+        str | None,
+        typer.Option("--preset", autocompletion=complete.presets, help="quality, balanced, cheap or fast."),
+    ] = None,
+    detect: Annotated[
+        bool, typer.Option("--detect", help="Look for servers on this machine and for known key variables.")
+    ] = False,
+    server: Annotated[
+        list[str] | None,
+        typer.Option("--server", help="With --detect: look at this address too; may be given several times."),
+    ] = None,
+    prices: Annotated[
+        Path | None,
+        typer.Option("--prices", help="With --detect: a price list, as for `models prices --import`."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --detect: write without asking.")] = False,
+) -> None:
+    """Write a commented config.toml to start from; an existing one is never touched.
+
+    With --detect it is made of what is found: Ollama, llama.cpp, vLLM, LM Studio and LiteLLM at their usual ports on
+    this machine, and keys in the environment, which are known by name and shown to nobody.
+
+    \b
+    Examples
+      zetaroute init
+      zetaroute init --preset cheap
+      zetaroute init --detect
+      zetaroute init --detect --yes --server http://127.0.0.1:9000/v1
+    """
+    from zetaroute.setup.init import check_no_config, default_config, write_config
+
+    run = session(context)
+    if not detect:
+        if server or prices or yes:
+            raise UsageError("--server, --prices and --yes belong to --detect: give that too.")
+        written = write_config(run.home, default_config(preset=preset))
+        out(
+            f"wrote {written}: edit it to connect your models, then `zetaroute ask --dry-run hello` shows a "
+            "decision."
+        )
+        return
+
+    check_no_config(run.home)
+    text = propose(run, preset=preset, addresses=server or ())
+    if not (yes or _agrees(f"write {run.home.config}?")):
+        say("nothing was written.")
+        raise typer.Exit(DECLINED)
+    written = write_config(run.home, text)
+    if prices is not None:
+        price(run, prices)
+    out(f"wrote {written}: `zetaroute doctor` checks it, `zetaroute ask hello` asks the first query.")
+
+
+def _agrees(question: str) -> bool:
+    import click
+
+    try:
+        agrees = typer.confirm(question, err=True)
+    except click.Abort:
+        say("")
+        raise UsageError("nothing was written: give --yes where nobody can be asked.") from None
+    if not sys.stdin.isatty():
+        say("")
+    return agrees
+
+
+def demo_command(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Other queries and draws.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", min=400, help="Queries before the retrain.")] = 2400,
+) -> None:
+    """Turn the whole loop on practice models: route, rate, retrain, route again, compare.
+
+    Uses the home when it is empty, else a fresh folder in it. Everything shown is read back from the log that
+    it leaves there.
+    """
+    from zetaroute.cli.commands.demo import play_demo
+
+    run = session(context)
+    if run.config_option is not None:
+        raise UsageError("demo runs on the practice models and takes no --config.")
+    play_demo(run, seed=seed, rows=rows, screen=console())
+
+
+@practice.command("generate")
+def generate_command(
+    rows: Annotated[int, typer.Option("--rows", min=1, help="How many.")] = 1500,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same queries.")] = 2026,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: standard output.")] = None,
+) -> None:
+    """Write practice queries with their true answers as JSON lines.
+
+    \b
+    Example
+      zetaroute practice generate --rows 500 --seed 7 -o practice.jsonl
+    """
+    from zetaroute.setup.init import practice_lines
+
+    lines = practice_lines(rows=rows, seed=seed)
+    if output is None:
+        for line in lines:
+            out(line)
+        return
+    try:
+        with open(output, "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(line + "\n" for line in lines)
+    except OSError as error:
+        raise UsageError(f"cannot write {output} ({error.strerror}): name another with -o.") from error
+    out(f"wrote {rows} queries to {output}")

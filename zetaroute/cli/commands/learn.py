@@ -1,0 +1,277 @@
+"""`retrain` and `kpi`: learning from the log, and proving that it helped."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from zetaroute.cli import completion as complete
+from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.session import session
+from zetaroute.errors import BarNotMetError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zetaroute.cli.session import Session
+    from zetaroute.config import Settings
+    from zetaroute.lifecycle.retrain import Promote as How
+    from zetaroute.lifecycle.retrain import Retrained
+
+Since = Annotated[
+    str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+Promote = Annotated[
+    str,
+    typer.Option(
+        "--promote", help="auto (when proven; tried by a canary when hopeful), canary, never, force."
+    ),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 unless the verdict is PROMOTE.")]
+Compare = Annotated[bool, typer.Option("--compare", help="The current version against its predecessor.")]
+Before = Annotated[
+    str | None, typer.Option("--before", autocompletion=complete.versions, help="Compare this version ...")
+]
+After = Annotated[
+    str | None, typer.Option("--after", autocompletion=complete.versions, help="... with this one.")
+]
+By = Annotated[str | None, typer.Option("--by", help="task, model, segment, day or version.")]
+FailUnder = Annotated[
+    list[str] | None,
+    typer.Option("--fail-under", help="KPI=VALUE; exit with 4 when it is missed."),
+]
+Html = Annotated[Path | None, typer.Option("--html", help="Write it as a page, one HTML file.")]
+Examples = Annotated[
+    bool, typer.Option("--examples", help="With --compare --html: some of the queries themselves.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("retrain")(retrain_command)
+    app.command("kpi")(kpi_command)
+
+
+def retrain_command(
+    context: typer.Context,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--from", help="Learn from these DuckDB files, exports or Parquet globs; repeatable."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", help="Let the workers of a Dask cluster learn: tcp://HOST:PORT."),
+    ] = None,
+    block: Annotated[int, typer.Option("--block", min=2, help="Rows that are read at once.")] = 100_000,
+    since: Since = None,
+    promote: Promote = "auto",
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")] = 2,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    strict: Strict = False,
+    if_stale: Annotated[
+        bool, typer.Option("--if-stale", help="Only with enough new graded rows, or after drift.")
+    ] = False,
+    min_rows: Annotated[
+        int | None,
+        typer.Option("--min-rows", min=1, help="With --if-stale: new graded rows that are enough."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Learn a new policy from the log, compare it with the one in use, and promote it when that is proven.
+
+    \b
+    Examples
+      zetaroute retrain
+      zetaroute retrain --promote never --json
+      zetaroute retrain --from ~/.local/share/zetaroute/zetaroute.duckdb --from "exports/*"
+      zetaroute retrain --from "s3://logs/zetaroute" --cluster tcp://scheduler:8786
+      zetaroute retrain --if-stale            from cron or a systemd timer: see docs/periodic.md
+    """
+    from zetaroute.cli.output import moment
+    from zetaroute.lifecycle.retrain import retrain
+
+    if promote not in {"auto", "canary", "never", "force"}:
+        raise UsageError(f"--promote is {promote!r}: choose auto, canary, never or force.")
+    if min_rows is not None and not if_stale:
+        raise UsageError("--min-rows says when --if-stale is enough: give that too.")
+    run = session(context)
+    settings = run.settings()
+    if if_stale and not _is_stale(run, settings, min_rows=min_rows, json=json):
+        return
+    done = retrain(
+        home=run.home,
+        settings=settings,
+        log=run.log(),
+        seed=seed,
+        jobs=jobs,
+        since=moment(since),
+        sources=sources or (),
+        cluster=cluster,
+        block=block,
+        promote=cast("How", promote),
+    )
+    if json:
+        out_json(done.result)
+    else:
+        from zetaroute.report.terminal import show_retrain
+
+        show_retrain(console(), done.result)
+        out(f"{_now_serves(done)}; report: {done.report}")
+    _tell_lost_guards(run, settings)
+    if strict and done.verdict.word != "PROMOTE":
+        raise BarNotMetError(f"the verdict is {done.verdict.word}, and --strict asks for PROMOTE.")
+
+
+def _tell_lost_guards(run: Session, settings: Settings) -> None:
+    """Say which guards name a kind of query that the version in use calls otherwise, as after a new map."""
+    if not any(rule.segment for rule in settings.guards):
+        return
+    from zetaroute.analysis.guards import lost
+    from zetaroute.router.router import open_router
+
+    for words in lost(open_router(run.home, settings).policy, settings.guards):
+        run.note(words)
+
+
+def _is_stale(run: Session, settings: Settings, *, min_rows: int | None, json: bool) -> bool:
+    """Say in one line why it is, or is not, time to learn again."""
+    from zetaroute.lifecycle.staleness import find_drift, staleness
+
+    found = find_drift(run.home, settings, run.log())
+    told = staleness(found, min_rows=min_rows)
+    if told.stale:
+        run.note(f"retraining: {told.words}")
+    elif json:
+        out_json({"artifact": None, "stale": False, "reasons": [told.words], "drift": found.json()})
+    else:
+        out(f"nothing to do: {told.words}")
+    return told.stale
+
+
+def _now_serves(done: Retrained) -> str:
+    canary = done.result["canary"]
+    if done.promoted:
+        return f"{done.version} serves from now on"
+    if canary is None:
+        return f"{done.result['parent']} goes on serving"
+    which = "it" if canary["version"] == done.version else canary["version"]
+    return (
+        f"{done.result['parent']} goes on serving, and a canary tries {which} on {100 * canary['share']:.0f}%"
+    )
+
+
+def kpi_command(
+    context: typer.Context,
+    compare: Compare = False,
+    before: Before = None,
+    after: After = None,
+    by: By = None,
+    since: Since = None,
+    fail_under: FailUnder = None,
+    html: Html = None,
+    examples: Examples = False,
+    json: Json = False,
+) -> None:
+    """Show the key figures: accuracy, satisfaction, response time, cost; with --compare before against after.
+
+    \b
+    Examples
+      zetaroute kpi --by task
+      zetaroute kpi --compare --html report.html
+      zetaroute kpi --since 7d --fail-under accuracy=0.8
+    """
+    from zetaroute.analysis import kpi as flow
+    from zetaroute.cli.output import moment
+    from zetaroute.lifecycle.staleness import find_drift
+    from zetaroute.report.html import compare_html, kpi_html
+    from zetaroute.report.terminal import plain, show_compare, show_kpis
+    from zetaroute.transfer.export import note_export
+
+    bars = [_bar(one) for one in fail_under or ()]
+    run = session(context)
+    settings, log, home = run.settings(), run.log(), run.home
+    comparing = bool(compare or before or after)
+    if examples and not (comparing and html):
+        raise UsageError("--examples puts queries into a page: it needs --compare and --html FILE.")
+    if comparing:
+        result = flow.compare(
+            log=log,
+            settings=settings,
+            home=home,
+            before=before,
+            after=after,
+            since=moment(since),
+            examples=examples,
+        )
+        figures, show, page = result["after"]["kpis"], show_compare, compare_html
+    else:
+        result = flow.kpis(
+            log=log, settings=settings, home=home, since=moment(since), by=_by(by), course=html is not None
+        )
+        figures, show, page = result["kpis"], show_kpis, kpi_html
+    drift = find_drift(home, settings, log)
+    result["drift"] = drift.json()
+    if html is not None:
+        _write_page(html, page(result))
+        note_export(log, html)
+        run.note(f"the page is {html}")
+    if json:
+        out_json(result)
+    else:
+        show(console(), result)
+        console().print(plain(drift.line), style="dim", soft_wrap=True)
+    _check_bars(bars, figures)
+
+
+def _write_page(path: Path, page: str) -> None:
+    from zetaroute.files.atomic import write_whole
+
+    try:
+        write_whole(path, page.encode())
+    except OSError as error:
+        raise UsageError(f"--html {path} cannot be written ({error.strerror}): name another file.") from error
+
+
+def _by(by: str | None) -> Any:
+    if by not in {None, "task", "model", "segment", "day", "version"}:
+        raise UsageError(f"--by is {by!r}: choose task, model, segment, day or version.")
+    return by
+
+
+def _bar(bar: str) -> tuple[str, float]:
+    """Return the KPI and the limit of KPI=VALUE; raises UsageError for anything else."""
+    from zetaroute.report.words import KPIS
+
+    names = {kpi.name.removesuffix("_rate").removesuffix("_score"): kpi.name for kpi in KPIS} | {
+        kpi.name: kpi.name for kpi in KPIS
+    }
+    name, _, wanted = bar.partition("=")
+    try:
+        limit = float(wanted)
+    except ValueError:
+        limit = math.nan
+    if math.isnan(limit):
+        raise UsageError(f"--fail-under {bar!r} must look like accuracy=0.8.")
+    if name not in names:
+        known = ", ".join(kpi.name for kpi in KPIS)
+        raise UsageError(f"--fail-under names {name!r}: choose one of {known}.")
+    return names[name], limit
+
+
+def _check_bars(bars: list[tuple[str, float]], figures: Mapping[str, Mapping[str, Any]]) -> None:
+    """Hold figures against their bars: times, costs and errors must not pass them, the others must reach them."""
+    from zetaroute.report.words import KPIS
+
+    lower_is_better = {kpi.name for kpi in KPIS if kpi.higher_is_better is False}
+    for name, limit in bars:
+        value = figures[name]["value"] if name in figures else None
+        if value is None:
+            raise BarNotMetError(f"{name} is unknown, and the bar is {limit:g}.")
+        if name in lower_is_better and value > limit:
+            raise BarNotMetError(f"{name} is {value:.4g}, above {limit:g}.")
+        if name not in lower_is_better and value < limit:
+            raise BarNotMetError(f"{name} is {value:.4g}, below {limit:g}.")

@@ -1,0 +1,348 @@
+"""`log`: look at what was asked, answered and decided, and forget it."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zetaroute.cli import completion as complete
+from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.output import console, out, out_json, say, write
+from zetaroute.cli.session import Session, session
+from zetaroute.errors import UsageError
+
+if TYPE_CHECKING:
+    from zetaroute.forget.forget import Forgotten
+    from zetaroute.log.log import Log
+    from zetaroute.transfer.export import Format, Kind
+    from zetaroute.transfer.import_logs import Taken
+
+
+FORMATS = ("parquet", "jsonl", "csv", "rows")
+_ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
+
+
+def export_command(
+    context: typer.Context,
+    to: Annotated[
+        str,
+        typer.Option("--to", help="Parquet: a folder, or s3://bucket/path; else a file, also .gz, or -."),
+    ],
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only since this moment: 2026-01-31, 7d, 12h.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Parquet: the folder of this machine; default: its name.")
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="parquet, jsonl, csv, or rows (what routers train on); else by the name."
+        ),
+    ] = None,
+) -> None:
+    """Write the log for other tools; `retrain --from` reads the Parquet back, `log import` the lines.
+
+    parquet is everything, in folders by day and host. jsonl and csv have a line per attempt with its figures and
+    judgements, without the other candidates. rows are the graded attempts whose text is kept, as JSON lines
+    {"query", "model_name", "performance", "response_time", "category"}.
+
+    \b
+    Examples
+      zetaroute log export --to /shared/zetaroute
+      zetaroute log export --to s3://bucket/zetaroute --since 7d
+      zetaroute log export --to week.csv --since 7d
+      zetaroute log export --format rows --to training.jsonl
+      zetaroute log export --format jsonl --to - | head
+    """
+    from zetaroute.cli.output import moment
+    from zetaroute.transfer.export import export_file, export_lines, note_export
+
+    run, chosen = session(context), _format(format_, to)
+    if chosen == "parquet":
+        from zetaroute.transfer.export import export
+
+        done = export(run.log(), to, host=host, since=moment(since))
+        run.note(f"wrote {done.rows} rows in {done.files} files under {done.folder}")
+        return
+    if host is not None:
+        raise UsageError(
+            "--host names a folder of the Parquet export: leave it out, or use --format parquet."
+        )
+    form: Format = "csv" if chosen == "csv" else "jsonl"
+    kind: Kind = "rows" if chosen == "rows" else "rounds"
+    if to == "-":
+        for piece in export_lines(run.log(), form=form, since=moment(since), kind=kind):
+            write(piece)
+        return
+    export_file(run.log(), Path(to), form=form, since=moment(since), kind=kind)
+    note_export(run.log(), Path(to))
+    run.note(f"the log is in {to}")
+
+
+def _format(name: str | None, to: str) -> str:
+    if name is None:
+        return _ENDINGS.get(Path(to.removesuffix(".gz")).suffix, "parquet")
+    if name not in FORMATS:
+        raise UsageError(f"--format is {name!r}: choose {', '.join(FORMATS)}.")
+    return name
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+Input = Annotated[
+    Path | None, typer.Option("--input", help="The file that the batch read: the queries by custom_id.")
+]
+Run = Annotated[
+    str | None, typer.Option("--run", help="Name of the rows; default: import- and the file's name.")
+]
+As = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--as", metavar="NAME=ID", help="Which configured model the file means by NAME; repeatable."
+    ),
+]
+
+
+def import_command(
+    context: typer.Context,
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A log of the llm command (SQLite) or JSON lines, also packed; - for standard input."
+        ),
+    ],
+    input_: Input = None,
+    run_name: Run = None,
+    as_: As = None,
+    json: Json = False,
+) -> None:
+    """Take answers that were given elsewhere into the log; the same file may come twice.
+
+    Known are the log of the `llm` command, the output of an OpenAI Batch (with --input for the queries), the
+    training rows of routers {"query", "model_name", "performance", "response_time", "category"}, and the lines that
+    `log export` and `batch` write. No chance was ever drawn for these rows, so they have no propensity: they teach
+    what to expect of each model, and never count as evidence that routing would have helped. What the file does not
+    say, such as a price, stays unknown. Bad lines go to FILE.errors.jsonl.
+
+    \b
+    Examples
+      zetaroute log import "$(llm logs path)" --as gpt-4o-mini=openai/gpt-4o-mini
+      zetaroute log import batch_output.jsonl --input batch_input.jsonl
+      zetaroute log import router_rows.jsonl --run llmrouter --json
+    """
+    from zetaroute.transfer.import_logs import import_log
+
+    if file != "-" and not Path(file).is_file():
+        raise UsageError(f"there is no file {file}: name an SQLite or .jsonl file, or - for standard input.")
+    run = session(context)
+    settings = run.settings(quiet=True)
+    take = partial(import_log, run.log(settings), settings, file, asked=input_, run=run_name)
+    renamed, screen = _renamed(as_ or []), console(stderr=True)
+    if run.quiet or not screen.is_terminal:
+        done = take(renamed=renamed)
+    else:
+        with screen.status("reading") as status:
+            done = take(
+                renamed=renamed, on_progress=lambda now: status.update(f"{now.rows} rows, {now.added} new")
+            )
+    if json:
+        out_json(done.summary())
+    else:
+        _tell(run, done)
+    if done.rows and done.bad_lines == done.rows:
+        raise UsageError(f"no row of {file} could be used: {done.errors} says why.")
+
+
+def _renamed(given: list[str]) -> dict[str, str]:
+    renamed = {}
+    for one in given:
+        name, equals, model = one.rpartition("=")
+        if not (equals and name and model):
+            raise UsageError(f"--as is {one!r}: write NAME=ID, the file's name and that of your config.")
+        renamed[name] = model
+    return renamed
+
+
+def _tell(run: Session, done: Taken) -> None:
+    from zetaroute.report.terminal import plain
+
+    bad = f", {done.bad_lines} bad lines in {done.errors}" if done.bad_lines else ""
+    out(f"{done.added} added to the run {plain(done.run)}, {done.known} known before{bad}")
+    if not done.added:
+        return
+    run.note(
+        "they have no propensity: they teach the models' heads and are no evidence of what routing gains"
+    )
+    if done.graded < done.added:
+        run.note(
+            f"{done.added - done.graded} of them say nothing of accuracy: `zetaroute grade --grader NAME` or "
+            "`zetaroute feedback import` marks them"
+        )
+    if done.unconfigured:
+        named = ", ".join(f"{plain(model)} ({rows})" for model, rows in done.unconfigured.items())
+        run.note(
+            f"kept, but nothing is learned of models that are not configured: {named}; add a [[models]] block, or "
+            "import with --as NAME=ID"
+        )
+
+
+log_app = typer.Typer(
+    cls=Shelf,
+    name="log",
+    help="The outcome log: list, show, import, export and forget.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+EverythingAsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
+ModelFilter = Annotated[
+    str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
+]
+TaskFilter = Annotated[str | None, typer.Option("--task", help="Only this kind of query.")]
+StatusFilter = Annotated[str | None, typer.Option("--status", help="ok, error or cancelled.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    log_app.command("import")(import_command)
+    log_app.command("export")(export_command)
+    app.add_typer(log_app)
+
+
+@log_app.command("list")
+def list_command(
+    context: typer.Context,
+    limit: Limit = 20,
+    model: ModelFilter = None,
+    task: TaskFilter = None,
+    status: StatusFilter = None,
+    conversations: Annotated[
+        bool, typer.Option("--conversations", help="List conversations, the last spoken in first.")
+    ] = False,
+    json: EverythingAsJson = False,
+) -> None:
+    """List outcomes, newest first, or conversations.
+
+    \b
+    Examples
+      zetaroute log list --limit 5
+      zetaroute log list --model practice/small --status error --json
+      zetaroute log list --conversations
+    """
+    if conversations:
+        _conversations(session(context).log(), limit=limit, json=json)
+        return
+    from zetaroute.analysis.outcomes import list_outcomes
+
+    rows = list_outcomes(session(context).log(), limit=limit, model=model, task=task, status=status)
+    if json:
+        out_json(rows)
+        return
+    from zetaroute.report.decision import show_outcomes
+
+    show_outcomes(console(), rows)
+
+
+def _conversations(log: Log, *, limit: int, json: bool) -> None:
+    from zetaroute.router.conversations import list_conversations
+
+    rows = list_conversations(log, limit=limit)
+    if json:
+        out_json(rows)
+        return
+    from zetaroute.report.decision import show_conversations
+
+    show_conversations(console(), rows)
+
+
+@log_app.command("show")
+def show_command(
+    context: typer.Context,
+    outcome_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", autocompletion=complete.answers, help="Default: the last.")
+    ] = None,
+    json: EverythingAsJson = False,
+) -> None:
+    """Show one outcome whole: query, answer, figures, feedback, and the decision exactly as it was made."""
+    from zetaroute.analysis.outcomes import show_outcome
+    from zetaroute.cli.commands.ask import explained_past
+
+    run = session(context)
+    row = show_outcome(run.log(), outcome_id)
+    explanation = explained_past(run, row)
+    if json:
+        out_json({**row, "explanation": explanation})
+        return
+    from zetaroute.report.decision import show_explanation
+    from zetaroute.report.decision import show_outcome as show
+
+    show(console(), row)
+    if explanation is not None:
+        show_explanation(console(), explanation)
+    out("")
+
+
+@log_app.command("forget")
+def forget_command(
+    context: typer.Context,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Outcomes to forget.")] = None,
+    conversation: Annotated[
+        str | None, typer.Option("--conversation", help="All turns of this one: the id of its first outcome.")
+    ] = None,
+    before: Annotated[
+        str | None, typer.Option("--before", help="All older ones: 2026-01-31, or 90d for days ago.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
+    json: EverythingAsJson = False,
+) -> None:
+    """Erase the text of queries and answers everywhere it is stored; their numbers stay.
+
+    Query, answer, system prompt, reference, error text, names of files, comments and what was made of them go from
+    the log, which is written anew, from the outputs that batches wrote and from the words that artifacts keep. What
+    was changed by others is named and left. It cannot be undone.
+
+    \b
+    Examples
+      zetaroute log forget 0192f0c1-7d3e-7a3b-8c1d-2e3f4a5b6c7d
+      zetaroute log forget --conversation 0192f0c1-7d3e-7a3b-8c1d-2e3f4a5b6c7d --yes
+      zetaroute log forget --before 90d
+    """
+    from zetaroute.cli.output import moment
+    from zetaroute.forget.forget import choose, forget
+
+    log = session(context).log()
+    chosen = choose(log, ids=ids or (), conversation=conversation, before=moment(before))
+    if not yes:
+        if sys.stdin is None or not sys.stdin.isatty():
+            raise UsageError(
+                "forgetting cannot be undone, so it asks first: give --yes where nobody can answer."
+            )
+        typer.confirm(f"Erase the texts of {len(chosen.ids)} rows for good?", abort=True, err=True)
+    done = forget(log, chosen)
+    if json:
+        out_json(done.json())
+        return
+    _tell_forgotten(done)
+
+
+def _tell_forgotten(done: Forgotten) -> None:
+    before = f" ({done.already} were before)" if done.already else ""
+    out(f"{done.rows} rows are forgotten{before}; their numbers stay")
+    for name, paths in (
+        ("blanked in", done.rewritten),
+        ("words blotted out in", done.versions),
+    ):
+        if paths:
+            out(f"{name} {', '.join(paths)}")
+    for path in done.still:
+        say(
+            f"note: {path} still holds a text of them: it was not written like this by zetaroute, so look yourself"
+        )
+    for path in done.missing:
+        say(f"note: answers were once written to {path}, which is not there any more: look where it went")
+    if done.same:
+        say(f"note: {len(done.same)} other rows ask the very same and stay: {', '.join(done.same[:5])}")

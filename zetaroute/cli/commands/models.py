@@ -1,0 +1,183 @@
+"""`models`: what is configured, what it costs, and whether it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zetaroute.cli import completion as complete
+from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.commands.init import tell_import
+from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.session import session
+
+NO_ANSWER = 3
+SPARE = ("tags", "prior", "$/1M", "errors")
+"""Columns that go, in this order, where the screen has no room; `--json` has them all."""
+
+models_app = typer.Typer(
+    cls=Shelf,
+    name="models",
+    help="The models: list, check and prices.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(models_app)
+
+
+@models_app.command("list")
+def list_command(context: typer.Context, json: Json = False) -> None:
+    """List the models: state, share of the latest queries, figures of their latest rows, price and priors.
+
+    \b
+    States
+      onboarding   fewer than 100 graded answers: newcomers share 10% of the queries; then it competes as any other
+      active       routed by what was learned
+      demoted      by a guard, which is named with its bound
+      cooling      failing, and left alone until the moment that is named
+      no key       its variable is not set
+    """
+    from zetaroute.analysis.models import model_table, state_notes
+    from zetaroute.report.tables import fitting, told
+    from zetaroute.report.terminal import plain, show_rows
+    from zetaroute.report.words import amount
+    from zetaroute.router.router import open_router
+
+    run = session(context)
+    rows = model_table(open_router(run.home, run.settings()), run.log())
+    if json:
+        out_json(rows)
+        return
+    screen = console()
+    shown = [
+        (
+            row["model"],
+            row["state"],
+            amount(row["share"], "share"),
+            f"{amount(row['kpis']['accuracy'], 'share')} ({row['kpis']['graded']})",
+            amount(row["kpis"]["satisfaction"], "score"),
+            amount(row["kpis"]["p95_response_s"], "seconds"),
+            amount(row["kpis"]["cost_per_query_usd"], "usd"),
+            amount(row["kpis"]["error_rate"], "share"),
+            _price(row["price"]),
+            _prior(row),
+            ", ".join(row["tags"]),
+        )
+        for row in rows
+    ]
+    heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M")
+    show_rows(screen, "", *fitting(screen, *told((*heads, "prior", "tags"), shown), spare=SPARE))
+    for note in state_notes(rows):
+        screen.print(plain(note), markup=False, highlight=False)
+
+
+@models_app.command("check")
+def check_command(
+    context: typer.Context,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Call each model once with a tiny prompt; exit code 3 when none answers. Nothing enters the log.
+
+    \b
+    Examples
+      zetaroute models check
+      zetaroute models check -m ollama/llama3.2:3b --json
+    """
+    import asyncio
+
+    from zetaroute.analysis.models import check
+
+    settings = session(context).settings()
+    checks = asyncio.run(check((settings.arm(model),) if model else settings.arms))
+    if json:
+        out_json([one.json() for one in checks])
+    else:
+        for one in checks:
+            out(f"error {one.error}" if one.error else f"ok    {one.model}: {_answered(one.json())}")
+    if all(one.error for one in checks):
+        raise typer.Exit(NO_ANSWER)
+
+
+@models_app.command("prices")
+def prices_command(
+    context: typer.Context,
+    file: Annotated[
+        Path | None,
+        typer.Option("--import", help="A price list: LiteLLM's model_prices_and_context_window.json."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show where each price comes from: config, prices.toml, or unknown; --import fills in what is missing.
+
+    \b
+    Example
+      zetaroute models prices --import model_prices_and_context_window.json
+    """
+    from zetaroute.setup.prices import import_prices, price_table
+
+    run = session(context)
+    settings = run.settings()
+    if file is not None:
+        tell_import(run, import_prices(run.home, settings.arms, file))
+        settings = run.settings(quiet=True)
+    rows = price_table(settings.arms)
+    if json:
+        out_json(rows)
+        return
+    shown = [
+        (row["model"], *(_or_dash(row[key]) for key in ("input", "cached_input", "output")), row["source"])
+        for row in rows
+    ]
+    _show_table(("model", "$/1M input", "cached input", "output", "from"), shown)
+
+
+def _answered(check: dict[str, Any]) -> str:
+    """Return time, tokens and cost of a call, and which model answered it where that is another name."""
+    from zetaroute.report.terminal import plain
+    from zetaroute.report.words import amount
+
+    about = "about " if check["tokens_estimated"] else ""
+    tokens = f"{about}{_or_dash(check['input_tokens'])} tokens in, {_or_dash(check['output_tokens'])} out"
+    cost = "cost unknown" if check["cost_usd"] is None else amount(check["cost_usd"], "usd")
+    served = f", served as {plain(check['served_model'])}" if check["served_model"] else ""
+    return f"{check['response_s']:.2f} s, {tokens}, {cost}{served}"
+
+
+def _price(price: dict[str, Any] | None) -> str:
+    return "unknown" if price is None else f"{price['input']:g} / {price['output']:g}"
+
+
+def _prior(row: dict[str, Any]) -> str:
+    """Return what the config expects of a model, while that still counts."""
+    if row["state"] != "onboarding":
+        return "-"
+    return f"{_or_dash(row['prior_accuracy'])} / {_or_dash(row['prior_response_s'])} s"
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:g}"
+
+
+def _show_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from zetaroute.report.terminal import plain
+
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(plain(cell)) for cell in row))
+    console().print(table)

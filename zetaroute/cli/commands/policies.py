@@ -1,0 +1,214 @@
+"""`policies`: the versions of the policy, and which of them serves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from zetaroute.cli import completion as complete
+from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.session import Session, session
+from zetaroute.errors import UsageError
+
+policies = typer.Typer(
+    cls=Shelf,
+    name="policies",
+    help="The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+Version = Annotated[
+    str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
+]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.add_typer(policies)
+
+
+@policies.command("list")
+def list_command(context: typer.Context, json: Json = False) -> None:
+    """List the versions: which serves, what the gate said of each."""
+    from zetaroute.lifecycle.versions import list_versions
+
+    run = session(context)
+    rows = list_versions(run.home, run.log())
+    if json:
+        out_json(rows)
+        return
+    from zetaroute.report.tables import fitting
+    from zetaroute.report.terminal import show_rows
+
+    heads = ["version", "", "created (UTC)", "parent", "verdict", "rows", "promoted"]
+    shown = [row | {"current": row["current"] or row.pop("canary")} for row in rows]
+    for row in shown:
+        row |= {key: (row[key] or "")[:16].replace("T", " ") for key in ("created", "promoted")}
+    cells = [[str(row[key] or "") for key in row if key != "canary"] for row in shown]
+    screen = console()
+    show_rows(screen, "", *fitting(screen, heads, cells, spare=("parent", "rows")))
+
+
+@policies.command("show")
+def show_command(context: typer.Context, version: Version = "current") -> None:
+    """Show the report of a version."""
+    from zetaroute.lifecycle.versions import report_of
+
+    out(report_of(session(context).home, version))
+
+
+@policies.command("verify")
+def verify_command(
+    context: typer.Context,
+    version: Annotated[
+        str | None, typer.Argument(autocompletion=complete.versions, help="Default: every version.")
+    ] = None,
+) -> None:
+    """Check every byte of a version against its hashes, and that it repeats its logged decisions."""
+    from zetaroute.lifecycle.versions import verify
+
+    run = session(context)
+    repeated = verify(run.home, run.log(), run.settings(quiet=True), version)
+    for name, decisions in repeated.items():
+        out(f"{name} is whole" + (f" and repeats {decisions} logged decisions" if decisions else ""))
+    if not repeated:
+        out("there is no version yet: `zetaroute retrain` makes one")
+
+
+@policies.command("promote")
+def promote_command(
+    context: typer.Context,
+    version: Version,
+    reason: Annotated[
+        str, typer.Option("--reason", help="Kept in the log of promotions.")
+    ] = "promoted by hand",
+) -> None:
+    """Let a version serve from the next query on, whatever the gate said of it."""
+    from zetaroute.lifecycle.versions import promote
+
+    _told(session(context), promote(session(context).home, session(context).log(), version, reason=reason))
+
+
+@policies.command("diff")
+def diff_command(
+    context: typer.Context,
+    old: Annotated[
+        str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
+    ],
+    new: Version = "current",
+    json: Json = False,
+) -> None:
+    """Show how two versions differ: what they learned from, and whom they would ask for the latest queries."""
+    from zetaroute.lifecycle.versions import differing
+
+    run = session(context)
+    found = differing(run.home, run.log(), run.settings(quiet=json), old, new)
+    if json:
+        out_json(found)
+        return
+    from zetaroute.report.terminal import show_difference
+
+    show_difference(console(), found)
+
+
+@policies.command("pin")
+def pin_command(
+    context: typer.Context,
+    version: Version = "current",
+    off: Annotated[bool, typer.Option("--off", help="Take the pin away.")] = False,
+) -> None:
+    """Keep a version: no retrain and no canary replaces it until a person does."""
+    from zetaroute.lifecycle.versions import pin, unpin
+
+    run = session(context)
+    if off:
+        pinned = unpin(run.home)
+        out(f"{pinned} may be replaced again" if pinned else "nothing was pinned")
+        return
+    out(f"{pin(run.home, run.log(), version)} serves until you say otherwise")
+
+
+@policies.command("canary")
+def canary_command(context: typer.Context, version: Version) -> None:
+    """Try a version on a small share of the queries; the evidence promotes it or rolls it back."""
+    from zetaroute.lifecycle.versions import try_out
+
+    run = session(context)
+    out(f"{try_out(run.home, run.log(), run.settings(), version)} is tried from now on")
+
+
+@policies.command("guards")
+def guards_command(
+    context: typer.Context,
+    least: Annotated[
+        list[str] | None, typer.Option("--min", help="Try METRIC=VALUE: accuracy or satisfaction.")
+    ] = None,
+    most: Annotated[
+        list[str] | None, typer.Option("--max", help="Try METRIC=VALUE: error_rate or p95_response_s.")
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Try it for this task label.")] = None,
+    segment: Annotated[
+        str | None,
+        typer.Option("--segment", help="Try it for this learned kind, by its name in kpi --by segment."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", autocompletion=complete.models, help="Try it on this model."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what each configured guard does with the log of now, or try one that is not configured.
+
+    \b
+    Examples
+      zetaroute policies guards
+      zetaroute policies guards --min accuracy=0.6
+      zetaroute policies guards --min accuracy=0.6 --segment "each, costs, pens"
+      zetaroute policies guards --max p95_response_s=5 --task stories --model practice/small
+    """
+    from zetaroute.analysis.guards import explained, judged, lost, tried_rules
+    from zetaroute.report.terminal import show_rows
+    from zetaroute.router.router import open_router
+
+    run = session(context)
+    settings = run.settings(quiet=json)
+    if model is not None:
+        settings.arm(model)
+    tried = tried_rules(least or (), most or (), task=task, segment=segment, model=model)
+    if (task or segment or model) and not tried:
+        raise UsageError("--task, --segment and --model go with a guard to try: give --min or --max too.")
+    if task and segment:
+        raise UsageError("--task and --segment exclude each other: give one.")
+    router = open_router(run.home, settings)
+    for words in lost(router.policy, tried or settings.guards):
+        run.note(words)
+    rows = judged(router, tried or settings.guards, every_kind=bool(tried))
+    if json:
+        out_json(rows)
+        return
+    if not rows:
+        out("no guard is configured: `zetaroute policies guards --min accuracy=0.6` tries one")
+        return
+    heads = ["model", "guard", "kind of query", "figure", "bound", "n", "verdict"]
+    show_rows(console(), "", heads, [[*_guard_cells(row), explained(row)] for row in rows])
+
+
+def _guard_cells(row: dict[str, Any]) -> list[str]:
+    figure, bound = ("-" if row[name] is None else f"{row[name]:.3g}" for name in ("value", "bound"))
+    rule = f"{row['metric']} {row['side']} {row['limit']:g}"
+    return [row["model"], rule, row["task"] or row["segment"] or "every", figure, bound, str(row["n"])]
+
+
+@policies.command("rollback")
+def rollback_command(context: typer.Context) -> None:
+    """End the canary, else go back to the version that served before; the very next query obeys."""
+    from zetaroute.lifecycle.versions import rollback
+
+    _told(session(context), rollback(session(context).home, session(context).log()))
+
+
+def _told(run: Session, version: str) -> None:
+    out(f"{version} serves from now on")

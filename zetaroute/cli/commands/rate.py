@@ -1,0 +1,136 @@
+"""`rate`, and the question after an answer: one line, one key, and gone again.
+
+Apart from `ask` because what people think of answers, and reading a single key, are matters of their own.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zetaroute.cli import completion as complete
+from zetaroute.cli.session import Session, session
+from zetaroute.errors import UsageError
+
+if TYPE_CHECKING:
+    from zetaroute.domain import Decision, RatingLot
+    from zetaroute.router.router import Router
+
+PATIENCE_S = 30.0
+"""Nobody has to answer: after this long the question goes away by itself."""
+_QUESTION = "How was it? 1-5, u (up), d (down); Enter skips: "
+
+
+def rate_command(
+    context: typer.Context,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[ID] VALUE",
+            autocompletion=complete.ratings,
+            help="1-5, up, down, or a verdict: good_fit, underpowered, overprovisioned, failed.",
+        ),
+    ],
+    metric: Annotated[str | None, typer.Option("--metric", help="A metric of your own.")] = None,
+    comment: Annotated[str | None, typer.Option("--comment", help="Why.")] = None,
+    author: Annotated[
+        str, typer.Option("--author", help="Who rates; the latest of each author counts.")
+    ] = "user",
+) -> None:
+    """Rate an answer: the last one, or the one with the given id.
+
+    \b
+    Examples
+      zetaroute rate up
+      zetaroute rate 4 --comment "right, but slow"
+      zetaroute rate 0192f0c1-... 2
+      zetaroute rate overprovisioned --comment "a smaller model would have done"
+    """
+    from zetaroute.feedback.ratings import rate
+    from zetaroute.report.words import opinion
+
+    if len(words) > 2:
+        raise UsageError("rate takes at most an id and a value: zetaroute rate [ID] VALUE.")
+    run = session(context)
+    given = rate(
+        run.log(),
+        words[-1],
+        outcome_id=words[0] if len(words) == 2 else None,
+        metric=metric,
+        comment=comment,
+        author=author,
+    )
+    run.note(
+        f"kept {given.metric} {given.label or opinion(given.metric, given.value)} for {given.outcome_id}"
+    )
+
+
+def draw(run: Session, router: Router, decision: Decision) -> RatingLot | None:
+    """Draw whether to ask for a rating; None where nobody sits at a terminal or wants to be spoken to."""
+    from zetaroute.feedback.ratings import draw_lot
+
+    share = router.settings.ratings.ask_share
+    if share == 0.0 or run.quiet or not _can_ask():
+        return None
+    return draw_lot(share, seed=decision.seed)
+
+
+def ask_rating(run: Session, outcome_id: str) -> None:
+    """Ask for a rating of an answer and keep it, if one is given."""
+    from zetaroute.feedback.ratings import keep_rating, rating_of
+    from zetaroute.log.journal import Journal
+    from zetaroute.report.words import opinion
+
+    given = rating_of(_asked_key())
+    if given is not None:
+        keep_rating(Journal(run.home.journal), outcome_id, given, prompted=True)
+        run.note(f"kept {given.metric} {opinion(given.metric, given.value)}; `zetaroute rate` corrects it")
+
+
+def _can_ask() -> bool:
+    """Whether a person sees the answer and can press a key: all three streams are a terminal."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream is not None and stream.isatty() for stream in streams)
+
+
+def _asked_key() -> str:
+    """Show the question on standard error and return the key, empty when none came; leaves the line empty."""
+    try:
+        return _key()
+    except (KeyboardInterrupt, EOFError, OSError):
+        return ""
+    finally:
+        # Not an escape sequence: a terminal that knows none would show it.
+        sys.stderr.write("\r" + " " * len(_QUESTION) + "\r")
+        sys.stderr.flush()
+
+
+def _show_question() -> None:
+    sys.stderr.write(_QUESTION)
+    sys.stderr.flush()
+
+
+def _key() -> str:
+    try:
+        import termios
+        import tty
+    except ImportError:
+        import click
+
+        _show_question()
+        return click.getchar()
+    import os
+    import select
+
+    stream = sys.stdin.fileno()
+    before = termios.tcgetattr(stream)
+    try:
+        # What was typed before the question was shown is no answer to it: switching over drops it.
+        tty.setcbreak(stream)
+        _show_question()
+        ready, _, _ = select.select([stream], [], [], PATIENCE_S)
+        return os.read(stream, 16).decode("utf-8", "replace")[:1] if ready else ""
+    finally:
+        termios.tcsetattr(stream, termios.TCSADRAIN, before)

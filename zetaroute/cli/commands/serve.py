@@ -1,0 +1,108 @@
+"""`serve`: the same loop behind an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zetaroute.cli.output import say
+from zetaroute.cli.session import session
+from zetaroute.errors import StoreError, UsageError, ZetarouteError
+
+if TYPE_CHECKING:
+    from zetaroute.config import Serving
+    from zetaroute.serve.admission import Admission
+
+SHORTEST_TOKEN = 16
+INTERRUPTED = 130
+
+Host = Annotated[
+    str | None, typer.Option("--host", help="Listen here; any but the loopback needs a token. [127.0.0.1]")
+]
+Port = Annotated[
+    int | None, typer.Option("--port", min=0, max=65535, help="0 takes a free one and says which. [8642]")
+]
+TokenEnv = Annotated[
+    str | None,
+    typer.Option("--token-env", metavar="NAME", help="Ask every request for the token in this variable."),
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes on the one home.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the command line."""
+    app.command("serve")(serve_command)
+
+
+def serve_command(
+    context: typer.Context,
+    host: Host = None,
+    port: Port = None,
+    token_env: TokenEnv = None,
+    workers: Workers = 1,
+) -> None:
+    """Serve an OpenAI-compatible endpoint over the same policy, log and retraining.
+
+    Clients need another base URL alone: http://127.0.0.1:8642/v1 with the model `auto`. The page at / shows
+    what happens.
+
+    \b
+    Examples
+      zetaroute serve
+      zetaroute serve --port 9000 --workers 2
+      ZR_TOKEN=... zetaroute serve --host 0.0.0.0 --token-env ZR_TOKEN
+    """
+    try:
+        from zetaroute.serve.app import Offer
+        from zetaroute.serve.supervisor import listen, serve
+    except ImportError as error:
+        raise ZetarouteError(
+            f"serve needs {error.name}, which is not installed: `pip install 'zetaroute[serve]'` brings it."
+        ) from error
+
+    run = session(context)
+    settings = run.settings()
+    serving = settings.serving
+    place = host or serving.host
+    admission = _admission(serving, place, token_env)
+    run.home.make()
+    listener = listen(place, serving.port if port is None else port)
+    bound = listener.getsockname()[1]
+    say(f"zetaroute serves http://{f'[{place}]' if ':' in place else place}:{bound}/v1 (Ctrl-C stops)")
+    try:
+        came = serve(Offer(home=run.home, settings=settings, admission=admission), listener, workers=workers)
+    finally:
+        listener.close()
+        with suppress(StoreError):
+            run.log().merge(patience_s=2.0)
+    if came == signal.SIGINT:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _admission(serving: Serving, host: str, token_env: str | None) -> Admission:
+    from zetaroute.serve.admission import LOOPBACK, Admission, hashed
+
+    token_sha256 = serving.token_sha256
+    if token_env is not None:
+        token = os.environ.get(token_env, "").strip()
+        if len(token) < SHORTEST_TOKEN:
+            raise UsageError(
+                f"the variable {token_env} must hold a token of at least {SHORTEST_TOKEN} characters: "
+                "`openssl rand -hex 24` makes one."
+            )
+        token_sha256 = hashed(token)
+    local = host.strip("[]") in {name.strip("[]") for name in LOOPBACK}
+    if not local and token_sha256 is None:
+        raise UsageError(
+            f"{host} can be reached by others: name a variable that holds a token with --token-env, "
+            "or set token_sha256 in [serve]."
+        )
+    # Without a token, a foreign page could come in under a name of its own that leads here.
+    hosts = (
+        () if token_sha256 is not None and not serving.hosts else (*LOOPBACK, *serving.hosts, host.lower())
+    )
+    return Admission(token_sha256=token_sha256, hosts=hosts, max_requests=serving.max_requests)

@@ -1,0 +1,176 @@
+"""What the shell offers after a tab: models, versions and answers by their names.
+
+Apart from the commands because it must be quick and must never fail: whatever goes wrong, nothing is offered.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import typer
+
+from zetaroute.cli.session import Session
+
+LATEST = 30
+"""Answers that are offered, the newest first."""
+
+Offers = list[tuple[str, str]]
+_BREAK = re.compile("[:=@]+")
+"""Where bash ends a word."""
+
+
+def models(context: typer.Context, incomplete: str) -> Offers:
+    """Offer the configured models with what they cost."""
+    return _matching(incomplete, lambda: _models(_run(context)))
+
+
+def versions(context: typer.Context, incomplete: str) -> Offers:
+    """Offer the policy versions, newest first."""
+    return _matching(incomplete, lambda: _versions(_run(context)))
+
+
+def answers(context: typer.Context, incomplete: str) -> Offers:
+    """Offer the ids of the latest answers with the beginnings of their queries."""
+    return _matching(incomplete, lambda: _answers(_run(context)))
+
+
+def graders(incomplete: str) -> Offers:
+    """Offer the graders."""
+    return _matching(incomplete, _graders)
+
+
+def presets(incomplete: str) -> Offers:
+    """Offer the presets."""
+    return _matching(incomplete, _presets)
+
+
+def ratings(context: typer.Context, incomplete: str) -> Offers:
+    """Offer what an answer can be rated, and the ids of the latest ones."""
+    said = [("up", "good"), ("down", "bad"), *((str(stars), "of 5") for stars in range(1, 6))]
+    return [
+        *_matching(incomplete, lambda: said),
+        *_matching(incomplete, lambda: _answers(_run(context))),
+    ]
+
+
+def _matching(incomplete: str, offers: Callable[[], Iterable[tuple[str, str]]]) -> Offers:
+    try:
+        return [(name, note) for name, note in offers() if name.startswith(incomplete)]
+    except Exception:  # a broken config or a busy log must not write into the line that is typed
+        return []
+
+
+def _run(context: typer.Context) -> Session:
+    """Return the session of the line as far as it is typed."""
+    said = context.find_root().params
+    home, config = said.get("home"), said.get("config")
+    return Session(
+        home_option=Path(home) if home else None, config_option=Path(config) if config else None, quiet=True
+    )
+
+
+def _models(run: Session) -> Iterable[tuple[str, str]]:
+    for arm in run.settings().arms:
+        price = (
+            "price unknown" if arm.prices is None else f"${arm.prices.input:g}/${arm.prices.output:g} per 1M"
+        )
+        yield arm.id, price
+
+
+def _versions(run: Session) -> Iterable[tuple[str, str]]:
+    from zetaroute.registry import COLD, Registry
+
+    registry = Registry(run.home.artifacts)
+    current = registry.current_or_none()
+    for version in (*reversed(registry.versions()), COLD):
+        yield version, "serves now" if version == current else ""
+    yield "current", ""
+
+
+def _answers(run: Session) -> Iterable[tuple[str, str]]:
+    """Yield the latest answers of the journal and of the file, which is only read and never waited for."""
+    from zetaroute.log.journal import Journal
+    from zetaroute.report.terminal import one_line
+
+    waiting = [
+        row for _, entry in Journal(run.home.journal).named_lines() for row in entry.get("outcomes") or ()
+    ]
+    found = {row["id"]: row["query"] for row in waiting if row["status"] == "ok"}
+    found |= _stored(run.home.database)
+    for outcome_id in sorted(found, reverse=True)[:LATEST]:
+        yield outcome_id, one_line(found[outcome_id] or "", 40)
+
+
+def _stored(database: Path) -> dict[str, str]:
+    import duckdb
+
+    if not database.exists():
+        return {}
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            latest = f"SELECT id, query FROM outcomes WHERE status = 'ok' ORDER BY id DESC LIMIT {LATEST}"
+            return dict(connection.execute(latest).fetchall())
+    except duckdb.Error:
+        return {}
+
+
+def _graders() -> Iterable[tuple[str, str]]:
+    from zetaroute.grading.graders import grader_names
+
+    return ((name, "") for name in grader_names())
+
+
+def _presets() -> Iterable[tuple[str, str]]:
+    from zetaroute.config import PRESETS
+
+    return ((name, "") for name in PRESETS)
+
+
+def mend_bash() -> None:
+    """Have bash complete names that hold what it takes for the end of a word, such as `ollama/llama3.2:3b`.
+
+    It hands such a name over in pieces and puts what it is offered in the place of the last one alone.
+    """
+    from click import shell_completion
+
+    bash = shell_completion.get_completion_class("bash") or shell_completion.BashComplete
+
+    class Pieces(bash):  # type: ignore[misc, valid-type]  # typer's own, which says how answers look
+        kept = ""
+
+        def get_completion_args(self) -> tuple[list[str], str]:
+            place = int(os.environ["COMP_CWORD"])
+            pieces = shell_completion.split_arg_string(os.environ["COMP_WORDS"])[1 : place + 1]
+            if len(pieces) < place:
+                return _words(pieces), ""
+            *args, incomplete = _words(pieces)
+            self.kept = _kept(pieces, incomplete)
+            return args, incomplete
+
+        def format_completion(self, item: shell_completion.CompletionItem) -> str:
+            return str(super().format_completion(item)).removeprefix(self.kept)
+
+    shell_completion.add_completion_class(Pieces, "bash")
+
+
+def _words(pieces: Sequence[str]) -> list[str]:
+    """Return the words that bash has broken into pieces."""
+    words: list[str] = []
+    for before, piece in zip(("", *pieces), pieces, strict=False):
+        if words and (_BREAK.fullmatch(before) or _BREAK.fullmatch(piece)):
+            words[-1] += piece
+        else:
+            words.append(piece)
+    return words
+
+
+def _kept(pieces: Sequence[str], incomplete: str) -> str:
+    """Return what of a name is on the line already and stays there."""
+    replaced = "" if pieces[-1] in {":", "="} else pieces[-1]
+    if pieces[-2:-1] == ["@"]:  # this one bash counts to what follows it
+        replaced = "@" + replaced
+    kept = incomplete.removesuffix(replaced)
+    return kept.partition("=")[2] if kept.startswith("-") else kept

@@ -1,0 +1,59 @@
+"""What every command is given: the home, the settings and how much to say, made from the global options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from zetaroute.cli.output import say
+
+if TYPE_CHECKING:
+    from zetaroute.config import Home, Settings
+    from zetaroute.log.log import Log
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """The global options of one run."""
+
+    home_option: Path | None
+    config_option: Path | None
+    quiet: bool
+
+    @property
+    def home(self) -> Home:
+        """The folder with everything."""
+        from zetaroute.config import find_home
+
+        return find_home(self.home_option)
+
+    def settings(self, *, quiet: bool = False) -> Settings:
+        """Read the settings; say so, unless `quiet`, when practice models serve."""
+        from zetaroute.config import load_settings
+
+        settings = load_settings(self.config_option, self.home.config)
+        if not quiet and any(arm.provider == "practice" for arm in settings.arms):
+            hint = "" if settings.file else " (`zetaroute init` writes a config to connect real ones)"
+            self.note(f"practice models answer: small built-in programs, not language models{hint}")
+        return settings
+
+    def log(self, settings: Settings | None = None) -> Log:
+        """Return the home's outcome log; whoever appends rows to it passes the settings, which may forbid texts."""
+        from zetaroute.log.log import Log
+
+        return Log(self.home) if settings is None else Log(self.home, settings.privacy)
+
+    def note(self, text: str) -> None:
+        """Say something beside the answer, unless --quiet."""
+        if not self.quiet:
+            say(f"note: {text}")
+
+
+def session(context: typer.Context) -> Session:
+    """Return the session of a command's context."""
+    found = context.find_object(Session)
+    assert found is not None  # noqa: S101  - the root callback always makes one; this tells mypy
+    return found

@@ -1,0 +1,100 @@
+"""A [graders.NAME] block and how it becomes a grader of the user's own.
+
+Only the config can define one, so that a file of queries can never make zetaroute run a program or pay a judge
+that its user did not name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zetaroute.config.toml_table import Table
+from zetaroute.domain import Arm, Check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCheck:
+    """A check that goes with a task label."""
+
+    task: str
+    check: Check
+
+
+def read_checks(tables: Sequence[Table], *, folder: Path) -> tuple[TaskCheck, ...]:
+    """Return what the blocks say; `reference_file` counts from the config's folder."""
+    found = []
+    for table in tables:
+        task, grader = table.text("task", required=True) or "", table.text("grader", required=True) or ""
+        reference, file = table.text("reference"), table.text("reference_file")
+        table.finish()
+        if reference is not None and file is not None:
+            table.fail("has a reference and a reference_file: give one.")
+        if file is not None:
+            try:
+                reference = (folder / file).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                table.fail(f"names a reference_file that cannot be read as UTF-8 text ({error}).")
+        found.append(TaskCheck(task=task, check=Check(grader=grader, reference=reference)))
+    return tuple(found)
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandGrader:
+    """A program that marks answers."""
+
+    name: str
+    command: tuple[str, ...]
+    """The program and its arguments; no shell reads them."""
+    timeout_s: float = _TIMEOUT_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeGrader:
+    """A configured model that marks answers."""
+
+    name: str
+    judge: str
+    """Id of the model."""
+    rubric: str | None = None
+    """What makes an answer good, in the user's words."""
+
+
+NamedGrader = CommandGrader | JudgeGrader
+
+
+def read_graders(table: Table | None, arms: tuple[Arm, ...]) -> tuple[NamedGrader, ...]:
+    """Read the blocks under [graders]; raises ConfigError for a mistake in any of them."""
+    if table is None:
+        return ()
+    return tuple(_grader(table, name, arms) for name in table.names())
+
+
+def _grader(parent: Table, name: str, arms: tuple[Arm, ...]) -> NamedGrader:
+    if not _NAME.fullmatch(name):
+        parent.fail(
+            f"names a grader {name!r}: use letters, digits, dots, dashes and underscores, at most 60."
+        )
+    table = parent.table(name)
+    if table is None:
+        parent.fail(f"{name} must be a table: write a block [graders.{name}].")
+    command, judge = table.texts("command"), table.text("judge")
+    timeout_s, rubric = table.number("timeout_s", low=0.01), table.text("rubric")
+    table.finish()
+    if bool(command) == (judge is not None):
+        table.fail('needs one of command = ["program", "argument"] and judge = "model-id".')
+    if judge is None:
+        if rubric is not None:
+            table.fail("has a rubric, which goes with judge.")
+        return CommandGrader(name=name, command=command, timeout_s=timeout_s or _TIMEOUT_S)
+    if timeout_s is not None:
+        table.fail("has a timeout_s, which goes with command: a judge keeps to the timeout_s of its model.")
+    if judge not in {arm.id for arm in arms}:
+        table.fail(f"names the judge {judge!r}, which no [[models]] block defines.")
+    return JudgeGrader(name=name, judge=judge, rubric=rubric)

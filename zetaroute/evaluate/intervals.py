@@ -1,0 +1,171 @@
+"""Intervals for one sample: means, shares and quantiles.
+
+Arrays in, figures out. Missing values are NaN and left out; a figure says how many rows it stands on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.domain import Figure
+
+Array = NDArray[np.float64]
+
+Z = 1.959963984540054
+NOTHING = Figure(value=None, low=None, high=None, n=0)
+
+
+def t_quantile(probability: float, degrees: float) -> float:
+    """Return the quantile of Student's t distribution; `degrees` may be infinite."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(min(degrees, 1e9), 1.0), probability))
+
+
+def t_probability(value: float, degrees: float) -> float:
+    """Return the probability that Student's t is at most `value`; `degrees` may be infinite."""
+    from scipy.special import stdtr
+
+    return float(stdtr(max(min(degrees, 1e9), 1.0), value))
+
+
+def mean_figure(values: Array) -> Figure:
+    """Return the mean with its t interval."""
+    x = values[~np.isnan(values)]
+    n = len(x)
+    if n == 0:
+        return NOTHING
+    mean = float(x.mean())
+    if n == 1:
+        return Figure(value=mean, low=None, high=None, n=1)
+    half = t_quantile(0.975, n - 1) * float(x.std(ddof=1)) / math.sqrt(n)
+    return Figure(value=mean, low=mean - half, high=mean + half, n=n)
+
+
+def wilson(p: float, worth: float, n: int) -> Figure:
+    """Return a share with Wilson's interval (Wilson 1927) for a sample `worth` so many rows, standing on `n`.
+
+    Exact 0 and 1 get a width too. For graded scores between 0 and 1 the binomial variance is an upper bound, so the
+    interval is safe.
+    """
+    centre = (p + Z * Z / (2 * worth)) / (1 + Z * Z / worth)
+    half = Z * math.sqrt(p * (1 - p) / worth + Z * Z / (4 * worth * worth)) / (1 + Z * Z / worth)
+    return Figure(value=p, low=max(0.0, min(p, centre - half)), high=min(1.0, max(p, centre + half)), n=n)
+
+
+def quantile_figures(values: Array, *probabilities: float) -> tuple[Figure, ...]:
+    """Return quantiles, each with the interval between two order statistics (Woodruff 1952)."""
+    # The NaN go to the end.
+    ordered = np.sort(values)
+    known = ordered[: len(values) - int(np.isnan(values).sum())]
+    return tuple(_quantile(known, probability) for probability in probabilities)
+
+
+def _quantile(x: Array, probability: float) -> Figure:
+    """Return a quantile of sorted values."""
+    n = len(x)
+    if n == 0:
+        return NOTHING
+    half = Z * math.sqrt(n * probability * (1 - probability))
+    low, high = math.floor(n * probability - half) - 1, math.ceil(n * probability + half)
+    return Figure(
+        value=float(np.quantile(x, probability)),
+        low=float(x[low]) if low >= 0 else None,
+        high=float(x[high]) if high < n else None,
+        n=n,
+    )
+
+
+def difference_figure(after: Figure, before: Figure) -> Figure:
+    """Return after - before for independent samples, interval by MOVER (Zou & Donner 2008).
+
+    Uses the two intervals alone, so it serves means, shares, quantiles and ratios alike.
+    """
+    n = min(after.n, before.n)
+    if after.value is None or before.value is None:
+        return Figure(value=None, low=None, high=None, n=n)
+    value = after.value - before.value
+    if after.low is None or after.high is None or before.low is None or before.high is None:
+        return Figure(value=value, low=None, high=None, n=n)
+    low = value - math.hypot(after.value - after.low, before.high - before.value)
+    high = value + math.hypot(after.high - after.value, before.value - before.low)
+    return Figure(value=value, low=low, high=high, n=n)
+
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """One quantity in g groups of rows, arrays (g,); rows where it is unknown are not counted."""
+
+    n: Array
+    mean: Array
+    """Anything where n is 0."""
+    squares: Array
+    """Sum of the squared deviations from the group's mean."""
+
+    @classmethod
+    def of(cls, values: Array, rows: Array | None = None) -> Moments:
+        """Return groups of `rows` (g,) equal values each, NaN where unknown; without `rows`, of one each."""
+        known = ~np.isnan(values)
+        return cls(
+            n=np.where(known, 1.0 if rows is None else rows, 0.0),
+            mean=values,
+            squares=np.zeros(len(values)),
+        )
+
+    def take(self, chosen: Mask) -> Moments:
+        """Return some of the groups."""
+        return Moments(n=self.n[chosen], mean=self.mean[chosen], squares=self.squares[chosen])
+
+    def where(self, counts: Mask) -> Moments:
+        """Return the same groups, of which only those count that `counts` (g,)."""
+        return Moments(n=np.where(counts, self.n, 0.0), mean=self.mean, squares=self.squares)
+
+    def figure(self, weights: Array | None = None, *, least: float = -math.inf) -> Figure:
+        """Return the mean over all rows with its t interval; `weights` (g,) re-weight the rows (linearised variance).
+
+        `least` is the smallest value that the quantity can have: the interval does not go below it.
+        """
+        known = self.take(self.n > 0)
+        n = int(known.n.sum())
+        if n == 0:
+            return NOTHING
+        weight = np.ones(len(known.n)) if weights is None else weights[self.n > 0]
+        share = weight / float(weight @ known.n)
+        mean = float((share * known.n) @ known.mean)
+        if n == 1:
+            return Figure(value=mean, low=None, high=None, n=1)
+        spread = known.squares + known.n * (known.mean - mean) ** 2
+        half = t_quantile(0.975, n - 1) * math.sqrt(float(share**2 @ spread) * n / (n - 1))
+        return Figure(value=mean, low=max(mean - half, least), high=mean + half, n=n)
+
+    def share(self) -> Figure:
+        """Return the mean of values in 0..1 over all rows with Wilson's interval."""
+        known = self.take(self.n > 0)
+        n = int(known.n.sum())
+        return wilson(float(known.n @ known.mean) / n, n, n) if n else NOTHING
+
+
+def ratio(top: Moments, bottom: Array) -> Figure:
+    """Return the sum of `top` over that of `bottom`, which is one value (g,) for all rows of a group, NaN unknown.
+
+    Over the rows that have both; the interval by the delta method.
+    """
+    both = (top.n > 0) & ~np.isnan(bottom)
+    top, bottom = top.take(both), bottom[both]
+    n = int(top.n.sum())
+    below = float(top.n @ bottom)
+    if n < 2 or below <= 0:
+        return Figure(value=None, low=None, high=None, n=n)
+    value = float(top.n @ top.mean) / below
+    residual = top.mean - value * bottom
+    about = residual - float(top.n @ residual) / n
+    variance = float(top.squares.sum() + top.n @ about**2) / (n - 1)
+    half = t_quantile(0.975, n - 1) * math.sqrt(variance) / (math.sqrt(n) * below / n)
+    return Figure(value=value, low=value - half, high=value + half, n=n)

@@ -1,0 +1,143 @@
+"""What can be wrong with a log itself, each found by its own trace and named in plain words.
+
+Apart from the gate because these are faults to mend, not uncertainties to bear. Arrays in, findings out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.evaluate.judge_agreement import Agreement
+from zetaroute.evaluate.ope import Rows, support
+
+Array = NDArray[np.float64]
+
+WRONG_PROPENSITIES = (
+    "the logged propensities do not fit the models that were drawn: this log cannot be used to judge"
+)
+NEVER = 1e-6
+"""A logged probability below this is as good as none."""
+BACKWARDS_S = 60.0
+"""Clocks of several processes may differ by this much."""
+FEWEST_NEWEST = 50
+NEWEST_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One fault of a log."""
+
+    name: str
+    """wrong-propensities, no-exploration, duplicate-feedback, future-rows, clock-backwards, delayed-labels, leak,
+    coin-judge"""
+    words: str
+    refuses: bool
+    """Whether the log cannot be used to judge before this is mended."""
+
+
+def check_propensities(rows: Rows) -> list[Finding]:
+    """Find probabilities that do not fit what was drawn, and candidates that the log has never tried."""
+    seen = support(rows)
+    if not seen.propensities_consistent:
+        words = (
+            "the logged propensities do not fit the models that were drawn: this log cannot be used to judge"
+        )
+        return [Finding(name="wrong-propensities", words=words, refuses=True)]
+    gain = np.maximum(rows.change(), 0.0)
+    wanted = float(gain.sum())
+    never = float(gain[rows.pmf < NEVER].sum()) / wanted if wanted > 0 else 0.0
+    if never == 0.0:
+        return []
+    words = (
+        f"on {never:.0%} of the rows where the policies differ the model that the candidate would use could not "
+        "have been drawn: the log did not explore there, raise the exploration rate"
+    )
+    return [Finding(name="no-exploration", words=words, refuses=never > 0.5)]
+
+
+def check_feedback(
+    outcome: NDArray[np.str_], metric: NDArray[np.str_], author: NDArray[np.str_]
+) -> list[Finding]:
+    """Find feedback written more than once by one author on one outcome's metric; one row per entry.
+
+    A correction looks the same: the latest counts, so nothing is refused.
+    """
+    if not len(outcome):
+        return []
+    _, counts = np.unique(np.stack([outcome, metric, author]), axis=1, return_counts=True)
+    extra = int((counts - 1).sum())
+    if not extra:
+        return []
+    words = (
+        f"{extra} of {len(outcome)} feedback entries repeat an earlier one by the same author on the same answer "
+        "and metric: only the latest counts, see whether something sends feedback twice"
+    )
+    return [Finding(name="duplicate-feedback", words=words, refuses=False)]
+
+
+def check_clock(future: int, ahead_s: float, late: int, behind_s: float) -> list[Finding]:
+    """Find rows from the future, and times that run backwards in the order of the time-ordered ids.
+
+    `future` rows are more than BACKWARDS_S ahead of now, at most `ahead_s`; `late` ones are more than that behind a
+    row with an earlier id, at most `behind_s`.
+    """
+    found = []
+    if future:
+        days = ahead_s / 86400
+        words = f"{future} rows are from the future, by up to {days:.1f} days: some machine's clock is ahead"
+        found.append(Finding(name="future-rows", words=words, refuses=False))
+    if late:
+        words = (
+            f"{late} rows are up to {behind_s:.0f} s older than rows with an earlier id: a clock was set "
+            "back, or rows were logged under another time than they were made"
+        )
+        found.append(Finding(name="clock-backwards", words=words, refuses=False))
+    return found
+
+
+def check_labels(newest: int, late: float, early: float) -> list[Finding]:
+    """Find that the newest tenth of the rows, so many, mostly lacks the labels that older rows have: the share of
+    labelled rows is `late` among them and `early` before."""
+    if newest < FEWEST_NEWEST or late >= 0.5 * early:
+        return []
+    words = (
+        f"of the newest {newest} rows {late:.0%} have a known accuracy, of the older ones {early:.0%}: labels come "
+        "late, and what came first need not be typical"
+    )
+    return [Finding(name="delayed-labels", words=words, refuses=False)]
+
+
+def check_judges(judges: Mapping[str, Agreement]) -> list[Finding]:
+    """Find judges, by their agreement with the truth, of whom enough pairs do not show that they beat a coin."""
+    return [
+        Finding(
+            name="coin-judge",
+            words=f"the judge {author} is not shown to be better than a coin: {kappa_words(found)}; what it marks "
+            "teaches little, and accuracy that stands on it says little",
+            refuses=False,
+        )
+        for author, found in judges.items()
+        if found.coin
+    ]
+
+
+def kappa_words(found: Agreement) -> str:
+    """Return how far a judge agrees with the truth."""
+    low, value, high = found.kappa.low, found.kappa.value, found.kappa.high
+    return f"kappa {value:+.2f} [{low:+.2f}, {high:+.2f}] with the truth on {found.pairs} answers"
+
+
+def check_leak(trained: NDArray[np.uint64], evaluated: NDArray[np.uint64]) -> list[Finding]:
+    """Find conversations or texts (their group numbers) that both trained the candidate and judge it."""
+    leaked = int(np.isin(evaluated, trained).sum())
+    if not leaked:
+        return []
+    words = (
+        f"{leaked} of {len(evaluated)} evaluation rows share a conversation or a text with rows that the candidate "
+        "was trained on: it cannot be judged by them"
+    )
+    return [Finding(name="leak", words=words, refuses=True)]

@@ -1,0 +1,196 @@
+"""The bytes of a batch's input, line by line: plain, gzip or Zstandard, from a file or standard input.
+
+Apart from the intake because a line is a line whatever it was packed in.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import io
+import json
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from zetaroute.errors import StoreError, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadLine:
+    """A line that cannot be used."""
+
+    line: int
+    error: str
+
+
+class BadLines:
+    """The file of what could not be used; there is none while there is nothing to tell."""
+
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        with _writing(self._path):
+            self._path.unlink(missing_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with _writing(self._path):
+                self._file.close()
+
+    def add(self, bad: BadLine) -> None:
+        """Tell one line; raises StoreError when it cannot be written."""
+        self.count += 1
+        with _writing(self._path):
+            if self._file is None:
+                self._file = open(self._path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+            line = json.dumps({"line": bad.line, "error": bad.error}, ensure_ascii=False)
+            self._file.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path} ({error.strerror}): make room, or copy the input to where files can be written; "
+            "what was imported is kept."
+        ) from error
+
+
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes; a longer line is told and passed over."""
+_PACKED_CHUNK = 16 * 1024
+_MARKS = {".gz": b"\x1f\x8b\x08", ".zst": b"\x28\xb5\x2f\xfd"}
+
+
+class Source:
+    """One opened input."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._held = ExitStack()
+        self._raw: IO[bytes] | None = None
+        self._size: int | None = None
+
+    def __enter__(self) -> Self:
+        if self.name == "-":
+            if sys.stdin is None:
+                raise UsageError("standard input is closed: pipe a file into it, or name one.")
+            self._raw = sys.stdin.buffer
+            return self
+        try:
+            self._raw = self._held.enter_context(open(self.name, "rb"))
+            self._size = Path(self.name).stat().st_size if Path(self.name).is_file() else None
+        except OSError as error:
+            raise UsageError(f"cannot read {self.name} ({error.strerror}): name another file.") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._held.close()
+
+    def share_read(self) -> float | None:
+        """Return which share of the bytes was read; None where nobody knows how many there are."""
+        if not self._size or self._raw is None or self._raw.closed:
+            return None
+        return min(self._raw.tell() / self._size, 1.0)
+
+    def lines(self) -> Iterator[bytes | None]:
+        """Yield the lines, None for one that is too long; raises UsageError where the file is broken."""
+        try:
+            opened = self._unpacked()
+            while line := opened.readline(LONGEST_LINE):
+                if len(line) < LONGEST_LINE or line.endswith(b"\n"):
+                    yield line
+                    continue
+                while (rest := opened.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                    pass
+                yield None
+        except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise UsageError(
+                f"{self.name} breaks off or is damaged ({reason}): what came before was read; mend the file and "
+                "run again."
+            ) from error
+
+    def _unpacked(self) -> IO[bytes]:
+        assert self._raw is not None  # noqa: S101  - lines are read inside `with`
+        packing = self._packing(self._raw)
+        if packing == ".gz":
+            return gzip.GzipFile(fileobj=self._raw)  # type: ignore[return-value]  # reads bytes, but is no IO[bytes]
+        if packing == ".zst":
+            return io.BufferedReader(_Zstd(self._raw, _zstd_decompressor(self.name)))
+        return self._raw
+
+    def _packing(self, raw: IO[bytes]) -> str:
+        """Return the suffix that says how the input is packed; standard input shows it by its first bytes."""
+        if self.name != "-" or not isinstance(raw, io.BufferedReader):
+            return Path(self.name).suffix
+        start = raw.peek(4)
+        return next((suffix for suffix, mark in _MARKS.items() if start.startswith(mark)), "")
+
+
+class _Zstd(io.RawIOBase):
+    """Reads all frames of a file; both libraries know the same decompressor, one frame at a time."""
+
+    def __init__(self, packed: IO[bytes], new: Any) -> None:
+        self._packed = packed
+        self._new = new
+        self._frame = new()
+        self._begun = False
+        self._waiting = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._waiting:
+            chunk = self._next_chunk()
+            if not chunk:
+                if self._begun and not self._frame.eof:
+                    raise EOFError("its last frame is cut short")
+                return 0
+            self._begun = True
+            try:
+                self._waiting = memoryview(self._frame.decompress(chunk))
+            # The two libraries have errors of their own, which have nothing in common.
+            except Exception as error:
+                raise EOFError(str(error)) from error
+        size = min(len(buffer), len(self._waiting))
+        buffer[:size], self._waiting = self._waiting[:size], self._waiting[size:]
+        return size
+
+    def _next_chunk(self) -> bytes:
+        if not self._frame.eof:
+            return self._packed.read(_PACKED_CHUNK)
+        chunk = bytes(self._frame.unused_data) or self._packed.read(_PACKED_CHUNK)
+        if chunk:
+            self._frame = self._new()
+        return chunk
+
+
+def _zstd_decompressor(name: str) -> Any:
+    """Return what makes a decompressor: the standard library's from Python 3.14 on, else the extra's."""
+    try:
+        return importlib.import_module("compression.zstd").ZstdDecompressor
+    except ImportError:
+        pass
+    try:
+        library = importlib.import_module("zstandard")
+    except ImportError:
+        raise UsageError(
+            f"{name} is packed with Zstandard: install zetaroute[zstd], or unpack it with `zstd -dc FILE | ... -`."
+        ) from None
+    return lambda: library.ZstdDecompressor(max_window_size=2**31).decompressobj()

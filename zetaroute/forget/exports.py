@@ -1,0 +1,151 @@
+"""Exports without the texts of some rows: tables and packed lines, each written anew and put in its place.
+
+Apart from the outputs of batches, which are changed where they lie because a batch may be adding to them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import os
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from zetaroute.forget.database import ERASED
+from zetaroute.forget.outputs import blanked_line
+from zetaroute.log.schema import FEEDBACK_COLUMNS, OUTCOME_COLUMNS
+from zetaroute.transfer.export import NAMES
+
+_TEXTS = frozenset((*ERASED, "comment"))
+_MOMENT = "forgotten"
+_Write = Callable[[IO[bytes]], bool]
+"""Writes a file anew; says whether anything of it is different."""
+
+
+def blank_export(path: Path, ids: Collection[str]) -> bool:
+    """Take the texts of these outcomes out of a table or of packed lines; return whether there were any.
+
+    What is not as zetaroute writes it is left as it is. Raises OSError.
+    """
+    name = path.name.removesuffix(".gz")
+    with contextlib.suppress(EOFError, UnicodeDecodeError, gzip.BadGzipFile, csv.Error):
+        if path.suffix == ".parquet":
+            return _replaced(path, lambda draft: _table(path, draft, ids))
+        if name.endswith(".csv"):
+            return _replaced(path, lambda draft: _cells(path, draft, ids))
+        if path.suffix == ".gz":
+            return _replaced(path, lambda draft: _lines(path, draft, ids))
+    return False
+
+
+def _table(path: Path, draft: IO[bytes], ids: Collection[str]) -> bool:
+    import polars as pl
+
+    try:
+        table = pl.read_parquet(path, hive_partitioning=False)
+    except pl.exceptions.PolarsError:
+        return False
+    key = _key(table.columns, {*OUTCOME_COLUMNS, *FEEDBACK_COLUMNS, "pmf"})
+    gone = [name for name in table.columns if name in _TEXTS]
+    if key is None:
+        return False
+    mine = pl.col(key).is_in(list(ids))
+    if table.filter(mine & pl.any_horizontal(pl.col(name).is_not_null() for name in gone)).is_empty():
+        return False
+    moment = pl.lit(datetime.now(UTC).replace(tzinfo=None)).cast(pl.Datetime("us"))
+    changed: dict[str, pl.Expr] = {name: pl.when(~mine).then(pl.col(name)) for name in gone}
+    if _MOMENT in table.columns:
+        changed[_MOMENT] = pl.when(mine & pl.col(_MOMENT).is_null()).then(moment).otherwise(pl.col(_MOMENT))
+    table.with_columns(**changed).write_parquet(draft)
+    return True
+
+
+def _cells(path: Path, draft: IO[bytes], ids: Collection[str]) -> bool:
+    changed = False
+    with _unpacked(path) as raw, _packing(path, draft) as packed, _long_cells():
+        text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
+        rows = csv.reader(text)
+        names = next(rows, [])
+        key = _key(names, NAMES)
+        if key is None:
+            return False
+        place, gone = names.index(key), [at for at, name in enumerate(names) if name in _TEXTS]
+        packed.write(_row(names))
+        for row in rows:
+            mine = len(row) == len(names) and row[place] in ids and any(row[at] for at in gone)
+            changed = changed or mine
+            packed.write(_row(["" if mine and at in gone else cell for at, cell in enumerate(row)]))
+    return changed
+
+
+def _lines(path: Path, draft: IO[bytes], ids: Collection[str]) -> bool:
+    changed = False
+    with _unpacked(path) as raw, _packing(path, draft) as packed:
+        for line in raw:
+            blanked = blanked_line(line, ids)
+            changed = changed or blanked is not None
+            packed.write(line if blanked is None else blanked + b"\n")
+    return changed
+
+
+def _key(names: Collection[str], known: Collection[str]) -> str | None:
+    """Return the column that names the outcome; None for a table that is none of ours."""
+    if not set(names) <= set(known):
+        return None
+    return next((one for one in ("outcome_id", "id") if one in names), None)
+
+
+def _replaced(path: Path, write: _Write) -> bool:
+    """Write a file anew where anything is different; a kill leaves the old one or the new one."""
+    draft = path.with_name(f"{path.name}.forgetting")
+    try:
+        with open(draft, "wb") as file:
+            changed = write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        if changed:
+            os.replace(draft, path)
+        return changed
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[IO[bytes]]:
+    with open(path, "rb") as raw:
+        if path.suffix != ".gz":
+            yield raw
+            return
+        with gzip.GzipFile(fileobj=raw) as file:
+            yield file  # type: ignore[misc]  # a binary file in all that is asked of it here
+
+
+@contextmanager
+def _packing(path: Path, draft: IO[bytes]) -> Iterator[IO[bytes]]:
+    if path.suffix != ".gz":
+        yield draft
+        return
+    with gzip.GzipFile(fileobj=draft, mode="wb", mtime=0) as file:
+        yield file  # type: ignore[misc]  # a binary file in all that is asked of it here
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let cells be as long as texts are; the limit is one for the whole process."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def _row(cells: list[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode("utf-8")

@@ -1,0 +1,233 @@
+"""What must be known of a whole log before it is learned from part by part.
+
+A survey of a part is small however large the part, and surveys add up to that of the whole: so a log may be larger
+than the memory of whoever learns from it, and its parts may lie on many machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import reduce
+from typing import cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from zetaroute.domain import Arm
+from zetaroute.learn.feature_maps import MOST_TEXTS, OUTGROWN
+from zetaroute.learn.label_trust import pairs_in
+
+Array = NDArray[np.float64]
+
+RECENT = 50_000
+"""Newest training rows that everything is read from that no sums can tell: drift, scatter, ratings, and the judgement
+whether routing pays. These are known well enough from so many rows."""
+MOST_OF_ARM = 1_000
+"""Newest training rows of every arm that are read with them, so that a rare one is not forgotten."""
+MOST_HELD_OUT = 200_000
+"""Newest held-out rows that a candidate is judged by: enough to tell half a point of accuracy."""
+_TEXTS_KEPT = int(OUTGROWN * MOST_TEXTS)
+"""Distinct texts that are told apart; as many as it takes to say that a map is outgrown."""
+
+Place = tuple[datetime, str]
+"""Time and id of a row: rows are in this order."""
+ROWS = pl.Schema({"time": pl.Datetime("us"), "id": pl.String(), "model": pl.String()})
+"""What is told of the newest rows."""
+TEXTS = pl.Schema(
+    {
+        "query": pl.String(),
+        "time": pl.Datetime("us"),
+        "id": pl.String(),
+        "task": pl.String(),
+        "rank": pl.UInt64(),
+        "last_time": pl.Datetime("us"),
+        "last_id": pl.String(),
+    }
+)
+"""What is told of distinct texts: time and id of the first row and of the last, whose `task` it is, and a hash."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newest:
+    """The newest rows of a log: from some place on, and those of single models from earlier ones on."""
+
+    start: Place | None
+    """None: there are no rows."""
+    of_model: Mapping[str, Place]
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame) -> Newest:
+        """Return from where on these rows are, oldest first."""
+        return cls(start=_first(rows), of_model={})
+
+    @classmethod
+    def for_training(cls, rows: pl.DataFrame) -> Newest:
+        """Return from where on the newest RECENT of these rows are, and the newest MOST_OF_ARM of each model."""
+        ends = rows.group_by("model", maintain_order=True).agg(pl.col("time", "id").tail(MOST_OF_ARM).first())
+        return cls(
+            start=_first(rows.tail(RECENT)),
+            of_model={model: (time, id_) for model, time, id_ in ends.iter_rows()},
+        )
+
+    def select(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return those rows of a frame with `time`, `id` and `model` that are among them."""
+        if self.start is None:
+            return frame.clear()
+        among = _from(self.start)
+        for model, start in self.of_model.items():
+            among |= (pl.col("model") == model) & _from(start)
+        return frame.filter(among)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What is known of a part of a log, or of all of it."""
+
+    rows: Mapping[str, int]
+    """How many rows there are of which sort, as a retrain reports them."""
+    pairs: Mapping[str, Array]
+    """`reliability.pairs_in` the training rows."""
+    graded: int
+    """Training rows whose accuracy is known."""
+    arm_rows: NDArray[np.int64]
+    """(K,) training rows of every arm."""
+    training: pl.DataFrame
+    """ROWS, of the newest training rows."""
+    held_out: pl.DataFrame
+    """The same of held-out rows that a candidate can be judged by."""
+    held_rows: int
+    """How many of those there are."""
+    texts: pl.DataFrame
+    """TEXTS, of distinct texts those with the lowest rank, so that every part keeps the same ones."""
+    since: datetime | None
+    until: datetime | None
+    hash: int
+    """Of the ids of the training rows, in any order."""
+
+    def __add__(self, other: Survey) -> Survey:
+        times = [
+            [time for time in pair if time is not None]
+            for pair in ((self.since, other.since), (self.until, other.until))
+        ]
+        return Survey(
+            rows={name: count + other.rows[name] for name, count in self.rows.items()},
+            pairs={source: sums + other.pairs[source] for source, sums in self.pairs.items()},
+            graded=self.graded + other.graded,
+            arm_rows=self.arm_rows + other.arm_rows,
+            training=_newest(pl.concat([self.training, other.training]), RECENT, MOST_OF_ARM),
+            held_out=_newest(pl.concat([self.held_out, other.held_out]), MOST_HELD_OUT, 0),
+            held_rows=self.held_rows + other.held_rows,
+            texts=_lowest(pl.concat([self.texts, other.texts])),
+            since=min(times[0], default=None),
+            until=max(times[1], default=None),
+            hash=(self.hash + other.hash) % 2**64,
+        )
+
+    def without_rows(self) -> Survey:
+        """Return the same with no single row or text told of."""
+        return replace(self, training=ROWS.to_frame(), held_out=ROWS.to_frame(), texts=TEXTS.to_frame())
+
+    def newest_training(self) -> Newest:
+        """Return which training rows are read one by one."""
+        return Newest.for_training(self.training)
+
+    def newest_held_out(self) -> Newest:
+        """Return which held-out rows a candidate is judged by."""
+        return Newest.of(self.held_out)
+
+    def is_full(self) -> bool:
+        """Return whether as many rows are told of as there are, or as are wanted where there are more."""
+        of_model = dict(self.training.group_by("model").len().iter_rows())
+        return (
+            self.held_out.height >= min(MOST_HELD_OUT, self.held_rows)
+            and self.training.height >= min(RECENT, int(self.arm_rows.sum()))
+            and sum(min(count, MOST_OF_ARM) for count in of_model.values())
+            >= int(np.minimum(self.arm_rows, MOST_OF_ARM).sum())
+        )
+
+    def text_labels(self) -> dict[str, str | None]:
+        """Return at most MOST_TEXTS distinct training texts, oldest first, with their task labels."""
+        chosen = self.texts.head(MOST_TEXTS).sort("time", "id")
+        return dict(chosen.select("query", "task").iter_rows())
+
+
+def survey(frame: pl.DataFrame, arms: Sequence[Arm], seed: int) -> Survey:
+    """Survey a part of the log; `seed` decides which of very many texts are kept."""
+    models = [arm.id for arm in arms]
+    seen = frame.filter(~pl.col("holdout"))
+    training = seen.filter(pl.col("model").is_in(models))
+    foreign = pl.col("models").list.set_difference(pl.lit(models, dtype=pl.List(pl.String)))
+    held_out = frame.filter(
+        pl.col("holdout"),
+        pl.col("model").is_in(models),
+        pl.col("propensity").is_not_null(),
+        pl.col("fallback_of").is_null(),
+        foreign.list.len() == 0,
+    )
+    return Survey(
+        rows=_counts(frame) | {"train": training.height},
+        pairs=pairs_in(seen),
+        graded=int(training["accuracy"].is_not_null().sum()),
+        arm_rows=np.array([(training["model"] == model).sum() for model in models], dtype=np.int64),
+        training=_newest(training.select(ROWS.names()), RECENT, MOST_OF_ARM),
+        held_out=_newest(held_out.select(ROWS.names()), MOST_HELD_OUT, 0),
+        held_rows=held_out.height,
+        texts=_texts(training, seed),
+        since=cast("datetime | None", seen["time"].min()),
+        until=cast("datetime | None", seen["time"].max()),
+        hash=int(seen["id"].hash(seed=0).sum() or 0),
+    )
+
+
+def total(surveys: Iterable[Survey]) -> Survey:
+    """Return the survey of a whole log from those of its parts, at least one."""
+    return reduce(Survey.__add__, surveys)
+
+
+def _counts(frame: pl.DataFrame) -> dict[str, int]:
+    recorded = frame["recorded"].fill_null(value=False)
+    found = {
+        "all": frame.height,
+        "without_propensity": frame["propensity"].is_null().sum(),
+        "rated": frame["satisfaction"].is_not_null().sum(),
+        "simulated_ratings": frame["rating_simulated"].sum(),
+        "graded": frame["accuracy"].is_not_null().sum(),
+        "recorded": recorded.sum(),
+        "imported": (frame["policy_version"].is_null() & recorded).sum(),
+        "practice": frame["model"].str.starts_with("practice/").sum(),
+    }
+    return {name: int(count) for name, count in found.items()}
+
+
+def _texts(training: pl.DataFrame, seed: int) -> pl.DataFrame:
+    first = pl.col("query", "time", "id", "task")
+    rank = pl.col("query").hash(seed).alias("rank")
+    ends = (pl.col("time").alias("last_time"), pl.col("id").alias("last_id"))
+    return _lowest(training.select(first, rank, *ends))
+
+
+def _lowest(texts: pl.DataFrame) -> pl.DataFrame:
+    """Return the distinct texts of lowest rank, lowest first."""
+    first = texts.sort("time", "id").unique("query", keep="first").select("query", "rank", "time", "id")
+    last = texts.sort("last_time", "last_id").unique("query", keep="last")
+    last = last.select("query", "task", "last_time", "last_id")
+    return first.join(last, on="query").sort("rank", "query").head(_TEXTS_KEPT).select(TEXTS.names())
+
+
+def _newest(rows: pl.DataFrame, most: int, most_of_model: int) -> pl.DataFrame:
+    """Return the newest rows, and those that are the newest of their model, oldest first."""
+    rows = rows.sort("time", "id")
+    count = pl.len() - 1 - pl.int_range(pl.len())
+    return rows.filter((count < most) | (count.over("model") < most_of_model))
+
+
+def _first(rows: pl.DataFrame) -> Place | None:
+    return rows.select("time", "id").row(0) if rows.height else None
+
+
+def _from(start: Place) -> pl.Expr:
+    time, id_ = start
+    return (pl.col("time") > time) | ((pl.col("time") == time) & (pl.col("id") >= id_))

@@ -1,0 +1,158 @@
+"""What a retrain says of itself: the result (the JSON of the contract) and the manifest of its artifact.
+
+Apart from `retrain` because these are words about what was done, and change with what people want to know.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from zetaroute.config import Settings
+from zetaroute.domain import utc_now
+from zetaroute.evaluate.gate import Verdict
+from zetaroute.evaluate.satisfaction import satisfaction_json
+from zetaroute.features import AnyMap, EmbeddedMap
+from zetaroute.learn.clusters import cell_terms
+from zetaroute.learn.fit import Fitted
+from zetaroute.learn.incremental.survey import Survey
+from zetaroute.learn.incremental.train import Lesson, Source
+from zetaroute.lifecycle.holdout import Evaluation
+from zetaroute.policy import Policy
+from zetaroute.policy.serialise import policy_from, stored_files
+from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
+
+
+def manifest_of(
+    survey: Survey, fitted: Fitted, settings: Settings, *, parent: str, seed: int
+) -> dict[str, Any]:
+    libraries = ("numpy", "polars", "scikit-learn", "duckdb", "zetaroute")
+    return {
+        "created": utc_now(),
+        "parent": parent,
+        "models": list(fitted.predictor.models),
+        "routes": fitted.routes,
+        "best_single": fitted.best_single,
+        "priced": {model: asdict(priced) for model, priced in fitted.predictor.priced.items()},
+        "objective": asdict(settings.objective),
+        "features": {
+            "terms": len(fitted.map.vocabulary),
+            "dimensions": int(fitted.map.spaces.components.shape[1]),
+            "size": fitted.map.size,
+            "tasks": list(fitted.map.tasks),
+            "texts": fitted.map.texts,
+            "embedding": fitted.map.space if isinstance(fitted.map, EmbeddedMap) else None,
+        },
+        "statistics": fitted.statistics.note(),
+        "training": {
+            "rows": survey.rows["train"],
+            "since": str(survey.since),
+            "until": str(survey.until),
+            "hash": str(survey.hash),
+        },
+        "seed": seed,
+        "libraries": {name: importlib.metadata.version(name) for name in libraries},
+    }
+
+
+def result_of(
+    evaluation: Evaluation,
+    verdict: Verdict,
+    fitted: Fitted,
+    rows: Mapping[str, int],
+    *,
+    parent: str,
+    promoted: bool,
+) -> dict[str, Any]:
+    utility = evaluation.differences["utility_usd"]
+    reasons = list(verdict.reasons)
+    if not fitted.routes:
+        reasons.append(
+            f"routing was not shown to beat the best single model on the training rows, so the candidate "
+            f"always uses {fitted.best_single}: do not route"
+        )
+    for drift in fitted.drifts:
+        reasons.append(
+            f"{fitted.predictor.models[drift.arm]} got {'worse' if drift.z < 0 else 'better'} (z {drift.z:+.1f}): "
+            "its older rows hardly count any more, and only newer rows are judged"
+        )
+    return {
+        "parent": parent,
+        "verdict": verdict.word,
+        "promoted": promoted,
+        "reasons": reasons,
+        "rows": dict(rows),
+        "before": {name: figure.json() for name, figure in evaluation.before.items()},
+        "after": {name: figure.json() for name, figure in evaluation.after.items()},
+        "difference": {name: change.figure().json() for name, change in evaluation.differences.items()}
+        | {"p95_response_s": evaluation.p95_response_s.json()},
+        "estimators": {
+            "ips": utility.ips,
+            "snips": utility.snips,
+            "dr": utility.mean,
+            "model": utility.model,
+        },
+        "support": asdict(evaluation.support),
+        "satisfaction": satisfaction_json(evaluation.rated),
+        "harm": [
+            {"name": one.name, "tested": one.tested, "harmed": one.harmed, **one.difference.figure().json()}
+            for one in evaluation.segments
+        ],
+        "baselines": {name: figure.json() for name, figure in evaluation.baselines.items()},
+        "share": {"before": dict(evaluation.share_before), "after": dict(evaluation.share_after)},
+        "best_single": fitted.best_single,
+        "routes": fitted.routes,
+        "detectable_usd": verdict.detectable_usd,
+        "rows_needed": verdict.rows_needed,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A version that is still to be judged."""
+
+    manifest: dict[str, Any]
+    files: dict[str, bytes]
+    policy: Policy
+
+
+def candidate_of(
+    lesson: Lesson,
+    source: Source,
+    settings: Settings,
+    registry: Registry,
+    *,
+    parent: str,
+    known: AnyMap | None,
+    seed: int,
+) -> Candidate:
+    """Return the candidate that was learned; on the `known` map its kinds of queries keep their names."""
+    fitted = lesson.fitted
+    files = stored_files(fitted.predictor) | fitted.statistics.files()
+    same_map = known is not None and fitted.map.identity() == known.identity()
+    names = registry.manifest(parent).get("segments") if same_map else None
+    manifest = manifest_of(lesson.survey, fitted, settings, parent=parent, seed=seed) | {
+        "checks": {name: asdict(one) for name, one in source.checks.items()},
+        "reliability": {name: asdict(one) for name, one in lesson.reliability.items()},
+        "segments": cell_terms(fitted, lesson.training.rows.texts, kept=names),
+    }
+    policy = _loaded(manifest, files)
+    return Candidate(
+        manifest=manifest,
+        files=files,
+        policy=policy if source.given is None else policy.knowing(source.given),
+    )
+
+
+def _loaded(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Policy:
+    """Return the candidate as it will be loaded, so that what is judged is what will serve."""
+    artifact = Artifact(
+        version="candidate",
+        manifest=manifest,
+        arrays=unpack(files[ARRAYS]),
+        vocabulary=tuple(json.loads(files[VOCABULARY])),
+    )
+    return policy_from(artifact)

@@ -1,0 +1,152 @@
+"""What is wrong with a log, looked for before anything is judged by it.
+
+Apart from `retrain` because each fault is found in another place of the log; what a fault means is the business of
+`evaluate.checks`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zetaroute.analysis.judges import read_judges
+from zetaroute.evaluate.log_checks import (
+    BACKWARDS_S,
+    NEWEST_SHARE,
+    Finding,
+    check_clock,
+    check_feedback,
+    check_judges,
+    check_labels,
+    check_leak,
+    check_propensities,
+)
+from zetaroute.evaluate.ope import Rows
+from zetaroute.learn.frame import TEACHING
+from zetaroute.learn.samples import Sample, take
+from zetaroute.log.log import from_moment
+from zetaroute.registry import COLD, Registry
+from zetaroute.report.terminal import one_line
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_REPEATED = """
+    SELECT outcome_id, metric, author FROM feedback WHERE metric <> 'no_grade'
+    QUALIFY count(*) OVER (PARTITION BY outcome_id, metric, author) > 1
+"""
+
+_CLOCK = """
+    WITH moments AS (
+        SELECT epoch(time) AS s,
+               max(epoch(time)) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - s AS behind
+        FROM looked_at
+    )
+    SELECT count(*) FILTER (s > $now + $most), coalesce(max(s) - $now, 0),
+           count(*) FILTER (behind > $most), coalesce(max(behind), 0)
+    FROM moments
+"""
+_LABELS = """
+    WITH ranked AS (
+        SELECT accuracy IS NOT NULL AS labelled,
+               row_number() OVER (ORDER BY time DESC, id DESC) <= floor($share * count(*) OVER ()) AS newest
+        FROM looked_at
+    )
+    SELECT count(*) FILTER (newest), coalesce(avg(labelled::INT) FILTER (newest), 0),
+           coalesce(avg(labelled::INT) FILTER (NOT newest), 0)
+    FROM ranked
+"""
+
+
+def findings(
+    connection: DuckDBPyConnection,
+    registry: Registry,
+    *,
+    trained: Sample,
+    judged: Sample,
+    compared: Rows,
+    since: str | None = None,
+) -> list[Finding]:
+    """Return the faults of the log that a connection shows, the ones that forbid a judgement first.
+
+    `since` leaves out what is older (ISO 8601, UTC).
+    """
+    found = [
+        *check_propensities(compared),
+        *check_leak(trained.group, judged.group),
+        *_standing_faults(connection, registry, since),
+    ]
+    return sorted(found, key=lambda finding: not finding.refuses)
+
+
+def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sample) -> list[Finding]:
+    """Return the faults of a log that show with nothing fitted and nobody judged; `rows` are those of it.
+
+    The logged probabilities are held against what was drawn as an even draw over all possible models would be.
+    """
+    drawn = take(rows, ~np.isnan(rows.pmf[:, 0]))
+    possible = drawn.pmf > 0
+    compared = Rows(
+        x=np.zeros((len(drawn.arm), 1)),
+        arm=drawn.arm,
+        pmf=drawn.pmf,
+        before=drawn.pmf,
+        after=possible / np.maximum(possible.sum(axis=1, keepdims=True), 1),
+        fold=drawn.fold,
+        stratum=drawn.stratum,
+    )
+    faults = check_propensities(compared) if len(drawn.arm) else []
+    return [*faults, *_standing_faults(connection, registry, None)]
+
+
+def _standing_faults(connection: DuckDBPyConnection, registry: Registry, since: str | None) -> list[Finding]:
+    rows = from_moment(connection, f"SELECT * FROM rounds WHERE {TEACHING}", since)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW looked_at AS {rows}")
+    found = [
+        *_clock_faults(connection),
+        *_late_labels(connection),
+        *_repeated_feedback(connection),
+        *_lost_versions(connection, registry.versions()),
+    ]
+    connection.execute("DROP VIEW looked_at")
+    return found + check_judges(
+        {one_line(judge.author): judge.truth for judge in read_judges(connection, since=since)}
+    )
+
+
+def _clock_faults(connection: DuckDBPyConnection) -> list[Finding]:
+    return check_clock(*_row(connection, _CLOCK, {"now": time.time(), "most": BACKWARDS_S}))
+
+
+def _late_labels(connection: DuckDBPyConnection) -> list[Finding]:
+    return check_labels(*_row(connection, _LABELS, {"share": NEWEST_SHARE}))
+
+
+def _repeated_feedback(connection: DuckDBPyConnection) -> list[Finding]:
+    columns = connection.execute(_REPEATED).fetchnumpy()
+    return check_feedback(
+        *(np.asarray(columns[name], dtype=np.str_) for name in ("outcome_id", "metric", "author"))
+    )
+
+
+def _lost_versions(connection: DuckDBPyConnection, known: Sequence[str]) -> list[Finding]:
+    """Find rows that were decided by a version which is not there any more."""
+    here = {COLD, *known}
+    counts = connection.execute(
+        "SELECT policy_version, count(*) FROM looked_at WHERE policy_version IS NOT NULL GROUP BY policy_version"
+    ).fetchall()
+    lost = {version: rows for version, rows in counts if version not in here}
+    if not lost:
+        return []
+    words = (
+        f"{sum(lost.values())} rows were decided by {', '.join(sorted(lost))}, which is no version here: their "
+        "probabilities are logged and count, but nobody can repeat them"
+    )
+    return [Finding(name="lost-version", words=words, refuses=False)]
+
+
+def _row(connection: DuckDBPyConnection, query: str, values: Mapping[str, float]) -> tuple[Any, ...]:
+    return connection.execute(query, values).fetchone() or ()

@@ -1,0 +1,178 @@
+"""The journal: rows that are safe on disk before the DuckDB file has them.
+
+A segment is written once, whole, and never touched again: to a temporary name, flushed, fsynced, renamed. So a
+reader never meets half a segment, no lock is needed between processes, and a kill at any moment loses only what
+was never acknowledged. It lives apart from the log because writing it may not import DuckDB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from zetaroute.domain import CanaryEvent, Export, Feedback, Outcome, Promotion, new_id
+from zetaroute.errors import StoreError
+from zetaroute.files.atomic import sync_files, write_whole
+
+SUFFIX = ".jsonl"
+LONGEST_DRAFT_S = 3600.0
+"""No process writes a segment for this long: an older draft is a dead one's."""
+_READ = {
+    "outcomes": {"model", "status", "time"},
+    "feedback": {"time"},
+    "canaries": {field.name for field in fields(CanaryEvent)},
+}
+"""What the readers of a waiting line rely on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is written together: one line of a segment."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
+    canaries: tuple[CanaryEvent, ...] = ()
+    exports: tuple[Export, ...] = ()
+
+
+class Journal:
+    """The segments of one home."""
+
+    def __init__(self, folder: Path, *, protect: Callable[[Entry], Entry] | None = None) -> None:
+        """Keep of every entry what `protect` leaves of it; without one, everything."""
+        self.folder = folder
+        self._protect = protect
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write the entries as one new segment; when this returns, no crash can lose them."""
+        self._write(entries, sync=True)
+
+    def place(self, entries: Sequence[Entry]) -> str:
+        """Write the entries as one new segment and return its name.
+
+        From then on the end of this program cannot lose them; that of the machine can, until `settle`.
+        """
+        return self._write(entries, sync=False)
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Put segments on disk that were only placed; raise StoreError when the disk does not take them."""
+        try:
+            sync_files(self.folder, names)
+        except OSError as error:
+            raise StoreError(
+                f"the journal {self.folder} cannot be put on disk ({error.strerror}): check the disk."
+            ) from error
+
+    def _write(self, entries: Sequence[Entry], *, sync: bool) -> str:
+        kept = entries if self._protect is None else map(self._protect, entries)
+        lines = "".join(f"{_json(entry)}\n" for entry in kept)
+        name = f"{new_id()}{SUFFIX}"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / name, lines.encode("ascii"), sync=sync)
+        except OSError as error:
+            raise StoreError(
+                f"cannot write the journal {self.folder} ({error.strerror}): "
+                "make room or make it writable; this row was not kept."
+            ) from error
+        return name
+
+    def segments(self) -> list[Path]:
+        """Return the segments that wait to be merged, oldest first."""
+        try:
+            return sorted(path for path in self.folder.iterdir() if path.suffix == SUFFIX)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def drop(self, merged: Iterable[Path]) -> None:
+        """Remove segments that the log holds by now; raise StoreError when that cannot be done."""
+        with _told():
+            for segment in merged:
+                segment.unlink(missing_ok=True)
+
+    def set_aside(self, segment: Path) -> Path:
+        """Move a segment that cannot be read out of the way and return the folder; raise StoreError as `drop`."""
+        aside = self.folder / "damaged"
+        with _told():
+            aside.mkdir(exist_ok=True)
+            segment.replace(aside / segment.name)
+        return aside
+
+    def sweep(self, now_s: float) -> None:
+        """Remove the drafts that killed processes have left behind; nobody was told that they are kept."""
+        for draft in self.folder.glob("*.tmp"):
+            with contextlib.suppress(OSError):
+                if now_s - draft.stat().st_mtime > LONGEST_DRAFT_S:
+                    draft.unlink()
+
+    def named_lines(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the entries that wait, as plain values, with their segment; one that vanishes was merged."""
+        for segment in self.segments():
+            try:
+                text = segment.read_text(encoding="ascii")
+            except (OSError, UnicodeDecodeError):
+                continue
+            for line in text.splitlines():
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    continue
+                if _is_entry(entry):
+                    yield segment.name, entry
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot take {error.filename} out of the journal ({error.strerror}): "
+            "make its folder one that can be written to."
+        ) from error
+
+
+def _is_entry(value: Any) -> bool:
+    """Whether a line is what this module writes, as far as its readers rely on it."""
+    if not isinstance(value, dict):
+        return False
+    return all(
+        isinstance(value.get(kind) or [], list)
+        and all(isinstance(row, dict) and wanted <= row.keys() for row in value.get(kind) or [])
+        for kind, wanted in _READ.items()
+    )
+
+
+def _json(entry: Entry) -> str:
+    """Return an entry in ASCII; nearly all go the short way, on which C does the work."""
+    try:
+        text = json.dumps(entry, default=_fields, allow_nan=False)
+    except ValueError:
+        return json.dumps(_plain(entry))
+    # A surrogate may be one half of a character, or a lone one.
+    return json.dumps(_plain(entry)) if "\\ud" in text else text
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON's own types: no NaN, no lone surrogates (they have no UTF-8 form and would stop the merge)."""
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return _plain(_fields(value))
+    return value

@@ -1,0 +1,309 @@
+"""The outcome log: the DuckDB file, opened only for the moments of a merge or a read.
+
+DuckDB lets one process in at a time, so nothing is held open while a model answers: rows go to the journal first
+and every opening merges what waits there, in one transaction, each id once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
+from zetaroute.errors import StoreBusyError, StoreError
+from zetaroute.log.canary import judge_canary
+from zetaroute.log.journal import Entry
+from zetaroute.log.pseudonyms import protected_journal
+from zetaroute.log.schema import (
+    CANARY_COLUMNS,
+    EXPORT_COLUMNS,
+    FEEDBACK_COLUMNS,
+    OUTCOME_COLUMNS,
+    PROMOTION_COLUMNS,
+    migrate,
+    struct,
+)
+from zetaroute.log.standings import is_readable_state, write_standings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+
+_LARGEST_LINE = 256 * 1024 * 1024
+"""Bytes."""
+
+
+def read_segments(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
+    """Read segments into the table `incoming`; raises duckdb.Error when one of them is damaged."""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json(
+            $segments, format = 'newline_delimited', maximum_object_size = {_LARGEST_LINE},
+            columns = {{
+                outcomes: '{struct(OUTCOME_COLUMNS)}[]',
+                feedback: '{struct(FEEDBACK_COLUMNS)}[]',
+                promotions: '{struct(PROMOTION_COLUMNS)}[]',
+                canaries: '{struct(CANARY_COLUMNS)}[]',
+                exports: '{struct(EXPORT_COLUMNS)}[]'
+            }})
+        """,
+        {"segments": [str(segment) for segment in segments]},
+    )
+
+
+def insert_rows(connection: DuckDBPyConnection) -> None:
+    """Bring what is in `incoming` into the tables, each id once, in one transaction."""
+    import duckdb
+
+    connection.execute("BEGIN")
+    try:
+        pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
+        for table in ("outcomes", "feedback", "promotions", "canaries", "exports"):
+            extra = pmf if table == "outcomes" else ""
+            connection.execute(f"""
+                INSERT INTO {table} BY NAME
+                WITH rows AS (SELECT unnest({table}) AS row FROM incoming)
+                SELECT unnest(row){extra} FROM rows
+                WHERE row.id NOT IN (
+                    SELECT id FROM {table} WHERE id >= (SELECT min(rows.row.id) FROM rows)
+                )
+                QUALIFY row_number() OVER (PARTITION BY row.id) = 1
+                ORDER BY row.id
+            """)
+        connection.execute("DROP TABLE incoming")
+        connection.execute("COMMIT")
+    except BaseException:
+        # After a full disk there is no transaction left to roll back; the first error is the one to tell.
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+PATIENCE_S = 10.0
+"""How long a command that needs the log waits for another process to leave it."""
+_BUSY = ("Could not set lock on file", "used by another process")
+"""What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+_OPENING = threading.RLock()
+_LOGGER = logging.getLogger("zetaroute")
+_NO_DATABASE = "not a valid DuckDB database file"
+_MAKING_S = 2.0
+_SMALLEST = 3 * 4096
+"""Bytes that every DuckDB file has: its three headers."""
+_NO_ROOM = ("No space left", "File too large", "quota exceeded", "Could not write", "Read-only file system")
+SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
+"""In SQL the moment of the variable `since`; where it is NULL, the beginning."""
+
+
+class Log:
+    """The log of one home."""
+
+    def __init__(self, home: Home, privacy: Privacy = DEFAULT_PRIVACY) -> None:
+        """Keep of what is appended what `privacy` lets it; whoever appends rows passes that of the config."""
+        self.home = home
+        self.journal = protected_journal(home, privacy)
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Make the entries safe; they appear in the DuckDB file with the next opening."""
+        self.journal.append(entries)
+
+    def merge(self, *, patience_s: float = 0.0) -> bool:
+        """Bring the journal into the file; return False when another process holds it, and the rows wait."""
+        try:
+            with self.open(patience_s=patience_s):
+                return True
+        except StoreBusyError:
+            return False
+
+    @contextmanager
+    def open(self, *, patience_s: float = PATIENCE_S) -> Iterator[DuckDBPyConnection]:
+        """Yield a connection to the migrated file with the journal merged; keep it open for moments only.
+
+        Raises StoreBusyError after `patience_s`, StoreError when the file is damaged, from a newer version or
+        cannot be written.
+        """
+        self.home.make()
+        with (
+            _alone(self.home.database, patience_s),
+            connect(self.home.database, patience_s=patience_s) as connection,
+        ):
+            self._migrate(connection)
+            # Over many small files, more threads take eight times the memory and four times as long.
+            connection.execute("SET threads = 1")
+            merged = self._merge_into(connection)
+            if merged:
+                decided = judge_canary(connection, self.home)
+                if decided is not None:
+                    self.journal.append([decided])
+                    merged += self._merge_into(connection)
+            connection.execute("RESET threads")
+            if merged or not is_readable_state(self.home):
+                try:
+                    write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
+                except OSError as error:
+                    raise unusable(self.home.state, error) from error
+            # Only now: whoever reads the state without these segments must still find them in the journal.
+            self.journal.drop(merged)
+            self.journal.sweep(time.time())
+            yield connection
+
+    def _migrate(self, connection: DuckDBPyConnection) -> None:
+        import duckdb
+
+        try:
+            migrate(connection)
+        except duckdb.Error as error:
+            # Tables of these names that are not ours.
+            raise unusable(self.home.database, error) from error
+
+    def _merge_into(self, connection: DuckDBPyConnection) -> list[Path]:
+        """Bring the waiting segments into the tables and return those that are in."""
+        segments = self.journal.segments()
+        if not segments:
+            return []
+        import duckdb
+
+        try:
+            read_segments(connection, segments)
+        except duckdb.Error:
+            # One damaged segment must not keep the others out: each is tried alone, the bad ones set aside.
+            segments = [segment for segment in segments if self._is_readable(connection, segment)]
+            if not segments:
+                return []
+            read_segments(connection, segments)
+        try:
+            insert_rows(connection)
+        except duckdb.Error as error:
+            raise unusable(self.home.database, error) from error
+        return segments
+
+    def _is_readable(self, connection: DuckDBPyConnection, segment: Path) -> bool:
+        import duckdb
+
+        try:
+            read_segments(connection, [segment])
+        except duckdb.Error:
+            aside = self.journal.set_aside(segment)
+            _LOGGER.warning("note: %s cannot be read and was set aside in %s", segment.name, aside)
+            return False
+        return True
+
+
+def rows_since(
+    connection: DuckDBPyConnection, select: str, since: str | None, *, order: str
+) -> DuckDBPyRelation:
+    """Return the rows of a SELECT over a view with `time` that came at or after `since` (ISO 8601, UTC), in order."""
+    return connection.sql(f"{from_moment(connection, select, since)} ORDER BY {order}")
+
+
+def from_moment(connection: DuckDBPyConnection, select: str, since: str | None) -> str:
+    """Return a SELECT of the rows of a SELECT with `time` that came at or after `since` (ISO 8601, UTC).
+
+    The moment is passed as a variable: with a parameter DuckDB gathers a relation's rows one by one, which takes
+    seven times as long.
+    """
+    connection.execute("SET VARIABLE since = ?", [since])
+    return f"SELECT * FROM ({select}) WHERE time >= {SINCE}"
+
+
+def is_busy(error: Exception) -> bool:
+    """Return whether DuckDB refuses a file because another process holds it."""
+    return any(words in str(error) for words in _BUSY)
+
+
+def rows_in(
+    connection: DuckDBPyConnection, select: str, values: Iterable[str | None], rest: str = ""
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a SELECT that ends in IN, over the distinct values that there are.
+
+    They are passed as one text: of every value of a list DuckDB asks whether it belongs to some library, which
+    takes seconds for thousands.
+    """
+    wanted = sorted({value for value in values if value is not None})
+    if not wanted:
+        return []
+    texts = "(SELECT unnest(from_json(?, '[\"VARCHAR\"]')))"
+    return connection.execute(f"{select} {texts} {rest}", [json.dumps(wanted)]).fetchall()
+
+
+@contextmanager
+def _alone(path: Path, patience_s: float) -> Iterator[None]:
+    """Keep other threads of this process out, as DuckDB does with other processes: both would merge the same rows."""
+    if not _OPENING.acquire(timeout=patience_s):
+        raise _busy(path, "another part of this process")
+    try:
+        yield
+    finally:
+        _OPENING.release()
+
+
+@contextmanager
+def connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
+    """Yield a connection that locks the file; what is under its name then, not what was replaced meanwhile."""
+    import duckdb
+
+    began = time.monotonic()
+    deadline = began + patience_s
+    while True:
+        named = _inode(path)
+        try:
+            connection = duckdb.connect(str(path))
+            # The lock may be that of a file that `store.forget` has replaced between opening and locking.
+            if named is None or named == _inode(path):
+                break
+            # The write-ahead log that it has found belongs to the file of now.
+            connection.execute("PRAGMA disable_checkpoint_on_shutdown")
+            connection.close()
+            continue
+        except duckdb.Error as error:
+            made_by = began + min(_MAKING_S, patience_s)
+            if not is_busy(error) and not (_is_being_made(path, error) and time.monotonic() < made_by):
+                raise unusable(path, error) from error
+            if time.monotonic() >= deadline:
+                raise _busy(path, "another process") from error
+            time.sleep(0.02)
+    try:
+        # It would be drawn on standard output, beside an answer, whenever a statement takes two seconds.
+        connection.execute("SET enable_progress_bar = false")
+        yield connection
+    except duckdb.IOException as error:
+        raise unusable(path, error) from error
+    finally:
+        connection.close()
+
+
+def _is_being_made(path: Path, error: Exception) -> bool:
+    """Return whether a file is none of DuckDB's only because another process is about to write its first pages."""
+    try:
+        return _NO_DATABASE in str(error) and path.stat().st_size < _SMALLEST
+    except OSError:
+        return False
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _busy(path: Path, whom: str) -> StoreBusyError:
+    return StoreBusyError(f"{path} is in use by {whom}: its rows wait in the journal; try again in a moment.")
+
+
+def unusable(path: Path, error: Exception) -> StoreError:
+    """Return what to say of a file that cannot be used."""
+    reason = str(error).partition("\n")[0]
+    if any(words in reason for words in _NO_ROOM):
+        return StoreError(
+            f"there is no room to write {path} ({reason}): make room; what waits in the journal is kept."
+        )
+    return StoreError(
+        f"{path} cannot be opened as the outcome log ({reason}): if it is damaged, move it away and a new one is "
+        "begun; what waits in the journal is kept."
+    )

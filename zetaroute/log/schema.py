@@ -1,0 +1,216 @@
+"""The tables of the DuckDB file, as steps that are only ever appended.
+
+Each step runs in one transaction and its name is kept in the table `migrations`; a name that this version does
+not know means that a newer zetaroute wrote the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from zetaroute.errors import StoreError
+from zetaroute.log.views import VIEWS, make_views
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ESTIMATE = "STRUCT(mean DOUBLE, se DOUBLE)"
+_CANDIDATE = (
+    f"STRUCT(model VARCHAR, eligible BOOLEAN, reason VARCHAR, accuracy {_ESTIMATE}, satisfaction {_ESTIMATE}, "
+    f"response_s {_ESTIMATE}, cost_usd {_ESTIMATE}, utility_usd {_ESTIMATE}, probability DOUBLE, satisfied DOUBLE)"
+)
+
+OUTCOME_COLUMNS = {
+    "id": "VARCHAR",
+    "time": "TIMESTAMP",
+    "run": "VARCHAR",
+    "custom_id": "VARCHAR",
+    "content_hash": "VARCHAR",
+    "conversation": "VARCHAR",
+    "query": "VARCHAR",
+    "system": "VARCHAR",
+    "task": "VARCHAR",
+    "reference": "VARCHAR",
+    "grader": "VARCHAR",
+    "policy_version": "VARCHAR",
+    "model": "VARCHAR",
+    "served_model": "VARCHAR",
+    "propensity": "DOUBLE",
+    "forced": "BOOLEAN",
+    "explored": "BOOLEAN",
+    "recorded": "BOOLEAN",
+    "attempt": "INTEGER",
+    "fallback_of": "VARCHAR",
+    "status": "VARCHAR",
+    "error_kind": "VARCHAR",
+    "error": "VARCHAR",
+    "finish_reason": "VARCHAR",
+    "ttft_s": "DOUBLE",
+    "response_s": "DOUBLE",
+    "router_s": "DOUBLE",
+    "input_tokens": "BIGINT",
+    "cached_tokens": "BIGINT",
+    "output_tokens": "BIGINT",
+    "tokens_estimated": "BOOLEAN",
+    "cost_usd": "DOUBLE",
+    "prices": "STRUCT(input DOUBLE, output DOUBLE, cached_input DOUBLE)",
+    "response": "VARCHAR",
+    "attachments": "STRUCT(name VARCHAR, media_type VARCHAR, sha256 VARCHAR, size BIGINT)[]",
+    "seed": "BIGINT",
+    "candidates": f"{_CANDIDATE}[]",
+    "duel": (
+        "STRUCT(canary VARCHAR, share DOUBLE, least DOUBLE, before VARCHAR, after VARCHAR, before_usd DOUBLE, "
+        "after_usd DOUBLE, before_accuracy DOUBLE, after_accuracy DOUBLE)"
+    ),
+    "embedding": "FLOAT[]",
+    "embedding_model": "VARCHAR",
+    "router_cost_usd": "DOUBLE",
+    "tags": "VARCHAR[]",
+    "store": "VARCHAR",
+    "forgotten": "TIMESTAMP",
+    "ask_probability": "DOUBLE",
+    "asked": "BOOLEAN",
+    "escalated": "BOOLEAN",
+    "segment": "VARCHAR",
+    "objective": "STRUCT(answer_value_usd DOUBLE, satisfaction_value_usd DOUBLE, second_value_usd DOUBLE)",
+}
+FEEDBACK_COLUMNS = {
+    "id": "VARCHAR",
+    "outcome_id": "VARCHAR",
+    "metric": "VARCHAR",
+    "value": "DOUBLE",
+    "source": "VARCHAR",
+    "author": "VARCHAR",
+    "time": "TIMESTAMP",
+    "comment": "VARCHAR",
+    "cost_usd": "DOUBLE",
+    "response_s": "DOUBLE",
+    "label": "VARCHAR",
+    "prompted": "BOOLEAN",
+}
+PROMOTION_COLUMNS = {
+    "id": "VARCHAR",
+    "time": "TIMESTAMP",
+    "version": "VARCHAR",
+    "previous": "VARCHAR",
+    "reason": "VARCHAR",
+    "author": "VARCHAR",
+    "forced": "BOOLEAN",
+}
+CANARY_COLUMNS = {
+    "id": "VARCHAR",
+    "time": "TIMESTAMP",
+    "canary": "VARCHAR",
+    "step": "VARCHAR",
+    "version": "VARCHAR",
+    "champion": "VARCHAR",
+    "share": "DOUBLE",
+    "promote_at": "DOUBLE",
+    "evidence": "DOUBLE",
+    "accuracy_margin": "DOUBLE",
+    "answer_value_usd": "DOUBLE",
+    "second_value_usd": "DOUBLE",
+    "lowest_usd": "DOUBLE",
+    "highest_usd": "DOUBLE",
+    "unknown_usd": "DOUBLE",
+    "free": "VARCHAR[]",
+    "reason": "VARCHAR",
+    "author": "VARCHAR",
+}
+EXPORT_COLUMNS = {"id": "VARCHAR", "time": "TIMESTAMP", "path": "VARCHAR", "run": "VARCHAR"}
+
+
+def struct(columns: dict[str, str]) -> str:
+    """Return the DuckDB STRUCT type with these columns."""
+    return "STRUCT(" + ", ".join(f'"{name}" {kind}' for name, kind in columns.items()) + ")"
+
+
+def columns_of(columns: dict[str, str]) -> str:
+    """Return the columns as CREATE TABLE wants them."""
+    return ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+
+
+def _tables(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE TABLE outcomes ({columns_of(OUTCOME_COLUMNS)}, pmf DOUBLE[])")
+    connection.execute(f"CREATE TABLE feedback ({columns_of(FEEDBACK_COLUMNS)})")
+    connection.execute(f"CREATE TABLE promotions ({columns_of(PROMOTION_COLUMNS)})")
+
+
+def _canaries(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
+    _bring_up(connection)
+
+
+def _bring_up(connection: DuckDBPyConnection) -> None:
+    """Give the tables the columns that they lack, and make the views anew.
+
+    Every step that adds columns does so for all of them: the views know those of this version, whichever step of
+    an old file makes them.
+    """
+    for table, columns in (("outcomes", OUTCOME_COLUMNS), ("feedback", FEEDBACK_COLUMNS)):
+        for name, kind in columns.items():
+            connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
+    # A view keeps the columns that its table had.
+    for view in VIEWS:
+        connection.execute(f"DROP VIEW {view}")
+    make_views(connection)
+
+
+def _exports(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE TABLE IF NOT EXISTS exports ({columns_of(EXPORT_COLUMNS)})")
+
+
+STEPS = {
+    "0001_tables": _tables,
+    "0002_views": make_views,
+    "0003_canaries": _canaries,
+    "0004_columns": _bring_up,
+    "0005_exports": _exports,
+    "0006_segments": _bring_up,
+    "0007_objectives": _bring_up,
+    "0008_lean_views": _bring_up,
+}
+
+
+def migrate(connection: DuckDBPyConnection) -> None:
+    """Bring the file to this version's schema; raise StoreError when a newer version wrote it."""
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR, time TIMESTAMP)")
+    applied = {name for (name,) in connection.execute("SELECT name FROM migrations").fetchall()}
+    unknown = applied - set(STEPS)
+    if unknown:
+        raise StoreError("the log was written by a newer zetaroute: upgrade to use it; nothing was changed.")
+    if not applied:
+        _apply(connection, _fresh, list(STEPS))
+        return
+    for name, step in STEPS.items():
+        if name not in applied:
+            _apply(connection, step, [name])
+
+
+def _apply(
+    connection: DuckDBPyConnection, step: Callable[[DuckDBPyConnection], None], names: list[str]
+) -> None:
+    """Run a step, whole or not at all, and write its names down."""
+    connection.execute("BEGIN")
+    try:
+        step(connection)
+        for name in names:
+            connection.execute(
+                "INSERT INTO migrations VALUES (?, current_timestamp AT TIME ZONE 'UTC')", [name]
+            )
+        connection.execute("COMMIT")
+    except BaseException:
+        # Where there is no room, DuckDB has ended the transaction itself, and that must not hide the reason.
+        with suppress(Exception):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _fresh(connection: DuckDBPyConnection) -> None:
+    """Make everything at once: step by step a new file would take several times the room."""
+    _tables(connection)
+    connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
+    _exports(connection)
+    make_views(connection)

@@ -1,0 +1,227 @@
+"""How each arm stands: state.json, the part of the log that a decision needs, and the journal's tail on top.
+
+Written at every merge from the last rows of the log, so that `ask` reads one small file instead of importing
+DuckDB. It is a summary that can always be made anew, never a source.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zetaroute.config import Home
+from zetaroute.domain import ALL_TASKS, CanaryEvent, Standing, Tally, place_of
+from zetaroute.files.atomic import write_whole
+from zetaroute.log.canary import event_of, running_canary
+from zetaroute.log.journal import Journal
+from zetaroute.log.views import rounds_from
+from zetaroute.policy.guards import DEMOTED
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+WINDOW = 5000
+"""Rows of the log, counted from its end, that standings look at; older ones no longer speak for an arm."""
+RECENT = 500
+"""Rows of one arm (and of one kind of query) among them that its tally counts: what it does now."""
+_SCHEMA = 4
+_SPENT = """
+    SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM (
+        SELECT time, cost_usd FROM outcomes WHERE NOT recorded
+        UNION ALL SELECT time, router_cost_usd FROM outcomes
+        UNION ALL SELECT time, cost_usd FROM feedback
+    )
+    WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP AND cost_usd IS NOT NULL
+    GROUP BY day ORDER BY day
+"""
+_PLACE = f"coalesce(nullif(task, ''), '{place_of(None, 'x')[:-1]}' || segment, '')"
+"""`place_of` in SQL."""
+_FIRST = f"SELECT coalesce(min(id), '') FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW})"
+_TAIL = f"""
+    CREATE OR REPLACE TEMP TABLE tail AS
+    SELECT id, time, model, {_PLACE} AS task, status, response_s, cost_usd, output_tokens, accuracy, satisfaction
+    FROM ({rounds_from("$first")})
+    -- What was imported was served elsewhere: it says nothing of how a model stands here.
+    WHERE NOT (recorded IS TRUE AND policy_version IS NULL)
+"""
+_MEANS = {
+    "accuracy": ("graded", "accuracy"),
+    "satisfaction": ("rated", "satisfaction"),
+    "response_s": ("timed", "CASE status WHEN 'ok' THEN response_s END"),
+    "cost_usd": ("charged", "cost_usd"),
+    "output_tokens": ("counted", "CASE status WHEN 'ok' THEN output_tokens END"),
+}
+"""Of what a tally holds mean and deviation, with the name of how many rows know it."""
+_TALLIES = f"""
+    WITH numbered AS (
+        SELECT *, row_number() OVER (PARTITION BY model ORDER BY id DESC) AS in_all,
+               row_number() OVER (PARTITION BY model, task ORDER BY id DESC) AS in_task
+        FROM tail WHERE status <> 'cancelled'
+    )
+    SELECT model, task, count(*) AS calls, count(*) FILTER (status = 'error') AS errors,
+           {
+    ", ".join(
+        f"count({value}) AS {rows}, coalesce(avg({value}), 0) AS {name}, "
+        f"coalesce(stddev_samp({value}), 0) AS {name}_sd"
+        for name, (rows, value) in _MEANS.items()
+    )
+},
+           list(response_s ORDER BY response_s) FILTER (status = 'ok' AND response_s IS NOT NULL) AS times
+    FROM (
+        SELECT * REPLACE ('{ALL_TASKS}' AS task) FROM numbered WHERE in_all <= {RECENT}
+        UNION ALL BY NAME SELECT * FROM numbered WHERE in_task <= {RECENT} AND task NOT IN ('', '{ALL_TASKS}')
+    )
+    GROUP BY model, task
+"""
+_DEMOTED = f"""
+    SELECT {_PLACE} AS place, [c.model FOR c IN candidates IF starts_with(c.reason, '{DEMOTED}')]
+    FROM outcomes WHERE id IN (
+        SELECT max(id) FROM outcomes
+        WHERE id >= $first AND len(candidates) > 0
+        GROUP BY {_PLACE}
+    )
+"""
+_ERRORS = """
+    SELECT model, count(*), epoch(max(time)) FROM tail t
+    WHERE status = 'error' AND id > coalesce(
+        (SELECT max(id) FROM tail s WHERE s.model = t.model AND s.status = 'ok'), '')
+    GROUP BY model
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a decision needs of the log."""
+
+    standings: dict[str, Standing]
+    """By model; empty when there is no state yet."""
+    spent_usd: dict[str, float]
+    """By day (UTC, ISO 8601), this month's; recordings cost nothing."""
+    canary: CanaryEvent | None
+    """The last step of the canary that runs; None when there is none."""
+
+
+def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Sequence[str] = ()) -> None:
+    """Compute the standings from the log and replace state.json in one step.
+
+    `merged` names the segments that the log holds by now although the journal may still show them.
+    """
+    (first,) = connection.execute(_FIRST).fetchone() or ("",)
+    connection.execute(_TAIL, {"first": first})
+    tallies: dict[str, dict[str, Any]] = {}
+    found = connection.execute(_TALLIES)
+    names = [column[0] for column in found.description or ()]
+    for row in found.fetchall():
+        values = dict(zip(names, row, strict=True))
+        model, task, times = (values.pop(name) for name in ("model", "task", "times"))
+        tally = Tally(**values, p95_low_s=_p95(times or [], z=1.645), p95_s=_p95(times or [], z=0.0))
+        # `asdict` copies what it finds: with many kinds of query that takes longer than any of the statements.
+        tallies.setdefault(model, {})[task] = {name: getattr(tally, name) for name in Tally.__slots__}
+    demoted: dict[str, list[str]] = {}
+    for task, models in connection.execute(_DEMOTED, {"first": first}).fetchall():
+        for model in models:
+            demoted.setdefault(model, []).append(task)
+    errors_in_a_row = {model: (count, last) for model, count, last in connection.execute(_ERRORS).fetchall()}
+    connection.execute("DROP TABLE tail")
+    standings = {
+        model: {
+            "consecutive_errors": errors_in_a_row.get(model, (0, None))[0],
+            "last_error_s": errors_in_a_row.get(model, (0, None))[1],
+            "tallies": by_task,
+            "demoted": demoted.get(model, []),
+        }
+        for model, by_task in tallies.items()
+    }
+    spent = dict(connection.execute(_SPENT).fetchall())
+    running = running_canary(connection)
+    state = {
+        "schema": _SCHEMA,
+        "standings": standings,
+        "spent_usd": spent,
+        "canary": asdict(running) if running else None,
+        "merged": list(merged),
+    }
+    write_whole(path, json.dumps(state).encode())
+
+
+def read_past(home: Home) -> Past:
+    """Return what state.json says, with the rows on top that wait in the journal."""
+    # The journal first: what is merged between the two readings is then named in the state, and counted once.
+    waiting = list(Journal(home.journal).named_lines())
+    stored = _stored(home)
+    past, merged = stored or (Past(standings={}, spent_usd={}, canary=None), frozenset[str]())
+    standings, spent_usd, canary = past.standings, past.spent_usd, past.canary
+    for segment, entry in waiting:
+        if segment in merged:
+            continue
+        for row in entry.get("outcomes") or ():
+            spent = (row.get("cost_usd") or 0.0) + (row.get("router_cost_usd") or 0.0)
+            if spent and not row.get("recorded"):
+                spent_usd[row["time"][:10]] = spent_usd.get(row["time"][:10], 0.0) + spent
+            if row.get("recorded") and row.get("policy_version") is None:
+                continue
+            standings[row["model"]] = after(
+                standings.get(row["model"]) or Standing(model=row["model"]),
+                status=row["status"],
+                time_s=datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp(),
+            )
+        for judged in entry.get("feedback") or ():
+            if judged.get("cost_usd") is not None:
+                day = judged["time"][:10]
+                spent_usd[day] = spent_usd.get(day, 0.0) + judged["cost_usd"]
+        for event in entry.get("canaries") or ():
+            canary = event_of(event) if event["step"] in {"started", "raised"} else None
+    return Past(standings=standings, spent_usd=spent_usd, canary=canary)
+
+
+def is_readable_state(home: Home) -> bool:
+    """Return whether state.json is there, whole and of this version."""
+    return _stored(home) is not None
+
+
+def after(standing: Standing, *, status: str, time_s: float) -> Standing:
+    """Return the standing after one more row of this status."""
+    if status == "ok":
+        return replace(standing, consecutive_errors=0, probe_s=None)
+    if status == "error":
+        errors = standing.consecutive_errors + 1
+        return replace(standing, consecutive_errors=errors, last_error_s=time_s, probe_s=None)
+    return replace(standing, probe_s=None)
+
+
+def _stored(home: Home) -> tuple[Past, frozenset[str]] | None:
+    """Return what state.json says and the segments that it holds; None where it is not whole or of this version."""
+    try:
+        state = json.loads(home.state.read_text(encoding="utf-8"))
+        if state["schema"] != _SCHEMA:
+            return None
+        past = Past(
+            standings={model: _standing(model, stored) for model, stored in state["standings"].items()},
+            spent_usd={day: float(usd) for day, usd in state["spent_usd"].items()},
+            canary=event_of(state["canary"]) if state["canary"] else None,
+        )
+        return past, frozenset(state["merged"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _standing(model: str, stored: Mapping[str, Any]) -> Standing:
+    return Standing(
+        model=model,
+        consecutive_errors=stored["consecutive_errors"],
+        last_error_s=stored["last_error_s"],
+        tallies={task: Tally(**tally) for task, tally in stored["tallies"].items()},
+        demoted=frozenset(stored["demoted"]),
+    )
+
+
+def _p95(times: list[float], *, z: float) -> float | None:
+    """Return the order statistic `z` standard errors under the 95% quantile (normal approximation)."""
+    n = len(times)
+    rank = math.floor(0.95 * n - z * math.sqrt(n * 0.95 * 0.05))
+    return times[rank - 1] if rank >= 1 and n >= 60 else None

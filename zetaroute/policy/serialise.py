@@ -1,0 +1,142 @@
+"""Between a policy and its artifact: which array means what.
+
+The one place that knows the names under which arrays are stored, for writing and for reading.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.domain import Prices
+from zetaroute.errors import ArtifactError
+from zetaroute.features import AnyMap, EmbeddedMap, FeatureMap, Spaces
+from zetaroute.features.cluster_names import lasting_names
+from zetaroute.policy.escalation import CheckReliability
+from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
+from zetaroute.policy.learned import LearnedPredictor, Priced
+from zetaroute.policy.packed_covariance import fold, half_size
+from zetaroute.policy.policy import Policy
+from zetaroute.policy.prior import PriorPredictor
+from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
+
+_LINEAR = ("accuracy", "satisfaction", "response", "cost")
+_EMBED = ("mean", "components", "average")
+_SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine", "task_coef", "task_intercept")
+
+
+def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
+    """Return the files of an artifact that hold the predictor."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        f"map.{name}": getattr(predictor.map.spaces, name) for name in _SPACES
+    }
+    if isinstance(predictor.map, EmbeddedMap):
+        arrays |= {f"embed.{name}": getattr(predictor.map, name) for name in _EMBED}
+    for name in (*_LINEAR, "rating"):
+        head = getattr(predictor, name)
+        if head is not None:
+            arrays |= head.arrays(name)
+    _share_spreads(arrays)
+    if predictor.centre is not None:
+        arrays["centre"] = predictor.centre
+    words = sorted(predictor.map.vocabulary, key=predictor.map.vocabulary.__getitem__)
+    return {ARRAYS: pack(arrays), VOCABULARY: json.dumps(words, ensure_ascii=False).encode()}
+
+
+def policy_from(artifact: Artifact) -> Policy:
+    """Return the policy that an artifact holds; raise ArtifactError when its arrays do not fit together."""
+    arrays = dict(artifact.arrays)
+    models = tuple(artifact.manifest["models"])
+    try:
+        _spread_shared(arrays)
+        predictor = LearnedPredictor(
+            map=_map(artifact, arrays),
+            models=models,
+            accuracy=LinearHead.load(arrays, "accuracy"),
+            satisfaction=LinearHead.load(arrays, "satisfaction"),
+            response=LogHead.load(arrays, "response"),
+            cost=LogHead.load(arrays, "cost"),
+            rating=ClassHead.load(arrays, "rating"),
+            centre=None if artifact.manifest["routes"] else np.asarray(arrays["centre"], dtype=np.float64),
+            priced={model: _priced(stored) for model, stored in artifact.manifest["priced"].items()},
+        )
+        _check_shapes(predictor)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{artifact.version} does not fit together ({error}): go back with `zetaroute policies rollback`."
+        ) from error
+    measured = artifact.manifest.get("checks", {})
+    checks = {
+        name: CheckReliability(passes=one["passes"], catches=one["catches"]) for name, one in measured.items()
+    }
+    kinds = lasting_names(artifact.manifest.get("segments"), len(predictor.map.spaces.coarse))
+    return Policy(version=artifact.version, predictor=predictor, checks=checks, kinds=kinds)
+
+
+def _map(artifact: Artifact, arrays: Mapping[str, NDArray[np.generic]]) -> AnyMap:
+    features = artifact.manifest["features"]
+    spaces = Spaces(**{name: np.asarray(arrays[f"map.{name}"]) for name in _SPACES})
+    vocabulary = {term: row for row, term in enumerate(artifact.vocabulary)}
+    found = FeatureMap(vocabulary, spaces, tuple(features["tasks"]), features["texts"])
+    if features.get("embedding") is None:
+        return found
+    mean, components, average = (np.asarray(arrays[f"embed.{name}"]) for name in _EMBED)
+    if components.shape != (len(mean), spaces.components.shape[1]):
+        raise ValueError(f"the embedding's components have the shape {components.shape}")
+    return EmbeddedMap(found, mean, components, average, features["embedding"])
+
+
+def load_policy(registry: Registry, version: str) -> Policy:
+    """Return the policy of a version; COLD is the config's priors."""
+    if version == COLD:
+        return Policy(version=COLD, predictor=PriorPredictor())
+    return policy_from(registry.load(version))
+
+
+def _share_spreads(arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Store a spread that several heads hold once, and for the others the number of the head that has it."""
+    owners: dict[int, int] = {}
+    for number, name in enumerate(_LINEAR):
+        spread = arrays.get(f"{name}.spread")
+        if spread is not None and owners.setdefault(id(spread), number) != number:
+            arrays[f"{name}.spread_of"] = np.array(owners[id(spread)])
+            del arrays[f"{name}.spread"]
+
+
+def _spread_shared(arrays: dict[str, NDArray[np.generic]]) -> None:
+    """Give the spreads that were stored once to every head that holds them; those of old versions are whole."""
+    for name in _LINEAR:
+        stored = arrays.get(f"{name}.spread")
+        if stored is not None and stored.ndim == 3:
+            arrays[f"{name}.spread"] = fold(np.asarray(stored, dtype=np.float32))
+        if f"{name}.spread_of" in arrays:
+            owner = _LINEAR[int(np.asarray(arrays[f"{name}.spread_of"]))]
+            arrays[f"{name}.spread"] = arrays[f"{owner}.spread"]
+
+
+def _priced(stored: Mapping[str, Any]) -> Priced:
+    return Priced(
+        prices=Prices(**stored["prices"]),
+        input_tokens=stored["input_tokens"],
+        output_tokens=stored["output_tokens"],
+    )
+
+
+def _check_shapes(predictor: LearnedPredictor) -> None:
+    size, count = predictor.map.size, len(predictor.models)
+    if len(predictor.map.vocabulary) != len(predictor.map.spaces.components):
+        raise ValueError("vocabulary and components differ in length")
+    if len(predictor.map.tasks) != len(predictor.map.spaces.task_coef):
+        raise ValueError("tasks and their coefficients differ in number")
+    for head in (predictor.accuracy, predictor.satisfaction, predictor.response, predictor.cost):
+        linear = head.linear if isinstance(head, LogHead) else head
+        if linear is None:
+            continue
+        if linear.coef.shape != (count, size):
+            raise ValueError(f"a head has shape {linear.coef.shape}, not {(count, size)}")
+        if linear.spread.shape != (count, half_size(size)):
+            raise ValueError(f"a spread has shape {linear.spread.shape}, not {(count, half_size(size))}")

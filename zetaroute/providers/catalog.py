@@ -1,0 +1,175 @@
+"""Which models a server says it has, asked with no model answering, so that it costs nothing.
+
+It lives apart from the exchange because nothing is completed here: one small GET, one list of names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from zetaroute.domain import Arm, Prices
+from zetaroute.errors import ProviderError
+from zetaroute.providers.base import label, mapping, parse
+from zetaroute.providers.connections import Connections, route
+from zetaroute.providers.credentials import Credentials, credentials
+from zetaroute.providers.errors import Faults
+from zetaroute.providers.http import endpoint
+from zetaroute.version import __version__
+
+LARGEST = 8_000_000
+"""Bytes of a list."""
+MOST = 5000
+"""Names that are kept of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What a server lists."""
+
+    models: tuple[str, ...]
+    sizes: Mapping[str, str] = field(default_factory=dict)
+    """Number of parameters by model, in the server's words (`3.2B`), where it tells."""
+    prices: Mapping[str, Prices] = field(default_factory=dict)
+    """What its models cost, where the server tells one price, which is not zero."""
+    ahead_s: float | None = None
+    """By how much the server's clock is ahead of ours; None where it names no time."""
+
+    def has(self, model: str) -> bool:
+        """Return whether a name that the config gives is one of these, a tag or a folder before it left out."""
+        return any(name in {model, f"{model}:latest"} or name.endswith(f"/{model}") for name in self.models)
+
+
+async def list_models(arm: Arm, *, timeout_s: float) -> Listing:
+    """Return the models that the server of `arm` lists.
+
+    Raises ProviderError when it does not tell within `timeout_s`, and ConfigError for an unusable base_url.
+    """
+    base = (arm.base_url or "").rstrip("/")
+    if arm.provider == "anthropic":
+        path = "/models" if base.removesuffix("/messages").endswith("/v1") else "/v1/models"
+        key = credentials(arm, key_header="x-api-key")
+        key = replace(key, headers={"anthropic-version": "2023-06-01", **key.headers})
+        url = endpoint(
+            replace(arm, base_url=base.removesuffix("/messages")), path, "https://api.anthropic.com"
+        )
+        return await _asked(arm, url._replace(query="limit=1000"), key, timeout_s=timeout_s)
+    key = credentials(arm, key_header="authorization", scheme="Bearer ")
+    trunk = base.removesuffix("/chat/completions")
+    url = endpoint(replace(arm, base_url=trunk), "/models", "https://api.openai.com/v1")
+    return await _asked(arm, url, key, timeout_s=timeout_s)
+
+
+async def list_tags(arm: Arm, *, timeout_s: float) -> Listing:
+    """Return what Ollama's own list says, sizes included; raises as `list_models`."""
+    url = urlsplit(arm.base_url or "")._replace(path="/api/tags", query="")
+    return await _asked(
+        arm, url, credentials(arm, key_header="authorization", scheme="Bearer "), timeout_s=timeout_s
+    )
+
+
+async def list_prices(arm: Arm, *, timeout_s: float) -> Listing:
+    """Return what LiteLLM's own list says, prices included; raises as `list_models`."""
+    url = urlsplit(arm.base_url or "")._replace(path="/model/info", query="")
+    return await _asked(
+        arm, url, credentials(arm, key_header="authorization", scheme="Bearer "), timeout_s=timeout_s
+    )
+
+
+async def _asked(arm: Arm, url: SplitResult, key: Credentials, *, timeout_s: float) -> Listing:
+    import httpx
+
+    patient = replace(arm, timeout_s=timeout_s, connect_timeout_s=min(arm.connect_timeout_s, timeout_s))
+    shown = urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
+    faults = Faults(arm=patient, url=shown, secrets=key.secrets)
+    connections = Connections()
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _got(patient, url, key, faults, connections)
+    except TimeoutError:
+        words = f"{arm.id}: {shown} did not answer within {timeout_s:g} s; check that the server runs."
+        raise ProviderError(words, kind="timeout") from None
+    except (httpx.RequestError, httpx.InvalidURL) as error:
+        raise faults.transport(error) from error
+    finally:
+        await connections.aclose()
+
+
+async def _got(
+    arm: Arm, url: SplitResult, key: Credentials, faults: Faults, connections: Connections
+) -> Listing:
+    import httpx
+
+    way = route(url, proxy=key.proxy, ca_file=arm.ca_file)
+    request = httpx.Request(
+        "GET",
+        urlunsplit(url),
+        headers={"accept": "application/json", "user-agent": f"zetaroute/{__version__}", **key.headers},
+        extensions={"timeout": {"connect": arm.connect_timeout_s}},
+    )
+    async with connections.lend(way) as transport:
+        response = await transport.handle_async_request(request)
+        try:
+            body = b""
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise faults.malformed("its list of models is endless")
+        finally:
+            await response.aclose()
+    if not response.is_success:
+        raise faults.status(response.status_code, body[:64_000].decode("utf-8", "replace"))
+    try:
+        return _listing(parse(body), response.headers)
+    except ValueError:
+        raise faults.malformed("it sent no list of models") from None
+
+
+def _listing(body: Any, headers: Mapping[str, str]) -> Listing:
+    """Return the names in a body of OpenAI's, Anthropic's, Ollama's or LiteLLM's shape; raises ValueError."""
+    fields = mapping(body)
+    lists = [value for value in (fields.get("data"), fields.get("models")) if isinstance(value, list)]
+    if not lists:
+        raise ValueError("no list")
+    items = [mapping(item) for one in lists for item in one]
+    sizes: dict[str, str] = {}
+    asked: dict[str, set[Prices | None]] = {}
+    for item in items[:MOST]:
+        name = label(item.get("id")) or label(item.get("name")) or label(item.get("model_name"))
+        if name is not None:
+            sizes[name] = label(mapping(item.get("details")).get("parameter_size")) or sizes.get(name, "")
+            asked.setdefault(name, set()).add(_prices(mapping(item.get("model_info"))))
+    told = {name: size for name, size in sizes.items() if size}
+    # Several deployments may stand behind a name; where they differ, no price is that of the name.
+    agreed = {name: next(iter(several)) for name, several in asked.items() if len(several) == 1}
+    prices = {name: one for name, one in agreed.items() if one is not None}
+    return Listing(models=tuple(sizes), sizes=told, prices=prices, ahead_s=_ahead_s(headers.get("date")))
+
+
+def _prices(info: Mapping[str, Any]) -> Prices | None:
+    """Return what a deployment costs; None where it is not told, zero included, which LiteLLM says of the unknown."""
+    keys = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
+    given, taken, cached = (_per_million(info.get(key)) for key in keys)
+    if given is None or taken is None or not given + taken:
+        return None
+    return Prices(input=given, output=taken, cached_input=cached)
+
+
+def _per_million(value: object) -> float | None:
+    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        return None
+    return round(value * 1e6, 6)
+
+
+def _ahead_s(date: str | None) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(date or "").timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None

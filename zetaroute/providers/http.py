@@ -1,0 +1,252 @@
+"""One request to a model server and its answer, over connections that a whole run shares.
+
+It lives apart from the wire formats because time limits, sizes, broken lines and error answers are the same
+for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import sys
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from zetaroute.domain import Arm, Completion, Query
+from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.providers.base import JsonObject, OnText
+from zetaroute.providers.connections import Connections, route
+from zetaroute.providers.credentials import Credentials
+from zetaroute.providers.errors import Faults, retry_after_s
+from zetaroute.providers.stream import Draft, Reading, Take
+from zetaroute.version import __version__
+
+if TYPE_CHECKING:
+    import httpx
+
+_LAST_WORDS_S = 1.0
+"""How long a stream may go on after the answer is complete: token counts and the sign-off follow at once."""
+
+_HEADERS = {
+    "accept": "*/*",
+    "accept-encoding": "gzip, deflate",
+    "content-type": "application/json",
+    "user-agent": f"zetaroute/{__version__}",
+}
+
+_LONGEST_ERROR = 64_000
+"""Bytes read of an error answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One question, put in a wire format."""
+
+    arm: Arm
+    query: Query
+    url: SplitResult
+    credentials: Credentials
+    bodies: tuple[JsonObject, ...]
+    """Best first; the next one is sent when the server does not know an option of the one before."""
+    option: str = ""
+    """What such a server names in its refusal."""
+    take: Take
+
+
+class Patience:
+    """How long one call may go on: until its first word, as a whole, and after its answer is complete."""
+
+    def __init__(self, arm: Arm, *, streamed: bool) -> None:
+        self._end_at = asyncio.get_running_loop().time() + arm.timeout_s
+        first_s = arm.first_token_timeout_s if streamed else None
+        self.awaits_word = first_s is not None and first_s < arm.timeout_s
+        """Whether the limit that runs is that of the first word."""
+        self._parting = False
+        limit_s = first_s if first_s is not None and self.awaits_word else arm.timeout_s
+        self.limit = asyncio.timeout(limit_s)
+
+    def watch(self, draft: Draft) -> None:
+        """Move the limit to what has arrived."""
+        if draft.begun and self.awaits_word:
+            self.awaits_word = False
+            self.limit.reschedule(self._end_at)
+        if draft.finished and not self._parting:
+            self._parting = True
+            last_words_at = asyncio.get_running_loop().time() + _LAST_WORDS_S
+            self.limit.reschedule(min(last_words_at, self.limit.when() or last_words_at))
+
+
+class Exchange:
+    """Sends questions and reads answers."""
+
+    def __init__(self, *, many: bool = False) -> None:
+        self._connections = Connections(many=many)
+        self._refused: dict[str, int] = {}
+        """How many of the best bodies a server has refused, by URL."""
+
+    async def complete(self, ask: Ask, on_text: OnText | None) -> Completion:
+        """Ask once within the arm's `timeout_s`, and raise ProviderError for whatever goes wrong."""
+        _leave_out_its_command_line()
+        import httpx
+
+        started_at = time.perf_counter()
+        faults = Faults(arm=ask.arm, url=_shown(ask.url), secrets=ask.credentials.secrets)
+        draft = Draft()
+        patience = Patience(ask.arm, streamed=on_text is not None)
+        try:
+            async with patience.limit:
+                await self._converse(ask, faults, draft, on_text, patience)
+        # What breaks after the server called the answer complete takes nothing away from it.
+        except TimeoutError:
+            if not patience.limit.expired():
+                raise
+            if not draft.is_answer:
+                raise (faults.silence() if patience.awaits_word else faults.timeout()) from None
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            if not draft.is_answer:
+                raise faults.transport(error) from error
+        except ProviderError:
+            if not draft.is_answer:
+                raise
+        if not draft.is_answer:
+            raise faults.empty(draft.finish_reason)
+        return draft.completion(ask.arm, ask.query, started_at=started_at, ended_at=time.perf_counter())
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._connections.aclose()
+
+    async def _converse(
+        self, ask: Ask, faults: Faults, draft: Draft, on_text: OnText | None, patience: Patience
+    ) -> None:
+        url = urlunsplit(ask.url)
+        first = min(self._refused.get(url, 0), len(ask.bodies) - 1)
+        for number in range(first, len(ask.bodies)):
+            async with self._post(ask, url, ask.bodies[number]) as response:
+                if response.is_success:
+                    self._refused[url] = max(number, self._refused.get(url, 0))
+                    await _receive(response, ask.take, faults, draft, on_text, patience)
+                    return
+                said = await _error_body(response)
+                is_option = response.status_code in (400, 422) and ask.option and ask.option in said.lower()
+                if not is_option or number + 1 == len(ask.bodies):
+                    wait_s = retry_after_s(response.headers, time.time())
+                    raise faults.status(response.status_code, said, wait_s)
+
+    @contextlib.asynccontextmanager
+    async def _post(self, ask: Ask, url: str, body: JsonObject) -> AsyncIterator[httpx.Response]:
+        import httpx
+
+        arm = ask.arm
+        way = route(ask.url, proxy=ask.credentials.proxy, ca_file=arm.ca_file)
+        request = httpx.Request(
+            "POST",
+            _parsed(url),
+            headers={**_HEADERS, **_login(ask.url), **ask.credentials.headers},
+            # A lone surrogate, from undecodable input, cannot be encoded; it must not stop the question.
+            content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+            extensions={"timeout": {"connect": min(arm.connect_timeout_s, arm.timeout_s)}},
+        )
+        async with self._connections.lend(way) as transport:
+            response = await transport.handle_async_request(request)
+            try:
+                yield response
+            finally:
+                await response.aclose()
+
+
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> httpx.URL:
+    """Return the URL of a server, parsed once for all calls: that takes a seventh of a call's own time."""
+    import httpx
+
+    try:
+        parsed = httpx.URL(url)
+        # It is decoded only when it is asked for.
+        _ = parsed.host
+    except UnicodeError as error:
+        # A host that is no name, or a lone surrogate: httpx lets what its own libraries say of them through.
+        raise httpx.InvalidURL(str(error)) from error
+    return parsed
+
+
+def _login(url: SplitResult) -> dict[str, str]:
+    """Return what a user and a password in an address stand for."""
+    if url.username is None:
+        return {}
+    words = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return {"authorization": f"Basic {base64.b64encode(words.encode()).decode('ascii')}"}
+
+
+def endpoint(arm: Arm, path: str, example: str) -> SplitResult:
+    """Return where `arm` is asked: its base_url with `path` added unless it ends so, any `?query` kept.
+
+    Raises ConfigError when base_url is missing or no web address.
+    """
+    try:
+        url = urlsplit(arm.base_url or "")
+        labels = (url.hostname or "").removesuffix(".").split(".")
+        usable = url.scheme in ("http", "https") and all(0 < len(part) < 64 for part in labels)
+        usable = usable and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f'Model {arm.id}: base_url is not a web address; write base_url = "{example}".')
+    base = url.path.rstrip("/")
+    return url._replace(path=base if base.endswith(path) else base + path, fragment="")
+
+
+def _shown(url: SplitResult) -> str:
+    """Return the URL without what may be secret in it: a password or a query."""
+    return urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", ""))
+
+
+async def _receive(
+    response: httpx.Response,
+    take: Take,
+    faults: Faults,
+    draft: Draft,
+    on_text: OnText | None,
+    patience: Patience,
+) -> None:
+    content_type = response.headers.get("content-type", "")
+    reading = Reading(take=take, draft=draft, faults=faults, content_type=content_type)
+
+    def show(text: str) -> None:
+        if draft.first_text_at is None and reading.streamed:
+            draft.first_text_at = time.perf_counter()
+        if on_text is not None:
+            on_text(text)
+
+    async for chunk in response.aiter_bytes():
+        for text in reading.feed(chunk):
+            show(text)
+        patience.watch(draft)
+    for text in reading.close():
+        show(text)
+
+
+async def _error_body(response: httpx.Response) -> str:
+    """Return the beginning of an error answer; a line that breaks meanwhile is not the news."""
+    import httpx
+
+    body = b""
+    try:
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) >= _LONGEST_ERROR:
+                break
+    except httpx.RequestError:
+        pass
+    return body[:_LONGEST_ERROR].decode("utf-8", "replace")
+
+
+def _leave_out_its_command_line() -> None:
+    """Let httpx do without its own command line: loading rich and pygments for that takes a third of its start."""
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is how Python marks what is not there

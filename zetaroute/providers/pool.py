@@ -1,0 +1,168 @@
+"""All providers of a run behind one door: opened when first asked, closed together.
+
+It lives here so that a run pays at start-up only for the wire formats it uses, and so that one place
+bounds how many calls an arm gets at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from urllib.parse import urlsplit
+
+from zetaroute.domain import Arm, Completion, Query
+from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.providers.base import OnText, Provider
+
+LONGEST_PAUSE_S = 20.0
+"""A server that asks for more patience than this is left to the retries and fallbacks of its calls."""
+_GROWTH = 0.1
+"""Calls at once that are added for each round of answers; at 1 a call in four would be refused for ever."""
+
+
+class Pace:
+    """Lets calls through to one server: additive increase, multiplicative decrease (Chiu and Jain 1989)."""
+
+    def __init__(self, most: int, *, pauses: bool = True) -> None:
+        self.limit = float(most)
+        """Calls at once, as learned so far."""
+        self._most = most
+        self._pauses = pauses
+        """Whether all calls wait when the server asks one to; a lone query rather asks another model there."""
+        self._under_way = 0
+        self._slowed_at = 0.0
+        self._resume_at = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Hold a turn for one call, whose end tells how the server bears it."""
+        await self._enter()
+        began_at = asyncio.get_running_loop().time()
+        try:
+            yield
+            self.limit = min(self._most, self.limit + _GROWTH / self.limit)
+        except ProviderError as error:
+            if error.kind == "rate_limited":
+                self._slow(began_at, error.retry_after_s or 0.0)
+            raise
+        finally:
+            self._under_way -= 1
+            self._wake()
+
+    async def _enter(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._under_way >= int(self.limit) or loop.time() < self._resume_at:
+            if loop.time() < self._resume_at:
+                await asyncio.sleep(self._resume_at - loop.time())
+                continue
+            turn = loop.create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._wake()
+                raise
+        self._under_way += 1
+
+    def _slow(self, began_at: float, asked_s: float) -> None:
+        now = asyncio.get_running_loop().time()
+        # Calls that began before the last step back tell nothing new.
+        if began_at >= self._slowed_at:
+            self.limit, self._slowed_at = max(1.0, self._under_way / 2), now
+        if self._pauses and asked_s <= LONGEST_PAUSE_S:
+            self._resume_at = max(self._resume_at, now + asked_s)
+
+    def _wake(self) -> None:
+        free = int(self.limit) - self._under_way
+        while self._waiting and free > 0:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
+
+
+class Providers:
+    """Sends each query to the provider of its arm, when the arm and its server have a free turn."""
+
+    def __init__(
+        self, turns: Mapping[str, asyncio.Semaphore], paces: Mapping[str, Pace], *, many: bool
+    ) -> None:
+        self._turns = turns
+        """By arm."""
+        self._paces = paces
+        """By server."""
+        self._many = many
+        self._open: dict[str, Provider] = {}
+
+    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
+        """Ask `arm` when it has a free turn; raises what its provider raises."""
+        async with self._turns[arm.id], self._paces[_server(arm)].turn():
+            if arm.provider not in self._open:
+                self._open[arm.provider] = _provider(arm, many=self._many)
+            return await self._open[arm.provider].complete(arm, query, on_text)
+
+    async def aclose(self) -> None:
+        """Close every provider that was opened."""
+        while self._open:
+            _, provider = self._open.popitem()
+            await provider.aclose()
+
+    async def __aenter__(self) -> Providers:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def open_providers(arms: Iterable[Arm], *, many: bool = False) -> Providers:
+    """Return the providers of these arms, to be used in `async with`; `many` when calls run side by side."""
+    arms = tuple(arms)
+    turns = {arm.id: asyncio.Semaphore(arm.max_concurrency) for arm in arms}
+    servers: dict[str, list[Arm]] = {}
+    for arm in arms:
+        servers.setdefault(_server(arm), []).append(arm)
+    paces = {server: Pace(_most(at), pauses=many) for server, at in servers.items()}
+    return Providers(turns, paces, many=many)
+
+
+def _most(arms: Sequence[Arm]) -> int:
+    """Return how many calls at once the config allows a server: the smallest number that its arms name."""
+    named = [arm.server_concurrency for arm in arms if arm.server_concurrency is not None]
+    return min(named, default=sum(arm.max_concurrency for arm in arms))
+
+
+def _server(arm: Arm) -> str:
+    """Return what arms on one server have in common: the origin of their base_url."""
+    if arm.base_url is None:
+        return arm.provider
+    url = urlsplit(arm.base_url)
+    return f"{url.scheme}://{url.netloc}".lower()
+
+
+def _provider(arm: Arm, *, many: bool) -> Provider:
+    match arm.provider:
+        case "openai":
+            from zetaroute.providers.openai import OpenAIProvider
+
+            return OpenAIProvider(many=many)
+        case "anthropic":
+            from zetaroute.providers.anthropic import AnthropicProvider
+
+            return AnthropicProvider(many=many)
+        case "practice":
+            from zetaroute.practice.models import MODELS
+            from zetaroute.providers.practice import PracticeProvider
+
+            return PracticeProvider(MODELS)
+        case "recorded":
+            from zetaroute.providers.recorded import RecordedProvider
+
+            return RecordedProvider()
+        case _:
+            raise ConfigError(f"Model {arm.id}: there is no provider {arm.provider!r}; correct provider.")

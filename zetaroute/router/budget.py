@@ -1,0 +1,193 @@
+"""What may still be spent: the budget, what the log says was spent, and what is under way.
+
+Shared by `ask`, `batch` and the router, so that one place knows when a budget is used up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from zetaroute.config import Budget
+from zetaroute.domain import Decision, usd
+
+
+class Reserve:
+    """What is set aside for calls under way."""
+
+    def __init__(self) -> None:
+        self.usd = 0.0
+        self._calls = 0
+        self._settled = asyncio.Event()
+
+    def add(self, expected_usd: float) -> None:
+        """Set aside what a call is expected to cost."""
+        self._calls += 1
+        self.usd += expected_usd
+
+    def change(self, more_usd: float) -> None:
+        """Set more aside for a call under way, or less."""
+        self.usd += more_usd
+
+    def remove(self, expected_usd: float) -> None:
+        """Give back what was set aside for a call that is over."""
+        self._calls -= 1
+        self.usd = self.usd - expected_usd if self._calls else 0.0
+        self._settled.set()
+
+    async def wait(self) -> bool:
+        """Wait until a call is over; return False when none is under way, so that waiting frees nothing."""
+        if not self._calls:
+            return False
+        self._settled.clear()
+        await self._settled.wait()
+        return True
+
+
+class Spending:
+    """Counts money by day (UTC), as far as the log knows it and beyond.
+
+    Every dollar is in one place at a time: reserved while a call is under way, pending while its row is not yet
+    safe, and then in the days, which `refresh` replaces by the log's own, other processes' rows included.
+    """
+
+    def __init__(self, budget: Budget, days: Mapping[str, float] | None = None) -> None:
+        self._budget = budget
+        self._days = dict(days or {})
+        self.reserved = Reserve()
+        self._pending_usd = 0.0
+
+    @property
+    def limited(self) -> bool:
+        """Whether there is a budget at all."""
+        return self._budget != Budget()
+
+    def left_usd(self, now: datetime | None = None) -> tuple[float | None, str]:
+        """Return what is left of the tightest budget and its name; None where there is no budget."""
+        if not self.limited:
+            return None, ""
+        today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
+        month = today[:7]
+        under_way = self.reserved.usd + self._pending_usd
+        left: list[tuple[float, str]] = []
+        if self._budget.daily_usd is not None:
+            spent = self._days.get(today, 0.0) + under_way
+            left.append((self._budget.daily_usd - spent, f"daily budget of {usd(self._budget.daily_usd)}"))
+        if self._budget.monthly_usd is not None:
+            spent = sum(cost for day, cost in self._days.items() if day.startswith(month)) + under_way
+            left.append(
+                (self._budget.monthly_usd - spent, f"monthly budget of {usd(self._budget.monthly_usd)}")
+            )
+        return min(left)
+
+    def settle(self, expected_usd: float, cost_usd: float) -> None:
+        """Put what a call did cost in the place of what was set aside for it."""
+        self._pending_usd += cost_usd
+        self.reserved.remove(expected_usd)
+
+    def keep(self, cost_usd: float, now: datetime | None = None) -> None:
+        """Take a cost as written: its row is safe."""
+        today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
+        self._pending_usd -= cost_usd
+        self._days[today] = self._days.get(today, 0.0) + cost_usd
+
+    def refresh(self, days: Mapping[str, float]) -> None:
+        """Take the log's days, which hold every row that is safe."""
+        self._days = dict(days)
+
+
+class RunBudget:
+    """Counts what one run has spent and what is under way, so that its limit is kept while many calls run."""
+
+    def __init__(self, limit_usd: float | None) -> None:
+        self._limit_usd = limit_usd
+        self._spent_usd = 0.0
+        self.reserved = Reserve()
+
+    def left_usd(self) -> float | None:
+        """Return what is neither spent nor set aside; None where there is no limit."""
+        return None if self._limit_usd is None else self._limit_usd - self._spent_usd - self.reserved.usd
+
+    def reserve(self, expected_usd: float) -> bool:
+        """Set `expected_usd` aside; return False when the budget does not hold it any more."""
+        left_usd = self.left_usd()
+        if left_usd is not None and expected_usd > left_usd:
+            return False
+        self.reserved.add(expected_usd)
+        return True
+
+    def settle(self, expected_usd: float, cost_usd: float) -> None:
+        """Put what a call did cost in the place of what was set aside for it."""
+        self._spent_usd += cost_usd
+        self.reserved.remove(expected_usd)
+
+
+_ROUNDING_USD = 1e-12
+
+
+class Purse:
+    """Holds what was paid and what the call under way is expected to cost, and says which model may be asked next."""
+
+    def __init__(
+        self,
+        decision: Decision,
+        *,
+        spending: Spending,
+        run: RunBudget | None = None,
+        most_usd: float | None = None,
+    ) -> None:
+        self._decision = decision
+        self._spending = spending
+        self._run = run or RunBudget(None)
+        # Whoever names a model has chosen its price.
+        self._most_usd = None if decision.pinned else most_usd
+        self._paid_usd = 0.0
+        self._lost_usd = 0.0
+        """What failed tries may have cost; no row knows it."""
+        self._next_usd = decision.expected_usd(decision.model)
+        self._held_usd = self._next_usd
+        self.refused: list[str] = []
+        """Models that would have been asked had there been the money."""
+
+    def open(self) -> bool:
+        """Set aside what the decided model may cost; return False when the run's budget does not hold it."""
+        if not self._run.reserve(self._held_usd):
+            return False
+        self._spending.reserved.add(self._held_usd)
+        return True
+
+    def after_answer(self, model: str, paid_usd: float) -> bool:
+        """Return whether a model may be asked beside what the answers until now have cost, and set its cost aside."""
+        self._paid_usd, self._next_usd = paid_usd, 0.0
+        return self._hold(model)
+
+    def after_failure(self, model: str, perhaps_billed: bool) -> bool:
+        """Return whether a model, the same or another, may be asked after a try that failed; set its cost aside."""
+        if perhaps_billed:
+            self._lost_usd += self._next_usd
+        self._next_usd = 0.0
+        return self._hold(model)
+
+    def close(self, paid_usd: float) -> None:
+        """Give back what is set aside, for what was paid in truth."""
+        self._run.settle(self._held_usd, paid_usd)
+        self._spending.settle(self._held_usd, paid_usd)
+
+    def _hold(self, model: str) -> bool:
+        expected_usd = self._decision.expected_usd(model)
+        total_usd = self._paid_usd + self._lost_usd + expected_usd
+        if expected_usd > 0 and not self._fits(total_usd):
+            self.refused.append(model)
+            return False
+        self._run.reserved.change(total_usd - self._held_usd)
+        self._spending.reserved.change(total_usd - self._held_usd)
+        self._next_usd, self._held_usd = expected_usd, total_usd
+        return True
+
+    def _fits(self, total_usd: float) -> bool:
+        more_usd = total_usd - self._held_usd
+        left_usd = [self._spending.left_usd()[0], self._run.left_usd()]
+        if self._most_usd is not None and total_usd > self._most_usd + _ROUNDING_USD:
+            return False
+        return all(left is None or more_usd <= left + _ROUNDING_USD for left in left_usd)

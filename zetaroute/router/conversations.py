@@ -1,0 +1,157 @@
+"""Conversations: going on with one by its name, and which there are.
+
+Apart from asking, which knows a conversation only as turns in front of a query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import Any
+
+from zetaroute.domain import Message, Query
+from zetaroute.errors import StoreBusyError, UsageError
+from zetaroute.log.log import PATIENCE_S, Log
+from zetaroute.log.pseudonyms import hidden
+
+_TURNS = """
+    SELECT query, response, system, model, tags, store IS NOT NULL OR forgotten IS NOT NULL FROM outcomes
+    WHERE status = 'ok' AND (id = $1 OR conversation = $1)
+    -- Of an answer that failed its check and the one that took its place, the latter was given.
+    QUALIFY row_number() OVER (PARTITION BY coalesce(fallback_of, id) ORDER BY attempt DESC) = 1
+    ORDER BY id
+"""
+_SPOKEN = """
+    SELECT max_by(model, (time, id)) FILTER (status = 'ok'), list_distinct(flatten(list(tags)))
+    FROM outcomes WHERE list_contains($1, conversation)
+"""
+_LISTED = """
+    WITH turns AS (
+        SELECT *, coalesce(conversation, id) AS name FROM outcomes WHERE status = 'ok' AND run IS NULL
+    )
+    SELECT name, count(DISTINCT coalesce(fallback_of, id)) AS turns, max(time)::VARCHAR AS last,
+           max_by(model, id) AS model, min_by(query, id) AS first_query, sum(cost_usd) AS cost_usd
+    FROM turns GROUP BY name
+    HAVING count(DISTINCT coalesce(fallback_of, id)) > 1 OR bool_or(conversation IS NOT NULL)
+    ORDER BY max(id) DESC LIMIT ?
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """What the turns of a conversation until now say of the next one."""
+
+    model: str | None = None
+    """The one that answered last; None where nobody has."""
+    tags: tuple[str, ...] = ()
+    """Of all turns, the failed ones too: what was private in one is sent again with the next."""
+
+
+def spoken_in(log: Log, name: str, *, patience_s: float = PATIENCE_S) -> Spoken:
+    """Return what the log says of a conversation whose turns are sent again by whoever holds it.
+
+    Raises StoreBusyError when another process has held the log for `patience_s`.
+    """
+    # Where texts are not stored, neither are the names that clients give.
+    names = [name, hidden(log.home, name)]
+    with log.open(patience_s=patience_s) as connection:
+        found = connection.execute(_SPOKEN, [names]).fetchone()
+    model, tags = found or (None, None)
+    return Spoken(model=model, tags=tuple(sorted(tags or ())))
+
+
+def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | None]:
+    """Return `query` with the turns and tags of a conversation, and the model that answered there last.
+
+    `name` is what `--cid` names: an id of the log, or any word; a new one begins a conversation, without a model.
+    Raises UsageError when its text was not kept.
+    """
+    query = replace(query, conversation=name)
+    with log.open() as connection:
+        turns = connection.execute(_TURNS, [query.conversation]).fetchall()
+    if any(gone for *_, gone in turns):
+        raise UsageError("that conversation was not kept as text: begin another one.")
+    history = tuple(
+        message
+        for asked, answered, *_ in turns
+        for message in (
+            Message(role="user", content=asked),
+            Message(role="assistant", content=answered or ""),
+        )
+    )
+    system = query.system or next((system for _, _, system, *_ in reversed(turns) if system), None)
+    # What was private in an earlier turn is sent again with this one.
+    tags = tuple(dict.fromkeys([*query.tags, *(tag for turn in turns for tag in turn[4] or ())]))
+    continued = replace(query, history=history, system=system, tags=tags)
+    return continued, turns[-1][3] if turns else None
+
+
+def last_conversation(log: Log) -> str:
+    """Return the name of the conversation that was spoken in last; raise UsageError when there is none."""
+    with log.open() as connection:
+        last = connection.execute(
+            "SELECT coalesce(conversation, id) FROM outcomes WHERE status = 'ok' AND run IS NULL "
+            "ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+    if last is None:
+        raise UsageError("there is no conversation to go on with yet: ask without --continue first.")
+    return str(last[0])
+
+
+def list_conversations(log: Log, *, limit: int) -> list[dict[str, Any]]:
+    """Return the conversations, the one that was spoken in last first."""
+    with log.open() as connection:
+        found = connection.execute(_LISTED, [limit])
+        names = [column[0] for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+MOST = 10_000
+"""Conversations that are remembered; the log knows the others."""
+BRIEFLY_S = 0.2
+"""How long a turn waits for the log where only the model that goes on hangs on it."""
+
+
+class Conversations:
+    """Remembers the conversations of one process."""
+
+    def __init__(self, log: Log, *, alone: bool, tags_matter: bool = True) -> None:
+        """Without `alone`, other processes answer turns too, so that only the log knows the last one.
+
+        Without `tags_matter` no tag of an earlier turn can forbid anything.
+        """
+        self._log = log
+        self._alone = alone
+        self._tags_matter = tags_matter
+        self._known: OrderedDict[str, Spoken] = OrderedDict()
+
+    async def recall(self, name: str) -> Spoken:
+        """Return what is known of a conversation; raise StoreBusyError when the log must tell and others keep it.
+
+        It must where tags matter, for privacy is worth more than an answer; else only the model may change.
+        """
+        if name not in self._known or not self._alone:
+            patience_s = PATIENCE_S if self._tags_matter else BRIEFLY_S
+            try:
+                told = await asyncio.to_thread(spoken_in, self._log, name, patience_s=patience_s)
+            except StoreBusyError:
+                if self._tags_matter:
+                    raise
+                return self._known.get(name, Spoken())
+            # What was noted here meanwhile, the log may not have yet.
+            self.note(name, tags=told.tags)
+            self._keep(name, replace(self._known[name], model=told.model or self._known[name].model))
+        return self._known[name]
+
+    def note(self, name: str, *, tags: tuple[str, ...] = (), model: str | None = None) -> None:
+        """Take in the tags of a turn that is about to be asked, or the model that has answered it."""
+        known = self._known.get(name, Spoken())
+        tags = tuple(dict.fromkeys((*known.tags, *tags)))
+        self._keep(name, replace(known, tags=tags, model=model or known.model))
+
+    def _keep(self, name: str, spoken: Spoken) -> None:
+        self._known[name] = spoken
+        self._known.move_to_end(name)
+        while len(self._known) > MOST:
+            self._known.popitem(last=False)

@@ -1,0 +1,155 @@
+"""The tags of a query: those that were given, and the one for what a detector finds in it.
+
+Before the decision and nowhere else, because every rule on tags stands on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from zetaroute.config import Embedding, Privacy, Settings
+from zetaroute.domain import Check, Query, QueryEmbedding
+from zetaroute.errors import ProviderError, UsageError
+from zetaroute.grading.graders import check_reference
+from zetaroute.policy import Limits, allowed
+from zetaroute.providers.embeddings import Embedder
+
+
+def parse_check(words: str | None) -> Check | None:
+    """Return what `--check` says: GRADER, GRADER=TEXT or GRADER=@FILE; None for None.
+
+    Raises UsageError where the file cannot be read. Whether the grader exists is for the graders to say.
+    """
+    if words is None:
+        return None
+    grader, equals, reference = words.partition("=")
+    if not equals:
+        return Check(grader=grader)
+    if reference.startswith("@"):
+        try:
+            reference = Path(reference[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"--check {words}: the file cannot be read as UTF-8 text ({error}); name another."
+            ) from error
+    return Check(grader=grader, reference=reference)
+
+
+def may_be_embedded(query: Query, settings: Settings, limits: Limits) -> bool:
+    """Return whether the endpoint, if there is one, may see a query: what must stay here goes to a local one."""
+    endpoint = settings.embedding
+    if endpoint is None or (limits.local_only and not endpoint.arm.local):
+        return False
+    return allowed(endpoint.arm.tags, query.tags, settings.rules)
+
+
+async def embedded(query: Query, embedder: Embedder) -> Query:
+    """Return the query with its embedding, or with the reason why it has none."""
+    start = time.perf_counter()
+    made = QueryEmbedding(space=embedder.space)
+    try:
+        vector = await embedder.one(query.text)
+        made = replace(made, values=tuple(vector.values.tolist()), cost_usd=vector.cost_usd)
+    except ProviderError as error:
+        made = replace(made, error=str(error))
+    return replace(query, embedding=replace(made, elapsed_s=time.perf_counter() - start))
+
+
+def embedded_now(query: Query, endpoint: Embedding) -> Query:
+    """Return the same as `embedded`, for one query and with an event loop of its own."""
+
+    async def once() -> Query:
+        embedder = Embedder(endpoint)
+        try:
+            return await embedded(query, embedder)
+        finally:
+            await embedder.aclose()
+
+    return asyncio.run(once())
+
+
+LARGEST = 1_000_000
+"""Bytes of a schema."""
+
+
+def by_schema(query: Query, file: Path) -> Query:
+    """Return the query with the schema in `file` asked for; a query with the grader `json` is graded by it too.
+
+    Raises UsageError when the file holds no JSON schema, or when the query has another reference already.
+    """
+    try:
+        if file.stat().st_size > LARGEST:
+            raise UsageError(f"--schema {file} is larger than a schema is: name another file.")
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"--schema {file} cannot be read ({error}): name a file with a JSON schema."
+        ) from error
+    check_reference("json", text)
+    schema = json.loads(text)
+    if not isinstance(schema, dict):
+        raise UsageError(f"--schema {file} holds no JSON object: a schema begins with {{.")
+    wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    asked = replace(query, options={**query.options, "response_format": wanted})
+    if query.grader == "json" and query.reference is None:
+        return replace(asked, reference=text)
+    return asked
+
+
+def tagged(query: Query, privacy: Privacy) -> Query:
+    """Return `query` with the configured tag where something is found in anything that would be sent.
+
+    Images and PDF files are not looked into. Raises UsageError when the detector is not installed.
+    """
+    if not privacy.detect or privacy.on_detect in query.tags:
+        return query
+    from zetaroute.features.pii import detector
+
+    look = detector(privacy.detect)
+    if not any(map(look, _texts(query))):
+        return query
+    return replace(query, tags=(*query.tags, privacy.on_detect))
+
+
+def tags_in(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the tags of a row, a list or a text with commas; one that cannot be read must not be passed over."""
+    tags = row.get("tags") or []
+    if isinstance(tags, str):
+        tags = [tag.strip() for tag in tags.split(",")]
+    if not isinstance(tags, list) or not all(isinstance(tag, str) and tag for tag in tags):
+        raise UsageError('has "tags" that are no list of texts')
+    return tuple(tags)
+
+
+def _texts(query: Query) -> Iterator[str]:
+    yield query.text
+    if query.system:
+        yield query.system
+    for turn in (*query.history, *query.after):
+        yield turn.content
+        yield from _strings(turn.fields)
+    yield from _strings(query.options)
+    if query.reference:
+        yield query.reference
+    for file in query.attachments:
+        yield file.note.name
+        if file.kind == "text":
+            yield file.content.decode("utf-8", "replace")
+
+
+def _strings(value: object) -> Iterator[str]:
+    """Yield every text in what a request carries as JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, Sequence):
+        for one in value:
+            yield from _strings(one)

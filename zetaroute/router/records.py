@@ -1,0 +1,184 @@
+"""The rows of a round: how one query and its attempts become what the log stores.
+
+Apart from the round itself because what a row holds and what is asked next have their own reasons to change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from zetaroute.domain import Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id, utc_now
+from zetaroute.grading.graders import Case
+from zetaroute.log.journal import Entry
+
+
+def content_hash(query: Query) -> str:
+    """Return a hash of everything that is asked and graded, to know a changed row by."""
+    parts: tuple[str, ...] = (
+        query.text,
+        query.system or "",
+        query.task or "",
+        query.reference or "",
+        query.grader or "",
+    )
+    parts += tuple(f"{turn.role}\0{turn.content}" for turn in query.history)
+    if query.options:
+        parts += (json.dumps(query.options, sort_keys=True),)
+    parts += tuple(file.note.sha256 for file in query.attachments)
+    # A turn with fields, and turns behind the text, are new: what was hashed without them stays the same.
+    more = [turn for turn in query.history if turn.fields] + list(query.after)
+    parts += tuple(json.dumps([turn.role, turn.content, turn.fields], sort_keys=True) for turn in more)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def content_id(content: str) -> str:
+    """Return the custom_id of a row that brings none, made of its content hash."""
+    return f"h-{content}"
+
+
+def spent_usd(outcomes: Iterable[Outcome], feedback: Iterable[Feedback]) -> float:
+    """Return what rows took from a budget, as far as it is known; a recording takes nothing."""
+    rows = [row for row in outcomes if not row.recorded]
+    answering = sum((row.cost_usd or 0.0) + (row.router_cost_usd or 0.0) for row in rows)
+    return answering + sum(said.cost_usd or 0.0 for said in feedback)
+
+
+class Rows:
+    """The rows of one query as its attempts come in, and what is said of them."""
+
+    def __init__(
+        self,
+        query: Query,
+        decision: Decision,
+        arms: Mapping[str, Arm],
+        run: str | None,
+        first_id: str | None = None,
+    ) -> None:
+        self.query, self._decision, self._arms, self._run = query, decision, arms, run
+        self._first_id = first_id
+        self.outcomes: list[Outcome] = []
+        self.feedback: list[Feedback] = []
+        self.done: list[Completion | None] = []
+
+    def add(self, attempts: Sequence[Attempt], *, escalated: bool) -> None:
+        """Take in the attempts of one turn."""
+        for number, attempt in enumerate(attempts, start=len(self.outcomes) + 1):
+            first = self.outcomes[0].id if self.outcomes else None
+            row = _outcome(
+                self.query,
+                self._decision,
+                attempt,
+                self._arms,
+                run=self._run,
+                number=number,
+                first=first,
+                own_id=None if first else self._first_id,
+                escalated=escalated,
+            )
+            self.outcomes.append(row)
+            self.done.append(attempt.completion)
+
+    def next_turn(self, may_ask: Callable[[str], bool]) -> Decision | None:
+        """Return the decision by which the next model that may be asked is, or None where none is left."""
+        asked = {row.model for row in self.outcomes}
+        for model in self._decision.escalations:
+            if model not in asked and may_ask(model):
+                others = tuple(one for one in self._decision.candidates if one.model not in asked)
+                return replace(self._decision, model=model, candidates=others)
+        return None
+
+    def case(self, place: int, grader: str | None, reference: str | None) -> Case:
+        """Return the answer at a place as a grader wants it."""
+        done, row = self.done[place], self.outcomes[place]
+        return Case(
+            outcome_id=row.id,
+            query=self.query.text,
+            answer=done.text if done else "",
+            model=row.model,
+            reference=reference,
+            task=self.query.task,
+            grader=grader,
+            tags=self.query.tags,
+        )
+
+    @property
+    def completion(self) -> Completion | None:
+        """What the last call brought back that brought any answer."""
+        return next((done for done in reversed(self.done) if done is not None), None)
+
+    @property
+    def spent_usd(self) -> float:
+        """What the attempts and what was said of them took from a budget, as far as it is known."""
+        return spent_usd(self.outcomes, self.feedback)
+
+    @property
+    def entry(self) -> Entry:
+        """What is to be written of the query so far."""
+        return Entry(outcomes=tuple(self.outcomes), feedback=tuple(self.feedback))
+
+
+def _outcome(
+    query: Query,
+    decision: Decision,
+    attempt: Attempt,
+    arms: Mapping[str, Arm],
+    *,
+    run: str | None,
+    number: int,
+    first: str | None,
+    own_id: str | None,
+    escalated: bool,
+) -> Outcome:
+    """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
+    done, own = attempt.completion, query.embedding
+    drawn = first is None
+    return Outcome(
+        id=own_id or new_id(),
+        time=utc_now(),
+        query=query.text,
+        model=attempt.model,
+        status=attempt.status,
+        run=run,
+        custom_id=query.custom_id,
+        content_hash=content_hash(query),
+        conversation=query.conversation,
+        system=query.system,
+        task=query.task,
+        reference=query.reference,
+        grader=query.grader,
+        policy_version=decision.policy_version,
+        served_model=done.served_model if done else None,
+        propensity=decision.propensity if drawn else None,
+        forced=decision.forced and drawn,
+        explored=decision.explored and drawn,
+        recorded=done.recorded if done else False,
+        attempt=number,
+        escalated=escalated,
+        fallback_of=first,
+        error_kind=attempt.error_kind,
+        error=attempt.error if attempt.status == "error" else None,
+        finish_reason=done.finish_reason if done else None,
+        ttft_s=done.ttft_s if done else None,
+        response_s=done.response_s if done else attempt.elapsed_s,
+        router_s=decision.router_s if drawn else None,
+        input_tokens=done.input_tokens if done else None,
+        cached_tokens=done.cached_tokens if done else None,
+        output_tokens=done.output_tokens if done else None,
+        tokens_estimated=done.tokens_estimated if done else False,
+        cost_usd=done.cost_usd if done else None,
+        prices=arms[attempt.model].prices,
+        response=done.text if done else attempt.error if attempt.status == "cancelled" else None,
+        attachments=tuple(file.note for file in query.attachments),
+        seed=decision.seed,
+        candidates=decision.candidates if drawn else (),
+        duel=decision.duel if drawn else None,
+        objective=decision.objective if drawn else None,
+        embedding=own.values or None if drawn and own else None,
+        embedding_model=own.space if drawn and own and own.values else None,
+        router_cost_usd=own.cost_usd if drawn and own else None,
+        tags=query.tags,
+        segment=decision.segment,
+    )

@@ -1,0 +1,188 @@
+"""Everything a decision needs, opened once: settings, the policy in use, and how the models stand.
+
+Shared by `ask` and `batch`, so that both decide by the same lines.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from zetaroute.config import Budget, Home, Objective, Settings
+from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, QueryEmbedding, Standing
+from zetaroute.errors import ArtifactError, StoreError
+from zetaroute.log.log import Log
+from zetaroute.log.pseudonyms import home_salt
+from zetaroute.log.standings import Past, after, is_readable_state, read_past
+from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
+from zetaroute.policy.exploration import cold_rate
+from zetaroute.policy.prior import tally_of
+from zetaroute.registry import COLD, Registry
+from zetaroute.router.budget import Spending
+from zetaroute.router.prefetch import Foresight
+from zetaroute.router.prepare import tagged
+
+_ANEW_S = 2.0
+"""How long a state that cannot be read waits for the log that it is made anew from."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Router:
+    """Decides queries by one policy; keeps the standings up to date with what it is told."""
+
+    settings: Settings
+    policy: Policy
+    standings: dict[str, Standing]
+    spending: Spending = field(default_factory=lambda: Spending(Budget()))
+    closed: Mapping[str, str] = field(default_factory=dict)
+    """Models that cannot be called at all, and why."""
+    key: Callable[[], bytes] | None = None
+    """What texts are hashed with for a policy that was learned from hashed terms; None where none is."""
+    challenger: Challenger | None = None
+    """The policy that a canary tries beside the one in use."""
+    foresight: Foresight = field(default_factory=Foresight)
+
+    @property
+    def rate(self) -> float:
+        """Share of queries explored now."""
+        explore, arms = self.settings.explore, self.settings.arms
+        if self.policy.version != COLD:
+            return explore.rate
+        graded = sum(tally_of(self.standings, arm).graded for arm in arms)
+        return cold_rate(explore.cold_start_rate, explore.rate, graded=graded, arms=len(arms))
+
+    @property
+    def arms(self) -> dict[str, Arm]:
+        """The configured models by id."""
+        return {arm.id: arm for arm in self.settings.arms}
+
+    def tagged(self, query: Query) -> Query:
+        """Return the query with the tags that its rules go by: to be asked for before anything is decided or sent."""
+        return tagged(query, self.settings.privacy)
+
+    def foresee(self, queries: Sequence[Query]) -> None:
+        """Look at queries that are to be decided next."""
+        policies = [self.policy] if self.challenger is None else [self.policy, self.challenger.policy]
+        self.foresight.look(queries, policies, self.settings.arms)
+
+    def decide(
+        self,
+        query: Query,
+        *,
+        seed: int,
+        limits: Limits | None = None,
+        objective: Objective | None = None,
+        forced: str | None = None,
+        kept: str | None = None,
+    ) -> Decision:
+        """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none.
+
+        `forced` pins one, and `kept` goes on with one where it may answer.
+        """
+        start = time.perf_counter()
+        query, foreseen = self._read(query), self.foresight.take(query)
+        left_usd, budget = self.spending.left_usd()
+        decision = decide(
+            query=query,
+            arms=self.settings.arms,
+            policy=self.policy,
+            objective=objective or self.settings.objective,
+            rate=self.rate,
+            standings=self.standings,
+            guards=self.settings.guards,
+            rules=self.settings.rules,
+            limits=replace(limits or Limits(), left_usd=left_usd, budget=budget, closed=self.closed),
+            seed=seed,
+            now_s=time.time(),
+            forced=forced,
+            kept=kept,
+            challenger=self.challenger,
+            expected=foreseen.by_version,
+        )
+        standing = self.standings.get(decision.model)
+        if standing is not None and tripped(standing):
+            self.standings[decision.model] = replace(standing, probe_s=time.time())
+        waited_s = query.embedding.elapsed_s if query.embedding else foreseen.took_s
+        return replace(decision, router_s=waited_s + time.perf_counter() - start)
+
+    def _read(self, query: Query) -> Query:
+        """Return the query with the vector of its hashed terms where a policy reads those and it has no other."""
+        policies = [self.policy] if self.challenger is None else [self.policy, self.challenger.policy]
+        if self.key is None or query.embedding is not None or not any(one.reads_hashed for one in policies):
+            return query
+        from zetaroute.features.hashed import hashed_vector, space_of
+
+        key = self.key()
+        values = tuple(hashed_vector(query.text, key).tolist())
+        return replace(query, embedding=QueryEmbedding(space=space_of(key), values=values))
+
+    def obey(self, home: Home, past: Past | None = None) -> None:
+        """Follow what was decided meanwhile, here or by another process: which version serves, which is tried.
+
+        Raises ArtifactError where that version cannot be loaded; the one in use then goes on.
+        """
+        registry = Registry(home.artifacts)
+        canary, current = (past or read_past(home)).canary, registry.current()
+        policy = self.policy if current == self.policy.version else load_policy(registry, current)
+        # Loading takes a while: only then both change, so that no decision meanwhile mixes them.
+        self.policy, self.challenger = policy, _challenger(registry, policy, canary, self.challenger)
+
+    def recall(self, past: Past) -> None:
+        """Take how the models stand from the log, where other processes write too; a probe of ours goes on."""
+        ours = {model: standing.probe_s for model, standing in self.standings.items()}
+        self.standings = {
+            model: replace(standing, probe_s=ours.get(model)) for model, standing in past.standings.items()
+        }
+
+    def note(self, outcome: Outcome) -> None:
+        """Take one more outcome into the standings, so that a failing model cools down within a run."""
+        standing = self.standings.get(outcome.model) or Standing(model=outcome.model)
+        self.standings[outcome.model] = after(standing, status=outcome.status, time_s=time.time())
+
+
+def open_router(home: Home, settings: Settings, registry: Registry | None = None) -> Router:
+    """Return a router with the current policy and standings of a home."""
+    registry = registry or Registry(home.artifacts)
+    if home.database.exists() and not is_readable_state(home):
+        # After an upgrade the budget, the canary and the guards are not to begin anew.
+        with suppress(StoreError):
+            Log(home, settings.privacy).merge(patience_s=_ANEW_S)
+    # The canary first: where it ends meanwhile, the version that it made current is read after it.
+    past = read_past(home)
+    policy = load_policy(registry, registry.current())
+    return Router(
+        settings=settings,
+        policy=policy,
+        standings=past.standings,
+        spending=Spending(settings.budget, past.spent_usd),
+        closed=without_key(settings.arms),
+        key=lambda: home_salt(home.salt),
+        challenger=_challenger(registry, policy, past.canary),
+    )
+
+
+def _challenger(
+    registry: Registry, champion: Policy, canary: CanaryEvent | None, known: Challenger | None = None
+) -> Challenger | None:
+    """Return the policy that a canary tries, loaded unless it is known; none where it cannot be loaded whole."""
+    if canary is None or canary.champion != champion.version:
+        return None
+    if known is not None and known.canary == canary.canary:
+        return replace(known, share=canary.share)
+    try:
+        policy = load_policy(registry, canary.version)
+    except ArtifactError:
+        return None
+    return Challenger(canary=canary.canary, policy=policy, share=canary.share)
+
+
+def without_key(arms: Iterable[Arm]) -> dict[str, str]:
+    """Return the models whose key is named in the config but not set, with the mend."""
+    return {
+        arm.id: f"the variable {arm.api_key_env} is not set"
+        for arm in arms
+        if arm.api_key_env is not None and not os.environ.get(arm.api_key_env)
+    }

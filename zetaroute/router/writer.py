@@ -1,0 +1,172 @@
+"""Makes finished rounds safe, group by group: journal first, then whoever waits for them, then the counts.
+
+Shared by `batch` and `serve`, whose workers only ever wait for it: one is never more than a round ahead of what is
+safe, so a kill costs at most the answers that were under way and one more of each worker. The one place of a run
+that writes, merges and follows what the merge has decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from zetaroute.errors import ArtifactError, StoreError
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import Log
+from zetaroute.log.standings import Past, read_past
+from zetaroute.router.attempts import Round
+from zetaroute.router.router import Router
+
+MERGE_EVERY_S = 5.0
+"""Seconds between merges of the journal into the DuckDB file while a run goes on."""
+
+Safe = asyncio.Future[bool]
+"""Done when a round was written, or could not be: then it is False."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    entry: Entry
+    played: Round | None
+    safe: Safe
+
+
+class Writer:
+    """Takes rounds and other entries of the log while a run goes on."""
+
+    def __init__(
+        self,
+        *,
+        router: Router,
+        log: Log,
+        on_done: Callable[[Sequence[Round]], None] | None = None,
+        on_unkept: Callable[[Round], None] | None = None,
+        on_failure: Callable[[StoreError], None],
+        lasting: bool = False,
+    ) -> None:
+        self._router = router
+        self._spending = router.spending
+        self._log = log
+        self._on_done = on_done
+        self._on_unkept = on_unkept
+        self._on_failure = on_failure
+        self._lasting = lasting
+        """A run without an end: it follows the log while it idles, and a round counts as safe when the end of this
+        process cannot lose it any more; on disk it is right after."""
+        self._waiting: asyncio.Queue[_Waiting | None] = asyncio.Queue()
+        self._keeping = asyncio.Lock()
+        self._placed: list[str] = []
+        self._settling: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._followed_at = time.monotonic()
+        self._task = asyncio.create_task(self._write())
+
+    def add(self, played: Round) -> Safe:
+        """Take a finished round; the future is done when it was written."""
+        return self._add(played.entry, played)
+
+    def add_entry(self, entry: Entry) -> Safe:
+        """Take what is no round, such as feedback; the future is done when it was written."""
+        return self._add(entry, None)
+
+    async def aclose(self) -> None:
+        """Write what is still there."""
+        self._waiting.put_nowait(None)
+        await self._task
+        for task in (self._settling, self._following):
+            if task is not None:
+                await asyncio.wait([task])
+
+    def _add(self, entry: Entry, played: Round | None) -> Safe:
+        safe: Safe = asyncio.get_running_loop().create_future()
+        self._waiting.put_nowait(_Waiting(entry=entry, played=played, safe=safe))
+        return safe
+
+    async def _write(self) -> None:
+        ended = False
+        while not ended:
+            group = await self._group()
+            ended = None in group
+            found = [one for one in group if one is not None]
+            if found:
+                kept = await self._keep(found)
+                for one in found:
+                    if not one.safe.done():
+                        one.safe.set_result(kept)
+            self._follow_now_and_then()
+
+    async def _group(self) -> list[_Waiting | None]:
+        """Return all that waits; nothing after a while in which a lasting run idled."""
+        try:
+            async with asyncio.timeout(MERGE_EVERY_S if self._lasting else None):
+                group = [await self._waiting.get()]
+        except TimeoutError:
+            return []
+        while not self._waiting.empty():
+            group.append(self._waiting.get_nowait())
+        return group
+
+    async def _keep(self, found: Sequence[_Waiting]) -> bool:
+        rounds = [one.played for one in found if one.played is not None]
+        async with self._keeping:
+            kept = await self._journal([one.entry for one in found])
+            for played in rounds:
+                if not kept and self._on_unkept is not None and played.outcome.status == "ok":
+                    self._on_unkept(played)
+                self._spending.keep(played.spent_usd)
+        if self._on_done is not None:
+            self._on_done(rounds)
+        return kept
+
+    async def _journal(self, entries: Sequence[Entry]) -> bool:
+        try:
+            if self._lasting:
+                self._placed.append(await asyncio.to_thread(self._log.journal.place, entries))
+                if self._settling is None or self._settling.done():
+                    self._settling = asyncio.create_task(self._settle())
+            else:
+                await asyncio.to_thread(self._log.append, entries)
+        except StoreError as error:
+            self._on_failure(error)
+            return False
+        return True
+
+    async def _settle(self) -> None:
+        """Put on disk what was placed, as long as more comes meanwhile."""
+        while self._placed:
+            names, self._placed = self._placed, []
+            try:
+                await asyncio.to_thread(self._log.journal.settle, names)
+            except StoreError as error:
+                self._on_failure(error)
+
+    def _follow_now_and_then(self) -> None:
+        over = self._following is None or self._following.done()
+        if over and time.monotonic() - self._followed_at > MERGE_EVERY_S * 0.99:
+            self._following = asyncio.create_task(self._follow())
+
+    async def _follow(self) -> None:
+        """Merge beside the writing, then follow; where merging fails, rows stay in the journal for the last merge."""
+        self._followed_at = time.monotonic()
+        with contextlib.suppress(StoreError):
+            if self._log.journal.segments():
+                await asyncio.to_thread(self._log.merge)
+        if self._spending.limited:
+            # Other processes spend too. Nothing is kept meanwhile, so that no row is counted twice or never.
+            async with self._keeping:
+                past = await asyncio.to_thread(self._obey)
+                self._spending.refresh(past.spent_usd)
+        else:
+            past = await asyncio.to_thread(self._obey)
+        self._router.recall(past)
+        self._followed_at = time.monotonic()
+
+    def _obey(self) -> Past:
+        """Follow what the merge has decided; a version that cannot be loaded is no reason to stop."""
+        past = read_past(self._log.home)
+        with contextlib.suppress(ArtifactError):
+            self._router.obey(self._log.home, past)
+        return past

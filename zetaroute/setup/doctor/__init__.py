@@ -1,0 +1,51 @@
+"""Everything that can be wrong with an installation, looked at once, each with what mends it.
+
+A room of its own, because what is examined is as many-sided as the program: files, servers, versions, rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from zetaroute.config import Home, Settings, load_settings
+from zetaroute.errors import ConfigError
+from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
+from zetaroute.setup.doctor.home import examine_home
+from zetaroute.setup.doctor.learned import examine_drift, examine_guards, examine_log, examine_versions
+from zetaroute.setup.doctor.models import examine_servers
+
+__all__ = ["Diagnosis", "examine"]
+
+
+def examine(home: Home, config: Path | None, *, calls: bool = False) -> list[Diagnosis]:
+    """Look at everything and return what was found, in the order in which a person would mend it.
+
+    `config` is the file that `--config` names, if it does. No model is asked; `calls` allows one vector of an
+    embedding endpoint that may cost something. A broken config ends what depends on it and nothing else.
+    """
+    settings: Settings | None = None
+    try:
+        settings = load_settings(config, home.config)
+    except ConfigError as error:
+        found = [wrong("config", str(error), "correct it; all other commands refuse to run with it")]
+    else:
+        found = [_config(settings)]
+        found += asyncio.run(examine_servers(settings, calls=calls))
+    found += examine_home(home)
+    if settings is not None:
+        found += examine_versions(home, settings)
+        found += examine_guards(home, settings)
+        found += examine_log(home, settings)
+        found += examine_drift(home, settings)
+    return found
+
+
+def _config(settings: Settings) -> Diagnosis:
+    count = len(settings.arms)
+    if settings.file is None:
+        words = "there is no config, so the built-in practice models serve"
+        return doubtful(
+            "config", words, "`zetaroute init --detect` looks for servers and keys and writes one"
+        )
+    return well("config", f"{settings.file} names {count} model{'s' if count > 1 else ''}")

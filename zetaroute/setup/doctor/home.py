@@ -1,0 +1,115 @@
+"""The home looked over: may it be written, is there room, what waits, can the log be opened.
+
+Apart from the other examinations because it needs no config: it also runs when that is broken.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from zetaroute.config import Home
+from zetaroute.errors import StoreBusyError, StoreError
+from zetaroute.log.log import Log
+from zetaroute.log.standings import is_readable_state
+from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
+
+LITTLE_ROOM = 1_000_000_000
+"""Bytes."""
+NO_ROOM = 50_000_000
+
+
+def examine_home(home: Home) -> Iterator[Diagnosis]:
+    """Yield what there is to say of the folder and the disk it lies on."""
+    if not home.path.exists():
+        yield doubtful("home", f"{home.path} is not there yet", "the first `zetaroute ask` makes it")
+        yield _room(next(parent for parent in home.path.parents if parent.exists()))
+        return
+    yield _access(home)
+    yield _room(home.path)
+    yield _waiting(home)
+    yield _log(home)
+    yield _state(home)
+
+
+def _access(home: Home) -> Diagnosis:
+    places = (home.path, home.journal, home.artifacts, home.database, home.state)
+    closed = [path for path in places if path.exists() and not os.access(path, _wanted(path))]
+    if closed:
+        return wrong("home", f"{closed[0]} cannot be written", "make it yours: `chown` and `chmod u+rwX` it")
+    others = _others_may(home.path)
+    if others == "write":
+        return wrong(
+            "home", f"{home.path} can be written by every user of this machine", f"chmod 700 {home.path}"
+        )
+    if others == "read":
+        words = f"{home.path} can be read by every user of this machine, and the log holds what you asked"
+        return doubtful("home", words, f"chmod 700 {home.path}")
+    return well("home", f"{home.path} can be read and written")
+
+
+def _wanted(path: Path) -> int:
+    return os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
+
+
+def _others_may(path: Path) -> str | None:
+    """Return what users who own nothing here may do with a folder; where the system has no such bits, None."""
+    if os.name != "posix" or not all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents):
+        return None
+    mode = path.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        return "write"
+    return "read" if mode & stat.S_IROTH and mode & stat.S_IXOTH else None
+
+
+def _room(path: Path) -> Diagnosis:
+    free = shutil.disk_usage(path).free
+    words = f"{free / 1e9:.1f} GB are free where {path} lies"
+    if free < NO_ROOM:
+        return wrong("disk", words, "make room: nothing can be logged without it")
+    if free < LITTLE_ROOM:
+        return doubtful("disk", words, "make room soon: a row takes about 2 kB, a retrain more")
+    return well("disk", words)
+
+
+def _waiting(home: Home) -> Diagnosis:
+    aside = list((home.journal / "damaged").glob("*"))
+    if aside:
+        return doubtful(
+            "journal",
+            f"{len(aside)} damaged segments were set aside in {home.journal / 'damaged'}",
+            "see whether the disk is sound, and delete them when nothing in them is missed",
+        )
+    count = len(Log(home).journal.segments())
+    if not count:
+        return well("journal", "nothing waits to be merged")
+    waited = "1 segment waits and is" if count == 1 else f"{count} segments wait and are"
+    return well("journal", f"{waited} merged whenever the log is opened")
+
+
+def _log(home: Home) -> Diagnosis:
+    log = Log(home)
+    if not home.database.exists() and not log.journal.segments():
+        return well("log", "nothing was logged yet")
+    try:
+        with log.open(patience_s=1.0) as connection:
+            row = connection.execute("SELECT count(*) FROM outcomes").fetchone()
+    except StoreBusyError:
+        count = len(log.journal.segments())
+        words = f"{home.database} is in use by another process, and {count} journal segments wait for it"
+        return doubtful("log", words, "nothing is lost; when this lasts, end the process that holds the file")
+    except StoreError as error:
+        return wrong("log", str(error))
+    return well("log", f"{home.database} opens (rows: {row[0] if row else 0})")
+
+
+def _state(home: Home) -> Diagnosis:
+    if not home.database.exists():
+        return well("state", "nothing was logged yet, so no model has a record")
+    if not is_readable_state(home):
+        mend = "delete it: the next command that opens the log makes it anew"
+        return doubtful("state", f"{home.state} cannot be used, so the models' records are not known", mend)
+    return well("state", "the models' records can be read")

@@ -1,0 +1,184 @@
+"""Write the log out as lines: the feedback, which `feedback import` reads again, and the rounds.
+
+Apart from the imports because it only reads the log, a group of rows at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from zetaroute.domain import Export, new_id, utc_now
+from zetaroute.errors import StoreError, UsageError
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import Log, rows_since
+from zetaroute.log.schema import FEEDBACK_COLUMNS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+_DAY = "strftime(time, '%Y-%m-%d')"
+_TABLES = ("outcomes", "feedback")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What an export wrote."""
+
+    folder: str
+    files: int
+    rows: int
+
+
+def export(log: Log, to: str, *, host: str | None = None, since: str | None = None) -> Exported:
+    """Write outcomes and feedback as Parquet under `to`: TABLE/day=YYYY-MM-DD/host=NAME/part.parquet.
+
+    `to` is a folder, or an address in an object store that polars knows (`s3://bucket/path`, its keys from the
+    environment). A day is written whole and replaces what the same host wrote of it before, so that exporting again
+    doubles nothing. Raises StoreError where it cannot be written.
+    """
+    name = host or platform.node() or "localhost"
+    if not name.replace("-", "").replace(".", "").replace("_", "").isalnum():
+        raise UsageError(
+            f"the host name {name!r} may hold letters, digits, dots, dashes and underscores only."
+        )
+    rows, written = 0, []
+    with log.open() as connection:
+        for table in _TABLES:
+            for day in _days(connection, table, since):
+                frame = _day(connection, table, day)
+                written.append(f"{to.rstrip('/')}/{table}/day={day}/host={name}/part.parquet")
+                _write(frame, written[-1])
+                rows += frame.height
+    for target in written:
+        note_export(log, target)
+    return Exported(folder=to, files=len(written), rows=rows)
+
+
+def _days(connection: DuckDBPyConnection, table: str, since: str | None) -> list[str]:
+    found = rows_since(connection, f"SELECT time, {_DAY} AS day FROM {table}", since, order="time")
+    return [str(day) for (day,) in found.unique("day").order("day").fetchall()]
+
+
+def _day(connection: DuckDBPyConnection, table: str, day: str) -> pl.DataFrame:
+    found = connection.sql(
+        f"SELECT * FROM {table} WHERE time >= $1::DATE AND time < $1::DATE + INTERVAL 1 DAY ORDER BY time, id",
+        params=[day],
+    )
+    return pl.DataFrame(found)
+
+
+def _write(frame: pl.DataFrame, target: str) -> None:
+    try:
+        frame.write_parquet(target, mkdir=True)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).partition("\n")[0]
+        raise StoreError(
+            f"{target} cannot be written ({reason}): make room or name another folder."
+        ) from error
+
+
+Format = Literal["jsonl", "csv"]
+Kind = Literal["feedback", "rounds", "rows"]
+_AT_ONCE = 10_000
+_ROUND = (
+    "id, time, run, custom_id, conversation, query, system, task, reference, grader, policy_version, model, "
+    "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, status, error_kind, "
+    "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, output_tokens, "
+    "tokens_estimated, cost_usd, response, tags, store, forgotten, accuracy, accuracy_source, satisfaction, rating, "
+    "thumbs, verdict_label"
+)
+_SELECTS: dict[Kind, str] = {
+    "feedback": f"SELECT {', '.join(FEEDBACK_COLUMNS)} FROM feedback",
+    "rounds": f"SELECT {_ROUND} FROM rounds",
+    # What was asked because another model failed a check tells of hard queries alone.
+    "rows": "SELECT query, model AS model_name, accuracy AS performance, response_s AS response_time, "
+    "coalesce(task, '') AS category, tags, cost_usd, id, time FROM rounds WHERE accuracy IS NOT NULL "
+    "AND status <> 'cancelled' AND escalated IS NOT TRUE AND store IS NULL AND forgotten IS NULL",
+}
+"""What there is to write: all feedback; all attempts, flat; and what routers train on, graded rows with a text."""
+NAMES = frozenset(
+    (*FEEDBACK_COLUMNS, *_ROUND.split(", "), "model_name", "performance", "response_time", "category")
+)
+"""Every column that a file of lines may have."""
+
+
+def export_lines(
+    log: Log, *, form: Format, since: str | None = None, kind: Kind = "feedback"
+) -> Iterator[str]:
+    """Yield pieces of text, whole lines each: everything of a kind since a moment, the oldest first.
+
+    The log is held open meanwhile.
+    """
+    with log.open() as connection:
+        rows = rows_since(connection, _SELECTS[kind], since, order="time, id")
+        names = tuple(rows.columns)
+        if form == "csv":
+            yield _csv([names])
+        while group := rows.fetchmany(_AT_ONCE):
+            plain = [[_plain(value) for value in row] for row in group]
+            yield _csv(plain) if form == "csv" else _jsonl(names, plain)
+
+
+def export_file(
+    log: Log, path: Path, *, form: Format, since: str | None = None, kind: Kind = "feedback"
+) -> None:
+    """Write everything of a kind to a file, packed where its name ends in .gz.
+
+    A kill leaves the old file or the new one. Raises UsageError where the file cannot be written.
+    """
+    draft = path.with_name(path.name + ".tmp")
+    try:
+        with open(draft, "wb") as raw:
+            file = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else raw
+            for piece in export_lines(log, form=form, since=since, kind=kind):
+                file.write(piece.encode("utf-8"))
+            if file is not raw:
+                file.close()
+        os.replace(draft, path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path} ({error.strerror}): name another file.") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
+
+
+def _jsonl(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    told = (dict(zip(names, row, strict=True)) for row in rows)
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told)
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    flat = ([",".join(map(str, one)) if isinstance(one, list) else one for one in row] for row in rows)
+    csv.writer(text, lineterminator="\n").writerows(flat)
+    return text.getvalue()
+
+
+def note_export(log: Log, target: Path | str, *, run: str | None = None) -> None:
+    """Write down that texts are written to a file or an address, so that forgetting can look there.
+
+    A pipe keeps nothing.
+    """
+    path = Path(target)
+    if path.exists() and not path.is_file():
+        return
+    where = str(target) if "://" in str(target) else str(path.absolute())
+    log.append([Entry(exports=(Export(id=new_id(), time=utc_now(), path=where, run=run),))])

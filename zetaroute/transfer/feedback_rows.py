@@ -1,0 +1,230 @@
+"""Lines of feedback from elsewhere: JSON or CSV of several shapes become one shape, or the reason why not.
+
+Apart from the import because reading a line needs no log; what it is about is looked up there.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from zetaroute.errors import UsageError
+from zetaroute.feedback.judgement import Remark, checked_value, shown, source_named
+from zetaroute.files.lines import LONGEST_LINE, BadLine, Source
+
+DEFAULT_AUTHOR = "import"
+_WORDS = {"true": 1.0, "false": 0.0, "up": 1.0, "down": 0.0}
+_LONGEST_NAME = 200
+_MARK = "\ufeff"
+"""A byte order mark, with which some programs begin a file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label(Remark):
+    """A remark as a line gives it."""
+
+    line: int
+    run: str | None
+    model: str | None
+
+    def id_for(self, outcome_id: str) -> str:
+        """Return an id that is made of the content, so that the same line twice is one row."""
+        content = (
+            outcome_id,
+            self.metric,
+            self.value,
+            self.source,
+            self.author,
+            self.time,
+            self.comment,
+        )
+        return str(uuid.UUID(bytes=hashlib.sha256(json.dumps(content).encode()).digest()[:16], version=5))
+
+
+def read_labels(source: Source) -> Iterator[Label | BadLine]:
+    """Yield the labels of an opened input: CSV where its name or its first line says so, else JSON lines.
+
+    Raises UsageError where the file breaks off or a CSV file lacks a column that is needed.
+    """
+    lines = enumerate(source.lines(), start=1)
+    first = next(lines, None)
+    if first is None:
+        return
+    number, line = first
+    if _is_csv(source.name, line):
+        yield from _from_csv(line, lines)
+        return
+    yield from _from_json(number, line)
+    for number, line in lines:
+        yield from _from_json(number, line)
+
+
+def _is_csv(name: str, first: bytes | None) -> bool:
+    bare = name.removesuffix(".gz").removesuffix(".zst")
+    if bare.endswith(".csv"):
+        return True
+    if bare.endswith((".jsonl", ".json", ".ndjson")) or first is None:
+        return False
+    return not first.decode("utf-8", "replace").removeprefix(_MARK).lstrip().startswith("{")
+
+
+def _from_json(number: int, line: bytes | None) -> Iterator[Label | BadLine]:
+    if line is None:
+        yield BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
+        return
+    if not line.strip():
+        return
+    try:
+        row = json.loads(line.decode("utf-8").removeprefix(_MARK if number == 1 else ""))
+    except UnicodeDecodeError:
+        yield BadLine(line=number, error="is not UTF-8 text")
+        return
+    except (ValueError, RecursionError) as error:
+        yield BadLine(line=number, error=f"is not JSON: {error}")
+        return
+    if not isinstance(row, dict):
+        yield BadLine(line=number, error="must be a JSON object")
+        return
+    yield _label(number, row)
+
+
+def _from_csv(header: bytes | None, lines: Iterator[tuple[int, bytes | None]]) -> Iterator[Label | BadLine]:
+    names = [name.strip() for name in next(csv.reader([(header or b"").decode("utf-8", "replace")]), [])]
+    names = [name.removeprefix(_MARK) for name in names]
+    for wanted in (("outcome_id", "inference_id", "custom_id"), ("metric", "metric_name"), ("value",)):
+        if not set(wanted) & set(names):
+            raise UsageError(f"the CSV file has no column {' or '.join(wanted)}: name it in the first line.")
+    last = [1]
+
+    def texts() -> Iterator[str]:
+        for number, line in lines:
+            last[0] = number
+            # Bytes that are no UTF-8 become lone surrogates, by which the row is known as bad.
+            yield "\n" if line is None else line.decode("utf-8", "surrogateescape")
+
+    reader = csv.reader(texts())
+    while True:
+        number = last[0] + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield BadLine(line=number, error=f"is not CSV: {error}")
+            continue
+        if not cells:
+            continue
+        if len(cells) > len(names):
+            yield BadLine(line=number, error=f"has {len(cells)} cells under {len(names)} columns")
+        elif any(not cell.isascii() and _has_surrogate(cell) for cell in cells):
+            yield BadLine(line=number, error="is not UTF-8 text")
+        else:
+            yield _label(number, {name: cell for name, cell in zip(names, cells, strict=False) if cell != ""})
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= one <= "\udfff" for one in text)
+
+
+def _label(line: int, row: Mapping[str, Any]) -> Label | BadLine:
+    try:
+        return _read(line, row)
+    except UsageError as error:
+        return BadLine(line=line, error=str(error))
+
+
+def _read(line: int, row: Mapping[str, Any]) -> Label:
+    outcome_id = _text(row, "outcome_id") or _text(row, "inference_id")
+    custom_id = _text(row, "custom_id")
+    if outcome_id is None and custom_id is None:
+        episode = (
+            " (feedback on a whole episode has no answer that it is about)" if "episode_id" in row else ""
+        )
+        raise UsageError(f'names no answer: give "outcome_id", "inference_id" or "custom_id"{episode}')
+    metric = _text(row, "metric") or _text(row, "metric_name")
+    if metric is None:
+        raise UsageError('has no "metric"')
+    tags = row.get("tags")
+    author = _text(row, "author") or (_text(tags, "author") if isinstance(tags, dict) else None)
+    value, comment = _value(row, metric), _text(row, "comment")
+    if metric == "comment":
+        comment = _text(row, "value")
+    return Label(
+        line=line,
+        outcome_id=outcome_id,
+        custom_id=custom_id,
+        run=_text(row, "run"),
+        model=_text(row, "model"),
+        metric=metric,
+        value=value,
+        source=source_named(_text(row, "source")),
+        author=author or DEFAULT_AUTHOR,
+        time=_time(row),
+        comment=comment,
+        cost_usd=_number(row, "cost_usd"),
+        response_s=_number(row, "response_s"),
+    )
+
+
+def _value(row: Mapping[str, Any], metric: str) -> float:
+    if metric == "demonstration":
+        raise UsageError(
+            "is a demonstration, which is an answer and no judgement: give it to a batch as the reference"
+        )
+    if metric == "comment":
+        if not isinstance(row.get("value"), str):
+            raise UsageError('is a comment whose "value" is not a text')
+        return 1.0
+    value = row.get("value")
+    return checked_value(metric, float(value) if isinstance(value, bool) else _as_number(value), value)
+
+
+def _as_number(value: object) -> float:
+    try:
+        if isinstance(value, str):
+            word = value.strip().lower()
+            return _WORDS[word] if word in _WORDS else float(word)
+        return float(value) if isinstance(value, int | float) else math.nan
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _number(row: Mapping[str, Any], key: str) -> float | None:
+    value = row.get(key)
+    if value is None:
+        return None
+    number = math.nan if isinstance(value, bool) else _as_number(value)
+    if not 0 <= number < math.inf:
+        raise UsageError(f'has a "{key}" that is no number of at least 0')
+    return number
+
+
+def _time(row: Mapping[str, Any]) -> str | None:
+    text = _text(row, "time") or _text(row, "timestamp")
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+        when = when.astimezone(UTC).replace(tzinfo=None) if when.tzinfo else when
+    except (ValueError, OverflowError):
+        raise UsageError(f'has the "time" {shown(text)}: write it like 2026-01-31T12:00:00Z') from None
+    return when.isoformat(timespec="microseconds")
+
+
+def _text(row: Mapping[str, Any], key: str) -> str | None:
+    value = row.get(key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise UsageError(f'has a "{key}" that is not a text')
+    text = str(value).encode("utf-8", "replace").decode("utf-8")
+    if key not in {"comment", "value"} and len(text) > _LONGEST_NAME:
+        raise UsageError(f'has a "{key}" of more than {_LONGEST_NAME} characters')
+    return text
