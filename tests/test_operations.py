@@ -65,7 +65,7 @@ class Counting:
         self.forecasts += 1
         return PriorPredictor().forecast(vectors, arms)
 
-    def knowing(self, given: Embeddings) -> Counting:
+    def with_embeddings(self, given: Embeddings) -> Counting:
         return self
 
 

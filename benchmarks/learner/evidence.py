@@ -17,7 +17,7 @@ from typing import Any
 
 from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.full_information import bench
-from zetaroute.bench.replay import Plan, replay
+from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.config import Home, Objective
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
@@ -165,7 +165,7 @@ def _loops(folder: Path, seeds: int) -> list[str]:
 
 def _loop(recordings: Recordings, worth: Objective, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(rounds=10, rows=6000, explore=None, seed=seed)
+        plan = ReplayPlan(rounds=10, rows=6000, explore=None, seed=seed)
         return replay(recordings, home=Home(Path(folder)), objective=worth, plan=plan)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.rivals.protocols import Array, Index, Streamed, StreamedEntry, TaughtEntry
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, fit_full, route, sides, utility
-from zetaroute.bench.replay import Plan, replay
+from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.config import Home, Objective
 from zetaroute.policy import Policy
 
@@ -135,7 +135,7 @@ def _loop(
 ) -> dict[str, tuple[float, float]]:
     """Return (test, online) gains in USD of the loop's last policy before and behind the gate."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = Plan(rounds=ROUNDS, rows=MOST_ROWS, explore=None, seed=seed)
+        plan = ReplayPlan(rounds=ROUNDS, rows=MOST_ROWS, explore=None, seed=seed)
         run = replay(recordings, home=Home(Path(folder)), objective=worth, plan=plan, jobs=1)
     online = _online(run["rounds"]) - single_online
     final = run["final"]

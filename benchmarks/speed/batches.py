@@ -185,8 +185,8 @@ async def batch_learned(url: str, learned: Path) -> None:
 async def _batch(folder: Path, config: str, queries: Sequence[Query]) -> None:
     from zetaroute.batch.input import as_rows
     from zetaroute.batch.output import Output
-    from zetaroute.batch.run import Plan, run_batch
-    from zetaroute.batch.seen import Ledger
+    from zetaroute.batch.run import BatchPlan, run_batch
+    from zetaroute.batch.seen import SeenRows
     from zetaroute.config import Home, parse_settings
     from zetaroute.log.log import Log
     from zetaroute.router.router import open_router
@@ -199,8 +199,8 @@ async def _batch(folder: Path, config: str, queries: Sequence[Query]) -> None:
             open_router(home, parse_settings(config, file=None)),
             as_rows(queries),
             log=log,
-            ledger=Ledger(),
-            plan=Plan(run="batches", concurrency=AT_ONCE),
+            seen_rows=SeenRows(),
+            plan=BatchPlan(run="batches", concurrency=AT_ONCE),
             output=output,
         )
     log.merge()

@@ -23,7 +23,7 @@ from zetaroute.policy import Limits, Policy, decide, load_policy
 from zetaroute.policy.policy import Expectation
 from zetaroute.practice.generator import generate
 from zetaroute.registry import Registry
-from zetaroute.router.prefetch import Task, ahead
+from zetaroute.router.prefetch import Task, prefetching
 
 TOKENS = (200, 4000)
 CHARACTERS_PER_TOKEN = 4
@@ -101,7 +101,7 @@ def _together(texts: Sequence[str], policy: Policy, settings: Settings) -> Timed
 
     def run() -> float:
         start = time.perf_counter()
-        for task in ahead(iter(queries), look):
+        for task in prefetching(iter(queries), look):
             if task is not None:
                 text = task[0].text
                 _decided(policy, settings, text, {policy.version: expected.pop(text)})

@@ -20,7 +20,7 @@ import polars as pl
 
 from zetaroute.config import Home, Settings, load_settings
 from zetaroute.learn.fit import map_of
-from zetaroute.learn.incremental.collect import Wanted, harvest
+from zetaroute.learn.incremental.collect import CollectRequest, collect_statistics
 from zetaroute.learn.incremental.readers import Blocks
 from zetaroute.learn.incremental.survey import Survey, survey
 from zetaroute.learn.incremental.train import open_source
@@ -64,7 +64,7 @@ def _harvests(frame: pl.DataFrame, settings: Settings, seen: Survey) -> None:
     size = len(pickle.dumps(feature_map)) / 2**20
     say(f"a map of {feature_map.texts:,} texts: {mapping:.1f} s, {size:.1f} MiB")
     nothing = seen.newest_held_out()
-    old = Wanted(
+    old = CollectRequest(
         arms=settings.arms,
         trust={},
         vectors=feature_map.vectors,
@@ -77,7 +77,7 @@ def _harvests(frame: pl.DataFrame, settings: Settings, seen: Survey) -> None:
     )
     newest = replace(old, training=seen.newest_training(), held_out=seen.newest_held_out())
     for name, wanted in (("harvest of an old part", old), ("harvest of the newest part", newest)):
-        found, took = timed(lambda wanted=wanted: harvest(frame, wanted))
+        found, took = timed(lambda wanted=wanted: collect_statistics(frame, wanted))
         report(name, took, frame.height)
         say(f"it takes {len(pickle.dumps(found)) / 2**20:.1f} MiB")
 

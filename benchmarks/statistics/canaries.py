@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
-from zetaroute.evaluate.eprocess import ALPHA, Finding, Trials, judge, left_after, promotion_level
+from zetaroute.evaluate.eprocess import ALPHA, Evidence, Trials, judge, left_after, promotion_level
 from zetaroute.log.canary import GRADED_PER_SHARE, SHARES
 
 RATE, ARMS, DIFFER = 0.05, 4, 0.4
@@ -85,7 +85,7 @@ def canaries(size: Size, jobs: int) -> list[str]:
     ]
 
 
-def _end(case: Case, seed: int) -> Finding:
+def _end(case: Case, seed: int) -> Evidence:
     found = made(np.random.default_rng([3, seed]), _shares(case, MOST_ROWS), case.gain)
     return judge(found, found, promote_at=promotion_level(ALPHA), margin=MARGIN)
 

@@ -12,7 +12,7 @@ from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
 from benchmarks.statistics.worlds import Drawn, draw, policies, practice_world
 from zetaroute.domain import Figure
 from zetaroute.evaluate.nonresponse import rated_difference
-from zetaroute.evaluate.ope import Comparison
+from zetaroute.evaluate.ope import PairedDR
 from zetaroute.evaluate.quantiles import quantile_difference
 
 KPIS = ("utility", "accuracy", "cost", "response", "slow share", "satisfaction", "p95 response")
@@ -21,7 +21,7 @@ KPIS = ("utility", "accuracy", "cost", "response", "slow share", "satisfaction",
 def estimates(drawn: Drawn) -> dict[str, Figure]:
     """Return every KPI's estimated change with its interval."""
     figures = {
-        name: Comparison(drawn.rows, reward, bounded=name in {"accuracy", "slow share"}).difference().figure()
+        name: PairedDR(drawn.rows, reward, bounded=name in {"accuracy", "slow share"}).difference().figure()
         for name, reward in drawn.rewards.items()
         if name != "satisfaction"
     }

@@ -14,7 +14,7 @@ from benchmarks.statistics.sizes import Size, each, error_of, row
 from benchmarks.statistics.worlds import DIFFICULTIES, Drawn, World, draw, practice_world
 from zetaroute.evaluate.gate import GROWTH, Margin, Verdict, judge, spent_level
 from zetaroute.evaluate.intervals import Moments
-from zetaroute.evaluate.ope import Comparison, Rows, support
+from zetaroute.evaluate.ope import LoggedRows, PairedDR, support
 from zetaroute.evaluate.subgroups import segments
 
 Array = NDArray[np.float64]
@@ -92,7 +92,7 @@ def look_at(drawn: Drawn, n: int, after: Index, world: World, *, tests: int, tes
     first = np.arange(n)
     rows = replace(drawn.rows.take(first), after=after[drawn.cell[:n]])
     rewards = {name: reward[:n] for name, reward in drawn.rewards.items()}
-    utility = Comparison(rows, rewards["utility"], bounded=False)
+    utility = PairedDR(rows, rewards["utility"], bounded=False)
     gain, seen = utility.difference(), support(rows)
     # Margins and segments can only turn down: where the gain itself is not proven they need no fitting.
     proven = gain.bound(spent_level(tests + 1), side=-1) > 0
@@ -107,7 +107,7 @@ def look_at(drawn: Drawn, n: int, after: Index, world: World, *, tests: int, tes
     )
 
 
-def _margins(rows: Rows, rewards: Mapping[str, Array]) -> list[Margin]:
+def _margins(rows: LoggedRows, rewards: Mapping[str, Array]) -> list[Margin]:
     wanted = [
         ("accuracy", 0.02, True),
         ("cost", 0.1 * float(rewards["cost"].mean()), False),
@@ -117,9 +117,7 @@ def _margins(rows: Rows, rewards: Mapping[str, Array]) -> list[Margin]:
     return [
         Margin(
             name=name,
-            difference=Comparison(
-                rows, rewards[name], bounded=name in {"accuracy", "slow share"}
-            ).difference(),
+            difference=PairedDR(rows, rewards[name], bounded=name in {"accuracy", "slow share"}).difference(),
             most=most,
             higher_is_better=higher,
         )

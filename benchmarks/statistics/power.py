@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
 from benchmarks.statistics.worlds import DIFFICULTIES, Drawn, World, draw, practice_world
 from zetaroute.evaluate.gate import Verdict, judge
-from zetaroute.evaluate.ope import Comparison, Difference, Support, support
+from zetaroute.evaluate.ope import Difference, PairedDR, Support, support
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -56,7 +56,7 @@ def _judged(gain: Difference, seen: Support, n: int, *, tests: int) -> Verdict:
 
 def _gain(drawn: Drawn, part: Index) -> tuple[Difference, Support]:
     rows = drawn.rows.take(part)
-    return Comparison(rows, drawn.rewards["utility"][part], bounded=False).difference(), support(rows)
+    return PairedDR(rows, drawn.rewards["utility"][part], bounded=False).difference(), support(rows)
 
 
 def _better(world: World) -> tuple[Index, Index]:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
 from benchmarks.statistics.worlds import MOOD_NOISE, MOOD_WRONG, Drawn, draw, policies, practice_world
-from zetaroute.evaluate.nonresponse import Asking, Rated, after_columns, rated_difference
-from zetaroute.evaluate.ope import Comparison
+from zetaroute.evaluate.nonresponse import Invitation, RatingSensitivity, after_columns, rated_difference
+from zetaroute.evaluate.ope import PairedDR
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -99,7 +99,7 @@ def thought(answers: Drawn, rng: np.random.Generator) -> Answers:
     )
 
 
-def report(answers: Answers, rng: np.random.Generator, name: str) -> tuple[Rated, Comparison]:
+def report(answers: Answers, rng: np.random.Generator, name: str) -> tuple[RatingSensitivity, PairedDR]:
     """Return what would be told of these answers, and the comparison that takes ratings as they come."""
     volunteers, prompted = REGIMES[name]
     n = len(answers.mood)
@@ -109,13 +109,13 @@ def report(answers: Answers, rng: np.random.Generator, name: str) -> tuple[Rated
         asked = rng.random(n) < ASK_SHARE
         answered = asked & (rng.random(n) < prompted(answers))
         rated = np.where(asked, answered, rated)
-        asking = Asking(chance=np.full(n, ASK_SHARE), asked=asked, answered=answered)
+        asking = Invitation(chance=np.full(n, ASK_SHARE), asked=asked, answered=answered)
     ratings = np.where(rated, answers.mood, np.nan)
     rows = answers.drawn.rows
     found = rated_difference(
         rows, ratings, after=after_columns({"accuracy": answers.accuracy}), asking=asking
     )
-    return found, Comparison(rows, ratings, bounded=True)
+    return found, PairedDR(rows, ratings, bounded=True)
 
 
 def regime(name: str, replications: int) -> Told:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import Objective
-from zetaroute.evaluate.ope import FOLDS, Rows
+from zetaroute.evaluate.ope import FOLDS, LoggedRows
 from zetaroute.grading import grade
 from zetaroute.practice.families import FAMILIES
 from zetaroute.practice.generator import generate
@@ -80,7 +80,7 @@ class World:
 class Drawn:
     """Logged rows of a world, with the cell that nobody sees."""
 
-    rows: Rows
+    rows: LoggedRows
     cell: Index
     rewards: Mapping[str, Array]
     response_s: Array
@@ -157,7 +157,7 @@ def draw(
     middle = MOOD_WRONG + (1.0 - 2.0 * MOOD_WRONG) * accuracy
     mood = np.clip(middle + MOOD_NOISE * rng.normal(size=n), 0.0, 1.0)
     return Drawn(
-        rows=Rows(
+        rows=LoggedRows(
             x=np.column_stack([np.ones(n), family, difficulty, rng.normal(size=(n, 3))]),
             arm=arm,
             pmf=pmf,

@@ -11,12 +11,12 @@ import pytest
 from tests.cli.command import ok, refused, run, shape
 from tests.support.recordings import MODELS, written
 from zetaroute.bench.datasets import Recordings, read_recordings
-from zetaroute.bench.replay import Plan, replay
+from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.bench.replay_seeds import replay_seeds, summary
 from zetaroute.config import Home, Objective
 
 OBJECTIVE = Objective(answer_value_usd=0.01, satisfaction_value_usd=0.0, second_value_usd=0.0005)
-PLAN = Plan(rounds=2, rows=140, explore=0.5, seed=3)
+PLAN = ReplayPlan(rounds=2, rows=140, explore=0.5, seed=3)
 SHORT = ("--rounds", "2", "--rows", "140", "--explore", "0.5", "--jobs", "1")
 FINAL = ("learned", "served", "best_single", "full_information", "oracle")
 
@@ -89,7 +89,7 @@ def test_shares_are_null_where_no_model_can_be_gained_on(tmp_path):
         read_recordings(file),
         home=Home(tmp_path / "home"),
         objective=OBJECTIVE,
-        plan=Plan(rounds=1, rows=60, explore=0.5, seed=0),
+        plan=ReplayPlan(rounds=1, rows=60, explore=0.5, seed=0),
         jobs=1,
     )
     assert (found["share_learned"], found["share_served"]) == (None, None)

@@ -13,7 +13,7 @@ with warnings.catch_warnings():
     import typer
 
     from zetaroute.cli.app import app
-    from zetaroute.cli.command_table import ROOMS
+    from zetaroute.cli.command_table import COMMANDS
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +23,18 @@ def whole() -> click.Group:
     return command
 
 
-@pytest.mark.parametrize("name", ROOMS)
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_is_where_it_is_said_to_be_and_does_what_is_said(whole: click.Group, name: str) -> None:
     command = whole.get_command(click.Context(whole), name)
     assert command is not None
     assert command.name == name
-    assert command.get_short_help_str(10_000) == ROOMS[name].says
+    assert command.get_short_help_str(10_000) == COMMANDS[name].says
 
 
 def test_every_command_of_a_module_is_listed(whole: click.Group) -> None:
-    for name in ROOMS:
+    for name in COMMANDS:
         whole.get_command(click.Context(whole), name)
-    assert set(whole.commands) == set(ROOMS)
+    assert set(whole.commands) == set(COMMANDS)
 
 
 def test_an_unknown_command_is_none(whole: click.Group) -> None:

@@ -10,9 +10,9 @@ import pytest
 
 from tests.evaluate.test_ope import world
 from zetaroute.evaluate.gate import ALPHA, Margin, collapsed_model, judge, reach, spent_level
-from zetaroute.evaluate.log_checks import Finding
+from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.evaluate.nonresponse import after_columns, rated_difference
-from zetaroute.evaluate.ope import Comparison, Difference, Support, support
+from zetaroute.evaluate.ope import Difference, PairedDR, Support, support
 from zetaroute.evaluate.subgroups import Segment
 
 GOOD = Support(
@@ -94,7 +94,7 @@ def test_candidate_that_is_only_better_rated_is_hardly_ever_promoted():
         satisfaction = rated_difference(rows, liked, after=after_columns({"accuracy": reward}))
         liking.append(satisfaction.difference.mean)
         found = verdict(
-            Comparison(rows, reward, bounded=True).difference(),
+            PairedDR(rows, reward, bounded=True).difference(),
             seen=support(rows),
             satisfaction_usd=satisfaction.difference,
         )
@@ -150,7 +150,7 @@ def test_policies_that_are_equally_good_are_seldom_promoted_over_many_looks():
         for n in (300, 450, 700, 1050, 1600, 2400, 3000):
             part = rows.take(np.arange(n))
             found = judge(
-                utility=Comparison(part, reward[:n], bounded=True).difference(),
+                utility=PairedDR(part, reward[:n], bounded=True).difference(),
                 margins=(),
                 support=support(part),
                 tests_before=tests,
@@ -172,9 +172,7 @@ def test_real_gain_is_found():
     for _ in range(40):
         rows, reward, _, _ = world(rng, 2000)
         found += (
-            verdict(
-                Comparison(rows, reward, bounded=True).difference(), seen=support(rows), holdout=2000
-            ).word
+            verdict(PairedDR(rows, reward, bounded=True).difference(), seen=support(rows), holdout=2000).word
             == "PROMOTE"
         )
     assert found >= 30
@@ -247,8 +245,8 @@ def test_only_a_proven_gain_carries_a_collapse():
 
 
 def test_log_with_a_fault_is_not_judged():
-    leak = Finding(name="leak", words="trained on it", refuses=True)
-    late = Finding(name="delayed-labels", words="late", refuses=False)
+    leak = LogFault(name="leak", words="trained on it", refuses=True)
+    late = LogFault(name="delayed-labels", words="late", refuses=False)
     assert verdict(change(0.01, 0.001), findings=[late]).word == "PROMOTE"
     found = verdict(change(0.01, 0.001), findings=[late, leak])
     assert (found.word, found.tested, found.reasons) == ("INSUFFICIENT", False, ("trained on it",))

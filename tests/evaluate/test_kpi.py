@@ -7,22 +7,22 @@ import pytest
 
 from zetaroute.config import Objective
 from zetaroute.evaluate.kpi import Served, differences, figures, mix_weights
-from zetaroute.evaluate.nonresponse import Asking, Seen
-from zetaroute.evaluate.satisfaction import Opinion, opinion
+from zetaroute.evaluate.nonresponse import Covariates, Invitation
+from zetaroute.evaluate.satisfaction import SatisfactionEstimate, satisfaction_estimate
 
 OBJECTIVE = Objective()
 
 
-def opinion_of(satisfaction) -> Opinion:
+def opinion_of(satisfaction) -> SatisfactionEstimate:
     """Return few ratings as they are."""
     n = len(satisfaction)
-    seen = Seen(
+    seen = Covariates(
         x=np.ones((n, 1)), arm=np.zeros(n, dtype=int), arms=1, fold=np.arange(n) % 5, after=np.zeros((n, 0))
     )
-    nobody = Asking(
+    nobody = Invitation(
         chance=np.full(n, np.nan), asked=np.zeros(n, dtype=bool), answered=np.zeros(n, dtype=bool)
     )
-    return opinion(seen, satisfaction, nobody, could=np.ones(n, dtype=bool))
+    return satisfaction_estimate(seen, satisfaction, nobody, could=np.ones(n, dtype=bool))
 
 
 def served(accuracy, segment=None, **changes) -> Served:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zetaroute.evaluate.nonresponse import Asking, after_columns, chance_of_knowing, rated_difference
-from zetaroute.evaluate.ope import Comparison, Rows
+from zetaroute.evaluate.nonresponse import Invitation, after_columns, rated_difference, response_propensity
+from zetaroute.evaluate.ope import LoggedRows, PairedDR
 
 TRUTH = 0.1
 """Arm 1 satisfies 0.2 more on one half of the queries, and nothing on the other."""
@@ -17,7 +17,7 @@ def answered(rng, n: int = 1500, floor: float = 0.3):
     kind = rng.integers(2, size=n)
     arm = (rng.random(n) < floor).astype(np.int64)
     liked = (rng.random(n) < 0.4 + 0.2 * kind * arm).astype(float)
-    rows = Rows(
+    rows = LoggedRows(
         x=np.column_stack([kind, 1 - kind]).astype(float),
         arm=arm,
         pmf=np.tile([1.0 - floor, floor], (n, 1)),
@@ -52,7 +52,7 @@ def test_ratings_that_depend_on_what_we_see_are_covered_and_leaving_them_out_is_
         figure = rated_difference(rows, ratings).difference.figure()
         inside += figure.low <= TRUTH <= figure.high
         errors.append(figure.value - TRUTH)
-        figure = Comparison(rows, ratings, bounded=True).difference().figure()
+        figure = PairedDR(rows, ratings, bounded=True).difference().figure()
         naive += figure.low <= TRUTH <= figure.high
     assert inside / 200 >= 0.92
     assert abs(np.mean(errors)) < 3.5 * np.std(errors) / np.sqrt(200)
@@ -78,7 +78,7 @@ def test_chance_of_a_rating_is_learned_per_kind_and_arm():
     rows, kind, _ = answered(rng, 6000)
 
     def chance_of(here):
-        return chance_of_knowing(rows.x, rows.arm, here, rows.fold, arms=2)
+        return response_propensity(rows.x, rows.arm, here, rows.fold, arms=2)
 
     chance = chance_of(rng.random(6000) < 0.2 + 0.5 * kind)
     assert chance[kind == 0].mean() == pytest.approx(0.2, abs=0.03)
@@ -136,7 +136,7 @@ def test_ratings_asked_by_lot_are_believed_and_volunteers_beside_them_are_not():
         answers = asked & (rng.random(3000) < 0.5)
         ratings = np.where(answers, liked, np.nan)
         eager = ~asked & (rng.random(3000) < np.where((liked == 1) == (rows.arm == 0), 0.6, 0.1))
-        lots = Asking(chance=np.full(3000, 0.3), asked=asked, answered=answers)
+        lots = Invitation(chance=np.full(3000, 0.3), asked=asked, answered=answers)
         found = rated_difference(rows, np.where(eager, liked, ratings), asking=lots)
         assert found.asked
         assert found.known == answers.sum()
@@ -151,5 +151,7 @@ def test_ratings_asked_by_lot_are_believed_and_volunteers_beside_them_are_not():
 def test_too_few_who_were_asked_leave_all_ratings():
     rows, _, liked = answered(np.random.default_rng(49), 1500)
     few = np.arange(1500) < 15
-    found = rated_difference(rows, liked, asking=Asking(chance=np.full(1500, 0.5), asked=few, answered=few))
+    found = rated_difference(
+        rows, liked, asking=Invitation(chance=np.full(1500, 0.5), asked=few, answered=few)
+    )
     assert (found.asked, found.known) == (False, 1500)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from zetaroute.evaluate.ope import Comparison, Rows, probabilities, support
+from zetaroute.evaluate.ope import LoggedRows, PairedDR, probabilities, support
 from zetaroute.evaluate.reward_model import outcome_model
 
 ARMS = 3
@@ -24,7 +24,7 @@ def world(rng, n: int, floor: float = 0.1):
     arm = np.array([rng.choice(ARMS, p=row) for row in pmf])
     reward = (rng.random(n) < right[kind, arm]).astype(float)
     truth = float(np.mean(right[kind, after] - right[kind, before]))
-    rows = Rows(
+    rows = LoggedRows(
         x=x,
         arm=arm,
         pmf=pmf,
@@ -41,7 +41,7 @@ def test_interval_covers_the_truth_and_the_model_alone_does_not_decide_it():
     hits, errors = 0, []
     for _ in range(300):
         rows, reward, _, right = world(rng, 400)
-        figure = Comparison(rows, reward, bounded=True).difference().figure()
+        figure = PairedDR(rows, reward, bounded=True).difference().figure()
         truth = 0.5 * (right[1, 1] - right[1, 0])
         hits += figure.low <= truth <= figure.high
         errors.append(figure.value - truth)
@@ -52,15 +52,15 @@ def test_interval_covers_the_truth_and_the_model_alone_does_not_decide_it():
 def test_reversed_policies_give_the_negative():
     rows, reward, _, _ = world(np.random.default_rng(2), 500)
     swapped = replace(rows, before=rows.after, after=rows.before)
-    assert Comparison(swapped, reward, bounded=True).difference().mean == pytest.approx(
-        -Comparison(rows, reward, bounded=True).difference().mean
+    assert PairedDR(swapped, reward, bounded=True).difference().mean == pytest.approx(
+        -PairedDR(rows, reward, bounded=True).difference().mean
     )
 
 
 def test_policies_that_agree_differ_by_exactly_nothing():
     rows, reward, _, _ = world(np.random.default_rng(3), 200)
     same = replace(rows, before=rows.after)
-    found = Comparison(same, reward, bounded=True).difference()
+    found = PairedDR(same, reward, bounded=True).difference()
     assert (found.mean, found.ips, found.model) == (0.0, 0.0, 0.0)
     assert support(same).disagreement == 0.0
 
@@ -71,7 +71,7 @@ def test_arm_that_was_hardly_tried_is_covered_by_the_design_variance():
     inside = 0
     for _ in range(200):
         rows, reward, _, right = world(rng, 300, floor=0.02)
-        found = Comparison(rows, reward, bounded=True).difference()
+        found = PairedDR(rows, reward, bounded=True).difference()
         truth = 0.5 * (right[1, 1] - right[1, 0])
         inside += abs(found.mean - truth) <= 1.96 * found.se
     assert inside / 200 >= 0.93
@@ -82,7 +82,7 @@ def test_weighting_alone_is_unbiased_too():
     errors = []
     for _ in range(200):
         rows, reward, truth, _ = world(rng, 300)
-        errors.append(Comparison(rows, reward, bounded=True).difference().ips - truth)
+        errors.append(PairedDR(rows, reward, bounded=True).difference().ips - truth)
     assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(200)
 
 
@@ -91,7 +91,7 @@ def test_value_of_one_policy_covers_its_truth():
     hits = 0
     for _ in range(200):
         rows, reward, _, right = world(rng, 400)
-        figure = Comparison(rows, reward, bounded=True).value(rows.after)
+        figure = PairedDR(rows, reward, bounded=True).value(rows.after)
         hits += figure.low <= 0.5 * (right[0, 0] + right[1, 1]) <= figure.high
     assert hits / 200 >= 0.92
 
@@ -102,8 +102,8 @@ def test_unknown_rewards_are_left_out():
     blank[:100] = np.nan
     keep = ~np.isnan(blank)
     assert (
-        Comparison(rows, blank, bounded=True).difference()
-        == Comparison(rows.take(keep), reward[keep], bounded=True).difference()
+        PairedDR(rows, blank, bounded=True).difference()
+        == PairedDR(rows.take(keep), reward[keep], bounded=True).difference()
     )
 
 
@@ -136,7 +136,7 @@ def test_wrong_propensities_are_noticed_and_right_ones_are_not():
 
 def test_no_rows_say_nothing():
     rows, reward, _, _ = world(np.random.default_rng(9), 10)
-    found = Comparison(rows, np.full_like(reward, np.nan), bounded=True).difference()
+    found = PairedDR(rows, np.full_like(reward, np.nan), bounded=True).difference()
     assert found.n == 0
     assert found.se == float("inf")
 
@@ -161,8 +161,8 @@ def test_certain_probabilities_are_the_same_as_arms():
     rows, reward, _, _ = world(np.random.default_rng(11), 300)
     certain = replace(rows, before=probabilities(rows.before, ARMS), after=probabilities(rows.after, ARMS))
     assert (
-        Comparison(certain, reward, bounded=True).difference()
-        == Comparison(rows, reward, bounded=True).difference()
+        PairedDR(certain, reward, bounded=True).difference()
+        == PairedDR(rows, reward, bounded=True).difference()
     )
     assert support(certain) == support(rows)
 
@@ -179,7 +179,7 @@ def test_policies_that_draw_are_covered_too():
         )
         each = np.array([0.2 * right[kind] @ [0.2, 0.3, 0.5] + 0.8 * right[kind, kind] for kind in (0, 1)])
         truth = float((each - right @ [0.7, 0.2, 0.1]).mean())
-        found = Comparison(drawing, reward, bounded=True).difference()
+        found = PairedDR(drawing, reward, bounded=True).difference()
         inside += found.bound(0.025, side=-1) <= truth <= found.bound(0.025, side=1)
         errors.append(found.mean - truth)
     assert inside / 200 >= 0.92
@@ -194,7 +194,7 @@ def in_conversations(rng, conversations: int, size: int):
     arm = rng.integers(ARMS, size=n)
     helped = np.repeat(rng.random(conversations) < 0.5, size)
     right = 0.3 + 0.5 * (helped & (arm == 1)) - 0.2 * (~helped & (arm == 1))
-    rows = Rows(
+    rows = LoggedRows(
         x=np.column_stack([kind, 1 - kind]).astype(float),
         arm=arm,
         pmf=pmf,
@@ -212,9 +212,9 @@ def test_conversations_are_covered_and_rows_taken_for_independent_are_not():
     inside = alone = 0
     for _ in range(200):
         rows, reward, truth = in_conversations(rng, 60, 20)
-        figure = Comparison(rows, reward, bounded=True).difference().figure()
+        figure = PairedDR(rows, reward, bounded=True).difference().figure()
         inside += figure.low <= truth <= figure.high
-        figure = Comparison(replace(rows, cluster=None), reward, bounded=True).difference().figure()
+        figure = PairedDR(replace(rows, cluster=None), reward, bounded=True).difference().figure()
         alone += figure.low <= truth <= figure.high
     assert inside / 200 >= 0.92
     assert alone / 200 <= 0.85
@@ -223,7 +223,7 @@ def test_conversations_are_covered_and_rows_taken_for_independent_are_not():
 def test_conversations_of_one_row_change_nothing():
     rows, reward, _, _ = world(np.random.default_rng(14), 300)
     single = replace(rows, cluster=np.random.default_rng(0).permutation(300))
-    found, plain = (Comparison(r, reward, bounded=True).difference() for r in (single, rows))
+    found, plain = (PairedDR(r, reward, bounded=True).difference() for r in (single, rows))
     assert (found.mean, found.hits) == (plain.mean, plain.hits)
     assert (found.se, found.degrees) == pytest.approx((plain.se, plain.degrees))
 
@@ -231,12 +231,12 @@ def test_conversations_of_one_row_change_nothing():
 def test_one_text_asked_many_times_is_one_hit():
     rows, reward, _ = in_conversations(np.random.default_rng(15), 1, 300)
     assert support(rows).hits == 1
-    assert Comparison(rows, reward, bounded=True).difference().se == float("inf")
+    assert PairedDR(rows, reward, bounded=True).difference().se == float("inf")
 
 
 def test_part_of_the_rows_is_estimated_as_if_alone_but_for_the_model():
     rows, reward, _, right = world(np.random.default_rng(16), 2000)
-    comparison = Comparison(rows, reward, bounded=True)
+    comparison = PairedDR(rows, reward, bounded=True)
     kinds = rows.x[:, 0] == 1
     there, elsewhere = comparison.difference(kinds), comparison.difference(~kinds)
     assert there.n == int(kinds.sum())
@@ -254,7 +254,7 @@ def test_values_of_open_bandit_pipeline():
     n, index = 12, np.arange(12)
     arm = np.array([0, 1, 2, 0, 0, 1, 2, 1, 0, 2, 1, 0])
     reward = np.array([1.0, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1])
-    rows = Rows(
+    rows = LoggedRows(
         x=np.ones((n, 1)),
         arm=arm,
         pmf=np.where((index % 2 == 0)[:, None], [[0.5, 0.3, 0.2]], [[0.2, 0.3, 0.5]]),
@@ -263,7 +263,7 @@ def test_values_of_open_bandit_pipeline():
         fold=index % 5,
         stratum=np.ones(n, dtype=np.int64),
     )
-    comparison = Comparison(rows, reward, bounded=True)
+    comparison = PairedDR(rows, reward, bounded=True)
     comparison.q = (np.outer(index + 1, [1, 2, 3]) % 7) / 7.0
     found = comparison.difference()
     assert {name: getattr(found, name) for name in PUBLISHED} == pytest.approx(PUBLISHED)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zetaroute.evaluate.ope import Rows
+from zetaroute.evaluate.ope import LoggedRows
 from zetaroute.evaluate.quantiles import quantile_difference
 
 SIGMA = 0.5
@@ -16,7 +16,7 @@ def timed(rng, n: int, *, floor: float, differ: float = 1.0, slower: float = 2.0
     """Make rows where the candidate uses arm 1, `slower` times as slow, for a share `differ` of the queries."""
     moved = (np.arange(n) < differ * n).astype(np.int64)
     arm = (rng.random(n) < floor).astype(np.int64)
-    rows = Rows(
+    rows = LoggedRows(
         x=np.ones((n, 1)),
         arm=arm,
         pmf=np.tile([1.0 - floor, floor], (n, 1)),

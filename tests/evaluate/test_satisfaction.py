@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zetaroute.evaluate.intervals import mean_figure
-from zetaroute.evaluate.nonresponse import Asking, Seen, after_columns
-from zetaroute.evaluate.satisfaction import SATISFIED, opinion, opinion_change
+from zetaroute.evaluate.nonresponse import Covariates, Invitation, after_columns
+from zetaroute.evaluate.satisfaction import SATISFIED, satisfaction_change, satisfaction_estimate
 
 N = 1500
 LIKED = {0: 0.3, 1: 0.8}
@@ -28,17 +28,17 @@ def truth(right: float = 0.6) -> float:
 
 def told(rng, accuracy, satisfaction, rated, asking=None):
     n = len(accuracy)
-    nobody = Asking(
+    nobody = Invitation(
         chance=np.full(n, np.nan), asked=np.zeros(n, dtype=bool), answered=np.zeros(n, dtype=bool)
     )
-    seen = Seen(
+    seen = Covariates(
         x=np.ones((n, 1)),
         arm=rng.integers(2, size=n),
         arms=2,
         fold=np.arange(n) % 5,
         after=after_columns({"accuracy": accuracy}),
     )
-    return opinion(
+    return satisfaction_estimate(
         seen, np.where(rated, satisfaction, np.nan), asking or nobody, could=np.ones(n, dtype=bool)
     )
 
@@ -74,7 +74,7 @@ def test_ratings_asked_by_lot_count_alone_and_free_from_who_volunteers():
         answered = asked & (rng.random(3000) < 0.6)
         unhappy = (satisfaction < SATISFIED) & (rng.random(3000) < 0.5)
         rated = np.where(asked, answered, unhappy)
-        lots = Asking(chance=np.full(3000, 0.1), asked=asked, answered=answered)
+        lots = Invitation(chance=np.full(3000, 0.1), asked=asked, answered=answered)
         found = told(rng, accuracy, satisfaction, rated, lots)
         figure = found.satisfaction()
         assert found.asked
@@ -91,7 +91,7 @@ def test_rows_that_nobody_could_be_asked_about_are_not_spoken_of():
     accuracy, satisfaction = answers(rng)
     batch = np.arange(N) >= 1000
     asked = ~batch & (rng.random(N) < 0.3)
-    lots = Asking(chance=np.where(batch, np.nan, 0.3), asked=asked, answered=asked)
+    lots = Invitation(chance=np.where(batch, np.nan, 0.3), asked=asked, answered=asked)
     found = told(rng, accuracy, satisfaction, asked | batch, lots)
     assert np.isnan(found.score[batch]).all()
     assert not np.isnan(found.score[~batch]).any()
@@ -133,7 +133,7 @@ def test_band_of_what_was_served_holds_the_true_change(tilt):
             base = np.where(satisfaction >= SATISFIED, odds, 1.0)
             rated = rng.random(N) >= base / (0.7 + base)
             sides.append(told(rng, accuracy, satisfaction, rated))
-        found = opinion_change(sides[0], sides[1], np.ones(N))
+        found = satisfaction_change(sides[0], sides[1], np.ones(N))
         assert found is not None
         figures = [side.satisfaction() for side in sides]
         value = figures[1].value - figures[0].value
@@ -149,5 +149,5 @@ def test_change_without_ratings_on_a_side_says_nothing():
     accuracy, satisfaction = answers(rng)
     many = told(rng, accuracy, satisfaction, rng.random(N) < 0.3)
     few = told(rng, accuracy, satisfaction, np.arange(N) < 5)
-    assert opinion_change(few, many, np.ones(N)) is None
-    assert opinion_change(many, few, np.ones(N)) is None
+    assert satisfaction_change(few, many, np.ones(N)) is None
+    assert satisfaction_change(many, few, np.ones(N)) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zetaroute.evaluate.ope import Comparison, Rows
+from zetaroute.evaluate.ope import LoggedRows, PairedDR
 from zetaroute.evaluate.subgroups import Segment, harm_words, segments
 
 KINDS = 5
@@ -16,7 +16,7 @@ def checked(rng, n: int, gains, floor: float = 0.1) -> tuple[Segment, ...]:
     pmf = np.tile([1.0 - floor, floor], (n, 1))
     arm = (rng.random(n) < floor).astype(np.int64)
     reward = (rng.random(n) < 0.5 + np.asarray(gains)[kind] * arm).astype(float)
-    rows = Rows(
+    rows = LoggedRows(
         x=np.eye(KINDS)[kind],
         arm=arm,
         pmf=pmf,
@@ -25,7 +25,7 @@ def checked(rng, n: int, gains, floor: float = 0.1) -> tuple[Segment, ...]:
         fold=rng.integers(5, size=n),
         stratum=np.ones(n, dtype=np.int64),
     )
-    return segments(Comparison(rows, reward, bounded=True), np.array([f"kind {k}" for k in kind]))
+    return segments(PairedDR(rows, reward, bounded=True), np.array([f"kind {k}" for k in kind]))
 
 
 def test_no_segment_is_imagined_more_often_than_the_family_level_says():

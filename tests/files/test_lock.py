@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zetaroute.errors import StoreError
-from zetaroute.files.lock import sole_writer
+from zetaroute.files.lock import exclusive_lock
 
 HOLDER = """
 import sys
@@ -40,11 +40,11 @@ def test_a_second_batch_is_told_to_wait_until_the_first_is_done(output: Path) ->
     with holder(output) as running:
         with (
             pytest.raises(StoreError, match=r"another batch writes .*answers.jsonl just now"),
-            sole_writer(output),
+            exclusive_lock(output),
         ):
             pytest.fail("two at once")
         running.communicate(timeout=60)
-    with sole_writer(output):
+    with exclusive_lock(output):
         assert [path.name for path in output.parent.iterdir()] == ["answers.jsonl.lock"]
     assert list(output.parent.iterdir()) == []
 
@@ -53,18 +53,18 @@ def test_a_killed_batch_holds_nothing(output: Path) -> None:
     with holder(output) as running:
         running.send_signal(signal.SIGKILL)
         running.communicate(timeout=60)
-    with sole_writer(output):
+    with exclusive_lock(output):
         pass
     assert list(output.parent.iterdir()) == []
 
 
 def test_an_error_inside_frees_it(output: Path) -> None:
-    with pytest.raises(ZeroDivisionError), sole_writer(output):
+    with pytest.raises(ZeroDivisionError), exclusive_lock(output):
         raise ZeroDivisionError
-    with sole_writer(output):
+    with exclusive_lock(output):
         pass
 
 
 def test_devices_are_not_held() -> None:
-    with sole_writer(Path("/dev/null")), sole_writer(Path("/dev/null")):
+    with exclusive_lock(Path("/dev/null")), exclusive_lock(Path("/dev/null")):
         assert not Path("/dev/null.lock").exists()

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from tests.learn.test_survey import ARMS, assert_same, made
 from zetaroute.learn.incremental import survey as surveys
 from zetaroute.learn.incremental.cache import (
-    Remembered,
+    RetrainCache,
     SpanNote,
     in_spans,
-    read_remembered,
-    write_remembered,
+    read_cache,
+    write_cache,
 )
 from zetaroute.learn.incremental.survey import ROWS, Survey, survey, total
 from zetaroute.registry import pack, unpack
@@ -40,14 +40,14 @@ def fingerprint(part: pl.DataFrame) -> str:
     return str(part.hash_rows().to_list())
 
 
-def remembered(frame: pl.DataFrame) -> tuple[Remembered, Survey]:
+def remembered(frame: pl.DataFrame) -> tuple[RetrainCache, Survey]:
     """What a retrain keeps of a log, with spans in an order of their own, and its survey."""
     parts = parts_of(frame)
     found = [survey(part, ARMS, 0) for part in parts]
     whole, order = total(found), np.random.default_rng(7).permutation(len(parts)).tolist()
     lows = [f"{SPAN * number:06d}" for number in range(len(parts))]
     places = np.argsort(order).tolist()
-    return Remembered(
+    return RetrainCache(
         surveyed_as="so",
         counted_as="thus",
         sums="these",
@@ -65,9 +65,9 @@ def remembered(frame: pl.DataFrame) -> tuple[Remembered, Survey]:
 def test_file_holds_what_was_remembered(tmp_path: Path) -> None:
     frame = made(300, 1)
     memory, whole = remembered(frame)
-    write_remembered(tmp_path / "spans.npz", memory)
+    write_cache(tmp_path / "spans.npz", memory)
     fingerprints = [fingerprint(part) for part in parts_of(frame)]
-    again = read_remembered(tmp_path / "spans.npz", "so", fingerprints)
+    again = read_cache(tmp_path / "spans.npz", "so", fingerprints)
     assert again is not None
     assert again.unchanged.keys() == set(range(len(fingerprints)))
     found = again.surveys()
@@ -83,7 +83,7 @@ def test_file_holds_what_was_remembered(tmp_path: Path) -> None:
 
 
 def test_file_says_nothing_of_texts(tmp_path: Path) -> None:
-    write_remembered(tmp_path / "spans.npz", remembered(made(300, 1))[0])
+    write_cache(tmp_path / "spans.npz", remembered(made(300, 1))[0])
     arrays = unpack((tmp_path / "spans.npz").read_bytes())
     assert arrays.keys() == {"notes", "rows"}
     assert "text " not in str(arrays["notes"])
@@ -95,9 +95,9 @@ def test_file_says_nothing_of_texts(tmp_path: Path) -> None:
 def test_what_is_not_whole_is_not_remembered(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "spans.npz"
     if content is not None:
-        write_remembered(path, remembered(made(60, 1))[0])
+        write_cache(path, remembered(made(60, 1))[0])
         path.write_bytes(path.read_bytes()[: len(content) * 20] + content)
-    assert read_remembered(path, "so", []) is None
+    assert read_cache(path, "so", []) is None
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_what_is_not_whole_is_not_remembered(tmp_path: Path, content: bytes | No
 )
 def test_a_whole_file_that_says_something_else_is_not_remembered(tmp_path: Path, name: str, content) -> None:
     path = tmp_path / "spans.npz"
-    write_remembered(path, remembered(made(60, 1))[0])
+    write_cache(path, remembered(made(60, 1))[0])
     buffer = io.BytesIO()
     if isinstance(content, pl.DataFrame):
         content.write_parquet(buffer)
@@ -124,13 +124,13 @@ def test_a_whole_file_that_says_something_else_is_not_remembered(tmp_path: Path,
     else:
         array = np.array(json.dumps(content))
     path.write_bytes(pack({**unpack(path.read_bytes()), name: array}))
-    assert read_remembered(path, "so", []) is None
+    assert read_cache(path, "so", []) is None
 
 
 def test_surveys_of_another_kind_are_not_remembered(tmp_path: Path) -> None:
-    write_remembered(tmp_path / "spans.npz", remembered(made(60, 1))[0])
-    assert read_remembered(tmp_path / "spans.npz", "so", []) is not None
-    assert read_remembered(tmp_path / "spans.npz", "otherwise", []) is None
+    write_cache(tmp_path / "spans.npz", remembered(made(60, 1))[0])
+    assert read_cache(tmp_path / "spans.npz", "so", []) is not None
+    assert read_cache(tmp_path / "spans.npz", "otherwise", []) is None
 
 
 @settings(max_examples=100, deadline=None)

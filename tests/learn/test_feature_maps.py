@@ -56,7 +56,7 @@ def test_projection_is_centred_orthogonal_and_of_length_1(fitted):
 
 def test_scale_of_an_embedding_says_nothing(fitted):
     np.testing.assert_allclose(
-        fitted.knowing(of({text: 1000.0 * one for text, one in GIVEN.items()})).vectors(TEXTS[:5]),
+        fitted.with_embeddings(of({text: 1000.0 * one for text, one in GIVEN.items()})).vectors(TEXTS[:5]),
         fitted.vectors(TEXTS[:5]),
         atol=1e-5,
     )
@@ -66,7 +66,7 @@ def test_scale_of_an_embedding_says_nothing(fitted):
     "known", [of({}), of(dict.fromkeys(TEXTS, np.ones(5, dtype=np.float32))), of(GIVEN, space="other/native")]
 )
 def test_without_an_embedding_a_query_is_the_average_one_with_its_own_meta_features(fitted, known):
-    x = fitted.knowing(known).vectors(["", "print(1)\n```py```", TEXTS[0]])
+    x = fitted.with_embeddings(known).vectors(["", "print(1)\n```py```", TEXTS[0]])
     average = fitted.vectors(TEXTS).mean(axis=0)
     np.testing.assert_allclose(x[:, :104], np.tile(average[:104], (3, 1)), atol=1e-9)
     assert not np.allclose(x[0, 104:125], x[1, 104:125])
@@ -74,7 +74,9 @@ def test_without_an_embedding_a_query_is_the_average_one_with_its_own_meta_featu
 
 
 def test_some_may_be_missing_and_the_others_do_not_mind(fitted):
-    mixed = fitted.knowing(of({text: GIVEN[text] for text in (TEXTS[0], TEXTS[2])})).vectors(TEXTS[:3])
+    mixed = fitted.with_embeddings(of({text: GIVEN[text] for text in (TEXTS[0], TEXTS[2])})).vectors(
+        TEXTS[:3]
+    )
     whole = fitted.vectors(TEXTS[:3])
     np.testing.assert_allclose(mixed[[0, 2]], whole[[0, 2]])
     assert not np.allclose(mixed[1], whole[1])
@@ -102,7 +104,7 @@ def test_repeated_texts_count_once_and_the_seed_decides():
     one = VectorMap(TEXTS * 2, of(GIVEN), seed=4).frozen
     two = VectorMap(TEXTS, of(GIVEN), seed=4).frozen
     assert one.texts == 300
-    assert one.identity() == two.identity() == one.knowing(of({})).identity()
+    assert one.identity() == two.identity() == one.with_embeddings(of({})).identity()
     assert one.identity() != replace(one, space="other/native").identity()
 
 

@@ -13,7 +13,7 @@ from tests.cli.command import ok
 from tests.learn.test_train import assert_equal, lesson, logged
 from zetaroute.learn.incremental import survey
 from zetaroute.learn.incremental import train as learning
-from zetaroute.learn.incremental.collect import harvest
+from zetaroute.learn.incremental.collect import collect_statistics
 from zetaroute.learn.incremental.readers import Blocks
 from zetaroute.log.partitions import fingerprints, spans
 from zetaroute.registry import Registry
@@ -37,7 +37,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     each = Blocks.each
 
     def watched(self, learn, wanted, but=()):
-        name = "harvest" if learn is harvest else "survey"
+        name = "harvest" if learn is collect_statistics else "survey"
         found.extend((name, number) for number in range(len(self.spans)) if number not in but)
         return each(self, learn, wanted, but)
 
@@ -203,7 +203,7 @@ def test_feedback_that_comes_while_it_reads_is_seen_the_next_time(
     watched = Blocks.each
 
     def late(self, learn, wanted, but=()):
-        if learn is harvest:
+        if learn is collect_statistics:
             change(
                 home,
                 "UPDATE feedback SET value = 1 - value WHERE metric = 'accuracy' AND outcome_id = ?",

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import ok, refused, run
 from tests.support.results import assert_same_result
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
-from zetaroute.learn.incremental.train import Lesson, learn, open_source
+from zetaroute.learn.incremental.train import TrainingResult, open_source, train
 from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.log import Log
 from zetaroute.log.sources import open_sources
@@ -56,14 +56,14 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def lesson(home: Path, *, block: int, known: Any = None) -> Lesson:
+def lesson(home: Path, *, block: int, known: Any = None) -> TrainingResult:
     place = Home(home)
     settings, log = load_settings(None, place.config), Log(place)
     source = open_source(log, settings, since=None, sources=(), cluster=False, block=block)
-    return learn(source, settings, Registry(place.artifacts), log, known=known, seed=0, jobs=1)
+    return train(source, settings, Registry(place.artifacts), log, known=known, seed=0, jobs=1)
 
 
-def assert_equal(one: Lesson, other: Lesson, *, tolerance: float = 1e-9) -> None:
+def assert_equal(one: TrainingResult, other: TrainingResult, *, tolerance: float = 1e-9) -> None:
     """Both teach the same."""
     assert one.fitted.map.identity() == other.fitted.map.identity()
     assert one.survey.rows == other.survey.rows
@@ -200,5 +200,5 @@ def test_vectors_of_rows_that_are_forgotten_while_it_learns_are_not_kept(home: P
     with duckdb.connect(str(home / "zetaroute.duckdb")) as connection:
         (one,) = connection.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
     ok(home, "log", "forget", one, "--yes")
-    learn(source, settings, Registry(place.artifacts), log, known=None, seed=0, jobs=1)
+    train(source, settings, Registry(place.artifacts), log, known=None, seed=0, jobs=1)
     assert not (home / "vectors.npz").exists()

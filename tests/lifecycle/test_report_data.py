@@ -16,7 +16,7 @@ from zetaroute.learn.clusters import cell_terms
 from zetaroute.learn.fit import fit
 from zetaroute.learn.samples import take
 from zetaroute.lifecycle.holdout import Evaluation, evaluate
-from zetaroute.lifecycle.report_data import portrait
+from zetaroute.lifecycle.report_data import report_data
 from zetaroute.policy import Policy, PriorPredictor
 
 WORLD = World(
@@ -47,7 +47,7 @@ def tried(*, rows: int = 2000, unknown_cost: bool = False) -> tuple[Evaluation, 
         candidate=policy_of(fitted),
         names=cell_names(named, len(fitted.map.spaces.coarse)),
     )
-    return evaluation, portrait(evaluation.trial, objective=VALUES, feature_map=fitted.map)
+    return evaluation, report_data(evaluation.trial, objective=VALUES, feature_map=fitted.map)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_where_each_would_win_follows_from_the_estimates(whole: tuple[Evaluation
 def test_a_value_of_nothing_is_put_into_the_middle_of_something() -> None:
     evaluation, _ = tried(rows=300)
     fitted = fit(WORLD.log(300, seed=1), ARMS, objective=OBJECTIVE, seed=0)
-    shown = portrait(evaluation.trial, objective=OBJECTIVE, feature_map=fitted.map)
+    shown = report_data(evaluation.trial, objective=OBJECTIVE, feature_map=fitted.map)
     assert OBJECTIVE.second_value_usd == 0
     assert all(value > 0 for value in shown["break_even"]["second_values_usd"])
 

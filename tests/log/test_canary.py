@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.log.test_log import feedback, outcome
-from zetaroute.domain import CanaryEvent, Candidate, Duel, Estimate, new_id
+from zetaroute.domain import CanaryArms, CanaryEvent, Candidate, Estimate, new_id
 from zetaroute.log.canary import (
     GRADED_PER_SHARE,
     alpha_left,
@@ -19,7 +19,7 @@ from zetaroute.log.canary import (
 )
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.standings import read_past
+from zetaroute.log.standings import read_state
 from zetaroute.registry import Registry
 
 SHARE = 0.5
@@ -72,7 +72,7 @@ def duels(canary: CanaryEvent, rows: int, *, before: float, after: float, seed: 
     begin_s = time.time() + seed
     for number in range(rows):
         arm = "b" if rng.random() < canary.share else "a"
-        duel = Duel(
+        duel = CanaryArms(
             canary=canary.canary,
             share=canary.share,
             least=min(canary.share, 1 - canary.share),
@@ -129,10 +129,10 @@ def start(log: Log, canary: CanaryEvent) -> CanaryEvent:
 def test_better_candidate_is_promoted_by_the_merge_that_brings_the_evidence(log, home, versions):
     canary = start(log, began(versions))
     log.append(duels(canary, 400, before=0.3, after=0.9))
-    assert read_past(home).canary.canary == canary.canary
+    assert read_state(home).canary.canary == canary.canary
     log.merge()
     assert Registry(home.artifacts).current() == versions[1]
-    assert read_past(home).canary is None
+    assert read_state(home).canary is None
     assert steps(log) == ["started", "promoted"]
     with log.open() as connection:
         assert connection.execute("SELECT version, previous, author FROM promotions").fetchall() == [
@@ -146,7 +146,7 @@ def test_worse_candidate_is_rolled_back(log, home, versions):
     log.merge()
     assert steps(log) == ["started", "rolled_back"]
     assert Registry(home.artifacts).current() == versions[0]
-    assert read_past(home).canary is None
+    assert read_state(home).canary is None
 
 
 def test_share_rises_while_no_harm_shows(log, home, versions):
@@ -157,7 +157,7 @@ def test_share_rises_while_no_harm_shows(log, home, versions):
     log.append(duels(canary, 1, before=0.6, after=0.6, seed=1))
     log.merge()
     assert steps(log) == ["started", "raised"]
-    raised = read_past(home).canary
+    raised = read_state(home).canary
     assert (raised.canary, raised.share) == (canary.canary, 0.25)
 
 
@@ -234,7 +234,7 @@ def test_version_made_current_by_hand_ends_the_canary(log, home, versions):
     log.append(duels(canary, 3, before=0.5, after=0.5))
     log.merge()
     assert steps(log) == ["started", "stopped"]
-    assert read_past(home).canary is None
+    assert read_state(home).canary is None
 
 
 def test_damaged_candidate_is_never_promoted(log, home, versions):
@@ -251,7 +251,7 @@ def test_end_that_waits_in_the_journal_counts_at_once(log, home, versions):
     log.append(
         [Entry(canaries=(next_step(canary, "stopped", evidence=0.5, reason="enough", author="user"),))]
     )
-    assert read_past(home).canary is None
+    assert read_state(home).canary is None
     log.merge()
     with log.open() as connection:
         assert running_canary(connection) is None

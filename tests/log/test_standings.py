@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.log.test_log import feedback, outcome
-from zetaroute.domain import ALL_TASKS, Candidate, Estimate, Standing, new_id, place_of
+from zetaroute.domain import ALL_TASKS, Candidate, Estimate, Standing, new_id, query_kind_key
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.standings import RECENT, after, is_readable_state, read_past
+from zetaroute.log.standings import RECENT, is_readable_state, read_state, with_outcome
 
 
 def test_errors_in_a_row_are_counted_over_file_and_journal(home):
@@ -20,15 +20,15 @@ def test_errors_in_a_row_are_counted_over_file_and_journal(home):
     statuses = ["ok", "error", "error"]
     log.append([Entry(outcomes=(outcome(id=new_id(float(n)), status=s),)) for n, s in enumerate(statuses, 1)])
     log.merge()
-    assert read_past(home).standings["a"].consecutive_errors == 2
+    assert read_state(home).standings["a"].consecutive_errors == 2
     log.append([Entry(outcomes=(outcome(status="error", time="2026-05-05T00:00:00"),))])
-    standing = read_past(home).standings["a"]
+    standing = read_state(home).standings["a"]
     assert standing.consecutive_errors == 3
     assert standing.last_error_s == 1777939200.0
     log.append([Entry(outcomes=(outcome(status="ok"),))])
-    assert read_past(home).standings["a"].consecutive_errors == 0
+    assert read_state(home).standings["a"].consecutive_errors == 0
     log.merge()
-    assert read_past(home).standings["a"].consecutive_errors == 0
+    assert read_state(home).standings["a"].consecutive_errors == 0
 
 
 def test_tallies_are_kept_per_task_and_over_all(home):
@@ -37,7 +37,7 @@ def test_tallies_are_kept_per_task_and_over_all(home):
         row = outcome(task=task)
         log.append([Entry(outcomes=(row,), feedback=(feedback(row.id, value),))])
     log.merge()
-    tallies = read_past(home).standings["a"].tallies
+    tallies = read_state(home).standings["a"].tallies
     assert set(tallies) == {"x", "y", ALL_TASKS}
     assert (tallies["x"].graded, tallies["x"].accuracy) == (2, 0.5)
     assert (tallies[ALL_TASKS].calls, tallies[ALL_TASKS].accuracy) == (4, 0.75)
@@ -50,7 +50,7 @@ def test_tallies_hold_what_a_cold_start_goes_by(home):
         log.append([Entry(outcomes=(row,), feedback=(feedback(row.id, value),))])
     log.append([Entry(outcomes=(outcome(status="error", response_s=60.0),))])
     log.merge()
-    tally = read_past(home).standings["a"].tallies[ALL_TASKS]
+    tally = read_state(home).standings["a"].tallies[ALL_TASKS]
     assert (tally.graded, tally.accuracy) == (3, pytest.approx(2 / 3))
     assert tally.accuracy_sd == pytest.approx(0.5774, abs=1e-4)
     assert (tally.charged, tally.cost_usd) == (2, pytest.approx(0.03))
@@ -67,7 +67,7 @@ def test_state_of_an_earlier_version_is_read_and_knows_less(home):
     for name in ("accuracy_sd", "timed", "response_s", "response_s_sd", "charged", "cost_usd", "cost_usd_sd"):
         del tally[name]
     home.state.write_text(json.dumps(state))
-    found = read_past(home).standings["a"].tallies[ALL_TASKS]
+    found = read_state(home).standings["a"].tallies[ALL_TASKS]
     assert (found.calls, found.charged) == (1, 0)
 
 
@@ -77,9 +77,9 @@ def test_tallies_are_kept_per_segment_where_there_is_no_label(home):
         row = outcome(task=task, segment=segment)
         log.append([Entry(outcomes=(row,), feedback=(feedback(row.id, value),))])
     log.merge()
-    tallies = read_past(home).standings["a"].tallies
-    assert set(tallies) == {"x", place_of(None, "pens, each"), ALL_TASKS}
-    assert (tallies[place_of(None, "pens, each")].graded, tallies["x"].accuracy) == (1, 1.0)
+    tallies = read_state(home).standings["a"].tallies
+    assert set(tallies) == {"x", query_kind_key(None, "pens, each"), ALL_TASKS}
+    assert (tallies[query_kind_key(None, "pens, each")].graded, tallies["x"].accuracy) == (1, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_state_that_cannot_be_read_is_made_anew(home, text):
     log.append([Entry(outcomes=(outcome(status="error"),))])
     log.merge()
     home.state.write_text(text)
-    assert (is_readable_state(home), read_past(home).standings) == (False, {})
+    assert (is_readable_state(home), read_state(home).standings) == (False, {})
     log.merge()
-    assert read_past(home).standings["a"].consecutive_errors == 1
+    assert read_state(home).standings["a"].consecutive_errors == 1
 
 
 def test_missing_state_is_made_anew(home):
@@ -110,7 +110,7 @@ def test_missing_state_is_made_anew(home):
     log.merge()
     home.state.unlink()
     log.merge()
-    assert read_past(home).standings["a"].consecutive_errors == 1
+    assert read_state(home).standings["a"].consecutive_errors == 1
 
 
 def today(**changes):
@@ -124,11 +124,11 @@ def test_what_was_spent_is_counted_over_file_and_journal_by_day(home):
     spent = (today(cost_usd=0.25), today(cost_usd=None), today(cost_usd=9.0, recorded=True))
     log.append([Entry(outcomes=(row,)) for row in spent])
     log.append([Entry(outcomes=(outcome(cost_usd=7.0, time="2020-01-01T00:00:00"),))])
-    assert read_past(home).spent_usd == {day: 0.25, "2020-01-01": 7.0}
+    assert read_state(home).spent_usd == {day: 0.25, "2020-01-01": 7.0}
     log.merge()
     # Older months are no longer of interest, and a failed call may have cost something too.
     log.append([Entry(outcomes=(today(cost_usd=0.5, status="error"),))])
-    assert read_past(home).spent_usd == {day: 0.75}
+    assert read_state(home).spent_usd == {day: 0.75}
 
 
 def test_a_segment_that_was_merged_but_not_removed_counts_once(home):
@@ -139,7 +139,7 @@ def test_a_segment_that_was_merged_but_not_removed_counts_once(home):
     os.link(segment, kept)
     log.merge()
     kept.replace(segment)
-    past = read_past(home)
+    past = read_state(home)
     assert list(past.spent_usd.values()) == [0.25]
     assert past.standings["a"].consecutive_errors == 1
 
@@ -147,7 +147,7 @@ def test_a_segment_that_was_merged_but_not_removed_counts_once(home):
 @pytest.mark.parametrize("status", ["ok", "error", "cancelled"])
 def test_every_end_of_a_probe_ends_it(status):
     standing = Standing(model="a", consecutive_errors=3, last_error_s=1.0, probe_s=2.0)
-    assert after(standing, status=status, time_s=3.0).probe_s is None
+    assert with_outcome(standing, status=status, time_s=3.0).probe_s is None
 
 
 def demoting(reason: str) -> Candidate:
@@ -176,7 +176,7 @@ def test_standing_knows_for_which_tasks_the_latest_query_found_it_demoted(home):
     ]
     log.append([Entry(outcomes=(row,)) for row in rows])
     log.merge()
-    assert read_past(home).standings["a"].demoted == {"y", place_of(None, "s")}
+    assert read_state(home).standings["a"].demoted == {"y", query_kind_key(None, "s")}
 
 
 def test_tally_tells_of_the_latest_rows_of_a_model(home):
@@ -187,7 +187,7 @@ def test_tally_tells_of_the_latest_rows_of_a_model(home):
         entries.append(Entry(outcomes=(row,), feedback=(feedback(row.id, float(number >= 100)),)))
     log.append(entries)
     log.merge()
-    tallies = read_past(home).standings["a"].tallies
+    tallies = read_state(home).standings["a"].tallies
     assert {task: (tally.graded, tally.accuracy) for task, tally in tallies.items()} == {
         ALL_TASKS: (RECENT, 1.0),
         "x": (RECENT, 1.0),

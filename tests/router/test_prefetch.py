@@ -15,7 +15,7 @@ from zetaroute.config import Settings, default_config_text, parse_settings
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import UsageError
 from zetaroute.policy import Challenger, Policy, PriorPredictor
-from zetaroute.router.prefetch import BLOCK, MOST_CHARACTERS, Task, ahead
+from zetaroute.router.prefetch import BLOCK, MOST_CHARACTERS, Task, prefetching
 from zetaroute.router.router import Router
 
 WORLD = World(right={"dates": (0.9, 0.4), "sorting": (0.5, 0.9)}, cost_usd=(0.0001, 0.002))
@@ -63,7 +63,7 @@ def test_decisions_are_those_of_one_query_at_a_time(learned: Policy, other: Poli
     challenger = Challenger(canary="c", policy=other, share=0.5) if tried else None
     alone, ahead_of = router_of(learned, challenger=challenger), router_of(learned, challenger=challenger)
     asked = queries(2 * BLOCK)
-    ahead_of.foresee(asked)
+    ahead_of.prefetch(asked)
     for seed, query in enumerate(asked):
         assert_same(ahead_of.decide(query, seed=seed), alone.decide(query, seed=seed))
 
@@ -86,7 +86,7 @@ def test_what_was_foreseen_is_not_asked_again_and_serves_once(
     learned: Policy, asked_at_once: list[int]
 ) -> None:
     router, asked = router_of(learned), queries(5)
-    router.foresee(asked)
+    router.prefetch(asked)
     for seed, query in enumerate(asked):
         assert router.decide(query, seed=seed).router_s > 0
     assert asked_at_once == [5]
@@ -98,7 +98,7 @@ def test_after_a_promotion_the_new_policy_is_asked(
     learned: Policy, other: Policy, asked_at_once: list[int]
 ) -> None:
     router, (query, *_) = router_of(learned), queries(1)
-    router.foresee([query])
+    router.prefetch([query])
     router.policy = other
     assert_same(router.decide(query, seed=1), router_of(other).decide(query, seed=1))
     assert asked_at_once[:2] == [1, 1]
@@ -106,7 +106,7 @@ def test_after_a_promotion_the_new_policy_is_asked(
 
 def test_a_cold_start_foresees_nothing(asked_at_once: list[int]) -> None:
     router = router_of(Policy(version="v0000", predictor=PriorPredictor()))
-    router.foresee(queries(4))
+    router.prefetch(queries(4))
     assert asked_at_once == []
 
 
@@ -115,7 +115,7 @@ def test_the_time_of_a_look_counts_as_the_router_s(learned: Policy, monkeypatch:
     router, asked = router_of(learned), queries(2)
     with monkeypatch.context() as patch:
         patch.setattr("zetaroute.router.prefetch.time.perf_counter", lambda: next(moments))
-        router.foresee(asked)
+        router.prefetch(asked)
     assert 2.0 < router.decide(asked[0], seed=1).router_s < 4.0
 
 
@@ -130,7 +130,7 @@ def tasks(rows: int) -> list[Task | None]:
 def test_ahead_yields_everything_in_order_and_looks_at_what_is_to_be_decided(rows: int) -> None:
     looks: list[list[str]] = []
     given = tasks(rows)
-    assert list(ahead(iter(given), lambda some: looks.append([query.text for query in some]))) == given
+    assert list(prefetching(iter(given), lambda some: looks.append([query.text for query in some]))) == given
     assert list(chain(*looks)) == [task[0].text for task in given if task is not None and task[1] is None]
     assert max(map(len, looks), default=0) <= BLOCK
 
@@ -138,7 +138,7 @@ def test_ahead_yields_everything_in_order_and_looks_at_what_is_to_be_decided(row
 def test_a_block_of_long_queries_is_short() -> None:
     looks: list[int] = []
     long: list[Task | None] = [(Query(text="x" * (MOST_CHARACTERS // 4 + 1)), None)] * 9
-    assert list(ahead(iter(long), lambda some: looks.append(len(some)))) == long
+    assert list(prefetching(iter(long), lambda some: looks.append(len(some)))) == long
     assert [size for size in looks if size] == [4, 4, 1]
 
 
@@ -148,7 +148,7 @@ def test_what_comes_before_a_broken_line_is_yielded_first(rows: int) -> None:
         yield from tasks(rows)
         raise UsageError("line 4 is broken.")
 
-    source = ahead(broken(), lambda _: None)
+    source = prefetching(broken(), lambda _: None)
     assert list(islice(source, rows)) == tasks(rows)
     with pytest.raises(UsageError, match="line 4"):
         next(source)

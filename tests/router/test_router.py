@@ -15,7 +15,7 @@ from zetaroute.domain import ALL_TASKS, Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.standings import Past
+from zetaroute.log.standings import LogState
 from zetaroute.policy import Policy, PriorPredictor
 from zetaroute.router.budget import Spending
 from zetaroute.router.router import Router, open_router
@@ -41,7 +41,7 @@ def test_after_the_cooldown_one_query_tries_while_the_others_avoid_it(settings, 
     seed = next(seed for seed in range(200) if router_of(settings).decide(QUERY, seed=seed).model == failing)
     assert router.decide(QUERY, seed=seed).model == failing
     assert failing not in eligible(router)
-    router.note(outcome(model=failing, status=status))
+    router.observe(outcome(model=failing, status=status))
     # Back, or left alone for twice as long, or for another query to try.
     assert (failing in eligible(router)) is (status != "error")
     assert router.standings[failing].consecutive_errors == {"ok": 0, "error": 4, "cancelled": 3}[status]
@@ -72,7 +72,7 @@ def test_a_cold_start_follows_the_record_that_it_is_told(settings):
     best = settings.arms[0].id
     told = {arm.id: standing(arm.id, 400, 0.95 if arm.id == best else 0.2) for arm in settings.arms}
     before = [router.decide(QUERY, seed=seed).model for seed in range(40)].count(best)
-    router.recall(Past(standings=told, spent_usd={}, canary=None))
+    router.sync_standings(LogState(standings=told, spent_usd={}, canary=None))
     after = [router.decide(QUERY, seed=seed).model for seed in range(40)].count(best)
     assert after > 30 > before
 

@@ -12,9 +12,9 @@ from tests.support.waiting import PATIENCE_S
 from zetaroute.config import ImportedPrice, parse_settings
 from zetaroute.domain import Prices
 from zetaroute.errors import UsageError, ZetarouteError
-from zetaroute.setup.detect import Place, Server, detect, places_at
+from zetaroute.setup.detect import Server, ServerAddress, detect, places_at
 from zetaroute.setup.propose import billions, prior, proposed_config
-from zetaroute.setup.services import SERVICES, services_open
+from zetaroute.setup.services import SERVICES, available_services
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def server() -> Iterator[ModelServer]:
     running.stop()
 
 
-def place(server: ModelServer, **more: bool) -> Place:
-    return Place(name="Ollama", prefix="ollama", base_url=f"{server.url}/v1", **more)
+def place(server: ModelServer, **more: bool) -> ServerAddress:
+    return ServerAddress(name="Ollama", prefix="ollama", base_url=f"{server.url}/v1", **more)
 
 
-def found(*places: Place) -> list[Server]:
+def found(*places: ServerAddress) -> list[Server]:
     return asyncio.run(detect(places))
 
 
@@ -91,7 +91,7 @@ def test_another_program_at_the_port_is_told(server, reply, words):
 
 
 def test_nobody_at_the_port():
-    (one,) = found(Place(name="x", prefix="x", base_url="http://127.0.0.1:9/v1"))
+    (one,) = found(ServerAddress(name="x", prefix="x", base_url="http://127.0.0.1:9/v1"))
     assert (one.answers, one.error) == (False, None)
 
 
@@ -168,7 +168,7 @@ def test_every_service_makes_a_config_that_loads():
 
 
 def test_keys_are_known_by_name_alone():
-    opened = services_open({"OPENAI_API_KEY": "sk-secret", "GROQ_API_KEY": "  ", "OTHER": "x"})
+    opened = available_services({"OPENAI_API_KEY": "sk-secret", "GROQ_API_KEY": "  ", "OTHER": "x"})
     assert [one.name for one in opened] == ["OpenAI"]
     text, _ = config(services=opened)
     assert "secret" not in text
@@ -177,14 +177,14 @@ def test_keys_are_known_by_name_alone():
 def test_imported_prices_are_told_and_nothing_is_made_up():
     listed = ImportedPrice(model="gpt-4.1", listed="gpt-4.1", prices=Prices(input=2.0, output=8.0))
     text, settings = config(
-        services=services_open({"OPENAI_API_KEY": "x"}), priced={"openai/gpt-4.1": listed}
+        services=available_services({"OPENAI_API_KEY": "x"}), priced={"openai/gpt-4.1": listed}
     )
     assert "# price: 2 for input and 8 for output, by prices.toml" in text
     assert all(arm.prices is None for arm in settings.arms)
 
 
-def litellm(server: ModelServer) -> Place:
-    return Place(
+def litellm(server: ModelServer) -> ServerAddress:
+    return ServerAddress(
         name="LiteLLM", prefix="litellm", base_url=f"{server.url}/v1", relays=True, keys=("A_KEY", "B_KEY")
     )
 

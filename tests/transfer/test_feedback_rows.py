@@ -13,14 +13,14 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine, Source
+from zetaroute.files.lines import BadLine, LineSource
 from zetaroute.transfer.feedback_rows import Label, read_labels
 
 ROW = {"outcome_id": "o", "metric": "accuracy", "value": 1}
 
 
 def read(path: Path) -> list[Label | BadLine]:
-    with Source(str(path)) as source:
+    with LineSource(str(path)) as source:
         return list(read_labels(source))
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from zetaroute.errors import UsageError
 from zetaroute.files.lines import BadLine
-from zetaroute.transfer.imported_row import PastRow
+from zetaroute.transfer.imported_row import ImportedRow
 from zetaroute.transfer.llm_sqlite import read_llm_cli
 
 OLDER = """
@@ -66,9 +66,9 @@ def response(key: str, prompt: str | None, answer: str | None, talk: str = "t0")
     return (key, "m", prompt, "be brief", None, None, answer, None, talk, 1500, "2024-03-01T12:00:00+02:00")
 
 
-def read(path: Path) -> tuple[list[PastRow], list[BadLine]]:
+def read(path: Path) -> tuple[list[ImportedRow], list[BadLine]]:
     found = list(read_llm_cli(path))
-    return [row for row in found if isinstance(row, PastRow)], [
+    return [row for row in found if isinstance(row, ImportedRow)], [
         row for row in found if isinstance(row, BadLine)
     ]
 

@@ -7,7 +7,7 @@ from typing import Any
 from zetaroute.domain import CanaryEvent
 from zetaroute.evaluate.eprocess import ROLLBACK_AT
 from zetaroute.evaluate.intervals import mean_figure
-from zetaroute.log.canary import CanaryRows, canary_rows, judged, last_step, running_canary
+from zetaroute.log.canary import CanaryRows, canary_rows, evidence_of, last_step, running_canary
 from zetaroute.log.log import Log
 
 
@@ -18,7 +18,7 @@ def canary_standing(log: Log) -> dict[str, Any] | None:
         if running is None:
             return None
         rows = canary_rows(connection, running)
-    finding = judged(running, rows)
+    finding = evidence_of(running, rows)
     return {
         "version": running.version,
         "champion": running.champion,

@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 HeldBest = Callable[[Forecast, Objective, Mask], int]
 """Which of the K arms is held best by a forecast, at an objective, among those of a mask (K,)."""
 
-UNTRIED = "prior from the config"
+NO_RECORD = "prior from the config"
 """How the log says that a model had no record when a query was decided."""
 _FREE = "counted as free"
 """How it says that an unknown price was not counted."""
@@ -32,7 +32,7 @@ _HALVINGS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Counterfactual:
     """The smallest change of one thing after which another model would be held best."""
 
     what: str
@@ -43,7 +43,9 @@ class Change:
     """Who would be held best."""
 
 
-def past_changes(row: Mapping[str, Any], best: str) -> tuple[tuple[Change, ...] | None, str | None]:
+def past_counterfactuals(
+    row: Mapping[str, Any], best: str
+) -> tuple[tuple[Counterfactual, ...] | None, str | None]:
     """Return what would have changed a logged decision, by its own figures alone; else None and why it is not known.
 
     The same figures and the same rule give the same choice, so nothing of the version that decided is loaded.
@@ -67,7 +69,7 @@ def past_changes(row: Mapping[str, Any], best: str) -> tuple[tuple[Change, ...] 
         return int(policy.exploit(seen, arms=arms, objective=values, eligible=allowed[None, :])[0])
 
     place = next(index for index, arm in enumerate(arms) if arm.id == best)
-    return changes_of(forecast, objective, eligible, place, arms, held_best), None
+    return counterfactuals(forecast, objective, eligible, place, arms, held_best), None
 
 
 def _forecast_of(found: Sequence[Mapping[str, Any]]) -> Forecast:
@@ -90,18 +92,18 @@ def _forecast_of(found: Sequence[Mapping[str, Any]]) -> Forecast:
         cost_usd=figure("cost_usd", "mean"),
         cost_se=figure("cost_usd", "se"),
         satisfied=unknown,
-        rows=np.array([0.0 if one["reason"].startswith(UNTRIED) else 1.0 for one in found]),
+        rows=np.array([0.0 if one["reason"].startswith(NO_RECORD) else 1.0 for one in found]),
     )
 
 
-def changes_of(
+def counterfactuals(
     forecast: Forecast,
     objective: Objective,
     eligible: Mask,
     best: int,
     arms: Sequence[Arm],
     held_best: HeldBest,
-) -> tuple[Change, ...]:
+) -> tuple[Counterfactual, ...]:
     """Return, for the value of an answer, that of a second and the best model's cost, where the choice turns."""
 
     def by_answer(value: float) -> int:
@@ -125,13 +127,13 @@ def changes_of(
     found = []
     for what, now, choose, ways in tried:
         for way in ways:
-            turn = _turning(choose, now, best, way) if now > 0 else None
+            turn = switch_point(choose, now, best, way) if now > 0 else None
             if turn is not None:
-                found.append(Change(what=what, now=now, then=turn, model=arms[choose(turn)].id))
+                found.append(Counterfactual(what=what, now=now, then=turn, model=arms[choose(turn)].id))
     return tuple(found)
 
 
-def _turning(choose: Callable[[float], int], now: float, best: int, way: int) -> float | None:
+def switch_point(choose: Callable[[float], int], now: float, best: int, way: int) -> float | None:
     """Return the nearest value above (`way` = 1) or below `now` at which another than `best` is chosen."""
     ladder: list[float] = [now * _FARTHEST ** (way * step / _STEPS) for step in range(_STEPS + 1)]
     turned = next((step for step, value in enumerate(ladder) if choose(value) != best), None)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from zetaroute.analysis.counterfactual import UNTRIED, Change, changes_of, past_changes
+from zetaroute.analysis.counterfactual import NO_RECORD, Counterfactual, counterfactuals, past_counterfactuals
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Decision, Query
 from zetaroute.errors import ArtifactError
@@ -52,7 +52,7 @@ class Explanation:
     """Predicted utility of the best model beyond the second one's."""
     segment: str | None
     words: tuple[Word, ...] = ()
-    changes: tuple[Change, ...] | None = None
+    changes: tuple[Counterfactual, ...] | None = None
     """None where it is not known; `note` then says why."""
     p95_s: Mapping[str, float] | None = None
     """By model: the time that 95 of 100 answers would stay within, where it was learned."""
@@ -96,7 +96,7 @@ def explain(
         words=_weighing(
             predictor, query, [arm for arm, may in zip(arms, eligible, strict=True) if may], arms[best].id
         ),
-        changes=changes_of(forecast, objective, eligible, best, arms, held_best),
+        changes=counterfactuals(forecast, objective, eligible, best, arms, held_best),
         p95_s={arm.id: float(p95[k]) for k, arm in enumerate(arms) if not np.isnan(p95[k])},
         note=_note(predictor),
     )
@@ -110,10 +110,10 @@ def explain_past(row: Mapping[str, Any], *, registry: Registry) -> Explanation |
     able = [one for one in row["candidates"] or () if one["eligible"]]
     if not able:
         return None
-    tried = [one for one in able if not one["reason"].startswith(UNTRIED)] or able
+    tried = [one for one in able if not one["reason"].startswith(NO_RECORD)] or able
     ranked = sorted(able, key=lambda one: (one not in tried, -_bound(one)))
     best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
-    changes, unknown = past_changes(row, best["model"])
+    changes, unknown = past_counterfactuals(row, best["model"])
     found = Explanation(
         best=best["model"],
         second=second["model"] if second else None,
@@ -159,7 +159,7 @@ def _knowing(predictor: Predictor, query: Query) -> Predictor:
     if own is None or not own.values:
         return predictor
     vector = np.array(own.values, dtype=np.float32)
-    return predictor.knowing(Embeddings(space=own.space, by_text={query.text: vector}))
+    return predictor.with_embeddings(Embeddings(space=own.space, by_text={query.text: vector}))
 
 
 def _forecast(

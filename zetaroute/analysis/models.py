@@ -32,7 +32,7 @@ _SHARES = f"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class ModelCheck:
     """What came of calling a model once."""
 
     model: str
@@ -89,13 +89,13 @@ def model_table(router: Router, log: Log) -> list[dict[str, Any]]:
     ]
 
 
-async def check(arms: Sequence[Arm]) -> list[Check]:
+async def check(arms: Sequence[Arm]) -> list[ModelCheck]:
     """Call every model once, all at the same time; nothing of it enters the log."""
     async with open_providers(arms) as providers:
         return list(await asyncio.gather(*(_called(arm, providers) for arm in arms)))
 
 
-async def _called(arm: Arm, providers: Providers) -> Check:
+async def _called(arm: Arm, providers: Providers) -> ModelCheck:
     started_at = time.perf_counter()
     error: str | None = None
     done: Completion | None = None
@@ -104,7 +104,7 @@ async def _called(arm: Arm, providers: Providers) -> Check:
     except (ProviderError, ConfigError) as failure:
         error = str(failure)
     elapsed_s = time.perf_counter() - started_at
-    return Check(model=arm.id, error=error, response_s=elapsed_s, completion=done)
+    return ModelCheck(model=arm.id, error=error, response_s=elapsed_s, completion=done)
 
 
 def _shares(log: Log) -> dict[str, tuple[float, float | None]] | None:

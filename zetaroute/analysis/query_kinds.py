@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zetaroute.config import Home
 from zetaroute.features import EmbeddedMap
 from zetaroute.features.cluster_names import cell_names
-from zetaroute.learn.embeddings import knowing
+from zetaroute.learn.embeddings import with_embeddings
 from zetaroute.log.log import SINCE, Log
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
@@ -101,7 +101,7 @@ def _cells(
     texts: list[str], frame: pl.DataFrame, predictor: LearnedPredictor, registry: Registry
 ) -> NDArray[np.int64]:
     """Return the cell of each text (n,); `frame` holds the vectors that the log has of them."""
-    knows = knowing(predictor, frame, Home(registry.folder.parent))
+    knows = with_embeddings(predictor, frame, Home(registry.folder.parent))
     found = [
         knows.map.cells(knows.vectors(texts[start : start + _BLOCK])[:, 1:])
         for start in range(0, len(texts), _BLOCK)

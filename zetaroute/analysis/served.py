@@ -17,9 +17,15 @@ from zetaroute.analysis.query_kinds import Kinds
 from zetaroute.config import Settings
 from zetaroute.evaluate.intervals import Moments
 from zetaroute.evaluate.kpi import Served, Times
-from zetaroute.evaluate.nonresponse import FEWEST_RATED, Asking, Seen, after_columns
+from zetaroute.evaluate.nonresponse import FEWEST_RATED, Covariates, Invitation, after_columns
 from zetaroute.evaluate.ope import FOLDS
-from zetaroute.evaluate.satisfaction import LEVELS, Opinion, one_scale, opinion, scales_of
+from zetaroute.evaluate.satisfaction import (
+    LEVELS,
+    SatisfactionEstimate,
+    one_scale,
+    satisfaction_estimate,
+    scales_of,
+)
 from zetaroute.log.log import SINCE, Log
 
 if TYPE_CHECKING:
@@ -96,8 +102,8 @@ def with_opinion(frame: pl.DataFrame) -> pl.DataFrame:
     usual = usual.sort("rows", "task", descending=[True, False]).head(MOST_TASKS)
     tasks = frame["task"].to_numpy()
     models, arm = np.unique(frame["model"].to_numpy().astype(np.str_), return_inverse=True)
-    found = opinion(
-        Seen(
+    found = satisfaction_estimate(
+        Covariates(
             x=np.column_stack(
                 [np.ones(frame.height), *((tasks == task).astype(float) for task in usual["task"])]
             ),
@@ -108,7 +114,7 @@ def with_opinion(frame: pl.DataFrame) -> pl.DataFrame:
             rows=rows,
         ),
         satisfaction,
-        Asking(
+        Invitation(
             chance=_floats(frame, "ask_probability"),
             asked=frame["asked"].fill_null(value=False).to_numpy().astype(bool),
             answered=frame["prompted"].to_numpy().astype(bool),
@@ -164,10 +170,10 @@ def _dearest(frame: pl.DataFrame) -> float:
     return float(means.max() or 0.0)  # type: ignore[arg-type]  # the maximum of a float column
 
 
-def _opinion(frame: pl.DataFrame) -> Opinion:
+def _opinion(frame: pl.DataFrame) -> SatisfactionEstimate:
     """Return the column `opinion` as arrays."""
     parts = frame["opinion"].struct.unnest()
-    return Opinion(
+    return SatisfactionEstimate(
         score=_floats(parts, "score"),
         liked=_floats(parts, "liked"),
         expected=_floats(parts, "expected"),

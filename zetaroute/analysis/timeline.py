@@ -51,7 +51,7 @@ _EXAMPLES = f"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class Timeline:
     """The parts that what was served falls into, and where the version changed."""
 
     edges: tuple[str, ...]
@@ -60,7 +60,7 @@ class Course:
     """`time`, `version` and `previous` of the promotions, and as `at` the queries before each."""
 
 
-def read_course(log: Log, *, since: str | None, chosen: bool = False) -> Course:
+def read_course(log: Log, *, since: str | None, chosen: bool = False) -> Timeline:
     """Return the course of what was served since a moment; `chosen` leaves out the queries whose model was pinned."""
     chains = f"SELECT id, time FROM outcomes WHERE {FIRST_CALLS}" + (" AND NOT forced" if chosen else "")
     with log.open() as connection:
@@ -72,7 +72,7 @@ def read_course(log: Log, *, since: str | None, chosen: bool = False) -> Course:
             "GROUP BY part ORDER BY part"
         ).fetchall()
         marks = pl.DataFrame(connection.sql(_MARKS.format(chains=chains)))
-    return Course(edges=tuple(edge for (edge,) in edges), marks=marks)
+    return Timeline(edges=tuple(edge for (edge,) in edges), marks=marks)
 
 
 def over_time(
@@ -80,7 +80,7 @@ def over_time(
 ) -> dict[str, Any]:
     """Return accuracy and utility of the parts of what was served, and where the version changed.
 
-    `frame` and `served` are the same groups of queries, divided by `part`; `marks` as in `Course`.
+    `frame` and `served` are the same groups of queries, divided by `part`; `marks` as in `Timeline`.
     """
     utility, accuracy = served.utility(objective), Moments.of(served.accuracy, served.rows)
     parts = frame.select("part", "rows", "since", "until").group_by("part")

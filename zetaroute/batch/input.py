@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zetaroute.config.models import OWN_FIELDS
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import LONGEST_LINE, BadLine, Source
+from zetaroute.files.lines import LONGEST_LINE, BadLine, LineSource
 from zetaroute.grading.graders import Graders
 from zetaroute.router.attempts import check_query
 from zetaroute.router.prepare import tags_in
@@ -44,7 +44,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class BatchInput:
     """An opened input."""
 
     rows: Iterator[Row | BadLine]
@@ -59,7 +59,7 @@ def open_rows(
     graders: Graders,
     part: Part | None = None,
     models: Collection[str] | None = None,
-) -> Iterator[Intake]:
+) -> Iterator[BatchInput]:
     """Open what a batch reads: `-` for standard input, Parquet or JSON lines.
 
     `graders` are those that a line may name. `models` are those that an OpenAI Batch line may name; with None its
@@ -75,12 +75,12 @@ def open_rows(
     if path.is_dir():
         raise UsageError(f"{source} is a folder: name a .jsonl or .parquet file, or - for standard input.")
     if path.suffix == ".parquet":
-        yield Intake(rows=_recorded(path, part))
+        yield BatchInput(rows=_recorded(path, part))
         return
     if part is not None:
         raise UsageError(f"--part goes with a .parquet file of recorded outcomes, and {source} is none.")
-    with Source(source) as opened:
-        yield Intake(rows=_parsed(opened, graders, models), share_read=opened.share_read)
+    with LineSource(source) as opened:
+        yield BatchInput(rows=_parsed(opened, graders, models), share_read=opened.share_read)
 
 
 def as_rows(queries: Iterable[Query]) -> Iterator[Row]:
@@ -89,7 +89,7 @@ def as_rows(queries: Iterable[Query]) -> Iterator[Row]:
         yield Row(line=line, query=_named(query))
 
 
-def _parsed(source: Source, graders: Graders, models: Collection[str] | None) -> Iterator[Row | BadLine]:
+def _parsed(source: LineSource, graders: Graders, models: Collection[str] | None) -> Iterator[Row | BadLine]:
     for number, line in enumerate(source.lines(), start=1):
         if line is None:
             yield BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from zetaroute.batch.seen import Ledger
+from zetaroute.batch.seen import SeenRows
 from zetaroute.errors import StoreError, UsageError
 from zetaroute.files.lines import BadLine
 from zetaroute.log.log import Log
@@ -71,16 +71,16 @@ class Output:
                 if file is not None:
                     file.flush()
 
-    def settle(self, ledger: Ledger, *, ordered: bool) -> None:
+    def settle(self, seen_rows: SeenRows, *, ordered: bool) -> None:
         """Drop the lines that later ones replace and, with `ordered`, put the rest into the order of the input."""
         self.flush()
         if not (ordered or self.outdated) or _is_pipe(self.path):
             return
-        ledger.note_told(self._lines())
+        seen_rows.note_told(self._lines())
 
         def write(draft: IO[bytes]) -> None:
             with open(self.path, "rb") as file:
-                for start, size in ledger.told(by_model=self._by_model, in_order=ordered):
+                for start, size in seen_rows.told(by_model=self._by_model, in_order=ordered):
                     file.seek(start)
                     draft.write(file.read(size))
 
@@ -126,7 +126,7 @@ def _is_answer(line: str) -> bool:
     return isinstance(told, dict) and {"custom_id", "id", "error"} <= told.keys()
 
 
-def resume(log: Log, run: str, path: Path, ledger: Ledger, *, form: Format, by_model: bool) -> None:
+def resume(log: Log, run: str, path: Path, seen_rows: SeenRows, *, form: Format, by_model: bool) -> None:
     """Note in the ledger what this run has answered already and bring `path` in step with the log.
 
     With `by_model` every model's answer to a row has a line of its own, else the last answer has. Lines that the
@@ -136,7 +136,7 @@ def resume(log: Log, run: str, path: Path, ledger: Ledger, *, form: Format, by_m
 
     pipe = _is_pipe(path)
     lines = {} if pipe else _by_id(path)
-    note_answered(log, run, ledger, lines=None if pipe else lines)
+    note_answered(log, run, seen_rows, lines=None if pipe else lines)
     if pipe:
         return
 
@@ -154,7 +154,7 @@ def resume(log: Log, run: str, path: Path, ledger: Ledger, *, form: Format, by_m
 
 
 def note_answered(
-    log: Log, run: str, ledger: Ledger, *, lines: Mapping[str, tuple[int, int]] | None = None
+    log: Log, run: str, seen_rows: SeenRows, *, lines: Mapping[str, tuple[int, int]] | None = None
 ) -> None:
     """Note in the ledger what this run has answered already; a row without text only if `lines` know its id."""
     with log.open() as connection:
@@ -167,7 +167,7 @@ def note_answered(
             [run],
         )
         while group := found.fetchmany(1000):
-            ledger.note_answered(
+            seen_rows.note_answered(
                 (custom_id, content, model)
                 for custom_id, content, model, needed in group
                 if not needed or lines is None or needed in lines

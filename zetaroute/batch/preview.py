@@ -7,23 +7,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from zetaroute.batch.input import Row
-from zetaroute.batch.run import Plan, Progress, feed_of
-from zetaroute.batch.seen import Ledger
+from zetaroute.batch.run import BatchPlan, Progress, feed_of
+from zetaroute.batch.seen import SeenRows
 from zetaroute.errors import UnfitQueryError
 from zetaroute.files.lines import BadLine
 from zetaroute.router.router import Router
 
 
-def preview(router: Router, rows: Iterable[Row | BadLine], plan: Plan, ledger: Ledger) -> dict[str, Any]:
+def preview(
+    router: Router, rows: Iterable[Row | BadLine], plan: BatchPlan, seen_rows: SeenRows
+) -> dict[str, Any]:
     """Return rows to ask, expected cost with a 95% interval and the models whose price is unknown.
 
-    What `ledger` knows as answered costs nothing more. The interval covers the uncertainty of each model's mean
+    What `seen_rows` knows as answered costs nothing more. The interval covers the uncertainty of each model's mean
     cost and of the draw, not the spread of single answers around their mean.
     """
     progress = Progress()
     mean, variance, spread, unfit = 0.0, 0.0, 0.0, 0
     unpriced: set[str] = set()
-    for task in feed_of(rows, ledger, plan, progress):
+    for task in feed_of(rows, seen_rows, plan, progress):
         if task is None:
             continue
         query, model = task

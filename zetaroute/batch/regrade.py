@@ -16,7 +16,7 @@ from zetaroute.errors import UsageError
 from zetaroute.grading.graders import ACCURACY, SELF, Case, Graders
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in
-from zetaroute.log.standings import read_past
+from zetaroute.log.standings import read_state
 from zetaroute.providers.pool import Providers, open_providers
 from zetaroute.router.budget import Spending
 
@@ -26,7 +26,7 @@ _COLUMNS = "id, query, response, model, reference, task, grader, tags"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class RegradeSelection:
     """Which answers to grade, and how."""
 
     grader: str | None = None
@@ -40,7 +40,7 @@ class Wanted:
 
 
 @dataclass(slots=True, kw_only=True)
-class Tally:
+class RegradeSummary:
     """What a run has done so far."""
 
     rows: int = 0
@@ -99,12 +99,12 @@ class Tally:
 async def regrade(
     log: Log,
     settings: Settings,
-    wanted: Wanted,
+    wanted: RegradeSelection,
     *,
     concurrency: int = 8,
-    tally: Tally | None = None,
-    on_progress: Callable[[Tally], None] | None = None,
-) -> Tally:
+    tally: RegradeSummary | None = None,
+    on_progress: Callable[[RegradeSummary], None] | None = None,
+) -> RegradeSummary:
     """Grade the answers of the log that are wanted; what was done when this is cancelled is kept.
 
     Judges that cost money are asked as far as the budget goes. Raises UsageError for an unknown grader, StoreError
@@ -112,10 +112,10 @@ async def regrade(
     """
     graders = Graders(settings)
     grader = graders.name(wanted.grader) if wanted.grader else None
-    tally = tally or Tally()
+    tally = tally or RegradeSummary()
     waiting = _waiting(log, graders, wanted, grader)
     tally.rows = len(waiting)
-    kept, till = _Kept(log), _Till(graders, Spending(settings.budget, read_past(log.home).spent_usd))
+    kept, till = _Kept(log), _Till(graders, Spending(settings.budget, read_state(log.home).spent_usd))
     cases = _cases(log, waiting, grader)
     async with open_providers(settings.arms, many=True) as providers:
         try:
@@ -136,7 +136,7 @@ class _Till:
         self._graders = graders
         self._spending = spending
 
-    async def grade(self, case: Case, providers: Providers, tally: Tally) -> Feedback | None:
+    async def grade(self, case: Case, providers: Providers, tally: RegradeSummary) -> Feedback | None:
         """Grade one answer, or count it as left where the budget does not hold its judge."""
         expected = self._graders.expected_usd(case)
         if expected is None:
@@ -184,8 +184,8 @@ async def _work(
     till: _Till,
     providers: Providers,
     kept: _Kept,
-    tally: Tally,
-    on_progress: Callable[[Tally], None] | None,
+    tally: RegradeSummary,
+    on_progress: Callable[[RegradeSummary], None] | None,
 ) -> None:
     for case in cases:
         try:
@@ -202,7 +202,7 @@ async def _work(
         await asyncio.sleep(0)
 
 
-def _waiting(log: Log, graders: Graders, wanted: Wanted, grader: str | None) -> list[str]:
+def _waiting(log: Log, graders: Graders, wanted: RegradeSelection, grader: str | None) -> list[str]:
     """Return the ids of the answers to grade, the newest first."""
     with log.open() as connection:
         found = connection.execute(

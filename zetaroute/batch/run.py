@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from zetaroute.batch.input import Row
 from zetaroute.batch.output import Output
-from zetaroute.batch.seen import Ledger
+from zetaroute.batch.seen import SeenRows
 from zetaroute.domain import Check, Decision, Query
 from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError, ZetarouteError
 from zetaroute.files.lines import BadLine
@@ -24,9 +24,9 @@ from zetaroute.log.pseudonyms import Seal
 from zetaroute.policy import Limits
 from zetaroute.router.answer import answer_of, unanswered
 from zetaroute.router.attempts import Round
-from zetaroute.router.budget import Purse, RunBudget
+from zetaroute.router.budget import QueryBudget, RunBudget
 from zetaroute.router.engine import Desk
-from zetaroute.router.prefetch import Task, ahead
+from zetaroute.router.prefetch import Task, prefetching
 from zetaroute.router.records import content_hash, content_id
 from zetaroute.router.router import Router
 from zetaroute.router.writer import Safe, Writer
@@ -111,7 +111,7 @@ _END: Task = (Query(text=""), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class BatchPlan:
     """How a batch is run."""
 
     run: str
@@ -138,8 +138,8 @@ async def run_batch(
     rows: Iterable[Row | BadLine],
     *,
     log: Log,
-    plan: Plan,
-    ledger: Ledger,
+    plan: BatchPlan,
+    seen_rows: SeenRows,
     output: Output | None = None,
     on_round: Callable[[Round], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -148,7 +148,7 @@ async def run_batch(
 ) -> Progress:
     """Answer every query of `rows` and return what was done.
 
-    What `ledger` knows as answered is skipped. When `stopping` is set, no new row begins and those under way are
+    What `seen_rows` knows as answered is skipped. When `stopping` is set, no new row begins and those under way are
     finished. Raises, after that, what stopped it: StoreError when rows cannot be kept any more (`on_unkept` is
     told of every answer that the journal did not take), UsageError when the input breaks off, NoAnswerError when
     no model may answer.
@@ -156,9 +156,9 @@ async def run_batch(
     batch = _Batch(router, plan, output, stopping or asyncio.Event(), on_round, on_progress)
     writer = Writer(router=router, log=log, on_done=batch.tell, on_unkept=on_unkept, on_failure=batch.fail)
     batch.desk = Desk(router, writer, budget=batch.budget, limits=plan.limits)
-    feed = feed_of(rows, ledger, plan, batch.progress, output)
+    feed = feed_of(rows, seen_rows, plan, batch.progress, output)
     if not plan.live:
-        feed = ahead(feed, router.foresee)
+        feed = prefetching(feed, router.prefetch)
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(plan.concurrency):
@@ -171,14 +171,14 @@ async def run_batch(
     if batch.failure is not None:
         raise batch.failure
     if output is not None:
-        output.settle(ledger, ordered=plan.ordered)
+        output.settle(seen_rows, ordered=plan.ordered)
     return batch.progress
 
 
 def feed_of(
     rows: Iterable[Row | BadLine],
-    ledger: Ledger,
-    plan: Plan,
+    seen_rows: SeenRows,
+    plan: BatchPlan,
     progress: Progress,
     output: Output | None = None,
 ) -> Iterator[Task | None]:
@@ -194,15 +194,15 @@ def feed_of(
         if isinstance(row, Row):
             content = content_hash(row.query)
             sealed = plan.seal(content)
-            met = _meet(_named(row, content, sealed), sealed, ledger)
+            met = _meet(_named(row, content, sealed), sealed, seen_rows)
         if isinstance(met, BadLine):
             progress.bad_lines += 1
             if output is not None:
                 output.bad_line(met)
             continue
-        wanted = _wanted(met, sealed, ledger, plan.models) if met is not None else []
+        wanted = _wanted(met, sealed, seen_rows, plan.models) if met is not None else []
         progress.skipped += not wanted
-        if wanted and output is not None and ledger.is_changed(wanted[0][0].custom_id or ""):
+        if wanted and output is not None and seen_rows.is_changed(wanted[0][0].custom_id or ""):
             output.outdated = True
         yield from wanted
 
@@ -214,10 +214,10 @@ def _named(row: Row, content: str, sealed: str) -> Row:
     return replace(row, query=replace(row.query, custom_id=content_id(sealed)))
 
 
-def _meet(row: Row, sealed: str, ledger: Ledger) -> Row | BadLine | None:
+def _meet(row: Row, sealed: str, seen_rows: SeenRows) -> Row | BadLine | None:
     """Return the row itself when it is the first with its custom_id; None when it repeats that one whole."""
     custom_id = row.query.custom_id or ""
-    first = ledger.meet(custom_id, sealed, row.line)
+    first = seen_rows.meet(custom_id, sealed, row.line)
     if first is None:
         return row
     if first.content == sealed:
@@ -225,12 +225,12 @@ def _meet(row: Row, sealed: str, ledger: Ledger) -> Row | BadLine | None:
     return BadLine(line=row.line, error=f"repeats the custom_id {custom_id!r} of line {first.line}")
 
 
-def _wanted(row: Row, sealed: str, ledger: Ledger, models: Sequence[str]) -> list[Task]:
+def _wanted(row: Row, sealed: str, seen_rows: SeenRows, models: Sequence[str]) -> list[Task]:
     custom_id = row.query.custom_id or ""
     return [
         (row.query, model)
         for model in models or (row.model,)
-        if not ledger.is_answered(custom_id, sealed, model)
+        if not seen_rows.is_answered(custom_id, sealed, model)
     ]
 
 
@@ -242,7 +242,7 @@ class _Batch:
     def __init__(
         self,
         router: Router,
-        plan: Plan,
+        plan: BatchPlan,
         output: Output | None,
         stopping: asyncio.Event,
         on_round: Callable[[Round], None] | None,
@@ -317,7 +317,7 @@ class _Batch:
         _, safe = await self.desk.answer(query, *decided, run=plan.run, deadline_s=plan.timeout_s)
         return safe
 
-    async def _decide(self, query: Query, model: str | None) -> tuple[Decision, Purse] | None:
+    async def _decide(self, query: Query, model: str | None) -> tuple[Decision, QueryBudget] | None:
         """Decide and set aside what the call may cost, in an open purse; None when it is not to be made.
 
         What is left of a budget may be set aside for calls under way that turn out cheaper: their end is awaited.
@@ -337,9 +337,9 @@ class _Batch:
                 if not await spending.reserved.wait():
                     self._stop(str(error))
                 continue
-            purse = self.desk.purse(decision)
-            if purse.open():
-                return decision, purse
+            query_budget = self.desk.query_budget(decision)
+            if query_budget.open():
+                return decision, query_budget
             if not await self.budget.reserved.wait():
                 self._stop(f"the budget of ${self._plan.budget_usd:g} is used up")
         return None
@@ -349,7 +349,7 @@ class _Batch:
         self._stopping.set()
 
 
-def _seed(plan: Plan, query: Query) -> int:
+def _seed(plan: BatchPlan, query: Query) -> int:
     """Return a seed of the query's own, so that a run repeats whatever order its rows finish in."""
     key = f"{plan.seed}:{query.custom_id}:{plan.seal(content_hash(query))}"
     return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:6], "big")

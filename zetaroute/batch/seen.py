@@ -23,7 +23,7 @@ _TABLES = """
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class FirstLine:
     """Where a row with some custom_id was met first."""
 
     line: int
@@ -31,7 +31,7 @@ class Place:
     """The content hash."""
 
 
-class Ledger:
+class SeenRows:
     """The memory of one run of a batch; raises StoreError when the temporary folder has no room."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Ledger:
         """Give the temporary file back."""
         self._database.close()
 
-    def meet(self, custom_id: str, content: str, line: int) -> Place | None:
+    def meet(self, custom_id: str, content: str, line: int) -> FirstLine | None:
         """Note a row of the input; return where the same custom_id was met before, if it was."""
         with _room():
             made = self._database.execute(
@@ -58,7 +58,7 @@ class Ledger:
             found = self._database.execute(
                 "SELECT line, content FROM seen WHERE custom_id = ?", (custom_id,)
             ).fetchone()
-        return Place(*found)
+        return FirstLine(*found)
 
     def note_answered(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Note answers of earlier runs: custom_id, content hash, model."""

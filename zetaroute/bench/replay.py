@@ -24,7 +24,7 @@ from zetaroute.learn.frame import group_of, is_holdout, read_frame, sample
 from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.standings import read_past
+from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import Registry
 from zetaroute.router.router import open_router
@@ -38,7 +38,7 @@ MERGE_FIRST = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class ReplayPlan:
     """How a replay is run."""
 
     rounds: int
@@ -54,7 +54,7 @@ def replay(
     *,
     home: Home,
     objective: Objective,
-    plan: Plan,
+    plan: ReplayPlan,
     jobs: int = 2,
     on_round: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def replay(
         serving = registry.current()
         if serving != known:
             promotions.append({"round": number, "version": serving, "by": "canary"})
-        incumbent = load_policy(registry, serving).remembering(read_past(home).standings)
+        incumbent = load_policy(registry, serving).with_record(read_state(home).standings)
         done = retrain(
             home=home, settings=settings, log=log, seed=plan.seed, jobs=jobs, author="replay", page=False
         )
@@ -122,7 +122,7 @@ def replay(
     }
 
 
-def _explore(plan: Plan) -> Explore:
+def _explore(plan: ReplayPlan) -> Explore:
     return Explore() if plan.explore is None else Explore(rate=plan.explore, cold_start_rate=plan.explore)
 
 
@@ -152,9 +152,9 @@ def _play(
             served.append(gains[row, arm])
         log.append(entries)
         log.merge(patience_s=10.0)
-        past = read_past(home)
-        router.obey(home, past)
-        router.recall(past)
+        past = read_state(home)
+        router.sync_versions(home, past)
+        router.sync_standings(past)
     return np.array(served)
 
 
@@ -255,7 +255,7 @@ def _final(
     log: Log,
     registry: Registry,
     *,
-    plan: Plan,
+    plan: ReplayPlan,
     jobs: int,
 ) -> dict[str, Any]:
     """Return what was learned and served in the end, on the test side."""
@@ -275,7 +275,7 @@ def _final(
     values = {
         "learned": routed(Policy(version="learned", predictor=replace(learned.predictor, centre=None))),
         "served": routed(
-            load_policy(registry, registry.current()).remembering(read_past(log.home).standings)
+            load_policy(registry, registry.current()).with_record(read_state(log.home).standings)
         ),
         "best_single": single,
         "full_information": routed(Policy(version="full", predictor=full.predictor)),

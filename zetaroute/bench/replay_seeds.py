@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.replay import Plan, replay
+from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.config import Home, Objective
 
 Run = Mapping[str, Any]
@@ -24,7 +24,7 @@ def replay_seeds(
     *,
     folder: Path,
     objective: Objective,
-    plan: Plan,
+    plan: ReplayPlan,
     seeds: Sequence[int],
     jobs: int = 2,
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zetaroute.cli.command_table import Rooms
+from zetaroute.cli.command_table import LazyCommands
 from zetaroute.cli.output import lost, say
 from zetaroute.cli.session import Session
 from zetaroute.errors import ZetarouteError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 LOST = 1
 
 app = typer.Typer(
-    cls=Rooms,
+    cls=LazyCommands,
     name="zetaroute",
     help="Route queries to language models, and learn from every answer which model to ask.",
     no_args_is_help=True,

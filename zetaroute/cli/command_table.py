@@ -18,86 +18,86 @@ from typer.core import TyperGroup
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class CommandEntry:
     """Where a command stands, and what it does."""
 
     module: str
     says: str
 
 
-ROOMS = {
-    "ask": Room(
+COMMANDS = {
+    "ask": CommandEntry(
         "ask",
         "Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.",
     ),
-    "rate": Room(
+    "rate": CommandEntry(
         "ask",
         "Rate an answer: the last one, or the one with the given id.",
     ),
-    "batch": Room(
+    "batch": CommandEntry(
         "batch",
         "Answer every query of a file; run it again to go on where it stopped.",
     ),
-    "grade": Room(
+    "grade": CommandEntry(
         "grade",
         "Grade answers of the log that have a reference, or any answers by a program or a judge of the config.",
     ),
-    "retrain": Room(
+    "retrain": CommandEntry(
         "learn",
         "Learn a new policy from the log, compare it with the one in use, and promote it when that is proven.",
     ),
-    "kpi": Room(
+    "kpi": CommandEntry(
         "learn",
         "Show the key figures: accuracy, satisfaction, response time, cost; with --compare before against after.",
     ),
-    "doctor": Room(
+    "doctor": CommandEntry(
         "doctor",
         "Check config, keys, servers, disk, log and versions, and say what mends what is wrong.",
     ),
-    "bench": Room(
+    "bench": CommandEntry(
         "bench",
         "Fit on recorded outcomes, route the test rows, and compare with what is simple.",
     ),
-    "replay": Room(
+    "replay": CommandEntry(
         "bench",
         "Play the whole loop on recorded outcomes: only the drawn model's outcome is seen, round by round.",
     ),
-    "serve": Room(
+    "serve": CommandEntry(
         "serve",
         "Serve an OpenAI-compatible endpoint over the same policy, log and retraining.",
     ),
-    "init": Room(
+    "init": CommandEntry(
         "init",
         "Write a commented config.toml to start from; an existing one is never touched.",
     ),
-    "demo": Room(
+    "demo": CommandEntry(
         "init",
         "Turn the whole loop on practice models: route, rate, retrain, route again, compare.",
     ),
-    "feedback": Room(
+    "feedback": CommandEntry(
         "feedback",
         "Feedback in bulk: import it late, in any order and twice, or export it.",
     ),
-    "policies": Room(
+    "policies": CommandEntry(
         "policies",
         "The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
     ),
-    "log": Room(
+    "log": CommandEntry(
         "log",
         "The outcome log: list, show, import, export and forget.",
     ),
-    "models": Room(
+    "models": CommandEntry(
         "models",
         "The models: list, check and prices.",
     ),
-    "practice": Room(
+    "practice": CommandEntry(
         "init",
         "Practice queries with known answers, for the built-in practice models.",
     ),
 }
 
 
-class Shelf(TyperGroup):
+class CommandGroup(TyperGroup):
     """Commands whose list says the whole of what each does, and which know a command that was nearly named."""
 
     def resolve_command(
@@ -124,7 +124,7 @@ def _list(formatter: click.HelpFormatter, rows: Iterable[tuple[str, str]]) -> No
         formatter.write_dl([(name, " ".join(says.partition("\n\n")[0].split())) for name, says in rows])
 
 
-class Rooms(Shelf):
+class LazyCommands(CommandGroup):
     """The commands, each loaded when it is called."""
 
     def _main_shell_completion(
@@ -137,16 +137,16 @@ class Rooms(Shelf):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the help."""
-        return list(ROOMS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, its module loaded; None where there is none of this name."""
-        if cmd_name in ROOMS and cmd_name not in self.commands:
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
             part = typer.Typer(rich_markup_mode=None)
-            import_module(f"zetaroute.cli.commands.{ROOMS[cmd_name].module}").add_to(part)
+            import_module(f"zetaroute.cli.commands.{COMMANDS[cmd_name].module}").add_to(part)
             self.commands.update(typer.main.get_group(part).commands)
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading them."""
-        _list(formatter, ((name, room.says) for name, room in ROOMS.items()))
+        _list(formatter, ((name, room.says) for name, room in COMMANDS.items()))

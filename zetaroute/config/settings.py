@@ -24,7 +24,7 @@ from zetaroute.config.privacy import (
 )
 from zetaroute.config.serving import Serving, read_serving
 from zetaroute.config.toml_table import Table
-from zetaroute.domain import ALL_TASKS, Arm, Objective, place_of
+from zetaroute.domain import ALL_TASKS, Arm, Objective, query_kind_key
 from zetaroute.errors import ConfigError
 
 GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
@@ -48,7 +48,7 @@ class Explore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class PromotionGate:
     """Margins that a candidate policy must keep to be promoted; None means not asked for."""
 
     accuracy_margin: float = 0.02
@@ -76,7 +76,7 @@ class GuardRule:
     @property
     def place(self) -> str:
         """The kind of query whose tallies it looks at, as standings key them."""
-        return place_of(self.task, self.segment) or ALL_TASKS
+        return query_kind_key(self.task, self.segment) or ALL_TASKS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ class Settings:
     arms: tuple[Arm, ...]
     objective: Objective = field(default_factory=Objective)
     explore: Explore = Explore()
-    gate: Gate = Gate()
+    gate: PromotionGate = PromotionGate()
     guards: tuple[GuardRule, ...] = ()
     budget: Budget = Budget()
     embedding: Embedding | None = None
@@ -226,11 +226,11 @@ def _explore(table: Table | None) -> Explore:
     return explore
 
 
-def _gate(table: Table | None) -> Gate:
+def _gate(table: Table | None) -> PromotionGate:
     if table is None:
-        return Gate()
-    gate = Gate(
-        accuracy_margin=_or(table.number("accuracy_margin", high=1), Gate().accuracy_margin),
+        return PromotionGate()
+    gate = PromotionGate(
+        accuracy_margin=_or(table.number("accuracy_margin", high=1), PromotionGate().accuracy_margin),
         satisfaction_margin=table.number("satisfaction_margin", high=1),
         cost_margin=table.number("cost_margin"),
         response_margin=table.number("response_margin"),

@@ -4,25 +4,25 @@ They live on the ground floor because every room passes them on and none owns th
 money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
-from zetaroute.domain.decision import Candidate, Decision, Duel, Estimate, Objective
-from zetaroute.domain.models import ALL_TASKS, Arm, Prices, Standing, Tally, place_of, segment_of, usd
+from zetaroute.domain.decision import CanaryArms, Candidate, Decision, Estimate, Objective
+from zetaroute.domain.models import ALL_TASKS, Arm, Prices, Standing, Tally, query_kind_key, segment_of, usd
 from zetaroute.domain.outcome import (
-    UNTRIED,
+    CONFIG_ERRORS,
     Attempt,
     CanaryEvent,
     CanaryStep,
     Completion,
     Export,
     Feedback,
+    FeedbackSource,
     Figure,
     Outcome,
     Promotion,
     RatingLot,
-    Source,
     Status,
     ToolCall,
-    in_place_of_words,
     new_id,
+    tool_calls_as_text,
     utc_now,
 )
 from zetaroute.domain.query import (
@@ -38,20 +38,21 @@ from zetaroute.domain.query import (
 
 __all__ = [
     "ALL_TASKS",
-    "UNTRIED",
+    "CONFIG_ERRORS",
     "Arm",
     "Attachment",
     "Attempt",
+    "CanaryArms",
     "CanaryEvent",
     "CanaryStep",
     "Candidate",
     "Check",
     "Completion",
     "Decision",
-    "Duel",
     "Estimate",
     "Export",
     "Feedback",
+    "FeedbackSource",
     "Figure",
     "FileNote",
     "Kind",
@@ -63,16 +64,15 @@ __all__ = [
     "Query",
     "QueryEmbedding",
     "RatingLot",
-    "Source",
     "Standing",
     "Status",
     "Tally",
     "ToolCall",
-    "in_place_of_words",
     "new_id",
-    "place_of",
+    "query_kind_key",
     "segment_of",
     "text_tokens",
+    "tool_calls_as_text",
     "usd",
     "utc_now",
 ]

@@ -50,7 +50,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duel:
+class CanaryArms:
     """What the two policies of a canary wanted for one query, and what the candidate's heads expected of it."""
 
     canary: str
@@ -93,7 +93,7 @@ class Decision:
     """Learned kind of the query; None where it has a task label, or where no kind has a name."""
     objective: Objective | None = None
     """What the utilities stand on."""
-    duel: Duel | None = None
+    duel: CanaryArms | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
     kept: bool = False
     """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds, and

@@ -99,7 +99,7 @@ ALL_TASKS = "*"
 _SEGMENT = "segment: "
 
 
-def place_of(task: str | None, segment: str | None) -> str:
+def query_kind_key(task: str | None, segment: str | None) -> str:
     """Return the key of a kind of query: its task label, else the learned segment that it lies in, else ""."""
     return task or (f"{_SEGMENT}{segment}" if segment else "")
 
@@ -151,6 +151,6 @@ class Standing:
     probe_s: float | None = None
     """When this process sent a query to see whether a failing arm is back; None when none is under way."""
     tallies: Mapping[str, Tally] = field(default_factory=dict)
-    """Place (`place_of`) or ALL_TASKS -> what happened there lately."""
+    """Place (`query_kind_key`) or ALL_TASKS -> what happened there lately."""
     demoted: frozenset[str] = frozenset()
     """Places whose latest query found the arm demoted by a guard."""

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from zetaroute.domain.decision import Candidate, Duel, Objective
+from zetaroute.domain.decision import CanaryArms, Candidate, Objective
 from zetaroute.domain.models import Prices
 from zetaroute.domain.query import FileNote
 
-UNTRIED = ("unauthorised", "unsupported")
+CONFIG_ERRORS = ("unauthorised", "unsupported")
 """Kinds of error that are mistakes of the config: they say nothing of how good a model is."""
 Status = Literal["ok", "error", "cancelled"]
-Source = Literal["truth", "judge", "user", "implicit"]
+FeedbackSource = Literal["truth", "judge", "user", "implicit"]
 
 _RANDOM = random.Random()
 """Seeded by the system, and once more in a forked process; asking the system for every id takes longer."""
@@ -55,7 +55,7 @@ class ToolCall:
     """The server's name of this call; empty where it gives none."""
 
 
-def in_place_of_words(calls: Sequence[ToolCall]) -> str:
+def tool_calls_as_text(calls: Sequence[ToolCall]) -> str:
     """Return the text that stands for an answer that consists of tool calls alone."""
     return json.dumps({"tool_calls": [{"name": call.name, "arguments": call.arguments} for call in calls]})
 
@@ -85,7 +85,7 @@ class Completion:
     @property
     def words(self) -> str | None:
         """The answer's own text; None where it consists of tool calls alone."""
-        alone = self.tool_calls and self.text == in_place_of_words(self.tool_calls)
+        alone = self.tool_calls and self.text == tool_calls_as_text(self.tool_calls)
         return None if alone else self.text
 
 
@@ -112,7 +112,7 @@ class Feedback:
     metric: str
     """`accuracy` (0..1), `rating` (1..5), `thumbs` (0 or 1), `verdict`, or a name of the user's own."""
     value: float
-    source: Source
+    source: FeedbackSource
     author: str
     time: str
     comment: str | None = None
@@ -181,7 +181,7 @@ class Outcome:
     attachments: tuple[FileNote, ...] = ()
     seed: int | None = None
     candidates: tuple[Candidate, ...] = ()
-    duel: Duel | None = None
+    duel: CanaryArms | None = None
     embedding: tuple[float, ...] | None = None
     embedding_model: str | None = None
     """The space that the embedding lies in."""

@@ -89,7 +89,7 @@ def evidence(gains: Array, worst: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Evidence:
     """How a canary stands after its last row."""
 
     end: End | None
@@ -103,7 +103,7 @@ class Finding:
     """The row (from 1) that decided."""
 
 
-def judge(utility: Trials, accuracy: Trials, *, promote_at: float, margin: float) -> Finding:
+def judge(utility: Trials, accuracy: Trials, *, promote_at: float, margin: float) -> Evidence:
     """Judge a canary by its rows: both trials hold the same rows.
 
     Promoted when the evidence for a gain in utility reaches `promote_at` and that for an accuracy above -margin
@@ -125,7 +125,7 @@ def judge(utility: Trials, accuracy: Trials, *, promote_at: float, margin: float
         end = "rolled_back"
         what = "a loss of utility" if _first(worse, ROLLBACK_AT) == rolled_back else "a loss of accuracy"
         reason = f"after {rolled_back + 1:.0f} graded rows the evidence for {what} reached {ROLLBACK_AT:g}"
-    return Finding(
+    return Evidence(
         end=end,
         gain=_last(better),
         harm=max(_last(worse), _last(broken)),

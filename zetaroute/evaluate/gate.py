@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from zetaroute.evaluate.log_checks import WRONG_PROPENSITIES, Finding
+from zetaroute.evaluate.log_checks import WRONG_PROPENSITIES, LogFault
 from zetaroute.evaluate.ope import Difference, Support
 from zetaroute.evaluate.subgroups import Segment, harm_words
 
@@ -87,7 +87,7 @@ def judge(
     tested_rows: int,
     holdout_rows: int,
     segments: Sequence[Segment] = (),
-    findings: Sequence[Finding] = (),
+    findings: Sequence[LogFault] = (),
     collapse: str | None = None,
     satisfaction_usd: Difference | None = None,
 ) -> Verdict:
@@ -136,7 +136,7 @@ def judge(
     )
 
 
-def _refusal(support: Support, findings: Sequence[Finding], holdout_rows: int) -> str | None:
+def _refusal(support: Support, findings: Sequence[LogFault], holdout_rows: int) -> str | None:
     """Return why the log cannot carry any judgement."""
     refused = [finding.words for finding in findings if finding.refuses]
     if refused:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import NOTHING, Moments, difference_figure, quantile_figures, ratio
-from zetaroute.evaluate.satisfaction import Change, Opinion, opinion_change
+from zetaroute.evaluate.satisfaction import SatisfactionChange, SatisfactionEstimate, satisfaction_change
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -44,7 +44,7 @@ class Served:
     rows: Array
     """Queries in each group."""
     accuracy: Array
-    opinion: Opinion
+    opinion: SatisfactionEstimate
     response_s: Moments
     times: Times
     """The response times themselves."""
@@ -177,13 +177,13 @@ def differences(before: Served, after: Served, objective: Objective) -> dict[str
     return {name: difference_figure(new[name], old[name]) for name in new}
 
 
-def unrated(before: Served, after: Served) -> Change | None:
+def unrated(before: Served, after: Served) -> SatisfactionChange | None:
     """Return what those who do not rate could make of the change in satisfaction that `differences` returns.
 
     None while a side has hardly any ratings.
     """
     before, after, weights = _on_one_mix(before, after)
-    return opinion_change(before.opinion, after.opinion, weights)
+    return satisfaction_change(before.opinion, after.opinion, weights)
 
 
 def _sizes(side: Served) -> dict[str, float]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.evaluate.judge_agreement import Agreement
-from zetaroute.evaluate.ope import Rows, support
+from zetaroute.evaluate.ope import LoggedRows, support
 
 Array = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ NEWEST_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class LogFault:
     """One fault of a log."""
 
     name: str
@@ -39,14 +39,14 @@ class Finding:
     """Whether the log cannot be used to judge before this is mended."""
 
 
-def check_propensities(rows: Rows) -> list[Finding]:
+def check_propensities(rows: LoggedRows) -> list[LogFault]:
     """Find probabilities that do not fit what was drawn, and candidates that the log has never tried."""
     seen = support(rows)
     if not seen.propensities_consistent:
         words = (
             "the logged propensities do not fit the models that were drawn: this log cannot be used to judge"
         )
-        return [Finding(name="wrong-propensities", words=words, refuses=True)]
+        return [LogFault(name="wrong-propensities", words=words, refuses=True)]
     gain = np.maximum(rows.change(), 0.0)
     wanted = float(gain.sum())
     never = float(gain[rows.pmf < NEVER].sum()) / wanted if wanted > 0 else 0.0
@@ -56,12 +56,12 @@ def check_propensities(rows: Rows) -> list[Finding]:
         f"on {never:.0%} of the rows where the policies differ the model that the candidate would use could not "
         "have been drawn: the log did not explore there, raise the exploration rate"
     )
-    return [Finding(name="no-exploration", words=words, refuses=never > 0.5)]
+    return [LogFault(name="no-exploration", words=words, refuses=never > 0.5)]
 
 
 def check_feedback(
     outcome: NDArray[np.str_], metric: NDArray[np.str_], author: NDArray[np.str_]
-) -> list[Finding]:
+) -> list[LogFault]:
     """Find feedback written more than once by one author on one outcome's metric; one row per entry.
 
     A correction looks the same: the latest counts, so nothing is refused.
@@ -76,10 +76,10 @@ def check_feedback(
         f"{extra} of {len(outcome)} feedback entries repeat an earlier one by the same author on the same answer "
         "and metric: only the latest counts, see whether something sends feedback twice"
     )
-    return [Finding(name="duplicate-feedback", words=words, refuses=False)]
+    return [LogFault(name="duplicate-feedback", words=words, refuses=False)]
 
 
-def check_clock(future: int, ahead_s: float, late: int, behind_s: float) -> list[Finding]:
+def check_clock(future: int, ahead_s: float, late: int, behind_s: float) -> list[LogFault]:
     """Find rows from the future, and times that run backwards in the order of the time-ordered ids.
 
     `future` rows are more than BACKWARDS_S ahead of now, at most `ahead_s`; `late` ones are more than that behind a
@@ -89,17 +89,17 @@ def check_clock(future: int, ahead_s: float, late: int, behind_s: float) -> list
     if future:
         days = ahead_s / 86400
         words = f"{future} rows are from the future, by up to {days:.1f} days: some machine's clock is ahead"
-        found.append(Finding(name="future-rows", words=words, refuses=False))
+        found.append(LogFault(name="future-rows", words=words, refuses=False))
     if late:
         words = (
             f"{late} rows are up to {behind_s:.0f} s older than rows with an earlier id: a clock was set "
             "back, or rows were logged under another time than they were made"
         )
-        found.append(Finding(name="clock-backwards", words=words, refuses=False))
+        found.append(LogFault(name="clock-backwards", words=words, refuses=False))
     return found
 
 
-def check_labels(newest: int, late: float, early: float) -> list[Finding]:
+def check_labels(newest: int, late: float, early: float) -> list[LogFault]:
     """Find that the newest tenth of the rows, so many, mostly lacks the labels that older rows have: the share of
     labelled rows is `late` among them and `early` before."""
     if newest < FEWEST_NEWEST or late >= 0.5 * early:
@@ -108,13 +108,13 @@ def check_labels(newest: int, late: float, early: float) -> list[Finding]:
         f"of the newest {newest} rows {late:.0%} have a known accuracy, of the older ones {early:.0%}: labels come "
         "late, and what came first need not be typical"
     )
-    return [Finding(name="delayed-labels", words=words, refuses=False)]
+    return [LogFault(name="delayed-labels", words=words, refuses=False)]
 
 
-def check_judges(judges: Mapping[str, Agreement]) -> list[Finding]:
+def check_judges(judges: Mapping[str, Agreement]) -> list[LogFault]:
     """Find judges, by their agreement with the truth, of whom enough pairs do not show that they beat a coin."""
     return [
-        Finding(
+        LogFault(
             name="coin-judge",
             words=f"the judge {author} is not shown to be better than a coin: {kappa_words(found)}; what it marks "
             "teaches little, and accuracy that stands on it says little",
@@ -131,7 +131,7 @@ def kappa_words(found: Agreement) -> str:
     return f"kappa {value:+.2f} [{low:+.2f}, {high:+.2f}] with the truth on {found.pairs} answers"
 
 
-def check_leak(trained: NDArray[np.uint64], evaluated: NDArray[np.uint64]) -> list[Finding]:
+def check_leak(trained: NDArray[np.uint64], evaluated: NDArray[np.uint64]) -> list[LogFault]:
     """Find conversations or texts (their group numbers) that both trained the candidate and judge it."""
     leaked = int(np.isin(evaluated, trained).sum())
     if not leaked:
@@ -140,4 +140,4 @@ def check_leak(trained: NDArray[np.uint64], evaluated: NDArray[np.uint64]) -> li
         f"{leaked} of {len(evaluated)} evaluation rows share a conversation or a text with rows that the candidate "
         "was trained on: it cannot be judged by them"
     )
-    return [Finding(name="leak", words=words, refuses=True)]
+    return [LogFault(name="leak", words=words, refuses=True)]

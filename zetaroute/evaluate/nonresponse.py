@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
-from zetaroute.evaluate.ope import Comparison, Difference, Rows, hits_of
+from zetaroute.evaluate.ope import Difference, LoggedRows, PairedDR, hits_of
 from zetaroute.evaluate.reward_model import outcome_model
 
 Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ CLOSE_ENOUGH = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Invitation:
     """Who was asked for a rating by lot."""
 
     chance: Array
@@ -41,13 +41,13 @@ class Asking:
     answered: Mask
     """(n,) whether the rating was given because it was asked for."""
 
-    def take(self, keep: Mask | Index) -> Asking:
+    def take(self, keep: Mask | Index) -> Invitation:
         """Return the chosen rows."""
-        return Asking(chance=self.chance[keep], asked=self.asked[keep], answered=self.answered[keep])
+        return Invitation(chance=self.chance[keep], asked=self.asked[keep], answered=self.answered[keep])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Covariates:
     """What is known of n rows whether they are rated or not."""
 
     x: NDArray[np.floating[Any]]
@@ -67,14 +67,14 @@ class Seen:
         return np.hstack([self.x, self.after])
 
 
-class Response:
+class ResponsePropensity:
     """The chance that each row's rating is known, and the values that this makes of ratings.
 
     With `asking`, of the rows that could be asked only the ratings of those count that were: their lot is known
     and only whether they answered is modelled. Without, every rating counts and all of its chance is modelled.
     """
 
-    def __init__(self, seen: Seen, here: Mask, asking: Asking | None = None) -> None:
+    def __init__(self, seen: Covariates, here: Mask, asking: Invitation | None = None) -> None:
         """Model who rates: `here` (n,) are the rows with a rating."""
         lot = np.ones(len(here)) if asking is None else asking.chance
         self.seen = seen
@@ -84,7 +84,7 @@ class Response:
         """(n,) the rows that had the choice to rate."""
         self.known: Mask = here & self.among & (True if asking is None else asking.answered)
         """(n,) the rows whose ratings count."""
-        answers = chance_of_knowing(
+        answers = response_propensity(
             seen.all, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among, rows=seen.rows
         )
         self.answers: Array = answers[np.arange(len(here)), seen.arm]
@@ -112,12 +112,12 @@ class Response:
         """Return for every row and arm the chance that a rating would not be given, by what is known of the
         query, (n, K)."""
         seen = self.seen
-        return 1.0 - chance_of_knowing(
+        return 1.0 - response_propensity(
             seen.x, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among, rows=seen.rows
         )
 
 
-def chance_of_knowing(
+def response_propensity(
     x: NDArray[np.floating[Any]],
     arm: Index,
     here: Mask,
@@ -180,18 +180,18 @@ def _log_odds(known: Array, times: Array) -> float:
 
 FEWEST_HITS = 20
 """Rated rows showing the candidate's choice below which nothing is said."""
-GAMMA = 2.0
+ODDS_RATIO = 2.0
 """Odds ratio of the band that is shown."""
 LARGEST_GAMMA = 100.0
 BISECTIONS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rated:
+class RatingSensitivity:
     """The change of a KPI that is missing for some rows."""
 
     difference: Difference
-    comparison: Comparison
+    comparison: PairedDR
     """The completed values, to ask more of."""
     known: int
     share: float
@@ -199,22 +199,22 @@ class Rated:
     asked: bool
     """Whether it stands on ratings that were asked for by lot alone; else on all, volunteered ones among them."""
     band: Figure
-    """Interval if the unknown ones had up to `GAMMA` times other odds; empty when there is too little to say."""
+    """Interval if the unknown ones had up to `ODDS_RATIO` times other odds; empty when there is too little to say."""
     break_even: float | None
     """Smallest odds ratio at which the direction is not proven any more, at most `LARGEST_GAMMA`; None when it is
     not proven even if nothing unseen decides who rates."""
 
 
 def rated_difference(
-    rows: Rows, reward: Array, *, after: Array | None = None, asking: Asking | None = None
-) -> Rated:
+    rows: LoggedRows, reward: Array, *, after: Array | None = None, asking: Invitation | None = None
+) -> RatingSensitivity:
     """Estimate the change of a reward in 0..1 (n,) that is NaN where nobody gave it.
 
     Doubly robust in both steps: the model's choice (known propensities) and the rating, whose chance may depend on
     features, arm and what is known `after` the answer (n, S). Where enough were asked by lot, only they count. The
     band moves the unrated of the two policies in opposite directions.
     """
-    seen = Seen(
+    seen = Covariates(
         x=rows.x,
         arm=rows.arm,
         arms=rows.pmf.shape[1],
@@ -223,21 +223,23 @@ def rated_difference(
     )
     here = ~np.isnan(reward)
     if asking is not None and int((here & asking.answered).sum()) >= FEWEST_RATED:
-        found = _difference(rows, reward, Response(seen, here, asking), asked=True)
+        found = _difference(rows, reward, ResponsePropensity(seen, here, asking), asked=True)
         if found.band.value is not None:
             return found
-    return _difference(rows, reward, Response(seen, here), asked=False)
+    return _difference(rows, reward, ResponsePropensity(seen, here), asked=False)
 
 
-def _difference(rows: Rows, reward: Array, response: Response, *, asked: bool) -> Rated:
+def _difference(
+    rows: LoggedRows, reward: Array, response: ResponsePropensity, *, asked: bool
+) -> RatingSensitivity:
     known = response.known
     count = int(known.sum())
-    comparison = Comparison(rows, response.completed(reward) if count else reward, bounded=True)
+    comparison = PairedDR(rows, response.completed(reward) if count else reward, bounded=True)
     # What was completed speaks for many rows, but only what was rated is evidence.
     hits = hits_of(rows.take(known))
     difference = comparison.difference()
     degrees = max(min(difference.degrees, hits - 1.0), 1.0)
-    found = Rated(
+    found = RatingSensitivity(
         difference=replace(difference, n=count, hits=hits, degrees=degrees),
         comparison=comparison,
         known=count,
@@ -278,13 +280,13 @@ class Unknown:
         return float((self.change * self.missing * (moved - self.q)).sum())
 
     def band(self, figure: Figure) -> Figure:
-        """Return the interval of a difference, widened by what odds of up to `GAMMA` could do."""
+        """Return the interval of a difference, widened by what odds of up to `ODDS_RATIO` could do."""
         if figure.low is None or figure.high is None:
             return replace(figure, value=None)
         return replace(
             figure,
-            low=max(figure.low + self.shift(1.0 / GAMMA), -1.0),
-            high=min(figure.high + self.shift(GAMMA), 1.0),
+            low=max(figure.low + self.shift(1.0 / ODDS_RATIO), -1.0),
+            high=min(figure.high + self.shift(ODDS_RATIO), 1.0),
         )
 
     def break_even(self, figure: Figure) -> float | None:

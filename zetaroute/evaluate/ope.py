@@ -30,7 +30,7 @@ SMALLEST_PROPENSITY = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class LoggedRows:
     """Evaluation rows that neither policy was trained on."""
 
     x: NDArray[np.floating[Any]]
@@ -51,13 +51,13 @@ class Rows:
     """(n,) rows of one conversation or one text share a number (counted from 0), since they do not vary on their own;
     None means that every row does."""
 
-    def take(self, keep: Mask | Index) -> Rows:
+    def take(self, keep: Mask | Index) -> LoggedRows:
         """Return the chosen rows."""
         columns: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
         taken: dict[str, Any] = {
             name: None if column is None else column[keep] for name, column in columns.items()
         }
-        return Rows(**taken)
+        return LoggedRows(**taken)
 
     def change(self) -> Array:
         """Return by how much the candidate is likelier than the incumbent to use each arm, (n, K)."""
@@ -115,7 +115,7 @@ def probabilities(chosen: Index | Array, arms: int) -> Array:
     return np.asarray(chosen if chosen.ndim == 2 else np.eye(arms)[chosen], dtype=np.float64)
 
 
-def support(rows: Rows) -> Support:
+def support(rows: LoggedRows) -> Support:
     """Return the support of a comparison, and whether the logged propensities agree with what was drawn.
 
     The weights of what was drawn add up to what the candidate wanted more of, within three standard deviations.
@@ -137,16 +137,16 @@ def support(rows: Rows) -> Support:
     )
 
 
-def hits_of(rows: Rows) -> int:
+def hits_of(rows: LoggedRows) -> int:
     """Return the independent rows on which the policies differ and the log holds what the candidate would do."""
     drawn = np.maximum(rows.change(), 0.0)[np.arange(len(rows.arm)), rows.arm]
     return round(_effective(per_cluster(drawn, rows.cluster)))
 
 
-class Comparison:
+class PairedDR:
     """One KPI on evaluation rows: its outcome model is fitted once and serves every question about it."""
 
-    def __init__(self, rows: Rows, reward: Array, *, bounded: bool) -> None:
+    def __init__(self, rows: LoggedRows, reward: Array, *, bounded: bool) -> None:
         """Take the rows whose reward (n,) is not NaN; `bounded` clips the outcome model to 0..1."""
         self._keep = ~np.isnan(reward)
         self._rows, self._reward = rows.take(self._keep), reward[self._keep]
@@ -225,7 +225,7 @@ class _Sampling:
     """(n,) numbers from 0."""
 
     @classmethod
-    def of(cls, rows: Rows, *, difficulty: Array) -> _Sampling:
+    def of(cls, rows: LoggedRows, *, difficulty: Array) -> _Sampling:
         """Weigh the strata by their mean `difficulty` (n,): the sum of inverse propensities of what changes."""
         strata = _strata(rows.stratum)
         share = np.zeros(len(difficulty))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import t_quantile
-from zetaroute.evaluate.ope import SMALLEST_PROPENSITY, Rows, per_cluster, probabilities, support
+from zetaroute.evaluate.ope import SMALLEST_PROPENSITY, LoggedRows, per_cluster, probabilities, support
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -21,7 +21,7 @@ Index = NDArray[np.int64]
 FEWEST_HITS = 100
 
 
-def quantile_difference(rows: Rows, values: Array, probability: float) -> Figure:
+def quantile_difference(rows: LoggedRows, values: Array, probability: float) -> Figure:
     """Estimate the change of a quantile of `values` (n,) from the incumbent to the candidate.
 
     Propensity-weighted quantiles with Woodruff's intervals (1952), put together by MOVER with the correlation
@@ -57,7 +57,7 @@ class _Quantile:
 
     @classmethod
     def of(
-        cls, rows: Rows, chosen: Index | Array, values: Array, probability: float, hits: int
+        cls, rows: LoggedRows, chosen: Index | Array, values: Array, probability: float, hits: int
     ) -> _Quantile | None:
         """Return a policy's quantile with its interval; None where the interval has no end, or no row is its."""
         index = np.arange(len(values))

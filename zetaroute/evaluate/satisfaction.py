@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import NOTHING, Moments, difference_figure, t_quantile, wilson
-from zetaroute.evaluate.nonresponse import FEWEST_RATED, GAMMA, Asking, Rated, Response, Seen, Unknown
+from zetaroute.evaluate.nonresponse import (
+    FEWEST_RATED,
+    ODDS_RATIO,
+    Covariates,
+    Invitation,
+    RatingSensitivity,
+    ResponsePropensity,
+    Unknown,
+)
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -25,7 +33,7 @@ SATISFIED = 0.75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
+class SatisfactionEstimate:
     """Satisfaction of n rows, completed for who rates (`evaluate.response`); as it is where hardly anybody does."""
 
     score: Array
@@ -49,13 +57,13 @@ class Opinion:
         """How many ratings count."""
         return int(self.rows[self.counts].sum())
 
-    def take(self, chosen: Mask) -> Opinion:
+    def take(self, chosen: Mask) -> SatisfactionEstimate:
         """Return the chosen entries."""
         parts = {
             name: getattr(self, name)[chosen]
             for name in ("score", "liked", "expected", "silent", "counts", "rows")
         }
-        return Opinion(**parts, completed=self.completed, asked=self.asked)
+        return SatisfactionEstimate(**parts, completed=self.completed, asked=self.asked)
 
     def satisfaction(self, weights: Array | None = None) -> Figure:
         """Return mean satisfaction; `weights` (n,) re-weight the rows. It stands on as many rows as were rated."""
@@ -76,7 +84,7 @@ class Opinion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class SatisfactionChange:
     """A change of satisfaction, and what those who do not rate could make of it."""
 
     known: int
@@ -84,12 +92,12 @@ class Change:
     """Share of those who could rate that did, as it is modelled."""
     asked: bool
     band: Figure
-    """The interval if the unrated had up to `missing.GAMMA` times other odds."""
+    """The interval if the unrated had up to `missing.ODDS_RATIO` times other odds."""
     break_even: float | None
-    """As in `missing.Rated`."""
+    """As in `missing.RatingSensitivity`."""
 
 
-def as_it_comes(satisfaction: Array, *, could: Mask, rows: Array | None = None) -> Opinion:
+def as_it_comes(satisfaction: Array, *, could: Mask, rows: Array | None = None) -> SatisfactionEstimate:
     """Return the ratings (n,), NaN where unknown, as the opinion of those who gave them and of nobody else.
 
     An entry stands for as many answers as `rows` (n,) says, else for one.
@@ -97,7 +105,7 @@ def as_it_comes(satisfaction: Array, *, could: Mask, rows: Array | None = None) 
     here = ~np.isnan(satisfaction) & could
     rows = np.ones(len(here)) if rows is None else rows
     mean = float(np.average(satisfaction[here], weights=rows[here])) if here.any() else 0.0
-    return Opinion(
+    return SatisfactionEstimate(
         score=np.where(here, satisfaction, np.nan),
         liked=np.where(here, (satisfaction >= SATISFIED).astype(np.float64), np.nan),
         expected=np.full(len(here), mean),
@@ -109,7 +117,9 @@ def as_it_comes(satisfaction: Array, *, could: Mask, rows: Array | None = None) 
     )
 
 
-def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> Opinion:
+def satisfaction_estimate(
+    seen: Covariates, satisfaction: Array, asking: Invitation, *, could: Mask
+) -> SatisfactionEstimate:
     """Complete satisfaction (n,), NaN where unknown, for who rates.
 
     `could` are the rows that somebody could have rated. Ratings that were asked for by lot count alone where there
@@ -121,8 +131,8 @@ def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> 
     if rows[here].sum() < FEWEST_RATED:
         return as_it_comes(satisfaction, could=could, rows=rows)
     by_lot = bool(rows[here & asking.answered].sum() >= FEWEST_RATED)
-    response = Response(seen, here, asking if by_lot else None)
-    return Opinion(
+    response = ResponsePropensity(seen, here, asking if by_lot else None)
+    return SatisfactionEstimate(
         score=np.where(could, response.completed(satisfaction), np.nan),
         liked=np.where(could, response.completed(liked), np.nan),
         expected=response.expected(satisfaction),
@@ -134,7 +144,9 @@ def opinion(seen: Seen, satisfaction: Array, asking: Asking, *, could: Mask) -> 
     )
 
 
-def opinion_change(before: Opinion, after: Opinion, weights: Array) -> Change | None:
+def satisfaction_change(
+    before: SatisfactionEstimate, after: SatisfactionEstimate, weights: Array
+) -> SatisfactionChange | None:
     """Return what the unrated could make of after - before, with `weights` (n,) on the rows before.
 
     None while a side has hardly any ratings.
@@ -155,7 +167,7 @@ def opinion_change(before: Opinion, after: Opinion, weights: Array) -> Change | 
         missing=np.concatenate(missing)[:, None],
     )
     figure = difference_figure(after.satisfaction(), before.satisfaction(weights))
-    return Change(
+    return SatisfactionChange(
         known=sum(rated),
         share=float(1.0 - np.average(unknown.missing[:, 0], weights=np.concatenate(rows))),
         asked=before.asked,
@@ -246,7 +258,7 @@ def one_scale(
     return np.where(people, mean, satisfaction)
 
 
-def satisfaction_json(rated: Rated | Change | None) -> dict[str, Any] | None:
+def satisfaction_json(rated: RatingSensitivity | SatisfactionChange | None) -> dict[str, Any] | None:
     """Return on how many ratings the change in satisfaction stands, and what the unrated could make of it."""
     if rated is None:
         return None
@@ -255,6 +267,6 @@ def satisfaction_json(rated: Rated | Change | None) -> dict[str, Any] | None:
         "asked": rated.asked,
         "share": rated.share,
         "band": rated.band.json(),
-        "gamma": GAMMA,
+        "gamma": ODDS_RATIO,
         "break_even": rated.break_even,
     }

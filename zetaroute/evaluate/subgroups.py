@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.evaluate.intervals import t_probability
-from zetaroute.evaluate.ope import Comparison, Difference
+from zetaroute.evaluate.ope import Difference, PairedDR
 
 FEWEST_HITS = 10
 """Hits below which a segment is shown but not tested."""
@@ -31,7 +31,7 @@ class Segment:
     harmed: bool
 
 
-def segments(comparison: Comparison, labels: NDArray[np.str_]) -> tuple[Segment, ...]:
+def segments(comparison: PairedDR, labels: NDArray[np.str_]) -> tuple[Segment, ...]:
     """Return every segment's difference of the compared KPI, and which segments are harmed by Holm's test (1979).
 
     `labels` (n,) name the segment of every row that the comparison was given. Higher must be better.

@@ -89,7 +89,7 @@ class EmbeddedMap:
         """Whether its vectors are hashed terms, which hold the meta features too."""
         return is_hashed(self.space)
 
-    def knowing(self, given: Embeddings) -> EmbeddedMap:
+    def with_embeddings(self, given: Embeddings) -> EmbeddedMap:
         """Return this map with these embeddings at hand; those that do not fit it are as good as missing."""
         if given.space != self.space:
             return replace(self, known={})

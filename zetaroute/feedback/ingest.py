@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zetaroute.domain import Feedback, utc_now
-from zetaroute.feedback.judgement import Remark
+from zetaroute.feedback.judgement import Judgement
 from zetaroute.log.log import Log
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Said = tuple[str, float, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class ResolvedFeedback:
     """A remark with its answer found."""
 
     feedback: Feedback
@@ -44,7 +44,7 @@ class Judged:
     """Whether the log has it already."""
 
 
-def judged(log: Log, remarks: Sequence[Remark]) -> list[Judged | None]:
+def resolve(log: Log, remarks: Sequence[Judgement]) -> list[ResolvedFeedback | None]:
     """Return the feedback that each remark stands for; None where its answer is not in the log.
 
     A few questions to the log serve all, for others wait for it meanwhile. Raises StoreBusyError when they keep it.
@@ -62,14 +62,14 @@ def judged(log: Log, remarks: Sequence[Remark]) -> list[Judged | None]:
         ids = [one.id for one in given if one is not None]
         query = "SELECT id FROM feedback WHERE id IN (SELECT unnest($ids))"
         known = {row[0] for row in connection.execute(query, {"ids": ids}).fetchall()}
-    results: list[Judged | None] = []
+    results: list[ResolvedFeedback | None] = []
     for one in given:
-        results.append(None if one is None else Judged(feedback=one, known=one.id in known))
+        results.append(None if one is None else ResolvedFeedback(feedback=one, known=one.id in known))
         known |= {one.id} if one is not None else set()
     return results
 
 
-def _answers(connection: DuckDBPyConnection, remarks: Sequence[Remark]) -> dict[str, str]:
+def _answers(connection: DuckDBPyConnection, remarks: Sequence[Judgement]) -> dict[str, str]:
     """Return by every name that it may have the id of an answer: a fallback's, where its round is named."""
     named = [remark.outcome_id for remark in remarks if remark.outcome_id]
     own = [remark.custom_id for remark in remarks if remark.custom_id]
@@ -85,7 +85,7 @@ def _latest(connection: DuckDBPyConnection, answers: Sequence[str]) -> dict[Same
     }
 
 
-def _feedback(remark: Remark, outcome: str, latest: dict[Same, Said]) -> Feedback:
+def _feedback(remark: Judgement, outcome: str, latest: dict[Same, Said]) -> Feedback:
     """Return the feedback of a remark, and note it as the last of its kind."""
     same = (outcome, remark.metric, remark.author)
     before = latest.get(same)

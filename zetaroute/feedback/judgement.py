@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import cast, get_args
 
-from zetaroute.domain import Feedback, Source
+from zetaroute.domain import Feedback, FeedbackSource
 from zetaroute.errors import UsageError
 
 _LIMITS = {"accuracy": (0.0, 1.0), "rating": (1.0, 5.0)}
@@ -18,14 +18,14 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
+class Judgement:
     """One judgement; what it is about is named, but not yet looked up."""
 
     metric: str
     value: float
     outcome_id: str | None
     custom_id: str | None
-    source: Source
+    source: FeedbackSource
     author: str
     comment: str | None = None
     time: str | None = None
@@ -63,11 +63,13 @@ def checked_value(metric: str, number: float, given: object) -> float:
     return number
 
 
-def source_named(name: str | None) -> Source:
+def source_named(name: str | None) -> FeedbackSource:
     """Return the source of this name, people where there is none; raise UsageError for an unknown one."""
-    if name is not None and name not in get_args(Source):
-        raise UsageError(f'has the "source" {shown(name)}: it is one of {", ".join(get_args(Source))}')
-    return cast("Source", name or "user")
+    if name is not None and name not in get_args(FeedbackSource):
+        raise UsageError(
+            f'has the "source" {shown(name)}: it is one of {", ".join(get_args(FeedbackSource))}'
+        )
+    return cast("FeedbackSource", name or "user")
 
 
 def shown(value: object) -> str:

@@ -74,7 +74,7 @@ _PACKED_CHUNK = 16 * 1024
 _MARKS = {".gz": b"\x1f\x8b\x08", ".zst": b"\x28\xb5\x2f\xfd"}
 
 
-class Source:
+class LineSource:
     """One opened input."""
 
     def __init__(self, name: str) -> None:

@@ -15,7 +15,7 @@ from zetaroute.errors import StoreError
 
 
 @contextlib.contextmanager
-def sole_writer(path: Path) -> Iterator[None]:
+def exclusive_lock(path: Path) -> Iterator[None]:
     """Hold `path` for this process while the block runs; raises StoreError while another one holds it.
 
     The lock is a file beside it that goes again. A process that is killed leaves the file and no lock. Pipes and

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
 from zetaroute.config.grading import TaskCheck
-from zetaroute.domain import Arm, Check, Feedback, Query, Source, new_id, text_tokens, utc_now
+from zetaroute.domain import Arm, Check, Feedback, FeedbackSource, Query, new_id, text_tokens, utc_now
 from zetaroute.errors import ConfigError, UsageError
 from zetaroute.grading.choice import choice, reference_letter
 from zetaroute.grading.json_schema import json_schema, reference_validator
@@ -208,7 +208,7 @@ class Graders:
     def _feedback(
         self,
         case: Case,
-        source: Source,
+        source: FeedbackSource,
         value: float | None,
         *,
         comment: str | None = None,

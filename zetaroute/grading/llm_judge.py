@@ -61,7 +61,7 @@ _AGAINST = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class JudgeReply:
     """What a judge said."""
 
     score: float
@@ -87,7 +87,7 @@ def against_prompt(
     return _prompt(parts, _AGAINST.format(**place), rubric, fence)
 
 
-def read_verdict(reply: str) -> Verdict | None:
+def read_verdict(reply: str) -> JudgeReply | None:
     """Return the verdict of a reply that is one JSON object with a score 0..1, in a fence or bare; else None.
 
     Marked thinking before it is passed over. Two scores in one object are none.
@@ -103,7 +103,7 @@ def read_verdict(reply: str) -> Verdict | None:
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
         return None
     reason = found.get("reason")
-    return Verdict(score=float(score), reason=reason[:_REASON_LIMIT] if isinstance(reason, str) else None)
+    return JudgeReply(score=float(score), reason=reason[:_REASON_LIMIT] if isinstance(reason, str) else None)
 
 
 def _prompt(parts: tuple[tuple[str, str], ...], task: str, rubric: str | None, fence: str) -> str:
@@ -133,7 +133,7 @@ def _no_constant(constant: str) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgeGrade:
     """What a judge made of an answer."""
 
     score: float | None
@@ -153,7 +153,7 @@ async def judge(
     reference: str | None,
     arms: Mapping[str, Arm],
     providers: Providers,
-) -> Judged:
+) -> JudgeGrade:
     """Ask the judge for a score 0..1: of the answer alone, or twice beside the reference, in both orders.
 
     Beside a reference the score is the mean of the two, so that a liking for the first or the last text cancels
@@ -179,7 +179,7 @@ async def judge(
     costs = [reply.cost_usd for reply in replies if reply]
     known = [verdict for verdict in verdicts if verdict is not None]
     complete = len(known) == len(prompts)
-    return Judged(
+    return JudgeGrade(
         score=sum(verdict.score for verdict in known) / len(known) if complete else None,
         note=_reasons(known) if complete else _failure(attempts, verdicts),
         cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
@@ -209,11 +209,11 @@ def _fence() -> str:
     return f"mark-{secrets.token_hex(8)}"
 
 
-def _reasons(verdicts: list[Verdict]) -> str | None:
+def _reasons(verdicts: list[JudgeReply]) -> str | None:
     return " / ".join(verdict.reason for verdict in verdicts if verdict.reason) or None
 
 
-def _failure(attempts: list[Attempt], verdicts: list[Verdict | None]) -> str:
+def _failure(attempts: list[Attempt], verdicts: list[JudgeReply | None]) -> str:
     for attempt, verdict in zip(attempts, verdicts, strict=True):
         if attempt.completion is None:
             return attempt.error or "the judge gave no reply"

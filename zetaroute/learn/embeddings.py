@@ -30,11 +30,11 @@ def logged_vectors(frame: pl.DataFrame, settings: Settings, home: Home) -> Embed
     return _of_space(frame, own, home) if own in kept else None
 
 
-def knowing(predictor: LearnedPredictor, frame: pl.DataFrame, home: Home) -> LearnedPredictor:
+def with_embeddings(predictor: LearnedPredictor, frame: pl.DataFrame, home: Home) -> LearnedPredictor:
     """Return the predictor with the vectors of a frame's queries at hand, where it reads any."""
     if not isinstance(predictor.map, EmbeddedMap):
         return predictor
-    return predictor.knowing(_of_space(frame, predictor.map.space, home))
+    return predictor.with_embeddings(_of_space(frame, predictor.map.space, home))
 
 
 def _of_space(frame: pl.DataFrame, space: str, home: Home) -> Embeddings:

@@ -210,7 +210,7 @@ class VectorMap:
             components=components,
             average=base.mean(axis=0),
             space=given.space,
-        ).knowing(given)
+        ).with_embeddings(given)
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the vectors of many texts, shape (n, size)."""

@@ -19,10 +19,10 @@ from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.learn.feature_maps import TextMap, VectorMap, enough_embedded, outgrown
-from zetaroute.learn.incremental.sufficient_statistics import Sums, gather_folds
+from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather_folds
 from zetaroute.learn.incremental.update import Statistics, count
 from zetaroute.learn.incremental.vectors import RowVectors, Vectors
-from zetaroute.learn.model_drift import Drift, find_drifts, weights_after
+from zetaroute.learn.model_drift import ModelDrift, find_drifts, weights_after
 from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at, solve, target_weights, targets
 from zetaroute.learn.routing_gain import (
     Gain,
@@ -56,7 +56,7 @@ class Fitted:
     map: AnyMap
     vectors: Vectors
     """Turns texts and task labels into vectors by `map`."""
-    drifts: tuple[Drift, ...]
+    drifts: tuple[ModelDrift, ...]
     """Arms whose accuracy has changed within the rows, and since when."""
     statistics: Statistics
     """The sums that the heads were solved from, for the next retrain."""
@@ -193,7 +193,7 @@ def map_of(
     fits = known is not None and not outgrown(known.texts, distinct=distinct)
     if given is not None and enough_embedded(texts, given):
         if fits and isinstance(known, EmbeddedMap) and known.space == given.space:
-            kept = known.knowing(given)
+            kept = known.with_embeddings(given)
             return kept, kept.vectors
         embedded = VectorMap(texts, given, seed=seed, tasks=tasks)
         return embedded.frozen, embedded.vectors
@@ -203,7 +203,9 @@ def map_of(
     return fresh.frozen, fresh.vectors
 
 
-def _faded(folds: Sequence[Sums], latest: Sample, drifts: Sequence[Drift], x: Array) -> tuple[Sums, ...]:
+def _faded(
+    folds: Sequence[SufficientStatistics], latest: Sample, drifts: Sequence[ModelDrift], x: Array
+) -> tuple[SufficientStatistics, ...]:
     """Return the sums per fold with the rows of changed arms from before their change at the weights of `latest`.
 
     All rows of an arm since its change are among the latest, for it was seen there.

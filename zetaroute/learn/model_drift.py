@@ -27,7 +27,7 @@ ROWS_LEFT = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class ModelDrift:
     """One arm has changed."""
 
     arm: int
@@ -37,7 +37,7 @@ class Drift:
     """Below 0 when the arm got worse."""
 
 
-def find_drifts(x: Array, rows: Sample, head: LinearHead | None) -> tuple[Drift, ...]:
+def find_drifts(x: Array, rows: Sample, head: LinearHead | None) -> tuple[ModelDrift, ...]:
     """Return the arms whose latest residuals differ from their older ones by more than chance.
 
     `x` (n, D) are the rows' vectors and `head` the accuracy head fitted on them; rows are in order of time.
@@ -56,11 +56,11 @@ def find_drifts(x: Array, rows: Sample, head: LinearHead | None) -> tuple[Drift,
         )
         if abs(worst[0]) > Z_ALARM:
             since = float(rows.time_s[mine[-worst[1]]])
-            found.append(Drift(arm=arm, since_s=since, z=worst[0]))
+            found.append(ModelDrift(arm=arm, since_s=since, z=worst[0]))
     return tuple(found)
 
 
-def weights_after(rows: Sample, drifts: Sequence[Drift], arm_rows: Index) -> Array:
+def weights_after(rows: Sample, drifts: Sequence[ModelDrift], arm_rows: Index) -> Array:
     """Return the rows' weights (n,): what a changed arm did before its change counts ROWS_LEFT rows in all.
 
     `arm_rows` (K,) counts all rows of every arm, of which these may be the latest.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from zetaroute.domain import Arm
 from zetaroute.features import AnyMap
 from zetaroute.features.text_map import CONSTANT
-from zetaroute.learn.incremental.sufficient_statistics import Sums, gather
+from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.learned import LearnedPredictor, Priced
@@ -45,7 +45,7 @@ def target_weights(weight: Array, trust: Array) -> Array:
     return np.column_stack([weight * trust, weight, weight, weight])
 
 
-def solve(sums: Sums) -> tuple[LinearHead | None, ...]:
+def solve(sums: SufficientStatistics) -> tuple[LinearHead | None, ...]:
     """Return the exact posterior mean and spread of every arm's coefficients, per target; None without any row.
 
     With P_k = (A_k + 30 I)^-1 the products of the recipe need no matrix product: A_k P_k = I - 30 P_k.
@@ -89,7 +89,7 @@ def _factor(gram: Array) -> _Factor:
     )
 
 
-def _solve(sums: Sums, head: int, factor: _Factor) -> LinearHead:
+def _solve(sums: SufficientStatistics, head: int, factor: _Factor) -> LinearHead:
     gram, moment = sums.gram[head], sums.moment[head]
     count = float(sums.rows[head].sum())
     level = np.zeros(moment.shape[1])
@@ -178,7 +178,9 @@ def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap) 
     )
 
 
-def heads(sums: Sums, x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap) -> LearnedPredictor:
+def heads(
+    sums: SufficientStatistics, x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap
+) -> LearnedPredictor:
     """Solve the heads from sums; `rows` with vectors (n, D) say how times and costs scatter."""
     accuracy, satisfaction, response, cost = solve(sums)
     known = targets(rows)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
-from zetaroute.evaluate.ope import FOLDS, Comparison
+from zetaroute.evaluate.ope import FOLDS, PairedDR
 from zetaroute.features import AnyMap
-from zetaroute.learn.incremental.sufficient_statistics import Sums
+from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics
 from zetaroute.learn.ridge import heads
 from zetaroute.learn.samples import Sample, compared, take
 from zetaroute.policy.exploration import ENOUGH_GRADED
@@ -55,7 +55,7 @@ routing gains, or None where that cannot be said."""
 
 
 def cross_validated(
-    folds: Sequence[Sums],
+    folds: Sequence[SufficientStatistics],
     x: Array,
     rows: Sample,
     arms: Sequence[Arm],
@@ -109,7 +109,7 @@ def log_judge(x: Array, rows: Sample, arms: Sequence[Arm], objective: Objective)
             return None
         evaluated = compared(rows, x, before=single, after=chosen)
         utility = realised_utility(rows, arms, objective)[usable]
-        return Comparison(evaluated.take(usable), utility, bounded=False).difference()
+        return PairedDR(evaluated.take(usable), utility, bounded=False).difference()
 
     return judge
 

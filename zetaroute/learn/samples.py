@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.evaluate.ope import Rows
+from zetaroute.evaluate.ope import LoggedRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +97,9 @@ def compared(
     *,
     before: NDArray[np.int64],
     after: NDArray[np.int64],
-) -> Rows:
+) -> LoggedRows:
     """Return the rows, with their vectors (n, D), as what two policies' arms (n,) are compared on."""
-    return Rows(
+    return LoggedRows(
         x=x,
         arm=rows.arm,
         pmf=rows.pmf,

@@ -19,7 +19,7 @@ from zetaroute.log.canary import (
     SHARES,
     alpha_left,
     canary_rows,
-    judged,
+    evidence_of,
     next_step,
     running_canary,
 )
@@ -134,7 +134,7 @@ def _ended(connection: DuckDBPyConnection, reason: str, author: str) -> tuple[Ca
     running = running_canary(connection)
     if running is None:
         return ()
-    finding = judged(running, canary_rows(connection, running))
+    finding = evidence_of(running, canary_rows(connection, running))
     return (next_step(running, "stopped", evidence=finding.gain, reason=reason, author=author),)
 
 

@@ -19,7 +19,7 @@ from zetaroute.features import AnyMap, EmbeddedMap
 from zetaroute.learn.clusters import cell_terms
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.survey import Survey
-from zetaroute.learn.incremental.train import Lesson, Source
+from zetaroute.learn.incremental.train import TrainingResult, TrainingSource
 from zetaroute.lifecycle.holdout import Evaluation
 from zetaroute.policy import Policy
 from zetaroute.policy.serialise import policy_from, stored_files
@@ -111,7 +111,7 @@ def result_of(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class CandidatePolicy:
     """A version that is still to be judged."""
 
     manifest: dict[str, Any]
@@ -120,15 +120,15 @@ class Candidate:
 
 
 def candidate_of(
-    lesson: Lesson,
-    source: Source,
+    lesson: TrainingResult,
+    source: TrainingSource,
     settings: Settings,
     registry: Registry,
     *,
     parent: str,
     known: AnyMap | None,
     seed: int,
-) -> Candidate:
+) -> CandidatePolicy:
     """Return the candidate that was learned; on the `known` map its kinds of queries keep their names."""
     fitted = lesson.fitted
     files = stored_files(fitted.predictor) | fitted.statistics.files()
@@ -140,10 +140,10 @@ def candidate_of(
         "segments": cell_terms(fitted, lesson.training.rows.texts, kept=names),
     }
     policy = _loaded(manifest, files)
-    return Candidate(
+    return CandidatePolicy(
         manifest=manifest,
         files=files,
-        policy=policy if source.given is None else policy.knowing(source.given),
+        policy=policy if source.given is None else policy.with_embeddings(source.given),
     )
 
 

@@ -12,11 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.config import Gate, Objective, Settings
+from zetaroute.config import Objective, PromotionGate, Settings
 from zetaroute.domain import Arm, Figure
 from zetaroute.evaluate.gate import Margin
-from zetaroute.evaluate.nonresponse import FEWEST_RATED, Asking, Rated, after_columns, rated_difference
-from zetaroute.evaluate.ope import Comparison, Difference, Rows, Support, support
+from zetaroute.evaluate.nonresponse import (
+    FEWEST_RATED,
+    Invitation,
+    RatingSensitivity,
+    after_columns,
+    rated_difference,
+)
+from zetaroute.evaluate.ope import Difference, LoggedRows, PairedDR, Support, support
 from zetaroute.evaluate.quantiles import quantile_difference
 from zetaroute.evaluate.subgroups import Segment, segments
 from zetaroute.learn.clusters import segments as segments_of
@@ -32,7 +38,7 @@ BOUNDED = ("accuracy_rate", "satisfaction_score", "error_rate", "slow_share")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class HoldoutComparison:
     """What was compared, kept so that more can be asked of it without another fit of an outcome model."""
 
     rows: Sample
@@ -41,11 +47,11 @@ class Trial:
     """(n,) the incumbent's arm."""
     after: NDArray[np.int64]
     """(n,) the candidate's arm."""
-    compared: Rows
+    compared: LoggedRows
     """The same in the candidate's vectors, as it was compared."""
     forecast: Forecast
     """What the candidate expects of every arm on every row."""
-    kpis: Mapping[str, Comparison]
+    kpis: Mapping[str, PairedDR]
     kinds: NDArray[np.str_]
     """(n,) task label, else the name of the cell that the query lies in."""
 
@@ -54,9 +60,9 @@ class Trial:
 class Evaluation:
     """The candidate against the incumbent on the holdout."""
 
-    trial: Trial
+    trial: HoldoutComparison
     differences: Mapping[str, Difference]
-    rated: Rated | None
+    rated: RatingSensitivity | None
     """Satisfaction, corrected for who rates; None while hardly anybody does."""
     p95_response_s: Figure
     segments: Sequence[Segment]
@@ -113,7 +119,7 @@ def evaluate(
     by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
     cheapest = always(arms, rows, [arms[k].id for k in by_cost])
     rewards = _rewards(rows, arms, settings)
-    kpis = {name: Comparison(shared, reward, bounded=name in BOUNDED) for name, reward in rewards.items()}
+    kpis = {name: PairedDR(shared, reward, bounded=name in BOUNDED) for name, reward in rewards.items()}
     utility = kpis["utility_usd"]
     kinds = np.array(segments_of(rows.tasks, fitted.map.cells(x), names), dtype=np.str_)
     differences = {name: kpi.difference() for name, kpi in kpis.items()}
@@ -122,7 +128,7 @@ def evaluate(
         differences["satisfaction_score"] = rated.difference
         kpis["satisfaction_score"] = rated.comparison
     return Evaluation(
-        trial=Trial(
+        trial=HoldoutComparison(
             rows=rows,
             arms=arms,
             before=before,
@@ -151,7 +157,7 @@ def evaluate(
     )
 
 
-def _rated(compared: Rows, rows: Sample) -> Rated | None:
+def _rated(compared: LoggedRows, rows: Sample) -> RatingSensitivity | None:
     """Return the change in satisfaction, corrected for who rates; None while hardly anybody does."""
     if int((~np.isnan(rows.satisfaction)).sum()) < FEWEST_RATED:
         return None
@@ -159,7 +165,7 @@ def _rated(compared: Rows, rows: Sample) -> Rated | None:
         compared,
         rows.satisfaction,
         after=after_columns({"accuracy": rows.accuracy}),
-        asking=Asking(chance=rows.ask_chance, asked=rows.asked, answered=rows.prompted),
+        asking=Invitation(chance=rows.ask_chance, asked=rows.asked, answered=rows.prompted),
     )
 
 
@@ -245,7 +251,7 @@ def shares(chosen: NDArray[np.int64], arms: Sequence[Arm]) -> dict[str, float]:
     return {arm.id: float(counts[index]) for index, arm in enumerate(arms)}
 
 
-def margins_of(gate: Gate, evaluation: Evaluation) -> list[Margin]:
+def margins_of(gate: PromotionGate, evaluation: Evaluation) -> list[Margin]:
     """Return the margins that the user set, each with the difference that must keep it."""
 
     def share_of(name: str, margin: float) -> float:

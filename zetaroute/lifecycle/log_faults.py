@@ -16,7 +16,7 @@ from zetaroute.analysis.judges import read_judges
 from zetaroute.evaluate.log_checks import (
     BACKWARDS_S,
     NEWEST_SHARE,
-    Finding,
+    LogFault,
     check_clock,
     check_feedback,
     check_judges,
@@ -24,7 +24,7 @@ from zetaroute.evaluate.log_checks import (
     check_leak,
     check_propensities,
 )
-from zetaroute.evaluate.ope import Rows
+from zetaroute.evaluate.ope import LoggedRows
 from zetaroute.learn.frame import TEACHING
 from zetaroute.learn.samples import Sample, take
 from zetaroute.log.log import from_moment
@@ -67,9 +67,9 @@ def findings(
     *,
     trained: Sample,
     judged: Sample,
-    compared: Rows,
+    compared: LoggedRows,
     since: str | None = None,
-) -> list[Finding]:
+) -> list[LogFault]:
     """Return the faults of the log that a connection shows, the ones that forbid a judgement first.
 
     `since` leaves out what is older (ISO 8601, UTC).
@@ -82,14 +82,14 @@ def findings(
     return sorted(found, key=lambda finding: not finding.refuses)
 
 
-def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sample) -> list[Finding]:
+def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sample) -> list[LogFault]:
     """Return the faults of a log that show with nothing fitted and nobody judged; `rows` are those of it.
 
     The logged probabilities are held against what was drawn as an even draw over all possible models would be.
     """
     drawn = take(rows, ~np.isnan(rows.pmf[:, 0]))
     possible = drawn.pmf > 0
-    compared = Rows(
+    compared = LoggedRows(
         x=np.zeros((len(drawn.arm), 1)),
         arm=drawn.arm,
         pmf=drawn.pmf,
@@ -102,7 +102,7 @@ def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sampl
     return [*faults, *_standing_faults(connection, registry, None)]
 
 
-def _standing_faults(connection: DuckDBPyConnection, registry: Registry, since: str | None) -> list[Finding]:
+def _standing_faults(connection: DuckDBPyConnection, registry: Registry, since: str | None) -> list[LogFault]:
     rows = from_moment(connection, f"SELECT * FROM rounds WHERE {TEACHING}", since)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW looked_at AS {rows}")
     found = [
@@ -117,22 +117,22 @@ def _standing_faults(connection: DuckDBPyConnection, registry: Registry, since: 
     )
 
 
-def _clock_faults(connection: DuckDBPyConnection) -> list[Finding]:
+def _clock_faults(connection: DuckDBPyConnection) -> list[LogFault]:
     return check_clock(*_row(connection, _CLOCK, {"now": time.time(), "most": BACKWARDS_S}))
 
 
-def _late_labels(connection: DuckDBPyConnection) -> list[Finding]:
+def _late_labels(connection: DuckDBPyConnection) -> list[LogFault]:
     return check_labels(*_row(connection, _LABELS, {"share": NEWEST_SHARE}))
 
 
-def _repeated_feedback(connection: DuckDBPyConnection) -> list[Finding]:
+def _repeated_feedback(connection: DuckDBPyConnection) -> list[LogFault]:
     columns = connection.execute(_REPEATED).fetchnumpy()
     return check_feedback(
         *(np.asarray(columns[name], dtype=np.str_) for name in ("outcome_id", "metric", "author"))
     )
 
 
-def _lost_versions(connection: DuckDBPyConnection, known: Sequence[str]) -> list[Finding]:
+def _lost_versions(connection: DuckDBPyConnection, known: Sequence[str]) -> list[LogFault]:
     """Find rows that were decided by a version which is not there any more."""
     here = {COLD, *known}
     counts = connection.execute(
@@ -145,7 +145,7 @@ def _lost_versions(connection: DuckDBPyConnection, known: Sequence[str]) -> list
         f"{sum(lost.values())} rows were decided by {', '.join(sorted(lost))}, which is no version here: their "
         "probabilities are logged and count, but nobody can repeat them"
     )
-    return [Finding(name="lost-version", words=words, refuses=False)]
+    return [LogFault(name="lost-version", words=words, refuses=False)]
 
 
 def _row(connection: DuckDBPyConnection, query: str, values: Mapping[str, float]) -> tuple[Any, ...]:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
-from zetaroute.evaluate.ope import Comparison, probabilities
+from zetaroute.evaluate.ope import PairedDR, probabilities
 from zetaroute.features import AnyMap
 from zetaroute.learn.clusters import spread, top_terms
 from zetaroute.learn.routing_gain import charged
-from zetaroute.lifecycle.holdout import Trial, always, shares, uniform
+from zetaroute.lifecycle.holdout import HoldoutComparison, always, shares, uniform
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -35,7 +35,7 @@ KNOWN_COST = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Strategy:
     """A way of choosing models, and what it is estimated to bring per query."""
 
     name: str
@@ -61,7 +61,7 @@ class Way:
         }
 
 
-def portrait(trial: Trial, *, objective: Objective, feature_map: AnyMap) -> dict[str, Any]:
+def report_data(trial: HoldoutComparison, *, objective: Objective, feature_map: AnyMap) -> dict[str, Any]:
     """Return the keys `segments`, `frontier` and `break_even` of a retrain's result.
 
     `feature_map` is the candidate's.
@@ -74,11 +74,11 @@ def portrait(trial: Trial, *, objective: Objective, feature_map: AnyMap) -> dict
     }
 
 
-def _ways(trial: Trial) -> list[Way]:
+def _ways(trial: HoldoutComparison) -> list[Strategy]:
     rows, kpis = trial.rows, trial.kpis
     cost = kpis["cost_per_query_usd"]
     if np.isnan(rows.cost_usd).any():
-        cost = Comparison(trial.compared, charged(rows.cost_usd, rows.arm, trial.arms), bounded=False)
+        cost = PairedDR(trial.compared, charged(rows.cost_usd, rows.arm, trial.arms), bounded=False)
     priced = np.array(
         [
             arm.local or bool((~np.isnan(rows.cost_usd[rows.arm == k])).any())
@@ -86,11 +86,11 @@ def _ways(trial: Trial) -> list[Way]:
         ]
     )
 
-    def way(name: str, kind: str, chosen: Index | Array) -> Way:
+    def way(name: str, kind: str, chosen: Index | Array) -> Strategy:
         used = (
             probabilities(chosen, len(trial.arms)).mean(axis=0) if len(chosen) else np.zeros(len(trial.arms))
         )
-        return Way(
+        return Strategy(
             name=name,
             kind=kind,
             accuracy=kpis["accuracy_rate"].value(chosen),
@@ -108,7 +108,7 @@ def _ways(trial: Trial) -> list[Way]:
     ]
 
 
-def _segments(trial: Trial, feature_map: AnyMap) -> list[dict[str, Any]]:
+def _segments(trial: HoldoutComparison, feature_map: AnyMap) -> list[dict[str, Any]]:
     """Return what changes per kind of query, the largest kind first."""
     rows = trial.rows
     if not rows.texts:
@@ -132,7 +132,7 @@ def _terms(
     return top_terms(feature_map, drawn, kind, len(kinds))
 
 
-def _segment(trial: Trial, here: Mask) -> dict[str, Any]:
+def _segment(trial: HoldoutComparison, here: Mask) -> dict[str, Any]:
     before, after = trial.before[here], trial.after[here]
     moves = Counter(zip(before.tolist(), after.tolist(), strict=True))
     moved = [(pair, count) for pair, count in moves.most_common() if pair[0] != pair[1]]
@@ -156,7 +156,7 @@ def _segment(trial: Trial, here: Mask) -> dict[str, Any]:
     }
 
 
-def _expected(trial: Trial, here: Mask, start: int, end: int) -> dict[str, Any]:
+def _expected(trial: HoldoutComparison, here: Mask, start: int, end: int) -> dict[str, Any]:
     """Return what the candidate expects of the two models where it moves queries from one to the other."""
     moving = here & (trial.before == start) & (trial.after == end)
     forecast = trial.forecast
@@ -176,7 +176,7 @@ def _known(values: Array) -> float | None:
     return mean if np.isfinite(mean) else None
 
 
-def _break_even(ways: Sequence[Way], objective: Objective) -> dict[str, Any] | None:
+def _break_even(ways: Sequence[Strategy], objective: Objective) -> dict[str, Any] | None:
     """Return which way has the highest estimated utility for other values of an answer and of a second.
 
     Utility is linear in both values, so accuracy, cost and time say it all without another fit. A lead counts as
@@ -184,7 +184,7 @@ def _break_even(ways: Sequence[Way], objective: Objective) -> dict[str, Any] | N
     both stand on the same rows). Of ways that are the same, as a policy that always asks one model, the first
     stands for all.
     """
-    known: list[Way] = []
+    known: list[Strategy] = []
     for way in ways:
         same = [one for one in known if (one.accuracy, one.cost_usd) == (way.accuracy, way.cost_usd)]
         if way.accuracy.value is not None and way.cost_usd.value is not None and not same:

@@ -15,19 +15,19 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
-from zetaroute.evaluate.log_checks import Finding
+from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.features.cluster_names import cell_names
 from zetaroute.learn.incremental.readers import BLOCK, on_cluster
-from zetaroute.learn.incremental.train import Lesson, Source, learn, open_source
+from zetaroute.learn.incremental.train import TrainingResult, TrainingSource, open_source, train
 from zetaroute.learn.samples import take
 from zetaroute.lifecycle.canary import begin_canary, deserves_trial, may_succeed
-from zetaroute.lifecycle.candidate import Candidate, candidate_of, result_of
+from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of, result_of
 from zetaroute.lifecycle.holdout import Evaluation, evaluate, margins_of
 from zetaroute.lifecycle.log_faults import findings
-from zetaroute.lifecycle.report_data import portrait
+from zetaroute.lifecycle.report_data import report_data
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.standings import read_past
+from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import Registry
 from zetaroute.report.html import retrain_html
@@ -74,15 +74,15 @@ def retrain(
     start = time.perf_counter()
     registry = Registry(home.artifacts)
     parent = registry.current()
-    incumbent = load_policy(registry, parent).remembering(read_past(home).standings)
+    incumbent = load_policy(registry, parent).with_record(read_state(home).standings)
     source = open_source(
         log, settings, since=since, sources=sources, cluster=cluster is not None, block=block
     )
     if source.given is not None:
-        incumbent = incumbent.knowing(source.given)
+        incumbent = incumbent.with_embeddings(source.given)
     known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
     with on_cluster(cluster) if cluster is not None else nullcontext():
-        lesson = learn(source, settings, registry, log, known=known, seed=seed, jobs=jobs)
+        lesson = train(source, settings, registry, log, known=known, seed=seed, jobs=jobs)
         made = candidate_of(lesson, source, settings, registry, parent=parent, known=known, seed=seed)
         evaluation = _tried(lesson, made, incumbent, settings, jobs=jobs)
     faults = _faults(source, registry, lesson, evaluation, since=since)
@@ -104,7 +104,7 @@ def retrain(
         )
     result["reasons"] += [*source.notes, *(fault.words for fault in faults if not fault.refuses)]
     result["reliability"] = made.manifest["reliability"]
-    result |= portrait(evaluation.trial, objective=settings.objective, feature_map=lesson.fitted.map)
+    result |= report_data(evaluation.trial, objective=settings.objective, feature_map=lesson.fitted.map)
     gate = {
         "tested": verdict.tested,
         "level": verdict.level,
@@ -172,7 +172,7 @@ def make_current(
 
 
 def _tried(
-    lesson: Lesson, made: Candidate, incumbent: Policy, settings: Settings, *, jobs: int
+    lesson: TrainingResult, made: CandidatePolicy, incumbent: Policy, settings: Settings, *, jobs: int
 ) -> Evaluation:
     """Compare the candidate with the incumbent on the held-out rows since the last change in a model."""
     changed_s = max((drift.since_s for drift in lesson.fitted.drifts), default=0.0)
@@ -191,8 +191,13 @@ def _tried(
 
 
 def _faults(
-    source: Source, registry: Registry, lesson: Lesson, evaluation: Evaluation, *, since: str | None
-) -> list[Finding]:
+    source: TrainingSource,
+    registry: Registry,
+    lesson: TrainingResult,
+    evaluation: Evaluation,
+    *,
+    since: str | None,
+) -> list[LogFault]:
     """Return what is wrong with the rows that were learned from and judged by."""
     with source.open() as connection:
         return findings(
@@ -206,7 +211,11 @@ def _faults(
 
 
 def _judged(
-    lesson: Lesson, evaluation: Evaluation, settings: Settings, registry: Registry, faults: Sequence[Finding]
+    lesson: TrainingResult,
+    evaluation: Evaluation,
+    settings: Settings,
+    registry: Registry,
+    faults: Sequence[LogFault],
 ) -> Verdict:
     fitted = lesson.fitted
     shares = (evaluation.share_before, evaluation.share_after)
@@ -226,7 +235,7 @@ def _judged(
     )
 
 
-def _holdout_rows(lesson: Lesson, evaluation: Evaluation) -> int:
+def _holdout_rows(lesson: TrainingResult, evaluation: Evaluation) -> int:
     """Return how many held-out rows there are.
 
     Of a log so large that only its newest rows are judged by, all of them count towards the next test.

@@ -43,7 +43,7 @@ _ROWS = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class LogDrift:
     """What has changed since a version was learned."""
 
     version: str | None
@@ -75,7 +75,7 @@ class Staleness:
     words: str
 
 
-def find_drift(home: Home, settings: Settings, log: Log) -> Drift:
+def find_drift(home: Home, settings: Settings, log: Log) -> LogDrift:
     """Hold the latest rows, prices and served names against those that the newest version was learned from."""
     registry = Registry(home.artifacts)
     version, manifest = _newest(registry)
@@ -86,13 +86,13 @@ def find_drift(home: Home, settings: Settings, log: Log) -> Drift:
             f"SELECT count(*) FROM outcomes WHERE time > {SINCE} AND {GRADED}"
         ).fetchall()[0]
         if version is None:
-            return Drift(version=None, new_graded=graded)
+            return LogDrift(version=None, new_graded=graded)
         old, new = (
             pl.DataFrame(connection.sql(_ROWS.format(rounds=rounds_of(_IDS.format(side=side)))))
             for side in ("<=", ">")
         )
     reasons = [*_shifted(registry, version, settings, old, new), *_repriced(settings, manifest)]
-    return Drift(
+    return LogDrift(
         version=version,
         new_graded=graded,
         learned_from=manifest["training"]["rows"],
@@ -100,7 +100,7 @@ def find_drift(home: Home, settings: Settings, log: Log) -> Drift:
     )
 
 
-def staleness(found: Drift, *, min_rows: int | None = None) -> Staleness:
+def staleness(found: LogDrift, *, min_rows: int | None = None) -> Staleness:
     """Return whether to learn again: enough new graded rows (`min_rows`, or a share of the old), or drift."""
     if found.version is None:
         wanted = FIRST_ROWS if min_rows is None else min_rows

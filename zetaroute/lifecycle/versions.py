@@ -15,11 +15,11 @@ from zetaroute.domain import Arm
 from zetaroute.errors import ArtifactError, UsageError
 from zetaroute.features import EmbeddedMap
 from zetaroute.features.hashed import SPACE
-from zetaroute.learn.embeddings import knowing
+from zetaroute.learn.embeddings import with_embeddings
 from zetaroute.lifecycle.canary import begin_canary, end_canary
 from zetaroute.lifecycle.retrain import make_current
 from zetaroute.log.log import Log
-from zetaroute.log.standings import read_past
+from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import COLD, Registry
 
@@ -151,10 +151,10 @@ def _by_what_was_known(
     if not isinstance(predictor.map, EmbeddedMap):
         return [(predictor, rows)]
     if predictor.map.reads_hashed:
-        return [(knowing(predictor, rows, home), rows)]
+        return [(with_embeddings(predictor, rows, home), rows)]
     has_one = (pl.col("embedding_model") == predictor.map.space).fill_null(False)
     own = rows.filter(has_one).unique("query", keep="last", maintain_order=True)
-    return [(knowing(predictor, own, home), own), (predictor, rows.filter(~has_one))]
+    return [(with_embeddings(predictor, own, home), own), (predictor, rows.filter(~has_one))]
 
 
 def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> dict[str, Any]:
@@ -168,9 +168,9 @@ def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> d
         )
         latest = pl.DataFrame(last)
     arms = settings.arms
-    standings = read_past(home).standings
+    standings = read_state(home).standings
     chosen = [
-        _choices(load_policy(registry, name).remembering(standings), latest, settings, home) for name in names
+        _choices(load_policy(registry, name).with_record(standings), latest, settings, home) for name in names
     ]
     moves = Counter((arms[a].id, arms[b].id) for a, b in zip(*chosen, strict=True) if a != b)
     facts = [_facts(registry, name) for name in names]
@@ -187,7 +187,7 @@ def _choices(policy: Policy, asked: pl.DataFrame, settings: Settings, home: Home
         return []
     predictor, arms = policy.predictor, settings.arms
     if isinstance(predictor, LearnedPredictor):
-        predictor = knowing(predictor, asked, home)
+        predictor = with_embeddings(predictor, asked, home)
     vectors = predictor.vectors(asked["query"].to_list(), asked["task"].to_list())
     eligible = np.ones((asked.height, len(arms)), dtype=bool)
     forecast = predictor.forecast(vectors, arms)

@@ -22,7 +22,7 @@ from zetaroute.registry import Registry
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from zetaroute.evaluate.eprocess import Finding, Trials
+    from zetaroute.evaluate.eprocess import Evidence, Trials
 
 SHARES = (0.1, 0.25, 0.5)
 """Shares of the queries that a candidate is given, one after the other while no harm shows."""
@@ -142,7 +142,7 @@ def judge_canary(connection: DuckDBPyConnection, home: Home) -> Entry | None:
     registry = Registry(home.artifacts)
     current = registry.current_or_none()
     rows = canary_rows(connection, canary)
-    finding = judged(canary, rows)
+    finding = evidence_of(canary, rows)
     if current != canary.champion:
         return _event(canary, "stopped", finding, f"{current} was made current")
     if finding.end == "promoted":
@@ -154,7 +154,7 @@ def judge_canary(connection: DuckDBPyConnection, home: Home) -> Entry | None:
     return _raised(canary, rows, finding)
 
 
-def _raised(canary: CanaryEvent, rows: CanaryRows, finding: Finding) -> Entry | None:
+def _raised(canary: CanaryEvent, rows: CanaryRows, finding: Evidence) -> Entry | None:
     """Give the candidate the next share where it had enough rows at this one and shows no harm."""
     higher = [share for share in SHARES if share > canary.share]
     if not higher or rows.at_share < GRADED_PER_SHARE or finding.harm >= LITTLE_HARM:
@@ -164,13 +164,13 @@ def _raised(canary: CanaryEvent, rows: CanaryRows, finding: Finding) -> Entry | 
 
 
 def _event(
-    canary: CanaryEvent, step: CanaryStep, finding: Finding, reason: str, *, share: float | None = None
+    canary: CanaryEvent, step: CanaryStep, finding: Evidence, reason: str, *, share: float | None = None
 ) -> Entry:
     event = next_step(canary, step, evidence=finding.gain, reason=reason, author="canary", share=share)
     return Entry(canaries=(event,))
 
 
-def judged(canary: CanaryEvent, rows: CanaryRows) -> Finding:
+def evidence_of(canary: CanaryEvent, rows: CanaryRows) -> Evidence:
     """Return what the rows say of the canary."""
     from zetaroute.evaluate.eprocess import judge
 
@@ -221,7 +221,7 @@ def canary_rows(connection: DuckDBPyConnection, canary: CanaryEvent) -> CanaryRo
     )
 
 
-def _promoted(registry: Registry, canary: CanaryEvent, finding: Finding) -> Entry:
+def _promoted(registry: Registry, canary: CanaryEvent, finding: Evidence) -> Entry:
     """Make the candidate current; where its artifact is damaged the canary ends instead."""
     try:
         registry.verify(canary.version)

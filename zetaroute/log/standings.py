@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import Home
-from zetaroute.domain import ALL_TASKS, CanaryEvent, Standing, Tally, place_of
+from zetaroute.domain import ALL_TASKS, CanaryEvent, Standing, Tally, query_kind_key
 from zetaroute.files.atomic import write_whole
 from zetaroute.log.canary import event_of, running_canary
 from zetaroute.log.journal import Journal
@@ -39,8 +39,8 @@ _SPENT = """
     WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP AND cost_usd IS NOT NULL
     GROUP BY day ORDER BY day
 """
-_PLACE = f"coalesce(nullif(task, ''), '{place_of(None, 'x')[:-1]}' || segment, '')"
-"""`place_of` in SQL."""
+_PLACE = f"coalesce(nullif(task, ''), '{query_kind_key(None, 'x')[:-1]}' || segment, '')"
+"""`query_kind_key` in SQL."""
 _FIRST = f"SELECT coalesce(min(id), '') FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW})"
 _TAIL = f"""
     CREATE OR REPLACE TEMP TABLE tail AS
@@ -95,7 +95,7 @@ _ERRORS = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class LogState:
     """What a decision needs of the log."""
 
     standings: dict[str, Standing]
@@ -149,12 +149,12 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
     write_whole(path, json.dumps(state).encode())
 
 
-def read_past(home: Home) -> Past:
+def read_state(home: Home) -> LogState:
     """Return what state.json says, with the rows on top that wait in the journal."""
     # The journal first: what is merged between the two readings is then named in the state, and counted once.
     waiting = list(Journal(home.journal).named_lines())
     stored = _stored(home)
-    past, merged = stored or (Past(standings={}, spent_usd={}, canary=None), frozenset[str]())
+    past, merged = stored or (LogState(standings={}, spent_usd={}, canary=None), frozenset[str]())
     standings, spent_usd, canary = past.standings, past.spent_usd, past.canary
     for segment, entry in waiting:
         if segment in merged:
@@ -165,7 +165,7 @@ def read_past(home: Home) -> Past:
                 spent_usd[row["time"][:10]] = spent_usd.get(row["time"][:10], 0.0) + spent
             if row.get("recorded") and row.get("policy_version") is None:
                 continue
-            standings[row["model"]] = after(
+            standings[row["model"]] = with_outcome(
                 standings.get(row["model"]) or Standing(model=row["model"]),
                 status=row["status"],
                 time_s=datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp(),
@@ -176,7 +176,7 @@ def read_past(home: Home) -> Past:
                 spent_usd[day] = spent_usd.get(day, 0.0) + judged["cost_usd"]
         for event in entry.get("canaries") or ():
             canary = event_of(event) if event["step"] in {"started", "raised"} else None
-    return Past(standings=standings, spent_usd=spent_usd, canary=canary)
+    return LogState(standings=standings, spent_usd=spent_usd, canary=canary)
 
 
 def is_readable_state(home: Home) -> bool:
@@ -184,7 +184,7 @@ def is_readable_state(home: Home) -> bool:
     return _stored(home) is not None
 
 
-def after(standing: Standing, *, status: str, time_s: float) -> Standing:
+def with_outcome(standing: Standing, *, status: str, time_s: float) -> Standing:
     """Return the standing after one more row of this status."""
     if status == "ok":
         return replace(standing, consecutive_errors=0, probe_s=None)
@@ -194,13 +194,13 @@ def after(standing: Standing, *, status: str, time_s: float) -> Standing:
     return replace(standing, probe_s=None)
 
 
-def _stored(home: Home) -> tuple[Past, frozenset[str]] | None:
+def _stored(home: Home) -> tuple[LogState, frozenset[str]] | None:
     """Return what state.json says and the segments that it holds; None where it is not whole or of this version."""
     try:
         state = json.loads(home.state.read_text(encoding="utf-8"))
         if state["schema"] != _SCHEMA:
             return None
-        past = Past(
+        past = LogState(
             standings={model: _standing(model, stored) for model, stored in state["standings"].items()},
             spent_usd={day: float(usd) for day, usd in state["spent_usd"].items()},
             canary=event_of(state["canary"]) if state["canary"] else None,

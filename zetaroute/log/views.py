@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zetaroute.domain import UNTRIED
+from zetaroute.domain import CONFIG_ERRORS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -16,7 +16,7 @@ VIEWS = ("served", "rounds", "judgements", "latest_feedback")
 """In the order in which they can be dropped."""
 _LAST = 1_000_000
 """More attempts than any query had: an answer counts before a failure that came after it."""
-_WRONG = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {UNTRIED}"
+_WRONG = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {CONFIG_ERRORS}"
 """A call that failed gave no right answer; one that could not be made says nothing of the model."""
 
 _FALLBACKS = "SELECT id FROM outcomes WHERE fallback_of IS NOT NULL"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
-from zetaroute.domain import Arm, Candidate, Check, Decision, Duel, Estimate, Query, Standing
+from zetaroute.domain import Arm, CanaryArms, Candidate, Check, Decision, Estimate, Query, Standing
 from zetaroute.errors import NoAnswerError
 from zetaroute.features import Embeddings
 from zetaroute.policy.escalation import CheckReliability, second_chances
@@ -121,7 +121,7 @@ def decide(
     Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and ForbiddenQueryError when
     the rules on tags do.
     """
-    own = _opinion(policy.remembering(standings), query, arms, objective, expected)
+    own = _opinion(policy.with_record(standings), query, arms, objective, expected)
     files = files_usd(arms, query)
     costs = [
         cost + files.get(arm.id, 0.0)
@@ -170,7 +170,7 @@ def decide(
         pmf = explored(sampled)
         lot = _Lot(decider=own, drawn=pmf, pmf=pmf)
     else:
-        other = _opinion(challenger.policy.remembering(standings), query, arms, objective, expected)
+        other = _opinion(challenger.policy.with_record(standings), query, arms, objective, expected)
         if query.check is not None:
             other = other.with_chances(eligible, query.check)
         before, after = own.best(eligible), other.best(eligible)
@@ -259,7 +259,7 @@ def _opinion(
         own, knowing = query.embedding, policy
         if own is not None and own.values:
             given = np.array(own.values, dtype=np.float32)
-            knowing = policy.knowing(Embeddings(space=own.space, by_text={query.text: given}))
+            knowing = policy.with_embeddings(Embeddings(space=own.space, by_text={query.text: given}))
         (found,) = knowing.expect([query], arms)
     mean, se = found.forecast.utility(objective, arms)
     return _Opinion(
@@ -282,10 +282,10 @@ class _Lot:
     """(K,) the probabilities of the policy that decides."""
     pmf: Array
     """(K,) the same over the lot between two policies: what is logged."""
-    duel: Duel | None = None
+    duel: CanaryArms | None = None
 
 
-def _cast(sides: Sequence[tuple[_Opinion, Array]], duel: Duel, seed: int) -> _Lot:
+def _cast(sides: Sequence[tuple[_Opinion, Array]], duel: CanaryArms, seed: int) -> _Lot:
     """Give the query to the champion or to the candidate, which come in this order with their probabilities."""
     (_, by_champion), (_, by_candidate) = sides
     decider, drawn = sides[int(is_given_to_candidate(duel.share, seed))]
@@ -293,7 +293,7 @@ def _cast(sides: Sequence[tuple[_Opinion, Array]], duel: Duel, seed: int) -> _Lo
     return _Lot(decider=decider, drawn=drawn, pmf=pmf, duel=duel)
 
 
-def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *, rate: float) -> Duel:
+def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *, rate: float) -> CanaryArms:
     """Return the two arms with what the candidate's own heads, older than the canary, expect of them.
 
     The bound of the propensities leaves out what exploring adds, which differs from query to query.
@@ -301,7 +301,7 @@ def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *,
     unliked = replace(opinion.objective, satisfaction_value_usd=0.0)
     gains = opinion.forecast.utility(unliked, opinion.arms)[0][0]
     right = opinion.forecast.accuracy[0]
-    return Duel(
+    return CanaryArms(
         canary=challenger.canary,
         share=challenger.share,
         least=min(challenger.share, 1.0 - challenger.share)

@@ -90,6 +90,6 @@ class Predictor(Protocol):
         """Return the predictions for n vectors and the given arms, in their order."""
         ...
 
-    def knowing(self, given: Embeddings) -> Predictor:
+    def with_embeddings(self, given: Embeddings) -> Predictor:
         """Return the same with these embeddings at hand for `vectors`."""
         ...

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import GuardRule, TagRule
-from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally, place_of, usd
+from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally, query_kind_key, usd
 from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
 
 
@@ -239,7 +239,7 @@ def doubt(
         return Exclusion(reason=f"{wait} after {standing.consecutive_errors} errors in a row")
     if standing.probe_s is not None and now_s - standing.probe_s < LONGEST_PROBE_S:
         return Exclusion(reason=f"one query is trying it after {standing.consecutive_errors} errors in a row")
-    place = place_of(task, segment)
+    place = query_kind_key(task, segment)
     z = 0.0 if place in standing.demoted else Z
     for rule in guards:
         if rule.model in {None, standing.model} and rule.place in {ALL_TASKS, place}:

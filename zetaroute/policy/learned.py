@@ -16,7 +16,7 @@ from zetaroute.domain import Arm, Prices
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead, within
-from zetaroute.policy.prior import PRIORS, Latest
+from zetaroute.policy.prior import PRIORS, _Memo
 
 Array = NDArray[np.float64]
 
@@ -58,19 +58,19 @@ class LearnedPredictor:
     """(1 + size,) the average query. When it is given every query is forecast as that one: the log did not show
     that telling queries apart pays, so the best single model at the prices and values of now answers."""
 
-    _latest: Latest[tuple[Arm, ...], _Panel] = field(
-        default_factory=Latest, init=False, repr=False, compare=False
+    _latest: _Memo[tuple[Arm, ...], _HeadsByArm] = field(
+        default_factory=_Memo, init=False, repr=False, compare=False
     )
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the length in characters and then the feature vector of each text, shape (n, 1 + size)."""
         return np.concatenate([PRIORS.vectors(texts), self.map.vectors(texts, tasks)], axis=1)
 
-    def knowing(self, given: Embeddings) -> LearnedPredictor:
+    def with_embeddings(self, given: Embeddings) -> LearnedPredictor:
         """Return the same with these embeddings at hand, where its map reads any."""
         if not isinstance(self.map, EmbeddedMap):
             return self
-        found = replace(self, map=self.map.knowing(given))
+        found = replace(self, map=self.map.with_embeddings(given))
         # Heads do not depend on what the map knows, and are not to be put in order for every query.
         object.__setattr__(found, "_latest", self._latest)
         return found
@@ -80,12 +80,12 @@ class LearnedPredictor:
         if self.centre is not None:
             vectors = np.tile(self.centre, (len(vectors), 1))
         arms = tuple(arms)
-        panel = self._latest.of(arms, lambda: _Panel.of(self, arms))
-        prior, doubts = PRIORS.forecast(vectors[:, :1], arms), _Doubts(vectors[:, 1:])
-        accuracy, accuracy_se = _fill(panel.accuracy, doubts, prior.accuracy, prior.accuracy_se)
-        liking, liking_se = _fill(panel.satisfaction, doubts, prior.satisfaction, prior.satisfaction_se)
-        response, response_se = _fill(panel.response, doubts, prior.response_s, prior.response_se)
-        cost, cost_se = _fill(panel.cost, doubts, prior.cost_usd, prior.cost_se)
+        panel = self._latest.of(arms, lambda: _HeadsByArm.of(self, arms))
+        prior, doubts = PRIORS.forecast(vectors[:, :1], arms), _StandardErrors(vectors[:, 1:])
+        accuracy, accuracy_se = _or_prior(panel.accuracy, doubts, prior.accuracy, prior.accuracy_se)
+        liking, liking_se = _or_prior(panel.satisfaction, doubts, prior.satisfaction, prior.satisfaction_se)
+        response, response_se = _or_prior(panel.response, doubts, prior.response_s, prior.response_se)
+        cost, cost_se = _or_prior(panel.cost, doubts, prior.cost_usd, prior.cost_se)
         satisfied, p95 = prior.satisfied, prior.response_p95_s
         if panel.rating is not None:
             satisfied = np.where(panel.known, panel.rating.good(doubts.x), satisfied)
@@ -107,15 +107,15 @@ class LearnedPredictor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Panel:
+class _HeadsByArm:
     """The heads of a predictor in the order of K arms, with no rows of those it has never seen."""
 
     known: NDArray[np.bool_]
     """(K,)"""
-    accuracy: _Seat | None
-    satisfaction: _Seat | None
-    response: _Seat | None
-    cost: _Seat | None
+    accuracy: _Head | None
+    satisfaction: _Head | None
+    response: _Head | None
+    cost: _Head | None
     rating: ClassHead | None
     rows: Array | None
     """(K,) training rows of each; None without any."""
@@ -130,7 +130,7 @@ class _Panel:
         places = np.array([place.get(arm.id, -1) for arm in arms], dtype=np.int64)
         spreads: dict[int, NDArray[np.float32]] = {}
 
-        def seat(head: LinearHead | LogHead | None) -> _Seat | None:
+        def seat(head: LinearHead | LogHead | None) -> _Head | None:
             if head is None:
                 return None
             linear = head.linear if isinstance(head, LogHead) else head
@@ -144,7 +144,7 @@ class _Panel:
                 head = LogHead(linear=mine, smear=head.smear[places], upper=head.upper[places])
             else:
                 head = mine
-            return _Seat(head=head, linear=mine, seen=None if seen.all() else seen)
+            return _Head(head=head, linear=mine, seen=None if seen.all() else seen)
 
         response, priced = seat(predictor.response), predictor.priced
         tail = None
@@ -164,7 +164,7 @@ class _Panel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seat:
+class _Head:
     """One head of a panel, with rows of an arm at least."""
 
     head: LinearHead | LogHead
@@ -174,7 +174,7 @@ class _Seat:
     """(K,) the arms that it has rows of; None for all."""
 
 
-class _Doubts:
+class _StandardErrors:
     """The standard errors of n vectors in units of the noise, computed once for all heads that share a spread."""
 
     def __init__(self, x: Array) -> None:
@@ -189,7 +189,7 @@ class _Doubts:
         return self._found[key]
 
 
-def _fill(seat: _Seat | None, doubts: _Doubts, mean: Array, se: Array) -> tuple[Array, Array]:
+def _or_prior(seat: _Head | None, doubts: _StandardErrors, mean: Array, se: Array) -> tuple[Array, Array]:
     """Return a head's predictions for the arms it has rows of and the priors for the others, each (n, K)."""
     if seat is None:
         return mean, se

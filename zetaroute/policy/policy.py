@@ -76,15 +76,15 @@ class Policy:
             for row, (query, forecast) in enumerate(zip(queries, forecasts, strict=True))
         ]
 
-    def knowing(self, given: Embeddings) -> Policy:
+    def with_embeddings(self, given: Embeddings) -> Policy:
         """Return the same with the embeddings of some texts at hand."""
-        return replace(self, predictor=self.predictor.knowing(given))
+        return replace(self, predictor=self.predictor.with_embeddings(given))
 
-    def remembering(self, standings: Mapping[str, Standing]) -> Policy:
+    def with_record(self, standings: Mapping[str, Standing]) -> Policy:
         """Return the same with the record of every arm at hand, which only a cold start goes by."""
         if not isinstance(self.predictor, PriorPredictor):
             return self
-        return replace(self, predictor=self.predictor.remembering(standings))
+        return replace(self, predictor=self.predictor.with_record(standings))
 
     def exploit(
         self,

@@ -24,7 +24,7 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Latest(Generic[Key, Value]):
+class _Memo(Generic[Key, Value]):
     """What was worked out last: for most queries the same arms stand as they stood for the one before."""
 
     def __init__(self) -> None:
@@ -75,13 +75,13 @@ class PriorPredictor:
     """
 
     def __init__(
-        self, standings: Mapping[str, Standing] = _NOBODY, latest: Latest[_Key, _Known] | None = None
+        self, standings: Mapping[str, Standing] = _NOBODY, latest: _Memo[_Key, _Known] | None = None
     ) -> None:
         """Take how the arms stand, by id, and what was known of them last."""
         self._standings = standings
-        self._latest = Latest[_Key, _Known]() if latest is None else latest
+        self._latest = _Memo[_Key, _Known]() if latest is None else latest
 
-    def remembering(self, standings: Mapping[str, Standing]) -> PriorPredictor:
+    def with_record(self, standings: Mapping[str, Standing]) -> PriorPredictor:
         """Return the same with the record of every arm at hand."""
         return PriorPredictor(standings, self._latest)
 
@@ -89,7 +89,7 @@ class PriorPredictor:
         """Return the length of each text in characters, shape (n, 1)."""
         return np.array([[float(len(text))] for text in texts]).reshape(len(texts), 1)
 
-    def knowing(self, given: Embeddings) -> PriorPredictor:
+    def with_embeddings(self, given: Embeddings) -> PriorPredictor:
         """Return the same: no query is read."""
         return self
 
@@ -190,7 +190,7 @@ def newcomers(
     judged = graded >= FEWEST_GRADED
     if not (few & judged).any() or few.all():
         return few
-    record = PRIORS.remembering(standings)
+    record = PRIORS.with_record(standings)
     mean, se = (
         one[0] for one in record.forecast(record.vectors([query.text]), arms).utility(objective, arms)
     )

@@ -53,7 +53,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
+class ModelRecordings:
     """All recordings of one model."""
 
     by_id: Mapping[str, Recording]
@@ -72,7 +72,7 @@ class RecordedProvider:
     """Answers from recordings, read once per file and model."""
 
     def __init__(self) -> None:
-        self._shelves: dict[tuple[str, str], Shelf] = {}
+        self._by_model: dict[tuple[str, str], ModelRecordings] = {}
 
     async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
         """Return what `arm` once answered.
@@ -80,7 +80,7 @@ class RecordedProvider:
         Raises ProviderError `unsupported` for what was not recorded, ConfigError for a file of no use.
         """
         started_at = time.perf_counter()
-        recording = self._shelf(arm).find(query)
+        recording = self._recordings_of(arm).find(query)
         if recording is None:
             raise ProviderError(
                 f"{arm.id}: {arm.file} holds no answer of {arm.model!r} to this query.", kind="unsupported"
@@ -110,12 +110,12 @@ class RecordedProvider:
     async def aclose(self) -> None:
         """Do nothing: no file stays open."""
 
-    def _shelf(self, arm: Arm) -> Shelf:
+    def _recordings_of(self, arm: Arm) -> ModelRecordings:
         if arm.file is None:
             raise ConfigError(f'Model {arm.id}: provider "recorded" needs file = "outcomes.parquet".')
-        if (arm.file, arm.model) not in self._shelves:
-            self._shelves[arm.file, arm.model] = load_shelf(arm.id, arm.file, arm.model)
-        shelf = self._shelves[arm.file, arm.model]
+        if (arm.file, arm.model) not in self._by_model:
+            self._by_model[arm.file, arm.model] = load_recordings(arm.id, arm.file, arm.model)
+        shelf = self._by_model[arm.file, arm.model]
         if not shelf.by_id:
             raise ProviderError(
                 f"{arm.id}: {arm.file} holds no recordings of a model {arm.model!r}.", kind="unsupported"
@@ -123,7 +123,7 @@ class RecordedProvider:
         return shelf
 
 
-def load_shelf(arm_id: str, file: str, model: str) -> Shelf:
+def load_recordings(arm_id: str, file: str, model: str) -> ModelRecordings:
     """Read one model's recordings; raises ConfigError for a file that is missing or not of the format."""
     import duckdb
 
@@ -150,7 +150,7 @@ def load_shelf(arm_id: str, file: str, model: str) -> Shelf:
             f"Model {arm_id}: {file} cannot be read as recorded outcomes ({reason})."
         ) from error
     recordings = [_recording(row) for row in rows]
-    return Shelf(
+    return ModelRecordings(
         by_id={recording.query_id: recording for recording in reversed(recordings)},
         by_query={recording.query: recording for recording in reversed(recordings)},
     )

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from zetaroute.domain import Arm, Completion, Query, ToolCall, in_place_of_words, text_tokens
+from zetaroute.domain import Arm, Completion, Query, ToolCall, text_tokens, tool_calls_as_text
 from zetaroute.providers.base import JsonObject, call_cost_usd, mapping, parse
 from zetaroute.providers.errors import Faults
 
@@ -47,7 +47,7 @@ class Draft:
         words = "".join(self.pieces)
         if words.strip() or not self.calls:
             return words
-        return in_place_of_words(self.tool_calls)
+        return tool_calls_as_text(self.tool_calls)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from zetaroute.domain import (
-    UNTRIED,
+    CONFIG_ERRORS,
     Arm,
     Attempt,
     Completion,
     Decision,
     Feedback,
+    FeedbackSource,
     Outcome,
     Query,
-    Source,
     new_id,
     utc_now,
 )
@@ -30,8 +30,8 @@ from zetaroute.log.journal import Entry
 from zetaroute.providers.base import OnText
 from zetaroute.providers.pool import Providers
 from zetaroute.providers.retry import answer
-from zetaroute.router.budget import Purse
-from zetaroute.router.records import Rows, spent_usd
+from zetaroute.router.budget import QueryBudget
+from zetaroute.router.records import OutcomeRecords, spent_usd
 
 CHECK = "check"
 """The metric of what a check said of an answer."""
@@ -69,7 +69,7 @@ class Round:
     def accuracy(self) -> float | None:
         """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded."""
         if self.outcome.status == "error" and self.query.reference is not None:
-            return None if self.outcome.error_kind in UNTRIED else 0.0
+            return None if self.outcome.error_kind in CONFIG_ERRORS else 0.0
         return next((said.value for said in self._said if said.metric == ACCURACY), None)
 
     @property
@@ -128,7 +128,7 @@ async def play(
     on_text: OnText | None = None,
     on_switch: Callable[[Attempt, str], None] | None = None,
     on_ask: Callable[[str], None] | None = None,
-    purse: Purse,
+    query_budget: QueryBudget,
     deadline_s: float | None = None,
     start_anew: bool = True,
     outcome_id: str | None = None,
@@ -136,11 +136,11 @@ async def play(
     """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
     Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
-    `purse` holds its cost and the deadline has not passed; every attempt is a row. The purse comes open and is closed
-    in the end. `on_ask` and `start_anew` are those of `providers.calling.answer`; `outcome_id` is the id of the first
-    attempt's row where it was promised
-    before. A cancelled call becomes a row of its own: asyncio.CancelledError carries the round as its argument. So it
-    does where only the grading was cancelled: the answers are kept without a grade.
+    `query_budget` holds its cost and the deadline has not passed; every attempt is a row. The budget comes open and
+    is closed in the end. `on_ask` and `start_anew` are those of `providers.retry.answer`; `outcome_id` is the id of
+    the first attempt's row where it was promised before. A cancelled call becomes a row of its own:
+    asyncio.CancelledError carries the round as its argument. So it does where only the grading was cancelled: the
+    answers are kept without a grade.
     """
     start, shown = time.perf_counter(), []
 
@@ -149,7 +149,7 @@ async def play(
         if on_text is not None:
             on_text(text)
 
-    made = Rows(query, decision, arms, run, outcome_id)
+    made = OutcomeRecords(query, decision, arms, run, outcome_id)
     turn: Decision | None = decision
     try:
         while turn is not None:
@@ -164,7 +164,7 @@ async def play(
                 on_text=None if on_text is None else remember,
                 on_switch=on_switch,
                 on_ask=on_ask,
-                may_follow=purse.after_failure,
+                may_follow=query_budget.after_failure,
                 deadline_s=left_s,
                 start_anew=start_anew,
             )
@@ -173,7 +173,7 @@ async def play(
             if await _fails(made, graders, providers) and (
                 deadline_s is None or time.perf_counter() - start < deadline_s
             ):
-                turn = made.next_turn(lambda model: purse.after_answer(model, made.spent_usd))
+                turn = made.next_turn(lambda model: query_budget.after_answer(model, made.spent_usd))
         await _grade(made, graders, providers)
     except asyncio.CancelledError as error:
         if turn is not None:
@@ -187,11 +187,11 @@ async def play(
             made.add((cut,), escalated=turn is not decision)
         raise asyncio.CancelledError(Round(query=query, decision=decision, entry=made.entry)) from error
     finally:
-        purse.close(made.spent_usd)
+        query_budget.close(made.spent_usd)
     return Round(query=query, decision=decision, entry=made.entry, completion=made.completion)
 
 
-async def _fails(made: Rows, graders: Graders, providers: Providers) -> bool:
+async def _fails(made: OutcomeRecords, graders: Graders, providers: Providers) -> bool:
     """Check the last answer, if its query asks for that; return whether it failed.
 
     A check that comes to nothing, as a judge that is down, fails nobody.
@@ -203,12 +203,12 @@ async def _fails(made: Rows, graders: Graders, providers: Providers) -> bool:
     if said is None:
         return False
     judged = said.metric == ACCURACY
-    source: Source = said.source if said.source == "judge" else "implicit"
+    source: FeedbackSource = said.source if said.source == "judge" else "implicit"
     made.feedback.append(replace(said, metric=CHECK if judged else NO_GRADE, source=source))
     return judged and said.value < PASSES
 
 
-async def _grade(made: Rows, graders: Graders, providers: Providers) -> None:
+async def _grade(made: OutcomeRecords, graders: Graders, providers: Providers) -> None:
     """Grade every answer: also those that a check held back tell what their model can."""
     for place, done in enumerate(made.done):
         if done is None:

@@ -126,7 +126,7 @@ class RunBudget:
 _ROUNDING_USD = 1e-12
 
 
-class Purse:
+class QueryBudget:
     """Holds what was paid and what the call under way is expected to cost, and says which model may be asked next."""
 
     def __init__(

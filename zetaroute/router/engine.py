@@ -16,10 +16,9 @@ from zetaroute.grading.graders import Graders
 from zetaroute.log.journal import Journal
 from zetaroute.policy import Limits
 from zetaroute.providers.base import OnText
-from zetaroute.providers.embeddings import Embedder
 from zetaroute.providers.pool import open_providers
 from zetaroute.router.attempts import Round, play
-from zetaroute.router.budget import Purse, RunBudget
+from zetaroute.router.budget import QueryBudget, RunBudget
 from zetaroute.router.prepare import embedded, may_be_embedded
 from zetaroute.router.router import Router
 from zetaroute.router.writer import Safe, Writer
@@ -64,8 +63,8 @@ async def ask(
     """
     limits = limits or Limits()
     providers = open_providers(router.settings.arms)
-    purse = Purse(decision, spending=router.spending, most_usd=limits.max_cost_usd)
-    purse.open()
+    query_budget = QueryBudget(decision, spending=router.spending, most_usd=limits.max_cost_usd)
+    query_budget.open()
     try:
         played = await play(
             query,
@@ -75,7 +74,7 @@ async def ask(
             graders=Graders(router.settings, local_only=limits.local_only),
             on_text=on_text,
             on_switch=on_switch,
-            purse=purse,
+            query_budget=query_budget,
             deadline_s=timeout_s,
         )
     except asyncio.CancelledError as error:
@@ -89,7 +88,7 @@ async def ask(
     if journal is not None:
         journal.append([played.entry])
     if played.outcome.status != "ok":
-        refused = ", ".join(dict.fromkeys(purse.refused))
+        refused = ", ".join(dict.fromkeys(query_budget.refused))
         limit = f"; asking {refused} would cost more than may be spent" if refused else ""
         raise NoAnswerError(f"no model could answer: {played.failures}{limit}.")
     return played
@@ -108,7 +107,11 @@ class Desk:
         self._providers = open_providers(router.settings.arms, many=True)
         self._graders = Graders(router.settings, local_only=self._limits.local_only)
         endpoint = router.settings.embedding
-        self.embedder = None if endpoint is None else Embedder(endpoint, many=True)
+        self.embedder = None
+        if endpoint is not None:
+            from zetaroute.providers.embeddings import Embedder
+
+            self.embedder = Embedder(endpoint, many=True)
 
     async def prepared(self, query: Query, check: Check | None = None) -> Query:
         """Return the query as it is decided: with its tags, its check, and its embedding where it may have one."""
@@ -121,10 +124,10 @@ class Desk:
         """Return whether the embedding endpoint may see a query, with the tags that a detector gives it."""
         return may_be_embedded(self._router.tagged(query), self._router.settings, self._limits)
 
-    def purse(self, decision: Decision, *, most_usd: float | None = None) -> Purse:
+    def query_budget(self, decision: Decision, *, most_usd: float | None = None) -> QueryBudget:
         """Return what a decided query may spend, still to be opened; `most_usd` is the query's own limit."""
         limits_usd = [limit for limit in (most_usd, self._limits.max_cost_usd) if limit is not None]
-        return Purse(
+        return QueryBudget(
             decision,
             spending=self._router.spending,
             run=self._budget,
@@ -135,7 +138,7 @@ class Desk:
         self,
         query: Query,
         decision: Decision,
-        purse: Purse,
+        query_budget: QueryBudget,
         *,
         run: str,
         deadline_s: float | None = None,
@@ -159,7 +162,7 @@ class Desk:
                 run=run,
                 on_text=None if query.check else on_text,
                 on_ask=on_ask,
-                purse=purse,
+                query_budget=query_budget,
                 deadline_s=deadline_s,
                 start_anew=start_anew,
                 outcome_id=outcome_id,
@@ -185,4 +188,4 @@ class Desk:
 
     def _note(self, played: Round) -> None:
         for outcome in played.entry.outcomes:
-            self._router.note(outcome)
+            self._router.observe(outcome)

@@ -24,7 +24,7 @@ MOST_CHARACTERS = 16_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Foreseen:
+class CachedForecast:
     """What is expected of one query."""
 
     by_version: Mapping[str, Expectation] = field(default_factory=dict)
@@ -33,12 +33,12 @@ class Foreseen:
 
 
 @dataclass(slots=True)
-class Foresight:
+class ForecastCache:
     """What is expected of queries that are still to be decided."""
 
-    _known: dict[tuple[str, str | None], Foreseen] = field(default_factory=dict)
+    _known: dict[tuple[str, str | None], CachedForecast] = field(default_factory=dict)
 
-    def look(self, queries: Sequence[Query], policies: Sequence[Policy], arms: Sequence[Arm]) -> None:
+    def prefetch(self, queries: Sequence[Query], policies: Sequence[Policy], arms: Sequence[Arm]) -> None:
         """Look at some queries; a policy that goes by the record or by given vectors cannot know before its turn."""
         able = [policy for policy in policies if policy.reads_words]
         queries = [query for query in queries if query.embedding is None]
@@ -49,17 +49,19 @@ class Foresight:
         took_s = (time.perf_counter() - start) / len(queries)
         for row, query in enumerate(queries):
             by_version = {policy.version: seen[row] for policy, seen in zip(able, found, strict=True)}
-            self._known[query.text, query.task] = Foreseen(by_version=by_version, took_s=took_s)
+            self._known[query.text, query.task] = CachedForecast(by_version=by_version, took_s=took_s)
 
-    def take(self, query: Query) -> Foreseen:
+    def pop(self, query: Query) -> CachedForecast:
         """Return what is expected of a query, once; nothing where it was not looked at."""
         return self._known.pop((query.text, query.task), _NOTHING)
 
 
-_NOTHING = Foreseen()
+_NOTHING = CachedForecast()
 
 
-def ahead(feed: Iterator[Task | None], look: Callable[[Sequence[Query]], None]) -> Iterator[Task | None]:
+def prefetching(
+    feed: Iterator[Task | None], look: Callable[[Sequence[Query]], None]
+) -> Iterator[Task | None]:
     """Yield what a feed yields, a block at a time looked at before; pinned queries need no look.
 
     Where the feed breaks off, what came before is yielded first.

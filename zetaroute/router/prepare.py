@@ -11,14 +11,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import Embedding, Privacy, Settings
 from zetaroute.domain import Check, Query, QueryEmbedding
 from zetaroute.errors import ProviderError, UsageError
 from zetaroute.grading.graders import check_reference
 from zetaroute.policy import Limits, allowed
-from zetaroute.providers.embeddings import Embedder
+
+if TYPE_CHECKING:
+    from zetaroute.providers.embeddings import Embedder
 
 
 def parse_check(words: str | None) -> Check | None:
@@ -65,6 +67,8 @@ def embedded_now(query: Query, endpoint: Embedding) -> Query:
     """Return the same as `embedded`, for one query and with an event loop of its own."""
 
     async def once() -> Query:
+        from zetaroute.providers.embeddings import Embedder
+
         embedder = Embedder(endpoint)
         try:
             return await embedded(query, embedder)

@@ -46,7 +46,7 @@ def spent_usd(outcomes: Iterable[Outcome], feedback: Iterable[Feedback]) -> floa
     return answering + sum(said.cost_usd or 0.0 for said in feedback)
 
 
-class Rows:
+class OutcomeRecords:
     """The rows of one query as its attempts come in, and what is said of them."""
 
     def __init__(

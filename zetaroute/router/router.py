@@ -16,13 +16,13 @@ from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, QueryEm
 from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.log.log import Log
 from zetaroute.log.pseudonyms import home_salt
-from zetaroute.log.standings import Past, after, is_readable_state, read_past
+from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome
 from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
 from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.prior import tally_of
 from zetaroute.registry import COLD, Registry
 from zetaroute.router.budget import Spending
-from zetaroute.router.prefetch import Foresight
+from zetaroute.router.prefetch import ForecastCache
 from zetaroute.router.prepare import tagged
 
 _ANEW_S = 2.0
@@ -43,7 +43,7 @@ class Router:
     """What texts are hashed with for a policy that was learned from hashed terms; None where none is."""
     challenger: Challenger | None = None
     """The policy that a canary tries beside the one in use."""
-    foresight: Foresight = field(default_factory=Foresight)
+    forecasts: ForecastCache = field(default_factory=ForecastCache)
 
     @property
     def rate(self) -> float:
@@ -63,10 +63,10 @@ class Router:
         """Return the query with the tags that its rules go by: to be asked for before anything is decided or sent."""
         return tagged(query, self.settings.privacy)
 
-    def foresee(self, queries: Sequence[Query]) -> None:
+    def prefetch(self, queries: Sequence[Query]) -> None:
         """Look at queries that are to be decided next."""
         policies = [self.policy] if self.challenger is None else [self.policy, self.challenger.policy]
-        self.foresight.look(queries, policies, self.settings.arms)
+        self.forecasts.prefetch(queries, policies, self.settings.arms)
 
     def decide(
         self,
@@ -83,7 +83,7 @@ class Router:
         `forced` pins one, and `kept` goes on with one where it may answer.
         """
         start = time.perf_counter()
-        query, foreseen = self._read(query), self.foresight.take(query)
+        query, cached = self._read(query), self.forecasts.pop(query)
         left_usd, budget = self.spending.left_usd()
         decision = decide(
             query=query,
@@ -100,12 +100,12 @@ class Router:
             forced=forced,
             kept=kept,
             challenger=self.challenger,
-            expected=foreseen.by_version,
+            expected=cached.by_version,
         )
         standing = self.standings.get(decision.model)
         if standing is not None and tripped(standing):
             self.standings[decision.model] = replace(standing, probe_s=time.time())
-        waited_s = query.embedding.elapsed_s if query.embedding else foreseen.took_s
+        waited_s = query.embedding.elapsed_s if query.embedding else cached.took_s
         return replace(decision, router_s=waited_s + time.perf_counter() - start)
 
     def _read(self, query: Query) -> Query:
@@ -119,28 +119,28 @@ class Router:
         values = tuple(hashed_vector(query.text, key).tolist())
         return replace(query, embedding=QueryEmbedding(space=space_of(key), values=values))
 
-    def obey(self, home: Home, past: Past | None = None) -> None:
+    def sync_versions(self, home: Home, past: LogState | None = None) -> None:
         """Follow what was decided meanwhile, here or by another process: which version serves, which is tried.
 
         Raises ArtifactError where that version cannot be loaded; the one in use then goes on.
         """
         registry = Registry(home.artifacts)
-        canary, current = (past or read_past(home)).canary, registry.current()
+        canary, current = (past or read_state(home)).canary, registry.current()
         policy = self.policy if current == self.policy.version else load_policy(registry, current)
         # Loading takes a while: only then both change, so that no decision meanwhile mixes them.
         self.policy, self.challenger = policy, _challenger(registry, policy, canary, self.challenger)
 
-    def recall(self, past: Past) -> None:
+    def sync_standings(self, past: LogState) -> None:
         """Take how the models stand from the log, where other processes write too; a probe of ours goes on."""
         ours = {model: standing.probe_s for model, standing in self.standings.items()}
         self.standings = {
             model: replace(standing, probe_s=ours.get(model)) for model, standing in past.standings.items()
         }
 
-    def note(self, outcome: Outcome) -> None:
+    def observe(self, outcome: Outcome) -> None:
         """Take one more outcome into the standings, so that a failing model cools down within a run."""
         standing = self.standings.get(outcome.model) or Standing(model=outcome.model)
-        self.standings[outcome.model] = after(standing, status=outcome.status, time_s=time.time())
+        self.standings[outcome.model] = with_outcome(standing, status=outcome.status, time_s=time.time())
 
 
 def open_router(home: Home, settings: Settings, registry: Registry | None = None) -> Router:
@@ -151,7 +151,7 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
         with suppress(StoreError):
             Log(home, settings.privacy).merge(patience_s=_ANEW_S)
     # The canary first: where it ends meanwhile, the version that it made current is read after it.
-    past = read_past(home)
+    past = read_state(home)
     policy = load_policy(registry, registry.current())
     return Router(
         settings=settings,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.standings import Past, read_past
+from zetaroute.log.standings import LogState, read_state
 from zetaroute.router.attempts import Round
 from zetaroute.router.router import Router
 
@@ -161,12 +161,12 @@ class Writer:
                 self._spending.refresh(past.spent_usd)
         else:
             past = await asyncio.to_thread(self._obey)
-        self._router.recall(past)
+        self._router.sync_standings(past)
         self._followed_at = time.monotonic()
 
-    def _obey(self) -> Past:
+    def _obey(self) -> LogState:
         """Follow what the merge has decided; a version that cannot be loaded is no reason to stop."""
-        past = read_past(self._log.home)
+        past = read_state(self._log.home)
         with contextlib.suppress(ArtifactError):
-            self._router.obey(self._log.home, past)
+            self._router.sync_versions(self._log.home, past)
         return past

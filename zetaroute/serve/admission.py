@@ -39,7 +39,7 @@ class Admission:
     max_requests: int
 
 
-class Gate:
+class AdmissionMiddleware:
     """Lets requests in, counts them, and puts on every answer what browsers must be told."""
 
     def __init__(self, app: ASGIApp, *, admission: Admission, metrics: Metrics) -> None:

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from zetaroute.config import PRESETS, Home, Settings
 from zetaroute.domain import Query
 from zetaroute.errors import ZetarouteError
-from zetaroute.serve.admission import Admission, Gate
+from zetaroute.serve.admission import Admission, AdmissionMiddleware
 from zetaroute.serve.chat import chat
 from zetaroute.serve.dashboard import Page, page, report, script, style
 from zetaroute.serve.errors import ApiError, api_error, bad
@@ -72,7 +72,7 @@ def create_app(offer: Offer, metrics: Metrics) -> Starlette:
             Route("/page.js", script),
             Route("/report", report),
         ],
-        middleware=[Middleware(Gate, admission=offer.admission, metrics=metrics)],
+        middleware=[Middleware(AdmissionMiddleware, admission=offer.admission, metrics=metrics)],
         exception_handlers={
             ApiError: _refused,
             ZetarouteError: _refused,

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from zetaroute.domain import Decision, new_id
 from zetaroute.serve.errors import CLIENT_GONE, ApiError, upstream
-from zetaroute.serve.request import Wanted, read_chat, read_json
+from zetaroute.serve.request import ChatRequest, read_chat, read_json
 from zetaroute.serve.response import Chunks, completion_json, event, several_json
 from zetaroute.serve.response import headers as answer_headers
 from zetaroute.serve.service import Finished, Service
@@ -36,7 +36,7 @@ async def chat(request: Request) -> Response:
     return await (call.streamed() if wanted.streamed else call.plain())
 
 
-async def _several(service: Service, wanted: Wanted, receive: Receive) -> Response:
+async def _several(service: Service, wanted: ChatRequest, receive: Receive) -> Response:
     """Return several answers, each decided by itself: those that there are, or why there is none."""
     gone = asyncio.create_task(_listen(receive))
     calls = [Call(service, wanted, gone) for _ in range(wanted.count)]
@@ -58,7 +58,7 @@ async def _several(service: Service, wanted: Wanted, receive: Receive) -> Respon
 class Call:
     """One answer under way."""
 
-    def __init__(self, service: Service, wanted: Wanted, receive: Receive | asyncio.Task[None]) -> None:
+    def __init__(self, service: Service, wanted: ChatRequest, receive: Receive | asyncio.Task[None]) -> None:
         """Begin to answer; `receive` tells when the client has gone, or a task does that listens already."""
         self._wanted = wanted
         self._id = new_id()

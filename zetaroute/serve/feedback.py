@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from zetaroute.errors import StoreError, UsageError
-from zetaroute.feedback.ingest import Judged, judged
-from zetaroute.feedback.judgement import Remark, checked_value, source_named
+from zetaroute.feedback.ingest import ResolvedFeedback, resolve
+from zetaroute.feedback.judgement import Judgement, checked_value, source_named
 from zetaroute.log.journal import Entry
 from zetaroute.serve.errors import ApiError, bad
 from zetaroute.serve.request import read_json
@@ -43,7 +43,7 @@ async def feedback(request: Request) -> Response:
     return JSONResponse({"feedback_id": ids[0]} if isinstance(body, dict) else {"feedback_ids": ids})
 
 
-def read_remarks(body: Any, *, key: str | None) -> list[Remark]:
+def read_remarks(body: Any, *, key: str | None) -> list[Judgement]:
     """Return what a body says; raise ApiError, naming the place, for what is no feedback."""
     items = body if isinstance(body, list) else [body]
     if not 1 <= len(items) <= MOST:
@@ -51,7 +51,7 @@ def read_remarks(body: Any, *, key: str | None) -> list[Remark]:
     return [_remark(item, place, key=key) for place, item in enumerate(items)]
 
 
-def _remark(item: Any, place: int, *, key: str | None) -> Remark:
+def _remark(item: Any, place: int, *, key: str | None) -> Judgement:
     where = f"[{place}]"
     if not isinstance(item, dict):
         raise bad(f"{where} must be an object.", where)
@@ -69,7 +69,7 @@ def _remark(item: Any, place: int, *, key: str | None) -> Remark:
         )
     tags = _object(item, "tags", where)
     try:
-        return Remark(
+        return Judgement(
             metric=metric,
             value=checked_value(metric, _number(value), value),
             outcome_id=outcome_id.removeprefix(PREFIX) if outcome_id else None,
@@ -106,7 +106,7 @@ def _object(item: dict[str, Any], name: str, where: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Letter:
-    remarks: Sequence[Remark]
+    remarks: Sequence[Judgement]
     ids: asyncio.Future[list[str]] = field(compare=False)
 
 
@@ -118,7 +118,7 @@ class Post:
         self._letters: asyncio.Queue[_Letter | None] = asyncio.Queue()
         self._task = asyncio.create_task(self._work())
 
-    async def send(self, remarks: Sequence[Remark]) -> list[str]:
+    async def send(self, remarks: Sequence[Judgement]) -> list[str]:
         """Return the ids under which the remarks are kept; raise ApiError when an answer is not known."""
         letter = _Letter(remarks, asyncio.get_running_loop().create_future())
         self._letters.put_nowait(letter)
@@ -147,12 +147,12 @@ class Post:
     async def _answer(self, letters: Sequence[_Letter]) -> None:
         remarks = [remark for letter in letters for remark in letter.remarks]
         try:
-            found = await asyncio.to_thread(judged, self._service.log, remarks)
+            found = await asyncio.to_thread(resolve, self._service.log, remarks)
         except Exception as error:
             # Whatever it is, those who wait must be told, and the next ones served.
             _fail(letters, error)
             return
-        good: list[tuple[_Letter, list[Judged]]] = []
+        good: list[tuple[_Letter, list[ResolvedFeedback]]] = []
         start = 0
         for letter in letters:
             part = found[start : start + len(letter.remarks)]
@@ -164,7 +164,7 @@ class Post:
                 good.append((letter, [one for one in part if one is not None]))
         await self._keep(good)
 
-    async def _keep(self, good: Sequence[tuple[_Letter, list[Judged]]]) -> None:
+    async def _keep(self, good: Sequence[tuple[_Letter, list[ResolvedFeedback]]]) -> None:
         new = {one.feedback.id: one.feedback for _, part in good for one in part if not one.known}
         kept = not new or await self._service.writer.add_entry(Entry(feedback=tuple(new.values())))
         if not kept:
@@ -179,7 +179,7 @@ class Post:
                 letter.ids.set_result([one.feedback.id for one in part])
 
 
-def _unknown(remarks: Sequence[Remark], places: Sequence[int]) -> ApiError:
+def _unknown(remarks: Sequence[Judgement], places: Sequence[int]) -> ApiError:
     names = ", ".join(
         (remarks[place].outcome_id or remarks[place].custom_id or "")[:80] for place in places[:5]
     )

@@ -123,7 +123,7 @@ _ANYWHERE = frozenset({"max_tokens", "temperature", "top_p"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ChatRequest:
     """One answer that a client wants."""
 
     query: Query
@@ -175,7 +175,7 @@ def parse_json(body: bytes) -> Any:
     return value
 
 
-def read_chat(body: Any, settings: Settings, *, conversation: str | None = None) -> Wanted:
+def read_chat(body: Any, settings: Settings, *, conversation: str | None = None) -> ChatRequest:
     """Return what a body of /v1/chat/completions wants; raise ApiError for what cannot be served.
 
     `conversation` is the name that a header gives; metadata may give it too. Where neither does, the conversation is
@@ -202,7 +202,7 @@ def read_chat(body: Any, settings: Settings, *, conversation: str | None = None)
         opening = f"{query.system}\0{query.history[0].content}"
         conversation = hashlib.sha256(opening.encode("utf-8", "replace")).hexdigest()[:32]
     stream_options = wanted.get("stream_options")
-    return Wanted(
+    return ChatRequest(
         query=replace(
             query,
             options=options,

@@ -25,7 +25,7 @@ from zetaroute.router.engine import Desk
 from zetaroute.router.router import open_router
 from zetaroute.router.writer import Writer
 from zetaroute.serve.metrics import Metrics
-from zetaroute.serve.request import Wanted
+from zetaroute.serve.request import ChatRequest
 
 RUN = "serve"
 """How the log marks its rows."""
@@ -71,7 +71,7 @@ class Service:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    def decide(self, wanted: Wanted, query: Query, kept_model: str | None = None) -> Decision:
+    def decide(self, wanted: ChatRequest, query: Query, kept_model: str | None = None) -> Decision:
         """Choose a model, the kept one where it may answer; raise NoAnswerError when none may."""
         return self.router.decide(
             query,
@@ -82,7 +82,7 @@ class Service:
             kept=kept_model,
         )
 
-    async def _continued(self, wanted: Wanted) -> tuple[Query, str | None]:
+    async def _continued(self, wanted: ChatRequest) -> tuple[Query, str | None]:
         """Return the query with the tags of its conversation, and the model that goes on there, if one does."""
         name = wanted.query.conversation
         if name is None:
@@ -100,7 +100,7 @@ class Service:
 
     async def answer(
         self,
-        wanted: Wanted,
+        wanted: ChatRequest,
         *,
         outcome_id: str,
         on_decision: Callable[[Decision], None],
@@ -112,13 +112,13 @@ class Service:
         query, kept_model = await self._continued(wanted)
         query = await self.desk.prepared(query)
         decision = self.decide(wanted, query, kept_model)
-        purse = self.desk.purse(decision, most_usd=wanted.max_cost_usd)
-        purse.open()
+        query_budget = self.desk.query_budget(decision, most_usd=wanted.max_cost_usd)
+        query_budget.open()
         on_decision(decision)
         played, safe = await self.desk.answer(
             query,
             decision,
-            purse,
+            query_budget,
             run=RUN,
             deadline_s=self.settings.serving.timeout_s,
             on_text=on_text,

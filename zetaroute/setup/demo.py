@@ -14,8 +14,8 @@ from typing import Any
 
 from zetaroute.analysis.kpi import compare
 from zetaroute.batch.input import as_rows
-from zetaroute.batch.run import Plan, Progress, run_batch
-from zetaroute.batch.seen import Ledger
+from zetaroute.batch.run import BatchPlan, Progress, run_batch
+from zetaroute.batch.seen import SeenRows
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.lifecycle.retrain import Retrained, retrain
@@ -64,8 +64,8 @@ async def play_phase(
         open_router(home, settings),
         as_rows(practice_queries(rows=phase.rows, seed=phase.seed)),
         log=log,
-        ledger=Ledger(),
-        plan=Plan(run=f"demo-{phase.name}", concurrency=concurrency, seed=phase.seed),
+        seen_rows=SeenRows(),
+        plan=BatchPlan(run=f"demo-{phase.name}", concurrency=concurrency, seed=phase.seed),
         on_round=simulate,
         on_progress=on_progress,
     )

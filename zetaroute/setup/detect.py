@@ -27,7 +27,7 @@ _EMBEDS = re.compile(r"embed|\bbge\b|minilm|\bgte\b|\be5\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ServerAddress:
     """Where a server may run."""
 
     name: str
@@ -50,11 +50,11 @@ class Place:
 
 
 PLACES = (
-    Place(name="Ollama", prefix="ollama", base_url="http://127.0.0.1:11434/v1", tags=True),
-    Place(name="llama.cpp", prefix="llamacpp", base_url="http://127.0.0.1:8080/v1", concurrency=1),
-    Place(name="vLLM", prefix="vllm", base_url="http://127.0.0.1:8000/v1", concurrency=16),
-    Place(name="LM Studio", prefix="lmstudio", base_url="http://127.0.0.1:1234/v1", concurrency=1),
-    Place(
+    ServerAddress(name="Ollama", prefix="ollama", base_url="http://127.0.0.1:11434/v1", tags=True),
+    ServerAddress(name="llama.cpp", prefix="llamacpp", base_url="http://127.0.0.1:8080/v1", concurrency=1),
+    ServerAddress(name="vLLM", prefix="vllm", base_url="http://127.0.0.1:8000/v1", concurrency=16),
+    ServerAddress(name="LM Studio", prefix="lmstudio", base_url="http://127.0.0.1:1234/v1", concurrency=1),
+    ServerAddress(
         name="LiteLLM",
         prefix="litellm",
         base_url="http://127.0.0.1:4000/v1",
@@ -69,7 +69,7 @@ PLACES = (
 class Server:
     """What came of asking at one place."""
 
-    place: Place
+    place: ServerAddress
     chat: tuple[str, ...] = ()
     """Models that answer."""
     embedding: tuple[str, ...] = ()
@@ -85,9 +85,9 @@ class Server:
     """Why what is there lists no models."""
 
 
-def places_at(addresses: Sequence[str]) -> tuple[Place, ...]:
+def places_at(addresses: Sequence[str]) -> tuple[ServerAddress, ...]:
     """Return the places of further addresses; raises UsageError for one that is none."""
-    places: list[Place] = []
+    places: list[ServerAddress] = []
     for address in addresses:
         if not re.match(r"https?://[^/]", address):
             raise UsageError(f"--server is {address!r}: give an address such as http://127.0.0.1:9000/v1.")
@@ -98,23 +98,23 @@ def places_at(addresses: Sequence[str]) -> tuple[Place, ...]:
         if base_url in {place.base_url for place in (*PLACES, *places)}:
             continue
         places.append(
-            Place(name=f"the server at {base_url}", prefix=prefix, base_url=base_url, concurrency=4)
+            ServerAddress(name=f"the server at {base_url}", prefix=prefix, base_url=base_url, concurrency=4)
         )
     return tuple(places)
 
 
-async def detect(places: Sequence[Place] = PLACES) -> list[Server]:
+async def detect(places: Sequence[ServerAddress] = PLACES) -> list[Server]:
     """Return what every place says of itself, all asked at the same time and each only for moments."""
     return list(await asyncio.gather(*(_look(place) for place in places)))
 
 
-async def _look(place: Place) -> Server:
+async def _look(place: ServerAddress) -> Server:
     found = await _asked(place, None)
     key = next((name for name in place.keys if os.environ.get(name, "").strip()), None)
     return await _asked(place, key) if found.error is not None and key is not None else found
 
 
-async def _asked(place: Place, key: str | None) -> Server:
+async def _asked(place: ServerAddress, key: str | None) -> Server:
     arm = Arm(id=place.name, provider="openai", model="", base_url=place.base_url, api_key_env=key)
     patience_s = PATIENCE_S if is_loopback(place.base_url) else FAR_PATIENCE_S
     answers = [list_models(arm, timeout_s=patience_s)]

@@ -14,7 +14,7 @@ from zetaroute.config import PRESETS, ImportedPrice, parse_settings
 from zetaroute.domain import Prices
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.setup.detect import Server
-from zetaroute.setup.services import Service
+from zetaroute.setup.services import HostedService
 
 MOST_PER_SERVER = 3
 """Models of one server that take part at first: every one is explored, and each must be loaded."""
@@ -61,7 +61,7 @@ def prior(size: float | None) -> tuple[float, float, str]:
 
 def proposed_config(
     servers: Sequence[Server],
-    services: Sequence[Service],
+    services: Sequence[HostedService],
     *,
     preset: str | None,
     priced: Mapping[str, ImportedPrice],
@@ -149,7 +149,7 @@ def _local(server: Server) -> Iterator[str]:
         yield "\n[[models]]\n" + "\n".join(lines) + "\n"
 
 
-def _hosted(service: Service, priced: Mapping[str, ImportedPrice]) -> Iterator[str]:
+def _hosted(service: HostedService, priced: Mapping[str, ImportedPrice]) -> Iterator[str]:
     for model in service.models:
         model_id = f"{service.prefix}/{model.name}"
         lines = [

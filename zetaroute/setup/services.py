@@ -19,7 +19,7 @@ class HostedModel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class HostedService:
     """A place that answers to a key."""
 
     name: str
@@ -39,14 +39,14 @@ def _models(*rows: tuple[str, float, float]) -> tuple[HostedModel, ...]:
 
 
 SERVICES = (
-    Service(
+    HostedService(
         name="OpenAI",
         prefix="openai",
         key="OPENAI_API_KEY",
         base_url="https://api.openai.com/v1",
         models=_models(("gpt-4.1-nano", 0.60, 1.5), ("gpt-4.1-mini", 0.72, 2.5), ("gpt-4.1", 0.80, 3.5)),
     ),
-    Service(
+    HostedService(
         name="Anthropic",
         prefix="anthropic",
         key="ANTHROPIC_API_KEY",
@@ -54,7 +54,7 @@ SERVICES = (
         models=_models(("claude-haiku-4-5", 0.76, 2.5), ("claude-sonnet-4-5", 0.84, 4.0)),
         provider="anthropic",
     ),
-    Service(
+    HostedService(
         name="OpenRouter",
         prefix="openrouter",
         key="OPENROUTER_API_KEY",
@@ -65,42 +65,42 @@ SERVICES = (
             ("anthropic/claude-haiku-4.5", 0.76, 2.5),
         ),
     ),
-    Service(
+    HostedService(
         name="Groq",
         prefix="groq",
         key="GROQ_API_KEY",
         base_url="https://api.groq.com/openai/v1",
         models=_models(("llama-3.1-8b-instant", 0.58, 0.8), ("llama-3.3-70b-versatile", 0.68, 1.5)),
     ),
-    Service(
+    HostedService(
         name="Mistral",
         prefix="mistral",
         key="MISTRAL_API_KEY",
         base_url="https://api.mistral.ai/v1",
         models=_models(("mistral-small-latest", 0.66, 2.0), ("mistral-large-latest", 0.76, 4.0)),
     ),
-    Service(
+    HostedService(
         name="DeepSeek",
         prefix="deepseek",
         key="DEEPSEEK_API_KEY",
         base_url="https://api.deepseek.com/v1",
         models=_models(("deepseek-chat", 0.76, 5.0), ("deepseek-reasoner", 0.82, 20.0)),
     ),
-    Service(
+    HostedService(
         name="Gemini",
         prefix="gemini",
         key="GEMINI_API_KEY",
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",
         models=_models(("gemini-2.5-flash", 0.74, 2.5), ("gemini-2.5-pro", 0.84, 10.0)),
     ),
-    Service(
+    HostedService(
         name="Together",
         prefix="together",
         key="TOGETHER_API_KEY",
         base_url="https://api.together.xyz/v1",
         models=_models(("meta-llama/Llama-3.3-70B-Instruct-Turbo", 0.68, 2.0)),
     ),
-    Service(
+    HostedService(
         name="xAI",
         prefix="xai",
         key="XAI_API_KEY",
@@ -112,6 +112,6 @@ SERVICES = (
 )
 
 
-def services_open(environment: Mapping[str, str]) -> tuple[Service, ...]:
+def available_services(environment: Mapping[str, str]) -> tuple[HostedService, ...]:
     """Return the services whose key is set in `environment`; the value of no variable goes any further."""
     return tuple(one for one in SERVICES if environment.get(one.key, "").strip())

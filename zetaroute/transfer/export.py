@@ -18,8 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import polars as pl
-
 from zetaroute.domain import Export, new_id, utc_now
 from zetaroute.errors import StoreError, UsageError
 from zetaroute.log.journal import Entry
@@ -27,6 +25,7 @@ from zetaroute.log.log import Log, rows_since
 from zetaroute.log.schema import FEEDBACK_COLUMNS
 
 if TYPE_CHECKING:
+    import polars as pl
     from duckdb import DuckDBPyConnection
 
 
@@ -78,10 +77,14 @@ def _day(connection: DuckDBPyConnection, table: str, day: str) -> pl.DataFrame:
         f"SELECT * FROM {table} WHERE time >= $1::DATE AND time < $1::DATE + INTERVAL 1 DAY ORDER BY time, id",
         params=[day],
     )
+    import polars as pl
+
     return pl.DataFrame(found)
 
 
 def _write(frame: pl.DataFrame, target: str) -> None:
+    import polars as pl
+
     try:
         frame.write_parquet(target, mkdir=True)
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from zetaroute.errors import UsageError
-from zetaroute.feedback.judgement import Remark, checked_value, shown, source_named
-from zetaroute.files.lines import LONGEST_LINE, BadLine, Source
+from zetaroute.feedback.judgement import Judgement, checked_value, shown, source_named
+from zetaroute.files.lines import LONGEST_LINE, BadLine, LineSource
 
 DEFAULT_AUTHOR = "import"
 _WORDS = {"true": 1.0, "false": 0.0, "up": 1.0, "down": 0.0}
@@ -27,7 +27,7 @@ _MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Label(Remark):
+class Label(Judgement):
     """A remark as a line gives it."""
 
     line: int
@@ -48,7 +48,7 @@ class Label(Remark):
         return str(uuid.UUID(bytes=hashlib.sha256(json.dumps(content).encode()).digest()[:16], version=5))
 
 
-def read_labels(source: Source) -> Iterator[Label | BadLine]:
+def read_labels(source: LineSource) -> Iterator[Label | BadLine]:
     """Yield the labels of an opened input: CSV where its name or its first line says so, else JSON lines.
 
     Raises UsageError where the file breaks off or a CSV file lacks a column that is needed.

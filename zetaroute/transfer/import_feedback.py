@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from zetaroute.files.lines import BadLine, Source
+from zetaroute.files.lines import BadLine, LineSource
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
@@ -37,7 +37,7 @@ def import_feedback(
     """
     started = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
     done = Delivery(errors=errors_of(name, stdin="feedback"))
-    with Source(name) as source:
+    with LineSource(name) as source:
         deliver(
             log,
             read_labels(source),

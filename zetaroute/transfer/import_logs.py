@@ -19,14 +19,14 @@ from zetaroute.batch.input import Row, open_rows
 from zetaroute.config import Settings
 from zetaroute.domain import Feedback, Outcome, Query
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine, Source
+from zetaroute.files.lines import BadLine, LineSource
 from zetaroute.grading.graders import Graders
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in
 from zetaroute.log.pseudonyms import Seal, seal_of
 from zetaroute.router.prepare import tagged
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
-from zetaroute.transfer.imported_row import PastRow
+from zetaroute.transfer.imported_row import ImportedRow
 from zetaroute.transfer.jsonl import read_json_lines
 from zetaroute.transfer.llm_sqlite import MARK, read_llm_cli
 
@@ -36,7 +36,7 @@ AUTHOR = "import"
 
 
 @dataclass(slots=True, kw_only=True)
-class Taken(Delivery):
+class ImportSummary(Delivery):
     """What an import of a log has done so far."""
 
     run: str
@@ -68,8 +68,8 @@ def import_log(
     run: str | None = None,
     renamed: Mapping[str, str] | None = None,
     now: datetime | None = None,
-    on_progress: Callable[[Taken], None] | None = None,
-) -> Taken:
+    on_progress: Callable[[ImportSummary], None] | None = None,
+) -> ImportSummary:
     """Import a log of another program (`-`: JSON lines from standard input) and return what was done.
 
     `asked` is the file that a batch read, with the queries by custom_id; `renamed` says which configured model is
@@ -80,7 +80,7 @@ def import_log(
     started = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
     for model in (renamed or {}).values():
         settings.arm(model)
-    done = Taken(
+    done = ImportSummary(
         run=run or f"import-{'stdin' if name == '-' else Path(name).name}",
         errors=errors_of(name, stdin="log"),
     )
@@ -120,7 +120,7 @@ def _queries(asked: Path | None, settings: Settings) -> dict[str, Query]:
     return {query.custom_id: query for query in rows if query.custom_id is not None}
 
 
-def _opened(name: str, held: ExitStack, asked: Mapping[str, Query]) -> Iterator[PastRow | BadLine]:
+def _opened(name: str, held: ExitStack, asked: Mapping[str, Query]) -> Iterator[ImportedRow | BadLine]:
     """Return the rows of a file by what its first bytes say it is."""
     if name != "-":
         try:
@@ -130,11 +130,16 @@ def _opened(name: str, held: ExitStack, asked: Mapping[str, Query]) -> Iterator[
             raise UsageError(f"cannot read {name} ({error.strerror}): name another file.") from error
         if first == MARK:
             return read_llm_cli(Path(name))
-    return read_json_lines(held.enter_context(Source(name)), asked)
+    return read_json_lines(held.enter_context(LineSource(name)), asked)
 
 
 def _new(
-    log: Log, settings: Settings, part: Sequence[PastRow], done: Taken, models: _Models, started: datetime
+    log: Log,
+    settings: Settings,
+    part: Sequence[ImportedRow],
+    done: ImportSummary,
+    models: _Models,
+    started: datetime,
 ) -> Iterator[Entry | None]:
     """Yield for each row what is to be written, or None where the log has it."""
     seal = seal_of(log.home, settings.privacy)
@@ -151,7 +156,7 @@ def _new(
         yield Entry(outcomes=(outcome,), feedback=tuple(_said(row, outcome)))
 
 
-def _known(log: Log, seal: Seal, fresh: Sequence[tuple[PastRow, Outcome]]) -> set[str | None]:
+def _known(log: Log, seal: Seal, fresh: Sequence[tuple[ImportedRow, Outcome]]) -> set[str | None]:
     """Return the ids and content hashes of these rows that the log has."""
     ids = [one for row, outcome in fresh for one in (outcome.id, row.own_id)]
     contents = [seal(outcome.content_hash or "") for _, outcome in fresh]
@@ -162,7 +167,7 @@ def _known(log: Log, seal: Seal, fresh: Sequence[tuple[PastRow, Outcome]]) -> se
 
 
 def _outcome(
-    row: PastRow, seal: Seal, settings: Settings, models: _Models, run: str, started: datetime
+    row: ImportedRow, seal: Seal, settings: Settings, models: _Models, run: str, started: datetime
 ) -> Outcome:
     when = row.time or (started + timedelta(microseconds=row.line)).isoformat(timespec="microseconds")
     query, content = tagged(row.query, settings.privacy), row.content()
@@ -203,7 +208,7 @@ def _id(when: str, content: str) -> str:
     return str(uuid.UUID(int=value))
 
 
-def _said(row: PastRow, outcome: Outcome) -> Iterator[Feedback]:
+def _said(row: ImportedRow, outcome: Outcome) -> Iterator[Feedback]:
     """Yield what came with the row about its answer."""
     if row.accuracy is not None:
         yield _feedback(outcome, "accuracy", row.accuracy, row)
@@ -211,7 +216,7 @@ def _said(row: PastRow, outcome: Outcome) -> Iterator[Feedback]:
         yield _feedback(outcome, "rating", row.rating, row)
 
 
-def _feedback(outcome: Outcome, metric: str, value: float, row: PastRow) -> Feedback:
+def _feedback(outcome: Outcome, metric: str, value: float, row: ImportedRow) -> Feedback:
     return Feedback(
         id=str(uuid.uuid5(uuid.UUID(outcome.id), metric)),
         outcome_id=outcome.id,

@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from zetaroute.domain import Query
-from zetaroute.domain import Source as Origin
+from zetaroute.domain import FeedbackSource, Query
 from zetaroute.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PastRow:
+class ImportedRow:
     """A query, the model that answered it, and what is known of the answer."""
 
     line: int
@@ -41,7 +40,7 @@ class PastRow:
     output_tokens: int | None = None
     cost_usd: float | None = None
     accuracy: float | None = None
-    accuracy_source: Origin = "truth"
+    accuracy_source: FeedbackSource = "truth"
     rating: float | None = None
 
     def content(self) -> str:

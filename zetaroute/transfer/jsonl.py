@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast, get_args
 
-from zetaroute.domain import Query
-from zetaroute.domain import Source as Origin
+from zetaroute.domain import FeedbackSource, Query
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import LONGEST_LINE, BadLine, Source
+from zetaroute.files.lines import LONGEST_LINE, BadLine, LineSource
 from zetaroute.router.prepare import tags_in
-from zetaroute.transfer.imported_row import PastRow, count_in, moment_in, number_in, text_in
+from zetaroute.transfer.imported_row import ImportedRow, count_in, moment_in, number_in, text_in
 
 _MARK = "\ufeff"
 """A byte order mark, with which some programs begin a file."""
@@ -23,7 +22,7 @@ Asked = Mapping[str, Query]
 """What was asked, by custom_id."""
 
 
-def read_json_lines(source: Source, asked: Asked) -> Iterator[PastRow | BadLine]:
+def read_json_lines(source: LineSource, asked: Asked) -> Iterator[ImportedRow | BadLine]:
     """Yield the rows of an opened input; a line that holds no answer is told and never stops the rest."""
     for number, line in enumerate(source.lines(), start=1):
         if line is None:
@@ -50,7 +49,7 @@ def _is_batch(row: Mapping[str, Any]) -> bool:
     )
 
 
-def _from_batch(row: Mapping[str, Any], number: int, asked: Asked) -> PastRow:
+def _from_batch(row: Mapping[str, Any], number: int, asked: Asked) -> ImportedRow:
     """Read a line of an OpenAI Batch output, of chat completions."""
     body = _object(_object(row, "response"), "body")
     choices = body.get("choices")
@@ -61,7 +60,7 @@ def _from_batch(row: Mapping[str, Any], number: int, asked: Asked) -> PastRow:
     if not response or not model:
         raise UsageError("holds no answer with a text and a model")
     usage = _object(body, "usage")
-    return PastRow(
+    return ImportedRow(
         line=number,
         query=_asked(text_in(row, "custom_id"), asked),
         model=model,
@@ -88,7 +87,7 @@ def _reason(row: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     return str(error.get("message") or error.get("code") or "no choices")[:200]
 
 
-def _from_row(row: Mapping[str, Any], number: int, asked: Asked) -> PastRow:
+def _from_row(row: Mapping[str, Any], number: int, asked: Asked) -> ImportedRow:
     """Read {"query", "model_name", "performance", "response_time", "category"} and the lines that we write."""
     custom_id = text_in(row, "custom_id")
     text, model = text_in(row, "query", "prompt"), text_in(row, "model_name", "model")
@@ -102,7 +101,7 @@ def _from_row(row: Mapping[str, Any], number: int, asked: Asked) -> PastRow:
     if row.get("escalated"):
         raise UsageError("was asked because another model failed a check: it tells of hard queries alone")
     query = _asked(custom_id, asked) if text is None else Query(text=text, custom_id=custom_id)
-    return PastRow(
+    return ImportedRow(
         line=number,
         query=replace(
             query,
@@ -129,11 +128,11 @@ def _from_row(row: Mapping[str, Any], number: int, asked: Asked) -> PastRow:
     )
 
 
-def _origin(row: Mapping[str, Any]) -> Origin:
+def _origin(row: Mapping[str, Any]) -> FeedbackSource:
     source = row.get("accuracy_source")
-    if source is not None and source not in get_args(Origin):
-        raise UsageError(f'has an "accuracy_source" that is none of {", ".join(get_args(Origin))}')
-    return cast("Origin", source or "truth")
+    if source is not None and source not in get_args(FeedbackSource):
+        raise UsageError(f'has an "accuracy_source" that is none of {", ".join(get_args(FeedbackSource))}')
+    return cast("FeedbackSource", source or "truth")
 
 
 def _rating(row: Mapping[str, Any]) -> float | None:

@@ -18,7 +18,7 @@ from typing import Any
 from zetaroute.domain import Query
 from zetaroute.errors import UsageError
 from zetaroute.files.lines import BadLine
-from zetaroute.transfer.imported_row import PastRow, count_in, moment_in, number_in, text_in
+from zetaroute.transfer.imported_row import ImportedRow, count_in, moment_in, number_in, text_in
 
 MARK = b"SQLite format 3\0"
 _NEEDED = {
@@ -31,7 +31,7 @@ _LONGEST_TALK = 10_000
 """Messages; a tree that goes deeper is a circle."""
 
 
-def read_llm_cli(path: Path) -> Iterator[PastRow | BadLine]:
+def read_llm_cli(path: Path) -> Iterator[ImportedRow | BadLine]:
     """Yield what was asked, oldest first; raises UsageError for a file that is no such log, or is damaged."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -56,7 +56,7 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
     return {str(row["name"]) for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
-def _row(told: Mapping[str, Any], number: int) -> PastRow | BadLine:
+def _row(told: Mapping[str, Any], number: int) -> ImportedRow | BadLine:
     try:
         text, model, response = (text_in(told, name) for name in ("prompt", "model", "response"))
         if not text or not text.strip():
@@ -64,7 +64,7 @@ def _row(told: Mapping[str, Any], number: int) -> PastRow | BadLine:
         if not model or not response:
             raise UsageError("holds no answer")
         waited_ms = number_in(told, "duration_ms")
-        return PastRow(
+        return ImportedRow(
             line=number,
             query=Query(
                 text=text,

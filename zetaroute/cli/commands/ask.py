@@ -76,7 +76,7 @@ def explained(
         decision,
         query,
         arms=router.settings.arms,
-        policy=policy.remembering(router.standings),
+        policy=policy.with_record(router.standings),
         objective=objective or router.settings.objective,
         registry=Registry(run.home.artifacts),
     ).json()

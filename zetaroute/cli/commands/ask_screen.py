@@ -44,7 +44,7 @@ def answer(
 
     if keep:
         run.home.make()
-    show = _Screen(run)
+    show = _AnswerScreen(run)
     lot = draw(run, router, decision) if keep and rate is None and not json else None
     asking = ask(
         router,
@@ -100,7 +100,7 @@ def _merge(run: Session, played: Round, rating: str | None) -> None:
         run.note(f"the answer is safe in the journal, but the log could not take it: {error}")
 
 
-class _Screen:
+class _AnswerScreen:
     """Shows an answer as it comes."""
 
     def __init__(self, run: Session) -> None:

@@ -20,9 +20,9 @@ from zetaroute.cli.session import Session, session
 from zetaroute.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
-    from zetaroute.batch.input import Intake, Part
-    from zetaroute.batch.run import Plan, Progress
-    from zetaroute.batch.seen import Ledger
+    from zetaroute.batch.input import BatchInput, Part
+    from zetaroute.batch.run import BatchPlan, Progress
+    from zetaroute.batch.seen import SeenRows
     from zetaroute.router.answer import Format
     from zetaroute.router.attempts import Round
 
@@ -35,18 +35,18 @@ class Job:
     """Everything one run of the command works with."""
 
     run: Session
-    plan: Plan
-    intake: Intake
-    ledger: Ledger
+    plan: BatchPlan
+    batch_input: BatchInput
+    seen_rows: SeenRows
     target: Path
     form: Format
     limit: int | None
 
     def play(self, *, restart: bool) -> Progress:
         """Ask what is left to ask; raises typer.Exit when a second Ctrl-C ended it at once."""
-        from zetaroute.files.lock import sole_writer
+        from zetaroute.files.lock import exclusive_lock
 
-        with sole_writer(self.target):
+        with exclusive_lock(self.target):
             return self._play(restart=restart)
 
     def _play(self, *, restart: bool) -> Progress:
@@ -62,7 +62,7 @@ class Job:
             self.target.unlink(missing_ok=True)
         else:
             by_model = bool(self.plan.models)
-            resume(log, self.plan.run, self.target, self.ledger, form=self.form, by_model=by_model)
+            resume(log, self.plan.run, self.target, self.seen_rows, form=self.form, by_model=by_model)
         try:
             progress = asyncio.run(self._answer())
         except BaseException as error:
@@ -85,7 +85,7 @@ class Job:
         from zetaroute.router.router import open_router
 
         stopping = asyncio.Event()
-        meter = Meter(self.intake.share_read, self.limit)
+        meter = Meter(self.batch_input.share_read, self.limit)
         with (
             shown(meter, quiet=self.run.quiet) as advance,
             Output(self.target, form=self.form, by_model=bool(self.plan.models)) as output,
@@ -94,10 +94,10 @@ class Job:
             settings = self.run.settings(quiet=True)
             progress = await run_batch(
                 open_router(self.run.home, settings),
-                islice(self.intake.rows, self.limit),
+                islice(self.batch_input.rows, self.limit),
                 log=self.run.log(settings),
                 plan=self.plan,
-                ledger=self.ledger,
+                seen_rows=self.seen_rows,
                 output=output,
                 on_progress=advance,
                 on_unkept=self._print,
@@ -122,9 +122,9 @@ class Job:
         from zetaroute.router.router import open_router
 
         if not restart and self.run.home.database.exists():
-            note_answered(self.run.log(), self.plan.run, self.ledger)
+            note_answered(self.run.log(), self.plan.run, self.seen_rows)
         router = open_router(self.run.home, self.run.settings(quiet=True))
-        found = preview(router, islice(self.intake.rows, self.limit), self.plan, self.ledger)
+        found = preview(router, islice(self.batch_input.rows, self.limit), self.plan, self.seen_rows)
         if json:
             out_json(found)
             return
@@ -249,8 +249,8 @@ def batch_command(
     """
     from zetaroute.batch.input import open_rows
     from zetaroute.batch.output import check_target
-    from zetaroute.batch.run import Plan
-    from zetaroute.batch.seen import Ledger
+    from zetaroute.batch.run import BatchPlan
+    from zetaroute.batch.seen import SeenRows
     from zetaroute.domain import Query
     from zetaroute.grading.graders import Graders
     from zetaroute.log.pseudonyms import seal_of
@@ -267,7 +267,7 @@ def batch_command(
     target, graders, check_of = _target(file, output), Graders(settings), parse_check(check)
     if check_of is not None:
         graders.checked(Query(text=""), check_of)
-    plan = Plan(
+    plan = BatchPlan(
         run=_run_name(file, target, models),
         concurrency=concurrency,
         models=models,
@@ -282,13 +282,13 @@ def batch_command(
     )
     nameable = None if models else [arm.id for arm in settings.arms]
     with ExitStack() as held:
-        intake = held.enter_context(open_rows(file, graders=graders, part=_part(part), models=nameable))
+        batch_input = held.enter_context(open_rows(file, graders=graders, part=_part(part), models=nameable))
         check_target(target, file)
         job = Job(
             run=run,
             plan=plan,
-            intake=intake,
-            ledger=held.enter_context(closing(Ledger())),
+            batch_input=batch_input,
+            seen_rows=held.enter_context(closing(SeenRows())),
             target=target,
             form=_format(format_),
             limit=limit,

@@ -126,13 +126,13 @@ def replay_command(
       zetaroute replay outcomes.parquet --explore 0.05 --seed 3 --json
       zetaroute replay outcomes.parquet --seeds 8 --jobs 4
     """
-    from zetaroute.bench.replay import Plan, replay
+    from zetaroute.bench.replay import ReplayPlan, replay
     from zetaroute.bench.replay_seeds import replay_seeds
     from zetaroute.config import Home
 
     recordings = _read(file, train_split, test_split, test_share, models)
     objective = _objective(answer_value_usd, second_value_usd)
-    plan = Plan(rounds=rounds, rows=rows, explore=explore, seed=seed, use_task=use_task)
+    plan = ReplayPlan(rounds=rounds, rows=rows, explore=explore, seed=seed, use_task=use_task)
     with tempfile.TemporaryDirectory(prefix="zetaroute-replay-") as name:
         folder = Path(name)
         if seeds == 1:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.output import console, out, out_json, write
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zetaroute.transfer.export import Format
 
 feedback_app = typer.Typer(
-    cls=Shelf,
+    cls=CommandGroup,
     name="feedback",
     help="Feedback in bulk: import it late, in any order and twice, or export it.",
     no_args_is_help=True,

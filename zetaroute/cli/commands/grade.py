@@ -10,7 +10,7 @@ from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import Session, session
 
 if TYPE_CHECKING:
-    from zetaroute.batch.regrade import Tally
+    from zetaroute.batch.regrade import RegradeSummary
 
 _REASONS_SHOWN = 5
 INTERRUPTED = 130
@@ -56,13 +56,13 @@ def grade_command(
     """
     import asyncio
 
-    from zetaroute.batch.regrade import Tally, Wanted, regrade
+    from zetaroute.batch.regrade import RegradeSelection, RegradeSummary, regrade
     from zetaroute.cli.output import moment
 
     run = session(context)
-    log, tally = run.log(), Tally()
+    log, tally = run.log(), RegradeSummary()
     settings = run.settings(quiet=True)
-    wanted = Wanted(grader=grader, since=moment(since), task=task, limit=limit, again=all_)
+    wanted = RegradeSelection(grader=grader, since=moment(since), task=task, limit=limit, again=all_)
     meter = _Meter(quiet=run.quiet)
     interrupted = False
     try:
@@ -80,7 +80,7 @@ def grade_command(
         raise typer.Exit(INTERRUPTED)
 
 
-def _tell(run: Session, tally: Tally, *, json: bool) -> None:
+def _tell(run: Session, tally: RegradeSummary, *, json: bool) -> None:
     from zetaroute.report.terminal import one_line
 
     if json:
@@ -98,7 +98,7 @@ def _tell(run: Session, tally: Tally, *, json: bool) -> None:
         run.note(f"{tally.self_judged} answers were judged by the model that gave them")
 
 
-def _line(tally: Tally) -> str:
+def _line(tally: RegradeSummary) -> str:
     if not tally.rows:
         return "nothing to grade: every answer that can be graded is"
     accuracy = f", accuracy {100 * tally.accuracy_sum / tally.graded:.1f}%" if tally.graded else ""
@@ -117,7 +117,7 @@ class _Meter:
         if self._status is not None:
             self._status.start()
 
-    def show(self, tally: Tally) -> None:
+    def show(self, tally: RegradeSummary) -> None:
         if self._status is not None:
             self._status.update(_line(tally))
 

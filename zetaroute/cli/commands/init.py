@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.output import console, out, say
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
@@ -30,10 +30,10 @@ def propose(run: Session, *, preset: str | None, addresses: Sequence[str]) -> st
     from zetaroute.report.terminal import plain
     from zetaroute.setup.detect import PLACES, detect, places_at
     from zetaroute.setup.propose import proposed_config
-    from zetaroute.setup.services import services_open
+    from zetaroute.setup.services import available_services
 
     servers = asyncio.run(detect((*PLACES, *places_at(addresses))))
-    services = services_open(os.environ)
+    services = available_services(os.environ)
     for server in servers:
         out(plain(_found(server)))
     for service in services:
@@ -85,7 +85,7 @@ def _found(server: Server) -> str:
 DECLINED = 1
 
 practice = typer.Typer(
-    cls=Shelf,
+    cls=CommandGroup,
     name="practice",
     help="Practice queries with known answers, for the built-in practice models.",
     no_args_is_help=True,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.output import console, out, out_json, say, write
 from zetaroute.cli.session import Session, session
 from zetaroute.errors import UsageError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zetaroute.forget.forget import Forgotten
     from zetaroute.log.log import Log
     from zetaroute.transfer.export import Format, Kind
-    from zetaroute.transfer.import_logs import Taken
+    from zetaroute.transfer.import_logs import ImportSummary
 
 
 FORMATS = ("parquet", "jsonl", "csv", "rows")
@@ -167,7 +167,7 @@ def _renamed(given: list[str]) -> dict[str, str]:
     return renamed
 
 
-def _tell(run: Session, done: Taken) -> None:
+def _tell(run: Session, done: ImportSummary) -> None:
     from zetaroute.report.terminal import plain
 
     bad = f", {done.bad_lines} bad lines in {done.errors}" if done.bad_lines else ""
@@ -191,7 +191,7 @@ def _tell(run: Session, done: Taken) -> None:
 
 
 log_app = typer.Typer(
-    cls=Shelf,
+    cls=CommandGroup,
     name="log",
     help="The outcome log: list, show, import, export and forget.",
     no_args_is_help=True,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.commands.init import tell_import
 from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import session
@@ -19,7 +19,7 @@ SPARE = ("tags", "prior", "$/1M", "errors")
 """Columns that go, in this order, where the screen has no room; `--json` has them all."""
 
 models_app = typer.Typer(
-    cls=Shelf,
+    cls=CommandGroup,
     name="models",
     help="The models: list, check and prices.",
     no_args_is_help=True,

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.command_table import Shelf
+from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import Session, session
 from zetaroute.errors import UsageError
 
 policies = typer.Typer(
-    cls=Shelf,
+    cls=CommandGroup,
     name="policies",
     help="The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
     no_args_is_help=True,

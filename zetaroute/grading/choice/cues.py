@@ -86,7 +86,7 @@ _CALLED_OPTION = re.compile(r"\b(?:option|choice|answer)[ ]\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Cue:
     """Letters that a cue names: one, or several when the text joins them."""
 
     letters: frozenset[str]
@@ -115,16 +115,16 @@ def alone_on_last_line(text: str, alphabet: str) -> frozenset[str]:
     return alone[-1][0].letters
 
 
-def named_as_answer(text: str, alphabet: str) -> Iterator[Finding]:
+def named_as_answer(text: str, alphabet: str) -> Iterator[Cue]:
     """Yield what stands after each "the answer is", or is marked as an option later in that sentence."""
     for cue in _ANSWER.finditer(text):
         options = options_at(text, after_fillers(text, cue.end()), alphabet=alphabet, strict=False)
         letters = options.letters if options else _marked_letters(_sentence_after(text, cue.end()), alphabet)
         if letters:
-            yield Finding(letters=letters, start=cue.end(), hedged=_is_hedged(text, cue.start()))
+            yield Cue(letters=letters, start=cue.end(), hedged=_is_hedged(text, cue.start()))
 
 
-def preferred(text: str, alphabet: str) -> list[Finding]:
+def preferred(text: str, alphabet: str) -> list[Cue]:
     """Return what the writer chooses, concludes or calls correct, in the order of the text."""
     findings = [*_concluded(text, alphabet), *_praised(text, alphabet)]
     return sorted(findings, key=lambda finding: finding.start)
@@ -179,22 +179,22 @@ def _opens_with(text: str, options: Options) -> bool:
     )
 
 
-def _concluded(text: str, alphabet: str) -> Iterator[Finding]:
+def _concluded(text: str, alphabet: str) -> Iterator[Cue]:
     for cue in _PREFERENCE.finditer(text):
         options = options_at(text, after_fillers(text, cue.end()), alphabet=alphabet, strict=True)
         if options is None or _CLAUSE.match(text, options.end):
             continue
         if not _TAKEN_BACK.search(text[max(0, cue.start() - 40) : cue.start()]):
             hedged = _is_hedged(text, cue.start())
-            yield Finding(letters=options.letters, start=options.start, hedged=hedged)
+            yield Cue(letters=options.letters, start=options.start, hedged=hedged)
 
 
-def _praised(text: str, alphabet: str) -> Iterator[Finding]:
+def _praised(text: str, alphabet: str) -> Iterator[Cue]:
     for praise in _PRAISE.finditer(text):
         options = _options_before(text, praise.start(), alphabet)
         if options and not _TAKEN_BACK.search(text[max(0, options.start - 40) : options.start]):
             hedged = _is_hedged(text, options.start)
-            yield Finding(letters=options.letters, start=options.start, hedged=hedged)
+            yield Cue(letters=options.letters, start=options.start, hedged=hedged)
 
 
 def _options_before(text: str, end: int, alphabet: str) -> Options | None:

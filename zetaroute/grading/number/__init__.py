@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from zetaroute.errors import UsageError
 from zetaroute.grading.llm_judge import excerpt, without_thinking
-from zetaroute.grading.number.find import Numeral, Standing, numerals
+from zetaroute.grading.number.find import Numeral, Prominence, numerals
 from zetaroute.grading.number.notation import plain
 
 _RELATIVE_TOLERANCE = Fraction(1, 10**6)
@@ -124,7 +124,7 @@ def _after_hashes(text: str, found: list[Numeral]) -> Numeral | None:
     """Return the number on the last `####` line that holds a number and little else: no heading."""
     for line in reversed(list(_HASHES.finditer(text))):
         inside = [n for n in found if line.start(1) <= n.start and n.end <= line.end()]
-        if not inside or inside[0].standing is Standing.DOUBTFUL:
+        if not inside or inside[0].standing is Prominence.DOUBTFUL:
             continue
         before, after = text[line.start(1) : inside[0].start], text[inside[0].end : line.end()]
         if _LEAD_IN.fullmatch(before) and len(after.split()) <= 3:
@@ -139,7 +139,7 @@ def _after_cue(text: str, found: list[Numeral]) -> Numeral | None:
     for cue in reversed(list(_CUE.finditer(text))):
         first = bisect_left(starts, cue.end())
         nearby = found[first : bisect_left(starts, cue.end() + _CUE_REACH)]
-        stated = [n for n in nearby if not n.negated and n.standing is not Standing.DOUBTFUL]
+        stated = [n for n in nearby if not n.negated and n.standing is not Prominence.DOUBTFUL]
         if not stated:
             continue
         if _LEAD_IN.fullmatch(text, cue.end(), stated[0].start):

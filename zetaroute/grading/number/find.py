@@ -61,7 +61,7 @@ _REACH = 24
 """Characters before a number that can say something about it."""
 
 
-class Standing(IntEnum):
+class Prominence(IntEnum):
     """How likely a number in a text is meant as a result."""
 
     DOUBTFUL = 0
@@ -84,7 +84,7 @@ class Numeral:
     """Neither a currency, a unit nor a percent sign stands with it."""
     negated: bool
     """Follows "not": named only to be refused."""
-    standing: Standing
+    standing: Prominence
 
 
 def numerals(text: str) -> list[Numeral]:
@@ -121,13 +121,13 @@ def _in_words(text: str) -> Iterator[Numeral]:
             continue
         before = text[max(0, words.start() - _REACH) : words.start()]
         amount = with_percent(text, Amount(value=value, place=None, end=words.end()))
-        standing = Standing.PLAIN if value > 12 or value.denominator > 1 else Standing.WEAK
+        standing = Prominence.PLAIN if value > 12 or value.denominator > 1 else Prominence.WEAK
         if value == 1 and (_AFTER_PRONOUN.match(text, amount.end) or _BEFORE_PRONOUN.search(before)):
-            standing = Standing.DOUBTFUL
+            standing = Prominence.DOUBTFUL
         yield _numeral(text, words.start(), before, amount, standing)
 
 
-def _numeral(text: str, start: int, before: str, amount: Amount, standing: Standing) -> Numeral:
+def _numeral(text: str, start: int, before: str, amount: Amount, standing: Prominence) -> Numeral:
     currency = _CURRENCY_BEFORE.search(before) is not None and text[amount.end : amount.end + 1] != "$"
     return Numeral(
         value=-amount.value if _MINUS.search(before) else amount.value,
@@ -158,9 +158,9 @@ def _with_letter(text: str, amount: Amount, currency: bool) -> Amount:
     return amount.times({"k": 10**3, "m": 10**6}.get(letter[0].lower(), 10**9), end=letter.end())
 
 
-def _digit_standing(text: str, start: int, amount: Amount, before: str) -> Standing:
+def _digit_standing(text: str, start: int, amount: Amount, before: str) -> Prominence:
     listed = _LINE_START.search(before) and amount.value < 100 and _LIST_MARK.match(text, amount.end)
     cited = before.endswith("[") and text[amount.end : amount.end + 1] == "]"
     if listed or _LABELLED.search(before):
-        return Standing.DOUBTFUL
-    return Standing.WEAK if cited or _ORDINAL.match(text, amount.end) else Standing.PLAIN
+        return Prominence.DOUBTFUL
+    return Prominence.WEAK if cited or _ORDINAL.match(text, amount.end) else Prominence.PLAIN

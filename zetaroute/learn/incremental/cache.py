@@ -21,8 +21,8 @@ import polars as pl
 
 from zetaroute.files.atomic import write_whole
 from zetaroute.learn.incremental.collect import ReadRows
-from zetaroute.learn.incremental.survey import ROWS, TEXTS, Newest, Place, Survey
-from zetaroute.learn.incremental.update import Parts
+from zetaroute.learn.incremental.survey import ROWS, TEXTS, Newest, RowPosition, Survey
+from zetaroute.learn.incremental.update import RowFingerprints
 from zetaroute.learn.incremental.vectors import KnownVectors
 from zetaroute.registry import pack, unpack
 
@@ -66,7 +66,7 @@ class SpanNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class RetrainCache:
     """What is remembered of a log."""
 
     surveyed_as: str
@@ -74,7 +74,7 @@ class Remembered:
     counted_as: str
     """What the sums depend on besides the log."""
     sums: str
-    """`name_of` the sums that the spans were counted in."""
+    """`fingerprint` the sums that the spans were counted in."""
     spans: tuple[SpanNote, ...]
     """In the order in which they were counted."""
     training: pl.DataFrame
@@ -119,15 +119,15 @@ class Remembered:
         }
 
 
-def name_of(parts: Parts) -> str:
+def fingerprint(parts: RowFingerprints) -> str:
     """Return what tells the sums of these parts from others, such as those of the same rows with other labels."""
     digest = blake2b(digest_size=16)
-    for name in Parts.__slots__:
+    for name in RowFingerprints.__slots__:
         digest.update(np.ascontiguousarray(getattr(parts, name)).tobytes())
     return digest.hexdigest()
 
 
-def read_remembered(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -> Remembered | None:
+def read_cache(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -> RetrainCache | None:
     """Return what is remembered, where surveys depended on the same; None where there is nothing whole.
 
     `fingerprints` are those of the spans of now.
@@ -142,7 +142,7 @@ def read_remembered(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -
             return None
         sides = [rows.filter(pl.col("held_out") == side).drop("held_out") for side in (False, True)]
         place = {one["fingerprint"]: number for number, one in enumerate(notes["spans"])}
-        return Remembered(
+        return RetrainCache(
             surveyed_as=surveyed_as,
             counted_as=notes["counted_as"],
             sums=notes["sums"],
@@ -158,7 +158,7 @@ def read_remembered(path: Path, surveyed_as: str, fingerprints: Sequence[str]) -
         return None
 
 
-def write_remembered(path: Path, memory: Remembered) -> None:
+def write_cache(path: Path, memory: RetrainCache) -> None:
     """Remember this in place of what was; a disk without room remembers nothing."""
     notes = {
         "surveyed_as": memory.surveyed_as,
@@ -191,7 +191,7 @@ def in_spans(rows: pl.DataFrame, lows: Sequence[str], places: Sequence[int]) -> 
     return rows.with_columns(span=pl.Series(np.array(places, dtype=np.int64)[number]))
 
 
-def _reaches(before: Place | None, now: Place | None) -> bool:
+def _reaches(before: RowPosition | None, now: RowPosition | None) -> bool:
     return before is None or (now is not None and now >= before)
 
 

@@ -23,7 +23,7 @@ Vectors32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CollectRequest:
     """What a survey of the whole log has told to look for."""
 
     arms: Sequence[Arm]
@@ -65,7 +65,7 @@ class ReadRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Harvest:
+class PartitionStatistics:
     """What one part of a log teaches."""
 
     counted: Counted
@@ -75,7 +75,7 @@ class Harvest:
     """The newest rows that a candidate can be judged by."""
 
 
-def harvest(frame: pl.DataFrame, wanted: Wanted) -> Harvest:
+def collect_statistics(frame: pl.DataFrame, wanted: CollectRequest) -> PartitionStatistics:
     """Learn what is wanted from a part of the log."""
     arms, seen = wanted.arms, frame.filter(~pl.col("holdout"))
     seen = seen.filter(pl.col("model").is_in([arm.id for arm in arms]))
@@ -92,7 +92,7 @@ def harvest(frame: pl.DataFrame, wanted: Wanted) -> Harvest:
     usable = np.flatnonzero(~np.isnan(held_out.pmf[:, 0]))
     judged = judged.filter(pl.col("model").is_in([arm.id for arm in arms]))
     held_out = at(held_out, usable)
-    return Harvest(
+    return PartitionStatistics(
         counted=counted,
         training=ReadRows(rows=at(rows, place), x=vectors.near, order=near.select("time", "id")),
         held_out=ReadRows(

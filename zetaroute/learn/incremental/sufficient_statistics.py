@@ -19,7 +19,7 @@ CHUNK = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sums:
+class SufficientStatistics:
     """Sums over rows for H targets and K arms; they add over folds, days and hosts."""
 
     gram: tuple[Array, ...]
@@ -34,7 +34,7 @@ class Sums:
     """(H, K) sum of w"""
 
     @classmethod
-    def nothing(cls, targets: int, arms: int, size: int) -> Sums:
+    def nothing(cls, targets: int, arms: int, size: int) -> SufficientStatistics:
         """Return the sums over no rows."""
         return cls(
             gram=(np.zeros((arms, size, size)),) * targets,
@@ -44,16 +44,16 @@ class Sums:
             rows=np.zeros((targets, arms)),
         )
 
-    def __add__(self, other: Sums) -> Sums:
+    def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         return self._with(other, np.add)
 
-    def __sub__(self, other: Sums) -> Sums:
+    def __sub__(self, other: SufficientStatistics) -> SufficientStatistics:
         return self._with(other, np.subtract)
 
-    def scaled(self, weight: Array) -> Sums:
+    def scaled(self, weight: Array) -> SufficientStatistics:
         """Return the sums with the rows of each arm weighed by `weight` (K,)."""
         done = {id(gram): gram * weight[:, None, None] for gram in self.gram}
-        return Sums(
+        return SufficientStatistics(
             gram=tuple(done[id(gram)] for gram in self.gram),
             moment=self.moment * weight[:, None],
             square=self.square * weight,
@@ -61,7 +61,7 @@ class Sums:
             rows=self.rows * weight,
         )
 
-    def rearranged(self, order: Index) -> Sums:
+    def rearranged(self, order: Index) -> SufficientStatistics:
         """Return the sums of the arms in another order, (K',) of positions; -1 is an arm without rows."""
         known = order >= 0
 
@@ -70,7 +70,7 @@ class Sums:
             return np.asarray(np.take(values, np.where(known, order, 0), axis=axis) * known.reshape(shape))
 
         done = {id(gram): moved(gram, 0) for gram in self.gram}
-        return Sums(
+        return SufficientStatistics(
             gram=tuple(done[id(gram)] for gram in self.gram),
             moment=moved(self.moment, 1),
             square=moved(self.square, 1),
@@ -78,12 +78,14 @@ class Sums:
             rows=moved(self.rows, 1),
         )
 
-    def _with(self, other: Sums, operation: Callable[[Array, Array], Array]) -> Sums:
+    def _with(
+        self, other: SufficientStatistics, operation: Callable[[Array, Array], Array]
+    ) -> SufficientStatistics:
         done: dict[tuple[int, int], Array] = {}
         for mine, theirs in zip(self.gram, other.gram, strict=True):
             if (id(mine), id(theirs)) not in done:
                 done[id(mine), id(theirs)] = operation(mine, theirs)
-        return Sums(
+        return SufficientStatistics(
             gram=tuple(done[id(a), id(b)] for a, b in zip(self.gram, other.gram, strict=True)),
             moment=operation(self.moment, other.moment),
             square=operation(self.square, other.square),
@@ -92,7 +94,7 @@ class Sums:
         )
 
 
-def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> Sums:
+def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> SufficientStatistics:
     """Return the sums over n rows: vectors (n, D), targets (n, H) with NaN left out, arms (n,), weights (n,) or, one
     for each target, (n, H)."""
     weight = np.ones(len(y)) if weight is None else weight
@@ -101,7 +103,7 @@ def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = Non
     patterns: dict[bytes, list[int]] = {}
     for target in range(y.shape[1]):
         patterns.setdefault(counts[:, target].tobytes(), []).append(target)
-    empty = Sums.nothing(y.shape[1], arms, x.shape[1])
+    empty = SufficientStatistics.nothing(y.shape[1], arms, x.shape[1])
     grams = list(empty.gram)
     for heads in patterns.values():
         gram = np.zeros_like(empty.gram[0])
@@ -115,7 +117,7 @@ def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = Non
             empty.rows[heads, k] = ws.sum()
         for head in heads:
             grams[head] = gram
-    return Sums(
+    return SufficientStatistics(
         gram=tuple(grams),
         moment=empty.moment,
         square=empty.square,
@@ -135,12 +137,12 @@ def gather_folds(
     arms: int,
     size: int,
     folds: int,
-) -> tuple[Sums, ...]:
+) -> tuple[SufficientStatistics, ...]:
     """Return the sums per fold over the rows at `index`, whose `vectors` are asked for a chunk at a time.
 
     `y` (n, H), `arm`, `fold` (n,) and `weight` (n, H) are those of the rows at `index`.
     """
-    found = [Sums.nothing(y.shape[1], arms, size)] * folds
+    found = [SufficientStatistics.nothing(y.shape[1], arms, size)] * folds
     for start in range(0, len(index), CHUNK):
         part = slice(start, start + CHUNK)
         x = vectors(index[part])

@@ -32,7 +32,7 @@ MOST_HELD_OUT = 200_000
 _TEXTS_KEPT = int(OUTGROWN * MOST_TEXTS)
 """Distinct texts that are told apart; as many as it takes to say that a map is outgrown."""
 
-Place = tuple[datetime, str]
+RowPosition = tuple[datetime, str]
 """Time and id of a row: rows are in this order."""
 ROWS = pl.Schema({"time": pl.Datetime("us"), "id": pl.String(), "model": pl.String()})
 """What is told of the newest rows."""
@@ -54,9 +54,9 @@ TEXTS = pl.Schema(
 class Newest:
     """The newest rows of a log: from some place on, and those of single models from earlier ones on."""
 
-    start: Place | None
+    start: RowPosition | None
     """None: there are no rows."""
-    of_model: Mapping[str, Place]
+    of_model: Mapping[str, RowPosition]
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> Newest:
@@ -224,10 +224,10 @@ def _newest(rows: pl.DataFrame, most: int, most_of_model: int) -> pl.DataFrame:
     return rows.filter((count < most) | (count.over("model") < most_of_model))
 
 
-def _first(rows: pl.DataFrame) -> Place | None:
+def _first(rows: pl.DataFrame) -> RowPosition | None:
     return rows.select("time", "id").row(0) if rows.height else None
 
 
-def _from(start: Place) -> pl.Expr:
+def _from(start: RowPosition) -> pl.Expr:
     time, id_ = start
     return (pl.col("time") > time) | ((pl.col("time") == time) & (pl.col("id") >= id_))

@@ -25,19 +25,24 @@ from zetaroute.learn.feature_maps import MOST_TEXTS
 from zetaroute.learn.fit import Fitted, conclude, map_of
 from zetaroute.learn.frame import forgotten_rows, learnable, read_frame, read_scales
 from zetaroute.learn.incremental.cache import (
-    Remembered,
+    RetrainCache,
     SpanNote,
+    fingerprint,
     in_spans,
-    name_of,
-    read_remembered,
+    read_cache,
     read_vectors,
-    write_remembered,
+    write_cache,
     write_vectors,
 )
-from zetaroute.learn.incremental.collect import Harvest, ReadRows, Wanted, harvest
+from zetaroute.learn.incremental.collect import (
+    CollectRequest,
+    PartitionStatistics,
+    ReadRows,
+    collect_statistics,
+)
 from zetaroute.learn.incremental.readers import Blocks, Clustered, Reader, Whole
 from zetaroute.learn.incremental.survey import Survey, survey, total
-from zetaroute.learn.incremental.update import Parts, Statistics, combined, kept_statistics
+from zetaroute.learn.incremental.update import RowFingerprints, Statistics, combined, kept_statistics
 from zetaroute.learn.incremental.vectors import KnownVectors
 from zetaroute.learn.label_trust import (
     MeasuredCheck,
@@ -56,7 +61,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surveyed:
+class LogSurvey:
     """The first look."""
 
     whole: Survey
@@ -67,7 +72,7 @@ class Surveyed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Harvested:
+class CollectedStatistics:
     """The second look."""
 
     statistics: Statistics
@@ -79,7 +84,7 @@ class Harvested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class PartitionCache:
     """What is remembered of the home's own log from one retrain to the next, span by span."""
 
     path: Path
@@ -89,27 +94,27 @@ class Memory:
     the next retrain read the span again."""
     scales: Scales
 
-    def recall(self, arms: Sequence[Arm], seed: int) -> Remembered | None:
+    def recall(self, arms: Sequence[Arm], seed: int) -> RetrainCache | None:
         """Return what is remembered, where it is of use."""
-        return read_remembered(self.path, _surveyed_as(arms, seed), self.fingerprints)
+        return read_cache(self.path, _surveyed_as(arms, seed), self.fingerprints)
 
-    def counted_as(self, wanted: Wanted, feature_map: str) -> str:
+    def counted_as(self, wanted: CollectRequest, feature_map: str) -> str:
         """Return what the sums of a span depend on besides its rows."""
         return repr((feature_map, wanted.trust, self.scales, [(arm.id, arm.prices) for arm in wanted.arms]))
 
-    def keep(self, look: Surveyed, found: Harvested, wanted: Wanted, *, seed: int) -> None:
+    def keep(self, look: LogSurvey, found: CollectedStatistics, wanted: CollectRequest, *, seed: int) -> None:
         """Remember what was found, in place of what was remembered before."""
         place = {number: place for place, number in enumerate(found.counted)}
         lows, places = (
             [span.low or "" for span in self.spans],
             [place[number] for number in range(len(place))],
         )
-        write_remembered(
+        write_cache(
             self.path,
-            Remembered(
+            RetrainCache(
                 surveyed_as=_surveyed_as(wanted.arms, seed),
                 counted_as=self.counted_as(wanted, found.statistics.map),
-                sums=name_of(found.statistics.parts),
+                sums=fingerprint(found.statistics.parts),
                 spans=tuple(
                     SpanNote(fingerprint=self.fingerprints[number], survey=look.parts[number], parts=count)
                     for number, count in found.counted.items()
@@ -120,9 +125,9 @@ class Memory:
         )
 
 
-def surveyed(
-    reader: Reader, arms: Sequence[Arm], *, seed: int, remembered: Remembered | None = None
-) -> Surveyed:
+def survey_log(
+    reader: Reader, arms: Sequence[Arm], *, seed: int, remembered: RetrainCache | None = None
+) -> LogSurvey:
     """Survey a log with these arms; parts that are remembered and have not changed are not read."""
     unchanged = remembered.surveys() if remembered else {}
     fresh = reader.each(partial(survey, seed=seed), arms, but=unchanged)
@@ -136,17 +141,23 @@ def surveyed(
 
     whole = total(each())
     if remembered and not remembered.suffices(whole):
-        return surveyed(reader, arms, seed=seed)
-    return Surveyed(whole=whole, parts=parts, unchanged=unchanged)
+        return survey_log(reader, arms, seed=seed)
+    return LogSurvey(whole=whole, parts=parts, unchanged=unchanged)
 
 
-def at_rest(remembered: Remembered, look: Surveyed, wanted: Wanted, counted_as: str) -> dict[int, slice]:
+def unchanged_parts(
+    remembered: RetrainCache, look: LogSurvey, wanted: CollectRequest, counted_as: str
+) -> dict[int, slice]:
     """Return the parts that need no second look, by their number, and where their rows are among the earlier sums'.
 
     Those have not changed, nor has what their sums depend on, and they hold none of the newest rows.
     """
     earlier = wanted.earlier
-    if earlier is None or remembered.counted_as != counted_as or remembered.sums != name_of(earlier.parts):
+    if (
+        earlier is None
+        or remembered.counted_as != counted_as
+        or remembered.sums != fingerprint(earlier.parts)
+    ):
         return {}
     places = remembered.counted()
     return {
@@ -157,9 +168,9 @@ def at_rest(remembered: Remembered, look: Surveyed, wanted: Wanted, counted_as: 
     }
 
 
-def harvested(
-    reader: Reader, wanted: Wanted, feature_map: str, resting: Mapping[int, slice] | None = None
-) -> Harvested:
+def collect(
+    reader: Reader, wanted: CollectRequest, feature_map: str, resting: Mapping[int, slice] | None = None
+) -> CollectedStatistics:
     """Return the sums of all parts in vectors of the map with this identity, and the newest rows of either side.
 
     The rows of parts at rest are in the earlier sums.
@@ -168,7 +179,9 @@ def harvested(
     idle, active = _apart(earlier, resting) if earlier and resting else (None, earlier)
     numbers = [number for number in range(reader.parts) if number not in resting]
     counts, sums, near, held_out = dict.fromkeys(numbers, 0), None, [], []
-    harvests: Iterator[Harvest] = reader.each(harvest, replace(wanted, earlier=active), but=resting)
+    harvests: Iterator[PartitionStatistics] = reader.each(
+        collect_statistics, replace(wanted, earlier=active), but=resting
+    )
     for number, found in zip(numbers, harvests, strict=True):
         sums = found.counted if sums is None else sums + found.counted
         counts[number] = len(found.counted.parts)
@@ -178,11 +191,11 @@ def harvested(
     models = [arm.id for arm in wanted.arms]
     statistics = combined(sums, models, feature_map=feature_map, earlier=active)
     if statistics is None:
-        return harvested(reader, replace(wanted, earlier=None), feature_map)
+        return collect(reader, replace(wanted, earlier=None), feature_map)
     if idle is not None:
         statistics = replace(statistics, parts=idle + statistics.parts)
     order = sorted(resting, key=lambda number: resting[number].start)
-    return Harvested(
+    return CollectedStatistics(
         statistics=statistics,
         training=ReadRows.together(near),
         held_out=ReadRows.together(held_out),
@@ -190,7 +203,7 @@ def harvested(
     )
 
 
-def _apart(earlier: Statistics, resting: Mapping[int, slice]) -> tuple[Parts, Statistics]:
+def _apart(earlier: Statistics, resting: Mapping[int, slice]) -> tuple[RowFingerprints, Statistics]:
     """Return the parts at rest, in their order, and the earlier sums as those of the other parts."""
     rests = np.zeros(len(earlier.parts), dtype=bool)
     for place in resting.values():
@@ -209,12 +222,12 @@ FEWEST_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class TrainingSource:
     """Where rows come from, and how they are read."""
 
     open: Callable[[], AbstractContextManager[DuckDBPyConnection]]
     reader: Reader
-    memory: Memory | None
+    memory: PartitionCache | None
     """None where nothing is kept for the next retrain but the sums."""
     given: Embeddings | None
     """The vectors to learn from, where texts are not what is read."""
@@ -230,7 +243,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
+class TrainingResult:
     """What a log teaches, and the rows that a candidate is judged by."""
 
     survey: Survey
@@ -243,7 +256,7 @@ class Lesson:
 
 def open_source(
     log: Log, settings: Settings, *, since: str | None, sources: Sequence[str], cluster: bool, block: int
-) -> Source:
+) -> TrainingSource:
     """Return how the rows of a log are read, or those that `sources` name in place of its own.
 
     A large log is read `block` rows at a time. Where rows have vectors in place of a text, all must be seen at once.
@@ -269,7 +282,7 @@ def open_source(
             )
             given = None
             if not cluster and not sources and since is None:
-                memory = Memory(
+                memory = PartitionCache(
                     path=log.home.spans,
                     spans=parts,
                     fingerprints=fingerprints(connection, parts),
@@ -280,7 +293,7 @@ def open_source(
             given = logged_vectors(frame, settings, log.home)
             frame, unread = learnable(frame, given)
             reader, notes = Whole(frame), notes + unread
-    return Source(
+    return TrainingSource(
         open=opened,
         reader=reader,
         memory=memory,
@@ -293,8 +306,8 @@ def open_source(
     )
 
 
-def learn(
-    source: Source,
+def train(
+    source: TrainingSource,
     settings: Settings,
     registry: Registry,
     log: Log,
@@ -302,7 +315,7 @@ def learn(
     known: AnyMap | None,
     seed: int,
     jobs: int,
-) -> Lesson:
+) -> TrainingResult:
     """Learn from all rows of a source, on the `known` feature map while it is not outgrown.
 
     Raises ZetarouteError when there is too little to learn from.
@@ -311,7 +324,7 @@ def learn(
     # Of a map that has read as many texts as it ever will, no text is asked any more.
     settled = isinstance(known, FeatureMap) and known.texts >= MOST_TEXTS
     remembered = source.memory.recall(arms, seed) if source.memory and settled else None
-    look = surveyed(source.reader, arms, seed=seed, remembered=remembered)
+    look = survey_log(source.reader, arms, seed=seed, remembered=remembered)
     seen = look.whole
     _require_rows(seen, source.notes)
     believed = reliabilities(seen.pairs)
@@ -322,7 +335,7 @@ def learn(
     identity, alone = feature_map.identity(), reads_text and not source.clustered
     kept = kept_statistics(registry, identity) if alone else None
     keeps_vectors = alone and source.own
-    wanted = Wanted(
+    wanted = CollectRequest(
         arms=arms,
         trust=trust_in(believed),
         # What has fitted a map knows the vectors of the texts that it was fitted on, and is too large to send.
@@ -337,8 +350,8 @@ def learn(
     )
     resting = {}
     if source.memory and remembered:
-        resting = at_rest(remembered, look, wanted, source.memory.counted_as(wanted, identity))
-    found = harvested(source.reader, wanted, identity, resting)
+        resting = unchanged_parts(remembered, look, wanted, source.memory.counted_as(wanted, identity))
+    found = collect(source.reader, wanted, identity, resting)
     training, held_out = found.training, found.held_out
     if keeps_vectors:
         _keep_vectors(log, source, identity, [training, held_out])
@@ -355,10 +368,12 @@ def learn(
         objective=settings.objective,
         jobs=jobs,
     )
-    return Lesson(survey=seen, fitted=fitted, training=training, held_out=held_out, reliability=believed)
+    return TrainingResult(
+        survey=seen, fitted=fitted, training=training, held_out=held_out, reliability=believed
+    )
 
 
-def _keep_vectors(log: Log, source: Source, identity: str, rows: Sequence[ReadRows]) -> None:
+def _keep_vectors(log: Log, source: TrainingSource, identity: str, rows: Sequence[ReadRows]) -> None:
     """Keep the vectors for the next retrain, unless one of their rows was forgotten meanwhile."""
     write_vectors(log.home.vectors, identity, rows)
     with source.open() as connection:

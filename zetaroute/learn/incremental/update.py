@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.ope import FOLDS
-from zetaroute.learn.incremental.sufficient_statistics import Sums, gather_folds
+from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather_folds
 from zetaroute.learn.ridge import target_weights, targets
 from zetaroute.learn.samples import Sample
 from zetaroute.registry import Registry, pack, unpack
@@ -27,7 +27,7 @@ Hash = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class RowFingerprints:
     """What each of n rows brings to the sums."""
 
     row: Hash
@@ -44,12 +44,12 @@ class Parts:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, keep: Index | NDArray[np.bool_]) -> Parts:
+    def take(self, keep: Index | NDArray[np.bool_]) -> RowFingerprints:
         """Return the chosen parts."""
-        return Parts(**{name: getattr(self, name)[keep] for name in self.__slots__})
+        return RowFingerprints(**{name: getattr(self, name)[keep] for name in self.__slots__})
 
-    def __add__(self, other: Parts) -> Parts:
-        return Parts(
+    def __add__(self, other: RowFingerprints) -> RowFingerprints:
+        return RowFingerprints(
             **{name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.__slots__}
         )
 
@@ -66,9 +66,9 @@ class Parts:
         return _mixed(name, repeat)
 
 
-def parts_of(rows: Sample) -> Parts:
+def fingerprints_of(rows: Sample) -> RowFingerprints:
     """Return what each row of a sample brings to the sums."""
-    return Parts(
+    return RowFingerprints(
         row=_mixed(rows.key, np.ascontiguousarray(rows.weight).view(np.uint64)),
         arm=rows.arm,
         fold=rows.fold,
@@ -96,8 +96,8 @@ class Statistics:
     map: str
     """Identity of the feature map whose vectors were summed."""
     arms: tuple[str, ...]
-    folds: tuple[Sums, ...]
-    parts: Parts
+    folds: tuple[SufficientStatistics, ...]
+    parts: RowFingerprints
     added: int
     """Parts that were added when these sums were made."""
     subtracted: int
@@ -141,7 +141,7 @@ class Statistics:
         }
         for name in ("moment", "square", "total", "rows"):
             arrays[name] = np.stack([getattr(sums, name) for sums in self.folds])
-        for name in Parts.__slots__:
+        for name in RowFingerprints.__slots__:
             arrays[f"parts.{name}"] = getattr(self.parts, name)
         return {STATISTICS: pack(arrays)}
 
@@ -150,9 +150,9 @@ class Statistics:
 class Counted:
     """What one part of a log changes in the sums, and what its rows bring to them."""
 
-    folds: tuple[Sums, ...]
+    folds: tuple[SufficientStatistics, ...]
     """Sums of the rows that are new, minus those of what is no longer so."""
-    parts: Parts
+    parts: RowFingerprints
     added: int
     subtracted: int
     found: int
@@ -195,13 +195,13 @@ def count_part(
     rows: Sample, arms: int, vectors: Callable[[Index], Array], *, size: int, earlier: Statistics | None
 ) -> Counted:
     """Return what the rows of one part of a log bring to the `earlier` sums, which are `Statistics.of` these arms."""
-    parts = parts_of(rows)
+    parts = fingerprints_of(rows)
     if earlier is None:
         added, gone, where, found = np.arange(len(parts)), parts.take(np.arange(0)), np.arange(0), 0
     else:
         added, gone, where, found = _change(earlier.parts, parts)
 
-    def summed(index: Index, these: Parts) -> tuple[Sums, ...]:
+    def summed(index: Index, these: RowFingerprints) -> tuple[SufficientStatistics, ...]:
         return gather_folds(
             vectors,
             index,
@@ -263,7 +263,7 @@ def statistics_from(packed: bytes) -> Statistics:
     nothing = np.zeros((arms, size, size))
     grams = [_square(packed_gram, size) for packed_gram in np.asarray(arrays["gram"], dtype=np.float64)]
     folds = tuple(
-        Sums(
+        SufficientStatistics(
             gram=tuple(nothing if place < 0 else grams[place] for place in places),
             moment=moment[fold],
             **{
@@ -272,7 +272,9 @@ def statistics_from(packed: bytes) -> Statistics:
         )
         for fold, places in enumerate(arrays["gram_of"].tolist())
     )
-    parts = Parts(**{name: np.asarray(arrays[f"parts.{name}"]) for name in Parts.__slots__})
+    parts = RowFingerprints(
+        **{name: np.asarray(arrays[f"parts.{name}"]) for name in RowFingerprints.__slots__}
+    )
     return Statistics(
         map=str(arrays["map"]),
         arms=tuple(arrays["arms"].tolist()),
@@ -284,7 +286,7 @@ def statistics_from(packed: bytes) -> Statistics:
     )
 
 
-def _change(old: Parts, parts: Parts) -> tuple[Index, Parts, Index, int]:
+def _change(old: RowFingerprints, parts: RowFingerprints) -> tuple[Index, RowFingerprints, Index, int]:
     """Return which parts to add, which old ones to subtract, the rows that have those ones' vectors, and how many
     of the old ones are among these rows."""
     here = np.isin(old.row, parts.row)
