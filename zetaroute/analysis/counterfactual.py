@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, Objective
 from zetaroute.policy import Forecast, Policy, PriorPredictor
 
-Mask = NDArray[np.bool_]
 HeldBest = Callable[[Forecast, Objective, Mask], int]
 """Which of the K arms is held best by a forecast, at an objective, among those of a mask (K,)."""
 
@@ -75,7 +74,7 @@ def past_counterfactuals(
 def _forecast_of(found: Sequence[Mapping[str, Any]]) -> Forecast:
     """Return the forecast (1, K) that the candidates of a row were made of, as far as a choice needs it."""
 
-    def figure(name: str, part: str) -> NDArray[np.float64]:
+    def figure(name: str, part: str) -> Array:
         return np.array(
             [[np.nan if one[name] is None else one[name][part] for one in found]], dtype=np.float64
         )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array
 from zetaroute.domain import Figure
 from zetaroute.evaluate.judge_agreement import TUNING_FOLDS, Agreement, agreement, powered_mean
 from zetaroute.log.log import SINCE
@@ -20,7 +20,6 @@ from zetaroute.log.views import judgements_of, latest_of
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Array = NDArray[np.float64]
 
 _MARKED = "SELECT * FROM feedback WHERE metric = 'accuracy'"
 _JUDGED = f"SELECT outcome_id FROM ({_MARKED}) WHERE source = 'judge'"

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Index
 from zetaroute.config import Home
 from zetaroute.features import EmbeddedMap
 from zetaroute.features.cluster_names import cell_names
@@ -97,9 +98,7 @@ def names_of(policy: Policy, registry: Registry) -> list[str]:
     return cell_names(stored, len(predictor.map.spaces.coarse))
 
 
-def _cells(
-    texts: list[str], frame: pl.DataFrame, predictor: LearnedPredictor, registry: Registry
-) -> NDArray[np.int64]:
+def _cells(texts: list[str], frame: pl.DataFrame, predictor: LearnedPredictor, registry: Registry) -> Index:
     """Return the cell of each text (n,); `frame` holds the vectors that the log has of them."""
     knows = with_embeddings(predictor, frame, Home(registry.folder.parent))
     found = [

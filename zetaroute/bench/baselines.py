@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
 from zetaroute.features import AnyMap
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 NEIGHBOURS = 40
 

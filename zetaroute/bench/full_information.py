@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.bench.baselines import baselines, one_hot
 from zetaroute.bench.datasets import Recordings
 from zetaroute.config import Objective
@@ -22,9 +22,6 @@ from zetaroute.evaluate.intervals import mean_figure
 from zetaroute.learn.fit import Fitted, fit
 from zetaroute.policy import Forecast, Limits, Policy, decide
 from zetaroute.policy.forecast import Predictor
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 TIMED_DECISIONS = 300
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from zetaroute.arrays import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.transforms import Bbox
 
 Result = Mapping[str, Any]
-Array = NDArray[np.float64]
 
 PER = 1000.0
 """Queries that a cost is shown for."""

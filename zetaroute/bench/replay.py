@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, fit_full, route, utility
 from zetaroute.config import Explore, Home, Objective, Settings
@@ -28,8 +28,6 @@ from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import Registry
 from zetaroute.router.router import open_router
-
-Array = NDArray[np.float64]
 
 MERGE_EVERY = 100
 """Rows between two merges: two looks of a canary, and of a cold start at how the models stand."""
@@ -128,7 +126,7 @@ def _explore(plan: ReplayPlan) -> Explore:
 
 def _play(
     train: Recordings,
-    part: NDArray[np.int64],
+    part: Index,
     settings: Settings,
     home: Home,
     log: Log,
@@ -210,9 +208,7 @@ class _Marker:
         self._groups = [group_of(None, text) for text in train.texts]
         self._vectors: dict[str, Array] = {}
 
-    def mark(
-        self, order: NDArray[np.int64], part: NDArray[np.int64], incumbent: Policy, candidate: Policy
-    ) -> dict[str, Any]:
+    def mark(self, order: Index, part: Index, incumbent: Policy, candidate: Policy) -> dict[str, Any]:
         """Mark one retrain by the recorded queries that its candidate never trained on."""
         unseen = self._unseen(order, part)
         gains = self._gains[unseen]
@@ -225,7 +221,7 @@ class _Marker:
             "candidate_utility_usd": float(gains[index, new].mean()),
         }
 
-    def _choices(self, policy: Policy) -> NDArray[np.int64]:
+    def _choices(self, policy: Policy) -> Index:
         predictor = policy.predictor
         key = predictor.map.identity() if isinstance(predictor, LearnedPredictor) else policy.version
         if key not in self._vectors:
@@ -234,7 +230,7 @@ class _Marker:
         eligible = np.ones(self._gains.shape, dtype=bool)
         return policy.exploit(forecast, arms=self._arms, objective=self._objective, eligible=eligible)
 
-    def _unseen(self, order: NDArray[np.int64], part: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _unseen(self, order: Index, part: Index) -> Index:
         """Return the queries that cannot have trained: those not drawn yet, and the holdout of those that were."""
         drawn = order[: int(np.flatnonzero(order == part[-1])[0]) + 1].tolist()
         trained = {self._groups[row] for row in drawn if not is_holdout(self._groups[row])}

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import (
     arms_of,
@@ -36,8 +36,6 @@ from zetaroute.learn.ridge import fit_heads
 from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.learn.samples import take
 from zetaroute.policy import Forecast, Policy
-
-Array = NDArray[np.float64]
 
 STEPS = 8
 DEAREST_FACTOR = 100.0
@@ -114,7 +112,7 @@ def _forecasts(
     )
 
 
-def _woven(parts: dict[int, Forecast], fold: NDArray[np.int64]) -> Forecast:
+def _woven(parts: dict[int, Forecast], fold: Index) -> Forecast:
     """Return the forecasts of the folds in the order of the queries."""
     columns = {}
     for name in Forecast.__slots__:
@@ -179,9 +177,7 @@ def _routes(forecasts: Forecasts, arms: tuple[Arm, ...], known: Array, objective
     return bool(gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)))
 
 
-def _exploit(
-    policy: Policy, forecast: Forecast, arms: tuple[Arm, ...], objective: Objective
-) -> NDArray[np.int64]:
+def _exploit(policy: Policy, forecast: Forecast, arms: tuple[Arm, ...], objective: Objective) -> Index:
     eligible = np.ones(forecast.accuracy.shape, dtype=bool)
     return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from zetaroute.arrays import Array, Index
 
 LEVEL = 0.001
 """Chance that all tests of one look together raise an alarm where nothing has changed (Holm 1979)."""
@@ -31,7 +31,7 @@ class Period:
     """Queries of one span of time; arrays (n,) unless said. Repeated texts and turns of a conversation count once."""
 
     kind: NDArray[np.str_]
-    arm: NDArray[np.int64]
+    arm: Index
     accuracy: Array
     """NaN where nobody knows."""
     pmf: Array

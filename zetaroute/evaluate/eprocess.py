@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from zetaroute.arrays import Array, Mask
+
 End = Literal["promoted", "rolled_back"]
 
 ALPHA = 0.025
@@ -42,7 +42,7 @@ class Trials:
     """1 / propensity where the champion's arm was drawn, else 0."""
     took_after: Array
     """1 / propensity where the candidate's arm was drawn, else 0."""
-    differ: NDArray[np.bool_]
+    differ: Mask
     """Whether the two arms differ; where they do not, the row says nothing."""
     least: Array
     """A lower bound of both arms' propensities that holds whatever the query."""

@@ -10,9 +10,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from zetaroute.arrays import Array
 
 ARENA_WEIGHT = 0.1
 ARENA_DEAREST, ARENA_CHEAPEST = 200.0, 0.0044

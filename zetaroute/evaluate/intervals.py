@@ -9,11 +9,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Figure
-
-Array = NDArray[np.float64]
 
 Z = 1.959963984540054
 NOTHING = Figure(value=None, low=None, high=None, n=0)
@@ -94,9 +92,6 @@ def difference_figure(after: Figure, before: Figure) -> Figure:
     low = value - math.hypot(after.value - after.low, before.high - before.value)
     high = value + math.hypot(after.high - after.value, before.value - before.low)
     return Figure(value=value, low=low, high=high, n=n)
-
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

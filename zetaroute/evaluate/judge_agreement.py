@@ -10,13 +10,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import NOTHING, Moments, Z, t_quantile
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 FEWEST_PAIRS = 30
 """Answers that both sides must have marked before anything is said against a judge."""
@@ -67,7 +64,7 @@ def agreement(judged: Array, known: Array, rows: Array | None = None) -> Agreeme
     )
 
 
-def kappa(first: NDArray[np.bool_], second: NDArray[np.bool_], rows: Array | None = None) -> Figure:
+def kappa(first: Mask, second: Mask, rows: Array | None = None) -> Figure:
     """Return Cohen's kappa (Cohen 1960), its interval from the jackknife; no figure where all agree on one answer."""
     rows = np.ones(len(first)) if rows is None else rows
     n = int(rows.sum())

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import NOTHING, Moments, difference_figure, quantile_figures, ratio
 from zetaroute.evaluate.satisfaction import SatisfactionChange, SatisfactionEstimate, satisfaction_change
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

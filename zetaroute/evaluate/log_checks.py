@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from zetaroute.evaluate.judge_agreement import Agreement
 from zetaroute.evaluate.ope import LoggedRows, support
 
-Array = NDArray[np.float64]
-
 WRONG_PROPENSITIES = (
     "the logged propensities do not fit the models that were drawn: this log cannot be used to judge"
 )

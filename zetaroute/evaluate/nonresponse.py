@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Figure
 from zetaroute.evaluate.ope import Difference, LoggedRows, PairedDR, hits_of
 from zetaroute.evaluate.reward_model import outcome_model
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 FEWEST_RATED = 20
 """Ratings below which nothing is said of who gives them."""

@@ -14,13 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import t_quantile
 from zetaroute.evaluate.reward_model import arm_variance, outcome_model
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 FOLDS = 5
 """Cross-fitting folds that the rows are dealt into."""

@@ -9,14 +9,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import t_quantile
 from zetaroute.evaluate.ope import SMALLEST_PROPENSITY, LoggedRows, per_cluster, probabilities, support
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 FEWEST_HITS = 100
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+from zetaroute.arrays import Array, Index, Mask
 
 POOLED_RIDGE = 10.0
 ARM_RIDGE = 30.0
@@ -92,7 +91,7 @@ class _Sums:
         xx, xy, x_sum, y_sum, count = (np.stack(column) for column in zip(*found, strict=True))
         return cls(xx=xx, xy=xy, x=x_sum, y=y_sum, count=count)
 
-    def of_arms(self, folds: NDArray[np.bool_], arms: int) -> _Sums:
+    def of_arms(self, folds: Mask, arms: int) -> _Sums:
         """Return the sums of each arm over the chosen folds; groups are numbered fold by fold."""
 
         def added(values: Array) -> Array:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import NOTHING, Moments, difference_figure, t_quantile, wilson
 from zetaroute.evaluate.nonresponse import (
@@ -24,9 +24,6 @@ from zetaroute.evaluate.nonresponse import (
     ResponsePropensity,
     Unknown,
 )
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 SATISFIED = 0.75
 """Satisfaction from which on somebody counts as satisfied: 4 of 5."""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Index
+
 CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Ranges of a character class."""
 _ASCII = 128
@@ -33,11 +35,11 @@ _KINDS = (
 )
 
 
-def _kinds(characters: Iterable[str]) -> NDArray[np.int64]:
+def _kinds(characters: Iterable[str]) -> Index:
     return np.array([[int(is_one(one)) for one in characters] for is_one in _KINDS])
 
 
-def _marks(kinds: NDArray[np.int64]) -> NDArray[np.uint8]:
+def _marks(kinds: Index) -> NDArray[np.uint8]:
     """Return which of the last three kinds each character is, as bits: the runs of all are found at once."""
     letter, digit, point = kinds[-3:]
     return np.asarray(letter * _LETTER + digit * _DIGIT + point * _POINT, dtype=np.uint8)
@@ -106,7 +108,7 @@ def characters(text: str) -> Characters:
     )
 
 
-def _depth(codes: NDArray[np.int64]) -> int:
+def _depth(codes: Index) -> int:
     brackets = codes[(codes == ord("(")) | (codes == ord(")"))]
     level = np.cumsum(np.where(brackets == ord("("), 1, -1))
     # A closing one without an opening one before it closes nothing.

@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Array32, Index
 from zetaroute.features.hashed import SIZE, is_hashed, split
 from zetaroute.features.text import META_NAMES, meta
 from zetaroute.features.text_map import FeatureMap, Spaces
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class Embeddings:
     """Embeddings of one space; vectors of two spaces have nothing to say to each other."""
 
     space: str
-    by_text: Mapping[str, NDArray[np.float32]]
+    by_text: Mapping[str, Array32]
     """The same text has the same one."""
 
 
@@ -42,13 +41,13 @@ class EmbeddedMap:
     """Cells, meta features and task labels around z."""
     mean: Array
     """(D,) of the L2-normalised embeddings."""
-    components: NDArray[np.float32]
+    components: Array32
     """(D, d)"""
     average: Array
     """(size without the task labels,) of the training texts."""
     space: str
     """Which endpoint, model and length the embeddings must come from."""
-    known: Mapping[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    known: Mapping[str, Array32] = field(default_factory=dict, repr=False)
     """What `vectors` finds its texts in: a query's own, or those of a log. It belongs to no artifact."""
 
     @property
@@ -117,7 +116,7 @@ class EmbeddedMap:
         """Return z (n, d) of embeddings (n, D)."""
         return unit((unit(embeddings) - self.mean) @ self.components.astype(np.float64))
 
-    def cells(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    def cells(self, vectors: NDArray[np.floating[Any]]) -> Index:
         """Return the coarse cell that each vector (n, size) belongs to most, shape (n,)."""
         return self.frozen.cells(vectors)
 

@@ -13,9 +13,8 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Array32
 from zetaroute.features.text import META_NAMES, meta, terms
-
-Floats = NDArray[np.float32]
 
 SPACE = "zetaroute/hashed-256"
 """What the names of all spaces of such vectors begin with: each key makes one of its own."""
@@ -34,7 +33,7 @@ def is_hashed(space: str) -> bool:
     return space.startswith(SPACE)
 
 
-def hashed_vector(text: str, key: bytes) -> Floats:
+def hashed_vector(text: str, key: bytes) -> Array32:
     """Return a vector (SIZE,) of a text: PLACES entries of length 1 together, then the meta features, unscaled.
 
     An entry is the signed sum of 1 + ln tf over the terms that the keyed hash puts there (feature hashing, Weinberger
@@ -51,7 +50,7 @@ def hashed_vector(text: str, key: bytes) -> Floats:
     return np.concatenate([place, meta(text)]).astype(np.float32)
 
 
-def split(vectors: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def split(vectors: NDArray[np.floating]) -> tuple[Array, Array]:
     """Return what vectors (n, SIZE) say of the terms, (n, PLACES), and the meta features, (n, len(META_NAMES))."""
     whole = np.asarray(vectors, dtype=np.float64)
     return whole[:, :PLACES], whole[:, PLACES:]

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Array32, Index
 from zetaroute.features.text import meta, tokens
 from zetaroute.features.vocabulary import Lexicon
-
-Array = NDArray[np.float64]
 
 SOFTNESS = 0.15
 """Temperature of the soft assignment to cells, in squared distance."""
@@ -33,7 +32,7 @@ class Spaces:
 
     idf: Array
     """(V,) inverse document frequencies."""
-    components: NDArray[np.float32]
+    components: Array32
     """(V, d) projection of the weighted terms."""
     meta_mean: Array
     """(M,)"""
@@ -149,7 +148,7 @@ class FeatureMap:
         """Return the probability of every known task for n texts, (n, T)."""
         return _softmax(base @ self.spaces.task_coef.T + self.spaces.task_intercept)
 
-    def cells(self, vectors: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    def cells(self, vectors: NDArray[np.floating[Any]]) -> Index:
         """Return the coarse cell that each vector (n, size) belongs to most, shape (n,)."""
         return np.asarray(np.argmax(vectors[:, : len(self.spaces.coarse)], axis=1))
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Index
 from zetaroute.features.text import LONG_WORD, WORD_END, WORD_START
 
 Hashes = NDArray[np.int64]
@@ -35,7 +36,7 @@ class Lexicon:
         self._hashes = np.append(hashes[order], np.iinfo(np.int64).max)
         self._rows = np.append(np.fromiter(vocabulary.values(), np.int64, len(order))[order], 0)
 
-    def count(self, tokens: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def count(self, tokens: Sequence[str]) -> tuple[Index, Index]:
         """Return the rows of the known terms of a text with these tokens, ascending, and how often it has each."""
         wanted = _hashes_of_text(tokens)
         wanted.sort()

@@ -10,13 +10,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Index
 from zetaroute.features import AnyMap, EmbeddedMap, terms
 from zetaroute.learn.fit import Fitted
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 TERMS = 5
 """Terms kept of a kind; the first few of them are its name."""

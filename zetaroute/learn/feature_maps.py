@@ -12,13 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Array32
 from zetaroute.features import META_NAMES, FeatureMap, Spaces, clip, meta, terms
 from zetaroute.features.embedding_map import EmbeddedMap, Embeddings, unit
 from zetaroute.features.hashed import is_hashed, split
-
-Array = NDArray[np.float64]
 
 MOST_TEXTS = 20_000
 """A map fitted on a sample is as good as one fitted on everything."""
@@ -217,7 +215,7 @@ class VectorMap:
         return self.frozen.vectors(texts, tasks)
 
 
-def _components(centred: Array, seed: int) -> NDArray[np.float32]:
+def _components(centred: Array, seed: int) -> Array32:
     """Return the principal directions (D, d) of centred rows, d at most DIMENSIONS."""
     from sklearn.decomposition import PCA
 

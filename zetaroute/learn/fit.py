@@ -12,8 +12,8 @@ from operator import add
 from typing import ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS
@@ -36,8 +36,6 @@ from zetaroute.learn.routing_gain import (
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.learned import LearnedPredictor
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 P = ParamSpec("P")
 R = TypeVar("R")
 

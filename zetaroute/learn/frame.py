@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Arm
 from zetaroute.evaluate.satisfaction import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
@@ -175,13 +175,13 @@ def sample(
     )
 
 
-def trust_of(frame: pl.DataFrame, trust: Mapping[str, float]) -> NDArray[np.float64]:
+def trust_of(frame: pl.DataFrame, trust: Mapping[str, float]) -> Array:
     """Return the trust in each row's source of accuracy (n,)."""
     sources = frame["accuracy_source"].to_list()
     return np.array([trust.get(source, 1.0) if source else 1.0 for source in sources], dtype=np.float64)
 
 
-def _chances(frame: pl.DataFrame, place: Mapping[str, int]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _chances(frame: pl.DataFrame, place: Mapping[str, int]) -> tuple[Array, Mask]:
     """Return the logged probabilities (n, K), NaN where a row has none of these arms alone, and who was eligible."""
     pmf = np.full((frame.height, len(place)), np.nan)
     eligible = np.zeros((frame.height, len(place)), dtype=bool)
@@ -199,7 +199,7 @@ def _chances(frame: pl.DataFrame, place: Mapping[str, int]) -> tuple[NDArray[np.
     return pmf, eligible
 
 
-def _numbered(names: pl.Series) -> NDArray[np.int64]:
+def _numbered(names: pl.Series) -> Index:
     """Return a number for every name, the same wherever the name occurs."""
     numbers = {
         name: int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
@@ -208,7 +208,7 @@ def _numbered(names: pl.Series) -> NDArray[np.int64]:
     return names.replace_strict(numbers, return_dtype=pl.Int64).to_numpy().astype(np.int64)
 
 
-def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> NDArray[np.float64]:
+def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> Array:
     """Return what each row would cost at the prices of now, so that a price change needs no new rows."""
     costs = _floats(frame["cost_usd"])
     inputs, cached, outputs = (
@@ -225,5 +225,5 @@ def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> NDArray[np.float64]:
     return costs
 
 
-def _floats(column: pl.Series) -> NDArray[np.float64]:
+def _floats(column: pl.Series) -> Array:
     return column.cast(pl.Float64).fill_null(float("nan")).to_numpy().astype(np.float64)

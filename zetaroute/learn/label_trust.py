@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array
 from zetaroute.policy.escalation import CheckReliability
 
 if TYPE_CHECKING:
@@ -62,8 +62,6 @@ def measured_checks(connection: DuckDBPyConnection) -> dict[str, MeasuredCheck]:
         for name, right, passed, wrong, caught in connection.execute(_COUNTED).fetchall()
     }
 
-
-Array = NDArray[np.float64]
 
 COLUMNS = {"judge": "judge", "user": "user_says"}
 """Source -> the column with what it says."""

@@ -9,13 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.heads import LinearHead
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 WINDOWS = (20, 50, 100, 200)
 """Numbers of an arm's latest graded rows that are held against its older ones."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Array32, Index
 from zetaroute.domain import Arm
 from zetaroute.features import AnyMap
 from zetaroute.features.text_map import CONSTANT
@@ -21,9 +21,6 @@ from zetaroute.learn.samples import Sample
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.learned import LearnedPredictor, Priced
 from zetaroute.policy.packed_covariance import fold
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 SHARED_RIDGE = 5.0
 ARM_RIDGE = 30.0
@@ -69,7 +66,7 @@ class _Factor:
 
     spread: Array
     """(K, D, D) P_k"""
-    stored: NDArray[np.float32]
+    stored: Array32
     """The same as it is served."""
     pooled: Array
     """(D, D) 5 I + sum of A_k - A_k P_k A_k"""

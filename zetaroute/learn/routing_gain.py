@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS, PairedDR
@@ -26,9 +27,6 @@ from zetaroute.policy.exploration import ENOUGH_GRADED
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.policy import Policy
 from zetaroute.policy.prior import PRIORS
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 
 USUAL_GAIN, USUAL_SPREAD = 1.0, 2.0
 """Mean and standard deviation, in points of accuracy, of what routing by query gained over the best single model on
@@ -145,7 +143,7 @@ def realised_utility(rows: Sample, arms: Sequence[Arm], objective: Objective) ->
     )
 
 
-def charged(cost_usd: Array, arm: NDArray[np.int64], arms: Sequence[Arm]) -> Array:
+def charged(cost_usd: Array, arm: Index, arms: Sequence[Arm]) -> Array:
     """Return the costs (n,) with unknown ones replaced: free for a local arm, else the dearest arm's mean."""
     unknown = np.isnan(cost_usd)
     if not unknown.any():

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.evaluate.ope import LoggedRows
 
 
@@ -24,45 +25,45 @@ class Sample:
     tasks: list[str | None]
     key: NDArray[np.uint64]
     """(n,) hash of the row's id, text and task: rows with one key have one vector."""
-    arm: NDArray[np.int64]
+    arm: Index
     """(n,) position of the row's model in the list of arms."""
-    accuracy: NDArray[np.float64]
-    satisfaction: NDArray[np.float64]
-    response_s: NDArray[np.float64]
-    cost_usd: NDArray[np.float64]
+    accuracy: Array
+    satisfaction: Array
+    response_s: Array
+    cost_usd: Array
     """(n,) at the prices of now, where tokens and prices are known; else as it was logged."""
-    tokens: NDArray[np.float64]
+    tokens: Array
     """(n, 2) input and output tokens."""
-    time_s: NDArray[np.float64]
+    time_s: Array
     """(n,) seconds since the epoch."""
-    answered: NDArray[np.bool_]
-    pmf: NDArray[np.float64]
+    answered: Mask
+    pmf: Array
     """(n, K) logged probabilities; rows without any are NaN."""
-    eligible: NDArray[np.bool_]
+    eligible: Mask
     """(n, K)"""
-    fold: NDArray[np.int64]
+    fold: Index
     """(n,) cross-fitting fold of the row's group."""
-    stratum: NDArray[np.int64]
+    stratum: Index
     """(n,) number of what drew the row's arm, the same in every part of a log."""
     group: NDArray[np.uint64]
     """(n,) number of the row's conversation or text: rows that share it depend on one another."""
-    weight: NDArray[np.float64]
+    weight: Array
     """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
-    trust: NDArray[np.float64]
+    trust: Array
     """(n,) how much its accuracy counts there beside one that is known for true (`learn.reliability`)."""
-    ask_chance: NDArray[np.float64]
+    ask_chance: Array
     """(n,) chance with which a rating was asked for; NaN where nobody could be asked."""
-    asked: NDArray[np.bool_]
-    prompted: NDArray[np.bool_]
+    asked: Mask
+    prompted: Mask
     """(n,) whether the rating was given because it was asked for."""
 
 
-def clusters(rows: Sample) -> NDArray[np.int64]:
+def clusters(rows: Sample) -> Index:
     """Return numbers from 0 (n,) that rows of one group share."""
     return np.asarray(np.unique(rows.group, return_inverse=True)[1], dtype=np.int64)
 
 
-def take(rows: Sample, keep: NDArray[np.bool_]) -> Sample:
+def take(rows: Sample, keep: Mask) -> Sample:
     """Return the chosen rows of a sample."""
     values = {name: getattr(rows, name)[keep] for name in rows.__slots__ if name not in {"texts", "tasks"}}
     return Sample(texts=list(compress(rows.texts, keep)), tasks=list(compress(rows.tasks, keep)), **values)
@@ -82,7 +83,7 @@ def joined(samples: Sequence[Sample]) -> Sample:
     )
 
 
-def at(rows: Sample, index: NDArray[np.int64]) -> Sample:
+def at(rows: Sample, index: Index) -> Sample:
     """Return the rows of a sample at some positions, in their order."""
     where = index.tolist()
     values = {name: getattr(rows, name)[index] for name in rows.__slots__ if name not in {"texts", "tasks"}}
@@ -95,8 +96,8 @@ def compared(
     rows: Sample,
     x: NDArray[np.floating[Any]],
     *,
-    before: NDArray[np.int64],
-    after: NDArray[np.int64],
+    before: Index,
+    after: Index,
 ) -> LoggedRows:
     """Return the rows, with their vectors (n, D), as what two policies' arms (n,) are compared on."""
     return LoggedRows(

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array
 from zetaroute.config import Settings
 from zetaroute.domain import CanaryEvent, new_id, utc_now
 from zetaroute.errors import ArtifactError
@@ -42,8 +42,8 @@ def begin_canary(
     *,
     version: str,
     champion: str,
-    cost_usd: NDArray[np.float64],
-    response_s: NDArray[np.float64],
+    cost_usd: Array,
+    response_s: Array,
     reason: str,
     author: str,
 ) -> CanaryEvent:
@@ -138,6 +138,6 @@ def _ended(connection: DuckDBPyConnection, reason: str, author: str) -> tuple[Ca
     return (next_step(running, "stopped", evidence=finding.gain, reason=reason, author=author),)
 
 
-def _upper(values: NDArray[np.float64]) -> float:
+def _upper(values: Array) -> float:
     known = values[~np.isnan(values)]
     return float(np.quantile(known, TAIL)) if len(known) else 0.0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.config import Objective, PromotionGate, Settings
 from zetaroute.domain import Arm, Figure
 from zetaroute.evaluate.gate import Margin
@@ -43,9 +44,9 @@ class HoldoutComparison:
 
     rows: Sample
     arms: Sequence[Arm]
-    before: NDArray[np.int64]
+    before: Index
     """(n,) the incumbent's arm."""
-    after: NDArray[np.int64]
+    after: Index
     """(n,) the candidate's arm."""
     compared: LoggedRows
     """The same in the candidate's vectors, as it was compared."""
@@ -177,13 +178,13 @@ class Queries:
     tasks: Sequence[str | None]
     x: NDArray[np.floating[Any]]
     """(n, D) by the candidate's map."""
-    eligible: NDArray[np.bool_]
+    eligible: Mask
     """(n, K)"""
 
 
 def _choices(
     policies: tuple[Policy, Policy], queries: Queries, arms: Sequence[Arm], objective: Objective
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Forecast]:
+) -> tuple[Index, Index, Forecast]:
     """Return what the incumbent and the candidate would choose, and what the candidate expects."""
     incumbent, candidate = policies
     known = with_lengths(queries.texts, queries.x)
@@ -216,7 +217,7 @@ def _together(parts: Sequence[Forecast]) -> Forecast:
     return Forecast(**columns, rows=parts[0].rows)
 
 
-def _rewards(rows: Sample, arms: Sequence[Arm], settings: Settings) -> dict[str, NDArray[np.float64]]:
+def _rewards(rows: Sample, arms: Sequence[Arm], settings: Settings) -> dict[str, Array]:
     limit = settings.gate.response_limit_s
     rewards = {
         "utility_usd": realised_utility(rows, arms, settings.objective),
@@ -231,7 +232,7 @@ def _rewards(rows: Sample, arms: Sequence[Arm], settings: Settings) -> dict[str,
     return rewards
 
 
-def always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> NDArray[np.int64]:
+def always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> Index:
     """Return the first eligible model of `order` for every row, any eligible one where none is."""
     place = {arm.id: index for index, arm in enumerate(arms)}
     chosen = np.argmax(rows.eligible, axis=1)
@@ -240,12 +241,12 @@ def always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> NDArray[n
     return np.asarray(chosen)
 
 
-def uniform(rows: Sample) -> NDArray[np.float64]:
+def uniform(rows: Sample) -> Array:
     """Return the probabilities (n, K) of a draw among the eligible arms of every row."""
     return np.asarray(rows.eligible / np.maximum(rows.eligible.sum(axis=1, keepdims=True), 1))
 
 
-def shares(chosen: NDArray[np.int64], arms: Sequence[Arm]) -> dict[str, float]:
+def shares(chosen: Index, arms: Sequence[Arm]) -> dict[str, float]:
     """Return how often each model was chosen, by its id."""
     counts = np.bincount(chosen, minlength=len(arms)) / max(len(chosen), 1)
     return {arm.id: float(counts[index]) for index, arm in enumerate(arms)}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.ope import PairedDR, probabilities
@@ -21,10 +22,6 @@ from zetaroute.features import AnyMap
 from zetaroute.learn.clusters import spread, top_terms
 from zetaroute.learn.routing_gain import charged
 from zetaroute.lifecycle.holdout import HoldoutComparison, always, shares, uniform
-
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 MOST_SEGMENTS = 24
 REACH = 30.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Mask
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
 from zetaroute.domain import Arm, CanaryArms, Candidate, Check, Decision, Estimate, Query, Standing
 from zetaroute.errors import NoAnswerError
@@ -34,8 +34,6 @@ from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, files_usd
 from zetaroute.policy.policy import Challenger, Expectation, Policy, held_best
 from zetaroute.policy.prior import PriorPredictor, newcomers
-
-Array = NDArray[np.float64]
 
 
 def candidates(
@@ -88,9 +86,6 @@ def _grounds(arm: Arm, rows: int, cost_usd: float, *, cold: bool) -> str:
 
 def _estimates(mean: Array, se: Array) -> list[Estimate]:
     return list(map(Estimate, mean[0].tolist(), se[0].tolist()))
-
-
-Mask = NDArray[np.bool_]
 
 
 def decide(

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from zetaroute.arrays import Array, Mask
 
 AFTER_FAILURE = 0.8
 """How right an arm is on the queries that another failed, as a share of how right it is on all: what one arm fails is

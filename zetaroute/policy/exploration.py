@@ -10,10 +10,8 @@ from bisect import bisect_right
 from itertools import accumulate
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from zetaroute.arrays import Array, Index, Mask
 
 DRAWS = 64
 SPREAD = 0.5
@@ -84,7 +82,7 @@ def with_quota(pmf: Array, some: Mask, quota: float) -> Array:
     return np.asarray((1.0 - quota) * pmf + quota * some / some.sum())
 
 
-def exploit(mean: Array, se: Array, eligible: Mask) -> NDArray[np.int64]:
+def exploit(mean: Array, se: Array, eligible: Mask) -> Index:
     """Return the arm held best for each of n queries by its lower bound; all arrays (n, K)."""
     bound = np.where(eligible, mean - CAUTION * se, -np.inf)
     return np.asarray(bound.argmax(axis=1))

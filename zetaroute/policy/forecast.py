@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.features import Embeddings
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

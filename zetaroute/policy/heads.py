@@ -12,9 +12,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Array32, Index
 from zetaroute.policy.packed_covariance import quadratic
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +22,7 @@ class LinearHead:
 
     coef: Array
     """(K, D)"""
-    spread: NDArray[np.float32]
+    spread: Array32
     """(K, half of D x D) posterior covariance of coef_k in units of the noise variance, folded (see `symmetric`)."""
     noise: float
     """Standard deviation of the noise."""
@@ -34,12 +33,12 @@ class LinearHead:
         """Return the predicted means of n vectors (n, D) for every arm, shape (n, K)."""
         return np.asarray(x @ self.coef.T)
 
-    def of(self, arms: NDArray[np.int64], spread: NDArray[np.float32]) -> LinearHead:
+    def of(self, arms: Index, spread: Array32) -> LinearHead:
         """Return the models of other arms, with their spread: their places (k,) among these, -1 for no rows."""
         rows = np.where(arms >= 0, self.rows[arms], 0.0)
         return LinearHead(coef=self.coef[arms], spread=spread, noise=self.noise, rows=rows)
 
-    def own_mean(self, x: Array, arm: NDArray[np.int64]) -> Array:
+    def own_mean(self, x: Array, arm: Index) -> Array:
         """Return the predicted mean of each of n vectors for one arm each, (n,)."""
         return np.asarray(np.einsum("nd,nd->n", x, self.coef[arm]))
 
@@ -127,7 +126,7 @@ class ClassHead:
     intercept: Array
     """(3,)"""
 
-    def of(self, arms: NDArray[np.int64], size: int) -> ClassHead:
+    def of(self, arms: Index, size: int) -> ClassHead:
         """Return the same for other arms: their places (k,) among these; `size` is that of the vectors (D)."""
         places = np.append(np.arange(size), np.where(arms >= 0, size + arms, -1))
         return ClassHead(coef=self.coef[:, places], intercept=self.intercept)

@@ -10,15 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Array32, Mask
 from zetaroute.domain import Arm, Prices
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead, within
 from zetaroute.policy.prior import PRIORS, _Memo
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +108,7 @@ class LearnedPredictor:
 class _HeadsByArm:
     """The heads of a predictor in the order of K arms, with no rows of those it has never seen."""
 
-    known: NDArray[np.bool_]
+    known: Mask
     """(K,)"""
     accuracy: _Head | None
     satisfaction: _Head | None
@@ -128,7 +126,7 @@ class _HeadsByArm:
     def of(cls, predictor: LearnedPredictor, arms: Sequence[Arm]) -> Self:
         place = {model: index for index, model in enumerate(predictor.models)}
         places = np.array([place.get(arm.id, -1) for arm in arms], dtype=np.int64)
-        spreads: dict[int, NDArray[np.float32]] = {}
+        spreads: dict[int, Array32] = {}
 
         def seat(head: LinearHead | LogHead | None) -> _Head | None:
             if head is None:
@@ -170,7 +168,7 @@ class _Head:
     head: LinearHead | LogHead
     linear: LinearHead
     """The same, or what it is the logarithm of."""
-    seen: NDArray[np.bool_] | None
+    seen: Mask | None
     """(K,) the arms that it has rows of; None for all."""
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
+
 Matrices = NDArray[np.floating]
 Short = NDArray[np.float32]
 
@@ -41,7 +43,7 @@ def half_size(size: int) -> int:
     return (size // 2 + 1) * size
 
 
-def quadratic(x: NDArray[np.float64], halves: Short) -> NDArray[np.float64]:
+def quadratic(x: Array, halves: Short) -> Array:
     """Return x' M x for n vectors (n, D) and K folded matrices, shape (n, K), in the precision of these."""
     short = x.astype(np.float32)
     count, size = x.shape
@@ -57,12 +59,12 @@ def quadratic(x: NDArray[np.float64], halves: Short) -> NDArray[np.float64]:
     return found.T.astype(np.float64)
 
 
-def _columns(size: int) -> NDArray[np.int64]:
+def _columns(size: int) -> Index:
     """Return the column of every entry of the half, (D // 2 + 1, D)."""
     return (np.arange(size) + np.arange(size // 2 + 1)[:, None]) % size
 
 
-def _times(size: int) -> NDArray[np.float64]:
+def _times(size: int) -> Array:
     """Return how often each diagonal of the half stands in the whole matrix, (D // 2 + 1,).
 
     The main one once, others twice; of an even size the last one holds every pair of its own twice already.

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query, Standing
 from zetaroute.features import EmbeddedMap, Embeddings
@@ -19,9 +19,6 @@ from zetaroute.policy.exploration import exploit
 from zetaroute.policy.forecast import Forecast, Predictor
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.prior import PriorPredictor
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +90,7 @@ class Policy:
         arms: Sequence[Arm],
         objective: Objective,
         eligible: Mask,
-    ) -> NDArray[np.int64]:
+    ) -> Index:
         """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K)."""
         mean, se = forecast.utility(objective, arms)
         return held_best(mean, se, forecast.rows, eligible)
@@ -110,7 +107,7 @@ class Challenger:
     """Share of the queries that it is given."""
 
 
-def held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> NDArray[np.int64]:
+def held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> Index:
     """Return the arm that is held best for each of n queries; all arrays (n, K) but `rows` (K,).
 
     A model that was never tried is not held best on the config's word while others have a record.

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally
 from zetaroute.features import Embeddings
@@ -37,9 +37,6 @@ class _Memo(Generic[Key, Value]):
             held = self._held = (key, make())
         return held[1]
 
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 PRIOR_ACCURACY = 0.6
 PRIOR_SATISFACTION = 0.6

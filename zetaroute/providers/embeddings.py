@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array32
 from zetaroute.config.models import Embedding
 from zetaroute.domain import Query
 from zetaroute.errors import ProviderError, ZetarouteError
@@ -39,7 +39,7 @@ Sleep = Callable[[float], Awaitable[object]]
 class Vector:
     """What the endpoint made of one text."""
 
-    values: NDArray[np.float32]
+    values: Array32
     """(D,) as it came: of any length and scale."""
     cost_usd: float | None
     """The text's share of its request by size; None while the price is unknown."""
@@ -209,7 +209,7 @@ class _Taken:
 
     def __init__(self, wanted: int) -> None:
         self._wanted = wanted
-        self.rows: list[NDArray[np.float32]] = []
+        self.rows: list[Array32] = []
 
     def take(self, payload: JsonObject, draft: Draft) -> str | None:
         """Keep the vectors in the order of the texts; return None for anything that is not all of them."""
@@ -232,7 +232,7 @@ def shortened(text: str, characters: int) -> str:
     return text if text.strip() else "?"
 
 
-def _numbers(value: object) -> NDArray[np.float32] | None:
+def _numbers(value: object) -> Array32 | None:
     """Return a vector of finite numbers that are not all zero, or None."""
     items = sequence(value)
     if not items or not all(isinstance(item, int | float) and not isinstance(item, bool) for item in items):

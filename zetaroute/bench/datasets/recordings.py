@@ -15,10 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Mask
 from zetaroute.errors import UsageError
 from zetaroute.learn.samples import Sample
-
-Array = NDArray[np.float64]
 
 SCHEMA = {
     "dataset": pl.String,
@@ -50,14 +49,14 @@ class Recordings:
     """(n, K), NaN where unknown."""
     latency_s: Array
     """(n, K), NaN where unknown."""
-    test: NDArray[np.bool_]
+    test: Mask
     """(n,) the test side of the split."""
 
     def side(self, *, test: bool) -> Recordings:
         """Return one side of the split."""
         return self.take(self.test == test)
 
-    def take(self, keep: NDArray[np.bool_]) -> Recordings:
+    def take(self, keep: Mask) -> Recordings:
         """Return the chosen queries."""
         return Recordings(
             dataset=self.dataset,

@@ -10,16 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array32
 from zetaroute.domain import Arm
 from zetaroute.learn.frame import sample
 from zetaroute.learn.incremental.survey import Newest
 from zetaroute.learn.incremental.update import Counted, Statistics, count_part
 from zetaroute.learn.incremental.vectors import KnownVectors, RowVectors, Vectors
 from zetaroute.learn.samples import Sample, at, joined
-
-Vectors32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class ReadRows:
     """Rows with their vectors."""
 
     rows: Sample
-    x: Vectors32
+    x: Array32
     """(n, D)"""
     order: pl.DataFrame
     """(n) time and id of the rows."""

@@ -9,10 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
+from zetaroute.arrays import Array, Index
 
 CHUNK = 20_000
 """Rows whose vectors are held at once."""

@@ -14,13 +14,11 @@ from typing import cast
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.domain import Arm
 from zetaroute.learn.feature_maps import MOST_TEXTS, OUTGROWN
 from zetaroute.learn.label_trust import pairs_in
-
-Array = NDArray[np.float64]
 
 RECENT = 50_000
 """Newest training rows that everything is read from that no sums can tell: drift, scatter, ratings, and the judgement
@@ -92,7 +90,7 @@ class Survey:
     """`reliability.pairs_in` the training rows."""
     graded: int
     """Training rows whose accuracy is known."""
-    arm_rows: NDArray[np.int64]
+    arm_rows: Index
     """(K,) training rows of every arm."""
     training: pl.DataFrame
     """ROWS, of the newest training rows."""

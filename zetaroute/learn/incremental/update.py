@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.ope import FOLDS
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather_folds
@@ -21,8 +22,6 @@ from zetaroute.learn.ridge import target_weights, targets
 from zetaroute.learn.samples import Sample
 from zetaroute.registry import Registry, pack, unpack
 
-Array = NDArray[np.float64]
-Index = NDArray[np.int64]
 Hash = NDArray[np.uint64]
 
 
@@ -44,7 +43,7 @@ class RowFingerprints:
     def __len__(self) -> int:
         return len(self.row)
 
-    def take(self, keep: Index | NDArray[np.bool_]) -> RowFingerprints:
+    def take(self, keep: Index | Mask) -> RowFingerprints:
         """Return the chosen parts."""
         return RowFingerprints(**{name: getattr(self, name)[keep] for name in self.__slots__})
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Array32, Index
 from zetaroute.learn.samples import Sample, at
 
-Array = NDArray[np.float64]
-Array32 = NDArray[np.float32]
-Index = NDArray[np.int64]
 Vectors = Callable[[Sequence[str], Sequence[str | None]], Array]
 """Turns texts and their task labels into vectors."""
 
