@@ -13,7 +13,7 @@ import typer
 
 from zetaroute.cli.command_table import LazyCommands
 from zetaroute.cli.output import lost, say
-from zetaroute.cli.session import Session
+from zetaroute.cli.session import Run
 from zetaroute.errors import ZetarouteError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def root(
       zetaroute kpi --compare               before against after
       zetaroute serve                       the same for programs, as an OpenAI-compatible endpoint
     """
-    context.obj = Session(home_option=home, config_option=config, quiet=quiet)
+    context.obj = Run(home_option=home, config_option=config, quiet=quiet)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from zetaroute.cli.session import Session
+from zetaroute.cli.session import Run
 
 LATEST = 30
 """Answers that are offered, the newest first."""
@@ -63,16 +63,16 @@ def _matching(incomplete: str, offers: Callable[[], Iterable[tuple[str, str]]]) 
         return []
 
 
-def _run(context: typer.Context) -> Session:
+def _run(context: typer.Context) -> Run:
     """Return the session of the line as far as it is typed."""
     said = context.find_root().params
     home, config = said.get("home"), said.get("config")
-    return Session(
+    return Run(
         home_option=Path(home) if home else None, config_option=Path(config) if config else None, quiet=True
     )
 
 
-def _models(run: Session) -> Iterable[tuple[str, str]]:
+def _models(run: Run) -> Iterable[tuple[str, str]]:
     for arm in run.settings().arms:
         price = (
             "price unknown" if arm.prices is None else f"${arm.prices.input:g}/${arm.prices.output:g} per 1M"
@@ -80,7 +80,7 @@ def _models(run: Session) -> Iterable[tuple[str, str]]:
         yield arm.id, price
 
 
-def _versions(run: Session) -> Iterable[tuple[str, str]]:
+def _versions(run: Run) -> Iterable[tuple[str, str]]:
     from zetaroute.registry import COLD, Registry
 
     registry = Registry(run.home.artifacts)
@@ -90,7 +90,7 @@ def _versions(run: Session) -> Iterable[tuple[str, str]]:
     yield "current", ""
 
 
-def _answers(run: Session) -> Iterable[tuple[str, str]]:
+def _answers(run: Run) -> Iterable[tuple[str, str]]:
     """Yield the latest answers of the journal and of the file, which is only read and never waited for."""
     from zetaroute.log.journal import Journal
     from zetaroute.report.terminal import one_line

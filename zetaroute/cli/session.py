@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,26 +16,30 @@ if TYPE_CHECKING:
     from zetaroute.log.log import Log
 
 
-@dataclass(slots=True, kw_only=True)
-class Session:
-    """The global options of one run."""
+@dataclass(kw_only=True)
+class Run:
+    """The global options of one command, and the home and settings that they name, read once."""
 
     home_option: Path | None
     config_option: Path | None
     quiet: bool
 
-    @property
+    @cached_property
     def home(self) -> Home:
         """The folder with everything."""
         from zetaroute.config import find_home
 
         return find_home(self.home_option)
 
-    def settings(self, *, quiet: bool = False) -> Settings:
-        """Read the settings; say so, unless `quiet`, when practice models serve."""
+    @cached_property
+    def _settings(self) -> Settings:
         from zetaroute.config import load_settings
 
-        settings = load_settings(self.config_option, self.home.config)
+        return load_settings(self.config_option, self.home.config)
+
+    def settings(self, *, quiet: bool = False) -> Settings:
+        """Return the settings; say so, unless `quiet`, when practice models serve."""
+        settings = self._settings
         if not quiet and any(arm.provider == "practice" for arm in settings.arms):
             hint = "" if settings.file else " (`zetaroute init` writes a config to connect real ones)"
             self.note(f"practice models answer: small built-in programs, not language models{hint}")
@@ -52,8 +57,8 @@ class Session:
             say(f"note: {text}")
 
 
-def session(context: typer.Context) -> Session:
-    """Return the session of a command's context."""
-    found = context.find_object(Session)
+def session(context: typer.Context) -> Run:
+    """Return the global options of a command's context."""
+    found = context.find_object(Run)
     assert found is not None  # noqa: S101  - the root callback always makes one; this tells mypy
     return found

@@ -18,7 +18,7 @@ from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
-    from zetaroute.cli.session import Session
+    from zetaroute.cli.session import Run
     from zetaroute.config import Objective, Settings
     from zetaroute.domain import Decision, Query
     from zetaroute.policy import Limits
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def placed(
-    run: Session,
+    run: Run,
     settings: Settings,
     query: Query,
     *,
@@ -63,7 +63,7 @@ def placed(
 
 
 def explained(
-    run: Session, router: Router, query: Query, decision: Decision, objective: Objective | None
+    run: Run, router: Router, query: Query, decision: Decision, objective: Objective | None
 ) -> dict[str, Any]:
     """Return the explanation of a decision that was made just now."""
     from zetaroute.analysis.explain import explain
@@ -82,7 +82,7 @@ def explained(
     ).json()
 
 
-def explained_past(run: Session, row: dict[str, Any]) -> dict[str, Any] | None:
+def explained_past(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
     """Return the explanation of a logged decision; None where nothing was decided."""
     from zetaroute.analysis.explain import explain_past
     from zetaroute.registry import Registry

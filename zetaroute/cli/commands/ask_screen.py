@@ -13,7 +13,7 @@ import typer
 from zetaroute.cli.commands.rate import ask_rating, draw
 from zetaroute.cli.json_output import round_json
 from zetaroute.cli.output import out, out_json, say, write
-from zetaroute.cli.session import Session
+from zetaroute.cli.session import Run
 from zetaroute.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def answer(
-    run: Session,
+    run: Run,
     router: Router,
     query: Query,
     decision: Decision,
@@ -78,7 +78,7 @@ def answer(
         _merge(run, played, rate)
 
 
-def _tell_check(run: Session, played: Round) -> None:
+def _tell_check(run: Run, played: Round) -> None:
     from zetaroute.router.attempts import PASSES
 
     *before, _ = [row.model for row in played.entry.outcomes if row.status == "ok"]
@@ -88,7 +88,7 @@ def _tell_check(run: Session, played: Round) -> None:
         run.note("no answer passed the check: this is the last one")
 
 
-def _merge(run: Session, played: Round, rating: str | None) -> None:
+def _merge(run: Run, played: Round, rating: str | None) -> None:
     """Bring the journal into the log, now that the answer is on screen."""
     from zetaroute.feedback.ratings import keep_rating, parse_rating
 
@@ -103,7 +103,7 @@ def _merge(run: Session, played: Round, rating: str | None) -> None:
 class _AnswerScreen:
     """Shows an answer as it comes."""
 
-    def __init__(self, run: Session) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
         self._shown = False
         self._told = False

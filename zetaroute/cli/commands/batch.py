@@ -16,7 +16,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.commands.batch_progress import Meter, shown
 from zetaroute.cli.output import out, out_json
-from zetaroute.cli.session import Session, session
+from zetaroute.cli.session import Run, session
 from zetaroute.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ INTERRUPTED = 130
 class Job:
     """Everything one run of the command works with."""
 
-    run: Session
+    run: Run
     plan: BatchPlan
     batch_input: BatchInput
     seen_rows: SeenRows
@@ -146,7 +146,7 @@ class Job:
 
 
 @contextmanager
-def _interruptible(run: Session, stopping: asyncio.Event) -> Iterator[list[int]]:
+def _interruptible(run: Run, stopping: asyncio.Event) -> Iterator[list[int]]:
     """Let the first Ctrl-C finish what is under way, and a second one end it; yields those that came."""
     import asyncio
 
@@ -306,7 +306,7 @@ def batch_command(
         raise typer.Exit(3)
 
 
-def _tell(run: Session, progress: Progress, target: Path, *, json: bool) -> None:
+def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:
     from zetaroute.cli.commands.batch_progress import counts
     from zetaroute.report.terminal import LONGEST_NOTE, one_line
 
@@ -324,7 +324,7 @@ def _tell(run: Session, progress: Progress, target: Path, *, json: bool) -> None
         run.note(f"stopped: {progress.stopped}; run the same command again to go on")
 
 
-def _tell_newcomers(run: Session) -> None:
+def _tell_newcomers(run: Run) -> None:
     """Say how far the models are that are still newcomers."""
     from zetaroute.analysis.models import model_table, onboarding_notes
     from zetaroute.router.router import open_router

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from zetaroute.cli.output import console, out
-from zetaroute.cli.session import Session
+from zetaroute.cli.session import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ AFTER_SHARE = 0.5
 """Queries of the second phase, as a share of the first."""
 
 
-def play_demo(run: Session, *, seed: int, rows: int, screen: Console) -> None:
+def play_demo(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     """Play the demo and show it."""
     from zetaroute.config import default_config_text, parse_settings
     from zetaroute.report.terminal import show_compare, show_retrain
@@ -56,7 +56,7 @@ def play_demo(run: Session, *, seed: int, rows: int, screen: Console) -> None:
     out(f"look around: zetaroute --home {home.path} log list")
 
 
-def _route(run: Session, home: Home, settings: Settings, phase: Phase, screen: Console) -> None:
+def _route(run: Run, home: Home, settings: Settings, phase: Phase, screen: Console) -> None:
     from zetaroute.setup.demo import play_phase
 
     with _bar(run, phase.rows) as advance:
@@ -72,7 +72,7 @@ def _route(run: Session, home: Home, settings: Settings, phase: Phase, screen: C
 
 
 @contextmanager
-def _bar(run: Session, rows: int) -> Iterator[OnProgress]:
+def _bar(run: Run, rows: int) -> Iterator[OnProgress]:
     screen = console(stderr=True)
     if run.quiet or not screen.is_terminal:
         yield lambda progress: None
@@ -89,7 +89,7 @@ def _bar(run: Session, rows: int) -> Iterator[OnProgress]:
 
 
 @contextmanager
-def _waiting(run: Session) -> Iterator[None]:
+def _waiting(run: Run) -> Iterator[None]:
     screen = console(stderr=True)
     if run.quiet or not screen.is_terminal:
         yield

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli.output import console, out, out_json
-from zetaroute.cli.session import Session, session
+from zetaroute.cli.session import Run, session
 
 if TYPE_CHECKING:
     from zetaroute.batch.regrade import RegradeSummary
@@ -80,7 +80,7 @@ def grade_command(
         raise typer.Exit(INTERRUPTED)
 
 
-def _tell(run: Session, tally: RegradeSummary, *, json: bool) -> None:
+def _tell(run: Run, tally: RegradeSummary, *, json: bool) -> None:
     from zetaroute.report.terminal import one_line
 
     if json:

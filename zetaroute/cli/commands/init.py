@@ -16,12 +16,12 @@ from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
-    from zetaroute.cli.session import Session
+    from zetaroute.cli.session import Run
     from zetaroute.setup.detect import Server
     from zetaroute.setup.prices import Import
 
 
-def propose(run: Session, *, preset: str | None, addresses: Sequence[str]) -> str:
+def propose(run: Run, *, preset: str | None, addresses: Sequence[str]) -> str:
     """Look around, say what was found, and return the config that is made of it."""
     import asyncio
     import os
@@ -46,14 +46,14 @@ def propose(run: Session, *, preset: str | None, addresses: Sequence[str]) -> st
     return text
 
 
-def price(run: Session, file: Path) -> None:
+def price(run: Run, file: Path) -> None:
     """Import prices for the config that was just written."""
     from zetaroute.setup.prices import import_prices
 
     tell_import(run, import_prices(run.home, run.settings(quiet=True).arms, file))
 
 
-def tell_import(run: Session, done: Import) -> None:
+def tell_import(run: Run, done: Import) -> None:
     """Say what an import of prices did for each model."""
     run.note(f"imported the prices of {len(done.found)} models into {run.home.prices}")
     for model, imported in done.found.items():

@@ -16,7 +16,7 @@ from zetaroute.errors import BarNotMetError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from zetaroute.cli.session import Session
+    from zetaroute.cli.session import Run
     from zetaroute.config import Settings
     from zetaroute.lifecycle.retrain import Promote as How
     from zetaroute.lifecycle.retrain import Retrained
@@ -126,7 +126,7 @@ def retrain_command(
         raise BarNotMetError(f"the verdict is {done.verdict.word}, and --strict asks for PROMOTE.")
 
 
-def _tell_lost_guards(run: Session, settings: Settings) -> None:
+def _tell_lost_guards(run: Run, settings: Settings) -> None:
     """Say which guards name a kind of query that the version in use calls otherwise, as after a new map."""
     if not any(rule.segment for rule in settings.guards):
         return
@@ -137,7 +137,7 @@ def _tell_lost_guards(run: Session, settings: Settings) -> None:
         run.note(words)
 
 
-def _is_stale(run: Session, settings: Settings, *, min_rows: int | None, json: bool) -> bool:
+def _is_stale(run: Run, settings: Settings, *, min_rows: int | None, json: bool) -> bool:
     """Say in one line why it is, or is not, time to learn again."""
     from zetaroute.lifecycle.staleness import find_drift, staleness
 

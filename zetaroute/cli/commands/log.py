@@ -12,7 +12,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.output import console, out, out_json, say, write
-from zetaroute.cli.session import Session, session
+from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")
 Input = Annotated[
     Path | None, typer.Option("--input", help="The file that the batch read: the queries by custom_id.")
 ]
-Run = Annotated[
+RunName = Annotated[
     str | None, typer.Option("--run", help="Name of the rows; default: import- and the file's name.")
 ]
 As = Annotated[
@@ -116,7 +116,7 @@ def import_command(
         ),
     ],
     input_: Input = None,
-    run_name: Run = None,
+    run_name: RunName = None,
     as_: As = None,
     json: Json = False,
 ) -> None:
@@ -167,7 +167,7 @@ def _renamed(given: list[str]) -> dict[str, str]:
     return renamed
 
 
-def _tell(run: Session, done: ImportSummary) -> None:
+def _tell(run: Run, done: ImportSummary) -> None:
     from zetaroute.report.terminal import plain
 
     bad = f", {done.bad_lines} bad lines in {done.errors}" if done.bad_lines else ""

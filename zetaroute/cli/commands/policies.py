@@ -9,7 +9,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.output import console, out, out_json
-from zetaroute.cli.session import Session, session
+from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 
 policies = typer.Typer(
@@ -210,5 +210,5 @@ def rollback_command(context: typer.Context) -> None:
     _told(session(context), rollback(session(context).home, session(context).log()))
 
 
-def _told(run: Session, version: str) -> None:
+def _told(run: Run, version: str) -> None:
     out(f"{version} serves from now on")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.session import Session, session
+from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def rate_command(
     )
 
 
-def draw(run: Session, router: Router, decision: Decision) -> RatingLot | None:
+def draw(run: Run, router: Router, decision: Decision) -> RatingLot | None:
     """Draw whether to ask for a rating; None where nobody sits at a terminal or wants to be spoken to."""
     from zetaroute.feedback.ratings import draw_lot
 
@@ -77,7 +77,7 @@ def draw(run: Session, router: Router, decision: Decision) -> RatingLot | None:
     return draw_lot(share, seed=decision.seed)
 
 
-def ask_rating(run: Session, outcome_id: str) -> None:
+def ask_rating(run: Run, outcome_id: str) -> None:
     """Ask for a rating of an answer and keep it, if one is given."""
     from zetaroute.feedback.ratings import keep_rating, rating_of
     from zetaroute.log.journal import Journal
