@@ -25,8 +25,8 @@ from zetaroute.features import Embeddings, FeatureMap
 from zetaroute.features.text import meta, terms
 from zetaroute.learn.feature_maps import MOST_TEXTS, TextMap, outgrown
 from zetaroute.learn.fit import fit
-from zetaroute.log.log import Log
 from zetaroute.policy import Challenger, Forecast, Limits, Policy, PriorPredictor, decide
+from zetaroute.projections import log_of
 
 WORLD = World(right={"dates": (0.9, 0.4), "sorting": (0.5, 0.9)}, cost_usd=(0.0001, 0.002))
 
@@ -173,7 +173,7 @@ def test_key_figures_take_as_many_steps_whatever_is_in_the_log(folder: Path) -> 
     ok(folder, "retrain", "--promote", "force")
     answered(folder, 240, seed=6)
     home = Home(folder)
-    log, settings = Log(home), load_settings(None, home.config)
+    log, settings = log_of(home), load_settings(None, home.config)
     found = []
     for rows in (480, 480, 4800):
         # The first time loads what is loaded late.

@@ -147,9 +147,9 @@ class OpenHome:
         return kpis(log=self._log(), settings=self.settings, home=self.home, by=by, since=_moment(since))
 
     def _log(self) -> Log:
-        from zetaroute.log.log import Log
+        from zetaroute.projections import log_of
 
-        return Log(self.home, self.settings.privacy)
+        return log_of(self.home, self.settings.privacy)
 
     def _in_conversation(self, query: Query, conversation: str) -> tuple[Query, str | None]:
         """Return the query behind its conversation's turns, and the model that goes on there, if one does."""

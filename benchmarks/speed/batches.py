@@ -188,12 +188,12 @@ async def _batch(folder: Path, config: str, queries: Sequence[Query]) -> None:
     from zetaroute.batch.run import BatchPlan, run_batch
     from zetaroute.batch.seen import SeenRows
     from zetaroute.config import Home, parse_settings
-    from zetaroute.log.log import Log
+    from zetaroute.projections import log_of
     from zetaroute.router.router import open_router
 
     home = Home(folder)
     home.make()
-    log = Log(home)
+    log = log_of(home)
     with Output(home.path / "answers.jsonl") as output:
         progress = await run_batch(
             open_router(home, parse_settings(config, file=None)),

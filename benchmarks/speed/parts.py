@@ -25,7 +25,7 @@ from zetaroute.learn.incremental.readers import Blocks
 from zetaroute.learn.incremental.survey import Survey, survey
 from zetaroute.learn.incremental.train import open_source
 from zetaroute.learn.incremental.vectors import KnownVectors
-from zetaroute.log.log import Log
+from zetaroute.projections import log_of
 from zetaroute.transfer.export import export
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def main() -> None:
     """Measure on the first part of the log."""
     home = Home(Path(sys.argv[1]))
     rows = int(sys.argv[2]) if len(sys.argv) > 2 else 50_000
-    settings, log = load_settings(None, home.config), Log(home)
+    settings, log = load_settings(None, home.config), log_of(home)
     source = open_source(log, settings, since=None, sources=(), cluster=False, block=rows)
     reader = source.reader
     if not isinstance(reader, Blocks):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
 from zetaroute.evaluate.eprocess import ALPHA, Evidence, Trials, judge, left_after, promotion_level
-from zetaroute.log.canary import GRADED_PER_SHARE, SHARES
+from zetaroute.projections.canary import GRADED_PER_SHARE, SHARES
 
 RATE, ARMS, DIFFER = 0.05, 4, 0.4
 MARGIN = 0.02

@@ -18,7 +18,7 @@ from tests.support.waiting import until
 from zetaroute.config import Home
 from zetaroute.domain import Outcome, new_id, utc_now
 from zetaroute.log.journal import Entry
-from zetaroute.log.log import Log
+from zetaroute.projections import log_of
 
 SECONDS = itertools.count(1_700_000_000.0)
 """So that ids sort as the answers were made, however fast."""
@@ -41,7 +41,7 @@ def answered(folder: Path, rows_: int, **facts: Any) -> list[str]:
         )
         for number in range(rows_)
     ]
-    Log(Home(folder)).append([Entry(outcomes=(outcome,)) for outcome in outcomes])
+    log_of(Home(folder)).append([Entry(outcomes=(outcome,)) for outcome in outcomes])
     return [outcome.id for outcome in outcomes]
 
 
@@ -181,7 +181,7 @@ def test_an_export_comes_back_and_adds_nothing(folder: Path, tmp_path: Path) -> 
 
 def many(folder: Path, tmp_path: Path, lines: int) -> Path:
     ids = answered(folder, 500)
-    Log(Home(folder)).merge(patience_s=5)
+    log_of(Home(folder)).merge(patience_s=5)
     return write_lines(
         tmp_path / "many.jsonl",
         [

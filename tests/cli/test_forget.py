@@ -22,7 +22,7 @@ from tests.support.waiting import PATIENCE_S
 from zetaroute.config import Home
 from zetaroute.domain import new_id
 from zetaroute.log.journal import Entry
-from zetaroute.log.log import Log
+from zetaroute.projections import log_of
 
 ASKED = 'Zdzisława Grzęda-Krakowiak of Żyrardów\tasks "about" galactorrhoea & <b>bromocriptine</b>, ¿por qué?'
 ANSWERED = "Dear Zdzisława Grzęda-Krakowiak, prolactinoma is likelier; see endocrinologist Wąsowicz."
@@ -309,7 +309,7 @@ def test_words_that_nobody_else_used_leave_the_artifacts(folder: Path, tmp_path:
 
 
 def test_no_row_keeps_the_name_of_a_kind_that_held_a_forgotten_word(folder: Path) -> None:
-    log = Log(Home(folder))
+    log = log_of(Home(folder))
     gone = outcome(query="krakowiak", segment="dance, krakowiak")
     kept = outcome(query="polka dance", segment="dance, krakowiak")
     other = outcome(query="sort these", segment="sort, these")
@@ -380,7 +380,7 @@ from zetaroute.config import Home
 from zetaroute.domain import Outcome, new_id
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-log = Log(Home(Path(sys.argv[1])))
+log = log_of(Home(Path(sys.argv[1])))
 for number in range(int(sys.argv[2])):
     log.append([Entry(outcomes=(Outcome(id=new_id(), time="2026-01-02T03:04:05", query=f"{sys.argv[3]} {number}",
                                         model="a", status="ok"),))])
@@ -424,7 +424,7 @@ def test_tables_and_views_of_the_user_stay(http_folder: Path, asked: str) -> Non
 
 
 def test_rows_of_a_fallback_are_forgotten_together(http_folder: Path) -> None:
-    log = Log(Home(http_folder))
+    log = log_of(Home(http_folder))
     first = outcome(query=ASKED, status="error", error=f"no: {ASKED}")
     second = outcome(query=ASKED, fallback_of=first.id, attempt=2, response=ANSWERED, id=new_id())
     log.append([Entry(outcomes=(first, second))])

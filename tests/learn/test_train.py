@@ -16,8 +16,8 @@ from tests.support.results import assert_same_result
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
 from zetaroute.learn.incremental.train import TrainingResult, open_source, train
 from zetaroute.lifecycle.retrain import retrain
-from zetaroute.log.log import Log
 from zetaroute.log.sources import open_sources
+from zetaroute.projections import log_of
 from zetaroute.registry import Registry
 
 ROWS = 600
@@ -58,7 +58,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def lesson(home: Path, *, block: int, known: Any = None) -> TrainingResult:
     place = Home(home)
-    settings, log = load_settings(None, place.config), Log(place)
+    settings, log = load_settings(None, place.config), log_of(place)
     source = open_source(log, settings, since=None, sources=(), cluster=False, block=block)
     return train(source, settings, Registry(place.artifacts), log, known=known, seed=0, jobs=1)
 
@@ -162,7 +162,7 @@ def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
     results = []
     for block in (90, 10**9):
         done = retrain(
-            home=place, settings=settings, log=Log(place), promote="never", block=block, page=False
+            home=place, settings=settings, log=log_of(place), promote="never", block=block, page=False
         )
         results.append(done.result)
         shutil.rmtree(home / "artifacts" / done.version)
@@ -195,7 +195,7 @@ def test_when_nothing_is_left_it_is_said_why(home: Path) -> None:
 
 def test_vectors_of_rows_that_are_forgotten_while_it_learns_are_not_kept(home: Path) -> None:
     place = Home(home)
-    settings, log = load_settings(None, place.config), Log(place)
+    settings, log = load_settings(None, place.config), log_of(place)
     source = open_source(log, settings, since=None, sources=(), cluster=False, block=10**9)
     with duckdb.connect(str(home / "zetaroute.duckdb")) as connection:
         (one,) = connection.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)

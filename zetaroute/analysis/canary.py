@@ -7,8 +7,9 @@ from typing import Any
 from zetaroute.domain import CanaryEvent
 from zetaroute.evaluate.eprocess import ROLLBACK_AT
 from zetaroute.evaluate.intervals import mean_figure
-from zetaroute.log.canary import CanaryRows, canary_rows, evidence_of, last_step, running_canary
+from zetaroute.log.canary import last_step, running_canary
 from zetaroute.log.log import Log
+from zetaroute.projections.canary import CanaryRows, canary_rows, evidence_of
 
 
 def canary_standing(log: Log) -> dict[str, Any] | None:

@@ -26,6 +26,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
+from zetaroute.projections import log_of
 from zetaroute.registry import Registry
 from zetaroute.router.router import open_router
 
@@ -69,7 +70,7 @@ def replay(
             f"{recordings.dataset} has {len(train.texts)} training and {len(test.texts)} test queries: "
             f"too few for {plan.rounds} rounds."
         )
-    log, registry = Log(home), Registry(home.artifacts)
+    log, registry = log_of(home), Registry(home.artifacts)
     known = registry.current()
     marker = _Marker(train, arms, objective, use_task=plan.use_task)
     rounds, promotions, served_utility, played = [], [], [], 0

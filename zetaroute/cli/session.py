@@ -13,6 +13,7 @@ from zetaroute.cli.output import say
 
 if TYPE_CHECKING:
     from zetaroute.config import Home, Settings
+    from zetaroute.log.journal import Entry
     from zetaroute.log.log import Log
 
 
@@ -47,9 +48,18 @@ class Run:
 
     def log(self, settings: Settings | None = None) -> Log:
         """Return the home's outcome log; whoever appends rows to it passes the settings, which may forbid texts."""
-        from zetaroute.log.log import Log
+        from zetaroute.config import DEFAULT_PRIVACY
+        from zetaroute.projections import log_of
 
-        return Log(self.home) if settings is None else Log(self.home, settings.privacy)
+        privacy = DEFAULT_PRIVACY if settings is None else settings.privacy
+        return log_of(self.home, privacy, on_derived=self._tell_derived)
+
+    def _tell_derived(self, entry: Entry) -> None:
+        """Say how a canary ended by what came in with this command."""
+        for step in entry.canaries:
+            if not step.running:
+                how = step.step.replace("_", " ")
+                self.note(f"what came in ended a canary: {step.version} was {how} ({step.reason})")
 
     def note(self, text: str) -> None:
         """Say something beside the answer, unless --quiet."""

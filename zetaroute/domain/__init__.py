@@ -5,7 +5,17 @@ money is USD (`_usd`), tokens are counts. A value is made once; nothing is patch
 """
 
 from zetaroute.domain.decision import CanaryArms, Candidate, Decision, Estimate, Objective
-from zetaroute.domain.models import ALL_TASKS, Arm, Prices, Standing, Tally, query_kind_key, segment_of, usd
+from zetaroute.domain.models import (
+    ALL_TASKS,
+    DEMOTED,
+    Arm,
+    Prices,
+    Standing,
+    Tally,
+    query_kind_key,
+    segment_of,
+    usd,
+)
 from zetaroute.domain.outcome import (
     CONFIG_ERRORS,
     Attempt,
@@ -39,6 +49,7 @@ from zetaroute.domain.query import (
 __all__ = [
     "ALL_TASKS",
     "CONFIG_ERRORS",
+    "DEMOTED",
     "Arm",
     "Attachment",
     "Attempt",

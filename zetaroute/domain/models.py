@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+DEMOTED = "demoted by a guard"
+"""How the reason of a candidate begins that a guard keeps away from a kind of query."""
+
 
 def usd(amount: float) -> str:
     """Return an amount of money as people write it: down to millionths, without zeros at the end."""

@@ -15,16 +15,10 @@ from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.eprocess import left_after, promotion_level
 from zetaroute.evaluate.gate import FEWEST_HITS, Verdict
 from zetaroute.evaluate.ope import Difference, Support
-from zetaroute.log.canary import (
-    SHARES,
-    alpha_left,
-    canary_rows,
-    evidence_of,
-    next_step,
-    running_canary,
-)
+from zetaroute.log.canary import running_canary
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
+from zetaroute.projections.canary import SHARES, alpha_left, canary_rows, evidence_of, next_step
 from zetaroute.registry import Registry
 
 if TYPE_CHECKING:

@@ -10,14 +10,13 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.errors import StoreBusyError, StoreError
-from zetaroute.log.canary import judge_canary
 from zetaroute.log.journal import Entry
 from zetaroute.log.pseudonyms import protected_journal
 from zetaroute.log.schema import (
@@ -100,13 +99,29 @@ SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
 """In SQL the moment of the variable `since`; where it is NULL, the beginning."""
 
 
+Projection = Callable[["DuckDBPyConnection", Home], Entry | None]
+"""Looks at the log after rows came in and returns the rows that follow from them, if any do."""
+
+
 class Log:
     """The log of one home."""
 
-    def __init__(self, home: Home, privacy: Privacy = DEFAULT_PRIVACY) -> None:
-        """Keep of what is appended what `privacy` lets it; whoever appends rows passes that of the config."""
+    def __init__(
+        self,
+        home: Home,
+        privacy: Privacy = DEFAULT_PRIVACY,
+        *,
+        projections: Sequence[Projection] = (),
+        on_derived: Callable[[Entry], None] | None = None,
+    ) -> None:
+        """Keep of what is appended what `privacy` lets it, and of every merge what the projections conclude.
+
+        `on_derived` is told each of their conclusions.
+        """
         self.home = home
         self.journal = protected_journal(home, privacy)
+        self._projections = projections
+        self._on_derived = on_derived
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Make the entries safe; they appear in the DuckDB file with the next opening."""
@@ -133,24 +148,36 @@ class Log:
             connect(self.home.database, patience_s=patience_s) as connection,
         ):
             self._migrate(connection)
-            # Over many small files, more threads take eight times the memory and four times as long.
-            connection.execute("SET threads = 1")
-            merged = self._merge_into(connection)
-            if merged:
-                decided = judge_canary(connection, self.home)
-                if decided is not None:
-                    self.journal.append([decided])
-                    merged += self._merge_into(connection)
-            connection.execute("RESET threads")
-            if merged or not is_readable_state(self.home):
-                try:
-                    write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
-                except OSError as error:
-                    raise unusable(self.home.state, error) from error
-            # Only now: whoever reads the state without these segments must still find them in the journal.
-            self.journal.drop(merged)
+            self._take_in(connection)
             self.journal.sweep(time.time())
             yield connection
+
+    def write(self, connection: DuckDBPyConnection, entry: Entry) -> None:
+        """Make an entry safe and bring it into the open file at once."""
+        self.journal.append([entry])
+        self._take_in(connection)
+
+    def _take_in(self, connection: DuckDBPyConnection) -> None:
+        """Bring what waits in the journal into the tables, and what follows from it; then the standings."""
+        # Over many small files, more threads take eight times the memory and four times as long.
+        connection.execute("SET threads = 1")
+        merged = self._merge_into(connection)
+        if merged:
+            for derive in self._projections:
+                derived = derive(connection, self.home)
+                if derived is not None:
+                    self.journal.append([derived])
+                    merged += self._merge_into(connection)
+                    if self._on_derived is not None:
+                        self._on_derived(derived)
+        connection.execute("RESET threads")
+        if merged or not is_readable_state(self.home):
+            try:
+                write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
+            except OSError as error:
+                raise unusable(self.home.state, error) from error
+        # Only now: whoever reads the state without these segments must still find them in the journal.
+        self.journal.drop(merged)
 
     def _migrate(self, connection: DuckDBPyConnection) -> None:
         import duckdb

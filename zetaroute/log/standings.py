@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import Home
-from zetaroute.domain import ALL_TASKS, CanaryEvent, Standing, Tally, query_kind_key
+from zetaroute.domain import ALL_TASKS, DEMOTED, CanaryEvent, Standing, Tally, query_kind_key
 from zetaroute.files.atomic import write_whole
 from zetaroute.log.canary import event_of, running_canary
 from zetaroute.log.journal import Journal
 from zetaroute.log.views import rounds_from
-from zetaroute.policy.guards import DEMOTED
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

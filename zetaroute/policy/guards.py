@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import GuardRule, TagRule
-from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally, query_kind_key, usd
+from zetaroute.domain import ALL_TASKS, DEMOTED, Arm, Query, Standing, Tally, query_kind_key, usd
 from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
 
 
@@ -49,8 +49,6 @@ ENOUGH = 20
 """Rows below which a guard says nothing."""
 Z = 1.645
 """One-sided 95%."""
-DEMOTED = "demoted by a guard"
-"""How the log says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,4 @@
-"""The live page's figures as words: what the template of `serve`'s page is filled with.
-
-Apart from the reports because it is made anew every few seconds and draws nothing.
-"""
+"""The page of what is served now, made anew every few seconds; it draws nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zetaroute.report.decision import CANDIDATE_HEADS, candidate_cells, how_chosen
+from zetaroute.report.pages import page
 from zetaroute.report.tables import cell, word
 from zetaroute.report.terminal import one_line
 from zetaroute.report.words import KPIS, amount, provenance_notes, with_interval
@@ -18,8 +16,15 @@ QUERY_WIDTH = 140
 _TONES = {"PROMOTE": "good", "REJECT": "bad"}
 
 
-def live_page(result: Result) -> dict[str, Any]:
-    """Return what the template shows of a snapshot."""
+def live_html(result: Result) -> str:
+    """Return a snapshot as an HTML page, which takes its style and script from beside it.
+
+    Raises ZetarouteError where a library that it needs is missing.
+    """
+    return page("live.html", **_shown(result))
+
+
+def _shown(result: Result) -> dict[str, Any]:
     figures = [
         [kpi.label, cell(figure, kpi.unit), word(str(figure["n"]))]
         for kpi in KPIS

@@ -7,16 +7,14 @@ and is escaped by the template. What is drawn comes from the charts beside this.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from zetaroute.errors import ZetarouteError
 from zetaroute.report.charts.break_even import break_even
 from zetaroute.report.charts.calibration import calibration
 from zetaroute.report.charts.intervals import estimators, forest, over_time
 from zetaroute.report.charts.policies import frontier, shares
-from zetaroute.report.dashboard import live_page
 from zetaroute.report.markdown import SERVED_NOTE, served_sentence, support_notes, verdict_sentence
+from zetaroute.report.pages import page
 from zetaroute.report.tables import (
     Result,
     changes,
@@ -27,7 +25,6 @@ from zetaroute.report.tables import (
     time_table,
     ways_table,
 )
-from zetaroute.report.terminal import plain
 from zetaroute.report.words import (
     FORECAST_HEADS,
     forecast_rows,
@@ -38,7 +35,6 @@ from zetaroute.report.words import (
     with_interval,
 )
 
-TEMPLATES = Path(__file__).parent / "templates"
 _TONES = {"PROMOTE": "good", "REJECT": "bad", True: "good", False: "bad"}
 
 
@@ -50,7 +46,7 @@ def retrain_html(result: Result) -> str:
     rows, models = result["rows"], list(result["share"]["before"])
     everything = {"name": "all queries", **result["share"]}
     segments = [everything, *result.get("segments", [])]
-    return _page(
+    return page(
         "retrain.html",
         sentence=verdict_sentence(result),
         tone=_TONES.get(result["verdict"], "unsure"),
@@ -79,7 +75,7 @@ def compare_html(result: Result) -> str:
     everything = {"name": "all queries", "before": before["share"], "after": after["share"]}
     segments = [everything, *result["segments"]]
     policies = result["policies"]
-    return _page(
+    return page(
         "compare.html",
         sentence=served_sentence(result),
         tone=_TONES.get(result["confirmed"], "unsure"),
@@ -120,7 +116,7 @@ def kpi_html(result: Result) -> str:
     accuracy = with_interval(result["kpis"]["accuracy_rate"], "share")
     cost = with_interval(result["kpis"]["cost_per_query_usd"], "usd")
     shown = {"name": "all queries", "served": result["share"]}
-    return _page(
+    return page(
         "kpi.html",
         sentence=f"{result['rows']} queries: accuracy {accuracy}, cost per query {cost}",
         tone="unsure",
@@ -143,14 +139,6 @@ def kpi_html(result: Result) -> str:
         ],
         notes=provenance_notes(result["provenance"], result["rows"]),
     )
-
-
-def live_html(result: Result) -> str:
-    """Return what is served now as an HTML page, which takes its style and script from beside it.
-
-    Raises ZetarouteError where a library that it needs is missing.
-    """
-    return _page("live.html", **live_page(result))
 
 
 def _held_out(result: Result, models: Sequence[str]) -> dict[str, Any]:
@@ -188,27 +176,3 @@ def _svg(chart: Callable[..., str], *arguments: Any, **options: Any) -> str:
 
     # Not a hole: charts escape the texts that they write, and a test holds them to it.
     return Markup(chart(*arguments, **options))  # noqa: S704
-
-
-def _page(template: str, **values: Any) -> str:
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-        from markupsafe import Markup
-    except ImportError as error:
-        raise ZetarouteError(
-            "the HTML report needs jinja2, which is not installed: `pip install jinja2` brings it."
-        ) from error
-
-    def shown(value: Any) -> Any:
-        return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-    pages = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return pages.get_template(template).render(values)

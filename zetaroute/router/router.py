@@ -14,12 +14,12 @@ from dataclasses import dataclass, field, replace
 from zetaroute.config import Budget, Home, Objective, Settings
 from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, QueryEmbedding, Standing
 from zetaroute.errors import ArtifactError, StoreError
-from zetaroute.log.log import Log
 from zetaroute.log.pseudonyms import home_salt
 from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome
 from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
 from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.prior import tally_of
+from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
 from zetaroute.router.budget import Spending
 from zetaroute.router.prefetch import ForecastCache
@@ -149,7 +149,7 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
     if home.database.exists() and not is_readable_state(home):
         # After an upgrade the budget, the canary and the guards are not to begin anew.
         with suppress(StoreError):
-            Log(home, settings.privacy).merge(patience_s=_ANEW_S)
+            log_of(home, settings.privacy).merge(patience_s=_ANEW_S)
     # The canary first: where it ends meanwhile, the version that it made current is read after it.
     past = read_state(home)
     policy = load_policy(registry, registry.current())

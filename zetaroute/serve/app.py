@@ -23,7 +23,7 @@ from zetaroute.domain import Query
 from zetaroute.errors import ZetarouteError
 from zetaroute.serve.admission import Admission, AdmissionMiddleware
 from zetaroute.serve.chat import chat
-from zetaroute.serve.dashboard import Page, page, report, script, style
+from zetaroute.serve.dashboard import Dashboard, Page, page, report, script, style
 from zetaroute.serve.errors import ApiError, api_error, bad
 from zetaroute.serve.feedback import Post, feedback
 from zetaroute.serve.metrics import Metrics
@@ -40,6 +40,7 @@ class Offer:
     home: Home
     settings: Settings
     admission: Admission
+    dashboard: Dashboard
 
 
 def create_app(offer: Offer, metrics: Metrics) -> Starlette:
@@ -49,7 +50,8 @@ def create_app(offer: Offer, metrics: Metrics) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         service = Service(offer.home, offer.settings, metrics)
         app.state.service, app.state.metrics = service, metrics
-        app.state.post, app.state.page = Post(service), Page(service)
+        app.state.post, app.state.page = Post(service), Page(offer.dashboard, service)
+        app.state.dashboard = offer.dashboard
         app.state.begun = int(time.time())
         try:
             yield

@@ -15,9 +15,9 @@ from typing import Any
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import StoreError
-from zetaroute.log.log import Log
 from zetaroute.policy import Limits, tripped
 from zetaroute.policy.guards import may_matter
+from zetaroute.projections import log_of
 from zetaroute.providers.base import OnText
 from zetaroute.router.attempts import Round
 from zetaroute.router.conversations import Conversations
@@ -46,7 +46,7 @@ class Service:
         self.home = home
         self.settings = settings
         self.metrics = metrics
-        self.log = Log(home, settings.privacy)
+        self.log = log_of(home, settings.privacy)
         self.router = open_router(home, settings)
         self.failure: StoreError | None = None
         """Why rows cannot be kept just now."""

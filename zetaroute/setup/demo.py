@@ -20,8 +20,8 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.lifecycle.retrain import Retrained, retrain
 from zetaroute.log.journal import Entry
-from zetaroute.log.log import Log
 from zetaroute.practice.rater import simulated_rating
+from zetaroute.projections import log_of
 from zetaroute.report.markdown import compare_report
 from zetaroute.router.attempts import Round
 from zetaroute.router.router import open_router
@@ -51,7 +51,7 @@ async def play_phase(
     home: Home, settings: Settings, phase: Phase, *, concurrency: int, on_progress: OnProgress
 ) -> Progress:
     """Route the queries of a phase by the policy in use, with simulated ratings for some of the answers."""
-    log = Log(home, settings.privacy)
+    log = log_of(home, settings.privacy)
     rng = random.Random(phase.seed)
     ratings: list[Feedback] = []
 
@@ -76,12 +76,12 @@ async def play_phase(
 
 def learn(home: Home, settings: Settings, *, seed: int) -> Retrained:
     """Retrain on what the demo has logged."""
-    return retrain(home=home, settings=settings, log=Log(home), seed=seed, author="demo")
+    return retrain(home=home, settings=settings, log=log_of(home), seed=seed, author="demo")
 
 
 def before_and_after(home: Home, settings: Settings) -> tuple[dict[str, Any], Path]:
     """Compare the promoted version with the one before it; return the result and where its report is."""
-    result = compare(log=Log(home), settings=settings, home=home)
+    result = compare(log=log_of(home), settings=settings, home=home)
     report = home.path / "before-and-after.md"
     report.write_text(compare_report(result), encoding="utf-8")
     return result, report

@@ -57,6 +57,7 @@ def serve_command(
       ZR_TOKEN=... zetaroute serve --host 0.0.0.0 --token-env ZR_TOKEN
     """
     try:
+        from zetaroute.analysis.dashboard import Dashboard
         from zetaroute.serve.app import Offer
         from zetaroute.serve.supervisor import listen, serve
     except ImportError as error:
@@ -74,7 +75,8 @@ def serve_command(
     bound = listener.getsockname()[1]
     say(f"zetaroute serves http://{f'[{place}]' if ':' in place else place}:{bound}/v1 (Ctrl-C stops)")
     try:
-        came = serve(Offer(home=run.home, settings=settings, admission=admission), listener, workers=workers)
+        offer = Offer(home=run.home, settings=settings, admission=admission, dashboard=Dashboard())
+        came = serve(offer, listener, workers=workers)
     finally:
         listener.close()
         with suppress(StoreError):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from zetaroute.config import Home
 from zetaroute.errors import StoreBusyError, StoreError
-from zetaroute.log.log import Log
 from zetaroute.log.standings import is_readable_state
+from zetaroute.projections import log_of
 from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
 
 LITTLE_ROOM = 1_000_000_000
@@ -83,7 +83,7 @@ def _waiting(home: Home) -> Diagnosis:
             f"{len(aside)} damaged segments were set aside in {home.journal / 'damaged'}",
             "see whether the disk is sound, and delete them when nothing in them is missed",
         )
-    count = len(Log(home).journal.segments())
+    count = len(log_of(home).journal.segments())
     if not count:
         return well("journal", "nothing waits to be merged")
     waited = "1 segment waits and is" if count == 1 else f"{count} segments wait and are"
@@ -91,7 +91,7 @@ def _waiting(home: Home) -> Diagnosis:
 
 
 def _log(home: Home) -> Diagnosis:
-    log = Log(home)
+    log = log_of(home)
     if not home.database.exists() and not log.journal.segments():
         return well("log", "nothing was logged yet")
     try:

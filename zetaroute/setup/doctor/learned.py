@@ -14,15 +14,15 @@ from zetaroute.learn.frame import read_frame, sample
 from zetaroute.lifecycle.log_faults import log_findings
 from zetaroute.lifecycle.staleness import find_drift
 from zetaroute.lifecycle.versions import verify
-from zetaroute.log.log import Log
 from zetaroute.policy import load_policy
+from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
 from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
 
 
 def examine_versions(home: Home, settings: Settings) -> Iterator[Diagnosis]:
     """Yield what there is to say of the policy versions: one line when all is well, one per damaged version."""
-    registry, log = Registry(home.artifacts), Log(home)
+    registry, log = Registry(home.artifacts), log_of(home)
     versions = registry.versions()
     try:
         current = registry.current()
@@ -70,7 +70,7 @@ def examine_guards(home: Home, settings: Settings) -> Iterator[Diagnosis]:
 
 def examine_drift(home: Home, settings: Settings) -> Iterator[Diagnosis]:
     """Yield in one line what has changed since the newest version was learned."""
-    log = Log(home)
+    log = log_of(home)
     if not home.database.exists():
         return
     try:
@@ -86,7 +86,7 @@ def examine_drift(home: Home, settings: Settings) -> Iterator[Diagnosis]:
 
 def examine_log(home: Home, settings: Settings) -> Iterator[Diagnosis]:
     """Yield the faults of the log itself that make its rows worth less, or worth nothing."""
-    log = Log(home)
+    log = log_of(home)
     if not home.database.exists():
         return
     try:

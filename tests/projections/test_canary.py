@@ -10,16 +10,12 @@ import pytest
 
 from tests.log.test_log import feedback, outcome
 from zetaroute.domain import CanaryArms, CanaryEvent, Candidate, Estimate, new_id
-from zetaroute.log.canary import (
-    GRADED_PER_SHARE,
-    alpha_left,
-    canary_rows,
-    next_step,
-    running_canary,
-)
+from zetaroute.log.canary import running_canary
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
+from zetaroute.projections import log_of
+from zetaroute.projections.canary import GRADED_PER_SHARE, alpha_left, canary_rows, next_step
 from zetaroute.registry import Registry
 
 SHARE = 0.5
@@ -27,7 +23,7 @@ SHARE = 0.5
 
 @pytest.fixture
 def log(home):
-    return Log(home)
+    return log_of(home)
 
 
 @pytest.fixture

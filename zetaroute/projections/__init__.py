@@ -1,0 +1,20 @@
+"""The log of a home with what is derived from it at every merge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import Log
+from zetaroute.projections.canary import judge_canary
+
+
+def log_of(
+    home: Home, privacy: Privacy = DEFAULT_PRIVACY, *, on_derived: Callable[[Entry], None] | None = None
+) -> Log:
+    """Return the log of a home, whose canary is judged whenever rows come in.
+
+    `privacy` is that of the config wherever rows are appended; `on_derived` is told what a merge has concluded.
+    """
+    return Log(home, privacy, projections=(judge_canary,), on_derived=on_derived)
