@@ -67,7 +67,7 @@ def response(key: str, prompt: str | None, answer: str | None, talk: str = "t0")
 
 
 def read(path: Path) -> tuple[list[ImportedRow], list[BadLine]]:
-    found = list(read_llm_cli(path))
+    found = list(read_llm_cli(str(path), {}))
     return [row for row in found if isinstance(row, ImportedRow)], [
         row for row in found if isinstance(row, BadLine)
     ]

@@ -118,7 +118,7 @@ def _stored(database: Path) -> dict[str, str]:
 
 
 def _graders() -> Iterable[tuple[str, str]]:
-    from zetaroute.grading.graders import grader_names
+    from zetaroute.grading import grader_names
 
     return ((name, "") for name in grader_names())
 

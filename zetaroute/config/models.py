@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from zetaroute.config.providers import BUILT_IN, provider_names
 from zetaroute.config.toml_table import Table
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import UsageError
@@ -82,9 +83,6 @@ def _is_loopback(base_url: str) -> bool:
         return False
 
 
-PROVIDERS = ("openai", "anthropic", "practice", "recorded")
-OVER_HTTP = ("openai", "anthropic")
-PRACTICE_MODELS = ("small", "medium", "large")
 ATTACHMENTS = ("image", "file")
 OWN_FIELDS = ("model", "messages", "system", "stream", "stream_options", "n")
 """Fields of a request that zetaroute fills; options may not."""
@@ -96,7 +94,9 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 def read_arm(table: Table, *, folder: Path) -> Arm:
     """Return the arm that a [[models]] block describes; relative paths count from `folder`."""
     model_id = table.text("id", required=True) or ""
-    provider = table.choice("provider", PROVIDERS)
+    provider = table.text("provider", required=True) or ""
+    if provider not in BUILT_IN:
+        provider = table.choice("provider", provider_names())
     base_url = table.text("base_url")
     prices = _prices(table.table("price"))
     timeout_s = table.number("timeout_s", 60.0, low=0.01) or 60.0
@@ -143,17 +143,11 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def _check(table: Table, arm: Arm) -> None:
-    if arm.provider in OVER_HTTP:
-        if arm.base_url is None:
-            table.fail('needs a key base_url, for example base_url = "http://127.0.0.1:11434/v1".')
-        if not arm.base_url.startswith(("http://", "https://")):
-            table.fail(f"key base_url is {arm.base_url!r}: it must start with http:// or https://.")
+    row = BUILT_IN.get(arm.provider)
+    if row is not None and (mistake := row.mistake(arm)):
+        table.fail(mistake)
     if arm.api_key_header is not None and arm.api_key_env is None:
         table.fail('key api_key_header needs api_key_env, for example api_key_env = "AZURE_OPENAI_KEY".')
-    if arm.provider == "recorded" and arm.file is None:
-        table.fail('needs a key file, for example file = "outcomes.parquet".')
-    if arm.provider == "practice" and arm.model not in PRACTICE_MODELS:
-        table.fail(f"key model is {arm.model!r}: the practice models are {', '.join(PRACTICE_MODELS)}.")
 
 
 def _prices(table: Table | None) -> Prices | None:

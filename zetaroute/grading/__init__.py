@@ -1,26 +1,5 @@
-"""Graders: an answer and its reference become a score in 0..1.
+"""An answer and its reference become a score in 0..1: the graders by name, without any config."""
 
-They form a room of their own because asking, batches and practice all mark answers, and none may mark differently.
-"""
+from zetaroute.grading.table import Grader, check_grader, check_reference, default_grader, grade, grader_names
 
-from __future__ import annotations
-
-from zetaroute.grading.graders import (
-    check_grader,
-    check_reference,
-    default_grader,
-    folded_name,
-    grade,
-    grader_names,
-    is_taken,
-)
-
-__all__ = [
-    "check_grader",
-    "check_reference",
-    "default_grader",
-    "folded_name",
-    "grade",
-    "grader_names",
-    "is_taken",
-]
+__all__ = ["Grader", "check_grader", "check_reference", "default_grader", "grade", "grader_names"]

@@ -1,7 +1,4 @@
-"""Let the user's own program mark one answer: no shell, a time limit for all that it starts, no keys.
-
-Apart from the other graders because it runs something; what its end means is decided in `grade`.
-"""
+"""A program of the user's own marks one answer: no shell, a time limit for all that it starts, no keys."""
 
 from __future__ import annotations
 
@@ -18,33 +15,6 @@ from pathlib import Path
 
 from zetaroute.config import CommandGrader
 
-_STACK = re.compile(r"^Traceback \(most recent call last\):|^ {4}at .*:\d+:\d+\)?$", re.MULTILINE)
-"""What Python and Node.js write when a program breaks; both leave with 1, as one that says "wrong" does."""
-
-
-def program_score(code: int, output: str, complaint: str) -> tuple[float | None, str | None]:
-    """Return the score 0..1 of a program's exit code and standard output, or None with the reason.
-
-    A number on the last line of the output that is not blank is the score; else 0 is right and 1 is wrong. Any
-    other code, a number outside 0..1, and a 1 from a program that broke (its `complaint` holds a stack trace, but
-    not of a failed assertion) are no grade: a mistake of the program is no wrong answer.
-    """
-    if code not in {0, 1}:
-        return None, f"left with exit code {code}"
-    if code == 1 and _STACK.search(complaint) and "AssertionError" not in complaint:
-        return None, f"broke: {complaint.strip().splitlines()[-1][:200]}"
-    lines = output.strip().splitlines()
-    try:
-        score = float(lines[-1]) if lines else None
-    except ValueError:
-        score = None
-    if score is None:
-        return float(code == 0), None
-    if not 0 <= score <= 1:
-        return None, f"printed the score {lines[-1].strip()[:40]}, which is not between 0 and 1"
-    return score, None
-
-
 CASE = "ZETAROUTE_CASE"
 """The variable that tells a program what was asked."""
 _OUTPUT_LIMIT = 1024 * 1024
@@ -53,6 +23,8 @@ _CASE_LIMIT = 100_000
 """Bytes; Linux takes 128 KiB in one variable."""
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|AUTH", re.IGNORECASE)
 _END_S = 5.0
+_STACK = re.compile(r"^Traceback \(most recent call last\):|^ {4}at .*:\d+:\d+\)?$", re.MULTILINE)
+"""What Python and Node.js write when a program breaks; both leave with 1, as one that says "wrong" does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +77,29 @@ async def mark(
         code, output.decode("utf-8", "replace"), complaint.decode("utf-8", "replace")
     )
     return Marked(score=score, note=reason, response_s=time.perf_counter() - started_at)
+
+
+def program_score(code: int, output: str, complaint: str) -> tuple[float | None, str | None]:
+    """Return the score 0..1 of a program's exit code and standard output, or None with the reason.
+
+    A number on the last line of the output that is not blank is the score; else 0 is right and 1 is wrong. Any
+    other code, a number outside 0..1, and a 1 from a program that broke (its `complaint` holds a stack trace, but
+    not of a failed assertion) are no grade: a mistake of the program is no wrong answer.
+    """
+    if code not in {0, 1}:
+        return None, f"left with exit code {code}"
+    if code == 1 and _STACK.search(complaint) and "AssertionError" not in complaint:
+        return None, f"broke: {complaint.strip().splitlines()[-1][:200]}"
+    lines = output.strip().splitlines()
+    try:
+        score = float(lines[-1]) if lines else None
+    except ValueError:
+        score = None
+    if score is None:
+        return float(code == 0), None
+    if not 0 <= score <= 1:
+        return None, f"printed the score {lines[-1].strip()[:40]}, which is not between 0 and 1"
+    return score, None
 
 
 async def _started(

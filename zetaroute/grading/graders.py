@@ -1,21 +1,22 @@
-"""Every grader there is, those of the config included, behind one door: a name and an answer in, a grade out.
-
-Shared by the round, which grades as answers come, and by grading the log later, so that both mark alike.
-"""
+"""The graders of a config, built-in and its own: a name and an answer in, a grade out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
 from zetaroute.config.grading import TaskCheck
 from zetaroute.domain import Arm, Check, Feedback, FeedbackSource, Query, new_id, text_tokens, utc_now
 from zetaroute.errors import ConfigError, UsageError
-from zetaroute.grading.choice import choice, reference_letter
-from zetaroute.grading.json_schema import json_schema, reference_validator
-from zetaroute.grading.number import is_number, number, reference_number
-from zetaroute.grading.text import contains, exact, f1, normalised, reference_pattern, regex, rouge_l
+from zetaroute.grading.table import (
+    BrokenGraderError,
+    check_grader,
+    check_reference,
+    folded_name,
+    grade,
+    is_taken,
+)
 from zetaroute.policy.guards import broken, words
 from zetaroute.providers.pool import Providers
 
@@ -24,6 +25,9 @@ NO_GRADE = "no_grade"
 """The metric of a row that keeps why there is no grade, and what the try cost."""
 SELF = ":self"
 """What the author of a grade ends in that a model gave to an answer of its own."""
+_PROMPT_TOKENS = 250
+"""What a judge is told beside the texts."""
+_VERDICT_TOKENS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +47,6 @@ class Case:
     """Of the query: a judge whom the rules forbid it is not asked."""
 
 
-_PROMPT_TOKENS = 250
-"""What a judge is told beside the texts."""
-_VERDICT_TOKENS = 60
-
-
 class Graders:
     """The graders of one config."""
 
@@ -64,8 +63,6 @@ class Graders:
 
     def name(self, name: str) -> str:
         """Return a grader's proper name; raise UsageError for an unknown one, with those that exist."""
-        from zetaroute.grading import check_grader, folded_name
-
         if named := self._named.get(folded_name(name)):
             return named.name
         try:
@@ -84,8 +81,6 @@ class Graders:
         """Raise UsageError when the grading of a query cannot work."""
         if query.grader is None:
             return
-        from zetaroute.grading import check_reference
-
         name = self.name(query.grader)
         if not self.needs_reference(name):
             return
@@ -104,8 +99,6 @@ class Graders:
 
     def _usable(self, check: Check) -> Check:
         """Return a check by its grader's proper name, any JSON being what `json` alone asks for."""
-        from zetaroute.grading import check_reference
-
         name, reference = self.name(check.grader), check.reference
         if name == "json" and reference is None:
             reference = "{}"
@@ -148,7 +141,7 @@ class Graders:
     async def grade(self, case: Case, providers: Providers) -> Feedback | None:
         """Grade one answer; None where there is nothing to grade it by.
 
-        Where a program or a judge gives no grade, the feedback says so under the metric `no_grade`. Raises
+        Where a program, a judge or a package gives no grade, the feedback says so under the metric `no_grade`. Raises
         UsageError for a grader or a reference that cannot be used.
         """
         named = self._of_the_config(case.grader) if case.grader else None
@@ -158,10 +151,11 @@ class Graders:
             return await self._by_judge(named, case, providers)
         if case.reference is None:
             return None
-        from zetaroute.grading import grade
-
         name = self.name(case.grader) if case.grader else None
-        value = grade(case.answer, case.reference, name)
+        try:
+            value = grade(case.answer, case.reference, name)
+        except BrokenGraderError as error:
+            return self._feedback(case, "truth", None, comment=str(error))
         return self._feedback(case, "truth", value)
 
     async def _by_program(self, grader: CommandGrader, case: Case) -> Feedback:
@@ -229,8 +223,6 @@ class Graders:
         )
 
     def _of_the_config(self, name: str) -> NamedGrader | None:
-        from zetaroute.grading import folded_name
-
         return self._named.get(folded_name(name))
 
     def _is_self(self, grader: JudgeGrader, model: str) -> bool:
@@ -246,8 +238,6 @@ def _identity(arm: Arm) -> tuple[str, str | None, str]:
 def _by_name(graders: tuple[NamedGrader, ...]) -> Mapping[str, NamedGrader]:
     if not graders:
         return {}
-    from zetaroute.grading import folded_name, is_taken
-
     found: dict[str, NamedGrader] = {}
     for grader in graders:
         folded = folded_name(grader.name)
@@ -257,114 +247,3 @@ def _by_name(graders: tuple[NamedGrader, ...]) -> Mapping[str, NamedGrader]:
             )
         found[folded] = grader
     return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grader:
-    """One way of marking: a pure function of an answer and its reference."""
-
-    name: str
-    score: Callable[[str, str], float]
-    read_reference: Callable[[str], object] = str
-    """What `score` makes of a reference; it raises UsageError when the reference cannot be used."""
-    aliases: tuple[str, ...] = ()
-
-
-_TABLE = (
-    Grader(name="exact", score=exact, aliases=("string-match", "equals")),
-    Grader(
-        name="normalised", score=normalised, aliases=("normalized", "em", "exact-match", "quasi-exact-match")
-    ),
-    Grader(name="contains", score=contains, aliases=("cem", "includes", "contains-match")),
-    Grader(name="regex", score=regex, read_reference=reference_pattern, aliases=("regex-match",)),
-    Grader(
-        name="choice",
-        score=choice,
-        read_reference=reference_letter,
-        aliases=("em-mc", "accuracy-mc", "mc", "mcq", "multiple-choice", "mmlu"),
-    ),
-    Grader(
-        name="number",
-        score=number,
-        read_reference=reference_number,
-        aliases=("gsm8k", "math", "numeric", "numerical"),
-    ),
-    Grader(name="json", score=json_schema, read_reference=reference_validator, aliases=("json-schema",)),
-    Grader(name="f1", score=f1, aliases=("f1-score", "token-f1")),
-    Grader(name="rouge-l", score=rouge_l, aliases=("rougel",)),
-)
-_KINDS = {
-    "command": 'command = ["program", "argument"]',
-    "judge": 'judge = "model-id"',
-}
-"""Graders that only a block of the config can make: there is none by the kind's own name."""
-_BY_NAME = {grader.name: grader for grader in _TABLE}
-_CANONICAL = {spelling: grader.name for grader in _TABLE for spelling in (grader.name, *grader.aliases)}
-
-
-def grader_names() -> tuple[str, ...]:
-    """Return the graders' names in the order of the documentation."""
-    return tuple(_BY_NAME)
-
-
-def folded_name(name: str) -> str:
-    """Return a grader's name as names are compared: whatever its case and with `-` or `_`."""
-    return name.strip().casefold().replace("_", "-")
-
-
-def is_taken(name: str) -> bool:
-    """Tell whether a name means a grader, or a kind of grader, that is there without any config."""
-    return folded_name(name) in _CANONICAL or folded_name(name) in _KINDS
-
-
-def check_grader(name: str) -> str:
-    """Return the canonical name of a grader, whatever its case and with `-` or `_`.
-
-    Aliases: `em`, `exact_match` (as SQuAD's evaluation means it) and `normalized` are normalised, `cem` and
-    `includes` are contains, `em_mc`, `accuracy_mc`, `mcq` and `multiple_choice` are choice, `GSM8K`, `MATH` and
-    `numeric` are number, `json_schema` is json, `f1_score` and `token_f1` are f1, `rougeL` is rouge-l. Raises
-    UsageError for any other name.
-    """
-    spelling = folded_name(name)
-    if spelling in _KINDS:
-        raise UsageError(
-            f"The grader {spelling} has to be made first: write [graders.NAME] with {_KINDS[spelling]} in "
-            "config.toml, and use that NAME."
-        )
-    if spelling not in _CANONICAL:
-        import difflib
-
-        close = difflib.get_close_matches(spelling, _CANONICAL, n=1, cutoff=0.5)
-        hint = f" (did you mean {_CANONICAL[close[0]]}?)" if close else ""
-        raise UsageError(f"There is no grader {name!r}{hint}: use one of {', '.join(_BY_NAME)}.")
-    return _CANONICAL[spelling]
-
-
-def check_reference(grader: str, reference: str) -> None:
-    """Raise UsageError when the grader is unknown or can make nothing of the reference."""
-    _BY_NAME[check_grader(grader)].read_reference(reference)
-
-
-def default_grader(reference: str) -> str:
-    """Return the grader that a reference suggests.
-
-    A number written in digits, alone but for a currency or percent sign, is graded by number; one letter
-    A-J of either case, optionally in brackets, by choice; anything else by normalised.
-    """
-    if is_number(reference):
-        return "number"
-    bare = reference.strip().removeprefix("(").removesuffix(")")
-    return "choice" if len(bare) == 1 and bare in "ABCDEFGHIJabcdefghij" else "normalised"
-
-
-def grade(answer: str, reference: str, grader: str | None = None) -> float:
-    """Return how right an answer is, 0..1, by the named grader or by the reference's default one.
-
-    A blank answer scores 0, or 1 where the reference is blank too. Raises UsageError for an unknown grader
-    and for a reference that it cannot use, because a mistake in the question is not a wrong answer.
-    """
-    chosen = _BY_NAME[default_grader(reference) if grader is None else check_grader(grader)]
-    if not answer.strip():
-        chosen.read_reference(reference)
-        return float(not reference.strip())
-    return chosen.score(answer, reference)

@@ -1,7 +1,4 @@
-"""The json grader: is the answer JSON, and valid by the schema that the reference holds.
-
-It has a file to itself because it alone needs a library, which is imported only when it is asked for.
-"""
+"""The json grader: is the answer JSON, and valid by the schema that the reference holds?"""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from zetaroute.errors import UsageError
-from zetaroute.grading.llm_judge import without_thinking
+from zetaroute.grading.thinking import without_thinking
 
 if TYPE_CHECKING:
     from referencing import Specification

@@ -1,6 +1,5 @@
-"""Graders that compare texts: exact, normalised, contains and regex.
+"""Graders that compare texts or their words: exact, normalised, contains, regex, f1 and rouge-l.
 
-They share a file because they share one notion of when two texts are the same; the overlap graders use it too.
 All but exact read the first 100,000 characters of a text.
 """
 
@@ -16,6 +15,14 @@ from zetaroute.errors import UsageError
 _ARTICLES = frozenset({"a", "an", "the"})
 _LIMIT = 100_000
 """Characters of a text that are read, so that no answer can hold a program up."""
+_HALF = 6_000
+"""Characters kept of the head and of the tail of a long answer: a final answer stands in one or the other."""
+_ROUGE_TOKEN_LIMIT = 2_000
+
+
+def excerpt(text: str) -> str:
+    """Return the text, or its first and last 6,000 characters when it is longer than both."""
+    return text if len(text) <= 2 * _HALF else f"{text[:_HALF]}\n{text[-_HALF:]}"
 
 
 def fold(text: str) -> str:
@@ -86,9 +93,6 @@ def regex(answer: str, reference: str) -> float:
     Python's engine backtracks without a limit of time: a pattern like `(a+)+$` stays its author's affair.
     """
     return float(reference_pattern(reference).search(answer[:_LIMIT]) is not None)
-
-
-_ROUGE_TOKEN_LIMIT = 2_000
 
 
 def f1(answer: str, reference: str) -> float:

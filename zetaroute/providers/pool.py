@@ -1,8 +1,4 @@
-"""All providers of a run behind one door: opened when first asked, closed together.
-
-It lives here so that a run pays at start-up only for the wire formats it uses, and so that one place
-bounds how many calls an arm gets at once.
-"""
+"""All providers of a run: opened when first asked, limited in calls at once, closed together."""
 
 from __future__ import annotations
 
@@ -10,11 +6,14 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from importlib import import_module
 from types import TracebackType
 from urllib.parse import urlsplit
 
+from zetaroute.config.providers import BUILT_IN
 from zetaroute.domain import Arm, Completion, Query
-from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.errors import ConfigError, ProviderError, ZetarouteError
+from zetaroute.extensions import load_extension
 from zetaroute.providers.base import OnText, Provider
 
 LONGEST_PAUSE_S = 20.0
@@ -102,7 +101,7 @@ class Providers:
         """Ask `arm` when it has a free turn; raises what its provider raises."""
         async with self._turns[arm.id], self._paces[_server(arm)].turn():
             if arm.provider not in self._open:
-                self._open[arm.provider] = _provider(arm, many=self._many)
+                self._open[arm.provider] = _open_provider(arm, many=self._many)
             return await self._open[arm.provider].complete(arm, query, on_text)
 
     async def aclose(self) -> None:
@@ -118,6 +117,31 @@ class Providers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+class ExtensionProvider:
+    """A provider of an installed package, whose unforeseen exceptions are failed calls and no traceback."""
+
+    def __init__(self, name: str, provider: Provider) -> None:
+        self._name = name
+        self._provider = provider
+
+    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
+        """Ask `arm` once; raises ZetarouteError alone."""
+        try:
+            return await self._provider.complete(arm, query, on_text)
+        except ZetarouteError:
+            raise
+        except Exception as error:
+            raise ProviderError(
+                f"{arm.id}: the provider {self._name!r} broke ({type(error).__name__}: {error}); fix its package.",
+                kind="malformed",
+                perhaps_billed=True,
+            ) from error
+
+    async def aclose(self) -> None:
+        """Close the provider."""
+        await self._provider.aclose()
 
 
 def open_providers(arms: Iterable[Arm], *, many: bool = False) -> Providers:
@@ -145,24 +169,12 @@ def _server(arm: Arm) -> str:
     return f"{url.scheme}://{url.netloc}".lower()
 
 
-def _provider(arm: Arm, *, many: bool) -> Provider:
-    match arm.provider:
-        case "openai":
-            from zetaroute.providers.openai import OpenAIProvider
-
-            return OpenAIProvider(many=many)
-        case "anthropic":
-            from zetaroute.providers.anthropic import AnthropicProvider
-
-            return AnthropicProvider(many=many)
-        case "practice":
-            from zetaroute.practice.models import MODELS
-            from zetaroute.providers.practice import PracticeProvider
-
-            return PracticeProvider(MODELS)
-        case "recorded":
-            from zetaroute.providers.recorded import RecordedProvider
-
-            return RecordedProvider()
-        case _:
-            raise ConfigError(f"Model {arm.id}: there is no provider {arm.provider!r}; correct provider.")
+def _open_provider(arm: Arm, *, many: bool) -> Provider:
+    row = BUILT_IN.get(arm.provider)
+    if row is not None:
+        opened: Provider = getattr(import_module(row.module), row.opens)(many=many)
+        return opened
+    opens = load_extension("providers", arm.provider, is_usable=callable)
+    if opens is None:
+        raise ConfigError(f"Model {arm.id}: there is no provider {arm.provider!r}; correct provider.")
+    return ExtensionProvider(arm.provider, opens(many=many))

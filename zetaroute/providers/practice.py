@@ -1,7 +1,4 @@
-"""Practice models as a provider: they answer in-process and take real time.
-
-It lives among the providers so that nothing above can tell a practice model from a server.
-"""
+"""Practice models as a provider: they answer in-process and take real time."""
 
 from __future__ import annotations
 
@@ -11,14 +8,14 @@ from collections.abc import Mapping
 
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ProviderError
-from zetaroute.practice.models import PracticeAnswer, PracticeModel
+from zetaroute.practice.models import MODELS, PracticeAnswer, PracticeModel
 from zetaroute.providers.base import OnText, call_cost_usd
 
 
 class PracticeProvider:
     """Asks the practice models it is given."""
 
-    def __init__(self, models: Mapping[str, PracticeModel]) -> None:
+    def __init__(self, models: Mapping[str, PracticeModel] = MODELS, *, many: bool = False) -> None:
         # Loaded here, before any clock runs: the first answer's time must not hold the time of an import.
         import zetaroute.practice.families  # noqa: F401
 

@@ -1,8 +1,4 @@
-"""Recorded outcomes as a provider: a Parquet file answers in place of a model.
-
-It lives among the providers so that batch, retrain and kpi run unchanged on recordings. The recorded time
-is reported, not waited.
-"""
+"""Recorded outcomes as a provider: a Parquet file answers in place of a model, without its waiting time."""
 
 from __future__ import annotations
 
@@ -71,7 +67,7 @@ class ModelRecordings:
 class RecordedProvider:
     """Answers from recordings, read once per file and model."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, many: bool = False) -> None:
         self._by_model: dict[tuple[str, str], ModelRecordings] = {}
 
     async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from zetaroute.config import Embedding, Privacy, Settings
 from zetaroute.domain import Check, Query, QueryEmbedding
 from zetaroute.errors import ProviderError, UsageError
-from zetaroute.grading.graders import check_reference
+from zetaroute.grading import check_reference
 from zetaroute.policy import Limits, allowed
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,8 +17,9 @@ from pathlib import Path
 from zetaroute.batch.input import Row, open_rows
 from zetaroute.config import Settings
 from zetaroute.domain import Feedback, Outcome, Query
-from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine, LineSource
+from zetaroute.errors import UsageError, ZetarouteError
+from zetaroute.extensions import extension_names, load_extension
+from zetaroute.files.lines import BadLine
 from zetaroute.grading.graders import Graders
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in
@@ -33,6 +33,9 @@ from zetaroute.transfer.llm_sqlite import MARK, read_llm_cli
 AT_ONCE = 10_000
 """Rows that are looked up and made safe together."""
 AUTHOR = "import"
+Importer = Callable[[str, Mapping[str, Query]], Iterator[ImportedRow | BadLine]]
+"""From the name of a file and what was asked, by custom_id, to its rows; a row of no use is a BadLine."""
+IMPORTERS: Mapping[str, Importer] = {"llm": read_llm_cli, "jsonl": read_json_lines}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +67,7 @@ def import_log(
     settings: Settings,
     name: str,
     *,
+    form: str | None = None,
     asked: Path | None = None,
     run: str | None = None,
     renamed: Mapping[str, str] | None = None,
@@ -72,10 +76,10 @@ def import_log(
 ) -> ImportSummary:
     """Import a log of another program (`-`: JSON lines from standard input) and return what was done.
 
-    `asked` is the file that a batch read, with the queries by custom_id; `renamed` says which configured model is
-    meant by a name of the other log. Rows without a moment count from `now`. Raises UsageError when a file cannot
-    be read, ConfigError for a model that is not configured, StoreError when the log cannot take the rows; what was
-    taken before is kept.
+    `form` is one of IMPORTERS or of an installed package; None: what the first bytes tell. `asked` is the file that
+    a batch read, with the queries by custom_id; `renamed` says which configured model is meant by a name of the
+    other log. Rows without a moment count from `now`. Raises UsageError when a file cannot be read, ConfigError for
+    a model that is not configured, StoreError when the log cannot take the rows; what was taken before is kept.
     """
     started = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
     for model in (renamed or {}).values():
@@ -85,15 +89,14 @@ def import_log(
         errors=errors_of(name, stdin="log"),
     )
     models = _Models(settings, renamed or {})
-    with ExitStack() as held:
-        deliver(
-            log,
-            _opened(name, held, _queries(asked, settings)),
-            done,
-            at_once=AT_ONCE,
-            take=lambda rows: _new(log, settings, rows, done, models, started),
-            on_progress=on_progress and (lambda: on_progress(done)),
-        )
+    deliver(
+        log,
+        _rows(name, _queries(asked, settings), form),
+        done,
+        at_once=AT_ONCE,
+        take=lambda rows: _new(log, settings, rows, done, models, started),
+        on_progress=on_progress and (lambda: on_progress(done)),
+    )
     done.unconfigured = {model: rows for model, rows in done.models.items() if model not in models.configured}
     return done
 
@@ -120,17 +123,38 @@ def _queries(asked: Path | None, settings: Settings) -> dict[str, Query]:
     return {query.custom_id: query for query in rows if query.custom_id is not None}
 
 
-def _opened(name: str, held: ExitStack, asked: Mapping[str, Query]) -> Iterator[ImportedRow | BadLine]:
-    """Return the rows of a file by what its first bytes say it is."""
-    if name != "-":
-        try:
-            with open(name, "rb") as file:
-                first = file.read(len(MARK))
-        except OSError as error:
-            raise UsageError(f"cannot read {name} ({error.strerror}): name another file.") from error
-        if first == MARK:
-            return read_llm_cli(Path(name))
-    return read_json_lines(held.enter_context(LineSource(name)), asked)
+def _rows(name: str, asked: Mapping[str, Query], form: str | None) -> Iterator[ImportedRow | BadLine]:
+    """Return the rows of a file in a named form, or in the one that its first bytes tell."""
+    if form is None:
+        form = "llm" if name != "-" and _first_bytes(name) == MARK else "jsonl"
+    if form in IMPORTERS:
+        return IMPORTERS[form](name, asked)
+    read = load_extension("importers", form, is_usable=callable)
+    if read is None:
+        known = ", ".join((*IMPORTERS, *extension_names("importers")))
+        raise UsageError(f"there is no format {form!r} of a log: choose {known}.")
+    return _of_a_package(form, read, name, asked)
+
+
+def _first_bytes(name: str) -> bytes:
+    try:
+        with open(name, "rb") as file:
+            return file.read(len(MARK))
+    except OSError as error:
+        raise UsageError(f"cannot read {name} ({error.strerror}): name another file.") from error
+
+
+def _of_a_package(
+    form: str, read: Importer, name: str, asked: Mapping[str, Query]
+) -> Iterator[ImportedRow | BadLine]:
+    try:
+        yield from read(name, asked)
+    except ZetarouteError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"the importer {form} broke on {name} ({type(error).__name__}: {error}): fix its package."
+        ) from error
 
 
 def _new(

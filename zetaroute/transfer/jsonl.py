@@ -22,8 +22,13 @@ Asked = Mapping[str, Query]
 """What was asked, by custom_id."""
 
 
-def read_json_lines(source: LineSource, asked: Asked) -> Iterator[ImportedRow | BadLine]:
-    """Yield the rows of an opened input; a line that holds no answer is told and never stops the rest."""
+def read_json_lines(name: str, asked: Asked) -> Iterator[ImportedRow | BadLine]:
+    """Yield the rows of a file (`-`: standard input); a line that holds no answer is told, and the rest read."""
+    with LineSource(name) as source:
+        yield from _rows(source, asked)
+
+
+def _rows(source: LineSource, asked: Asked) -> Iterator[ImportedRow | BadLine]:
     for number, line in enumerate(source.lines(), start=1):
         if line is None:
             yield BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")

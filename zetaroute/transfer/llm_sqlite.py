@@ -31,8 +31,12 @@ _LONGEST_TALK = 10_000
 """Messages; a tree that goes deeper is a circle."""
 
 
-def read_llm_cli(path: Path) -> Iterator[ImportedRow | BadLine]:
-    """Yield what was asked, oldest first; raises UsageError for a file that is no such log, or is damaged."""
+def read_llm_cli(name: str, asked: Mapping[str, Query]) -> Iterator[ImportedRow | BadLine]:
+    """Yield what was asked, oldest first; raises UsageError for a file that is no such log, or is damaged.
+
+    The log holds its queries, so `asked` adds nothing.
+    """
+    path = Path(name)
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row

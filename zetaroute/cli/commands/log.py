@@ -93,6 +93,10 @@ def _format(name: str | None, to: str) -> str:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+Form = Annotated[
+    str | None,
+    typer.Option("--format", help="llm, jsonl, or that of a package; default: by the first bytes."),
+]
 Input = Annotated[
     Path | None, typer.Option("--input", help="The file that the batch read: the queries by custom_id.")
 ]
@@ -115,6 +119,7 @@ def import_command(
             help="A log of the llm command (SQLite) or JSON lines, also packed; - for standard input."
         ),
     ],
+    form: Form = None,
     input_: Input = None,
     run_name: RunName = None,
     as_: As = None,
@@ -140,7 +145,7 @@ def import_command(
         raise UsageError(f"there is no file {file}: name an SQLite or .jsonl file, or - for standard input.")
     run = session(context)
     settings = run.settings(quiet=True)
-    take = partial(import_log, run.log(settings), settings, file, asked=input_, run=run_name)
+    take = partial(import_log, run.log(settings), settings, file, form=form, asked=input_, run=run_name)
     renamed, screen = _renamed(as_ or []), console(stderr=True)
     if run.quiet or not screen.is_terminal:
         done = take(renamed=renamed)

@@ -1,16 +1,14 @@
-"""The choice grader: which option letter does an answer settle on?
-
-It ranks the evidence, because models reason about all options before, or explain them after, naming one.
-"""
+"""The choice grader: which option letter does an answer settle on?"""
 
 from __future__ import annotations
 
 import re
 
 from zetaroute.errors import UsageError
-from zetaroute.grading.choice import cues as evidence
+from zetaroute.grading.choice import cues
 from zetaroute.grading.choice.letters import without_markup
-from zetaroute.grading.llm_judge import excerpt, without_thinking
+from zetaroute.grading.text import excerpt
+from zetaroute.grading.thinking import without_thinking
 
 _USUAL, _ALL = "ABCDEFGHIJ", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _REFERENCE = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\].:]?")
@@ -42,19 +40,19 @@ def choice(answer: str, reference: str) -> float:
 
 def _settled(text: str, alphabet: str) -> frozenset[str]:
     """Return the letter that the strongest evidence names; several or none when the answer settles on none."""
-    for search in (evidence.boxed, evidence.alone_on_last_line):
+    for search in (cues.boxed, cues.alone_on_last_line):
         if letters := search(text, alphabet):
             return letters
-    named = list(evidence.named_as_answer(text, alphabet))
+    named = list(cues.named_as_answer(text, alphabet))
     if firm := [finding for finding in named if not finding.hedged]:
         return firm[-1].letters
-    preferred = evidence.preferred(text, alphabet)
+    preferred = cues.preferred(text, alphabet)
     firm = [finding for finding in preferred if not finding.hedged]
     # "C: both A and B are correct" is about C.
     if firm and len(firm[-1].letters) == 1:
         return firm[-1].letters
-    if letters := evidence.label_at_start(text, alphabet):
+    if letters := cues.label_at_start(text, alphabet):
         return letters
     if uncertain := firm or [*preferred, *named]:
         return uncertain[-1].letters
-    return evidence.only_letters(text, alphabet)
+    return cues.only_letters(text, alphabet)

@@ -1,7 +1,4 @@
-"""The number grader: is the answer's final number the reference's?
-
-Which of an answer's numbers is final, and when two numbers are equal, are decided here and nowhere else.
-"""
+"""The number grader: is the answer's final number the reference's?"""
 
 from __future__ import annotations
 
@@ -11,9 +8,10 @@ from fractions import Fraction
 from functools import lru_cache
 
 from zetaroute.errors import UsageError
-from zetaroute.grading.llm_judge import excerpt, without_thinking
 from zetaroute.grading.number.find import Numeral, Prominence, numerals
 from zetaroute.grading.number.notation import plain
+from zetaroute.grading.text import excerpt
+from zetaroute.grading.thinking import without_thinking
 
 _RELATIVE_TOLERANCE = Fraction(1, 10**6)
 _BOX = re.compile(r"\\f?box(?:ed)?[ ]?\{")

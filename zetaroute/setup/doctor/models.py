@@ -22,7 +22,6 @@ LISTING_S = 5.0
 """How long a server may take to list its models."""
 CLOCK_S = 60.0
 """By how much two clocks may differ."""
-_OVER_HTTP = ("openai", "anthropic")
 _SHOWN = 6
 
 _Place = tuple[str, str, str | None]
@@ -36,7 +35,7 @@ async def examine_servers(settings: Settings, *, calls: bool) -> list[Diagnosis]
     closed = without_key(settings.arms)
     places: dict[_Place, list[Arm]] = {}
     for arm in settings.arms:
-        if arm.provider in _OVER_HTTP and arm.id not in closed:
+        if arm.base_url is not None and arm.id not in closed:
             places.setdefault((arm.provider, arm.base_url or "", arm.api_key_env), []).append(arm)
     seen = await asyncio.gather(*(_server(arms) for arms in places.values()))
     vectors = await _embedding(settings, calls=calls)
@@ -107,7 +106,7 @@ async def _embedding(settings: Settings, *, calls: bool) -> list[Diagnosis]:
 
 
 def _prices(arms: Sequence[Arm]) -> Iterator[Diagnosis]:
-    unknown = [arm.id for arm in arms if arm.prices is None and arm.provider in _OVER_HTTP]
+    unknown = [arm.id for arm in arms if arm.prices is None and arm.base_url is not None]
     if unknown:
         words = f"the price of {', '.join(unknown)} is unknown, so its cost is too"
         yield doubtful("prices", words, "`zetaroute models prices --import FILE`, or price in the config")
