@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from zetaroute.config.models import BATCH_SIZE, MAX_CHARACTERS, Embedding, read_embedding
+from zetaroute.config.models import Embedding, read_embedding
 from zetaroute.config.toml_table import Table
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ConfigError
@@ -31,8 +31,8 @@ def test_two_keys_are_enough():
             max_concurrency=4,
         ),
         dimensions=None,
-        batch_size=BATCH_SIZE,
-        max_characters=MAX_CHARACTERS,
+        batch_size=64,
+        max_characters=8000,
     )
 
 

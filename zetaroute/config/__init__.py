@@ -1,7 +1,4 @@
-"""What the user can set: config.toml read into frozen settings, and where a home keeps its files.
-
-On the ground floor, since every command starts here; it imports the standard library alone.
-"""
+"""What the user can set: config.toml read into frozen settings, and where a home keeps its files."""
 
 from zetaroute.config.grading import CommandGrader, JudgeGrader, NamedGrader
 from zetaroute.config.home import Home, find_home

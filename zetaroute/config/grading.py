@@ -1,6 +1,6 @@
-"""A [graders.NAME] block and how it becomes a grader of the user's own.
+"""[graders.NAME] and [[checks]] blocks: graders of the user's own, and checks that go with a task.
 
-Only the config can define one, so that a file of queries can never make zetaroute run a program or pay a judge
+Only the config can define a grader, so that a file of queries can never make zetaroute run a program or pay a judge
 that its user did not name.
 """
 
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zetaroute.config.toml_table import Table
 from zetaroute.domain import Arm, Check
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,28 +24,6 @@ class TaskCheck:
 
     task: str
     check: Check
-
-
-def read_checks(tables: Sequence[Table], *, folder: Path) -> tuple[TaskCheck, ...]:
-    """Return what the blocks say; `reference_file` counts from the config's folder."""
-    found = []
-    for table in tables:
-        task, grader = table.text("task", required=True) or "", table.text("grader", required=True) or ""
-        reference, file = table.text("reference"), table.text("reference_file")
-        table.finish()
-        if reference is not None and file is not None:
-            table.fail("has a reference and a reference_file: give one.")
-        if file is not None:
-            try:
-                reference = (folder / file).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                table.fail(f"names a reference_file that cannot be read as UTF-8 text ({error}).")
-        found.append(TaskCheck(task=task, check=Check(grader=grader, reference=reference)))
-    return tuple(found)
-
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
-_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +52,7 @@ NamedGrader = CommandGrader | JudgeGrader
 
 def read_graders(table: Table | None, arms: tuple[Arm, ...]) -> tuple[NamedGrader, ...]:
     """Read the blocks under [graders]; raises ConfigError for a mistake in any of them."""
-    if table is None:
-        return ()
-    return tuple(_grader(table, name, arms) for name in table.names())
+    return tuple(_grader(table, name, arms) for name in table.names()) if table else ()
 
 
 def _grader(parent: Table, name: str, arms: tuple[Arm, ...]) -> NamedGrader:
@@ -81,9 +60,7 @@ def _grader(parent: Table, name: str, arms: tuple[Arm, ...]) -> NamedGrader:
         parent.fail(
             f"names a grader {name!r}: use letters, digits, dots, dashes and underscores, at most 60."
         )
-    table = parent.table(name)
-    if table is None:
-        parent.fail(f"{name} must be a table: write a block [graders.{name}].")
+    table = parent.table(name) or parent.fail(f"{name} must be a table: write a block [graders.{name}].")
     command, judge = table.texts("command"), table.text("judge")
     timeout_s, rubric = table.number("timeout_s", low=0.01), table.text("rubric")
     table.finish()
@@ -98,3 +75,21 @@ def _grader(parent: Table, name: str, arms: tuple[Arm, ...]) -> NamedGrader:
     if judge not in {arm.id for arm in arms}:
         table.fail(f"names the judge {judge!r}, which no [[models]] block defines.")
     return JudgeGrader(name=name, judge=judge, rubric=rubric)
+
+
+def read_checks(tables: Sequence[Table], *, folder: Path) -> tuple[TaskCheck, ...]:
+    """Return what the [[checks]] blocks say; `reference_file` counts from the config's folder."""
+    return tuple(_check(table, folder) for table in tables)
+
+
+def _check(table: Table, folder: Path) -> TaskCheck:
+    task, file = table.needed("task"), table.text("reference_file")
+    check = table.read(Check)
+    if file is not None:
+        if check.reference is not None:
+            table.fail("has a reference and a reference_file: give one.")
+        try:
+            check = replace(check, reference=(folder / file).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            table.fail(f"names a reference_file that cannot be read as UTF-8 text ({error}).")
+    return TaskCheck(task=task, check=check)

@@ -1,7 +1,4 @@
-"""Where one home keeps its files.
-
-Apart from the settings because the paths exist before a config does, and because nothing else may spell them.
-"""
+"""Where one home keeps its files."""
 
 from __future__ import annotations
 

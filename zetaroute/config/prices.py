@@ -1,7 +1,4 @@
-"""prices.toml: imported prices of the configured models, used where the config names none.
-
-Apart from config.toml so that an import never rewrites what a person wrote.
-"""
+"""Prices of a model: how a table says them, and prices.toml with imported ones, for models whose config has none."""
 
 from __future__ import annotations
 
@@ -34,6 +31,14 @@ class ImportedPrice:
     context_window: int | None = None
 
 
+def prices_in(table: Table, instead: str) -> Prices:
+    """Return the prices that a table says; `instead` is what to do where it cannot say them."""
+    per_input, per_output = table.number("input"), table.number("output")
+    if per_input is None or per_output is None:
+        table.fail(f"needs both input and output, in USD per million tokens; {instead}.")
+    return Prices(input=per_input, output=per_output, cached_input=table.number("cached_input"))
+
+
 def priced(arm: Arm, imported: ImportedPrice | None) -> Arm:
     """Return the arm with what it does not say itself taken from the import."""
     if imported is None or imported.model != arm.model:
@@ -54,26 +59,16 @@ def read_prices(path: Path) -> dict[str, ImportedPrice]:
         raise ConfigError(
             f"{path}: cannot be read ({error}); delete it and import the prices again."
         ) from error
-    return {name: _read(Table(entry, file=path, name=f"[{name}]")) for name, entry in values.items()}
+    tables = {name: Table(entry, file=path, name=f"[{name}]") for name, entry in values.items()}
+    return {
+        name: table.read(ImportedPrice, prices=prices_in(table, "import the prices again"))
+        for name, table in tables.items()
+    }
 
 
 def prices_text(imported: Mapping[str, ImportedPrice]) -> str:
     """Return prices.toml."""
     return _HEAD + "".join(_block(model_id, imported[model_id]) for model_id in sorted(imported))
-
-
-def _read(table: Table) -> ImportedPrice:
-    per_input, per_output = table.number("input"), table.number("output")
-    if per_input is None or per_output is None:
-        table.fail("needs both input and output; import the prices again.")
-    imported = ImportedPrice(
-        model=table.text("model", required=True) or "",
-        listed=table.text("listed", required=True) or "",
-        prices=Prices(input=per_input, output=per_output, cached_input=table.number("cached_input")),
-        context_window=table.whole("context_window"),
-    )
-    table.finish()
-    return imported
 
 
 def _block(model_id: str, imported: ImportedPrice) -> str:

@@ -1,8 +1,4 @@
-"""The settings and how config.toml becomes them.
-
-One place knows every key, its default and its limits; `default.toml` beside it serves where there is no
-config.
-"""
+"""The settings and how config.toml becomes them; `default.toml` serves where there is no config."""
 
 from __future__ import annotations
 
@@ -25,6 +21,7 @@ from zetaroute.config.privacy import (
 from zetaroute.config.serving import Serving, read_serving
 from zetaroute.config.toml_table import Table
 from zetaroute.domain import ALL_TASKS, Arm, Objective, query_kind_key
+from zetaroute.domain.models import Share
 from zetaroute.errors import ConfigError
 
 GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
@@ -43,22 +40,22 @@ PRESETS = {
 class Explore:
     """Share of queries that are spread over the eligible models; a cold start begins with the second."""
 
-    rate: float = 0.05
-    cold_start_rate: float = 0.5
+    rate: Share = 0.05
+    cold_start_rate: Share = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionGate:
     """Margins that a candidate policy must keep to be promoted; None means not asked for."""
 
-    accuracy_margin: float = 0.02
-    satisfaction_margin: float | None = None
+    accuracy_margin: Share = 0.02
+    satisfaction_margin: Share | None = None
     cost_margin: float | None = None
     """A share: .10 lets the cost per query rise by 10%."""
     response_margin: float | None = None
     """A share of the mean response time."""
     response_limit_s: float | None = None
-    limit_margin: float | None = None
+    limit_margin: Share | None = None
     """How much the share of answers slower than `response_limit_s` may rise."""
 
 
@@ -93,7 +90,7 @@ class Budget:
 class Ratings:
     """How often people are asked what they think of an answer."""
 
-    ask_share: float = 0.1
+    ask_share: Share = 0.1
     """Share of the answers on a terminal after which a rating is asked for; 0: never."""
 
 
@@ -164,99 +161,49 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     root = Table(values, file=file)
     if (root.whole("schema_version") or SCHEMA_VERSION) > SCHEMA_VERSION:
         root.fail(f"has a schema_version newer than {SCHEMA_VERSION}: upgrade zetaroute.")
-    objective = _objective(root.table("objective"))
-    explore = _explore(root.table("explore"))
-    arms = tuple(read_arm(table, folder=file.parent if file else Path()) for table in root.tables("models"))
+    folder = file.parent if file else Path()
+    arms = tuple(read_arm(table, folder=folder) for table in root.tables("models"))
     if not arms:
         root.fail("names no model: add a [[models]] block.")
-    gate = _gate(root.table("gate"))
-    guards = tuple(_guard(table, arms) for table in root.tables("guards"))
-    budget = _budget(root.table("budget"))
-    embedding = read_embedding(root.table("embedding"))
-    graders = read_graders(root.table("graders"), arms)
     rules = read_rules(root.tables("rules"))
-    privacy = read_privacy(root.table("privacy"), rules)
-    ratings = _ratings(root.table("ratings"))
-    checks = read_checks(root.tables("checks"), folder=file.parent if file else Path())
-    serving = read_serving(root.table("serve"))
+    settings = Settings(
+        arms=arms,
+        objective=_objective(root.table("objective")),
+        explore=root.section("explore", Explore),
+        gate=_gate(root),
+        guards=tuple(_guard(table, arms) for table in root.tables("guards")),
+        budget=root.section("budget", Budget),
+        embedding=read_embedding(root.table("embedding")),
+        graders=read_graders(root.table("graders"), arms),
+        privacy=read_privacy(root, rules),
+        rules=rules,
+        ratings=root.section("ratings", Ratings),
+        checks=read_checks(root.tables("checks"), folder=folder),
+        serving=read_serving(root),
+        file=file,
+    )
     root.finish()
     ids = [arm.id for arm in arms]
     for number, model in enumerate(ids, start=1):
         if ids.index(model) < number - 1:
             root.fail(f"[[models]] number {number} repeats the id {model!r}: give every model its own.")
-    return Settings(
-        arms=arms,
-        objective=objective,
-        explore=explore,
-        gate=gate,
-        guards=guards,
-        budget=budget,
-        embedding=embedding,
-        graders=graders,
-        privacy=privacy,
-        rules=rules,
-        ratings=ratings,
-        checks=checks,
-        serving=serving,
-        file=file,
-    )
+    return settings
 
 
 def _objective(table: Table | None) -> Objective:
     if table is None:
         return Objective()
     base = PRESETS[table.choice("preset", tuple(PRESETS), "balanced")]
-    objective = Objective(
-        answer_value_usd=_or(table.number("answer_value_usd"), base.answer_value_usd),
-        satisfaction_value_usd=_or(table.number("satisfaction_value_usd"), base.satisfaction_value_usd),
-        second_value_usd=_or(table.number("second_value_usd"), base.second_value_usd),
-    )
+    objective = table.change(base, "answer_value_usd", "satisfaction_value_usd", "second_value_usd")
     table.finish()
     return objective
 
 
-def _explore(table: Table | None) -> Explore:
-    if table is None:
-        return Explore()
-    explore = Explore(
-        rate=_or(table.number("rate", high=1), Explore().rate),
-        cold_start_rate=_or(table.number("cold_start_rate", high=1), Explore().cold_start_rate),
-    )
-    table.finish()
-    return explore
-
-
-def _gate(table: Table | None) -> PromotionGate:
-    if table is None:
-        return PromotionGate()
-    gate = PromotionGate(
-        accuracy_margin=_or(table.number("accuracy_margin", high=1), PromotionGate().accuracy_margin),
-        satisfaction_margin=table.number("satisfaction_margin", high=1),
-        cost_margin=table.number("cost_margin"),
-        response_margin=table.number("response_margin"),
-        response_limit_s=table.number("response_limit_s"),
-        limit_margin=table.number("limit_margin", high=1),
-    )
+def _gate(root: Table) -> PromotionGate:
+    gate = root.section("gate", PromotionGate)
     if (gate.response_limit_s is None) != (gate.limit_margin is None):
-        table.fail("needs response_limit_s and limit_margin together.")
-    table.finish()
+        root.fail("[gate] needs response_limit_s and limit_margin together.")
     return gate
-
-
-def _budget(table: Table | None) -> Budget:
-    if table is None:
-        return Budget()
-    budget = Budget(daily_usd=table.number("daily_usd"), monthly_usd=table.number("monthly_usd"))
-    table.finish()
-    return budget
-
-
-def _ratings(table: Table | None) -> Ratings:
-    if table is None:
-        return Ratings()
-    ratings = Ratings(ask_share=_or(table.number("ask_share", high=1), Ratings().ask_share))
-    table.finish()
-    return ratings
 
 
 def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:
@@ -265,17 +212,11 @@ def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:
     bound = table.number(side)
     if table.number(other) is not None or bound is None:
         table.fail(f"with metric {metric} needs {side}, and no {other}.")
-    task, segment = table.text("task"), table.text("segment")
-    if task and segment:
+    rule = table.read(GuardRule, metric=metric, bound=bound)
+    if rule.task and rule.segment:
         table.fail(
             "names a task and a segment: a query with a task label lies in no other segment, so give one."
         )
-    rule = GuardRule(metric=metric, bound=bound, task=task, segment=segment, model=table.text("model"))
-    table.finish()
     if rule.model is not None and rule.model not in {arm.id for arm in arms}:
         table.fail(f"names the model {rule.model!r}, which no [[models]] block defines.")
     return rule
-
-
-def _or(value: float | None, default: float) -> float:
-    return default if value is None else value

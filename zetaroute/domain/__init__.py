@@ -1,7 +1,6 @@
 """The nouns of zetaroute as frozen values.
 
-They live on the ground floor because every room passes them on and none owns them. Time is seconds (`_s`),
-money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
+Time is seconds (`_s`), money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
 from zetaroute.domain.decision import CanaryArms, Candidate, Decision, Estimate, Objective

@@ -1,13 +1,24 @@
-"""Models as choices: what is configured of them, and how they stand.
-
-Apart from the other nouns because these outlive a query.
-"""
+"""Models as choices: what is configured of them, and how they stand."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a configured number may be, both ends included."""
+
+    low: float = 0.0
+    high: float = math.inf
+
+
+Share = Annotated[float, Limits(high=1.0)]
+Patience = Annotated[float, Limits(low=0.01)]
+"""Seconds after which something is given up."""
 
 DEMOTED = "demoted by a guard"
 """How the reason of a candidate begins that a guard keeps away from a kind of query."""
@@ -62,12 +73,12 @@ class Arm:
     """None: unknown, so the cost of a call is unknown too, never zero."""
     price_source: str | None = None
     """`config` or `prices.toml`; None while the price is unknown."""
-    prior_accuracy: float | None = None
+    prior_accuracy: Share | None = None
     prior_response_s: float | None = None
-    timeout_s: float = 60.0
+    timeout_s: Patience = 60.0
     """For one call as a whole."""
-    connect_timeout_s: float = 10.0
-    first_token_timeout_s: float | None = None
+    connect_timeout_s: Patience = 10.0
+    first_token_timeout_s: Patience | None = None
     """Streamed answers only: until the first word, or the first word of thinking."""
     max_concurrency: int = 8
     server_concurrency: int | None = None
