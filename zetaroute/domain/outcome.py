@@ -172,12 +172,17 @@ class Outcome:
     router_s: float | None = None
     input_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    """A part of the output."""
     tokens_estimated: bool = False
     """True when tokens, and so the cost, are estimates."""
     cost_usd: float | None = None
     prices: Prices | None = None
     response: str | None = None
+    thinking: str | None = None
+    """What the model wrote for itself before it answered; no part of the answer."""
     attachments: tuple[FileNote, ...] = ()
     seed: int | None = None
     candidates: tuple[Candidate, ...] = ()

@@ -29,6 +29,7 @@ ERASED = (
     "system",
     "reference",
     "response",
+    "thinking",
     "error",
     "custom_id",
     "conversation",

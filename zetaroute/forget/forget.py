@@ -21,7 +21,7 @@ from zetaroute.registry import Registry
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_TEXTS = ("query", "system", "reference", "response", "error", "custom_id")
+_TEXTS = ("query", "system", "reference", "response", "thinking", "error", "custom_id")
 _SAME = """
     SELECT id FROM outcomes WHERE forgotten IS NULL AND id NOT IN (FROM chosen)
     AND query IN (SELECT query FROM outcomes WHERE id IN (FROM chosen)) ORDER BY id

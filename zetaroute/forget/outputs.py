@@ -31,6 +31,7 @@ _TEXTS = (
     "system",
     "reference",
     "response",
+    "thinking",
     "conversation",
     "comment",
 )

@@ -88,6 +88,7 @@ def _protected(row: Outcome, store: Store, salt: bytes) -> Outcome:
         system=kept(row.system),
         reference=kept(row.reference),
         response=kept(row.response),
+        thinking=kept(row.thinking),
         error=kept(row.error),
         # A conversation that came over HTTP is called by a hash of how it began, which anybody could make.
         conversation=kept(row.conversation) if row.run == SERVED else row.conversation,

@@ -75,6 +75,9 @@ OUTCOME_COLUMNS = {
     "escalated": "BOOLEAN",
     "segment": "VARCHAR",
     "objective": "STRUCT(answer_value_usd DOUBLE, satisfaction_value_usd DOUBLE, second_value_usd DOUBLE)",
+    "reasoning_tokens": "BIGINT",
+    "cache_write_tokens": "BIGINT",
+    "thinking": "VARCHAR",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -171,6 +174,7 @@ STEPS = {
     "0006_segments": _bring_up,
     "0007_objectives": _bring_up,
     "0008_lean_views": _bring_up,
+    "0009_thinking": _bring_up,
 }
 
 

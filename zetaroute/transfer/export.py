@@ -100,8 +100,9 @@ _AT_ONCE = 10_000
 _ROUND = (
     "id, time, run, custom_id, conversation, query, system, task, reference, grader, policy_version, model, "
     "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, status, error_kind, "
-    "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, output_tokens, "
-    "tokens_estimated, cost_usd, response, tags, store, forgotten, accuracy, accuracy_source, satisfaction, rating, "
+    "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, cache_write_tokens, "
+    "output_tokens, reasoning_tokens, tokens_estimated, cost_usd, response, thinking, tags, store, forgotten, "
+    "accuracy, accuracy_source, satisfaction, rating, "
     "thumbs, verdict_label"
 )
 _SELECTS: dict[Kind, str] = {
