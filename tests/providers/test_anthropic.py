@@ -100,6 +100,8 @@ def test_plain_request_and_answer(server: ModelServer, monkeypatch: pytest.Monke
         input_tokens=100,
         output_tokens=20,
         cached_tokens=40,
+        cache_write_tokens=10,
+        thinking="hm",
         cost_usd=pytest.approx((60 * 1.0 + 40 * 0.1 + 20 * 5.0) / 1e6),
     )
     (seen,) = server.seen

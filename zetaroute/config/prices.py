@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from zetaroute.config.toml_table import Table
-from zetaroute.domain import Arm, Prices
+from zetaroute.domain import Arm, Prices, PriceTier
 from zetaroute.errors import ConfigError
 
 SOURCE = "prices.toml"
+_NAMES = ("input", "cached_input", "cache_write", "output", "reasoning")
 _HEAD = """\
 # Written by `zetaroute models prices --import`: USD per million tokens, by the id of the model.
 # It serves the models whose [[models]] block in config.toml has no price (or no context_window).
@@ -33,10 +34,37 @@ class ImportedPrice:
 
 def prices_in(table: Table, instead: str) -> Prices:
     """Return the prices that a table says; `instead` is what to do where it cannot say them."""
+    tiers = []
+    for longer in table.tables("above"):
+        tokens = longer.whole("tokens")
+        if tokens is None:
+            longer.fail("needs tokens, for example tokens = 200000: the input above which it holds.")
+        tiers.append(PriceTier(tokens=tokens, prices=_flat(longer, instead)))
+        longer.finish()
+    return replace(_flat(table, instead), above=tuple(sorted(tiers, key=lambda tier: tier.tokens)))
+
+
+def _flat(table: Table, instead: str) -> Prices:
     per_input, per_output = table.number("input"), table.number("output")
     if per_input is None or per_output is None:
         table.fail(f"needs both input and output, in USD per million tokens; {instead}.")
-    return Prices(input=per_input, output=per_output, cached_input=table.number("cached_input"))
+    return table.change(
+        Prices(input=per_input, output=per_output), "cached_input", "cache_write", "reasoning"
+    )
+
+
+def prices_toml(prices: Prices) -> dict[str, str]:
+    """Return what `prices_in` reads, as TOML, by key."""
+    rows = {name: _toml(value) for name in _NAMES if (value := getattr(prices, name)) is not None}
+    if prices.above:
+        tiers = ({"tokens": _toml(tier.tokens), **prices_toml(tier.prices)} for tier in prices.above)
+        rows["above"] = f"[{', '.join(map(inline, tiers))}]"
+    return rows
+
+
+def inline(rows: Mapping[str, str]) -> str:
+    """Return a table of TOML values in one line."""
+    return "{ " + ", ".join(f"{key} = {value}" for key, value in rows.items()) + " }"
 
 
 def priced(arm: Arm, imported: ImportedPrice | None) -> Arm:
@@ -72,16 +100,10 @@ def prices_text(imported: Mapping[str, ImportedPrice]) -> str:
 
 
 def _block(model_id: str, imported: ImportedPrice) -> str:
-    prices = imported.prices
-    rows: dict[str, float | str | None] = {
-        "model": imported.model,
-        "listed": imported.listed,
-        "input": prices.input,
-        "cached_input": prices.cached_input,
-        "output": prices.output,
-        "context_window": imported.context_window,
-    }
-    lines = (f"{key} = {_toml(value)}\n" for key, value in rows.items() if value is not None)
+    rows = {"model": _toml(imported.model), "listed": _toml(imported.listed), **prices_toml(imported.prices)}
+    if imported.context_window is not None:
+        rows["context_window"] = _toml(imported.context_window)
+    lines = (f"{key} = {value}\n" for key, value in rows.items())
     return f"\n[{_toml(model_id)}]\n" + "".join(lines)
 
 

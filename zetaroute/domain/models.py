@@ -37,12 +37,58 @@ class Prices:
     output: float
     cached_input: float | None = None
     """None: cached tokens cost what input tokens cost."""
+    cache_write: float | None = None
+    """For input that the server puts into its cache; None: what input tokens cost."""
+    reasoning: float | None = None
+    """None: tokens of reasoning cost what output tokens cost."""
+    above: tuple[PriceTier, ...] = ()
+    """Other prices for longer inputs, the shortest first."""
 
-    def cost_usd(self, *, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float:
-        """Return the cost of one call; `cached_tokens` are a part of `input_tokens`."""
-        cached_price = self.input if self.cached_input is None else self.cached_input
+    @property
+    def is_linear(self) -> bool:
+        """Whether input, cached input and output alone, times three prices, make the cost."""
+        return self.cache_write is None and self.reasoning is None and not self.above
+
+    def flat(self, input_tokens: int = 0) -> Prices:
+        """Return the three plain prices that hold for an input of this length."""
+        here = self._at(input_tokens)
+        if here.is_linear:
+            return here
+        return Prices(input=here.input, output=here.output, cached_input=here.cached_input)
+
+    def cost_usd(
+        self,
+        *,
+        input_tokens: int,
+        output_tokens: int,
+        cached_tokens: int = 0,
+        cache_write_tokens: int = 0,
+        reasoning_tokens: int = 0,
+    ) -> float:
+        """Return the cost of one call; cached, written and reasoning tokens are parts of the others."""
+        here = self._at(input_tokens)
+        cached_price = here.input if here.cached_input is None else here.cached_input
         fresh = input_tokens - cached_tokens
-        return (fresh * self.input + cached_tokens * cached_price + output_tokens * self.output) / 1e6
+        cost = fresh * here.input + cached_tokens * cached_price + output_tokens * here.output
+        if here.cache_write is not None:
+            cost += cache_write_tokens * (here.cache_write - here.input)
+        if here.reasoning is not None:
+            cost += reasoning_tokens * (here.reasoning - here.output)
+        return cost / 1e6
+
+    def _at(self, input_tokens: int) -> Prices:
+        if not self.above:
+            return self
+        tiers = [tier.prices for tier in self.above if input_tokens > tier.tokens]
+        return tiers[-1] if tiers else self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceTier:
+    """Prices of calls whose whole input is longer than some length."""
+
+    tokens: int
+    prices: Prices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,23 @@ def utc_now() -> str:
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
+_CUT = frozenset(
+    {
+        "length",
+        "max_tokens",
+        "max_output_tokens",
+        "model_length",
+        "content_filter",
+        "model_context_window_exceeded",
+    }
+)
+
+
+def is_cut(finish_reason: str | None) -> bool:
+    """Return whether an answer that ended for this reason is not whole: a limit or a filter cut it."""
+    return finish_reason is not None and finish_reason.lower() in _CUT
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
     """A tool that the model wants to be called."""
@@ -73,6 +90,9 @@ class Completion:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    """A part of the output."""
     tokens_estimated: bool = False
     """True when the server did not count: tokens, and so the cost, are estimates of ours."""
     cost_usd: float | None = None
@@ -81,6 +101,8 @@ class Completion:
     score: float | None = None
     """A recorded score 0..1, where the provider replays recorded outcomes."""
     tool_calls: tuple[ToolCall, ...] = ()
+    thinking: str | None = None
+    """What the model wrote for itself before it answered; no part of the text."""
 
     @property
     def words(self) -> str | None:
@@ -95,6 +117,10 @@ class Attempt:
 
     model: str
     completion: Completion | None = None
+    arrived: Completion | None = None
+    """What came of a call that failed, without an answer: counts, thinking, a finish reason."""
+    lost_usd: float = 0.0
+    """Known cost of tries that failed before the same model was asked again."""
     error_kind: str | None = None
     error: str | None = None
     perhaps_billed: bool = False

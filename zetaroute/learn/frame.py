@@ -215,7 +215,8 @@ def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> Array:
         _floats(frame[name]) for name in ("input_tokens", "cached_tokens", "output_tokens")
     )
     for arm in arms:
-        if arm.prices is not None:
+        # What depends on more than the three counts stays as it was logged.
+        if arm.prices is not None and arm.prices.is_linear:
             # A cost is linear in the three counts, so those of one token each say it all.
             per_input = arm.prices.cost_usd(input_tokens=1, output_tokens=0)
             per_output = arm.prices.cost_usd(input_tokens=0, output_tokens=1)

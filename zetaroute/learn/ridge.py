@@ -200,6 +200,6 @@ def prices_learned_at(rows: Sample, arms: Sequence[Arm]) -> dict[str, Priced]:
         if arm.prices is not None and len(mine):
             inputs, outputs = mine.mean(axis=0)
             priced[arm.id] = Priced(
-                prices=arm.prices, input_tokens=float(inputs), output_tokens=float(outputs)
+                prices=arm.prices.flat(), input_tokens=float(inputs), output_tokens=float(outputs)
             )
     return priced

@@ -22,7 +22,7 @@ from zetaroute.learn.incremental.survey import Survey
 from zetaroute.learn.incremental.train import TrainingResult, TrainingSource
 from zetaroute.lifecycle.holdout import Evaluation
 from zetaroute.policy import Policy
-from zetaroute.policy.serialise import policy_from, stored_files
+from zetaroute.policy.serialise import policy_from, priced_json, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
 
 
@@ -36,7 +36,7 @@ def manifest_of(
         "models": list(fitted.predictor.models),
         "routes": fitted.routes,
         "best_single": fitted.best_single,
-        "priced": {model: asdict(priced) for model, priced in fitted.predictor.priced.items()},
+        "priced": {model: priced_json(priced) for model, priced in fitted.predictor.priced.items()},
         "objective": asdict(settings.objective),
         "features": {
             "terms": len(fitted.map.vocabulary),

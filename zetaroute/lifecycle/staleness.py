@@ -20,6 +20,7 @@ from zetaroute.learn.frame import group_of
 from zetaroute.log.log import SINCE, Log
 from zetaroute.log.views import GRADED, rounds_of
 from zetaroute.policy import load_policy
+from zetaroute.policy.serialise import stored_prices
 from zetaroute.registry import Registry
 
 LATEST = 2000
@@ -176,7 +177,7 @@ def _repriced(settings: Settings, manifest: Mapping[str, Any]) -> list[str]:
     words = []
     for arm in settings.arms:
         known = manifest["priced"].get(arm.id)
-        if known is None or arm.prices is None or known["prices"] == asdict(arm.prices):
+        if known is None or arm.prices is None or stored_prices(known["prices"]) == arm.prices.flat():
             continue
         old, new = known["prices"], arm.prices
         words.append(

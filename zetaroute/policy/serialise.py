@@ -118,9 +118,22 @@ def _spread_shared(arrays: dict[str, NDArray[np.generic]]) -> None:
             arrays[f"{name}.spread"] = arrays[f"{owner}.spread"]
 
 
+def priced_json(priced: Priced) -> dict[str, Any]:
+    """Return what a manifest keeps of the prices that costs were learned at."""
+    prices = {name: getattr(priced.prices, name) for name in ("input", "output", "cached_input")}
+    return {"prices": prices, "input_tokens": priced.input_tokens, "output_tokens": priced.output_tokens}
+
+
+def stored_prices(stored: Mapping[str, float | None]) -> Prices:
+    """Return the prices that a manifest keeps."""
+    return Prices(
+        input=stored["input"] or 0.0, output=stored["output"] or 0.0, cached_input=stored["cached_input"]
+    )
+
+
 def _priced(stored: Mapping[str, Any]) -> Priced:
     return Priced(
-        prices=Prices(**stored["prices"]),
+        prices=stored_prices(stored["prices"]),
         input_tokens=stored["input_tokens"],
         output_tokens=stored["output_tokens"],
     )

@@ -1,73 +1,55 @@
-"""JSON from a server, read without trusting its shape.
-
-It lives apart because a server may send anything: a wrong type here must become a missing value, never a
-traceback.
-"""
+"""What every provider is, and what all wire formats ask alike."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from zetaroute.domain import Arm, Attachment, Completion, Query
+from zetaroute.wire.json_values import mapping
+
+OnText = Callable[[str], None]
+"""Takes each piece of answer text at the moment it arrives."""
+
+
+class Provider(Protocol):
+    """One wire format, shared by all arms that speak it and by a whole run."""
+
+    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
+        """Ask `arm` once: streamed piece by piece to `on_text`, or in one plain request without it.
+
+        Raises ProviderError when the call fails and ConfigError when the arm is configured wrongly.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give back the connections."""
+        ...
 
 
 def call_cost_usd(
-    arm: Arm, *, input_tokens: int | None, output_tokens: int | None, cached_tokens: int | None = None
+    arm: Arm,
+    *,
+    input_tokens: int | None,
+    output_tokens: int | None,
+    cached_tokens: int | None = None,
+    cache_write_tokens: int | None = None,
+    reasoning_tokens: int | None = None,
 ) -> float | None:
     """Return the cost in USD, or None when a price or a token count is unknown."""
     if arm.prices is None or input_tokens is None or output_tokens is None:
         return None
     # A server that claims more cached tokens than it read would make the call cheaper than free.
     cached = min(cached_tokens or 0, input_tokens)
-    return arm.prices.cost_usd(input_tokens=input_tokens, output_tokens=output_tokens, cached_tokens=cached)
-
-
-JsonObject = Mapping[str, Any]
-
-_LABEL_LENGTH = 200
-
-
-def parse(text: str | bytes) -> Any:
-    """Return the parsed JSON; raises ValueError for whatever is not JSON, nested too deeply included."""
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def mapping(value: object) -> JsonObject:
-    """Return `value` when it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def sequence(value: object) -> Sequence[Any]:
-    """Return `value` when it is a JSON array, else an empty one."""
-    return value if isinstance(value, list) else ()
-
-
-def text(value: object) -> str:
-    """Return `value` when it is a string, else an empty one."""
-    return value if isinstance(value, str) else ""
-
-
-def label(value: object) -> str | None:
-    """Return a short printable name out of `value`, or None when it holds none."""
-    return printable(text(value)[:_LABEL_LENGTH]) or None
-
-
-def count(value: object) -> int | None:
-    """Return `value` when it is a whole number of zero or more, else None."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def printable(raw: str) -> str:
-    """Return `raw` in one line, without control, format and surrogate characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in raw).split())
+    return arm.prices.cost_usd(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cached_tokens=cached,
+        cache_write_tokens=min(cache_write_tokens or 0, input_tokens - cached),
+        reasoning_tokens=min(reasoning_tokens or 0, output_tokens),
+    )
 
 
 def options(arm: Arm, query: Query) -> dict[str, Any]:
@@ -102,22 +84,3 @@ def binary_files(query: Query) -> list[Attachment]:
 def base64_of(file: Attachment) -> str:
     """Return the file's content as JSON can hold it."""
     return base64.b64encode(file.content).decode("ascii")
-
-
-OnText = Callable[[str], None]
-"""Takes each piece of answer text at the moment it arrives."""
-
-
-class Provider(Protocol):
-    """One wire format, shared by all arms that speak it and by a whole run."""
-
-    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
-        """Ask `arm` once: streamed piece by piece to `on_text`, or in one plain request without it.
-
-        Raises ProviderError when the call fails and ConfigError when the arm is configured wrongly.
-        """
-        ...
-
-    async def aclose(self) -> None:
-        """Give back the connections."""
-        ...

@@ -1,12 +1,8 @@
-"""Which models a server says it has, asked with no model answering, so that it costs nothing.
-
-It lives apart from the exchange because nothing is completed here: one small GET, one list of names.
-"""
+"""Which models a server says it has, asked with no model answering, so that it costs nothing."""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,12 +11,13 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ProviderError
-from zetaroute.providers.base import label, mapping, parse
 from zetaroute.providers.connections import Connections, route
 from zetaroute.providers.credentials import Credentials, credentials
 from zetaroute.providers.errors import Faults
 from zetaroute.providers.http import endpoint
+from zetaroute.providers.price_list import listed_prices
 from zetaroute.version import __version__
+from zetaroute.wire.json_values import label, mapping, parse
 
 LARGEST = 8_000_000
 """Bytes of a list."""
@@ -153,17 +150,8 @@ def _listing(body: Any, headers: Mapping[str, str]) -> Listing:
 
 def _prices(info: Mapping[str, Any]) -> Prices | None:
     """Return what a deployment costs; None where it is not told, zero included, which LiteLLM says of the unknown."""
-    keys = ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
-    given, taken, cached = (_per_million(info.get(key)) for key in keys)
-    if given is None or taken is None or not given + taken:
-        return None
-    return Prices(input=given, output=taken, cached_input=cached)
-
-
-def _per_million(value: object) -> float | None:
-    if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        return None
-    return round(value * 1e6, 6)
+    prices = listed_prices(info)
+    return prices if prices is not None and prices.input + prices.output else None
 
 
 def _ahead_s(date: str | None) -> float | None:

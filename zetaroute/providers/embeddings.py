@@ -1,7 +1,6 @@
 """Vectors of texts from an endpoint that speaks OpenAI's /v1/embeddings.
 
-It lives apart from the answering formats because nothing here answers: a decision asks for a vector, many at a
-time, and must be told soon when there is none.
+A decision asks for a vector, many at a time, and must be told soon when there is none.
 """
 
 from __future__ import annotations
@@ -17,11 +16,12 @@ from zetaroute.arrays import Array32
 from zetaroute.config.models import Embedding
 from zetaroute.domain import Query
 from zetaroute.errors import ProviderError, ZetarouteError
-from zetaroute.providers.base import JsonObject, count, mapping, sequence
 from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, Exchange, endpoint
 from zetaroute.providers.retry import LONGEST_WAIT_S
-from zetaroute.providers.stream import Draft, Take
+from zetaroute.providers.stream import Take
+from zetaroute.wire.draft import Draft
+from zetaroute.wire.json_values import JsonObject, count, mapping, sequence
 
 RETRIES = 2
 LINGER_S = 0.01
@@ -221,7 +221,6 @@ class _Taken:
         if len(rows) != self._wanted or len({len(row) for row in rows}) != 1:
             return None
         self.rows = rows
-        draft.input_tokens = count(mapping(payload.get("usage")).get("prompt_tokens"))
         return _PUT_DOWN
 
 

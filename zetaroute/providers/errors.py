@@ -1,7 +1,6 @@
 """How a call to a model server failed, in one sentence and one kind.
 
-It lives apart from the exchange because every wire format fails in the same ways, and because this is the
-one place where a server's own words are let into a message: printable, short and without the key.
+This is the one place where a server's own words are let into a message: printable, short and without the key.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from socket import gaierror
 
-from zetaroute.domain import Arm
+from zetaroute.domain import Arm, Completion
 from zetaroute.errors import ProviderError
-from zetaroute.providers.base import mapping, parse, printable, sequence, text
 from zetaroute.providers.credentials import redact
+from zetaroute.wire.json_values import mapping, parse, printable, sequence, text
 
 _SAID_LENGTH = 300
 
@@ -34,6 +33,21 @@ _STATUS_OF_TYPE = {
     "overloaded_error": 529,
 }
 """The HTTP status that an error's type stands for, where the error comes inside a 200 answer."""
+
+
+class PartialAnswerError(ProviderError):
+    """A failed call of which something had arrived: what the server counted is to be paid for."""
+
+    def __init__(self, failure: ProviderError, arrived: Completion) -> None:
+        super().__init__(
+            str(failure),
+            kind=failure.kind,
+            retryable=failure.retryable,
+            retry_after_s=failure.retry_after_s,
+            perhaps_billed=failure.perhaps_billed or arrived.input_tokens is not None,
+        )
+        self.arrived = arrived
+        """No answer, but counts, thinking and a finish reason as far as they came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

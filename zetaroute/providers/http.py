@@ -1,8 +1,4 @@
-"""One request to a model server and its answer, over connections that a whole run shares.
-
-It lives apart from the wire formats because time limits, sizes, broken lines and error answers are the same
-for all of them.
-"""
+"""One request to a model server and its answer, over connections that a whole run shares."""
 
 from __future__ import annotations
 
@@ -20,18 +16,23 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError, ProviderError
-from zetaroute.providers.base import JsonObject, OnText
+from zetaroute.providers.arrival import Arrival
+from zetaroute.providers.base import OnText
 from zetaroute.providers.connections import Connections, route
 from zetaroute.providers.credentials import Credentials
-from zetaroute.providers.errors import Faults, retry_after_s
-from zetaroute.providers.stream import Draft, Reading, Take
+from zetaroute.providers.errors import Faults, PartialAnswerError, retry_after_s
+from zetaroute.providers.stream import Reading, Take
 from zetaroute.version import __version__
+from zetaroute.wire.draft import Draft
+from zetaroute.wire.json_values import JsonObject
 
 if TYPE_CHECKING:
     import httpx
 
 _LAST_WORDS_S = 1.0
-"""How long a stream may go on after the answer is complete: token counts and the sign-off follow at once."""
+"""How long a complete and counted answer is waited behind: the sign-off follows at once."""
+_LATE_COUNTS_S = 10.0
+"""How long a stream may be silent behind a complete answer that is not counted yet."""
 
 _HEADERS = {
     "accept": "*/*",
@@ -67,19 +68,26 @@ class Patience:
         first_s = arm.first_token_timeout_s if streamed else None
         self.awaits_word = first_s is not None and first_s < arm.timeout_s
         """Whether the limit that runs is that of the first word."""
-        self._parting = False
+        self._seen = -1
         limit_s = first_s if first_s is not None and self.awaits_word else arm.timeout_s
         self.limit = asyncio.timeout(limit_s)
 
     def watch(self, draft: Draft) -> None:
-        """Move the limit to what has arrived."""
-        if draft.begun and self.awaits_word:
+        """Move the limit to what has arrived.
+
+        A finish reason alone ends nothing: servers send one with every piece, and text or counts behind it.
+        """
+        if self.awaits_word and draft.begun:
             self.awaits_word = False
             self.limit.reschedule(self._end_at)
-        if draft.finished and not self._parting:
-            self._parting = True
-            last_words_at = asyncio.get_running_loop().time() + _LAST_WORDS_S
-            self.limit.reschedule(min(last_words_at, self.limit.when() or last_words_at))
+        if not draft.is_answer:
+            return
+        counted = draft.signed_off or draft.usage.is_complete
+        if counted and draft.steps == self._seen:
+            return
+        self._seen = draft.steps if counted else -1
+        quiet_until = asyncio.get_running_loop().time() + (_LAST_WORDS_S if counted else _LATE_COUNTS_S)
+        self.limit.reschedule(min(quiet_until, self._end_at))
 
 
 class Exchange:
@@ -97,33 +105,37 @@ class Exchange:
 
         started_at = time.perf_counter()
         faults = Faults(arm=ask.arm, url=_shown(ask.url), secrets=ask.credentials.secrets)
-        draft = Draft()
+        arrival = Arrival()
+        draft = arrival.draft
         patience = Patience(ask.arm, streamed=on_text is not None)
+        failure: ProviderError | None = None
+        cause: Exception | None = None
         try:
             async with patience.limit:
-                await self._converse(ask, faults, draft, on_text, patience)
-        # What breaks after the server called the answer complete takes nothing away from it.
+                await self._converse(ask, faults, arrival, on_text, patience)
         except TimeoutError:
             if not patience.limit.expired():
                 raise
-            if not draft.is_answer:
-                raise (faults.silence() if patience.awaits_word else faults.timeout()) from None
+            failure = faults.silence() if patience.awaits_word else faults.timeout()
         except (httpx.RequestError, httpx.InvalidURL) as error:
-            if not draft.is_answer:
-                raise faults.transport(error) from error
-        except ProviderError:
-            if not draft.is_answer:
-                raise
-        if not draft.is_answer:
-            raise faults.empty(draft.finish_reason)
-        return draft.completion(ask.arm, ask.query, started_at=started_at, ended_at=time.perf_counter())
+            failure, cause = faults.transport(error), error
+        except ProviderError as error:
+            failure, cause = error, error.__cause__ if isinstance(error.__cause__, Exception) else None
+        arrival.show(draft.flush(), on_text)
+        # What breaks after the server called the answer complete takes nothing away from it.
+        if draft.is_answer and draft.text().strip():
+            return arrival.completion(ask.arm, ask.query, started_at=started_at)
+        failure = failure or faults.empty(draft.finish_reason)
+        if arrival.holds_something:
+            failure = PartialAnswerError(failure, arrival.remains(ask.arm, started_at=started_at))
+        raise failure from cause
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._connections.aclose()
 
     async def _converse(
-        self, ask: Ask, faults: Faults, draft: Draft, on_text: OnText | None, patience: Patience
+        self, ask: Ask, faults: Faults, arrival: Arrival, on_text: OnText | None, patience: Patience
     ) -> None:
         url = urlunsplit(ask.url)
         first = min(self._refused.get(url, 0), len(ask.bodies) - 1)
@@ -131,7 +143,7 @@ class Exchange:
             async with self._post(ask, url, ask.bodies[number]) as response:
                 if response.is_success:
                     self._refused[url] = max(number, self._refused.get(url, 0))
-                    await _receive(response, ask.take, faults, draft, on_text, patience)
+                    await _receive(response, ask.take, faults, arrival, on_text, patience)
                     return
                 said = await _error_body(response)
                 is_option = response.status_code in (400, 422) and ask.option and ask.option in said.lower()
@@ -211,25 +223,25 @@ async def _receive(
     response: httpx.Response,
     take: Take,
     faults: Faults,
-    draft: Draft,
+    arrival: Arrival,
     on_text: OnText | None,
     patience: Patience,
 ) -> None:
-    content_type = response.headers.get("content-type", "")
-    reading = Reading(take=take, draft=draft, faults=faults, content_type=content_type)
-
-    def show(text: str) -> None:
-        if draft.first_text_at is None and reading.streamed:
-            draft.first_text_at = time.perf_counter()
-        if on_text is not None:
-            on_text(text)
-
+    reading = Reading(
+        take=take,
+        draft=arrival.draft,
+        faults=faults,
+        content_type=response.headers.get("content-type", ""),
+        framed=not response.headers.keys().isdisjoint({"transfer-encoding", "content-length"}),
+    )
     async for chunk in response.aiter_bytes():
         for text in reading.feed(chunk):
-            show(text)
-        patience.watch(draft)
+            arrival.show(text, on_text, streamed=reading.streamed)
+        arrival.note()
+        patience.watch(arrival.draft)
     for text in reading.close():
-        show(text)
+        arrival.show(text, on_text, streamed=reading.streamed)
+    arrival.note()
 
 
 async def _error_body(response: httpx.Response) -> str:

@@ -1,32 +1,13 @@
-"""The wire format of chat completions, as OpenAI defined it and most model servers speak it.
-
-It lives apart from the exchange: here is only what this format asks and what its answers mean.
-"""
+"""The wire format of chat completions, as OpenAI defined it and most model servers speak it."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from zetaroute.domain import Arm, Attachment, Completion, Message, Query
-from zetaroute.providers.base import (
-    JsonObject,
-    OnText,
-    base64_of,
-    binary_files,
-    count,
-    label,
-    mapping,
-    options,
-    sequence,
-    text,
-    text_with_files,
-)
+from zetaroute.providers.base import OnText, base64_of, binary_files, options, text_with_files
 from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, Exchange, endpoint
-from zetaroute.providers.stream import Draft
-
-_THOUGHTS = ("reasoning_content", "reasoning")
-"""Where servers put what a model thinks before it answers."""
+from zetaroute.wire.chat_completions import take_chat
+from zetaroute.wire.json_values import JsonObject
 
 
 class OpenAIProvider:
@@ -44,7 +25,7 @@ class OpenAIProvider:
             credentials=credentials(arm, key_header="authorization", scheme="Bearer "),
             bodies=_bodies(arm, query, streamed=on_text is not None),
             option="stream",
-            take=_take,
+            take=take_chat,
         )
         return await self._exchange.complete(ask, on_text)
 
@@ -69,9 +50,8 @@ def _bodies(arm: Arm, query: Query, *, streamed: bool) -> tuple[JsonObject, ...]
 
 
 def _message(turn: Message) -> JsonObject:
-    # A turn that only called tools said nothing, which servers tell from an empty text.
-    content = None if turn.fields.get("tool_calls") and not turn.content else turn.content
-    return {**turn.fields, "role": turn.role, "content": content}
+    # The content is among the fields where it was null: servers tell that from an empty text.
+    return {"content": turn.content, **turn.fields, "role": turn.role}
 
 
 def _user_content(query: Query) -> str | list[JsonObject]:
@@ -85,51 +65,3 @@ def _file_part(file: Attachment) -> JsonObject:
     if file.kind == "image":
         return {"type": "image_url", "image_url": {"url": url}}
     return {"type": "file", "file": {"filename": file.note.name, "file_data": url}}
-
-
-def _take(payload: JsonObject, draft: Draft) -> str | None:
-    """Fill the draft from a whole answer or from one event of a stream, and return its text."""
-    if not isinstance(payload.get("choices"), list):
-        return None
-    draft.served_model = label(payload.get("model")) or draft.served_model
-    _take_usage(mapping(payload.get("usage")), draft)
-    answer = ""
-    for choice in map(mapping, payload["choices"]):
-        if choice.get("index", 0) != 0:
-            continue
-        draft.error = choice.get("error")
-        reason = label(choice.get("finish_reason"))
-        if reason and not draft.error:
-            draft.finish_reason, draft.finished = reason, True
-        message = mapping(choice.get("delta") or choice.get("message"))
-        draft.begun = draft.begun or any(text(message.get(name)) for name in _THOUGHTS)
-        answer += _content(message.get("content"))
-        _take_calls(message, draft)
-    return answer
-
-
-def _take_calls(message: JsonObject, draft: Draft) -> None:
-    for place, wanted in enumerate(map(mapping, sequence(message.get("tool_calls")))):
-        function = mapping(wanted.get("function"))
-        index = count(wanted.get("index"))
-        draft.call(
-            place if index is None else index,
-            name=text(function.get("name")),
-            arguments=text(function.get("arguments")),
-            call_id=text(wanted.get("id")),
-        )
-
-
-def _take_usage(usage: JsonObject, draft: Draft) -> None:
-    if not usage:
-        return
-    draft.input_tokens = count(usage.get("prompt_tokens"))
-    draft.output_tokens = count(usage.get("completion_tokens"))
-    draft.cached_tokens = count(mapping(usage.get("prompt_tokens_details")).get("cached_tokens"))
-
-
-def _content(content: Any) -> str:
-    """Return the answer's text; parts of another type, such as thinking, are not the answer."""
-    parts = (mapping(part) for part in sequence(content))
-    texts = (text(part.get("text")) for part in parts if part.get("type", "text") == "text")
-    return text(content) or "".join(texts)

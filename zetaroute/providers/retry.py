@@ -1,8 +1,4 @@
-"""Get an answer out of a decision: ask, retry, fall back.
-
-It lives above the wire formats because patience is the same for all of them, and below the flows because
-`ask`, `batch` and `serve` all need it.
-"""
+"""Get an answer out of a decision: ask, retry, fall back."""
 
 from __future__ import annotations
 
@@ -16,6 +12,7 @@ from dataclasses import dataclass
 from zetaroute.domain import Arm, Attempt, Completion, Decision, Query
 from zetaroute.errors import ProviderError
 from zetaroute.providers.base import OnText
+from zetaroute.providers.errors import PartialAnswerError
 from zetaroute.providers.pool import Providers
 
 OnSwitch = Callable[[Attempt, str], None]
@@ -129,20 +126,28 @@ class _Patience:
 async def _attempt(
     arm: Arm, providers: Providers, query: Query, screen: _Screen, patience: _Patience
 ) -> Attempt:
-    started_at = time.perf_counter()
+    started_at, lost_usd = time.perf_counter(), 0.0
     for tries in itertools.count(1):
         try:
             completion = await _call(arm, providers, query, screen, patience)
-            return Attempt(model=arm.id, completion=completion, elapsed_s=time.perf_counter() - started_at)
+            return Attempt(
+                model=arm.id,
+                completion=completion,
+                lost_usd=lost_usd,
+                elapsed_s=time.perf_counter() - started_at,
+            )
         except ProviderError as error:
-            failure = error
+            failure, arrived = error, error.arrived if isinstance(error, PartialAnswerError) else None
         # Another try would write the beginning of its answer behind that of this one.
         wait_s = None if screen.shown else patience.wait_s(failure, tries)
         if wait_s is None or not patience.may_follow(arm.id, failure.perhaps_billed):
             break
+        lost_usd += arrived.cost_usd or 0.0 if arrived else 0.0
         await patience.sleep(wait_s)
     return Attempt(
         model=arm.id,
+        arrived=arrived,
+        lost_usd=lost_usd,
         error_kind=failure.kind,
         error=str(failure),
         perhaps_billed=failure.perhaps_billed,

@@ -133,8 +133,8 @@ def _outcome(
     escalated: bool,
 ) -> Outcome:
     """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
-    done, own = attempt.completion, query.embedding
-    drawn = first is None
+    done, own = attempt.completion or attempt.arrived, query.embedding
+    drawn, prices = first is None, arms[attempt.model].prices
     return Outcome(
         id=own_id or new_id(),
         time=utc_now(),
@@ -162,15 +162,18 @@ def _outcome(
         error=attempt.error if attempt.status == "error" else None,
         finish_reason=done.finish_reason if done else None,
         ttft_s=done.ttft_s if done else None,
-        response_s=done.response_s if done else attempt.elapsed_s,
+        response_s=attempt.completion.response_s if attempt.completion else attempt.elapsed_s,
         router_s=decision.router_s if drawn else None,
         input_tokens=done.input_tokens if done else None,
         cached_tokens=done.cached_tokens if done else None,
         output_tokens=done.output_tokens if done else None,
         tokens_estimated=done.tokens_estimated if done else False,
-        cost_usd=done.cost_usd if done else None,
-        prices=arms[attempt.model].prices,
-        response=done.text if done else attempt.error if attempt.status == "cancelled" else None,
+        cache_write_tokens=done.cache_write_tokens if done else None,
+        reasoning_tokens=done.reasoning_tokens if done else None,
+        cost_usd=_cost_usd(attempt),
+        prices=prices.flat(done.input_tokens or 0 if done else 0) if prices else None,
+        response=_response(attempt),
+        thinking=done.thinking if done else None,
         attachments=tuple(file.note for file in query.attachments),
         seed=decision.seed,
         candidates=decision.candidates if drawn else (),
@@ -182,3 +185,17 @@ def _outcome(
         tags=query.tags,
         segment=decision.segment,
     )
+
+
+def _response(attempt: Attempt) -> str | None:
+    if attempt.completion is not None:
+        return attempt.completion.text
+    return attempt.error if attempt.status == "cancelled" else None
+
+
+def _cost_usd(attempt: Attempt) -> float | None:
+    """Return what all tries of an attempt cost, as far as it is known."""
+    last = attempt.completion or attempt.arrived
+    if last is None or last.cost_usd is None:
+        return attempt.lost_usd or None
+    return last.cost_usd + attempt.lost_usd

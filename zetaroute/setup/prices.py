@@ -1,13 +1,11 @@
 """Take prices out of the community price list for the models that are configured.
 
-The list is a JSON object, model name -> what is known of it, as LiteLLM publishes it: USD per token under
-`input_cost_per_token`, `output_cost_per_token`, `cache_read_input_token_cost`, and `max_input_tokens`.
+The list is a JSON object, model name -> what is known of it, as LiteLLM publishes it.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +15,12 @@ from zetaroute.config import Home, ImportedPrice, prices_text, read_prices
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import StoreError, UsageError
 from zetaroute.files.atomic import write_whole
+from zetaroute.providers.price_list import listed_prices, unpriced_terms
 
 LARGEST = 100_000_000
 """Bytes of a price list."""
+
+_SHOWN = ("input", "cached_input", "cache_write", "output", "reasoning")
 
 PriceList = Mapping[str, Mapping[str, Any]]
 
@@ -34,6 +35,8 @@ class Import:
     unlisted: list[str] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
     """Models whose price stands in the config, which counts."""
+    unpriced: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Prices of the list that hold only at times, and are not counted."""
 
 
 def import_prices(home: Home, arms: Sequence[Arm], file: Path) -> Import:
@@ -55,7 +58,10 @@ def import_prices(home: Home, arms: Sequence[Arm], file: Path) -> Import:
         elif len({(listed_prices(listed[name])) for name in names}) > 1:
             done.ambiguous[arm.id] = tuple(names)
         else:
-            done.found[arm.id] = _imported(arm, names[0], listed[names[0]])
+            entry = listed[names[0]]
+            done.found[arm.id] = _imported(arm, names[0], entry)
+            if terms := unpriced_terms(entry):
+                done.unpriced[arm.id] = terms
     if done.found:
         home.make()
         try:
@@ -93,29 +99,27 @@ def read_price_list(file: Path) -> PriceList:
     return listed
 
 
-def listed_prices(entry: Mapping[str, Any]) -> Prices | None:
-    """Return an entry's prices per million tokens, or None when it does not have both."""
-    per_input, per_output, cached = (
-        _per_million(entry.get(key))
-        for key in ("input_cost_per_token", "output_cost_per_token", "cache_read_input_token_cost")
-    )
-    if per_input is None or per_output is None:
-        return None
-    return Prices(input=per_input, output=per_output, cached_input=cached)
-
-
 def price_table(arms: Sequence[Arm]) -> list[dict[str, Any]]:
     """Return the price of every model and where it comes from."""
     return [
         {
             "model": arm.id,
-            "input": arm.prices.input if arm.prices else None,
-            "cached_input": arm.prices.cached_input if arm.prices else None,
-            "output": arm.prices.output if arm.prices else None,
+            **_shown(arm.prices),
             "source": arm.price_source or "unknown",
         }
         for arm in arms
     ]
+
+
+def _shown(prices: Prices | None) -> dict[str, Any]:
+    shown = {name: getattr(prices, name, None) for name in _SHOWN}
+    above = prices.above if prices else ()
+    return {
+        **shown,
+        "above": [
+            {"tokens": tier.tokens, **{name: getattr(tier.prices, name) for name in _SHOWN}} for tier in above
+        ],
+    }
 
 
 def _names(arm: Arm, listed: PriceList) -> list[str]:
@@ -137,12 +141,3 @@ def _imported(arm: Arm, name: str, entry: Mapping[str, Any]) -> ImportedPrice:
     return ImportedPrice(
         model=arm.model, listed=name, prices=prices, context_window=window if known else None
     )
-
-
-def _per_million(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if not math.isfinite(value) or value < 0:
-        return None
-    # 1.5e-07 x 1e6 is 0.15 and a little, and nobody's price has more digits than these.
-    return float(f"{value * 1e6:.10g}")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from zetaroute.config import PRESETS, ImportedPrice, parse_settings
+from zetaroute.config.prices import inline, prices_toml
 from zetaroute.domain import Prices
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.setup.detect import Server
@@ -176,8 +177,7 @@ def _price_line(imported: ImportedPrice | None) -> str:
 
 
 def _told_price(prices: Prices) -> str:
-    cached = "" if prices.cached_input is None else f", cached_input = {prices.cached_input:g}"
-    return f"price = {{ input = {prices.input:g}{cached}, output = {prices.output:g} }}"
+    return f"price = {inline(prices_toml(prices))}"
 
 
 def _vectors(servers: Sequence[Server]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
     from zetaroute.cli.session import Run
+    from zetaroute.domain import Prices
     from zetaroute.setup.detect import Server
     from zetaroute.setup.prices import Import
 
@@ -57,7 +58,11 @@ def tell_import(run: Run, done: Import) -> None:
     """Say what an import of prices did for each model."""
     run.note(f"imported the prices of {len(done.found)} models into {run.home.prices}")
     for model, imported in done.found.items():
-        run.note(f"{model} is priced as {imported.listed}")
+        run.note(f"{model} is priced as {imported.listed}{_terms(imported.prices)}")
+    for model, terms in done.unpriced.items():
+        run.note(
+            f"{model}: {', '.join(terms)} of the list is not counted: such calls cost more or less than logged"
+        )
     for model, names in done.ambiguous.items():
         some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
         run.note(f"{model} is left out: {some} differ in price; give it a price in the config")
@@ -65,6 +70,16 @@ def tell_import(run: Run, done: Import) -> None:
         run.note(f"{model} is left out: the list does not name it; give it a price in the config")
     for model in done.own:
         run.note(f"{model} keeps the price that the config gives")
+
+
+def _terms(prices: Prices) -> str:
+    """Return in words what of an imported price depends on the call."""
+    words = [f"above {tier.tokens:,} tokens of input it is dearer" for tier in prices.above]
+    if prices.cache_write is not None:
+        words.append("cache writes have a price")
+    if prices.reasoning is not None:
+        words.append("reasoning has a price")
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _found(server: Server) -> str:

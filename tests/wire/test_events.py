@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zetaroute.providers.stream import Event, EventDecoder
+from zetaroute.wire.events import Event, EventDecoder
 
 
 def decoded(*chunks: bytes) -> list[Event]:
