@@ -49,10 +49,10 @@ stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress
 
 simulations: $(READY) ## measure what the statistics promise where the truth is known (about half an hour)
-	$(BIN)/python -m benchmarks.simulations
+	$(BIN)/python -m benchmarks.statistics
 
 evidence: $(READY) ## measure the learner on recorded outcomes: make evidence BENCH_DIR=/folder/with/parquet
-	$(BIN)/python benchmarks/evidence.py $(BENCH_DIR)
+	$(BIN)/python -m benchmarks.learner.evidence $(BENCH_DIR)
 
 rivals: $(READY) ## measure other routers likewise (.venv/bin/pip install -e '.[rivals]' first)
 	$(BIN)/python -m benchmarks.rivals $(BENCH_DIR)
