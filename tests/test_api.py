@@ -13,12 +13,12 @@ import polars as pl
 import pytest
 
 import zetaroute
-from zetaroute.api import OpenHome
+from zetaroute.api import Session
 from zetaroute.errors import ConfigError, UsageError
 
 
 @pytest.fixture
-def opened(tmp_path: Path, instant_config: str) -> OpenHome:
+def opened(tmp_path: Path, instant_config: str) -> Session:
     """A home with practice models that do not wait."""
     path = tmp_path / "home"
     path.mkdir()
@@ -26,7 +26,7 @@ def opened(tmp_path: Path, instant_config: str) -> OpenHome:
     return zetaroute.open(path)
 
 
-def test_an_answer_is_kept_and_rated(opened: OpenHome) -> None:
+def test_an_answer_is_kept_and_rated(opened: Session) -> None:
     answer = opened.ask(
         "What is 17 * 23?", model="practice/large", reference="391", grader="number", task="sums"
     )
@@ -40,7 +40,7 @@ def test_an_answer_is_kept_and_rated(opened: OpenHome) -> None:
     assert (row["accuracy"], row["rating"], row["thumbs"]) == (1.0, 4.0, 1.0)
 
 
-def test_a_routed_answer_says_how_it_was_drawn(opened: OpenHome) -> None:
+def test_a_routed_answer_says_how_it_was_drawn(opened: Session) -> None:
     again = opened.ask("What is 2 + 3?", seed=7, keep=False)
     answer = opened.ask("What is 2 + 3?", seed=7)
     assert answer.propensity is not None
@@ -50,14 +50,14 @@ def test_a_routed_answer_says_how_it_was_drawn(opened: OpenHome) -> None:
     assert opened.frame()["id"].to_list() == [answer.id]
 
 
-def test_it_works_where_an_event_loop_runs(opened: OpenHome) -> None:
+def test_it_works_where_an_event_loop_runs(opened: Session) -> None:
     async def cell() -> str:
         return opened.ask("What is 2 + 3?", model="practice/large").text
 
     assert "5" in asyncio.run(cell())
 
 
-def test_errors_come_through_a_running_loop(opened: OpenHome) -> None:
+def test_errors_come_through_a_running_loop(opened: Session) -> None:
     async def cell() -> None:
         opened.ask("  ")
 
@@ -65,21 +65,21 @@ def test_errors_come_through_a_running_loop(opened: OpenHome) -> None:
         asyncio.run(cell())
 
 
-def test_a_conversation_keeps_its_model(opened: OpenHome) -> None:
+def test_a_conversation_keeps_its_model(opened: Session) -> None:
     first = opened.ask("What is 2 + 3?", conversation="talk")
     second = opened.ask("What is 4 + 4?", conversation="talk")
     assert second.model == first.model
     assert opened.frame()["conversation"].to_list() == ["talk", "talk"]
 
 
-def test_the_frame_is_polars_even_when_empty(opened: OpenHome) -> None:
+def test_the_frame_is_polars_even_when_empty(opened: Session) -> None:
     empty = opened.frame()
     assert isinstance(empty, pl.DataFrame)
     assert empty.is_empty()
     assert {"query", "model", "propensity", "accuracy", "satisfaction"} <= set(empty.columns)
 
 
-def test_since_leaves_older_rows_out(opened: OpenHome) -> None:
+def test_since_leaves_older_rows_out(opened: Session) -> None:
     opened.ask("What is 2 + 3?")
     now = datetime.now(UTC)
     assert opened.frame(since=now - timedelta(minutes=5)).height == 1
@@ -87,7 +87,7 @@ def test_since_leaves_older_rows_out(opened: OpenHome) -> None:
     assert opened.kpi(since=now + timedelta(minutes=5))["rows"] == 0
 
 
-def test_key_figures_by_model(opened: OpenHome) -> None:
+def test_key_figures_by_model(opened: Session) -> None:
     opened.ask("What is 2 + 3?", model="practice/large", reference="5", grader="number")
     found = opened.kpi(by="model")
     assert found["rows"] == 1
@@ -98,12 +98,12 @@ def test_key_figures_by_model(opened: OpenHome) -> None:
     ("wrong", "error"),
     [({"prefer": "best"}, "prefer is 'best'"), ({"model": "nobody"}, "no model is called 'nobody'")],
 )
-def test_wrong_arguments_name_the_choices(opened: OpenHome, wrong: dict[str, str], error: str) -> None:
+def test_wrong_arguments_name_the_choices(opened: Session, wrong: dict[str, str], error: str) -> None:
     with pytest.raises(UsageError, match=error):
         opened.ask("What is 2 + 3?", **wrong)  # type: ignore[arg-type]  # one of several options by name
 
 
-def test_an_unknown_id_is_refused(opened: OpenHome) -> None:
+def test_an_unknown_id_is_refused(opened: Session) -> None:
     with pytest.raises(UsageError, match="no answer has the id"):
         opened.feedback("nothing", 3)
 
@@ -126,7 +126,7 @@ def test_importing_loads_nothing_else() -> None:
     assert loaded("import zetaroute") <= {"zetaroute", "__future__"}
 
 
-def test_opening_loads_nothing_heavy(opened: OpenHome) -> None:
+def test_opening_loads_nothing_heavy(opened: Session) -> None:
     found = loaded(f"import zetaroute; zetaroute.open({str(opened.home.path)!r})")
     heavy = {
         "numpy",
@@ -143,7 +143,7 @@ def test_opening_loads_nothing_heavy(opened: OpenHome) -> None:
     assert found & heavy == set()
 
 
-def test_limits_of_a_turn_hold_for_the_model_that_goes_on(opened: OpenHome) -> None:
+def test_limits_of_a_turn_hold_for_the_model_that_goes_on(opened: Session) -> None:
     opened.ask("What is 2 + 3?", model="practice/large", conversation="sums")
     assert opened.ask("And plus 1?", conversation="sums").model == "practice/large"
     limited = opened.ask("And plus 1?", conversation="sums", max_cost_usd=1e-4)

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-from zetaroute.version import __version__ as __version__
-
 # Not from `typing`, which would be all that importing this package loads; type checkers know the name.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
-    from zetaroute.api import OpenHome
+    from zetaroute import errors as errors
+    from zetaroute.api import Session as Session
+    from zetaroute.domain import Candidate as Candidate
+    from zetaroute.domain import Decision as Decision
+    from zetaroute.domain import Query as Query
+    from zetaroute.router.answer import Answer as Answer
+    from zetaroute.version import __version__ as __version__
+
+__all__ = ["Answer", "Candidate", "Decision", "Query", "Session", "__version__", "errors", "open"]
+_PLACES = {
+    "Answer": "zetaroute.router.answer",
+    "Candidate": "zetaroute.domain",
+    "Decision": "zetaroute.domain",
+    "Query": "zetaroute.domain",
+    "Session": "zetaroute.api",
+    "__version__": "zetaroute.version",
+    "errors": "zetaroute.errors",
+}
+"""Where each public name stands that is loaded when it is first asked for."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(_PLACES[name])
+    return globals().setdefault(name, module if name == "errors" else getattr(module, name))
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def open(
     home: str | os.PathLike[str] | None = None, *, config: str | os.PathLike[str] | None = None
-) -> OpenHome:
+) -> Session:
     """Open a home to ask, to rate and to read from Python; without one, the home that the command uses.
 
     Nothing heavy is loaded before it is needed. Raises ConfigError for a config that cannot be used.
     """
-    from zetaroute.api import open_home
+    from zetaroute.api import open_session
 
-    return open_home(home, config=config)
+    return open_session(home, config=config)

@@ -1,68 +1,49 @@
-"""A home as Python and notebooks use it: the same flows as the commands, and the same rows in the same log.
-
-Apart from the flows because of whom it serves: somebody who has an event loop running already, wants a table, and
-has no screen to write to.
-"""
+"""A home as Python and notebooks use it: what the commands do, without a screen."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from zetaroute.config import PRESETS, Home, Objective, Settings, find_home, load_settings
-from zetaroute.domain import Candidate, Query
+from zetaroute.config import PRESETS, Home, Settings, find_home, load_settings
+from zetaroute.domain import Query
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from zetaroute.batch.regrade import RegradeSummary
+    from zetaroute.config import Objective
     from zetaroute.log.log import Log
-    from zetaroute.router.attempts import Round
+    from zetaroute.router.answer import Answer
+    from zetaroute.router.engine import Engine
 
+Place = str | os.PathLike[str]
 By = Literal["task", "model", "segment", "day", "version"]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer and how it came about."""
-
-    id: str
-    """What `feedback` names it by."""
-    text: str
-    model: str
-    policy: str
-    propensity: float | None
-    """Probability with which the model was drawn; None where it was pinned."""
-    explored: bool
-    response_s: float
-    cost_usd: float | None
-    """None: a price is unknown."""
-    input_tokens: int | None
-    output_tokens: int | None
-    accuracy: float | None
-    """0 to 1, where a reference was given."""
-    candidates: tuple[Candidate, ...]
-    """Every model with what was expected of it."""
-
-    def __str__(self) -> str:
-        """Return the text."""
-        return self.text
-
-
 @dataclass(frozen=True, slots=True)
-class OpenHome:
+class Session:
     """One home with its settings. Nothing is held open between two calls."""
 
     home: Home
     settings: Settings
+
+    def engine(self) -> Engine:
+        """Return what answers one query by the policy in use now; raises ArtifactError where that is damaged."""
+        from zetaroute.router.engine import Engine
+        from zetaroute.router.router import open_router
+
+        return Engine(open_router(self.home, self.settings), many=False)
 
     def ask(
         self,
@@ -74,6 +55,10 @@ class OpenHome:
         reference: str | None = None,
         grader: str | None = None,
         tags: Sequence[str] = (),
+        options: Mapping[str, Any] | None = None,
+        attach: Sequence[Place] = (),
+        check: str | None = None,
+        schema: Place | None = None,
         prefer: str | None = None,
         max_cost_usd: float | None = None,
         local_only: bool = False,
@@ -88,28 +73,102 @@ class OpenHome:
         event loop, which waits meanwhile. Raises UsageError for a wrong argument, NoAnswerError when no model
         could answer.
         """
+        from zetaroute.config import check_options
+        from zetaroute.policy import Limits
+        from zetaroute.router.attachments import read_attachment
+        from zetaroute.router.attempts import check_query
+        from zetaroute.router.options import AskOptions
+        from zetaroute.router.prepare import by_schema, parse_check
+
+        check_options(options or {})
         query = Query(
-            text=prompt, system=system, task=task, reference=reference, grader=grader, tags=tuple(tags)
+            text=prompt,
+            system=system,
+            task=task,
+            reference=reference,
+            grader=grader,
+            tags=tuple(tags),
+            options=options or {},
+            attachments=tuple(read_attachment(Path(one)) for one in attach),
         )
-        kept: str | None = None
+        if schema is not None:
+            query = by_schema(query, Path(schema))
+        engine, kept = self.engine(), None
+        check_query(query, engine.graders)
         if conversation is not None:
-            query, kept = self._in_conversation(query, conversation)
-        played = _own_loop(
-            lambda: self._play(
-                query,
-                model=model,
-                kept=kept,
-                objective=_objective(prefer),
-                max_cost_usd=max_cost_usd,
-                local_only=local_only,
-                timeout_s=timeout_s,
-                seed=random.randrange(2**48) if seed is None else seed,
-                keep=keep,
-            )
+            from zetaroute.router.conversations import recorded
+
+            before = recorded(self._log(), conversation)
+            query, kept = before.continued(replace(query, conversation=conversation)), before.model
+        wanted = AskOptions(
+            model=model,
+            kept=kept,
+            limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
+            objective=_objective(prefer),
+            seed=seed,
+            deadline_s=timeout_s,
         )
         if keep:
+            self.home.make()
+        journal = self._log().journal if keep else None
+        asking = engine.ask(query, wanted, check=parse_check(check), journal=journal)
+        answer = _own_loop(lambda: asyncio.run(asking))
+        if keep:
             self._log().merge()
-        return _answer(played)
+        return answer
+
+    def batch(
+        self,
+        source: Place,
+        *,
+        output: Place | None = None,
+        model: str | None = None,
+        all_models: bool = False,
+        concurrency: int = 8,
+        budget_usd: float | None = None,
+        limit: int | None = None,
+        max_cost_usd: float | None = None,
+        local_only: bool = False,
+        check: str | None = None,
+        timeout_s: float | None = None,
+        seed: int = 0,
+        restart: bool = False,
+    ) -> Iterator[Answer]:
+        """Answer every query of a file as `zetaroute batch` does; yield answers and failures once they are safe.
+
+        What was answered before is not asked again and not yielded; the output file, beside the source by default,
+        has all of it, and lines for rows that no model takes. Answers wait in memory until they are read. Whoever
+        stops reading stops the run: rows under way are finished and kept. Raises what `ask` raises, UsageError for
+        a file that cannot be read, StoreError when rows cannot be kept.
+        """
+        from zetaroute.batch.job import BatchJob, Interruptible, answer_file, target_of
+        from zetaroute.batch.run import BatchPlan
+        from zetaroute.policy import Limits
+        from zetaroute.router.prepare import parse_check
+
+        if model is not None and all_models:
+            raise UsageError("model and all_models exclude each other: give one.")
+        every = tuple(arm.id for arm in self.settings.arms)
+        job = BatchJob(
+            source=os.fspath(source),
+            target=target_of(os.fspath(source), None if output is None else Path(output)),
+            plan=BatchPlan(
+                concurrency=concurrency,
+                models=every if all_models else (model,) if model else (),
+                budget_usd=budget_usd,
+                limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
+                seed=seed,
+                timeout_s=timeout_s,
+                check=parse_check(check),
+            ),
+            limit=limit,
+            restart=restart,
+        )
+
+        def run(on_answer: Callable[[Answer], None], interruptible: Interruptible) -> None:
+            answer_file(self._log(), self.settings, job, on_answer=on_answer, interruptible=interruptible)
+
+        return _streamed(run)
 
     def feedback(
         self,
@@ -128,6 +187,29 @@ class OpenHome:
 
         word = ("up" if value else "down") if isinstance(value, bool) else str(value)
         rate(self._log(), word, outcome_id=outcome_id, metric=metric, comment=comment, author=author)
+
+    def grade(
+        self,
+        *,
+        grader: str | None = None,
+        since: datetime | None = None,
+        task: str | None = None,
+        limit: int | None = None,
+        again: bool = False,
+        concurrency: int = 8,
+    ) -> RegradeSummary:
+        """Grade answers of the log as `zetaroute grade` does, the newest first, and return what was done.
+
+        Without a `grader` each answer is graded by its own, or by the one that its reference suggests; `again`
+        grades anew what the grader has graded before. Raises UsageError for an unknown grader.
+        """
+        from zetaroute.batch.regrade import RegradeSelection, regrade
+
+        wanted = RegradeSelection(grader=grader, since=_moment(since), task=task, limit=limit, again=again)
+        log = self._log()
+        done = _own_loop(lambda: asyncio.run(regrade(log, self.settings, wanted, concurrency=concurrency)))
+        log.merge()
+        return done
 
     def frame(self, *, since: datetime | None = None) -> pl.DataFrame:
         """Return the rounds, oldest first: a row per attempt with its decision and what is known of its answer."""
@@ -151,56 +233,11 @@ class OpenHome:
 
         return log_of(self.home, self.settings.privacy)
 
-    def _in_conversation(self, query: Query, conversation: str) -> tuple[Query, str | None]:
-        """Return the query behind its conversation's turns, and the model that goes on there, if one does."""
-        from zetaroute.router.conversations import in_conversation
 
-        continued, kept = in_conversation(self._log(), query, conversation)
-        return continued, kept if kept in {arm.id for arm in self.settings.arms} else None
-
-    def _play(
-        self,
-        query: Query,
-        *,
-        model: str | None,
-        kept: str | None,
-        objective: Objective | None,
-        max_cost_usd: float | None,
-        local_only: bool,
-        timeout_s: float | None,
-        seed: int,
-        keep: bool,
-    ) -> Round:
-        from zetaroute.grading.graders import Graders
-        from zetaroute.policy import Limits
-        from zetaroute.router.attempts import check_query
-        from zetaroute.router.engine import ask, choose
-        from zetaroute.router.prepare import embedded_now, may_be_embedded, parse_check
-        from zetaroute.router.router import open_router
-
-        graders = Graders(self.settings)
-        check_query(query, graders)
-        router = open_router(self.home, self.settings)
-        query = router.tagged(graders.checked(query, parse_check(None)))
-        limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
-        endpoint = self.settings.embedding
-        if endpoint is not None and may_be_embedded(query, self.settings, limits):
-            query = embedded_now(query, endpoint)
-        decision = choose(
-            router, query, seed=seed, model=model, kept=kept, limits=limits, objective=objective
-        )
-        if keep:
-            self.home.make()
-        journal = self._log().journal if keep else None
-        return asyncio.run(ask(router, query, decision, journal=journal, timeout_s=timeout_s, limits=limits))
-
-
-def open_home(
-    home: str | os.PathLike[str] | None = None, *, config: str | os.PathLike[str] | None = None
-) -> OpenHome:
+def open_session(home: Place | None = None, *, config: Place | None = None) -> Session:
     """Return a home with its settings; raises ConfigError for a config that cannot be used."""
     found = find_home(None if home is None else Path(home))
-    return OpenHome(found, load_settings(None if config is None else Path(config), found.config))
+    return Session(found, load_settings(None if config is None else Path(config), found.config))
 
 
 def _own_loop(work: Callable[[], _T]) -> _T:
@@ -213,6 +250,33 @@ def _own_loop(work: Callable[[], _T]) -> _T:
         return thread.submit(work).result()
 
 
+def _streamed(
+    run: Callable[[Callable[[Answer], None], Callable[[asyncio.Event], Any]], None],
+) -> Iterator[Answer]:
+    """Yield what a run in a thread of its own tells of; let it end where nobody reads on."""
+    answers: SimpleQueue[Answer | None] = SimpleQueue()
+    stops: list[Callable[[], object]] = []
+
+    @contextmanager
+    def interruptible(stopping: asyncio.Event) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        stops.append(lambda: loop.call_soon_threadsafe(stopping.set))
+        yield
+
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        running = thread.submit(run, answers.put, interruptible)
+        running.add_done_callback(lambda _: answers.put(None))
+        try:
+            while (answer := answers.get()) is not None:
+                yield answer
+        finally:
+            # An event loop that is closed has nothing left to stop.
+            with suppress(RuntimeError):
+                for stop in stops:
+                    stop()
+        running.result()
+
+
 def _objective(prefer: str | None) -> Objective | None:
     if prefer is not None and prefer not in PRESETS:
         raise UsageError(f"prefer is {prefer!r}: choose one of {', '.join(PRESETS)}.")
@@ -223,21 +287,3 @@ def _moment(since: datetime | None) -> str | None:
     if since is None:
         return None
     return (since.astimezone(UTC).replace(tzinfo=None) if since.tzinfo else since).isoformat()
-
-
-def _answer(played: Round) -> Answer:
-    row, decision = played.outcome, played.decision
-    return Answer(
-        id=row.id,
-        text=row.response or "",
-        model=row.model,
-        policy=decision.policy_version,
-        propensity=decision.propensity,
-        explored=decision.explored,
-        response_s=played.response_s,
-        cost_usd=played.cost_usd,
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        accuracy=played.accuracy,
-        candidates=decision.candidates,
-    )

@@ -10,17 +10,18 @@ import pytest
 
 from tests.log.test_log import outcome
 from zetaroute.forget.outputs import blank_lines, still_holding
+from zetaroute.log.exports import note_export
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.router.answer import Answer
-from zetaroute.transfer.export import export, note_export
+from zetaroute.router.answer import output_line
+from zetaroute.transfer.export import export
 
 TEXT = "the café of Mnemosyne & <sons> opens at noon and closes at the end of the day"
 
 
 def line(number: int, form: str = "plain", **changes) -> str:
     values = {"custom_id": f"c{number}", "id": f"id-{number}", "answer": TEXT, "model": "m"} | changes
-    return Answer(**values).line(form)
+    return output_line(values, form)
 
 
 @pytest.mark.parametrize("form", ["plain", "openai"])

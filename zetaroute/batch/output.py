@@ -12,13 +12,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from zetaroute.batch.seen import SeenRows
 from zetaroute.errors import StoreError, UsageError
 from zetaroute.files.lines import BadLine
 from zetaroute.log.log import Log
-from zetaroute.router.answer import Answer, Format
+from zetaroute.router.answer import Format, output_line
 
 
 class Output:
@@ -29,7 +29,7 @@ class Output:
         self.errors_path = path.with_name(path.name + ".errors.jsonl")
         self.outdated = False
         """Whether lines of an earlier run are about rows that have changed since."""
-        self._form = form
+        self.form = form
         self._by_model = by_model
         self._file: IO[str] | None = None
         self._errors: IO[str] | None = None
@@ -51,11 +51,11 @@ class Output:
                 if file is not None:
                     file.close()
 
-    def answer(self, answer: Answer) -> None:
+    def write(self, line: str) -> None:
         """Write the line of one row."""
         with _room(self.path):
             if self._file is not None:
-                self._file.write(answer.line(self._form))
+                self._file.write(line)
 
     def bad_line(self, bad: BadLine) -> None:
         """Note a line that could not be used."""
@@ -142,11 +142,11 @@ def resume(log: Log, run: str, path: Path, seen_rows: SeenRows, *, form: Format,
 
     def write(draft: IO[bytes]) -> None:
         with open(path, "rb") if lines else io.BytesIO() as old:
-            for answer, has_text in _stored(log, run, by_model=by_model):
-                if has_text:
-                    draft.write(answer.line(form).encode())
-                elif answer.id in lines:
-                    start, size = lines[answer.id]
+            for told in _stored(log, run, by_model=by_model):
+                if told["has_text"]:
+                    draft.write(output_line(told, form).encode())
+                elif told["id"] in lines:
+                    start, size = lines[told["id"]]
                     old.seek(start)
                     draft.write(old.read(size))
 
@@ -188,8 +188,8 @@ def _by_id(path: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[tuple[Answer, bool]]:
-    """Yield the answers of a run, each with whether the log has its text."""
+def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[dict[str, Any]]:
+    """Yield what the output tells of the answers of a run, each with whether the log has its text."""
     with log.open() as connection:
         found = connection.execute(
             f"""
@@ -198,10 +198,10 @@ def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[tuple[Answer, boo
                 SELECT coalesce(fallback_of, id) AS first, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd
                 FROM mine WHERE status = 'error' GROUP BY first
             )
-            SELECT custom_id, id, response, model, accuracy,
-                   coalesce(failed.response_s, 0) + coalesce(mine.response_s, 0),
-                   coalesce(failed.cost_usd, 0) + mine.cost_usd,
-                   finish_reason, input_tokens, output_tokens, time, store IS NULL
+            SELECT custom_id, id, response AS answer, model, accuracy,
+                   coalesce(failed.response_s, 0) + coalesce(mine.response_s, 0) AS response_s,
+                   coalesce(failed.cost_usd, 0) + mine.cost_usd AS cost_usd,
+                   finish_reason, input_tokens, output_tokens, time, store IS NULL AS has_text
             FROM mine LEFT JOIN failed ON failed.first = mine.fallback_of
             WHERE status = 'ok'
             QUALIFY row_number() OVER (PARTITION BY custom_id{", model" if by_model else ""} ORDER BY id DESC) = 1
@@ -209,23 +209,11 @@ def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[tuple[Answer, boo
             """,
             [run],
         )
+        names = [column[0] for column in found.description or ()]
         while group := found.fetchmany(1000):
-            for custom_id, outcome_id, response, model, accuracy, response_s, cost, *rest in group:
-                finish_reason, input_tokens, output_tokens, time, has_text = rest
-                answer = Answer(
-                    custom_id=custom_id,
-                    id=outcome_id,
-                    answer=response,
-                    model=model,
-                    accuracy=accuracy,
-                    response_s=response_s,
-                    cost_usd=cost,
-                    finish_reason=finish_reason,
-                    input_tokens=input_tokens,
-                    output_tokens=output_tokens,
-                    time=time.isoformat(),
-                )
-                yield answer, has_text
+            for row in group:
+                told = dict(zip(names, row, strict=True))
+                yield {**told, "time": told["time"].isoformat()}
 
 
 def _is_pipe(path: Path) -> bool:

@@ -6,26 +6,39 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from zetaroute.batch.input import Row
+from zetaroute.batch.job import BatchJob, open_job
+from zetaroute.batch.output import note_answered
 from zetaroute.batch.run import BatchPlan, Progress, feed_of
-from zetaroute.batch.seen import SeenRows
+from zetaroute.config import Settings
 from zetaroute.errors import UnfitQueryError
-from zetaroute.files.lines import BadLine
-from zetaroute.router.router import Router
+from zetaroute.log.log import Log
+from zetaroute.router.prefetch import Task
+from zetaroute.router.router import Router, open_router
 
 
-def preview(
-    router: Router, rows: Iterable[Row | BadLine], plan: BatchPlan, seen_rows: SeenRows
-) -> dict[str, Any]:
+def preview(log: Log, settings: Settings, job: BatchJob) -> dict[str, Any]:
     """Return rows to ask, expected cost with a 95% interval and the models whose price is unknown.
 
-    What `seen_rows` knows as answered costs nothing more. The interval covers the uncertainty of each model's mean
-    cost and of the draw, not the spread of single answers around their mean.
+    What was answered before costs nothing more. The interval covers the uncertainty of each model's mean cost and of
+    the draw, not the spread of single answers around their mean.
     """
-    progress = Progress()
+    home, progress = log.home, Progress()
+    plan = job.plan_in(home, settings)
+    with open_job(job, settings) as opened:
+        if not job.restart and home.database.exists():
+            note_answered(log, plan.run, opened.seen_rows)
+        feed = feed_of(opened.rows, opened.seen_rows, plan, progress)
+        expected = _expected(open_router(home, settings), feed, plan)
+    count = progress.rows - progress.skipped - progress.bad_lines
+    cost_usd = {**expected.pop("cost_usd"), "n": count}
+    done = {"rows": count, "skipped": progress.skipped, "bad_lines": progress.bad_lines}
+    return {**done, "unfit": expected.pop("unfit"), "cost_usd": cost_usd, **expected}
+
+
+def _expected(router: Router, feed: Iterable[Task | None], plan: BatchPlan) -> dict[str, Any]:
     mean, variance, spread, unfit = 0.0, 0.0, 0.0, 0
     unpriced: set[str] = set()
-    for task in feed_of(rows, seen_rows, plan, progress):
+    for task in feed:
         if task is None:
             continue
         query, model = task
@@ -45,12 +58,8 @@ def preview(
             variance += chance * (1 - chance) * candidate.cost_usd.mean**2
             spread += chance * candidate.cost_usd.se
     half = 1.96 * math.sqrt(variance + spread**2)
-    count = progress.rows - progress.skipped - progress.bad_lines
     return {
-        "rows": count,
-        "skipped": progress.skipped,
-        "bad_lines": progress.bad_lines,
         "unfit": unfit,
-        "cost_usd": {"value": mean, "low": max(mean - half, 0.0), "high": mean + half, "n": count},
+        "cost_usd": {"value": mean, "low": max(mean - half, 0.0), "high": mean + half},
         "unpriced_models": sorted(unpriced),
     }

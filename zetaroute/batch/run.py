@@ -22,10 +22,10 @@ from zetaroute.files.lines import BadLine
 from zetaroute.log.log import Log
 from zetaroute.log.pseudonyms import Seal
 from zetaroute.policy import Limits
-from zetaroute.router.answer import answer_of, unanswered
-from zetaroute.router.attempts import Round
+from zetaroute.router.answer import Answer, output_line
 from zetaroute.router.budget import QueryBudget, RunBudget
-from zetaroute.router.engine import Desk
+from zetaroute.router.engine import Engine
+from zetaroute.router.options import AskOptions
 from zetaroute.router.prefetch import Task, prefetching
 from zetaroute.router.records import content_hash, content_id
 from zetaroute.router.router import Router
@@ -53,6 +53,8 @@ class Progress:
     judge_cost_usd: float = 0.0
     """As far as it is known."""
     share: dict[str, int] = field(default_factory=dict)
+    share_read: Callable[[], float | None] = lambda: None
+    """Which share of the input was read; None where that is not known."""
     started_at: float = field(default_factory=time.perf_counter)
     stopped: str | None = None
     """Why the batch ended early, if it did."""
@@ -69,21 +71,21 @@ class Progress:
         """Seconds since the batch began."""
         return time.perf_counter() - self.started_at
 
-    def count(self, played: Round) -> None:
-        """Take one finished round in."""
-        outcome = played.outcome
+    def count(self, answer: Answer) -> None:
+        """Take one finished query in."""
+        outcome = answer.outcome
         if outcome.status == "ok":
             self.answered += 1
             self.share[outcome.model] = self.share.get(outcome.model, 0) + 1
-            self.unpriced += played.cost_usd is None
+            self.unpriced += answer.cost_usd is None
         else:
             self.failed += 1
-            self.failure = played.failures
-        self.cost_usd += sum(row.cost_usd or 0.0 for row in played.entry.outcomes)
-        self.ungraded += played.note is not None
-        self.judge_cost_usd += played.judge_cost_usd or 0.0
-        if played.accuracy is not None:
-            self.accuracy_sum += played.accuracy
+            self.failure = answer.failures
+        self.cost_usd += sum(row.cost_usd or 0.0 for row in answer.entry.outcomes)
+        self.ungraded += answer.note is not None
+        self.judge_cost_usd += answer.judge_cost_usd or 0.0
+        if answer.accuracy is not None:
+            self.accuracy_sum += answer.accuracy
             self.graded += 1
 
     def summary(self) -> dict[str, object]:
@@ -114,7 +116,8 @@ _END: Task = (Query(text=""), None)
 class BatchPlan:
     """How a batch is run."""
 
-    run: str
+    run: str = "batch"
+    """How the log marks its rows."""
     concurrency: int = 8
     models: tuple[str, ...] = ()
     """Models that are pinned, each answering every row; empty lets the row or the policy choose."""
@@ -141,21 +144,33 @@ async def run_batch(
     plan: BatchPlan,
     seen_rows: SeenRows,
     output: Output | None = None,
-    on_round: Callable[[Round], None] | None = None,
+    progress: Progress | None = None,
+    on_answer: Callable[[Answer], None] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
-    on_unkept: Callable[[Round], None] | None = None,
+    on_unkept: Callable[[Answer], None] | None = None,
     stopping: asyncio.Event | None = None,
 ) -> Progress:
-    """Answer every query of `rows` and return what was done.
+    """Answer every query of `rows` and return what was done, counted in `progress`.
 
     What `seen_rows` knows as answered is skipped. When `stopping` is set, no new row begins and those under way are
     finished. Raises, after that, what stopped it: StoreError when rows cannot be kept any more (`on_unkept` is
     told of every answer that the journal did not take), UsageError when the input breaks off, NoAnswerError when
     no model may answer.
     """
-    batch = _Batch(router, plan, output, stopping or asyncio.Event(), on_round, on_progress)
-    writer = Writer(router=router, log=log, on_done=batch.tell, on_unkept=on_unkept, on_failure=batch.fail)
-    batch.desk = Desk(router, writer, budget=batch.budget, limits=plan.limits)
+    budget = RunBudget(plan.budget_usd)
+    batch = _Batch(
+        Engine(router, budget=budget),
+        plan,
+        budget=budget,
+        output=output,
+        progress=progress or Progress(),
+        stopping=stopping or asyncio.Event(),
+        on_answer=on_answer,
+        on_progress=on_progress,
+    )
+    batch.writer = Writer(
+        router=router, log=log, on_done=batch.tell, on_unkept=on_unkept, on_failure=batch.fail
+    )
     feed = feed_of(rows, seen_rows, plan, batch.progress, output)
     if not plan.live:
         feed = prefetching(feed, router.prefetch)
@@ -166,8 +181,8 @@ async def run_batch(
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
     finally:
-        await batch.desk.aclose()
-        await writer.aclose()
+        await batch.engine.aclose()
+        await batch.writer.aclose()
     if batch.failure is not None:
         raise batch.failure
     if output is not None:
@@ -237,62 +252,71 @@ def _wanted(row: Row, sealed: str, seen_rows: SeenRows, models: Sequence[str]) -
 class _Batch:
     """What the workers of one run share."""
 
-    desk: Desk
+    writer: Writer
 
     def __init__(
         self,
-        router: Router,
+        engine: Engine,
         plan: BatchPlan,
+        *,
+        budget: RunBudget,
         output: Output | None,
+        progress: Progress,
         stopping: asyncio.Event,
-        on_round: Callable[[Round], None] | None,
+        on_answer: Callable[[Answer], None] | None,
         on_progress: Callable[[Progress], None] | None,
     ) -> None:
-        self.progress = Progress()
+        self.engine = engine
+        self.progress = progress
         self.failure: ZetarouteError | None = None
-        self.budget = RunBudget(plan.budget_usd)
-        self._router = router
+        self._budget = budget
         self._plan = plan
         self._output = output
         self._stopping = stopping
-        self._on_round = on_round
+        self._ended = False
+        self._on_answer = on_answer
         self._on_progress = on_progress
         self._reading = asyncio.Lock()
 
     def fail(self, error: ZetarouteError) -> None:
         """Let no new row begin; the first error is what is told."""
         self.failure = self.failure or error
-        self._stopping.set()
+        self._ended = True
 
-    def tell(self, rounds: Sequence[Round]) -> None:
-        """Put rounds that are safe into the output, and count them."""
-        told = [played for played in rounds if played.outcome.status != "cancelled"]
+    def tell(self, answers: Sequence[Answer]) -> None:
+        """Put answers that are safe into the output, and count them."""
+        told = [answer for answer in answers if answer.outcome.status != "cancelled"]
         try:
             if self._output is not None:
-                for played in told:
-                    self._output.answer(answer_of(played))
+                for answer in told:
+                    self._output.write(answer.line(self._output.form))
                 self._output.flush()
         except StoreError as error:
             self.fail(error)
-        for played in told:
-            self.progress.count(played)
-            if self._on_round is not None:
-                self._on_round(played)
+        for answer in told:
+            self.progress.count(answer)
+            if self._on_answer is not None:
+                self._on_answer(answer)
         if self._on_progress is not None:
             self._on_progress(self.progress)
+
+    def _is_over(self) -> bool:
+        if self._stopping.is_set():
+            self.progress.interrupted, self.progress.stopped = True, "interrupted"
+        return self._ended or self.progress.interrupted
 
     async def work(self, feed: Iterator[Task | None]) -> None:
         """Ask row after row until there are none left, or the batch stops."""
         safe: Safe | None = None
-        while not self._stopping.is_set():
+        while not self._is_over():
             try:
                 task = await self._next(feed)
                 if task is _END:
                     break
                 if task is None:
                     await asyncio.sleep(0)
-                elif not self._stopping.is_set():
-                    answered = await self._round(*task)
+                elif not self._is_over():
+                    answered = await self._answer(*task)
                     if safe is not None:
                         await safe
                     safe = answered
@@ -305,31 +329,41 @@ class _Batch:
         if not self._plan.live:
             return next(feed, _END)
         async with self._reading:
-            return _END if self._stopping.is_set() else await asyncio.to_thread(next, feed, _END)
+            return _END if self._is_over() else await asyncio.to_thread(next, feed, _END)
 
-    async def _round(self, query: Query, model: str | None) -> Safe | None:
+    async def _answer(self, query: Query, model: str | None) -> Safe | None:
         """Answer a row and return when it is safe; None where no model was asked."""
-        query = await self.desk.prepared(query, self._plan.check)
-        decided = await self._decide(query, model)
+        plan = self._plan
+        options = AskOptions(
+            model=model,
+            limits=plan.limits,
+            seed=_seed(plan, query),
+            deadline_s=plan.timeout_s,
+            run=plan.run,
+        )
+        query = await self.engine.prepare(query, options, check=plan.check)
+        decided = await self._decide(query, options)
         if decided is None:
             return None
-        plan = self._plan
-        _, safe = await self.desk.answer(query, *decided, run=plan.run, deadline_s=plan.timeout_s)
+        decision, query_budget = decided
+        answering = self.engine.answer(query, decision, options, query_budget=query_budget)
+        _, safe = await self.writer.take(answering)
         return safe
 
-    async def _decide(self, query: Query, model: str | None) -> tuple[Decision, QueryBudget] | None:
-        """Decide and set aside what the call may cost, in an open purse; None when it is not to be made.
+    async def _decide(self, query: Query, options: AskOptions) -> tuple[Decision, QueryBudget] | None:
+        """Decide and set aside what the call may cost, in an open budget; None when it is not to be made.
 
         What is left of a budget may be set aside for calls under way that turn out cheaper: their end is awaited.
         """
-        seed, spending = _seed(self._plan, query), self._router.spending
-        while not self._stopping.is_set():
+        spending = self.engine.router.spending
+        while not self._is_over():
             try:
-                decision = self._router.decide(query, seed=seed, limits=self._plan.limits, forced=model)
+                decision = self.engine.decide(query, options)
             except UnfitQueryError as error:
                 self.progress.failed += 1
                 if self._output is not None:
-                    self._output.answer(unanswered(query, str(error)))
+                    told = {"custom_id": query.custom_id, "error": str(error), "error_kind": "unfit"}
+                    self._output.write(output_line(told, self._output.form))
                 return None
             except NoAnswerError as error:
                 if not spending.limited:
@@ -337,16 +371,16 @@ class _Batch:
                 if not await spending.reserved.wait():
                     self._stop(str(error))
                 continue
-            query_budget = self.desk.query_budget(decision)
+            query_budget = self.engine.query_budget(decision, options)
             if query_budget.open():
                 return decision, query_budget
-            if not await self.budget.reserved.wait():
+            if not await self._budget.reserved.wait():
                 self._stop(f"the budget of ${self._plan.budget_usd:g} is used up")
         return None
 
     def _stop(self, reason: str) -> None:
         self.progress.stopped = reason
-        self._stopping.set()
+        self._ended = True
 
 
 def _seed(plan: BatchPlan, query: Query) -> int:

@@ -42,11 +42,6 @@ def graders(incomplete: str) -> Offers:
     return _matching(incomplete, _graders)
 
 
-def presets(incomplete: str) -> Offers:
-    """Offer the presets."""
-    return _matching(incomplete, _presets)
-
-
 def ratings(context: typer.Context, incomplete: str) -> Offers:
     """Offer what an answer can be rated, and the ids of the latest ones."""
     said = [("up", "good"), ("down", "bad"), *((str(stars), "of 5") for stars in range(1, 6))]
@@ -121,12 +116,6 @@ def _graders() -> Iterable[tuple[str, str]]:
     from zetaroute.grading import grader_names
 
     return ((name, "") for name in grader_names())
-
-
-def _presets() -> Iterable[tuple[str, str]]:
-    from zetaroute.config import PRESETS
-
-    return ((name, "") for name in PRESETS)
 
 
 def mend_bash() -> None:

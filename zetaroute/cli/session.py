@@ -12,6 +12,7 @@ import typer
 from zetaroute.cli.output import say
 
 if TYPE_CHECKING:
+    from zetaroute.api import Session
     from zetaroute.config import Home, Settings
     from zetaroute.log.journal import Entry
     from zetaroute.log.log import Log
@@ -60,6 +61,12 @@ class Run:
             if not step.running:
                 how = step.step.replace("_", " ")
                 self.note(f"what came in ended a canary: {step.version} was {how} ({step.reason})")
+
+    def open(self) -> Session:
+        """Return the home as Python uses it, with these settings."""
+        from zetaroute.api import Session
+
+        return Session(self.home, self.settings(quiet=True))
 
     def note(self, text: str) -> None:
         """Say something beside the answer, unless --quiet."""

@@ -1,12 +1,10 @@
-"""What was predicted and which arm was drawn.
-
-Apart from the other nouns because deciding knows only these and never what came of it.
-"""
+"""What was predicted and which arm was drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +45,28 @@ class Candidate:
     probability: float
     satisfied: float | None = None
     """Predicted probability that a rating would be good (4 or 5); None before any rating was seen."""
+
+    def json(self) -> dict[str, Any]:
+        """Return the shape that JSON answers use."""
+        estimates = {
+            "accuracy": self.accuracy,
+            "satisfaction": self.satisfaction,
+            "response_s": self.response_s,
+            "cost_usd": self.cost_usd,
+            "utility_usd": self.utility_usd,
+        }
+        means = {name: one.mean if one else None for name, one in estimates.items()}
+        return {
+            "model": self.model,
+            "eligible": self.eligible,
+            "reason": self.reason,
+            "accuracy": means.pop("accuracy"),
+            "satisfaction": means.pop("satisfaction"),
+            "satisfied": self.satisfied,
+            **means,
+            "probability": self.probability,
+            "se": {name: one.se for name, one in estimates.items() if one},
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,3 +136,17 @@ class Decision:
         """Return the other eligible models, best predicted utility first."""
         others = [c for c in self.candidates if c.eligible and c.model != self.model]
         return tuple(c.model for c in sorted(others, key=lambda c: -c.utility_usd.mean))
+
+    def json(self) -> dict[str, Any]:
+        """Return the shape that JSON answers use, with every candidate."""
+        return {
+            "model": self.model,
+            "policy": self.policy_version,
+            "propensity": self.propensity,
+            "forced": self.forced,
+            "explored": self.explored,
+            "seed": self.seed,
+            "router_s": self.router_s,
+            "note": self.note,
+            "candidates": [one.json() for one in self.candidates],
+        }

@@ -153,14 +153,6 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RatingLot:
-    """Whether a person is asked for a rating, drawn before the answer is seen: so nobody selects themselves."""
-
-    probability: float
-    asked: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One row of the log: facts, never rewards."""
 

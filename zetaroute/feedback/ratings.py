@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from random import Random
+from dataclasses import dataclass
 
-from zetaroute.domain import Feedback, RatingLot, new_id, utc_now
+from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.log.journal import Entry, Journal
 from zetaroute.log.log import Log
-from zetaroute.router.attempts import Round
 
 THUMBS = {"up": 1.0, "down": 0.0}
 VERDICTS = {"good_fit": 1.0, "overprovisioned": 1.0, "underpowered": 0.25, "failed": 0.0}
@@ -105,18 +103,6 @@ def parse_rating(value: str, metric: str | None = None) -> Given:
 
 KEYS = {**{key: key for key in "12345"}, "u": "up", "d": "down"}
 """What one key says; every other one says nothing."""
-
-
-def draw_lot(ask_share: float, *, seed: int) -> RatingLot:
-    """Draw whether a rating is asked for; the decision's seed repeats the lot too, by numbers of its own."""
-    return RatingLot(probability=ask_share, asked=Random(f"rating {seed}").random() < ask_share)
-
-
-def with_lot(played: Round, lot: RatingLot) -> Round:
-    """Return a round whose answer carries the lot."""
-    answer = replace(played.outcome, ask_probability=lot.probability, asked=lot.asked)
-    rows = tuple(answer if row.id == answer.id else row for row in played.entry.outcomes)
-    return replace(played, entry=replace(played.entry, outcomes=rows))
 
 
 def rating_of(key: str) -> Given | None:

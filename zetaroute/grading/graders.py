@@ -45,18 +45,17 @@ class Case:
     """The grader's name; None leaves it to the reference."""
     tags: tuple[str, ...] = ()
     """Of the query: a judge whom the rules forbid it is not asked."""
+    local_only: bool = False
+    """Whether no judge is asked that is elsewhere."""
 
 
 class Graders:
     """The graders of one config."""
 
-    def __init__(self, settings: Settings, *, local_only: bool = False) -> None:
-        """With `local_only` no judge is asked that is elsewhere.
-
-        Raises ConfigError when the config gives a grader a name that is there without it.
-        """
+    def __init__(self, settings: Settings) -> None:
+        """Raise ConfigError when the config gives a grader a name that is there without it."""
         self._arms = {arm.id: arm for arm in settings.arms}
-        self._rules, self._local_only = settings.rules, local_only
+        self._rules = settings.rules
         self._folder = settings.file.parent if settings.file else None
         self._named = _by_name(settings.graders)
         self._checks = {one.task: self._proper(one) for one in settings.checks}
@@ -178,7 +177,7 @@ class Graders:
         rule = broken(self._arms[grader.judge].tags, case.tags, self._rules)
         if rule is not None:
             return self._feedback(case, "judge", None, comment=f"the judge {grader.judge} {words(rule)}")
-        if self._local_only and not self._arms[grader.judge].local:
+        if case.local_only and not self._arms[grader.judge].local:
             return self._feedback(case, "judge", None, comment=f"the judge {grader.judge} is not local")
         from zetaroute.grading.llm_judge import judge
 

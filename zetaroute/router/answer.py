@@ -1,96 +1,229 @@
-"""What a line of a batch's output tells of one row, and the shapes it comes in.
-
-Apart from the output file because an answer that cannot be kept is printed in the same shape.
-"""
+"""What became of one query: its rows, its figures, and the shapes in which they are told."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from zetaroute.domain import Query
-from zetaroute.router.attempts import Round
+from zetaroute.domain import CONFIG_ERRORS, Candidate, Completion, Decision, Feedback, Outcome, Query
+from zetaroute.grading.graders import ACCURACY, NO_GRADE
+from zetaroute.log.journal import Entry
+from zetaroute.router.records import CHECK, spent_usd
 
 Format = Literal["plain", "openai"]
+_PLAIN = ("custom_id", "id", "answer", "model", "accuracy", "response_s", "cost_usd", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a line of the output tells of one row."""
+    """What became of one query, whether or not a model answered it."""
 
-    custom_id: str | None
-    id: str | None = None
-    answer: str | None = None
-    model: str | None = None
-    accuracy: float | None = None
-    response_s: float | None = None
-    """Of all attempts."""
-    cost_usd: float | None = None
-    """Of all attempts."""
-    error: str | None = None
-    error_kind: str | None = None
-    finish_reason: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    time: str | None = None
-    """UTC, ISO 8601."""
+    query: Query
+    """As it was decided: with its tags, its check and its embedding."""
+    decision: Decision
+    entry: Entry
+    """The rows of all attempts and what was said of them."""
+    completion: Completion | None = None
+    """The answer as it came; None where there is none."""
+    refused: tuple[str, ...] = ()
+    """Models that would have been asked had there been the money."""
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.text
+
+    @property
+    def outcome(self) -> Outcome:
+        """The row of the answer: the last one that there is; else the last failure."""
+        answers = [row for row in self.entry.outcomes if row.status == "ok"]
+        return (answers or self.entry.outcomes)[-1]
+
+    @property
+    def id(self) -> str:
+        """What feedback names it by."""
+        return self.outcome.id
+
+    @property
+    def text(self) -> str:
+        """The answer; empty where there is none."""
+        return self.outcome.response or ""
+
+    @property
+    def model(self) -> str:
+        """The model that answered, or that failed last."""
+        return self.outcome.model
+
+    @property
+    def policy(self) -> str:
+        """Version of the policy that decided."""
+        return self.decision.policy_version
+
+    @property
+    def propensity(self) -> float | None:
+        """Probability with which the decided model was drawn; None where it was pinned."""
+        return self.decision.propensity
+
+    @property
+    def explored(self) -> bool:
+        """Whether the draw differs from the model that the policy holds best."""
+        return self.decision.explored
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every model with what was expected of it."""
+        return self.decision.candidates
+
+    @property
+    def input_tokens(self) -> int | None:
+        """Tokens that the answering model read."""
+        return self.outcome.input_tokens
+
+    @property
+    def output_tokens(self) -> int | None:
+        """Tokens that the answering model wrote."""
+        return self.outcome.output_tokens
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no answer; None where there is one."""
+        return self.outcome.error
+
+    @property
+    def failures(self) -> str:
+        """Why attempts failed: each reason once, after the models that it stopped."""
+        stopped: dict[str, list[str]] = {}
+        for row in self.entry.outcomes:
+            if row.error is not None:
+                reason = row.error.removeprefix(f"{row.model}: ").rstrip(".")
+                stopped.setdefault(reason, []).append(row.model)
+        return "; ".join(f"{', '.join(dict.fromkeys(models))}: {why}" for why, models in stopped.items())
+
+    @property
+    def accuracy(self) -> float | None:
+        """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded."""
+        row = self.outcome
+        if row.status == "error" and self.query.reference is not None:
+            return None if row.error_kind in CONFIG_ERRORS else 0.0
+        return next((said.value for said in self._said if said.metric == ACCURACY), None)
+
+    @property
+    def check(self) -> float | None:
+        """The score, 0 to 1, that the answer got from its check; None where there was none."""
+        return next((said.value for said in self._said if said.metric == CHECK), None)
+
+    @property
+    def note(self) -> str | None:
+        """Why the answer got no grade from a program or a judge, where it did not."""
+        return next((said.comment for said in self._said if said.metric == NO_GRADE), None)
+
+    @property
+    def _said(self) -> list[Feedback]:
+        given = self.outcome.id
+        return [said for said in self.entry.feedback if said.outcome_id == given]
+
+    @property
+    def judge_cost_usd(self) -> float | None:
+        """Cost of judging the answer, beside its own; None when it is unknown."""
+        asked = [said.cost_usd for said in self.entry.feedback if said.source == "judge"]
+        return None if None in asked else sum(cost for cost in asked if cost is not None)
+
+    @property
+    def response_s(self) -> float:
+        """Seconds that all attempts took together."""
+        return sum(row.response_s or 0.0 for row in self.entry.outcomes)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Cost of all attempts; None when the answer's own is unknown."""
+        if self.outcome.cost_usd is None:
+            return None
+        return sum(row.cost_usd or 0.0 for row in self.entry.outcomes)
+
+    @property
+    def spent_usd(self) -> float:
+        """What all attempts took from a budget, as far as it is known; a recording takes nothing."""
+        return spent_usd(self.entry.outcomes, self.entry.feedback)
+
+    @property
+    def attempts(self) -> list[dict[str, Any]]:
+        """Every model that was asked, in turn, and why it failed, if it did."""
+        return [{"model": row.model, "error": row.error} for row in self.entry.outcomes]
+
+    def json(self) -> dict[str, Any]:
+        """Return what `ask --json` prints."""
+        row = self.outcome
+        return {
+            "id": row.id,
+            "answer": row.response,
+            "served_model": row.served_model,
+            **self.decision.json(),
+            "model": row.model,
+            "response_s": self.response_s,
+            "ttft_s": row.ttft_s,
+            "input_tokens": row.input_tokens,
+            "output_tokens": row.output_tokens,
+            "tokens_estimated": row.tokens_estimated,
+            "cost_usd": self.cost_usd,
+            "accuracy": self.accuracy,
+            "check": self.check,
+            "judge_cost_usd": self.judge_cost_usd,
+            "attempts": self.attempts,
+        }
 
     def line(self, form: Format) -> str:
-        """Return the line, its end included."""
-        fields = self._openai() if form == "openai" else self._plain()
-        return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8") + "\n"
-
-    def _plain(self) -> dict[str, Any]:
-        names = ("custom_id", "id", "answer", "model", "accuracy", "response_s", "cost_usd", "error")
-        return {name: getattr(self, name) for name in names}
-
-    def _openai(self) -> dict[str, Any]:
-        """Return the shape of a line that the OpenAI Batch API writes."""
-        if self.error is not None:
-            error = {"code": self.error_kind, "message": self.error}
-            return {"id": self.id, "custom_id": self.custom_id, "response": None, "error": error}
-        known = self.input_tokens is not None and self.output_tokens is not None
-        usage = {
-            "prompt_tokens": self.input_tokens,
-            "completion_tokens": self.output_tokens,
-            "total_tokens": (self.input_tokens or 0) + (self.output_tokens or 0) if known else None,
+        """Return its line of a batch's output, the end included."""
+        row = self.outcome
+        told = {
+            "custom_id": row.custom_id,
+            "id": row.id,
+            "answer": row.response,
+            "model": row.model,
+            "accuracy": self.accuracy,
+            "response_s": self.response_s,
+            "cost_usd": self.cost_usd,
+            "error": row.error,
+            "error_kind": row.error_kind,
+            "finish_reason": row.finish_reason,
+            "input_tokens": row.input_tokens,
+            "output_tokens": row.output_tokens,
+            "time": row.time,
         }
-        made = datetime.fromisoformat(self.time).replace(tzinfo=UTC) if self.time else None
-        message = {"role": "assistant", "content": self.answer}
-        body = {
-            "id": self.id,
-            "object": "chat.completion",
-            "created": int(made.timestamp()) if made else None,
-            "model": self.model,
-            "choices": [{"index": 0, "message": message, "finish_reason": self.finish_reason}],
-            "usage": usage if known else None,
-        }
-        response = {"status_code": 200, "request_id": self.id, "body": body}
-        return {"id": self.id, "custom_id": self.custom_id, "response": response, "error": None}
+        return output_line(told, form)
 
 
-def answer_of(played: Round) -> Answer:
-    """Return what the output tells of a finished round."""
-    outcome = played.outcome
-    return Answer(
-        custom_id=outcome.custom_id,
-        id=outcome.id,
-        answer=outcome.response,
-        model=outcome.model,
-        accuracy=played.accuracy,
-        response_s=played.response_s,
-        cost_usd=played.cost_usd,
-        error=outcome.error,
-        error_kind=outcome.error_kind,
-        finish_reason=outcome.finish_reason,
-        input_tokens=outcome.input_tokens,
-        output_tokens=outcome.output_tokens,
-        time=outcome.time,
-    )
+def output_line(told: Mapping[str, Any], form: Format) -> str:
+    """Return a line of a batch's output, the end included; what `told` leaves out is null.
+
+    `response_s` and `cost_usd` are of all attempts, `time` is UTC in ISO 8601.
+    """
+    fields = _openai(told) if form == "openai" else {name: told.get(name) for name in _PLAIN}
+    return json.dumps(fields, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8") + "\n"
 
 
-def unanswered(query: Query, error: str) -> Answer:
-    """Return what the output tells of a row that no model takes."""
-    return Answer(custom_id=query.custom_id, error=error, error_kind="unfit")
+def _openai(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the shape of a line that the OpenAI Batch API writes."""
+    own, custom_id = told.get("id"), told.get("custom_id")
+    if told.get("error") is not None:
+        error = {"code": told.get("error_kind"), "message": told["error"]}
+        return {"id": own, "custom_id": custom_id, "response": None, "error": error}
+    read, written, time = told.get("input_tokens"), told.get("output_tokens"), told.get("time")
+    known = read is not None and written is not None
+    usage = {
+        "prompt_tokens": read,
+        "completion_tokens": written,
+        "total_tokens": (read or 0) + (written or 0),
+    }
+    message = {"role": "assistant", "content": told.get("answer")}
+    body = {
+        "id": own,
+        "object": "chat.completion",
+        "created": int(datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp()) if time else None,
+        "model": told.get("model"),
+        "choices": [{"index": 0, "message": message, "finish_reason": told.get("finish_reason")}],
+        "usage": usage if known else None,
+    }
+    response = {"status_code": 200, "request_id": own, "body": body}
+    return {"id": own, "custom_id": custom_id, "response": response, "error": None}

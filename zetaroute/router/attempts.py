@@ -1,113 +1,24 @@
-"""One round of the loop: a decided query is answered, graded and turned into rows of the log.
-
-Shared by `ask`, `batch` and the demo; it returns rows and leaves writing them to its caller, who knows how many
-are written together.
-"""
+"""The loop of attempts: a decided query is asked, checked, escalated and graded, and becomes rows of the log."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-from zetaroute.domain import (
-    CONFIG_ERRORS,
-    Arm,
-    Attempt,
-    Completion,
-    Decision,
-    Feedback,
-    FeedbackSource,
-    Outcome,
-    Query,
-    new_id,
-    utc_now,
-)
+from zetaroute.domain import Arm, Attempt, Decision, Feedback, FeedbackSource, Query, new_id, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.grading.graders import ACCURACY, NO_GRADE, Graders
-from zetaroute.log.journal import Entry
-from zetaroute.providers.base import OnText
 from zetaroute.providers.pool import Providers
 from zetaroute.providers.retry import answer
+from zetaroute.router.answer import Answer
 from zetaroute.router.budget import QueryBudget
-from zetaroute.router.records import OutcomeRecords, spent_usd
+from zetaroute.router.options import AskOptions, Callbacks
+from zetaroute.router.records import CHECK, OutcomeRecords
 
-CHECK = "check"
-"""The metric of what a check said of an answer."""
 PASSES = 0.5
 """Score from which on an answer passes its check."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """What became of one query."""
-
-    query: Query
-    decision: Decision
-    entry: Entry
-    completion: Completion | None = None
-    """The answer as it came; None where there is none."""
-
-    @property
-    def outcome(self) -> Outcome:
-        """The row of the answer: the last one that there is; else the last failure."""
-        answers = [row for row in self.entry.outcomes if row.status == "ok"]
-        return (answers or self.entry.outcomes)[-1]
-
-    @property
-    def failures(self) -> str:
-        """Why attempts failed: each reason once, after the models that it stopped."""
-        stopped: dict[str, list[str]] = {}
-        for row in self.entry.outcomes:
-            if row.error is not None:
-                reason = row.error.removeprefix(f"{row.model}: ").rstrip(".")
-                stopped.setdefault(reason, []).append(row.model)
-        return "; ".join(f"{', '.join(dict.fromkeys(models))}: {why}" for why, models in stopped.items())
-
-    @property
-    def accuracy(self) -> float | None:
-        """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded."""
-        if self.outcome.status == "error" and self.query.reference is not None:
-            return None if self.outcome.error_kind in CONFIG_ERRORS else 0.0
-        return next((said.value for said in self._said if said.metric == ACCURACY), None)
-
-    @property
-    def check(self) -> float | None:
-        """The score, 0 to 1, that the answer got from its check; None where there was none."""
-        return next((said.value for said in self._said if said.metric == CHECK), None)
-
-    @property
-    def note(self) -> str | None:
-        """Why the answer got no grade from a program or a judge, where it did not."""
-        return next((said.comment for said in self._said if said.metric == NO_GRADE), None)
-
-    @property
-    def _said(self) -> list[Feedback]:
-        return [said for said in self.entry.feedback if said.outcome_id == self.outcome.id]
-
-    @property
-    def judge_cost_usd(self) -> float | None:
-        """Cost of judging the answer, beside its own; None when it is unknown."""
-        asked = [said.cost_usd for said in self.entry.feedback if said.source == "judge"]
-        return None if None in asked else sum(cost for cost in asked if cost is not None)
-
-    @property
-    def response_s(self) -> float:
-        """Seconds that all attempts took together."""
-        return sum(outcome.response_s or 0.0 for outcome in self.entry.outcomes)
-
-    @property
-    def cost_usd(self) -> float | None:
-        """Cost of all attempts; None when the answer's own is unknown."""
-        if self.outcome.cost_usd is None:
-            return None
-        return sum(outcome.cost_usd or 0.0 for outcome in self.entry.outcomes)
-
-    @property
-    def spent_usd(self) -> float:
-        """What all attempts took from a budget, as far as it is known; a recording takes nothing."""
-        return spent_usd(self.entry.outcomes, self.entry.feedback)
 
 
 def check_query(query: Query, graders: Graders) -> None:
@@ -117,39 +28,39 @@ def check_query(query: Query, graders: Graders) -> None:
     graders.check(query)
 
 
-async def play(
+def cut_answer(error: asyncio.CancelledError) -> Answer | None:
+    """Return what became of a query whose answering was cancelled by this; None where nothing was asked."""
+    cut = error.args[0] if error.args else None
+    return cut if isinstance(cut, Answer) else None
+
+
+async def run_attempts(
     query: Query,
     decision: Decision,
+    options: AskOptions,
+    callbacks: Callbacks,
     *,
     arms: Mapping[str, Arm],
     providers: Providers,
     graders: Graders,
-    run: str | None = None,
-    on_text: OnText | None = None,
-    on_switch: Callable[[Attempt, str], None] | None = None,
-    on_ask: Callable[[str], None] | None = None,
     query_budget: QueryBudget,
-    deadline_s: float | None = None,
-    start_anew: bool = True,
-    outcome_id: str | None = None,
-) -> Round:
+) -> Answer:
     """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
     Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
     `query_budget` holds its cost and the deadline has not passed; every attempt is a row. The budget comes open and
-    is closed in the end. `on_ask` and `start_anew` are those of `providers.retry.answer`; `outcome_id` is the id of
-    the first attempt's row where it was promised before. A cancelled call becomes a row of its own:
-    asyncio.CancelledError carries the round as its argument. So it does where only the grading was cancelled: the
-    answers are kept without a grade.
+    is closed in the end. A cancelled call becomes a row of its own: asyncio.CancelledError carries the Answer as its
+    argument (`cut_answer`). So it does where only the grading was cancelled: the answers are kept without a grade.
     """
     start, shown = time.perf_counter(), []
+    deadline_s, on_text = options.deadline_s, callbacks.on_text
 
     def remember(text: str) -> None:
         shown.append(text)
         if on_text is not None:
             on_text(text)
 
-    made = OutcomeRecords(query, decision, arms, run, outcome_id)
+    made = OutcomeRecords(query, decision, options, arms)
     turn: Decision | None = decision
     try:
         while turn is not None:
@@ -162,11 +73,11 @@ async def play(
                 providers=providers,
                 query=query,
                 on_text=None if on_text is None else remember,
-                on_switch=on_switch,
-                on_ask=on_ask,
+                on_switch=callbacks.on_switch,
+                on_ask=callbacks.on_ask,
                 may_follow=query_budget.after_failure,
                 deadline_s=left_s,
-                start_anew=start_anew,
+                start_anew=options.start_anew,
             )
             made.add(attempts, escalated=turn is not decision)
             turn = None
@@ -185,10 +96,18 @@ async def play(
                 elapsed_s=time.perf_counter() - start,
             )
             made.add((cut,), escalated=turn is not decision)
-        raise asyncio.CancelledError(Round(query=query, decision=decision, entry=made.entry)) from error
+        raise asyncio.CancelledError(
+            Answer(query=query, decision=decision, entry=made.entry(whole=False))
+        ) from error
     finally:
         query_budget.close(made.spent_usd)
-    return Round(query=query, decision=decision, entry=made.entry, completion=made.completion)
+    return Answer(
+        query=query,
+        decision=decision,
+        entry=made.entry(whole=True),
+        completion=made.completion,
+        refused=tuple(dict.fromkeys(query_budget.refused)),
+    )
 
 
 async def _fails(made: OutcomeRecords, graders: Graders, providers: Providers) -> bool:

@@ -1,7 +1,4 @@
-"""Conversations: going on with one by its name, and which there are.
-
-Apart from asking, which knows a conversation only as turns in front of a query.
-"""
+"""Conversations: going on with one by its name, and which there are."""
 
 from __future__ import annotations
 
@@ -39,52 +36,62 @@ _LISTED = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
+class Conversation:
     """What the turns of a conversation until now say of the next one."""
 
     model: str | None = None
     """The one that answered last; None where nobody has."""
     tags: tuple[str, ...] = ()
-    """Of all turns, the failed ones too: what was private in one is sent again with the next."""
+    """Of all turns: what was private in one is sent again with the next."""
+    history: tuple[Message, ...] = ()
+    """Empty where a client holds the turns and sends them again."""
+    system: str | None = None
+
+    def continued(self, query: Query) -> Query:
+        """Return the query as the next turn."""
+        return replace(
+            query,
+            history=self.history or query.history,
+            system=query.system or self.system,
+            tags=tuple(dict.fromkeys((*query.tags, *self.tags))),
+        )
 
 
-def spoken_in(log: Log, name: str, *, patience_s: float = PATIENCE_S) -> Spoken:
-    """Return what the log says of a conversation whose turns are sent again by whoever holds it.
+def held_elsewhere(log: Log, name: str, *, patience_s: float = PATIENCE_S) -> Conversation:
+    """Return what the log says of a conversation whose turns a client holds and sends again.
 
-    Raises StoreBusyError when another process has held the log for `patience_s`.
+    Its failed turns count too. Raises StoreBusyError when another process has held the log for `patience_s`.
     """
     # Where texts are not stored, neither are the names that clients give.
     names = [name, hidden(log.home, name)]
     with log.open(patience_s=patience_s) as connection:
         found = connection.execute(_SPOKEN, [names]).fetchone()
     model, tags = found or (None, None)
-    return Spoken(model=model, tags=tuple(sorted(tags or ())))
+    return Conversation(model=model, tags=tuple(sorted(tags or ())))
 
 
-def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | None]:
-    """Return `query` with the turns and tags of a conversation, and the model that answered there last.
+def recorded(log: Log, name: str) -> Conversation:
+    """Return a conversation with its turns; one without turns begins.
 
-    `name` is what `--cid` names: an id of the log, or any word; a new one begins a conversation, without a model.
-    Raises UsageError when its text was not kept.
+    `name` is what `--cid` names: an id of the log, or any word. Raises UsageError when its text was not kept.
     """
-    query = replace(query, conversation=name)
     with log.open() as connection:
-        turns = connection.execute(_TURNS, [query.conversation]).fetchall()
+        turns = connection.execute(_TURNS, [name]).fetchall()
     if any(gone for *_, gone in turns):
         raise UsageError("that conversation was not kept as text: begin another one.")
-    history = tuple(
-        message
-        for asked, answered, *_ in turns
-        for message in (
-            Message(role="user", content=asked),
-            Message(role="assistant", content=answered or ""),
-        )
+    return Conversation(
+        model=turns[-1][3] if turns else None,
+        tags=tuple(tag for turn in turns for tag in turn[4] or ()),
+        history=tuple(
+            message
+            for asked, answered, *_ in turns
+            for message in (
+                Message(role="user", content=asked),
+                Message(role="assistant", content=answered or ""),
+            )
+        ),
+        system=next((system for _, _, system, *_ in reversed(turns) if system), None),
     )
-    system = query.system or next((system for _, _, system, *_ in reversed(turns) if system), None)
-    # What was private in an earlier turn is sent again with this one.
-    tags = tuple(dict.fromkeys([*query.tags, *(tag for turn in turns for tag in turn[4] or ())]))
-    continued = replace(query, history=history, system=system, tags=tags)
-    return continued, turns[-1][3] if turns else None
 
 
 def last_conversation(log: Log) -> str:
@@ -124,9 +131,9 @@ class Conversations:
         self._log = log
         self._alone = alone
         self._tags_matter = tags_matter
-        self._known: OrderedDict[str, Spoken] = OrderedDict()
+        self._known: OrderedDict[str, Conversation] = OrderedDict()
 
-    async def recall(self, name: str) -> Spoken:
+    async def recall(self, name: str) -> Conversation:
         """Return what is known of a conversation; raise StoreBusyError when the log must tell and others keep it.
 
         It must where tags matter, for privacy is worth more than an answer; else only the model may change.
@@ -134,11 +141,11 @@ class Conversations:
         if name not in self._known or not self._alone:
             patience_s = PATIENCE_S if self._tags_matter else BRIEFLY_S
             try:
-                told = await asyncio.to_thread(spoken_in, self._log, name, patience_s=patience_s)
+                told = await asyncio.to_thread(held_elsewhere, self._log, name, patience_s=patience_s)
             except StoreBusyError:
                 if self._tags_matter:
                     raise
-                return self._known.get(name, Spoken())
+                return self._known.get(name, Conversation())
             # What was noted here meanwhile, the log may not have yet.
             self.note(name, tags=told.tags)
             self._keep(name, replace(self._known[name], model=told.model or self._known[name].model))
@@ -146,12 +153,12 @@ class Conversations:
 
     def note(self, name: str, *, tags: tuple[str, ...] = (), model: str | None = None) -> None:
         """Take in the tags of a turn that is about to be asked, or the model that has answered it."""
-        known = self._known.get(name, Spoken())
+        known = self._known.get(name, Conversation())
         tags = tuple(dict.fromkeys((*known.tags, *tags)))
         self._keep(name, replace(known, tags=tags, model=model or known.model))
 
-    def _keep(self, name: str, spoken: Spoken) -> None:
-        self._known[name] = spoken
+    def _keep(self, name: str, conversation: Conversation) -> None:
+        self._known[name] = conversation
         self._known.move_to_end(name)
         while len(self._known) > MOST:
             self._known.popitem(last=False)

@@ -1,191 +1,207 @@
-"""Where a query is made ready and a decided one gets its answer, and what came of it goes to the writer.
-
-Shared by `batch` and `serve`: both decide for themselves, for one may wait for money and the other may not.
-"""
+"""The engine: a query in, its answer out; `ask`, `batch`, `serve` and Python stand on it."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from zetaroute.config import Objective
-from zetaroute.domain import Attempt, Check, Decision, Query, RatingLot
+from zetaroute.domain import Check, Decision, Query
 from zetaroute.errors import NoAnswerError
-from zetaroute.feedback.ratings import with_lot
 from zetaroute.grading.graders import Graders
 from zetaroute.log.journal import Journal
-from zetaroute.policy import Limits
-from zetaroute.providers.base import OnText
-from zetaroute.providers.pool import open_providers
-from zetaroute.router.attempts import Round, play
+from zetaroute.policy import Limits, allowed, tripped
+from zetaroute.providers.pool import Providers, open_providers
+from zetaroute.router.answer import Answer
+from zetaroute.router.attempts import cut_answer, run_attempts
 from zetaroute.router.budget import QueryBudget, RunBudget
-from zetaroute.router.prepare import embedded, may_be_embedded
+from zetaroute.router.options import SILENT, AskOptions, Callbacks
+from zetaroute.router.prepare import embedded
 from zetaroute.router.router import Router
-from zetaroute.router.writer import Safe, Writer
+
+if TYPE_CHECKING:
+    from zetaroute.providers.embeddings import Embedder
 
 
-def choose(
-    router: Router,
-    query: Query,
-    *,
-    seed: int,
-    model: str | None = None,
-    kept: str | None = None,
-    limits: Limits | None = None,
-    objective: Objective | None = None,
-) -> Decision:
-    """Decide a query; `model` pins one, and an unknown one raises ConfigError with those that exist.
+class Engine:
+    """Prepares, decides and answers queries, any number at once, over connections that they share.
 
-    `kept` is the one that answered last in the conversation, and goes on where it may.
+    To be used in `async with`, which closes the connections.
     """
-    if model is not None:
-        router.settings.arm(model)
-    return router.decide(query, seed=seed, limits=limits, objective=objective, forced=model, kept=kept)
 
-
-async def ask(
-    router: Router,
-    query: Query,
-    decision: Decision,
-    *,
-    journal: Journal | None,
-    on_text: OnText | None = None,
-    on_switch: Callable[[Attempt, str], None] | None = None,
-    timeout_s: float | None = None,
-    limits: Limits | None = None,
-    lot: RatingLot | None = None,
-) -> Round:
-    """Answer a decided query and journal what happened (with journal=None nothing is kept).
-
-    `limits` bind what follows the decision too: the judges, and the cost of all models together. `lot` says whether
-    a rating will be asked for and is written on the answer's row; None where nobody can be asked.
-    Raises NoAnswerError, after its rows are safe, when no model answered.
-    """
-    limits = limits or Limits()
-    providers = open_providers(router.settings.arms)
-    query_budget = QueryBudget(decision, spending=router.spending, most_usd=limits.max_cost_usd)
-    query_budget.open()
-    try:
-        played = await play(
-            query,
-            decision,
-            arms=router.arms,
-            providers=providers,
-            graders=Graders(router.settings, local_only=limits.local_only),
-            on_text=on_text,
-            on_switch=on_switch,
-            query_budget=query_budget,
-            deadline_s=timeout_s,
-        )
-    except asyncio.CancelledError as error:
-        if journal is not None and error.args and isinstance(error.args[0], Round):
-            journal.append([error.args[0].entry])
-        raise
-    finally:
-        await providers.aclose()
-    if lot is not None and played.outcome.status == "ok":
-        played = with_lot(played, lot)
-    if journal is not None:
-        journal.append([played.entry])
-    if played.outcome.status != "ok":
-        refused = ", ".join(dict.fromkeys(query_budget.refused))
-        limit = f"; asking {refused} would cost more than may be spent" if refused else ""
-        raise NoAnswerError(f"no model could answer: {played.failures}{limit}.")
-    return played
-
-
-class Desk:
-    """Answers decided queries, any number at once, over connections that they share."""
-
-    def __init__(
-        self, router: Router, writer: Writer, *, budget: RunBudget | None = None, limits: Limits | None = None
-    ) -> None:
-        self._router = router
-        self._writer = writer
+    def __init__(self, router: Router, *, budget: RunBudget | None = None, many: bool = True) -> None:
+        """Spend no more than `budget` over all queries; `many` when they are answered side by side."""
+        self.router = router
+        self.graders = Graders(router.settings)
         self._budget = budget or RunBudget(None)
-        self._limits = limits or Limits()
-        self._providers = open_providers(router.settings.arms, many=True)
-        self._graders = Graders(router.settings, local_only=self._limits.local_only)
-        endpoint = router.settings.embedding
-        self.embedder = None
-        if endpoint is not None:
-            from zetaroute.providers.embeddings import Embedder
+        self._many = many
 
-            self.embedder = Embedder(endpoint, many=True)
+    @cached_property
+    def _providers(self) -> Providers:
+        return open_providers(self.router.settings.arms, many=self._many)
 
-    async def prepared(self, query: Query, check: Check | None = None) -> Query:
-        """Return the query as it is decided: with its tags, its check, and its embedding where it may have one."""
-        query = self._graders.checked(self._router.tagged(query), check)
-        if self.embedder is None or not self.may_embed(query):
+    @cached_property
+    def embedder(self) -> Embedder | None:
+        """What asks the embedding endpoint; None where the config names none."""
+        if self.router.settings.embedding is None:
+            return None
+        from zetaroute.providers.embeddings import Embedder
+
+        return Embedder(self.router.settings.embedding, many=self._many)
+
+    async def prepare(self, query: Query, options: AskOptions, *, check: Check | None = None) -> Query:
+        """Return the query as it is decided: with its tags, its check, and its embedding where it may have one.
+
+        `check` takes the place of the config's for the query's task. Raises UsageError for one that cannot work.
+        """
+        # The order is a rule of privacy: a judge, an embedding endpoint and every model are told of a query only
+        # what its tags let them, so nothing comes before the tags.
+        query = self.router.tagged(query)
+        query = self.graders.checked(query, check)
+        if self.embedder is None or not self._may_embed(query, options.limits):
             return query
         return await embedded(query, self.embedder)
 
     def may_embed(self, query: Query) -> bool:
         """Return whether the embedding endpoint may see a query, with the tags that a detector gives it."""
-        return may_be_embedded(self._router.tagged(query), self._router.settings, self._limits)
+        return self._may_embed(self.router.tagged(query), Limits())
 
-    def query_budget(self, decision: Decision, *, most_usd: float | None = None) -> QueryBudget:
-        """Return what a decided query may spend, still to be opened; `most_usd` is the query's own limit."""
-        limits_usd = [limit for limit in (most_usd, self._limits.max_cost_usd) if limit is not None]
+    def _may_embed(self, tagged: Query, limits: Limits) -> bool:
+        endpoint = self.router.settings.embedding
+        if endpoint is None or (limits.local_only and not endpoint.arm.local):
+            return False
+        return allowed(endpoint.arm.tags, tagged.tags, self.router.settings.rules)
+
+    def decide(self, query: Query, options: AskOptions) -> Decision:
+        """Choose a model for a prepared query.
+
+        Raises ConfigError for an unknown model, NoAnswerError when the limits or the budget leave none.
+        """
+        if options.model is not None:
+            self.router.settings.arm(options.model)
+        return self.router.decide(
+            query,
+            seed=random.getrandbits(48) if options.seed is None else options.seed,
+            limits=options.limits,
+            objective=options.objective,
+            forced=options.model,
+            kept=self._kept(options.kept),
+        )
+
+    def _kept(self, model: str | None) -> str | None:
+        """Return the model that a conversation goes on with: one that is configured still, and not failing."""
+        if model is None or model not in self.router.arms:
+            return None
+        standing = self.router.standings.get(model)
+        return None if standing is not None and tripped(standing) else model
+
+    def query_budget(self, decision: Decision, options: AskOptions) -> QueryBudget:
+        """Return what a decided query may spend, still to be opened."""
         return QueryBudget(
             decision,
-            spending=self._router.spending,
+            spending=self.router.spending,
             run=self._budget,
-            most_usd=min(limits_usd, default=None),
+            most_usd=options.limits.max_cost_usd,
         )
 
     async def answer(
         self,
         query: Query,
         decision: Decision,
-        query_budget: QueryBudget,
+        options: AskOptions,
         *,
-        run: str,
-        deadline_s: float | None = None,
-        on_text: OnText | None = None,
-        on_ask: Callable[[str], None] | None = None,
-        start_anew: bool = True,
-        outcome_id: str | None = None,
-    ) -> tuple[Round, Safe]:
-        """Answer a query whose purse is open; return its round, and when it is safe.
+        callbacks: Callbacks = SILENT,
+        query_budget: QueryBudget | None = None,
+    ) -> Answer:
+        """Answer a decided query and return what became of it, an answer or not; writing it is the caller's.
 
-        A cancelled one is written too. An answer that is checked is shown when it is whole: until then that of
-        another model may take its place. The other arguments are those of `play`.
+        A `query_budget` comes open. When this is cancelled, `cut_answer` tells of the error what there is to write.
         """
+        if query_budget is None:
+            query_budget = self.query_budget(decision, options)
+            query_budget.open()
         try:
-            played = await play(
+            answer = await run_attempts(
                 query,
                 decision,
-                arms=self._router.arms,
+                options,
+                # Until it is checked, another model's answer may take its place.
+                replace(callbacks, on_text=None) if query.check else callbacks,
+                arms=self.router.arms,
                 providers=self._providers,
-                graders=self._graders,
-                run=run,
-                on_text=None if query.check else on_text,
-                on_ask=on_ask,
+                graders=self.graders,
                 query_budget=query_budget,
-                deadline_s=deadline_s,
-                start_anew=start_anew,
-                outcome_id=outcome_id,
             )
         except asyncio.CancelledError as error:
-            if error.args and isinstance(error.args[0], Round):
-                self._note(error.args[0])
-                self._writer.add(error.args[0])
+            if (cut := cut_answer(error)) is not None:
+                self._observe(cut)
             raise
-        if query.check and on_ask is not None:
-            # Of the models that were asked, the one whose answer is given.
-            on_ask(played.outcome.model)
-        if query.check and on_text is not None and played.completion is not None and played.completion.words:
-            on_text(played.completion.words)
-        self._note(played)
-        return played, self._writer.add(played)
+        self._observe(answer)
+        if query.check:
+            _tell_whole(answer, callbacks)
+        return answer
+
+    async def ask(
+        self,
+        query: Query,
+        options: AskOptions,
+        *,
+        check: Check | None = None,
+        callbacks: Callbacks = SILENT,
+        on_decision: Callable[[Query, Decision], None] | None = None,
+        journal: Journal | None,
+    ) -> Answer:
+        """Prepare, decide and answer one query, journal what happened, and close the connections.
+
+        `on_decision` is told of the prepared query and its decision; with journal=None nothing is kept. Raises
+        NoAnswerError, after its rows are safe, when no model answered.
+        """
+        async with self:
+            query = await self.prepare(query, options, check=check)
+            decision = self.decide(query, options)
+            if on_decision is not None:
+                on_decision(query, decision)
+            try:
+                answer = await self.answer(query, decision, options, callbacks=callbacks)
+            except asyncio.CancelledError as error:
+                if journal is not None and (cut := cut_answer(error)) is not None:
+                    journal.append([cut.entry])
+                raise
+        if journal is not None:
+            journal.append([answer.entry])
+        if answer.outcome.status != "ok":
+            refused = ", ".join(answer.refused)
+            limit = f"; asking {refused} would cost more than may be spent" if refused else ""
+            raise NoAnswerError(f"no model could answer: {answer.failures}{limit}.")
+        return answer
+
+    def _observe(self, answer: Answer) -> None:
+        for outcome in answer.entry.outcomes:
+            self.router.observe(outcome)
 
     async def aclose(self) -> None:
-        """Close all connections."""
-        await self._providers.aclose()
-        if self.embedder is not None:
-            await self.embedder.aclose()
+        """Close all connections that were opened."""
+        opened = vars(self)
+        for name in ("_providers", "embedder"):
+            if opened.get(name) is not None:
+                await opened.pop(name).aclose()
 
-    def _note(self, played: Round) -> None:
-        for outcome in played.entry.outcomes:
-            self._router.observe(outcome)
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _tell_whole(answer: Answer, callbacks: Callbacks) -> None:
+    if callbacks.on_ask is not None:
+        callbacks.on_ask(answer.model)
+    words = answer.completion.words if answer.completion is not None else None
+    if callbacks.on_text is not None and words:
+        callbacks.on_text(words)

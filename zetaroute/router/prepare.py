@@ -1,11 +1,7 @@
-"""The tags of a query: those that were given, and the one for what a detector finds in it.
-
-Before the decision and nowhere else, because every rule on tags stands on it.
-"""
+"""What goes into a query before it is decided: its tags, check, schema and embedding."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.config import Embedding, Privacy, Settings
+from zetaroute.config import Privacy
 from zetaroute.domain import Check, Query, QueryEmbedding
 from zetaroute.errors import ProviderError, UsageError
 from zetaroute.grading import check_reference
-from zetaroute.policy import Limits, allowed
 
 if TYPE_CHECKING:
     from zetaroute.providers.embeddings import Embedder
@@ -43,14 +38,6 @@ def parse_check(words: str | None) -> Check | None:
     return Check(grader=grader, reference=reference)
 
 
-def may_be_embedded(query: Query, settings: Settings, limits: Limits) -> bool:
-    """Return whether the endpoint, if there is one, may see a query: what must stay here goes to a local one."""
-    endpoint = settings.embedding
-    if endpoint is None or (limits.local_only and not endpoint.arm.local):
-        return False
-    return allowed(endpoint.arm.tags, query.tags, settings.rules)
-
-
 async def embedded(query: Query, embedder: Embedder) -> Query:
     """Return the query with its embedding, or with the reason why it has none."""
     start = time.perf_counter()
@@ -61,21 +48,6 @@ async def embedded(query: Query, embedder: Embedder) -> Query:
     except ProviderError as error:
         made = replace(made, error=str(error))
     return replace(query, embedding=replace(made, elapsed_s=time.perf_counter() - start))
-
-
-def embedded_now(query: Query, endpoint: Embedding) -> Query:
-    """Return the same as `embedded`, for one query and with an event loop of its own."""
-
-    async def once() -> Query:
-        from zetaroute.providers.embeddings import Embedder
-
-        embedder = Embedder(endpoint)
-        try:
-            return await embedded(query, embedder)
-        finally:
-            await embedder.aclose()
-
-    return asyncio.run(once())
 
 
 LARGEST = 1_000_000

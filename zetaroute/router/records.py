@@ -1,7 +1,4 @@
-"""The rows of a round: how one query and its attempts become what the log stores.
-
-Apart from the round itself because what a row holds and what is asked next have their own reasons to change.
-"""
+"""The rows of one query: how its attempts become what the log stores."""
 
 from __future__ import annotations
 
@@ -9,10 +6,15 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from random import Random
 
 from zetaroute.domain import Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id, utc_now
 from zetaroute.grading.graders import Case
 from zetaroute.log.journal import Entry
+from zetaroute.router.options import AskOptions
+
+CHECK = "check"
+"""The metric of what a check said of an answer."""
 
 
 def content_hash(query: Query) -> str:
@@ -50,15 +52,9 @@ class OutcomeRecords:
     """The rows of one query as its attempts come in, and what is said of them."""
 
     def __init__(
-        self,
-        query: Query,
-        decision: Decision,
-        arms: Mapping[str, Arm],
-        run: str | None,
-        first_id: str | None = None,
+        self, query: Query, decision: Decision, options: AskOptions, arms: Mapping[str, Arm]
     ) -> None:
-        self.query, self._decision, self._arms, self._run = query, decision, arms, run
-        self._first_id = first_id
+        self.query, self._decision, self._options, self._arms = query, decision, options, arms
         self.outcomes: list[Outcome] = []
         self.feedback: list[Feedback] = []
         self.done: list[Completion | None] = []
@@ -72,10 +68,10 @@ class OutcomeRecords:
                 self._decision,
                 attempt,
                 self._arms,
-                run=self._run,
+                run=self._options.run,
                 number=number,
                 first=first,
-                own_id=None if first else self._first_id,
+                own_id=None if first else self._options.outcome_id,
                 escalated=escalated,
             )
             self.outcomes.append(row)
@@ -102,6 +98,7 @@ class OutcomeRecords:
             task=self.query.task,
             grader=grader,
             tags=self.query.tags,
+            local_only=self._options.limits.local_only,
         )
 
     @property
@@ -114,10 +111,18 @@ class OutcomeRecords:
         """What the attempts and what was said of them took from a budget, as far as it is known."""
         return spent_usd(self.outcomes, self.feedback)
 
-    @property
-    def entry(self) -> Entry:
-        """What is to be written of the query so far."""
-        return Entry(outcomes=tuple(self.outcomes), feedback=tuple(self.feedback))
+    def entry(self, *, whole: bool) -> Entry:
+        """Return what is to be written of the query; where it is `whole`, with whether a rating will be asked for.
+
+        That is drawn by the decision's seed, by numbers of its own and whatever the answer: so nobody selects
+        themselves.
+        """
+        rows, share = list(self.outcomes), self._options.rating_share
+        answers = [place for place, row in enumerate(rows) if row.status == "ok"]
+        if whole and share is not None and answers:
+            asked = Random(f"rating {self._decision.seed}").random() < share
+            rows[answers[-1]] = replace(rows[answers[-1]], ask_probability=share, asked=asked)
+        return Entry(outcomes=tuple(rows), feedback=tuple(self.feedback))
 
 
 def _outcome(

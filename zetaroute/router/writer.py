@@ -1,8 +1,8 @@
-"""Makes finished rounds safe, group by group: journal first, then whoever waits for them, then the counts.
+"""Makes answers safe, group by group: journal first, then those that wait for it, then the counts.
 
-Shared by `batch` and `serve`, whose workers only ever wait for it: one is never more than a round ahead of what is
-safe, so a kill costs at most the answers that were under way and one more of each worker. The one place of a run
-that writes, merges and follows what the merge has decided.
+Workers only ever wait for it: one is never more than an answer ahead of what is safe, so a kill costs at most the
+answers that were under way and one more of each worker. The one place of a run that writes, merges and follows what
+the merge has decided.
 """
 
 from __future__ import annotations
@@ -10,40 +10,41 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import LogState, read_state
-from zetaroute.router.attempts import Round
+from zetaroute.router.answer import Answer
+from zetaroute.router.attempts import cut_answer
 from zetaroute.router.router import Router
 
 MERGE_EVERY_S = 5.0
 """Seconds between merges of the journal into the DuckDB file while a run goes on."""
 
 Safe = asyncio.Future[bool]
-"""Done when a round was written, or could not be: then it is False."""
+"""Done when an answer was written, or could not be: then it is False."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Waiting:
     entry: Entry
-    played: Round | None
+    answer: Answer | None
     safe: Safe
 
 
 class Writer:
-    """Takes rounds and other entries of the log while a run goes on."""
+    """Takes answers and other entries of the log while a run goes on."""
 
     def __init__(
         self,
         *,
         router: Router,
         log: Log,
-        on_done: Callable[[Sequence[Round]], None] | None = None,
-        on_unkept: Callable[[Round], None] | None = None,
+        on_done: Callable[[Sequence[Answer]], None] | None = None,
+        on_unkept: Callable[[Answer], None] | None = None,
         on_failure: Callable[[StoreError], None],
         lasting: bool = False,
     ) -> None:
@@ -54,7 +55,7 @@ class Writer:
         self._on_unkept = on_unkept
         self._on_failure = on_failure
         self._lasting = lasting
-        """A run without an end: it follows the log while it idles, and a round counts as safe when the end of this
+        """A run without an end: it follows the log while it idles, and an answer counts as safe when the end of this
         process cannot lose it any more; on disk it is right after."""
         self._waiting: asyncio.Queue[_Waiting | None] = asyncio.Queue()
         self._keeping = asyncio.Lock()
@@ -64,12 +65,18 @@ class Writer:
         self._followed_at = time.monotonic()
         self._task = asyncio.create_task(self._write())
 
-    def add(self, played: Round) -> Safe:
-        """Take a finished round; the future is done when it was written."""
-        return self._add(played.entry, played)
+    async def take(self, answering: Awaitable[Answer]) -> tuple[Answer, Safe]:
+        """Return an answer once it is there, and when it is written; a cancelled one is written too."""
+        try:
+            answer = await answering
+        except asyncio.CancelledError as error:
+            if (cut := cut_answer(error)) is not None:
+                self._add(cut.entry, cut)
+            raise
+        return answer, self._add(answer.entry, answer)
 
     def add_entry(self, entry: Entry) -> Safe:
-        """Take what is no round, such as feedback; the future is done when it was written."""
+        """Take what is no answer, such as feedback; the future is done when it was written."""
         return self._add(entry, None)
 
     async def aclose(self) -> None:
@@ -80,9 +87,9 @@ class Writer:
             if task is not None:
                 await asyncio.wait([task])
 
-    def _add(self, entry: Entry, played: Round | None) -> Safe:
+    def _add(self, entry: Entry, answer: Answer | None) -> Safe:
         safe: Safe = asyncio.get_running_loop().create_future()
-        self._waiting.put_nowait(_Waiting(entry=entry, played=played, safe=safe))
+        self._waiting.put_nowait(_Waiting(entry=entry, answer=answer, safe=safe))
         return safe
 
     async def _write(self) -> None:
@@ -110,15 +117,15 @@ class Writer:
         return group
 
     async def _keep(self, found: Sequence[_Waiting]) -> bool:
-        rounds = [one.played for one in found if one.played is not None]
+        answers = [one.answer for one in found if one.answer is not None]
         async with self._keeping:
             kept = await self._journal([one.entry for one in found])
-            for played in rounds:
-                if not kept and self._on_unkept is not None and played.outcome.status == "ok":
-                    self._on_unkept(played)
-                self._spending.keep(played.spent_usd)
+            for answer in answers:
+                if not kept and self._on_unkept is not None and answer.outcome.status == "ok":
+                    self._on_unkept(answer)
+                self._spending.keep(answer.spent_usd)
         if self._on_done is not None:
-            self._on_done(rounds)
+            self._on_done(answers)
         return kept
 
     async def _journal(self, entries: Sequence[Entry]) -> bool:

@@ -89,18 +89,18 @@ async def embeddings(request: Request) -> Response:
     """Pass a request on to the configured embedding endpoint."""
     service: Service = request.app.state.service
     body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
-    if service.desk.embedder is None:
+    if service.engine.embedder is None:
         raise ApiError(404, "no [embedding] endpoint is configured.", code="not_found", param="model")
     if not isinstance(body, dict) or not body.get("input"):
         raise bad("the body must be an object with an input.", "input")
     texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
     for text in texts:
         # The same rules as for a query: what must stay here is not embedded elsewhere.
-        if isinstance(text, str) and not service.desk.may_embed(Query(text=text)):
+        if isinstance(text, str) and not service.engine.may_embed(Query(text=text)):
             raise ApiError(
                 403, "a rule forbids that this text leaves.", code="forbidden_query", param="input"
             )
-    return JSONResponse(await service.desk.embedder.pass_on(body))
+    return JSONResponse(await service.engine.embedder.pass_on(body))
 
 
 async def models(request: Request) -> Response:

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from zetaroute.domain import Decision, new_id
+from zetaroute.router.options import Callbacks
 from zetaroute.serve.errors import CLIENT_GONE, ApiError, upstream
 from zetaroute.serve.request import ChatRequest, read_chat, read_json
 from zetaroute.serve.response import Chunks, completion_json, event, several_json
@@ -50,7 +51,7 @@ async def _several(service: Service, wanted: ChatRequest, receive: Receive) -> R
         return Response(status_code=CLIENT_GONE)
     told = [call for call in ended if call.task.exception() is None]
     # Without any answer, the first says why.
-    whole = [call for call in told if call.task.result().played.completion is not None] or ended[:1]
+    whole = [call for call in told if call.task.result().answer.completion is not None] or ended[:1]
     bodies = [call.body(call.task.result()) for call in whole]
     return JSONResponse(several_json(bodies), headers=whole[0].headers(whole[0].task.result()))
 
@@ -70,8 +71,9 @@ class Call:
                 wanted,
                 outcome_id=self._id,
                 on_decision=self._decided,
-                on_ask=self._asks,
-                on_text=self._pieces.put_nowait if wanted.streamed else None,
+                callbacks=Callbacks(
+                    on_text=self._pieces.put_nowait if wanted.streamed else None, on_ask=self._asks
+                ),
             )
         )
         self.task.add_done_callback(lambda _: self._pieces.put_nowait(None))
@@ -120,13 +122,13 @@ class Call:
         if self.task.cancelled():
             return
         finished = self.task.result()
-        done = finished.played.completion
+        done = finished.answer.completion
         if done is None:
-            outcome = finished.played.outcome
+            outcome = finished.answer.outcome
             yield event(upstream(outcome.error_kind, outcome.error or "the answer broke off.").body())
             return
         usage = self._wanted.include_usage
-        yield chunks.end(finished.played, done, kept=finished.kept, include_usage=usage)
+        yield chunks.end(finished.answer, done, kept=finished.kept, include_usage=usage)
 
     def _decided(self, decision: Decision) -> None:
         self._decision = decision
@@ -137,17 +139,17 @@ class Call:
     def headers(self, finished: Finished | None) -> dict[str, str]:
         """Return what stands in the headers of the answer."""
         assert self._decision is not None  # noqa: S101  - nothing is answered undecided; this tells mypy
-        outcome_id = finished.played.outcome.id if finished else self._id
+        outcome_id = finished.answer.id if finished else self._id
         # Of the models that were asked, the one whose answer is given.
-        model = finished.played.outcome.model if finished else self._model
+        model = finished.answer.model if finished else self._model
         return answer_headers(self._decision, outcome_id=outcome_id, model=model)
 
     def body(self, finished: Finished) -> dict[str, Any]:
         """Return the whole answer; raise ApiError when there is none."""
         _raise_without_answer(finished)
-        played, done = finished.played, finished.played.completion
+        answer, done = finished.answer, finished.answer.completion
         assert done is not None  # noqa: S101  - it was looked at above; this tells mypy
-        return completion_json(played, done, first_id=self._id, kept=finished.kept)
+        return completion_json(answer, done, first_id=self._id, kept=finished.kept)
 
     def end(self) -> None:
         """Stop whatever of the two is still there."""
@@ -185,12 +187,12 @@ async def _listen(receive: Receive) -> None:
 
 
 def _raise_without_answer(finished: Finished) -> None:
-    played = finished.played
-    if played.completion is None:
-        error = upstream(played.outcome.error_kind, f"no model could answer: {played.failures}.")
+    answer = finished.answer
+    if answer.completion is None:
+        error = upstream(answer.outcome.error_kind, f"no model could answer: {answer.failures}.")
         raise ApiError(
             error.status,
             error.message,
             code=error.code,
-            headers={**error.headers, "x-zetaroute-outcome": played.outcome.id},
+            headers={**error.headers, "x-zetaroute-outcome": answer.id},
         )

@@ -1,7 +1,4 @@
-"""What a client is told: answers in the shape of OpenAI's, with what zetaroute knows of them beside.
-
-Apart from the endpoints because the plain answer and the stream say the same things in different pieces.
-"""
+"""What a client is told: answers in the shape of OpenAI's, with what zetaroute knows of them beside."""
 
 from __future__ import annotations
 
@@ -12,16 +9,16 @@ from typing import Any
 from urllib.parse import quote
 
 from zetaroute.domain import Completion, Decision, ToolCall, new_id
-from zetaroute.router.attempts import Round
+from zetaroute.router.answer import Answer
 
 DONE = b"data: [DONE]\n\n"
 PREFIX = "chatcmpl-"
 """Stands before an outcome's id to make the id of a completion."""
 
 
-def facts(played: Round, *, kept: bool) -> dict[str, Any]:
+def facts(answer: Answer, *, kept: bool) -> dict[str, Any]:
     """Return the field `zetaroute` of an answer."""
-    outcome, decision = played.outcome, played.decision
+    outcome, decision = answer.outcome, answer.decision
     return {
         "outcome": outcome.id,
         "model": outcome.model,
@@ -30,10 +27,10 @@ def facts(played: Round, *, kept: bool) -> dict[str, Any]:
         "propensity": decision.propensity,
         "forced": decision.forced,
         "explored": decision.explored,
-        "attempts": [{"model": row.model, "error": row.error} for row in played.entry.outcomes],
-        "response_s": played.response_s,
+        "attempts": answer.attempts,
+        "response_s": answer.response_s,
         "router_s": decision.router_s,
-        "cost_usd": played.cost_usd,
+        "cost_usd": answer.cost_usd,
         "tokens_estimated": outcome.tokens_estimated,
         "kept": kept,
     }
@@ -51,7 +48,7 @@ def headers(decision: Decision, *, outcome_id: str, model: str) -> dict[str, str
     return found
 
 
-def completion_json(played: Round, done: Completion, *, first_id: str, kept: bool) -> dict[str, Any]:
+def completion_json(answer: Answer, done: Completion, *, first_id: str, kept: bool) -> dict[str, Any]:
     """Return a whole answer."""
     message: dict[str, Any] = {"role": "assistant", "content": done.words, "refusal": None}
     if done.tool_calls:
@@ -61,10 +58,10 @@ def completion_json(played: Round, done: Completion, *, first_id: str, kept: boo
         "id": PREFIX + first_id,
         "object": "chat.completion",
         "created": int(time.time()),
-        "model": played.outcome.model,
+        "model": answer.model,
         "choices": [choice],
         "usage": _usage(done),
-        "zetaroute": facts(played, kept=kept),
+        "zetaroute": facts(answer, kept=kept),
     }
 
 
@@ -102,11 +99,11 @@ class Chunks:
         """Return a piece of the answer."""
         return self._chunk({"content": words})
 
-    def end(self, played: Round, done: Completion, *, kept: bool, include_usage: bool) -> bytes:
+    def end(self, answer: Answer, done: Completion, *, kept: bool, include_usage: bool) -> bytes:
         """Return the last pieces: tools that are to be called, why it ended, and the counts where they are wanted."""
         calls = [{"index": place, **_call(call)} for place, call in enumerate(done.tool_calls)]
         parts = [self._chunk({"tool_calls": calls})] if calls else []
-        parts.append(self._chunk({}, finish=_reason(done), zetaroute=facts(played, kept=kept)))
+        parts.append(self._chunk({}, finish=_reason(done), zetaroute=facts(answer, kept=kept)))
         if include_usage:
             parts.append(event({**self._base, "choices": [], "usage": _usage(done)}))
         return b"".join([*parts, DONE])

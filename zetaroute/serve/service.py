@@ -1,27 +1,23 @@
-"""What the endpoints of one process share: the router, the desk, the writer and the counters.
-
-Apart from the app because it lives as long as the process and knows nothing of HTTP.
-"""
+"""What the endpoints of one process share: the engine, the writer and the counters."""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import StoreError
-from zetaroute.policy import Limits, tripped
+from zetaroute.policy import Limits
 from zetaroute.policy.guards import may_matter
 from zetaroute.projections import log_of
-from zetaroute.providers.base import OnText
-from zetaroute.router.attempts import Round
+from zetaroute.router.answer import Answer
 from zetaroute.router.conversations import Conversations
-from zetaroute.router.engine import Desk
+from zetaroute.router.engine import Engine
+from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.router import open_router
 from zetaroute.router.writer import Writer
 from zetaroute.serve.metrics import Metrics
@@ -35,7 +31,7 @@ RUN = "serve"
 class Finished:
     """An answer, or the failure to get one, with its row written."""
 
-    played: Round
+    answer: Answer
     kept: bool
 
 
@@ -58,7 +54,7 @@ class Service:
             on_failure=self._fail,
             lasting=True,
         )
-        self.desk = Desk(self.router, self.writer)
+        self.engine = Engine(self.router)
         self.conversations = Conversations(
             self.log, alone=metrics.workers == 1, tags_matter=_tags_matter(settings)
         )
@@ -71,32 +67,16 @@ class Service:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    def decide(self, wanted: ChatRequest, query: Query, kept_model: str | None = None) -> Decision:
-        """Choose a model, the kept one where it may answer; raise NoAnswerError when none may."""
-        return self.router.decide(
-            query,
-            seed=random.getrandbits(48),
-            limits=Limits(max_cost_usd=wanted.max_cost_usd),
-            objective=wanted.objective,
-            forced=wanted.model,
-            kept=kept_model,
-        )
-
     async def _continued(self, wanted: ChatRequest) -> tuple[Query, str | None]:
-        """Return the query with the tags of its conversation, and the model that goes on there, if one does."""
+        """Return the query with the tags of its conversation, and the model that may go on there."""
         name = wanted.query.conversation
         if name is None:
             return wanted.query, None
         # What a detector finds in one turn counts for the next ones too.
         query = self.router.tagged(wanted.query)
-        spoken = await self.conversations.recall(name)
+        conversation = await self.conversations.recall(name)
         self.conversations.note(name, tags=query.tags)
-        query = replace(query, tags=tuple(dict.fromkeys((*query.tags, *spoken.tags))))
-        model = spoken.model if wanted.keeps_model else None
-        if model is None or model not in self.router.arms:
-            return query, None
-        standing = self.router.standings.get(model)
-        return query, None if standing is not None and tripped(standing) else model
+        return conversation.continued(query), conversation.model if wanted.keeps_model else None
 
     async def answer(
         self,
@@ -104,49 +84,48 @@ class Service:
         *,
         outcome_id: str,
         on_decision: Callable[[Decision], None],
-        on_ask: Callable[[str], None],
-        on_text: OnText | None,
+        callbacks: Callbacks,
     ) -> Finished:
         """Decide, answer and write down; raise NoAnswerError when no model may answer at all."""
         start = time.perf_counter()
         query, kept_model = await self._continued(wanted)
-        query = await self.desk.prepared(query)
-        decision = self.decide(wanted, query, kept_model)
-        query_budget = self.desk.query_budget(decision, most_usd=wanted.max_cost_usd)
-        query_budget.open()
-        on_decision(decision)
-        played, safe = await self.desk.answer(
-            query,
-            decision,
-            query_budget,
-            run=RUN,
+        options = AskOptions(
+            model=wanted.model,
+            kept=kept_model,
+            limits=Limits(max_cost_usd=wanted.max_cost_usd),
+            objective=wanted.objective,
             deadline_s=self.settings.serving.timeout_s,
-            on_text=on_text,
-            on_ask=on_ask,
+            run=RUN,
+            outcome_id=outcome_id,
             # What a client has read cannot be taken back.
             start_anew=False,
-            outcome_id=outcome_id,
         )
-        if query.conversation is not None and played.outcome.status == "ok":
-            self.conversations.note(query.conversation, model=played.outcome.model)
+        query = await self.engine.prepare(query, options)
+        decision = self.engine.decide(query, options)
+        on_decision(decision)
+        answer, safe = await self.writer.take(
+            self.engine.answer(query, decision, options, callbacks=callbacks)
+        )
+        if query.conversation is not None and answer.outcome.status == "ok":
+            self.conversations.note(query.conversation, model=answer.model)
         kept = await safe
         if kept:
             self.failure = None
         elapsed_s = time.perf_counter() - start
         self.metrics.observe("zetaroute_answer_seconds", elapsed_s)
-        self.metrics.observe("zetaroute_added_seconds", max(0.0, elapsed_s - played.response_s))
-        return Finished(played=played, kept=kept)
+        self.metrics.observe("zetaroute_added_seconds", max(0.0, elapsed_s - answer.response_s))
+        return Finished(answer=answer, kept=kept)
 
     async def aclose(self) -> None:
         """Let what was cut write its rows, then close everything."""
         if self._under_way:
             await asyncio.wait(self._under_way)
         await self.writer.aclose()
-        await self.desk.aclose()
+        await self.engine.aclose()
 
-    def _count(self, rounds: Sequence[Round]) -> None:
-        for played in rounds:
-            for row in played.entry.outcomes:
+    def _count(self, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            for row in answer.entry.outcomes:
                 self.metrics.add("zetaroute_outcomes_total", model=row.model, status=row.status)
                 self.metrics.add(
                     "zetaroute_tokens_total", row.input_tokens or 0, model=row.model, kind="input"

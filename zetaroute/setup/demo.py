@@ -23,7 +23,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.practice.rater import simulated_rating
 from zetaroute.projections import log_of
 from zetaroute.report.markdown import compare_report
-from zetaroute.router.attempts import Round
+from zetaroute.router.answer import Answer
 from zetaroute.router.router import open_router
 from zetaroute.setup.init import practice_queries
 
@@ -55,10 +55,10 @@ async def play_phase(
     rng = random.Random(phase.seed)
     ratings: list[Feedback] = []
 
-    def simulate(played: Round) -> None:
-        stars = simulated_rating(rng, accuracy=played.accuracy or 0.0, response_s=played.response_s)
-        if stars is not None and played.outcome.status == "ok":
-            ratings.append(_rating(played.outcome.id, stars))
+    def simulate(answer: Answer) -> None:
+        stars = simulated_rating(rng, accuracy=answer.accuracy or 0.0, response_s=answer.response_s)
+        if stars is not None and answer.outcome.status == "ok":
+            ratings.append(_rating(answer.id, stars))
 
     progress = await run_batch(
         open_router(home, settings),
@@ -66,7 +66,7 @@ async def play_phase(
         log=log,
         seen_rows=SeenRows(),
         plan=BatchPlan(run=f"demo-{phase.name}", concurrency=concurrency, seed=phase.seed),
-        on_round=simulate,
+        on_answer=simulate,
         on_progress=on_progress,
     )
     log.append([Entry(feedback=tuple(ratings))])

@@ -18,9 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zetaroute.domain import Export, new_id, utc_now
 from zetaroute.errors import StoreError, UsageError
-from zetaroute.log.journal import Entry
+from zetaroute.log.exports import note_export
 from zetaroute.log.log import Log, rows_since
 from zetaroute.log.schema import FEEDBACK_COLUMNS
 
@@ -174,15 +173,3 @@ def _csv(rows: Sequence[Sequence[Any]]) -> str:
     flat = ([",".join(map(str, one)) if isinstance(one, list) else one for one in row] for row in rows)
     csv.writer(text, lineterminator="\n").writerows(flat)
     return text.getvalue()
-
-
-def note_export(log: Log, target: Path | str, *, run: str | None = None) -> None:
-    """Write down that texts are written to a file or an address, so that forgetting can look there.
-
-    A pipe keeps nothing.
-    """
-    path = Path(target)
-    if path.exists() and not path.is_file():
-        return
-    where = str(target) if "://" in str(target) else str(path.absolute())
-    log.append([Entry(exports=(Export(id=new_id(), time=utc_now(), path=where, run=run),))])

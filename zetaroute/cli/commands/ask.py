@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,35 +11,28 @@ import typer
 
 from zetaroute.cli import completion as complete
 from zetaroute.cli.commands.ask_screen import answer
-from zetaroute.cli.commands.rate import rate_command
-from zetaroute.cli.json_output import decision_json
+from zetaroute.cli.commands.rate import rate_command, rating_share
+from zetaroute.cli.options import CheckOption, DryRun, LocalOnly, MaxCost, Model, Preset, Seed, Timeout
 from zetaroute.cli.output import console, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from zetaroute.cli.session import Run
-    from zetaroute.config import Objective, Settings
-    from zetaroute.domain import Decision, Query
-    from zetaroute.policy import Limits
-    from zetaroute.router.router import Router
+    from zetaroute.domain import Check, Decision, Query
+    from zetaroute.router.engine import Engine
+    from zetaroute.router.options import AskOptions
 
 
 def placed(
-    run: Run,
-    settings: Settings,
-    query: Query,
-    *,
-    model: str | None,
-    last: bool,
-    name: str | None,
-    reroute: bool,
+    run: Run, query: Query, *, last: bool, name: str | None, reroute: bool
 ) -> tuple[Query, str | None]:
-    """Return the query behind the turns of its conversation, and the model that goes on there, if one does.
+    """Return the query behind the turns of its conversation, and the model that answered there last.
 
     A conversation keeps its model: another one would read all of it anew, and answer in another style. `last` goes on
-    with the last conversation, `name` with that one; none is kept where the user names a `model`, or lets the policy
-    choose again by `reroute`.
+    with the last conversation, `name` with that one; `reroute` lets the policy choose again.
     """
     if last and name is not None:
         raise UsageError(
@@ -49,26 +42,25 @@ def placed(
         if reroute:
             raise UsageError("--reroute lets a conversation change its model: it needs --continue or --cid.")
         return query, None
-    from zetaroute.router.conversations import in_conversation, last_conversation
+    from dataclasses import replace
+
+    from zetaroute.router.conversations import last_conversation, recorded
 
     if name is not None and not name.strip():
         raise UsageError("--cid is empty: give the name of a conversation.")
-    continued, kept = in_conversation(run.log(), query, name or last_conversation(run.log()))
-    if model is not None or reroute or kept is None:
-        return continued, None
-    if kept not in {arm.id for arm in settings.arms}:
-        run.note(f"{kept}, which answered before, is not configured any more: another model goes on")
-        return continued, None
-    return continued, kept
+    name = name or last_conversation(run.log())
+    conversation = recorded(run.log(), name)
+    return conversation.continued(replace(query, conversation=name)), None if reroute else conversation.model
 
 
 def explained(
-    run: Run, router: Router, query: Query, decision: Decision, objective: Objective | None
+    run: Run, engine: Engine, query: Query, decision: Decision, options: AskOptions
 ) -> dict[str, Any]:
     """Return the explanation of a decision that was made just now."""
     from zetaroute.analysis.explain import explain
     from zetaroute.registry import Registry
 
+    router = engine.router
     policy, other = router.policy, router.challenger
     if other is not None and other.policy.version == decision.policy_version:
         policy = other.policy
@@ -77,7 +69,7 @@ def explained(
         query,
         arms=router.settings.arms,
         policy=policy.with_record(router.standings),
-        objective=objective or router.settings.objective,
+        objective=options.objective or router.settings.objective,
         registry=Registry(run.home.artifacts),
     ).json()
 
@@ -92,10 +84,6 @@ def explained_past(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 Prompt = Annotated[list[str] | None, typer.Argument(help="The query; standard input comes first when piped.")]
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", autocompletion=complete.models, help="Ask this model (no routing)."),
-]
 System = Annotated[str | None, typer.Option("--system", "-s", help="System prompt.")]
 Task = Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")]
 Reference = Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")]
@@ -115,33 +103,17 @@ Option = Annotated[
     list[str] | None,
     typer.Option("--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."),
 ]
-Prefer = Annotated[
-    str | None,
-    typer.Option("--prefer", autocompletion=complete.presets, help="quality, balanced, cheap or fast."),
-]
-MaxCost = Annotated[
-    float | None, typer.Option("--max-cost-usd", min=0, help="At most this, over all models that are asked.")
-]
-LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")]
+Prefer = Annotated[Preset | None, typer.Option("--prefer", help="What matters more than the config says.")]
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
-CheckOption = Annotated[
-    str | None,
-    typer.Option(
-        "--check", help="GRADER, GRADER=TEXT or GRADER=@FILE; an answer that fails goes to the next model."
-    ),
-]
 Cid = Annotated[str | None, typer.Option("--cid", help="Go on with this conversation, or begin it.")]
 Reroute = Annotated[bool, typer.Option("--reroute", help="Let the conversation change its model.")]
 Schema = Annotated[Path | None, typer.Option("--schema", help="Ask for JSON by this JSON schema.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the decision and ask nobody.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
 Rate = Annotated[
     str | None, typer.Option("--rate", help="Rate the answer at once: 1-5, up, down or a verdict.")
 ]
 NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of this query.")]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")]
-Timeout = Annotated[float | None, typer.Option("--timeout", min=0.01, help="Seconds for the whole query.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Repeat a decision exactly.")]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
 
@@ -193,14 +165,13 @@ def ask_command(
       zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
       zetaroute ask --schema city.json --grader json "Where is the Colosseum?"
     """
+    from zetaroute.config import PRESETS
     from zetaroute.domain import Query
-    from zetaroute.grading.graders import Graders
     from zetaroute.policy import Limits
     from zetaroute.router.attachments import parse_options, read_attachment
     from zetaroute.router.attempts import check_query
-    from zetaroute.router.engine import choose
+    from zetaroute.router.options import AskOptions
     from zetaroute.router.prepare import parse_check
-    from zetaroute.router.router import open_router
 
     if no_log and rate is not None:
         raise UsageError(
@@ -211,7 +182,7 @@ def ask_command(
 
         parse_rating(rate)
     run = session(context)
-    settings = run.settings()
+    run.settings()
     query = Query(
         text=_text(prompt),
         system=system,
@@ -226,49 +197,62 @@ def ask_command(
         from zetaroute.router.prepare import by_schema
 
         query = by_schema(query, schema)
-    graders = Graders(settings)
-    check_query(query, graders)
-    query = graders.checked(query, parse_check(check))
-    query, kept = placed(run, settings, query, model=model, last=continue_, name=cid, reroute=reroute)
-    router = open_router(run.home, settings)
-    limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
-    query = router.tagged(query)
-    if settings.embedding is not None:
-        query = _embedded(settings, query, limits)
-    decision = choose(
-        router,
-        query,
-        seed=random.randrange(2**48) if seed is None else seed,
+    engine = run.open().engine()
+    check_query(query, engine.graders)
+    query, kept = placed(run, query, last=continue_, name=cid, reroute=reroute)
+    if kept is not None and kept not in engine.router.arms and model is None:
+        run.note(f"{kept}, which answered before, is not configured any more: another model goes on")
+    options = AskOptions(
         model=model,
         kept=kept,
-        limits=limits,
-        objective=_objective(prefer),
+        limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
+        objective=None if prefer is None else PRESETS[prefer],
+        seed=seed,
+        deadline_s=timeout,
+        rating_share=None if no_log or json or rate is not None else rating_share(run),
     )
-    if explain or dry_run:
-        from zetaroute.report.decision import show_decision, show_explanation
 
-        explanation = explained(run, router, query, decision, _objective(prefer))
-        if dry_run and json:
-            out_json({**decision_json(decision), "explanation": explanation})
-        else:
-            screen = console(stderr=not dry_run)
-            show_decision(screen, decision)
-            show_explanation(screen, explanation)
-    if not dry_run:
-        # What may be replaced by another model's answer is not shown before it was checked.
-        stream = not (no_stream or json or query.check)
-        answer(
-            run,
-            router,
-            query,
-            decision,
-            keep=not no_log,
-            stream=stream,
-            timeout_s=timeout,
-            limits=limits,
-            rate=rate,
-            json=json,
-        )
+    if dry_run:
+        _show_dry_run(run, engine, query, options, check=parse_check(check), json=json)
+        return
+    answer(
+        run,
+        engine,
+        query,
+        options,
+        check=parse_check(check),
+        keep=not no_log,
+        stream=not (no_stream or json),
+        rate=rate,
+        json=json,
+        on_decision=partial(_explain, run, engine, options, console(stderr=True)) if explain else None,
+    )
+
+
+def _show_dry_run(
+    run: Run, engine: Engine, query: Query, options: AskOptions, *, check: Check | None, json: bool
+) -> None:
+    import asyncio
+
+    async def decided() -> tuple[Query, Decision]:
+        async with engine:
+            prepared = await engine.prepare(query, options, check=check)
+            return prepared, engine.decide(prepared, options)
+
+    prepared, decision = asyncio.run(decided())
+    if json:
+        out_json({**decision.json(), "explanation": explained(run, engine, prepared, decision, options)})
+    else:
+        _explain(run, engine, options, console(), prepared, decision)
+
+
+def _explain(
+    run: Run, engine: Engine, options: AskOptions, screen: Console, query: Query, decision: Decision
+) -> None:
+    from zetaroute.report.decision import show_decision, show_explanation
+
+    show_decision(screen, decision)
+    show_explanation(screen, explained(run, engine, query, decision, options))
 
 
 def _text(prompt: list[str] | None) -> str:
@@ -281,21 +265,3 @@ def _text(prompt: list[str] | None) -> str:
         if "\0" in piped:
             raise UsageError("standard input is binary, not text: give a text file or a prompt.")
     return "\n\n".join(part for part in (piped.rstrip("\n"), " ".join(prompt or [])) if part.strip())
-
-
-def _objective(prefer: str | None) -> Any:
-    from zetaroute.config import PRESETS
-
-    if prefer is None:
-        return None
-    if prefer not in PRESETS:
-        raise UsageError(f"--prefer is {prefer!r}: choose one of {', '.join(PRESETS)}.")
-    return PRESETS[prefer]
-
-
-def _embedded(settings: Settings, query: Query, limits: Limits) -> Query:
-    from zetaroute.router.prepare import embedded_now, may_be_embedded
-
-    if settings.embedding is None or not may_be_embedded(query, settings, limits):
-        return query
-    return embedded_now(query, settings.embedding)

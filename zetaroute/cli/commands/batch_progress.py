@@ -1,7 +1,4 @@
-"""The progress line of a batch: how far, how fast, how long still, what it cost and how good it was.
-
-Apart from the command because it is shown on a terminal only, and pays for rich there alone.
-"""
+"""The progress line of a batch: how far, how fast, how long still, what it cost and how good it was."""
 
 from __future__ import annotations
 
@@ -20,8 +17,7 @@ _MODELS_SHOWN = 4
 class Meter:
     """Puts what a batch has done into words, and guesses how long the rest takes."""
 
-    def __init__(self, share_read: Callable[[], float | None], limit: int | None) -> None:
-        self._share_read = share_read
+    def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._first: tuple[float, float] | None = None
         """When the first rows were answered, and which share of the input was read by then."""
@@ -37,7 +33,7 @@ class Meter:
         return ", ".join(piece for piece in pieces if piece)
 
     def _left_s(self, progress: Progress) -> float | None:
-        read = self._share_read() or 0.0
+        read = progress.share_read() or 0.0
         share = max(read, progress.rows / self._limit) if self._limit else read
         if self._first is None:
             self._first = (progress.elapsed_s, share)

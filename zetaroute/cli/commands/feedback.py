@@ -100,7 +100,8 @@ def export_command(
       zetaroute feedback export --since 7d --format csv > week.csv
     """
     from zetaroute.cli.output import moment
-    from zetaroute.transfer.export import export_file, export_lines, note_export
+    from zetaroute.log.exports import note_export
+    from zetaroute.transfer.export import export_file, export_lines
 
     run = session(context)
     form, started = _format(format_, file), moment(since)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.options import Preset
 from zetaroute.cli.output import console, out, say
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
@@ -117,10 +117,7 @@ def add_to(app: typer.Typer) -> None:
 
 def init_command(
     context: typer.Context,
-    preset: Annotated[
-        str | None,
-        typer.Option("--preset", autocompletion=complete.presets, help="quality, balanced, cheap or fast."),
-    ] = None,
+    preset: Annotated[Preset | None, typer.Option("--preset", help="What matters most.")] = None,
     detect: Annotated[
         bool, typer.Option("--detect", help="Look for servers on this machine and for known key variables.")
     ] = False,

@@ -187,9 +187,9 @@ def kpi_command(
     from zetaroute.analysis import kpi as flow
     from zetaroute.cli.output import moment
     from zetaroute.lifecycle.staleness import find_drift
+    from zetaroute.log.exports import note_export
     from zetaroute.report.html import compare_html, kpi_html
     from zetaroute.report.terminal import plain, show_compare, show_kpis
-    from zetaroute.transfer.export import note_export
 
     bars = [_bar(one) for one in fail_under or ()]
     run = session(context)

@@ -60,7 +60,8 @@ def export_command(
       zetaroute log export --format jsonl --to - | head
     """
     from zetaroute.cli.output import moment
-    from zetaroute.transfer.export import export_file, export_lines, note_export
+    from zetaroute.log.exports import note_export
+    from zetaroute.transfer.export import export_file, export_lines
 
     run, chosen = session(context), _format(format_, to)
     if chosen == "parquet":

@@ -1,22 +1,15 @@
-"""`rate`, and the question after an answer: one line, one key, and gone again.
-
-Apart from `ask` because what people think of answers, and reading a single key, are matters of their own.
-"""
+"""`rate`, and the question after an answer: one line, one key, and gone again."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from zetaroute.cli import completion as complete
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
-
-if TYPE_CHECKING:
-    from zetaroute.domain import Decision, RatingLot
-    from zetaroute.router.router import Router
 
 PATIENCE_S = 30.0
 """Nobody has to answer: after this long the question goes away by itself."""
@@ -67,14 +60,10 @@ def rate_command(
     )
 
 
-def draw(run: Run, router: Router, decision: Decision) -> RatingLot | None:
-    """Draw whether to ask for a rating; None where nobody sits at a terminal or wants to be spoken to."""
-    from zetaroute.feedback.ratings import draw_lot
-
-    share = router.settings.ratings.ask_share
-    if share == 0.0 or run.quiet or not _can_ask():
-        return None
-    return draw_lot(share, seed=decision.seed)
+def rating_share(run: Run) -> float | None:
+    """Return how often to ask for a rating; None where nobody sits at a terminal or wants to be spoken to."""
+    share = run.settings(quiet=True).ratings.ask_share
+    return None if share == 0.0 or run.quiet or not _can_ask() else share
 
 
 def ask_rating(run: Run, outcome_id: str) -> None:

@@ -1,0 +1,51 @@
+"""How one query is to be answered, and who is told meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from zetaroute.config import Objective
+from zetaroute.policy import Limits
+from zetaroute.providers.base import OnText
+from zetaroute.providers.retry import OnSwitch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskOptions:
+    """What a person, a batch or a client wants of one answer."""
+
+    model: str | None = None
+    """Pins one; None lets the policy choose."""
+    kept: str | None = None
+    """The one that answered last in the conversation: it goes on where it may."""
+    limits: Limits = field(default_factory=Limits)
+    """They bind all models that are asked, and the judges."""
+    objective: Objective | None = None
+    """None: that of the config."""
+    seed: int | None = None
+    """Repeats a decision; None: one at random."""
+    deadline_s: float | None = None
+    """Seconds for all attempts together; None leaves it to the models' own limits."""
+    run: str | None = None
+    """How the log marks the rows."""
+    outcome_id: str | None = None
+    """Id of the first attempt's row, where it was promised before."""
+    rating_share: float | None = None
+    """Probability with which a rating will be asked for; None where nobody can be asked."""
+    start_anew: bool = True
+    """Whether the next model may begin where a part of an answer was shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callbacks:
+    """Who is told while a query is answered."""
+
+    on_text: OnText | None = None
+    """Of each piece of the answer; of one that is checked, when it is whole."""
+    on_switch: OnSwitch | None = None
+    on_ask: Callable[[str], None] | None = None
+    """Of each model before it is asked and, where answers are checked, of the one whose answer is given."""
+
+
+SILENT = Callbacks()
