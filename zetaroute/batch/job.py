@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from zetaroute.batch.input import BatchInput, Part, Row, open_rows
+from zetaroute.batch.input import Part, Row, open_rows
 from zetaroute.batch.output import Output, check_target, resume
 from zetaroute.batch.run import BatchPlan, Progress, run_batch
 from zetaroute.batch.seen import SeenRows
@@ -88,9 +88,7 @@ def open_job(job: BatchJob, settings: Settings) -> Iterator[OpenJob]:
     if job.plan.check is not None:
         graders.checked(Query(text=""), job.plan.check)
     nameable = None if job.plan.models else [arm.id for arm in settings.arms]
-    reading: AbstractContextManager[BatchInput] = open_rows(
-        job.source, graders=graders, part=job.part, models=nameable
-    )
+    reading = open_rows(job.source, graders=graders, part=job.part, models=nameable)
     with reading as found, closing(SeenRows()) as seen_rows:
         check_target(job.target, job.source)
         rows = islice(found.rows, job.limit)
@@ -109,9 +107,9 @@ def answer_file(
 ) -> Progress:
     """Ask what is left to ask of a file, with an event loop of its own, and return what was done.
 
-    `log` is that of the home.
-    `on_answer` is told of every answer that is safe, `on_unkept` of every one that the journal did not take. Raises
-    what `run_batch` raises, and asyncio.CancelledError where the run was cancelled; the rows are safe by then.
+    `log` is that of the home; `on_answer` is told of every answer that is safe, `on_unkept` of every one that the
+    journal did not take. Raises what `run_batch` raises, and asyncio.CancelledError where the run was cancelled; the
+    rows are safe by then.
     """
     home, by_model = log.home, bool(job.plan.models)
     plan = job.plan_in(home, settings)
