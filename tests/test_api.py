@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 import zetaroute
+from tests.cli.command import read_lines, write_lines
 from zetaroute.api import Session
 from zetaroute.errors import ConfigError, UsageError
 
@@ -48,6 +49,82 @@ def test_a_routed_answer_says_how_it_was_drawn(opened: Session) -> None:
     assert {one.model for one in answer.candidates} == {"practice/small", "practice/medium", "practice/large"}
     assert (again.model, again.propensity) == (answer.model, answer.propensity)
     assert opened.frame()["id"].to_list() == [answer.id]
+
+
+def test_an_answer_has_its_decision_and_its_json(opened: Session) -> None:
+    answer = opened.ask("What is 2 + 3?", model="practice/large", options={"temperature": 0}, keep=False)
+    assert isinstance(answer, zetaroute.Answer)
+    assert isinstance(answer.decision, zetaroute.Decision)
+    assert answer.decision.forced
+    assert answer.json()["id"] == answer.id
+
+
+def test_what_goes_with_a_query_is_read_as_the_command_reads_it(opened: Session, tmp_path: Path) -> None:
+    schema, note = tmp_path / "s.json", tmp_path / "note.txt"
+    schema.write_text('{"type": "object"}', encoding="utf-8")
+    note.write_text("a note", encoding="utf-8")
+    answer = opened.ask(
+        "hello",
+        model="practice/large",
+        schema=schema,
+        grader="json",
+        attach=[note],
+        check="json",
+        tags=["private"],
+    )
+    assert answer.query.reference == '{"type": "object"}'
+    assert answer.query.options["response_format"]["type"] == "json_schema"
+    assert [file.note.name for file in answer.query.attachments] == ["note.txt"]
+    assert (answer.query.tags, answer.check is None) == (("private",), False)
+    with pytest.raises(UsageError, match="cannot read"):
+        opened.ask("hello", attach=[tmp_path / "none.txt"])
+    with pytest.raises(UsageError, match="model"):
+        opened.ask("hello", options={"model": "other"})
+
+
+def queries(path: Path, count: int) -> Path:
+    lines = [
+        {"query": f"What is {n} + 3?", "custom_id": f"c{n}", "reference": str(n + 3)} for n in range(count)
+    ]
+    return write_lines(path / "q.jsonl", lines)
+
+
+def test_a_batch_yields_what_it_answers_and_goes_on_where_it_stopped(opened: Session, tmp_path: Path) -> None:
+    source = queries(tmp_path, 5)
+    first = list(opened.batch(source, model="practice/large", limit=3))
+    assert {answer.outcome.custom_id for answer in first} == {"c0", "c1", "c2"}
+    assert all(answer.accuracy == 1.0 for answer in first)
+    assert len(list(opened.batch(source, model="practice/large"))) == 2
+    assert list(opened.batch(source, model="practice/large")) == []
+    assert len(read_lines(tmp_path / "q.jsonl.answers.jsonl")) == 5
+    assert opened.frame().height == 5
+    again = opened.batch(source, all_models=True, output=tmp_path / "all.jsonl")
+    assert len(list(again)) == 15
+
+
+def test_a_batch_that_is_left_ends_and_keeps_what_it_has(opened: Session, tmp_path: Path) -> None:
+    reading = opened.batch(queries(tmp_path, 400), concurrency=1)
+    next(reading)
+    reading.close()
+    kept = opened.frame().height
+    assert 1 <= kept < 400
+    assert len(read_lines(tmp_path / "q.jsonl.answers.jsonl")) == kept
+
+
+def test_what_stops_a_batch_is_raised(opened: Session, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no file"):
+        list(opened.batch(tmp_path / "none.jsonl"))
+    with pytest.raises(UsageError, match="exclude each other"):
+        opened.batch(tmp_path / "none.jsonl", model="practice/large", all_models=True)
+
+
+def test_answers_are_graded_later(opened: Session) -> None:
+    opened.ask("What is 2 + 3?", model="practice/large", reference="5", grader="number", task="sums")
+    done = opened.grade(grader="contains", task="sums")
+    assert (done.rows, done.graded, done.no_grade) == (1, 1, 0)
+    assert opened.grade(grader="contains").rows == 0
+    assert opened.grade(grader="contains", again=True, limit=1).graded == 1
+    assert opened.grade(since=datetime.now(UTC) + timedelta(minutes=5), again=True).rows == 0
 
 
 def test_it_works_where_an_event_loop_runs(opened: Session) -> None:
@@ -124,6 +201,19 @@ def loaded(code: str) -> set[str]:
 
 def test_importing_loads_nothing_else() -> None:
     assert loaded("import zetaroute") <= {"zetaroute", "__future__"}
+
+
+def test_every_public_name_is_there_once_it_is_asked_for() -> None:
+    assert set(dir(zetaroute)) == set(zetaroute.__all__)
+    for name in zetaroute.__all__:
+        assert getattr(zetaroute, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        zetaroute.nothing  # noqa: B018  - asking for it is what fails
+
+
+def test_public_names_load_nothing_that_learns() -> None:
+    found = loaded(f"from zetaroute import {', '.join(zetaroute.__all__)}")
+    assert found & {"sklearn", "scipy", "polars", "duckdb", "httpx"} == set()
 
 
 def test_opening_loads_nothing_heavy(opened: Session) -> None:

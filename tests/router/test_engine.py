@@ -46,7 +46,7 @@ def with_endpoint(server: ModelServer) -> Settings:
         return http({"data": [{"index": 0, "embedding": [1.0, 0.0]}], "usage": {"prompt_tokens": 3}})
 
     server.reply(reply)
-    more = f'[embedding]\nbase_url = "{server.url}/v1"\nmodel = "e1"\n'
+    more = f'[embedding]\nbase_url = "{server.url}/v1"\nmodel = "e1"\ntags = ["elsewhere"]\n'
     return parse_settings(http_config(server) + more, file=None)
 
 
@@ -80,7 +80,7 @@ def test_a_query_is_embedded_where_its_tags_let_it(server: ModelServer) -> None:
         (Query(text="hello", tags=("private",)), PINNED, Privacy()),
         (Query(text="hello"), AskOptions(limits=Limits(local_only=True)), Privacy()),
         # What a detector finds counts before the endpoint is asked.
-        (Query(text="write to ada@example.org"), PINNED, Privacy(detect=("personal",))),
+        (Query(text="write to anna.kowalska@firma.pl"), PINNED, Privacy(detect=("personal",))),
     ],
 )
 def test_what_must_stay_here_reaches_no_endpoint_elsewhere(
@@ -136,20 +136,16 @@ def test_an_answer_that_is_checked_is_told_when_it_is_whole(server: ModelServer)
     server.reply(says(lambda seen: "no" if seen.body["model"] == "m1" else "yes it is"))
     asked: list[str] = []
     pieces: list[str] = []
-    settings = parse_settings(http_config(server), file=None)
-    worth = replace(settings.objective, answer_value_usd=100.0)
+    hopeful = http_config(server).replace("prior_accuracy = 0.2", "prior_accuracy = 0.95")
+    hopeful = hopeful.replace("prior_accuracy = 0.9\n", "prior_accuracy = 0.6\n")
+    engine = engine_of(
+        parse_settings(hopeful.replace("input = 100, output = 200", "input = 3, output = 9"), file=None)
+    )
     query = Query(text="hello", check=Check(grader="contains", reference="yes"))
-    seed = next(
-        seed
-        for seed in range(100)
-        if engine_of(settings).decide(query, AskOptions(seed=seed)).model == "one/m1"
-    )
-    answer = answered(
-        engine_of(settings),
-        query,
-        AskOptions(seed=seed, objective=worth),
-        Callbacks(on_text=pieces.append, on_ask=asked.append),
-    )
+    wanted = (AskOptions(seed=seed) for seed in range(100))
+    options = next(one for one in wanted if engine.decide(query, one).model == "one/m1")
+    callbacks = Callbacks(on_text=pieces.append, on_ask=asked.append)
+    answer = answered(engine, query, options, callbacks)
     assert (answer.text, answer.check) == ("yes it is", 1.0)
     assert pieces == ["yes it is"]
     assert asked == ["one/m1", "two/m2", "two/m2"]

@@ -1,6 +1,6 @@
 """What the shell offers after a tab: models, versions and answers by their names.
 
-Apart from the commands because it must be quick and must never fail: whatever goes wrong, nothing is offered.
+It must be quick and must never fail: whatever goes wrong, nothing is offered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What somebody says of an answer that they name: one thing, whether it comes as a line of a file or over HTTP.
-
-Apart from both ways, which read it from shapes of their own and look the answer up by rules of their own.
-"""
+"""What somebody says of an answer that they name: one thing, whether it comes as a line of a file or over HTTP."""
 
 from __future__ import annotations
 

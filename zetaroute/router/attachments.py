@@ -1,7 +1,4 @@
-"""Read what goes with a query beside its words: files, and options for the model.
-
-It lives apart from the command line so that whatever takes queries reads them by the same rules.
-"""
+"""Read what goes with a query beside its words: files, and options for the model."""
 
 from __future__ import annotations
 

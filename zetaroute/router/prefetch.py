@@ -1,7 +1,4 @@
-"""What policies expect of the next queries of a batch: asked for many at once it takes a third of the time.
-
-Apart from the router because it is of use only where it is known what will be asked.
-"""
+"""What policies expect of the next queries of a batch: asked for many at once it takes a third of the time."""
 
 from __future__ import annotations
 
