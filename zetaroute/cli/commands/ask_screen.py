@@ -15,6 +15,7 @@ from zetaroute.errors import StoreError
 
 if TYPE_CHECKING:
     from zetaroute.domain import Attempt, Check, Decision, Query
+    from zetaroute.log.log import Log
     from zetaroute.router.answer import Answer
     from zetaroute.router.engine import Engine
     from zetaroute.router.options import AskOptions
@@ -38,8 +39,9 @@ def answer(
 
     from zetaroute.router.options import Callbacks
 
-    if keep:
-        run.home.make()
+    log = run.log(engine.router.settings) if keep else None
+    if log is not None:
+        log.home.make()
     show = _AnswerScreen(run)
     asking = engine.ask(
         query,
@@ -47,7 +49,7 @@ def answer(
         check=check,
         callbacks=Callbacks(on_text=show.piece if stream else None, on_switch=show.switch),
         on_decision=on_decision,
-        journal=run.log(engine.router.settings).journal if keep else None,
+        journal=log.journal if log else None,
     )
     try:
         answer = asyncio.run(asking)
@@ -66,8 +68,8 @@ def answer(
         run.note(f"no grade: {plain(answer.note)}")
     if answer.outcome.asked:
         ask_rating(run, answer.id)
-    if keep:
-        _merge(run, answer, rate)
+    if log is not None:
+        _merge(run, log, answer, rate)
 
 
 def _tell_check(run: Run, answer: Answer) -> None:
@@ -80,14 +82,14 @@ def _tell_check(run: Run, answer: Answer) -> None:
         run.note("no answer passed the check: this is the last one")
 
 
-def _merge(run: Run, answer: Answer, rating: str | None) -> None:
+def _merge(run: Run, log: Log, answer: Answer, rating: str | None) -> None:
     """Bring the journal into the log, now that the answer is on screen."""
     from zetaroute.feedback.ratings import keep_rating, parse_rating
 
     try:
         if rating is not None:
-            keep_rating(run.log().journal, answer.id, parse_rating(rating), prompted=False)
-        run.log().merge()
+            keep_rating(log.journal, answer.id, parse_rating(rating), prompted=False)
+        log.merge()
     except StoreError as error:
         run.note(f"the answer is safe in the journal, but the log could not take it: {error}")
 
