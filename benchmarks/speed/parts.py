@@ -21,7 +21,7 @@ import polars as pl
 from zetaroute.config import Home, Settings, load_settings
 from zetaroute.learn.fit import map_of
 from zetaroute.learn.incremental.collect import CollectRequest, collect_statistics
-from zetaroute.learn.incremental.readers import Blocks
+from zetaroute.learn.incremental.readers import Partitions
 from zetaroute.learn.incremental.survey import Survey, survey
 from zetaroute.learn.incremental.train import open_source
 from zetaroute.learn.incremental.vectors import KnownVectors
@@ -36,9 +36,9 @@ def main() -> None:
     home = Home(Path(sys.argv[1]))
     rows = int(sys.argv[2]) if len(sys.argv) > 2 else 50_000
     settings, log = load_settings(None, home.config), log_of(home)
-    source = open_source(log, settings, since=None, sources=(), cluster=False, block=rows)
+    source = open_source(log, settings, since=None, sources=(), cluster=False, partition_rows=rows)
     reader = source.reader
-    if not isinstance(reader, Blocks):
+    if not isinstance(reader, Partitions):
         raise SystemExit(f"the log of {home.path} has no {rows:,} rows")
     span = reader.spans[0]
     frame, reading = timed(lambda: reader.read(span))
@@ -71,9 +71,7 @@ def _harvests(frame: pl.DataFrame, settings: Settings, seen: Survey) -> None:
         size=feature_map.size,
         training=replace(nothing, start=None),
         held_out=replace(nothing, start=None),
-        earlier=None,
         known=KnownVectors(),
-        keep_parts=False,
     )
     newest = replace(old, training=seen.newest_training(), held_out=seen.newest_held_out())
     for name, wanted in (("harvest of an old part", old), ("harvest of the newest part", newest)):

@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 
-from tests.cli.command import command, environment, ok, refused, run
+from tests.cli.command import environment, ok, refused, run
 from tests.support.results import assert_same_result
-from tests.support.waiting import PATIENCE_S, until
-from zetaroute.config import default_config_text
-from zetaroute.registry import Registry
+from tests.support.waiting import until
+from zetaroute.config import Home, default_config_text, load_settings
+from zetaroute.lifecycle.retrain import retrain
+from zetaroute.projections import log_of
 
-BLOCK = "60"
+PARTITION_ROWS = 60
 ROWS = 500
 SCHEDULER = ("distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard")
 WORKER = ("distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard", "--no-nanny")
@@ -92,25 +93,25 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             process.wait()
 
 
-def learned(home: Path, *how: str) -> dict[str, Any]:
-    """Learn from the export, in a process of its own."""
-    words = ["retrain", "--from", str(home / "export"), "--promote", "never", "--json", *how]
-    done = subprocess.run(
-        command(home, *words), env=environment(), capture_output=True, timeout=PATIENCE_S, check=False
+def learned(home: Path, cluster: str | None = None) -> dict[str, Any]:
+    """Learn from the export."""
+    place = Home(home)
+    done = retrain(
+        home=place,
+        settings=load_settings(None, place.config),
+        log=log_of(place),
+        sources=[str(home / "export")],
+        cluster=cluster,
+        partition_rows=PARTITION_ROWS if cluster else 10**9,
+        promote="never",
+        page=False,
     )
-    assert done.returncode == 0, done.stderr.decode()
-    return dict(json.loads(done.stdout))
+    return dict(done.result)
 
 
 def test_a_cluster_learns_what_one_process_learns(home: Path, cluster: Cluster) -> None:
-    """And what it adds up is not taken for sums that can be brought up to date."""
-    found = learned(home, "--cluster", cluster.address, "--block", BLOCK)
-    registry = Registry(home / "artifacts")
-    assert registry.manifest(found["artifact"])["statistics"]["map"] is None
-    alone = learned(home)
-    assert_same_result(alone, found, tolerance=1e-9)
-    counted = registry.manifest(alone["artifact"])["statistics"]
-    assert (counted["incremental"], counted["added"]) == (False, counted["rows"])
+    assert_same_result(learned(home), learned(home, cluster.address), tolerance=1e-9)
+    assert not (home / "partitions").exists(), "rows from elsewhere are kept by whom they belong to"
 
 
 def test_a_worker_killed_in_the_middle_costs_nothing_but_time(home: Path, cluster: Cluster) -> None:
@@ -118,7 +119,7 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(home: Path, cluste
     with subprocess.Popen(looking, env=environment(), stdout=subprocess.PIPE, text=True) as killer:
         assert killer.stdout is not None
         assert killer.stdout.readline() == "looking\n"
-        found = learned(home, "--cluster", cluster.address, "--block", BLOCK)
+        found = learned(home, cluster.address)
         killed = int(killer.stdout.readline())
     (victim,) = [worker for worker in cluster.workers if worker.pid == killed]
     assert victim.wait() == -signal.SIGKILL

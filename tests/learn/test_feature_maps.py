@@ -9,7 +9,8 @@ import pytest
 
 from zetaroute.features.embedding_map import EmbeddedMap, Embeddings, unit
 from zetaroute.learn.feature_maps import VectorMap, enough_embedded
-from zetaroute.learn.ridge import fit_linear
+from zetaroute.learn.incremental.sufficient_statistics import gather
+from zetaroute.learn.ridge import solve
 
 SIZE = 96
 RNG = np.random.default_rng(3)
@@ -40,7 +41,7 @@ def test_heads_learn_what_only_the_embedding_tells(fitted):
     x = fitted.vectors(TEXTS)
     right = (KIND[:, None] == np.array([0, 1])).astype(float)
     arm = RNG.integers(2, size=300)
-    head = fit_linear(x[:200], right[np.arange(200), arm[:200]], arm[:200], 2)
+    (head,) = solve(gather(x[:200], right[np.arange(200), arm[:200], None], arm[:200], 2))
     chosen = np.argmax(head.mean(x[200:]), axis=1)
     assert np.mean(chosen == KIND[200:]) > 0.95
     assert fitted.size == x.shape[1] == 8 + 32 + 64 + 21 + 1

@@ -4,45 +4,62 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from tests.cli.command import ok
-from tests.learn.test_train import assert_equal, lesson, logged
+from tests.learn.test_train import assert_equal, change_in, forget_cache, lesson, logged
+from zetaroute.config import Home, load_settings
 from zetaroute.learn.incremental import survey
 from zetaroute.learn.incremental import train as learning
-from zetaroute.learn.incremental.collect import collect_statistics
-from zetaroute.learn.incremental.readers import Blocks
+from zetaroute.learn.incremental.collect import CollectRequest
+from zetaroute.learn.incremental.readers import Partitions, Reader
+from zetaroute.lifecycle.retrain import Promote, retrain
 from zetaroute.log.partitions import fingerprints, spans
+from zetaroute.projections import log_of
 from zetaroute.registry import Registry
 
 __all__ = ["logged"]
-BLOCK = 50
+ROWS = 50
+"""In a partition."""
 SPANS = 12
-"""So many blocks does the log of 600 rows have."""
+"""So many partitions does the log of 600 rows have."""
 
 
 class Reads(list[tuple[str, int]]):
-    """Which pass has read the span that begins where."""
+    """Which pass has read which partition."""
 
     def of(self, name: str) -> list[int]:
         return sorted(number for which, number in self if which == name)
 
+    def watch(self, reader: Reader, before_counting: Callable[[], None] = lambda: None) -> Reader:
+        assert isinstance(reader, Partitions)
+        values = {one.name: getattr(reader, one.name) for one in fields(Partitions)}
+        return Watched(**values, reads=self, before_counting=before_counting)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched(Partitions):
+    """Partitions that note who reads them."""
+
+    reads: Reads
+    before_counting: Callable[[], None]
+
+    def each(self, learn, wanted, numbers):
+        name = "survey"
+        if isinstance(wanted, CollectRequest):
+            name = "count" if wanted.count else "newest"
+            self.before_counting()
+        self.reads.extend((name, number) for number in numbers)
+        return Partitions.each(self, learn, wanted, numbers)
+
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
-    found = Reads()
-    each = Blocks.each
-
-    def watched(self, learn, wanted, but=()):
-        name = "harvest" if learn is collect_statistics else "survey"
-        found.extend((name, number) for number in range(len(self.spans)) if number not in but)
-        return each(self, learn, wanted, but)
-
-    monkeypatch.setattr(Blocks, "each", watched)
-    return found
+def reads() -> Reads:
+    return Reads()
 
 
 @pytest.fixture
@@ -52,8 +69,20 @@ def home(logged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(survey, name, most)
     monkeypatch.setattr(learning, "MOST_TEXTS", 10)
     place = Path(shutil.copytree(logged, tmp_path / "home"))
-    ok(place, "retrain", "--promote", "force", "--block", str(BLOCK))
+    retrained(place, "force")
     return place
+
+
+def retrained(home: Path, promote: Promote) -> None:
+    place = Home(home)
+    retrain(
+        home=place,
+        settings=load_settings(None, place.config),
+        log=log_of(place),
+        promote=promote,
+        partition_rows=ROWS,
+        page=False,
+    )
 
 
 def known(home: Path):
@@ -61,11 +90,6 @@ def known(home: Path):
     from zetaroute.policy import load_policy
 
     return load_policy(registry, registry.current()).predictor.map
-
-
-def change(home: Path, statement: str, *values: object) -> None:
-    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
-        log.execute(statement, list(values))
 
 
 def add_rows(home: Path, rows: int = 30) -> None:
@@ -83,39 +107,43 @@ def dearer(home: Path) -> None:
 
 
 def assert_as_if_afresh(home: Path, reads: Reads) -> None:
-    """What is learned with the help of memory is what is learned without."""
-    again = lesson(home, block=BLOCK, known=known(home))
-    seen = Reads(reads)
+    """What is learned with the help of the cache is what is learned without."""
     expected_map = known(home)
-    shutil.rmtree(home / "artifacts")
-    for name in ("spans.npz", "vectors.npz"):
-        (home / name).unlink()
-    assert_equal(again, lesson(home, block=10**9, known=expected_map), tolerance=1e-7)
-    reads[:] = seen
+    again = lesson(home, rows=ROWS, known=expected_map, watch=reads.watch)
+    forget_cache(home)
+    assert_equal(again, lesson(home, rows=10**9, known=expected_map))
 
 
-def test_only_new_rows_are_surveyed_and_only_the_newest_are_read(home: Path, reads: Reads) -> None:
+def test_only_new_rows_are_counted_and_only_the_newest_are_read(home: Path, reads: Reads) -> None:
     add_rows(home)
     assert_as_if_afresh(home, reads)
     assert reads.of("survey") == [SPANS]
-    assert set(reads.of("harvest")) >= {SPANS - 1, SPANS}
-    assert set(reads.of("harvest")).isdisjoint({0, 1, 2, 3})
+    assert reads.of("count") == [SPANS]
+    assert set(reads.of("newest")) >= {SPANS - 1}
+    assert set(reads.of("newest")).isdisjoint({0, 1, 2, 3})
 
 
-def test_without_any_change_nothing_is_surveyed(home: Path, reads: Reads) -> None:
-    first = lesson(home, block=BLOCK, known=known(home))
-    assert reads.of("survey") == []
-    assert 0 < len(reads.of("harvest")) < SPANS / 2
-    assert first.fitted.statistics.added == 0
+def test_without_any_change_nothing_is_surveyed_or_counted(home: Path, reads: Reads) -> None:
+    lesson(home, rows=ROWS, known=known(home), watch=reads.watch)
+    assert reads.of("survey") == reads.of("count") == []
+    assert 0 < len(reads.of("newest")) < SPANS / 2
 
 
-def test_memory_serves_again_and_again(home: Path, reads: Reads) -> None:
+def test_texts_for_a_map_that_may_grow_are_read_again_and_not_counted(
+    home: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(learning, "MOST_TEXTS", 20_000)
+    assert_as_if_afresh(home, reads)
+    assert reads.of("survey") == list(range(SPANS))
+    assert reads.of("count") == []
+
+
+def test_cache_serves_again_and_again(home: Path, reads: Reads) -> None:
     for rows in (10, 25, 40):
         add_rows(home, rows)
-        ok(home, "retrain", "--promote", "never", "--block", str(BLOCK))
-    reads.clear()
+        retrained(home, "never")
     assert_as_if_afresh(home, reads)
-    assert reads.of("survey") == []
+    assert reads.of("survey") == reads.of("count") == []
 
 
 @pytest.mark.parametrize(
@@ -129,15 +157,15 @@ def test_memory_serves_again_and_again(home: Path, reads: Reads) -> None:
 def test_a_span_in_which_something_changed_is_read_again(home: Path, reads: Reads, statement: str) -> None:
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
         (old,) = log.execute("SELECT id FROM outcomes ORDER BY id LIMIT 1 OFFSET 120").fetchone() or ("",)
-    change(home, statement, old)
+    change_in(home, statement, old)
     assert_as_if_afresh(home, reads)
     assert reads.of("survey") == [2]
-    assert 2 in reads.of("harvest")
-    assert set(reads.of("harvest")).isdisjoint({0, 1, 3})
+    assert reads.of("count") == [2]
+    assert set(reads.of("newest")).isdisjoint({0, 1, 3})
 
 
 def test_a_rating_that_changes_what_thumbs_mean_has_all_counted_again(home: Path, reads: Reads) -> None:
-    change(
+    change_in(
         home,
         """INSERT INTO feedback BY NAME
            SELECT uuidv7()::VARCHAR AS id, outcome_id, time, metric, if(value = 5, 1, 5) AS value, source,
@@ -147,14 +175,14 @@ def test_a_rating_that_changes_what_thumbs_mean_has_all_counted_again(home: Path
     )
     assert_as_if_afresh(home, reads)
     assert reads.of("survey") == [2]
-    assert set(reads.of("harvest")) == set(range(SPANS))
+    assert reads.of("count") == list(range(SPANS))
 
 
 @pytest.mark.parametrize(
     "which", ["hash(id) % 20 = 0", "id > (SELECT id FROM outcomes ORDER BY id LIMIT 1 OFFSET 570)"]
 )
 def test_after_rows_have_gone_all_is_right(home: Path, reads: Reads, which: str) -> None:
-    change(home, f"DELETE FROM outcomes WHERE {which}")
+    change_in(home, f"DELETE FROM outcomes WHERE {which}")
     assert_as_if_afresh(home, reads)
 
 
@@ -162,86 +190,83 @@ def test_new_prices_have_all_counted_again_but_not_surveyed(home: Path, reads: R
     dearer(home)
     assert_as_if_afresh(home, reads)
     assert reads.of("survey") == []
-    assert set(reads.of("harvest")) == set(range(SPANS))
+    assert reads.of("count") == list(range(SPANS))
 
 
-def test_what_a_retrain_counted_that_left_no_version_is_counted_again(home: Path, reads: Reads) -> None:
-    dearer(home)
-    # It remembers what it has read, and ends before its version is there.
-    lesson(home, block=BLOCK, known=known(home))
-    reads.clear()
+@pytest.mark.parametrize("content", [None, b"", b"PK"])
+def test_a_lost_cache_costs_time_alone(home: Path, reads: Reads, content: bytes | None) -> None:
+    for file in (home / "partitions").iterdir():
+        file.unlink() if content is None else file.write_bytes(content)
     assert_as_if_afresh(home, reads)
-    assert reads.of("survey") == []
-    assert set(reads.of("harvest")) == set(range(SPANS))
+    assert reads.of("survey") == reads.of("count") == list(range(SPANS))
 
 
-@pytest.mark.parametrize(
-    "spoil", [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"PK")]
-)
-def test_a_lost_memory_costs_time_alone(home: Path, reads: Reads, spoil: Callable[[Path], object]) -> None:
-    spoil(home / "spans.npz")
-    assert_as_if_afresh(home, reads)
-    assert reads.of("survey") == list(range(SPANS))
+def test_nothing_is_kept_but_of_the_log_as_it_is(home: Path) -> None:
+    for rows in (10, 60):
+        add_rows(home, rows)
+        dearer(home)
+        retrained(home, "never")
+    assert len(list((home / "partitions").iterdir())) == 2 * (SPANS + 2)
 
 
-def test_memory_of_other_sums_is_not_used_for_sums(home: Path, reads: Reads) -> None:
-    memory = (home / "spans.npz").read_bytes()
-    add_rows(home)
-    ok(home, "retrain", "--promote", "never", "--block", str(BLOCK))
-    (home / "spans.npz").write_bytes(memory)
-    reads.clear()
-    assert_as_if_afresh(home, reads)
-    assert set(reads.of("harvest")) == set(range(SPANS + 1))
-
-
-def test_feedback_that_comes_while_it_reads_is_seen_the_next_time(
-    home: Path, reads: Reads, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_feedback_that_comes_while_it_reads_is_seen_the_next_time(home: Path, reads: Reads) -> None:
     add_rows(home)
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
         (old,) = log.execute("SELECT id FROM outcomes ORDER BY id LIMIT 1 OFFSET 10").fetchone() or ("",)
-    watched = Blocks.each
 
-    def late(self, learn, wanted, but=()):
-        if learn is collect_statistics:
-            change(
-                home,
-                "UPDATE feedback SET value = 1 - value WHERE metric = 'accuracy' AND outcome_id = ?",
-                old,
-            )
-        return watched(self, learn, wanted, but)
+    def late() -> None:
+        change_in(
+            home,
+            "UPDATE feedback SET value = value / 2 WHERE metric = 'accuracy' AND outcome_id = ?",
+            old,
+        )
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Blocks, "each", late)
-        lesson(home, block=BLOCK, known=known(home))
-    reads.clear()
+    lesson(home, rows=ROWS, known=known(home), watch=lambda reader: Reads().watch(reader, late))
     assert_as_if_afresh(home, reads)
     assert 0 in reads.of("survey")
+    assert 0 in reads.of("count")
+
+
+def test_what_is_forgotten_leaves_no_sums(home: Path) -> None:
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        (one,) = log.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
+    ok(home, "log", "forget", one, "--yes")
+    assert not (home / "partitions").exists()
+
+
+def test_sums_of_rows_that_are_forgotten_while_it_learns_are_not_kept(home: Path, reads: Reads) -> None:
+    add_rows(home)
+
+    def forget() -> None:
+        change_in(home, "UPDATE outcomes SET forgotten = now() WHERE id = (SELECT min(id) FROM outcomes)")
+
+    lesson(home, rows=ROWS, known=known(home), watch=lambda reader: reads.watch(reader, forget))
+    assert not (home / "partitions").exists()
 
 
 def test_a_fingerprint_is_of_one_span_alone(home: Path) -> None:
     def found() -> list[str]:
         with duckdb.connect(str(home / "zetaroute.duckdb"), read_only=True) as log:
-            return fingerprints(log, spans(log, BLOCK))
+            return fingerprints(log, spans(log, ROWS))
 
     before = found()
     assert len(set(before)) == SPANS
-    change(home, "UPDATE outcomes SET forgotten = now() WHERE id = (SELECT max(id) FROM outcomes)")
+    change_in(home, "UPDATE outcomes SET forgotten = now() WHERE id = (SELECT max(id) FROM outcomes)")
     after = found()
     assert [one == other for one, other in zip(before, after, strict=True)] == [True] * (SPANS - 1) + [False]
 
 
 def test_rows_that_have_come_since_are_in_no_span(home: Path) -> None:
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
-        parts = spans(log, BLOCK)
+        parts = spans(log, ROWS)
         before = fingerprints(log, parts)
         log.execute("INSERT INTO outcomes SELECT * REPLACE (uuidv7()::VARCHAR AS id) FROM outcomes LIMIT 5")
         assert fingerprints(log, parts) == before
-        assert fingerprints(log, spans(log, BLOCK))[:-1] == before
+        assert fingerprints(log, spans(log, ROWS))[:-1] == before
 
 
 def test_an_empty_log_is_one_span_that_says_nothing() -> None:
     with duckdb.connect() as log:
         log.execute("CREATE TABLE outcomes (id VARCHAR)")
         log.execute("CREATE TABLE feedback (outcome_id VARCHAR)")
-        assert fingerprints(log, spans(log, BLOCK)) == [""]
+        assert fingerprints(log, spans(log, ROWS)) == [""]

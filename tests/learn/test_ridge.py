@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from zetaroute.features.text_map import CONSTANT
 from zetaroute.learn.incremental.sufficient_statistics import gather
-from zetaroute.learn.ridge import ARM_RIDGE, SHARED_RIDGE, fit_classes, fit_linear, fit_log, solve
+from zetaroute.learn.ridge import ARM_RIDGE, SHARED_RIDGE, fit_classes, log_head, solve
+from zetaroute.learn.samples import SMALLEST
 
 
 def made(n: int = 400, size: int = 6, arms: int = 3, seed: int = 0):
@@ -18,6 +19,15 @@ def made(n: int = 400, size: int = 6, arms: int = 3, seed: int = 0):
     coef = rng.normal(size=(arms, size)) * 0.3
     y = np.einsum("nd,nd->n", x, coef[arm]) + rng.normal(size=n) * 0.2
     return x, y, arm, coef
+
+
+def fit_linear(x, y, arm, arms, weight=None):
+    return solve(gather(x, y[:, None], arm, arms, weight))[0]
+
+
+def fit_log(x, y, arm, arms):
+    logs = np.log(np.maximum(y, SMALLEST))
+    return log_head(fit_linear(x, logs, arm, arms), x, logs, arm, np.ones(len(y)))
 
 
 def test_solution_equals_ridge_on_the_expanded_design():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,11 @@ import pytest
 from tests.cli.command import ok, refused, run
 from tests.support.results import assert_same_result
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
+from zetaroute.learn.incremental.readers import Reader
 from zetaroute.learn.incremental.train import TrainingResult, open_source, train
 from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.sources import open_sources
 from zetaroute.projections import log_of
-from zetaroute.registry import Registry
 
 ROWS = 600
 ARMS = parse_settings(default_config_text(), file=None).arms
@@ -56,11 +58,21 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def lesson(home: Path, *, block: int, known: Any = None) -> TrainingResult:
+def lesson(
+    home: Path, *, rows: int, known: Any = None, watch: Callable[[Reader], Reader] = lambda reader: reader
+) -> TrainingResult:
+    """Learn from partitions of so many rows, read by what `watch` makes of their reader."""
     place = Home(home)
     settings, log = load_settings(None, place.config), log_of(place)
-    source = open_source(log, settings, since=None, sources=(), cluster=False, block=block)
-    return train(source, settings, Registry(place.artifacts), log, known=known, seed=0, jobs=1)
+    source = open_source(log, settings, since=None, sources=(), cluster=False, partition_rows=rows)
+    source = replace(source, reader=watch(source.reader))
+    return train(source, settings, log, known=known, seed=0, jobs=1)
+
+
+def forget_cache(home: Path) -> None:
+    """Leave nothing to the next retrain."""
+    (home / "vectors.npz").unlink()
+    shutil.rmtree(home / "partitions", ignore_errors=True)
 
 
 def assert_equal(one: TrainingResult, other: TrainingResult, *, tolerance: float = 1e-9) -> None:
@@ -88,11 +100,11 @@ def home(logged: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(logged, tmp_path / "home"))
 
 
-@pytest.mark.parametrize("block", [37, 150])
-def test_parts_teach_what_the_whole_teaches(home: Path, block: int) -> None:
-    whole = lesson(home, block=10**9)
-    (home / "vectors.npz").unlink()
-    parts = lesson(home, block=block)
+@pytest.mark.parametrize("rows", [37, 150])
+def test_parts_teach_what_the_whole_teaches(home: Path, rows: int) -> None:
+    whole = lesson(home, rows=10**9)
+    forget_cache(home)
+    parts = lesson(home, rows=rows)
     assert_equal(whole, parts)
     assert parts.survey.rows["all"] == ROWS
     assert len(parts.held_out.x) > 100
@@ -100,48 +112,42 @@ def test_parts_teach_what_the_whole_teaches(home: Path, block: int) -> None:
     assert np.unique(parts.training.rows.satisfaction[~np.isnan(parts.training.rows.satisfaction)]).size > 2
 
 
+def change_in(home: Path, statement: str, *values: object) -> None:
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        log.execute(statement, list(values))
+
+
 def change(home: Path) -> None:
     """Correct some labels, bring late ones, and add rows."""
-    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
-        log.execute("UPDATE feedback SET value = 1 - value WHERE metric = 'accuracy' AND hash(id) % 11 = 0")
-        log.execute("DELETE FROM feedback WHERE metric = 'thumbs' AND hash(id) % 7 = 0")
+    change_in(home, "UPDATE feedback SET value = 1 - value WHERE metric = 'accuracy' AND hash(id) % 11 = 0")
+    change_in(home, "DELETE FROM feedback WHERE metric = 'thumbs' AND hash(id) % 7 = 0")
     ok(home, "practice", "generate", "--rows", "40", "--seed", "8", "-o", str(home / "new.jsonl"))
     ok(home, "batch", str(home / "new.jsonl"))
 
 
-@pytest.mark.parametrize("block", [100, 10**9])
-def test_only_what_changed_is_counted_in_every_part(home: Path, block: int) -> None:
-    ok(home, "retrain", "--promote", "force")
-    known = lesson(home, block=block).fitted.map
+@pytest.mark.parametrize("rows", [100, 10**9])
+def test_after_any_change_all_is_learned_that_a_full_count_learns(home: Path, rows: int) -> None:
+    known = lesson(home, rows=rows).fitted.map
     change(home)
-    again = lesson(home, block=block, known=known)
-    afresh = Registry(home / "artifacts")
-    shutil.rmtree(afresh.folder)
-    (home / "vectors.npz").unlink()
-    full = lesson(home, block=10**9, known=known)
-    assert again.fitted.statistics.incremental
-    assert 0 < again.fitted.statistics.subtracted < again.fitted.statistics.added < ROWS / 2
-    assert not full.fitted.statistics.incremental
-    assert_equal(again, full, tolerance=1e-7)
+    again = lesson(home, rows=rows, known=known)
+    forget_cache(home)
+    assert_equal(again, lesson(home, rows=10**9, known=known))
 
 
-def test_a_row_that_is_gone_has_everything_counted_afresh(home: Path) -> None:
-    ok(home, "retrain", "--promote", "force")
-    known = lesson(home, block=100).fitted.map
-    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
-        log.execute("DELETE FROM outcomes WHERE hash(id) % 20 = 0")
-    found = lesson(home, block=100, known=known)
-    assert not found.fitted.statistics.incremental
-    assert_equal(found, lesson(home, block=10**9, known=known))
+def test_after_rows_have_gone_the_others_are_learned_from(home: Path) -> None:
+    known = lesson(home, rows=100).fitted.map
+    change_in(home, "DELETE FROM outcomes WHERE hash(id) % 20 = 0")
+    found = lesson(home, rows=100, known=known)
+    assert_equal(found, lesson(home, rows=10**9, known=known))
 
 
 def test_kept_vectors_are_those_that_would_be_made(home: Path) -> None:
-    known = lesson(home, block=100).fitted.map
+    known = lesson(home, rows=100).fitted.map
     kept = (home / "vectors.npz").read_bytes()
-    again = lesson(home, block=100, known=known)
+    again = lesson(home, rows=100, known=known)
     assert (home / "vectors.npz").read_bytes() == kept
     (home / "vectors.npz").write_bytes(b"damaged")
-    assert_equal(again, lesson(home, block=100, known=known))
+    assert_equal(again, lesson(home, rows=100, known=known))
     assert (home / "vectors.npz").read_bytes() == kept
 
 
@@ -160,9 +166,9 @@ def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
     place = Home(home)
     settings = load_settings(None, place.config)
     results = []
-    for block in (90, 10**9):
+    for rows in (90, 10**9):
         done = retrain(
-            home=place, settings=settings, log=log_of(place), promote="never", block=block, page=False
+            home=place, settings=settings, log=log_of(place), promote="never", partition_rows=rows, page=False
         )
         results.append(done.result)
         shutil.rmtree(home / "artifacts" / done.version)
@@ -196,9 +202,9 @@ def test_when_nothing_is_left_it_is_said_why(home: Path) -> None:
 def test_vectors_of_rows_that_are_forgotten_while_it_learns_are_not_kept(home: Path) -> None:
     place = Home(home)
     settings, log = load_settings(None, place.config), log_of(place)
-    source = open_source(log, settings, since=None, sources=(), cluster=False, block=10**9)
+    source = open_source(log, settings, since=None, sources=(), cluster=False, partition_rows=10**9)
     with duckdb.connect(str(home / "zetaroute.duckdb")) as connection:
         (one,) = connection.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
     ok(home, "log", "forget", one, "--yes")
-    train(source, settings, Registry(place.artifacts), log, known=None, seed=0, jobs=1)
+    train(source, settings, log, known=None, seed=0, jobs=1)
     assert not (home / "vectors.npz").exists()

@@ -51,9 +51,9 @@ class Home:
         return self.path / "vectors.npz"
 
     @property
-    def spans(self) -> Path:
-        """What the last retrain knew of every part of the log, so that the next reads only what has changed."""
-        return self.path / "spans.npz"
+    def partitions(self) -> Path:
+        """Surveys and sums of the log's partitions, so that the next retrain reads only those that have changed."""
+        return self.path / "partitions"
 
     @property
     def salt(self) -> Path:
@@ -75,6 +75,14 @@ class Home:
                 f"cannot write to the home {self.path} ({reason}): "
                 "make it writable or name another with --home or ZETAROUTE_HOME."
             ) from error
+
+    def drop_retrain_cache(self) -> None:
+        """Delete what the last retrain has kept for the next one; raise OSError where that cannot be."""
+        import shutil
+
+        self.vectors.unlink(missing_ok=True)
+        if self.partitions.exists():
+            shutil.rmtree(self.partitions)
 
 
 def find_home(option: Path | None) -> Home:

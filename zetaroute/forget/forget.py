@@ -164,8 +164,8 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
     changed = {reason: without_words(reason, gone) for reason in reasons if reason}
     telling = {segment for segment in segments if without_words(segment, gone) != segment}
     rewrite(log, chosen.ids, {old: new for old, new in changed.items() if old != new}, segments=telling)
-    # Only now: a retrain that read the rows before may have kept their vectors until here.
-    log.home.vectors.unlink(missing_ok=True)
+    # Only now: a retrain that read the rows before may have kept what it made of them until here.
+    log.home.drop_retrain_cache()
     return Forgotten(
         rows=len(chosen.ids),
         already=chosen.already,

@@ -1,7 +1,4 @@
-"""From training rows to a policy: the map, the four heads, and whether routing pays at all.
-
-What it returns is compiled into an artifact by `policy.load`.
-"""
+"""From training rows to a fitted policy: the map, the four heads, and whether routing pays at all."""
 
 from __future__ import annotations
 
@@ -19,11 +16,10 @@ from zetaroute.domain import Arm
 from zetaroute.evaluate.ope import FOLDS
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.learn.feature_maps import TextMap, VectorMap, enough_embedded, outgrown
-from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather_folds
-from zetaroute.learn.incremental.update import Statistics, count
+from zetaroute.learn.incremental.sufficient_statistics import Folds, gather_folds
 from zetaroute.learn.incremental.vectors import RowVectors, Vectors
 from zetaroute.learn.model_drift import ModelDrift, find_drifts, weights_after
-from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at, solve, target_weights, targets
+from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at, solve
 from zetaroute.learn.routing_gain import (
     Gain,
     Judge,
@@ -56,8 +52,6 @@ class Fitted:
     """Turns texts and task labels into vectors by `map`."""
     drifts: tuple[ModelDrift, ...]
     """Arms whose accuracy has changed within the rows, and since when."""
-    statistics: Statistics
-    """The sums that the heads were solved from, for the next retrain."""
 
 
 def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
@@ -86,28 +80,17 @@ def fit(
     jobs: int = 1,
     judge: Judge | None = None,
     known: AnyMap | None = None,
-    kept: Callable[[str], Statistics | None] | None = None,
 ) -> Fitted:
     """Fit a predictor on training rows that are at hand, in order of time, `jobs` folds at a time.
 
-    A feature map that is `known` is kept while it is not outgrown. `kept` returns the statistics of an earlier fit
-    for the identity of a map, if there are any: then only the rows that changed since are counted. With a `judge` of
-    the caller's, see `conclude`.
+    A feature map that is `known` is kept while it is not outgrown. With a `judge` of the caller's, see `conclude`.
     """
     labels = dict(zip(rows.texts, rows.tasks, strict=True))
     feature_map, vectors = map_of(labels, known, seed=seed, distinct=len(labels))
-    at_hand = RowVectors(rows, vectors, np.arange(len(rows.arm)))
-    identity = feature_map.identity()
-    statistics = count(
-        rows,
-        [arm.id for arm in arms],
-        at_hand.at,
-        feature_map=identity,
-        size=feature_map.size,
-        kept=kept(identity) if kept else None,
-    )
+    index = np.arange(len(rows.arm))
+    at_hand = RowVectors(rows, vectors, index)
     return conclude(
-        statistics,
+        gather_folds(rows, index, at_hand.at, arms=len(arms), size=feature_map.size),
         rows,
         at_hand.near.astype(np.float64),
         arms,
@@ -122,7 +105,7 @@ def fit(
 
 @single_threaded
 def conclude(
-    statistics: Statistics,
+    folds: Folds,
     latest: Sample,
     x: Array,
     arms: Sequence[Arm],
@@ -134,15 +117,14 @@ def conclude(
     jobs: int,
     judge: Judge | None = None,
 ) -> Fitted:
-    """Fit a predictor from the sums of all training rows, and from the `latest` of them with vectors `x` (n, D), in
-    order of time, what no sums can tell. `arm_rows` (K,) counts all rows of every arm.
+    """Fit a predictor from the sums per fold of all training rows, and from the `latest` what no sums can tell.
 
+    These rows are in order of time, with vectors `x` (n, D). `arm_rows` (K,) counts all rows of every arm.
     Routing is used unless its cross-validated gain over the best single model, judged from the logged propensities,
     says that it loses. Where that is hardly known, what is usual counts (`benefit_of_doubt`): the gate and the
     canary judge the whole candidate afterwards, on rows of their own. With a `judge` of the caller's nobody does, so
     there the gain must exceed one standard error.
     """
-    folds = statistics.folds
     drifts = find_drifts(x, latest, solve(reduce(add, folds))[0])
     if drifts:
         latest = replace(latest, weight=weights_after(latest, drifts, arm_rows))
@@ -169,7 +151,6 @@ def conclude(
         map=feature_map,
         vectors=vectors,
         drifts=drifts,
-        statistics=statistics,
     )
 
 
@@ -201,29 +182,16 @@ def map_of(
     return fresh.frozen, fresh.vectors
 
 
-def _faded(
-    folds: Sequence[SufficientStatistics], latest: Sample, drifts: Sequence[ModelDrift], x: Array
-) -> tuple[SufficientStatistics, ...]:
+def _faded(folds: Folds, latest: Sample, drifts: Sequence[ModelDrift], x: Array) -> Folds:
     """Return the sums per fold with the rows of changed arms from before their change at the weights of `latest`.
 
     All rows of an arm since its change are among the latest, for it was seen there.
     """
-    count = folds[0].moment.shape[1]
-    weight, after = np.ones(count), np.zeros(len(latest.arm), dtype=bool)
+    arms, size = folds[0].moment.shape[1:]
+    weight, after = np.ones(arms), np.zeros(len(latest.arm), dtype=bool)
     for drift in drifts:
         mine, old = latest.arm == drift.arm, latest.time_s < drift.since_s
         after |= mine & ~old
         weight[drift.arm] = latest.weight[mine & old].min(initial=1.0)
-    index = np.flatnonzero(after)
-    since = gather_folds(
-        lambda rows: x[rows],
-        index,
-        targets(latest)[index],
-        latest.arm[index],
-        latest.fold[index],
-        target_weights(latest.weight[index], latest.trust[index]),
-        arms=count,
-        size=folds[0].moment.shape[2],
-        folds=len(folds),
-    )
+    since = gather_folds(latest, np.flatnonzero(after), lambda rows: x[rows], arms=arms, size=size)
     return tuple((fold - new).scaled(weight) + new for fold, new in zip(folds, since, strict=True))

@@ -17,29 +17,13 @@ from zetaroute.domain import Arm
 from zetaroute.features import AnyMap
 from zetaroute.features.text_map import CONSTANT
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
-from zetaroute.learn.samples import Sample
+from zetaroute.learn.samples import Sample, target_weights, targets
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.learned import LearnedPredictor, Priced
 from zetaroute.policy.packed_covariance import fold
 
 SHARED_RIDGE = 5.0
 ARM_RIDGE = 30.0
-SMALLEST = 1e-9
-"""What stands for zero before a logarithm, in seconds or USD."""
-
-
-def targets(rows: Sample) -> Array:
-    """Return what the four linear heads learn, (n, 4): accuracy, satisfaction, log seconds, log USD; NaN unknown.
-
-    The time of a failure is not that of an answer.
-    """
-    taken = np.where(rows.answered, rows.response_s, np.nan)
-    return np.column_stack([rows.accuracy, rows.satisfaction, _log(taken), _log(rows.cost_usd)])
-
-
-def target_weights(weight: Array, trust: Array) -> Array:
-    """Return how much rows count for each of the four targets, (n, 4): trust is about accuracy alone."""
-    return np.column_stack([weight * trust, weight, weight, weight])
 
 
 def solve(sums: SufficientStatistics) -> tuple[LinearHead | None, ...]:
@@ -125,22 +109,6 @@ def log_head(linear: LinearHead | None, x: Array, logs: Array, arm: Index, weigh
     return LogHead(linear=linear, smear=smear, upper=upper)
 
 
-def fit_linear(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> LinearHead | None:
-    """Fit a head on rows (n, D) whose target is known; None when none is."""
-    return solve(gather(x, y[:, None], arm, arms, weight))[0]
-
-
-def fit_log(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> LogHead | None:
-    """Fit a head on the logarithm of a target that is not negative, with the way back to mean and p95."""
-    weight = np.ones(len(y)) if weight is None else weight
-    return log_head(fit_linear(x, _log(y), arm, arms, weight), x, _log(y), arm, weight)
-
-
-def _log(values: Array) -> Array:
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.log(np.maximum(values, SMALLEST)))
-
-
 def fit_classes(x: Array, satisfaction: Array, arm: Index, arms: int) -> ClassHead | None:
     """Fit the category of a rating with scikit-learn; None without ratings of at least two categories.
 
@@ -167,7 +135,7 @@ def fit_classes(x: Array, satisfaction: Array, arm: Index, arms: int) -> ClassHe
 
 def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap) -> LearnedPredictor:
     """Fit the four heads and the classes of ratings on rows with these vectors (n, D)."""
-    sums = gather(x, targets(rows), rows.arm, len(arms), target_weights(rows.weight, rows.trust))
+    sums = gather(x, targets(rows), rows.arm, len(arms), target_weights(rows))
     return replace(
         heads(sums, x, rows, arms, feature_map),
         rating=fit_classes(x, rows.satisfaction, rows.arm, len(arms)),

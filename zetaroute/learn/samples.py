@@ -1,7 +1,4 @@
-"""Rows of the log as arrays: what is fitted, judged and added up.
-
-Apart from the frame because recordings and made worlds are samples too, and come from no log.
-"""
+"""Rows of a log, of recordings or of made worlds as arrays: what is fitted, judged and added up."""
 
 from __future__ import annotations
 
@@ -15,6 +12,11 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.evaluate.ope import LoggedRows
+
+TARGETS = 4
+"""How many things the linear heads learn of a row."""
+SMALLEST = 1e-9
+"""What stands for zero before a logarithm, in seconds or USD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,20 @@ class Sample:
     asked: Mask
     prompted: Mask
     """(n,) whether the rating was given because it was asked for."""
+
+
+def targets(rows: Sample) -> Array:
+    """Return what the linear heads learn, (n, TARGETS): accuracy, satisfaction, log seconds, log USD; NaN unknown.
+
+    The time of a failure is not that of an answer.
+    """
+    taken = np.where(rows.answered, rows.response_s, np.nan)
+    return np.column_stack([rows.accuracy, rows.satisfaction, _log(taken), _log(rows.cost_usd)])
+
+
+def target_weights(rows: Sample) -> Array:
+    """Return how much the rows count for each target, (n, TARGETS): trust is about accuracy alone."""
+    return np.column_stack([rows.weight * rows.trust, rows.weight, rows.weight, rows.weight])
 
 
 def clusters(rows: Sample) -> Index:
@@ -110,3 +126,8 @@ def compared(
         stratum=rows.stratum,
         cluster=clusters(rows),
     )
+
+
+def _log(values: Array) -> Array:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.log(np.maximum(values, SMALLEST)))

@@ -46,7 +46,6 @@ def manifest_of(
             "texts": fitted.map.texts,
             "embedding": fitted.map.space if isinstance(fitted.map, EmbeddedMap) else None,
         },
-        "statistics": fitted.statistics.note(),
         "training": {
             "rows": survey.rows["train"],
             "since": str(survey.since),
@@ -131,7 +130,7 @@ def candidate_of(
 ) -> CandidatePolicy:
     """Return the candidate that was learned; on the `known` map its kinds of queries keep their names."""
     fitted = lesson.fitted
-    files = stored_files(fitted.predictor) | fitted.statistics.files()
+    files = stored_files(fitted.predictor)
     same_map = known is not None and fitted.map.identity() == known.identity()
     names = registry.manifest(parent).get("segments") if same_map else None
     manifest = manifest_of(lesson.survey, fitted, settings, parent=parent, seed=seed) | {

@@ -17,8 +17,14 @@ from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.features.cluster_names import cell_names
-from zetaroute.learn.incremental.readers import BLOCK, on_cluster
-from zetaroute.learn.incremental.train import TrainingResult, TrainingSource, open_source, train
+from zetaroute.learn.incremental.readers import on_cluster
+from zetaroute.learn.incremental.train import (
+    PARTITION_ROWS,
+    TrainingResult,
+    TrainingSource,
+    open_source,
+    train,
+)
 from zetaroute.learn.samples import take
 from zetaroute.lifecycle.canary import begin_canary, deserves_trial, may_succeed
 from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of, result_of
@@ -57,7 +63,7 @@ def retrain(
     since: str | None = None,
     sources: Sequence[str] = (),
     cluster: str | None = None,
-    block: int = BLOCK,
+    partition_rows: int = PARTITION_ROWS,
     promote: Promote = "auto",
     author: str = "retrain",
     page: bool = True,
@@ -66,7 +72,7 @@ def retrain(
 
     A candidate that is hopeful and not proven is tried by a canary, unless one runs already. With `sources` (see
     `open_sources`) their rows are learned from and judged by, in place of the home's own. The workers of the Dask
-    cluster at the address `cluster` do what is done with rows. A large log is read `block` rows at a time. `page`
+    cluster at the address `cluster` do what is done with rows. A large log is read `partition_rows` at a time. `page`
     decides whether the report is also drawn as HTML.
 
     Raises ZetarouteError when the log holds too little to learn from.
@@ -76,13 +82,18 @@ def retrain(
     parent = registry.current()
     incumbent = load_policy(registry, parent).with_record(read_state(home).standings)
     source = open_source(
-        log, settings, since=since, sources=sources, cluster=cluster is not None, block=block
+        log,
+        settings,
+        since=since,
+        sources=sources,
+        cluster=cluster is not None,
+        partition_rows=partition_rows,
     )
     if source.given is not None:
         incumbent = incumbent.with_embeddings(source.given)
     known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
     with on_cluster(cluster) if cluster is not None else nullcontext():
-        lesson = train(source, settings, registry, log, known=known, seed=seed, jobs=jobs)
+        lesson = train(source, settings, log, known=known, seed=seed, jobs=jobs)
         made = candidate_of(lesson, source, settings, registry, parent=parent, known=known, seed=seed)
         evaluation = _tried(lesson, made, incumbent, settings, jobs=jobs)
     faults = _faults(source, registry, lesson, evaluation, since=since)

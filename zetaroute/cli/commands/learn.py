@@ -66,7 +66,6 @@ def retrain_command(
         str | None,
         typer.Option("--cluster", help="Let the workers of a Dask cluster learn: tcp://HOST:PORT."),
     ] = None,
-    block: Annotated[int, typer.Option("--block", min=2, help="Rows that are read at once.")] = 100_000,
     since: Since = None,
     promote: Promote = "auto",
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")] = 2,
@@ -111,7 +110,6 @@ def retrain_command(
         since=moment(since),
         sources=sources or (),
         cluster=cluster,
-        block=block,
         promote=cast("How", promote),
     )
     if json:

@@ -1,23 +1,30 @@
-"""What is learned from one part of a log: its sums, and the vectors of the few rows that are read one by one.
-
-The second look at a log, after a survey of all of it has said what to look for; harvests add up like surveys.
-"""
+"""The second look at a log, after the survey: the sums of all its rows, and the newest rows with their vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import add
 
 import numpy as np
 import polars as pl
 
 from zetaroute.arrays import Array32
 from zetaroute.domain import Arm
+from zetaroute.evaluate.ope import FOLDS
 from zetaroute.learn.frame import sample
+from zetaroute.learn.incremental.cache import PartitionCache
+from zetaroute.learn.incremental.readers import Reader
+from zetaroute.learn.incremental.sufficient_statistics import (
+    Folds,
+    SufficientStatistics,
+    gather_folds,
+    packed,
+    unpacked,
+)
 from zetaroute.learn.incremental.survey import Newest
-from zetaroute.learn.incremental.update import Counted, Statistics, count_part
 from zetaroute.learn.incremental.vectors import KnownVectors, RowVectors, Vectors
-from zetaroute.learn.samples import Sample, at, joined
+from zetaroute.learn.samples import TARGETS, Sample, at, joined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +39,10 @@ class CollectRequest:
     """Length of a vector."""
     training: Newest
     held_out: Newest
-    earlier: Statistics | None
-    """The sums of an earlier retrain, of these arms."""
     known: KnownVectors
     """Vectors that the map has made before."""
-    keep_parts: bool = True
-    """Whether to tell what every row brings to the sums, so that the next retrain need not count it again."""
+    count: bool = True
+    """Whether to sum; if not, only the newest rows are wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,35 +68,67 @@ class ReadRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PartitionStatistics:
-    """What one part of a log teaches."""
+class Collected:
+    """What a part of a log teaches, or all of it."""
 
-    counted: Counted
+    sums: Folds
     training: ReadRows
     """The newest training rows."""
     held_out: ReadRows
     """The newest rows that a candidate can be judged by."""
 
 
-def collect_statistics(frame: pl.DataFrame, wanted: CollectRequest) -> PartitionStatistics:
+def collect(
+    reader: Reader,
+    wanted: CollectRequest,
+    *,
+    cache: PartitionCache | None = None,
+    key: str = "",
+    newest: frozenset[int] = frozenset(),
+) -> Collected:
+    """Return what all parts of a log teach.
+
+    Sums that the `cache` has under the `key` are not counted again; of those parts only the `newest`, which hold some
+    of the newest rows, are read.
+    """
+    sums: Folds = (SufficientStatistics.nothing(TARGETS, len(wanted.arms), wanted.size),) * FOLDS
+    changed, training, held_out = [], [], []
+    for number in range(reader.parts):
+        kept = cache.read(number, key, unpacked) if cache else None
+        if kept is None:
+            changed.append(number)
+        else:
+            sums = tuple(map(add, sums, kept))
+    for number, found in zip(changed, reader.each(collect_statistics, wanted, changed), strict=True):
+        sums = tuple(map(add, sums, found.sums))
+        training.append(found.training)
+        held_out.append(found.held_out)
+        if cache:
+            cache.write(number, key, packed(found.sums))
+    uncounted = replace(wanted, count=False)
+    for found in reader.each(collect_statistics, uncounted, sorted(newest.difference(changed))):
+        training.append(found.training)
+        held_out.append(found.held_out)
+    return Collected(sums=sums, training=ReadRows.together(training), held_out=ReadRows.together(held_out))
+
+
+def collect_statistics(frame: pl.DataFrame, wanted: CollectRequest) -> Collected:
     """Learn what is wanted from a part of the log."""
-    arms, seen = wanted.arms, frame.filter(~pl.col("holdout"))
-    seen = seen.filter(pl.col("model").is_in([arm.id for arm in arms]))
-    rows = sample(seen, arms, trust=wanted.trust)
-    seen = seen.with_row_index("place")
-    near = wanted.training.select(seen)
-    place = near["place"].to_numpy().astype(np.int64)
+    arms = wanted.arms
+    seen = frame.filter(pl.col("model").is_in([arm.id for arm in arms]))
+    training = seen.filter(~pl.col("holdout"))
+    if not wanted.count:
+        training = wanted.training.select(training)
+    near = wanted.training.select(training.with_row_index("place"))
+    rows, place = sample(training, arms, trust=wanted.trust), near["place"].to_numpy().astype(np.int64)
     vectors = RowVectors(rows, wanted.vectors, place, known=wanted.known)
-    counted = count_part(rows, len(arms), vectors.at, size=wanted.size, earlier=wanted.earlier)
-    if not wanted.keep_parts:
-        counted = replace(counted, parts=counted.parts.take(np.arange(0)))
-    judged = wanted.held_out.select(frame.filter(pl.col("holdout")))
+    index = np.arange(len(rows.arm) if wanted.count else 0)
+    judged = wanted.held_out.select(seen.filter("holdout"))
     held_out = sample(judged, arms)
     usable = np.flatnonzero(~np.isnan(held_out.pmf[:, 0]))
-    judged = judged.filter(pl.col("model").is_in([arm.id for arm in arms]))
     held_out = at(held_out, usable)
-    return PartitionStatistics(
-        counted=counted,
+    return Collected(
+        sums=gather_folds(rows, index, vectors.at, arms=len(arms), size=wanted.size),
         training=ReadRows(rows=at(rows, place), x=vectors.near, order=near.select("time", "id")),
         held_out=ReadRows(
             rows=held_out,

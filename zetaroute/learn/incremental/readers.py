@@ -1,16 +1,12 @@
-"""A log read by the workers of a Dask cluster: each learns from spans of it, and only what they learned comes back.
-
-Apart from the other readers because it needs the extra `cluster`.
-"""
+"""How the rows of a log are read: at once, or partition by partition, here or by the workers of a Dask cluster."""
 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
@@ -18,36 +14,18 @@ from zetaroute.errors import UsageError
 from zetaroute.evaluate.satisfaction import Scales
 from zetaroute.learn.frame import read_frame
 from zetaroute.log.partitions import Span, narrow
-from zetaroute.log.sources import open_sources
 
 if TYPE_CHECKING:
     from dask.distributed import Client
     from duckdb import DuckDBPyConnection
 
-
 W = TypeVar("W")
 R = TypeVar("R")
 
-BLOCK = 100_000
-"""Rows that are read at once."""
-
-
-class Reader(Protocol):
-    """Hands the rows of a log to whoever learns from them."""
-
-    @property
-    def parts(self) -> int:
-        """How many parts the log has."""
-        ...
-
-    def each(
-        self, learn: Callable[[pl.DataFrame, W], R], wanted: W, but: Collection[int] = ()
-    ) -> Iterator[R]:
-        """Yield what `learn` makes of every part of the log and of what is `wanted`, in order of the parts.
-
-        `but` names parts by their number that are left out.
-        """
-        ...
+AT_ONCE = 64
+"""Partitions whose results may wait here together to be added up."""
+PATIENCE_S = 30
+"""How long a cluster may take to answer at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,35 +35,42 @@ class Whole:
     frame: pl.DataFrame
     parts = 1
 
-    def each(
-        self, learn: Callable[[pl.DataFrame, W], R], wanted: W, but: Collection[int] = ()
-    ) -> Iterator[R]:
-        """Yield what is learned from the whole."""
-        if 0 not in but:
-            yield learn(self.frame, wanted)
+    def each(self, learn: Callable[[pl.DataFrame, W], R], wanted: W, numbers: Sequence[int]) -> Iterator[R]:
+        """Yield what is learned from the whole, for each of the `numbers`, of which there is 0 alone."""
+        return (learn(self.frame, wanted) for _ in numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocks:
-    """A log that is read span by span; nobody has to wait for longer than one takes."""
+class Partitions:
+    """A log that is read span by span: no more than one must fit in memory, and workers may share them."""
 
     open: Callable[[], AbstractContextManager[DuckDBPyConnection]]
     spans: Sequence[Span]
     since: str | None
     scales: Scales
+    """What the scales of satisfaction mean, by the whole log."""
+    clustered: bool = False
+    """Whether the workers of a cluster read, from paths that all of them can reach."""
 
     @property
     def parts(self) -> int:
         """How many spans there are."""
         return len(self.spans)
 
-    def each(
-        self, learn: Callable[[pl.DataFrame, W], R], wanted: W, but: Collection[int] = ()
-    ) -> Iterator[R]:
-        """Yield what is learned from every span."""
-        for number, span in enumerate(self.spans):
-            if number not in but:
-                yield learn(self.read(span), wanted)
+    def each(self, learn: Callable[[pl.DataFrame, W], R], wanted: W, numbers: Sequence[int]) -> Iterator[R]:
+        """Yield what `learn` makes of the spans with these numbers and of what is `wanted`, in their order.
+
+        A span whose worker is lost is given to another.
+        """
+        if not self.clustered:
+            yield from (learn(self.read(self.spans[number]), wanted) for number in numbers)
+            return
+        from joblib import Parallel, delayed
+
+        for start in range(0, len(numbers), AT_ONCE):
+            spans = [self.spans[number] for number in numbers[start : start + AT_ONCE]]
+            here = replace(self, spans=())
+            yield from Parallel(n_jobs=-1)(delayed(_learned)(here, learn, span, wanted) for span in spans)
 
     def read(self, span: Span) -> pl.DataFrame:
         """Return the rows of one span."""
@@ -94,10 +79,14 @@ class Blocks:
             return read_frame(connection, since=self.since, scales=self.scales)
 
 
-PATIENCE_S = 30
-"""How long a cluster may take to answer at first."""
-AT_ONCE = 64
-"""Spans whose harvests may wait here together to be added up."""
+Reader = Whole | Partitions
+
+
+def _learned(reader: Partitions, learn: Callable[[pl.DataFrame, W], R], span: Span, wanted: W) -> R:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        return learn(reader.read(span), wanted)
 
 
 @contextmanager
@@ -150,48 +139,6 @@ def _require_same_code(client: Client, address: str) -> None:
 
 def _version() -> str:
     return importlib.metadata.version("zetaroute")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clustered:
-    """A log that the workers of the cluster read, from paths that all of them can reach."""
-
-    sources: Sequence[str]
-    spans: Sequence[Span]
-    since: str | None
-    scales: Scales
-
-    @property
-    def parts(self) -> int:
-        """How many spans there are."""
-        return len(self.spans)
-
-    def each(
-        self, learn: Callable[[pl.DataFrame, W], R], wanted: W, but: Collection[int] = ()
-    ) -> Iterator[R]:
-        """Yield what is learned from every span; a span whose worker is lost is given to another."""
-        from joblib import Parallel, delayed
-
-        read = partial(_learn, tuple(self.sources), self.since, self.scales, learn)
-        spans = [span for number, span in enumerate(self.spans) if number not in but]
-        for start in range(0, len(spans), AT_ONCE):
-            some = spans[start : start + AT_ONCE]
-            yield from Parallel(n_jobs=-1)(delayed(read)(span, wanted) for span in some)
-
-
-def _learn(
-    sources: Sequence[str],
-    since: str | None,
-    scales: Scales,
-    learn: Callable[[pl.DataFrame, W], R],
-    span: Span,
-    wanted: W,
-) -> R:
-    from threadpoolctl import threadpool_limits
-
-    blocks = Blocks(open=lambda: open_sources(sources), spans=[span], since=since, scales=scales)
-    with threadpool_limits(limits=1, user_api="blas"):
-        return next(blocks.each(learn, wanted))
 
 
 def _first_line(error: Exception) -> str:

@@ -1,16 +1,16 @@
-"""What a ridge regression needs to know of rows: sums that add, subtract and fade, for several targets at once.
-
-Apart from the solution because sums outlive a fit: they are kept, and only what changed is counted again.
-"""
+"""What a ridge regression needs to know of rows: sums that add, subtract and fade, for several targets at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
+from zetaroute.evaluate.ope import FOLDS
+from zetaroute.learn.samples import Sample, target_weights, targets
 
 CHUNK = 20_000
 """Rows whose vectors are held at once."""
@@ -59,23 +59,6 @@ class SufficientStatistics:
             rows=self.rows * weight,
         )
 
-    def rearranged(self, order: Index) -> SufficientStatistics:
-        """Return the sums of the arms in another order, (K',) of positions; -1 is an arm without rows."""
-        known = order >= 0
-
-        def moved(values: Array, axis: int) -> Array:
-            shape = [-1 if place == axis else 1 for place in range(values.ndim)]
-            return np.asarray(np.take(values, np.where(known, order, 0), axis=axis) * known.reshape(shape))
-
-        done = {id(gram): moved(gram, 0) for gram in self.gram}
-        return SufficientStatistics(
-            gram=tuple(done[id(gram)] for gram in self.gram),
-            moment=moved(self.moment, 1),
-            square=moved(self.square, 1),
-            total=moved(self.total, 1),
-            rows=moved(self.rows, 1),
-        )
-
     def _with(
         self, other: SufficientStatistics, operation: Callable[[Array, Array], Array]
     ) -> SufficientStatistics:
@@ -90,6 +73,11 @@ class SufficientStatistics:
             total=operation(self.total, other.total),
             rows=operation(self.rows, other.rows),
         )
+
+
+Folds = tuple[SufficientStatistics, ...]
+"""The sums of each cross-fitting fold."""
+_ARRAYS = ("moment", "square", "total", "rows")
 
 
 def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = None) -> SufficientStatistics:
@@ -125,28 +113,51 @@ def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = Non
 
 
 def gather_folds(
-    vectors: Callable[[Index], Array],
-    index: Index,
-    y: Array,
-    arm: Index,
-    fold: Index,
-    weight: Array,
-    *,
-    arms: int,
-    size: int,
-    folds: int,
-) -> tuple[SufficientStatistics, ...]:
-    """Return the sums per fold over the rows at `index`, whose `vectors` are asked for a chunk at a time.
-
-    `y` (n, H), `arm`, `fold` (n,) and `weight` (n, H) are those of the rows at `index`.
-    """
-    found = [SufficientStatistics.nothing(y.shape[1], arms, size)] * folds
+    rows: Sample, index: Index, vectors: Callable[[Index], Array], *, arms: int, size: int
+) -> Folds:
+    """Return the sums per fold over the rows at `index`, whose `vectors` (m, size) are made a chunk at a time."""
+    y, weight = targets(rows), target_weights(rows)
+    found = [SufficientStatistics.nothing(y.shape[1], arms, size)] * FOLDS
     for start in range(0, len(index), CHUNK):
-        part = slice(start, start + CHUNK)
-        x = vectors(index[part])
-        for number in np.unique(fold[part]).tolist():
-            mine = fold[part] == number
+        chunk = index[start : start + CHUNK]
+        x, fold = vectors(chunk), rows.fold[chunk]
+        for number in np.unique(fold).tolist():
+            mine = chunk[fold == number]
             found[number] = found[number] + gather(
-                x[mine], y[part][mine], arm[part][mine], arms, weight[part][mine]
+                x[fold == number], y[mine], rows.arm[mine], arms, weight[mine]
             )
     return tuple(found)
+
+
+def packed(folds: Folds) -> dict[str, NDArray[np.generic]]:
+    """Return sums as arrays for a file: of a symmetric matrix one triangle, and each that is shared once."""
+    grams = {id(gram): gram for sums in folds for gram in sums.gram if gram.any()}
+    place = {one: number for number, one in enumerate(grams)}
+    upper = np.triu_indices(folds[0].moment.shape[2])
+    return {
+        "gram": np.array([gram[:, *upper] for gram in grams.values()]),
+        "gram_of": np.array([[place.get(id(gram), -1) for gram in sums.gram] for sums in folds]),
+        **{name: np.stack([getattr(sums, name) for sums in folds]) for name in _ARRAYS},
+    }
+
+
+def unpacked(arrays: Mapping[str, NDArray[np.generic]]) -> Folds:
+    """Return the sums that `packed` made arrays of; raises KeyError, ValueError or IndexError for others."""
+    values = {name: np.asarray(arrays[name], dtype=np.float64) for name in _ARRAYS}
+    arms, size = values["moment"].shape[2:]
+    upper = np.triu_indices(size)
+    grams = []
+    for triangle in np.asarray(arrays["gram"], dtype=np.float64):
+        gram = np.zeros((arms, size, size))
+        gram[:, *upper] = triangle
+        gram.transpose(0, 2, 1)[:, *upper] = triangle
+        grams.append(gram)
+    # Where no row of a fold has a target, its place is -1.
+    grams.append(np.zeros((arms, size, size)))
+    return tuple(
+        SufficientStatistics(
+            gram=tuple(grams[place] for place in places),
+            **{name: values[name][fold] for name in _ARRAYS},
+        )
+        for fold, places in enumerate(arrays["gram_of"].tolist())
+    )

@@ -1,23 +1,28 @@
-"""What must be known of a whole log before it is learned from part by part.
+"""The first look at a log: what must be known of all of it before it is learned from part by part.
 
 A survey of a part is small however large the part, and surveys add up to that of the whole: so a log may be larger
-than the memory of whoever learns from it, and its parts may lie on many machines.
+than the memory, and its parts may lie on many machines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from typing import cast
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
 from zetaroute.domain import Arm
 from zetaroute.learn.feature_maps import MOST_TEXTS, OUTGROWN
+from zetaroute.learn.incremental.cache import Arrays, PartitionCache
+from zetaroute.learn.incremental.readers import Reader
 from zetaroute.learn.label_trust import pairs_in
 
 RECENT = 50_000
@@ -87,7 +92,7 @@ class Survey:
     rows: Mapping[str, int]
     """How many rows there are of which sort, as a retrain reports them."""
     pairs: Mapping[str, Array]
-    """`reliability.pairs_in` the training rows."""
+    """`label_trust.pairs_in` the training rows."""
     graded: int
     """Training rows whose accuracy is known."""
     arm_rows: Index
@@ -124,10 +129,6 @@ class Survey:
             hash=(self.hash + other.hash) % 2**64,
         )
 
-    def without_rows(self) -> Survey:
-        """Return the same with no single row or text told of."""
-        return replace(self, training=ROWS.to_frame(), held_out=ROWS.to_frame(), texts=TEXTS.to_frame())
-
     def newest_training(self) -> Newest:
         """Return which training rows are read one by one."""
         return Newest.for_training(self.training)
@@ -136,20 +137,68 @@ class Survey:
         """Return which held-out rows a candidate is judged by."""
         return Newest.of(self.held_out)
 
-    def is_full(self) -> bool:
-        """Return whether as many rows are told of as there are, or as are wanted where there are more."""
-        of_model = dict(self.training.group_by("model").len().iter_rows())
-        return (
-            self.held_out.height >= min(MOST_HELD_OUT, self.held_rows)
-            and self.training.height >= min(RECENT, int(self.arm_rows.sum()))
-            and sum(min(count, MOST_OF_ARM) for count in of_model.values())
-            >= int(np.minimum(self.arm_rows, MOST_OF_ARM).sum())
-        )
-
     def text_labels(self) -> dict[str, str | None]:
         """Return at most MOST_TEXTS distinct training texts, oldest first, with their task labels."""
         chosen = self.texts.head(MOST_TEXTS).sort("time", "id")
         return dict(chosen.select("query", "task").iter_rows())
+
+    def packed(self) -> Arrays:
+        """Return the survey as arrays for a file, without any text."""
+        plain = {name: getattr(self, name) for name in ("rows", "graded", "held_rows", "hash")} | {
+            "pairs": {source: sums.tolist() for source, sums in self.pairs.items()},
+            "arm_rows": self.arm_rows.tolist(),
+            "since": self.since and self.since.isoformat(),
+            "until": self.until and self.until.isoformat(),
+        }
+        frames = {name: _parquet(getattr(self, name)) for name in ("training", "held_out")}
+        return {"plain": np.array(json.dumps(plain)), **frames}
+
+    @classmethod
+    def unpacked(cls, arrays: Arrays) -> Survey:
+        """Return the survey that `packed` made arrays of; raises one of many errors for others."""
+        plain = json.loads(str(arrays["plain"]))
+        frames = {
+            name: pl.read_parquet(io.BytesIO(arrays[name].tobytes())) for name in ("training", "held_out")
+        }
+        if any(frame.schema != ROWS for frame in frames.values()):
+            raise ValueError("these are no rows")
+        return cls(
+            **plain
+            | frames
+            | {
+                "pairs": {source: np.array(sums) for source, sums in plain["pairs"].items()},
+                "arm_rows": np.array(plain["arm_rows"], dtype=np.int64),
+                "texts": TEXTS.to_frame(),
+                "since": plain["since"] and datetime.fromisoformat(plain["since"]),
+                "until": plain["until"] and datetime.fromisoformat(plain["until"]),
+            }
+        )
+
+
+def survey_log(
+    reader: Reader, arms: Sequence[Arm], *, seed: int, cache: PartitionCache | None, key: str, settled: bool
+) -> Survey:
+    """Survey a log with these arms.
+
+    Parts whose survey the `cache` has under the `key` are not read where the feature map is `settled`: no text is
+    kept there, and none is asked for.
+    """
+
+    def each() -> Iterator[Survey]:
+        changed = []
+        for number in range(reader.parts):
+            kept = cache.read(number, key, Survey.unpacked) if cache and settled else None
+            if kept is None:
+                changed.append(number)
+            else:
+                yield kept
+        fresh = reader.each(partial(survey, seed=seed), arms, changed)
+        for number, found in zip(changed, fresh, strict=True):
+            if cache:
+                cache.write(number, key, found.packed())
+            yield found
+
+    return total(each())
 
 
 def survey(frame: pl.DataFrame, arms: Sequence[Arm], seed: int) -> Survey:
@@ -229,3 +278,9 @@ def _first(rows: pl.DataFrame) -> RowPosition | None:
 def _from(start: RowPosition) -> pl.Expr:
     time, id_ = start
     return (pl.col("time") > time) | ((pl.col("time") == time) & (pl.col("id") >= id_))
+
+
+def _parquet(frame: pl.DataFrame) -> NDArray[np.generic]:
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return np.frombuffer(buffer.getvalue(), dtype=np.uint8)

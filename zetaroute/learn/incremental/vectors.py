@@ -6,13 +6,17 @@ A vector is rounded to single precision where it is made, so that one that was s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Array32, Index
+from zetaroute.files.atomic import write_whole
 from zetaroute.learn.samples import Sample, at
+from zetaroute.registry import pack, unpack
 
 Vectors = Callable[[Sequence[str], Sequence[str | None]], Array]
 """Turns texts and their task labels into vectors."""
@@ -27,6 +31,19 @@ class KnownVectors:
     x: Array32 = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
     """(n, D)"""
 
+    @classmethod
+    def read(cls, path: Path, feature_map: str, size: int) -> KnownVectors:
+        """Return the kept vectors, `size` long, of the map with this identity; none where the file is of another."""
+        try:
+            arrays = unpack(path.read_bytes())
+            if str(arrays["map"]) != feature_map:
+                return cls()
+            key, x = np.asarray(arrays["key"], dtype=np.uint64), np.asarray(arrays["x"], dtype=np.float32)
+            whole = x.shape == (len(key), size) and bool(np.isfinite(x).all())
+            return cls(key=key, x=x) if whole else cls()
+        except (OSError, KeyError, ValueError):
+            return cls()
+
     def of(self, rows: Sample, vectors: Vectors) -> Array32:
         """Return the vectors of all rows (m, D); `vectors` makes those that are not known."""
         place = np.minimum(np.searchsorted(self.key, rows.key), max(len(self.key) - 1, 0))
@@ -38,6 +55,14 @@ class KnownVectors:
         if here.any():
             found[here] = self.x[place[here]]
         return found
+
+
+def keep_vectors(path: Path, feature_map: str, parts: Sequence[tuple[NDArray[np.uint64], Array32]]) -> None:
+    """Keep the vectors of rows with these keys in place of what was kept; a disk without room keeps none."""
+    key, x = (np.concatenate(one) for one in zip(*parts, strict=True))
+    order = np.argsort(key, kind="stable")
+    with suppress(OSError):
+        write_whole(path, pack({"map": np.array(feature_map), "key": key[order], "x": x[order]}))
 
 
 class RowVectors:
