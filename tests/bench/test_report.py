@@ -10,6 +10,7 @@ import pytest
 
 from zetaroute.bench.plot import NO_COSTS, hindrance
 from zetaroute.bench.report import bench_report
+from zetaroute.report.markdown import markdown
 
 FIGURE = {"value": 0.001, "low": 0.0005, "high": 0.0015, "n": 50}
 
@@ -71,10 +72,10 @@ def result() -> dict[str, Any]:
 
 
 def test_report_says_what_was_found():
-    report = bench_report(result(), picture="bench.svg")
+    report = markdown(bench_report(result(), picture="bench.svg"))
     assert report.startswith("# made: routing gains +$0.001000 [+$0.000500, +$0.001500] per query")
     assert "![score against cost](bench.svg)" in report
-    assert "| best single (big\\|er) | 80.0% | $0.002000 | - |" in report
+    assert "| best single (big\\|er) | 80.0% | $0.002000 | $0.006000 |" in report
     assert "AIQ: singles 65.0%, router 75.0%, oracle 85.0%" in report
     assert "cost per query at the 80.0% of big|er ($0.002000)" in report
     assert "| $0.010000 | yes | 80.0% | $0.000500 | big\\|er | +0.1 pt ± 0.0 pt |" in report
@@ -95,19 +96,18 @@ def test_report_says_what_was_found():
 def test_verdict_follows_the_interval(change, words):
     found = result()
     found["results"]["router"]["gain_over_best_single_usd"] = FIGURE | change
-    assert words in bench_report(found).splitlines()[0]
+    assert words in bench_report(found).headline
 
 
 def test_a_router_that_does_not_route_says_so():
     found = result() | {"routes": False}
-    assert "not shown to pay" in bench_report(found).splitlines()[0]
+    assert "not shown to pay" in bench_report(found).headline
 
 
 def test_two_models_are_told_as_routellm_tells_them():
     two = {"weak": "tiny", "strong": "big", "apgr": 0.6, "cpt50": 0.35, "cpt80": 0.7}
-    report = bench_report(
-        {name: value for name, value in result().items() if name != "sweep"} | {"two_models": two}
-    )
+    found = {name: value for name, value in result().items() if name != "sweep"} | {"two_models": two}
+    report = markdown(bench_report(found))
     assert "between tiny and big: APGR 0.600 (chance .500), CPT(50%) 35.0%, CPT(80%) 70.0%" in report
     assert "several values" not in report
 

@@ -72,7 +72,7 @@ def test_before_anything_was_learned_the_priors_speak(folder):
     assert (said["segment"], said["words"], said["p95_s"]) == (None, [], {})
     assert explained(folder, "--task", "sums", "hello")["segment"] == "sums"
     shown = ok(folder, "ask", "--dry-run", "hello").out
-    assert "kind of query: none is told apart" in shown
+    assert "kind of query: none is distinguished" in shown
     assert "if a right answer were worth" in shown
 
 

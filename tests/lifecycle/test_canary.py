@@ -91,7 +91,7 @@ def test_better_version_is_promoted_over_separate_runs(home: Path) -> None:
     (forecast,) = said["forecasts"]
     assert (forecast["by"], forecast["promised"]) == ("canary", said["canary"])
     shown = ok(home, "kpi", "--compare").out
-    assert "what promotions promised" in shown
+    assert "What promotions promised" in shown
     assert ok(home, "policies", "verify").out.count("repeats") == 1
 
 

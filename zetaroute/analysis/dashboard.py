@@ -34,6 +34,6 @@ class Dashboard:
 
     def file(self, name: str) -> bytes:
         """Return the style or the script that the page asks for."""
-        from zetaroute.report.pages import TEMPLATES
+        from zetaroute.report.html import TEMPLATES
 
         return (TEMPLATES / name).read_bytes()

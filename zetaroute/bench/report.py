@@ -1,126 +1,111 @@
-"""What `bench` and `replay` over several seeds found, as Markdown and in a terminal.
-
-Apart from the other reports because it speaks of recorded outcomes, where the truth of every choice is known.
-"""
+"""The reports of `bench` and `replay`, where the truth of every choice is known."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from zetaroute.report.markdown import table_lines
-from zetaroute.report.terminal import show_rows
-from zetaroute.report.words import Unit, amount, with_interval
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-Result = Mapping[str, Any]
+from zetaroute.report.tables import (
+    INTERVAL,
+    Cell,
+    Column,
+    Heading,
+    Report,
+    Result,
+    Row,
+    Section,
+    Table,
+    figure,
+    number,
+    spread,
+    table,
+)
+from zetaroute.report.words import amount, with_interval
 
 RECORDED = "recorded outcomes: times, costs and scores were recorded elsewhere, not measured here"
 AIQ_NOTE = (
-    "AIQ is the mean score of the hull over the costs from the cheapest to the dearest single model; every hull "
-    "holds the cheapest single model, since any policy may be mixed with it"
-)
-
-_WAYS = ("way of choosing", "score", "cost", "response", "utility", "gain over best single [95% interval]")
-_MEASURES = ("way of choosing", "regret fraction", "RouterArena score")
-_STEPS = (
-    "value of an answer",
-    "routes",
-    "score",
-    "cost",
-    "best single",
-    "score gained",
-    "cost added",
-    "utility gained",
-    "regret fraction",
+    "AIQ is the mean score of the hull over the costs from the cheapest to the most expensive single model; every "
+    "hull holds the cheapest single model, since any policy may be mixed with it"
 )
 
 
-def bench_report(result: Result, *, picture: str | None = None) -> str:
-    """Return the report of a bench as Markdown; `picture` is the name of a file beside it."""
-    lines = [
-        f"# {result['dataset']}: routing {_verdict(result)}",
-        "",
-        f"{result['train_queries']} queries to learn from, {result['test_queries']} to mark by, "
+def bench_report(result: Result, *, picture: str | None = None) -> Report:
+    """Return the report of a bench, with its sweep where there is one; `picture` names a file beside it."""
+    return Report(
+        headline=f"{result['dataset']}: routing {_verdict(result)}",
+        lead=f"{result['train_queries']} queries to learn from, {result['test_queries']} to mark by, "
         f"{len(result['models'])} models; a right answer is worth {amount(result['answer_value_usd'], 'usd')}, "
         f"a second of waiting {amount(result['second_value_usd'], 'usd')}.",
-        "",
-        *([f"![score against cost]({picture})", ""] if picture else []),
-        *table_lines(_WAYS, [_way(name, row, result) for name, row in result["results"].items()]),
-        "",
-        "## Every model alone",
-        "",
-        *table_lines(
-            ("model", "score", "cost", "response", "utility"),
-            [[model, *_worth(row)] for model, row in result["singles"].items()],
-        ),
-        "",
-        "## The field's measures",
-        "",
-        *table_lines(_MEASURES, [_measured(name, row) for name, row in result["results"].items()]),
-        "",
-        *(f"- {note}" for note in _measures(result)),
-        f"- {RECORDED}",
-        "",
-    ]
-    if "sweep" in result:
-        lines += ["## At several values of an answer", ""]
-        lines += table_lines(_STEPS, [_step(point) for point in result["sweep"]["points"]])
-        lines += ["", "Gains are paired, router minus best single of that value, ± one standard error.", ""]
-    return "\n".join(lines)
-
-
-def show_sweep(console: Console, result: Result) -> None:
-    """Show the router at every value of an answer, and the measures that need the whole curve."""
-    show_rows(
-        console,
-        "at several values of an answer; gains over the best single model of that value ± standard error",
-        _STEPS,
-        [_step(point) for point in result["sweep"]["points"]],
-    )
-    show_measures(console, result)
-
-
-def show_measures(console: Console, result: Result) -> None:
-    """Show the field's measures that are single numbers."""
-    for note in _measures(result):
-        console.print(note, markup=False, highlight=False)
-
-
-def show_seeds(console: Console, result: Result) -> None:
-    """Show what replays over several seeds agree on."""
-    show_rows(
-        console,
-        f"{result['dataset']}: means over {len(result['seeds'])} seeds ± standard error",
-        ["rows", "served score", "candidate's regret", "true change", "intervals that held the truth"],
-        [
-            [
-                str(one["rows"]),
-                _plus_minus(one["score"], "share"),
-                _plus_minus(one["regret_usd"], "usd"),
-                _plus_minus(one["truth_usd"], "usd", signed=True),
-                f"{one['covered']} of {one['estimates']}",
-            ]
-            for one in result["rounds"]
+        sections=[
+            Section(lead=f"![score against cost]({picture})" if picture else ""),
+            Section(table=_strategies_table(result), on_screen=True),
+            Section(title="Every model alone", table=_singles_table(result["singles"])),
+            Section(title="The field's measures", table=_measures_table(result["results"])),
+            *([_sweep_section(result["sweep"]["points"])] if "sweep" in result else []),
         ],
+        notes=[*_measures(result), RECORDED],
     )
-    finals = [[name.replace("_", " "), _plus_minus(value, "usd")] for name, value in result["final"].items()]
-    show_rows(console, "utility per query on the test rows", ["", "utility"], finals)
-    for name in ("learned", "served"):
-        share = result[f"share_{name}"]
-        console.print(
-            f"share of the full-information gain {name}: {_plus_minus(share, 'share')} "
-            f"({share['n']} of {len(result['seeds'])} seeds have a clear gain)",
-            markup=False,
-            highlight=False,
-        )
-    coverage = result["coverage"]
-    console.print(
-        f"95% intervals held the truth in {coverage['covered']} of {coverage['estimates']} rounds",
-        markup=False,
-        highlight=False,
+
+
+def replay_report(result: Result) -> Report:
+    """Return the report of one replay: its rounds and where it ended."""
+    rounds: list[Row] = [
+        [
+            str(one["rows"]),
+            amount(one["score"], "share"),
+            one["verdict"],
+            figure(one["estimate"], "usd", signed=True),
+            amount(one["truth_usd"], "usd", signed=True),
+            amount(one["regret_usd"], "usd"),
+        ]
+        for one in result["rounds"]
+    ]
+    columns: list[Heading] = [
+        number("rows"),
+        number("served score"),
+        "verdict",
+        Column(title="estimated change", interval=INTERVAL),
+        number("true change"),
+        number("candidate's regret"),
+    ]
+    shares = {name: result[f"share_{name}"] for name in ("learned", "served")}
+    gained = ", ".join(f"{name} {amount(share, 'share')}" for name, share in shares.items())
+    return Report(
+        headline=f"{result['dataset']}, seed {result['seed']}: the loop on recorded outcomes, where only the outcome "
+        "of the drawn model is seen",
+        sections=[
+            Section(table=table(columns, rounds), on_screen=True),
+            _final_section({name: Cell(text=amount(one, "usd")) for name, one in result["final"].items()}),
+        ],
+        notes=[f"share of the gain that full information would bring: {gained}"],
+    )
+
+
+def seeds_report(result: Result) -> Report:
+    """Return the report of replays over several seeds: what they agree on."""
+    seeds, coverage = len(result["seeds"]), result["coverage"]
+    rounds: list[Row] = [
+        [
+            str(one["rows"]),
+            spread(one["score"]["mean"], one["score"]["se"], "share"),
+            spread(one["regret_usd"]["mean"], one["regret_usd"]["se"], "usd"),
+            spread(one["truth_usd"]["mean"], one["truth_usd"]["se"], "usd", signed=True),
+            f"{one['covered']} of {one['estimates']}",
+        ]
+        for one in result["rounds"]
+    ]
+    columns: list[Heading] = [
+        number("rows"),
+        "served score",
+        "candidate's regret",
+        "true change",
+        "intervals that held the truth",
+    ]
+    finals = {name: spread(one["mean"], one["se"], "usd") for name, one in result["final"].items()}
+    return Report(
+        headline=f"{result['dataset']}: means over {seeds} seeds ± standard error",
+        sections=[Section(table=table(columns, rounds), on_screen=True), _final_section(finals)],
+        notes=[
+            *(_share_note(name, result[f"share_{name}"], seeds) for name in ("learned", "served")),
+            f"95% intervals held the truth in {coverage['covered']} of {coverage['estimates']} rounds",
+        ],
     )
 
 
@@ -134,9 +119,23 @@ def _verdict(result: Result) -> str:
     return f"{word} {told} per query over the best single model" + ("" if certain else ": cannot tell")
 
 
-def _way(name: str, row: Result, result: Result) -> list[str]:
-    label = f"best single ({result['best_single']})" if name == "best_single" else name.replace("_", " ")
-    return [label, *_worth(row), with_interval(row["gain_over_best_single_usd"], "usd", signed=True)]
+_WORTH = (number("score"), number("cost"), number("response"), number("utility"))
+
+
+def _strategies_table(result: Result) -> Table:
+    rows: list[Row] = [
+        [
+            f"best single ({result['best_single']})" if name == "best_single" else name.replace("_", " "),
+            *_worth(row),
+            figure(row["gain_over_best_single_usd"], "usd", signed=True),
+        ]
+        for name, row in result["results"].items()
+    ]
+    return table(["strategy", *_WORTH, Column(title="gain over best single", interval=INTERVAL)], rows)
+
+
+def _singles_table(singles: Result) -> Table:
+    return table(["model", *_WORTH], [[model, *_worth(row)] for model, row in singles.items()])
 
 
 def _worth(row: Result) -> list[str]:
@@ -148,12 +147,35 @@ def _worth(row: Result) -> list[str]:
     ]
 
 
-def _measured(name: str, row: Result) -> list[str]:
-    measures = [amount(row[key], "score") for key in ("regret_fraction", "routerarena")]
-    return [name.replace("_", " "), *measures]
+def _measures_table(results: Result) -> Table:
+    rows = [
+        [name.replace("_", " "), *(amount(row[key], "score") for key in ("regret_fraction", "routerarena"))]
+        for name, row in results.items()
+    ]
+    return table(["strategy", number("regret fraction"), number("RouterArena score")], rows)
 
 
-def _step(point: Result) -> list[str]:
+def _sweep_section(points: list[Result]) -> Section:
+    columns: list[Heading] = [
+        number("value of an answer"),
+        "routes",
+        number("score"),
+        number("cost"),
+        "best single",
+        "score gained",
+        "cost added",
+        "utility gained",
+        number("regret fraction"),
+    ]
+    return Section(
+        title="At several values of an answer",
+        lead="Gains are paired, router minus best single of that value, ± one standard error.",
+        table=table(columns, [_step(point) for point in points]),
+        on_screen=True,
+    )
+
+
+def _step(point: Result) -> Row:
     router, gain = point["results"]["router"], point["gain_over_best_single"]
     return [
         amount(point["answer_value_usd"], "usd"),
@@ -161,23 +183,26 @@ def _step(point: Result) -> list[str]:
         amount(router["score"], "share"),
         amount(router["cost_usd"], "usd"),
         point["best_single"],
-        _gained(gain["score"], "share"),
-        _gained(gain["cost_usd"], "usd"),
-        _gained(gain["utility_usd"], "usd"),
+        spread(gain["score"]["value"], gain["score"]["se"], "share", signed=True),
+        spread(gain["cost_usd"]["value"], gain["cost_usd"]["se"], "usd", signed=True),
+        spread(gain["utility_usd"]["value"], gain["utility_usd"]["se"], "usd", signed=True),
         amount(point["regret_fraction"], "score"),
     ]
 
 
-def _gained(figure: Result, unit: Unit) -> str:
-    if figure["se"] is None:
-        return amount(figure["value"], unit, signed=True)
-    spread = amount(figure["se"], unit, signed=True).lstrip("+")
-    return f"{amount(figure['value'], unit, signed=True)} ± {spread}"
+def _final_section(finals: dict[str, Cell]) -> Section:
+    rows: list[Row] = [[name.replace("_", " "), value] for name, value in finals.items()]
+    return Section(
+        title="Utility per query on the test rows", table=table(["policy", "utility"], rows), on_screen=True
+    )
 
 
-def _plus_minus(figure: Result, unit: Unit, *, signed: bool = False) -> str:
-    text = amount(figure["mean"], unit, signed=signed)
-    return text if figure["se"] is None else f"{text} ± {amount(figure['se'], unit)}"
+def _share_note(name: str, share: Result, seeds: int) -> str:
+    gained = spread(share["mean"], share["se"], "share")
+    return (
+        f"share of the full-information gain {name}: {gained.text} {gained.interval} "
+        f"({share['n']} of {seeds} seeds have a clear gain)"
+    )
 
 
 def _measures(result: Result) -> list[str]:

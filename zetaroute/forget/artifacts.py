@@ -75,16 +75,18 @@ def without_words(reason: str, gone: set[str]) -> str:
 
 def _reports(result: Mapping[str, Any], *, page: bool) -> dict[str, bytes]:
     """Return the files of a version that tell of its result, made anew."""
-    from zetaroute.report.markdown import retrain_report
+    from zetaroute.report.markdown import markdown
+    from zetaroute.report.retrain import retrain_report
 
+    report = retrain_report(result)
     files = {
         RESULT: json.dumps(result, indent=2, allow_nan=False).encode(),
-        "report.md": retrain_report(result).encode(),
+        "report.md": markdown(report).encode(),
     }
     if page:
-        from zetaroute.report.html import retrain_html
+        from zetaroute.report import html
 
-        files["report.html"] = retrain_html(result).encode()
+        files["report.html"] = html.page(report).encode()
     return files
 
 

@@ -36,8 +36,9 @@ from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import Registry
-from zetaroute.report.html import retrain_html
-from zetaroute.report.markdown import retrain_report
+from zetaroute.report import html
+from zetaroute.report.markdown import markdown
+from zetaroute.report.retrain import retrain_report
 
 Promote = Literal["auto", "canary", "never", "force"]
 
@@ -126,10 +127,10 @@ def retrain(
     files = {
         **made.files,
         "kpi.json": json.dumps(result, indent=2, allow_nan=False).encode(),
-        "report.md": retrain_report(result).encode(),
+        "report.md": markdown(retrain_report(result)).encode(),
     }
     if page:
-        files["report.html"] = retrain_html(result).encode()
+        files["report.html"] = html.page(retrain_report(result)).encode()
     version = registry.publish({**made.manifest, "gate": gate}, files)
     if promoted:
         make_current(

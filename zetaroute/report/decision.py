@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from zetaroute.report.tables import WIDE, show_lines, table_width, told
-from zetaroute.report.terminal import one_line, plain, show_rows
+from zetaroute.report.tables import Cell, Column, Heading, Result, Row, Table, number, spread, table
+from zetaroute.report.terminal import one_line, plain, show_table
 from zetaroute.report.words import Unit, amount, opinion
 
 if TYPE_CHECKING:
@@ -15,90 +15,35 @@ if TYPE_CHECKING:
 
     from zetaroute.domain import Decision
 
-
-Said = Mapping[str, Any]
-
-
-def show_explanation(console: Console, said: Said) -> None:
-    """Show what an explanation holds, a line for each thing."""
-    for line in explanation_lines(said):
-        console.print(plain(line), soft_wrap=True)
-
-
-def explanation_lines(said: Said) -> list[str]:
-    """Return the lines of an explanation."""
-    lines = [f"kind of query: {said['segment'] or 'none is told apart'}"]
-    if said["second"] is None:
-        lines.append(f"held best: {said['best']}, the only one that may answer")
-    else:
-        lead = amount(said["lead_usd"], "usd", signed=True)
-        lines.append(f"held best: {said['best']}, {lead} of predicted utility against {said['second']}")
-    if said["words"]:
-        words = ", ".join(
-            f"{one['word']} {amount(one['accuracy'], 'share', signed=True)} against {one['against']}"
-            for one in said["words"]
-        )
-        lines.append(f"words that weighed most in the accuracy expected of it: {words}")
-    lines += [f"{_condition(one)}, {one['model']} would be held best" for one in said["changes"] or ()]
-    if said["second"] is not None and said["changes"] is not None and not said["changes"]:
-        lines.append(
-            "no value of an answer or a second and no price, up to a thousandfold, would change that"
-        )
-    if said["p95_s"]:
-        times = ", ".join(f"{model} {amount(one, 'seconds')}" for model, one in said["p95_s"].items())
-        lines.append(f"95 of 100 answers within: {times}")
-    if said["note"]:
-        lines.append(f"note: {said['note']}")
-    return lines
-
-
-def _condition(change: Said) -> str:
-    now, then = change["now"], change["then"]
-    if change["what"].startswith("cost of "):
-        model = change["what"].removeprefix("cost of ")
-        return f"if {model} cost {then / now:.3g} times as much ({_usd(then)} a query)"
-    what = {"answer_value_usd": "a right answer", "second_value_usd": "a second"}[change["what"]]
-    way = "more" if then > now else "less"
-    return f"if {what} were worth {way} than {_usd(then)} (now {_usd(now)})"
-
-
-def _usd(value: float) -> str:
-    return f"${value:.3g}"
-
-
-Result = Mapping[str, Any]
 FORGOTTEN = "(forgotten)"
-CANDIDATE_HEADS = ["model", "accuracy", "satisfaction", "response", "cost", "utility", "probability", "why"]
 
 
 def show_decision(console: Console, decision: Decision) -> None:
     """Show every candidate of a decision, the excluded ones with their reason."""
     pinned = " (pinned)" if decision.pinned else " (goes on)" if decision.kept else ""
-    title = f"policy {decision.policy_version} chose {plain(decision.model)}{pinned}"
-    show_candidates(console, title, [asdict(candidate) for candidate in decision.candidates])
+    console.print(plain(f"policy {decision.policy_version} chose {decision.model}{pinned}"))
+    _show_candidates(console, [asdict(candidate) for candidate in decision.candidates])
     if decision.note is not None:
         console.print(plain(decision.note), markup=False, highlight=False)
 
 
-def show_candidates(console: Console, title: str, candidates: Sequence[Result]) -> None:
-    """Show what a decision saw of every model, the most useful first."""
-    ranked = sorted(candidates, key=lambda one: -one["utility_usd"]["mean"])
-    *heads, _ = CANDIDATE_HEADS
-    cells = [candidate_cells(one)[:-1] for one in ranked]
-    if table_width(console, heads, cells) > console.width:
-        # Of two lines in a cell, the first is what to expect and the second how sure that is.
-        cells = [[cell.replace(" ± ", "\n± ") for cell in row] for row in cells]
-    show_rows(console, title, heads, cells)
-    for one in ranked:
-        console.print(f"{plain(one['model'])}: {plain(one['reason'])}", markup=False, highlight=False)
-
-
 def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
-    """Show a list of outcomes, one per line; a narrow screen leaves out what `log show` tells."""
+    """Show a list of outcomes, one per line; a narrow screen leaves out what `log show` has."""
     if not rows:
         console.print("nothing to show: `zetaroute ask` or `zetaroute batch` bring the first rows")
         return
-    heads = ["id", "time (UTC)", "model", "status", "accuracy", "liked", "response", "cost", "query"]
+    failed = any(row["status"] != "ok" for row in rows)
+    columns: list[Heading] = [
+        "id",
+        Column(title="time (UTC)", spare=2),
+        "model",
+        Column(title="status", spare=0 if failed else 5),
+        number("accuracy", spare=1),
+        number("liked", spare=3),
+        number("response", spare=6),
+        number("cost", spare=4),
+        Column(title="query", cut=True),
+    ]
     cells = [
         [
             row["id"],
@@ -113,28 +58,34 @@ def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
         ]
         for row in rows
     ]
-    if console.width < WIDE:
-        failed = any(row["status"] != "ok" for row in rows)
-        places = [0, 1, 2, *((3,) if failed else ()), 4, 8]
-        heads, cells = [heads[place] for place in places], [[row[place] for place in places] for row in cells]
-    show_lines(console, *told(heads, cells))
+    show_table(console, table(columns, cells))
 
 
 def show_conversations(console: Console, rows: Sequence[Result]) -> None:
     """Show a list of conversations, one per line."""
-    heads = ["conversation", "turns", "last (UTC)", "model", "cost", "began with"]
+    if not rows:
+        console.print("nothing to show: `zetaroute ask --continue` goes on with what was asked before")
+        return
+    columns: list[Heading] = [
+        "conversation",
+        number("turns"),
+        Column(title="last (UTC)", spare=2),
+        Column(title="model", spare=1),
+        number("cost", spare=3),
+        Column(title="began with", cut=True),
+    ]
     cells = [
         [
             row["name"],
             str(row["turns"]),
-            row["last"][:19],
+            row["last"][:16],
             row["model"],
             amount(row["cost_usd"], "usd"),
-            one_line(row["first_query"], 40),
+            one_line(row["first_query"], 200),
         ]
         for row in rows
     ]
-    show_rows(console, "", heads, cells)
+    show_table(console, table(columns, cells))
 
 
 def show_outcome(console: Console, row: Result) -> None:
@@ -170,7 +121,8 @@ def show_outcome(console: Console, row: Result) -> None:
         asked = answered = f"{FORGOTTEN} at {row['forgotten']}"
     console.print(f"\nquery:\n{plain(asked)}\n\nanswer:\n{plain(answered or '-')}")
     if row["candidates"]:
-        show_candidates(console, "\nas it was decided", row["candidates"])
+        console.print("\nas it was decided")
+        _show_candidates(console, row["candidates"])
 
 
 def how_chosen(row: Result) -> str:
@@ -187,20 +139,100 @@ def how_chosen(row: Result) -> str:
     return f"{explored}, with probability {row['propensity']:.3f} (seed {row['seed']})"
 
 
-def candidate_cells(candidate: Result) -> list[str]:
-    """Return what a decision saw of one model, as CANDIDATE_HEADS name it."""
+def show_explanation(console: Console, explanation: Result) -> None:
+    """Show what an explanation holds, a line for each thing."""
+    for line in _explanation_lines(explanation):
+        console.print(plain(line), soft_wrap=True)
 
-    def pm(name: str, unit: Unit) -> str:
-        estimate = candidate[name]
-        return f"{amount(estimate['mean'], unit)} ± {amount(estimate['se'], unit)}" if estimate else "unknown"
 
-    return [
-        candidate["model"],
-        pm("accuracy", "share"),
-        pm("satisfaction", "score"),
-        pm("response_s", "seconds"),
-        pm("cost_usd", "usd"),
-        pm("utility_usd", "usd"),
-        amount(candidate["probability"], "share") if candidate["eligible"] else "out",
-        candidate["reason"],
+def _explanation_lines(explanation: Result) -> list[str]:
+    """Return the lines of an explanation."""
+    lines = [f"kind of query: {explanation['segment'] or 'none is distinguished'}"]
+    if explanation["second"] is None:
+        lines.append(f"held best: {explanation['best']}, the only one that may answer")
+    else:
+        lead = amount(explanation["lead_usd"], "usd", signed=True)
+        lines.append(
+            f"held best: {explanation['best']}, {lead} of predicted utility against {explanation['second']}"
+        )
+    if explanation["words"]:
+        words = ", ".join(
+            f"{one['word']} {amount(one['accuracy'], 'share', signed=True)} against {one['against']}"
+            for one in explanation["words"]
+        )
+        lines.append(f"words that weighed most in the accuracy expected of it: {words}")
+    lines += [f"{_condition(one)}, {one['model']} would be held best" for one in explanation["changes"] or ()]
+    if (
+        explanation["second"] is not None
+        and explanation["changes"] is not None
+        and not explanation["changes"]
+    ):
+        lines.append(
+            "no value of an answer or a second and no price, up to a thousandfold, would change that"
+        )
+    if explanation["p95_s"]:
+        times = ", ".join(f"{model} {amount(one, 'seconds')}" for model, one in explanation["p95_s"].items())
+        lines.append(f"95 of 100 answers within: {times}")
+    if explanation["note"]:
+        lines.append(f"note: {explanation['note']}")
+    return lines
+
+
+def _condition(change: Result) -> str:
+    now, then = change["now"], change["then"]
+    if change["what"].startswith("cost of "):
+        model = change["what"].removeprefix("cost of ")
+        return f"if {model} cost {then / now:.3g} times as much ({_usd(then)} a query)"
+    what = {"answer_value_usd": "a right answer", "second_value_usd": "a second"}[change["what"]]
+    way = "more" if then > now else "less"
+    return f"if {what} were worth {way} than {_usd(then)} (now {_usd(now)})"
+
+
+def _usd(value: float) -> str:
+    return f"${value:.3g}"
+
+
+def candidates_table(candidates: Sequence[Result]) -> Table:
+    """Return what a decision saw of every model, the most useful first."""
+
+    def estimate(candidate: Result, name: str, unit: Unit) -> Cell:
+        found = candidate[name]
+        return spread(found["mean"], found["se"], unit) if found else Cell(text="unknown")
+
+    columns: list[Heading] = [
+        "model",
+        "accuracy",
+        Column(title="satisfaction", spare=3),
+        Column(title="response", spare=2),
+        Column(title="cost", spare=1),
+        "utility",
+        number("probability"),
     ]
+    rows: list[Row] = [
+        [
+            one["model"],
+            estimate(one, "accuracy", "share"),
+            estimate(one, "satisfaction", "score"),
+            estimate(one, "response_s", "seconds"),
+            estimate(one, "cost_usd", "usd"),
+            estimate(one, "utility_usd", "usd"),
+            amount(one["probability"], "share") if one["eligible"] else "out",
+        ]
+        for one in _ranked(candidates)
+    ]
+    return table(columns, rows)
+
+
+def reasons(candidates: Sequence[Result]) -> list[str]:
+    """Return why every model stands as it does, the most useful first."""
+    return [f"{one['model']}: {one['reason']}" for one in _ranked(candidates)]
+
+
+def _ranked(candidates: Sequence[Result]) -> list[Result]:
+    return sorted(candidates, key=lambda one: -one["utility_usd"]["mean"])
+
+
+def _show_candidates(console: Console, candidates: Sequence[Result]) -> None:
+    show_table(console, candidates_table(candidates))
+    for line in reasons(candidates):
+        console.print(plain(line), markup=False, highlight=False)

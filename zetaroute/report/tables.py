@@ -1,216 +1,207 @@
-"""The tables of the HTML reports as rows of words: nothing is drawn here, and nothing escaped yet."""
+"""What a report is made of: tables, sections and the report itself, for terminal, Markdown and HTML alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
-from zetaroute.report.terminal import one_line, rows_table, show_rows
-from zetaroute.report.words import (
-    KPIS,
-    MAIN,
-    FigureJson,
-    Kpi,
-    Unit,
-    amount,
-    change_word,
-    stands_on,
-    with_interval,
-)
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
+from zetaroute.report.words import KPIS, MAIN, FigureJson, Kpi, Unit, amount, change_word, interval, stands_on
 
 Result = Mapping[str, Any]
-Cell = dict[str, str]
-Table = dict[str, Any]
+Tone = Literal["", "good", "bad", "unsure"]
+Heading: TypeAlias = "Column | str"
+Row: TypeAlias = "list[Cell | str]"
 
-MOST_MOVES = 12
-SMALLEST_MOVE = 0.01
-"""Share of a kind's queries below which it does not count as moved."""
-FEWEST_HITS = 10
-"""Rows that must show the new choice before a kind's own estimate is told."""
-_TONES = {"+": "good", "!": "bad"}
-_BY_NAME = {kpi.name: kpi for kpi in KPIS}
+BY_NAME = {kpi.name: kpi for kpi in KPIS}
+INTERVAL = "[95% interval]"
+_SPARE = {"satisfaction_score": 2, "mean_response_s": 1}
+_TONES: dict[str, Tone] = {"+": "good", "!": "bad", "?": "unsure"}
 
 
-def cell(figure: FigureJson | None, unit: Unit, *, signed: bool = False) -> Cell:
-    """Return a figure as its value and its interval, so that a page can tell them apart."""
-    value, _, interval = with_interval(figure, unit, signed=signed).partition(" [")
-    return {"value": value, "interval": f"[{interval}" if interval else ""}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One value, its interval or spread, and how it is to be taken."""
+
+    text: str
+    interval: str = ""
+    tone: Tone = ""
 
 
-def word(text: str) -> Cell:
-    """Return a cell without an interval."""
-    return {"value": text, "interval": ""}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A heading, and what a screen may do with the cells under it."""
+
+    title: str
+    interval: str = ""
+    """The part of the heading that speaks of intervals."""
+    right: bool = False
+    prose: bool = False
+    """Lines may be folded at spaces."""
+    cut: bool = False
+    """A line ends where the screen does."""
+    brief: bool = False
+    """A screen leaves the intervals out."""
+    spare: int = 0
+    """A narrow screen leaves out the columns with the highest number first; those with 0 stay."""
 
 
-def changes(before: Result, after: Result, difference: Result) -> list[dict[str, Any]]:
-    """Return a row per KPI that is known after: before, after, difference and what that means."""
-    return [
-        {
-            "label": kpi.label,
-            "before": cell(before.get(kpi.name), kpi.unit),
-            "after": cell(after[kpi.name], kpi.unit),
-            "difference": cell(difference.get(kpi.name), kpi.unit, signed=True),
-            "word": change_word(difference.get(kpi.name), kpi),
-            "tone": _TONES.get(change_word(difference.get(kpi.name), kpi)[:1], "unsure"),
-        }
-        for kpi in KPIS
-        if kpi.name in after and after[kpi.name]["value"] is not None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Columns, and rows with one cell for each."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A drawing that is made only where it is shown; `draw` returns an SVG, empty where there is nothing to see."""
+
+    draw: Callable[[], str]
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """A few paragraphs under a heading of their own."""
+
+    title: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One subject of a report, with whatever tells of it."""
+
+    title: str = ""
+    lead: str = ""
+    chart: Chart | None = None
+    table: Table | None = None
+    cards: Sequence[Card] = ()
+    notes: Sequence[str] = ()
+    on_screen: bool = False
+    """A terminal shows it too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was found, in the order in which it is read."""
+
+    headline: str
+    tone: Tone = "unsure"
+    subject: str = ""
+    """What kind of report it is, as a page says above its headline."""
+    reasons: Sequence[str] = ()
+    lead: str = ""
+    sections: Sequence[Section] = ()
+    notes: Sequence[str] = ()
+    """What the reader must know about the rows behind the figures."""
+
+
+def table(columns: Sequence[Heading], rows: Iterable[Sequence[Cell | str]]) -> Table:
+    """Return a table; plain texts are headings and cells without anything special.
+
+    Columns in which nothing stands are left out, apart from the first and from a table without rows.
+    """
+    headings = [Column(title=one) if isinstance(one, str) else one for one in columns]
+    cells = [[Cell(text=one) if isinstance(one, str) else one for one in row] for row in rows]
+    kept = [
+        place
+        for place in range(len(headings))
+        if not (place and cells) or any(row[place].text not in {"", "-"} for row in cells)
     ]
+    return Table(
+        columns=tuple(headings[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in cells),
+    )
 
 
-def figures_table(result: Result) -> list[list[Any]]:
-    """Return a row per KPI of what was served, and what exploring cost."""
-    rows: list[list[Any]] = [
-        [
+def number(title: str, *, spare: int = 0) -> Column:
+    """Return a column of numbers."""
+    return Column(title=title, right=True, spare=spare)
+
+
+def figure(value: FigureJson | None, unit: Unit, *, signed: bool = False) -> Cell:
+    """Return a figure with its interval."""
+    return Cell(
+        text=amount(value["value"] if value else None, unit, signed=signed),
+        interval=interval(value, unit, signed=signed),
+    )
+
+
+def spread(mean: float | None, se: float | None, unit: Unit, *, signed: bool = False) -> Cell:
+    """Return a mean with its standard error."""
+    error = "" if se is None else f"± {amount(se, unit, signed=signed).removeprefix('+')}"
+    return Cell(text=amount(mean, unit, signed=signed), interval=error)
+
+
+def verdict(text: str) -> Cell:
+    """Return a word for a change in the tone that its sign has."""
+    return Cell(text=text, tone=_TONES.get(text[:1], ""))
+
+
+def figures_table(kpis: Result, *, sources: Result | None = None, exploring: Result | None = None) -> Table:
+    """Return a row per KPI that has rows: its value, how many rows that is of, and on whose word it stands.
+
+    `sources` count the words, `exploring` is what exploring cost.
+    """
+    rows: list[Row] = [
+        [kpi.label, figure(value, kpi.unit), str(value["n"]), stands_on(kpi.name, sources) if sources else ""]
+        for kpi in KPIS
+        if (value := kpis.get(kpi.name)) and value["n"]
+    ]
+    if exploring:
+        rows.append(["Cost of exploring", figure(exploring, "usd"), str(exploring["n"]), "predicted"])
+    columns: list[Heading] = [
+        Column(title="KPI", prose=True),
+        Column(title="value", interval=INTERVAL),
+        number("rows"),
+        Column(title="stands on", prose=True),
+    ]
+    return table(columns, rows)
+
+
+def changes_table(before: Result, after: Result, difference: Result) -> Table:
+    """Return a row per KPI that is known after: before, after, the difference and what that means."""
+
+    def row(kpi: Kpi) -> Row:
+        return [
             kpi.label,
-            cell(figure, kpi.unit),
-            word(str(figure["n"])),
-            word(stands_on(kpi.name, result["sources"])),
+            figure(before.get(kpi.name), kpi.unit),
+            figure(after[kpi.name], kpi.unit),
+            figure(difference.get(kpi.name), kpi.unit, signed=True),
+            verdict(change_word(difference.get(kpi.name), kpi)),
         ]
-        for kpi in KPIS
-        if (figure := result["kpis"].get(kpi.name)) and figure["n"]
+
+    columns: list[Heading] = [
+        Column(title="KPI", prose=True),
+        Column(title="before", brief=True),
+        Column(title="after", brief=True),
+        Column(title="difference", interval=INTERVAL),
+        "in short",
     ]
-    price = result["exploring_usd"]
-    return [*rows, ["Price of exploring (predicted)", cell(price, "usd"), word(str(price["n"])), word("")]]
+    known = [kpi for kpi in KPIS if kpi.name in after and after[kpi.name]["value"] is not None]
+    return table(columns, [row(kpi) for kpi in known])
 
 
 def parts_table(by: Result) -> Table:
     """Return the main KPIs of every part, a row each."""
-    main = [_BY_NAME[name] for name in MAIN]
-    rows = [
-        [label, word(str(part["rows"])), *(cell(part["kpis"][kpi.name], kpi.unit) for kpi in main)]
+    main = [BY_NAME[name] for name in MAIN]
+    rows: list[Row] = [
+        [label, str(part["rows"]), *(figure(part["kpis"][kpi.name], kpi.unit) for kpi in main)]
         for label, part in by.items()
     ]
-    return {"heads": ["", "queries", *(kpi.label for kpi in main)], "rows": rows}
+    columns = [Column(title=kpi.label, brief=True, spare=_SPARE.get(kpi.name, 0)) for kpi in main]
+    return table(["part", number("rows"), *columns], rows)
 
 
-def ways_table(ways: Sequence[Result]) -> Table:
-    """Return what every way of choosing is estimated to bring, a row each."""
-    shown = [
-        _BY_NAME[name] for name in ("accuracy_rate", "cost_per_query_usd", "mean_response_s", "utility_usd")
-    ]
-    rows = [[way["name"], *(cell(way[kpi.name], kpi.unit) for kpi in shown)] for way in ways]
-    return {"heads": ["way of choosing", *(kpi.label for kpi in shown)], "rows": rows}
-
-
-def share_table(segments: Sequence[Result], models: Sequence[str]) -> Table:
+def shares_table(segments: Sequence[Result], models: Sequence[str]) -> Table:
     """Return the share of each model before and after in every segment, a row each."""
-    rows = [
-        [
-            segment["name"],
-            *(
-                word(
-                    f"{_share(segment['before'], model)} \N{RIGHTWARDS ARROW} {_share(segment['after'], model)}"
-                )
-                for model in models
-            ),
-        ]
-        for segment in segments
-    ]
-    return {"heads": ["kind of query", *models], "rows": rows}
 
+    def share(segment: Result, model: str) -> str:
+        before, after = (amount(segment[side].get(model, 0.0), "share") for side in ("before", "after"))
+        return f"{before} \N{RIGHTWARDS ARROW} {after}"
 
-def time_table(course: Result) -> Table:
-    """Return the course of what was served, a row per part."""
-    rows = [
-        [
-            f"{one['first']}-{one['last']}",
-            word(one["since"].partition(".")[0]),
-            cell(one["accuracy_rate"], "share"),
-            cell(one["utility_usd"], "usd"),
-        ]
-        for one in course["bins"]
-    ]
-    return {"heads": ["queries", "since (UTC)", "accuracy", "utility"], "rows": rows}
-
-
-def moves(segments: Sequence[Result]) -> list[dict[str, Any]]:
-    """Return the kinds of queries that moved to another model, those with most moved queries first."""
-    moved = [one for one in segments if one["switch"] and one["moved"] >= SMALLEST_MOVE]
-    moved.sort(key=lambda one: -one["rows"] * one["moved"])
-    return [
-        {
-            "name": one["name"],
-            "rows": one["rows"],
-            "moved": amount(one["moved"], "share"),
-            "start": one["switch"]["from"],
-            "end": one["switch"]["to"],
-            "expected": _expected(one["switch"]),
-            "measured": _measured(one),
-            "terms": ", ".join(one["terms"]),
-        }
-        for one in moved[:MOST_MOVES]
-    ]
-
-
-def _expected(switch: Result) -> str:
-    units: dict[str, tuple[str, Unit]] = {
-        "accuracy": ("accuracy", "share"),
-        "cost_usd": ("cost", "usd"),
-        "response_s": ("time", "seconds"),
-    }
-    return ", ".join(
-        f"{label} {amount(switch[key]['before'], unit)} \N{RIGHTWARDS ARROW} {amount(switch[key]['after'], unit)}"
-        for key, (label, unit) in units.items()
-        if switch[key]["before"] is not None and switch[key]["after"] is not None
-    )
-
-
-def _measured(segment: Result) -> str:
-    if segment["hits"] < FEWEST_HITS or segment["utility_usd"]["low"] is None:
-        return f"Measured: only {segment['hits']} held-out rows show the new choice, too few to say what it brings."
-    kpi: Kpi = _BY_NAME["utility_usd"]
-    told = with_interval(segment["utility_usd"], kpi.unit, signed=True)
-    says = change_word(segment["utility_usd"], kpi).lstrip("+!? ")
-    return f"Measured: {told} utility per query there ({says}; {segment['hits']} rows show the new choice)."
-
-
-def _share(mix: Mapping[str, float], model: str) -> str:
-    return amount(mix.get(model, 0.0), "share")
-
-
-WIDE = 120
-"""Characters of a screen that has room for what is nice to know."""
-LEAST_CELL = 12
-WIDEST = 10_000
-
-
-def show_lines(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Show rows of a line each: the last column ends where the screen does."""
-    others = table_width(console, heads, [[*row[:-1], ""] for row in rows])
-    room = max(console.width - others + len(heads[-1]), LEAST_CELL)
-    show_rows(console, "", heads, [[*row[:-1], one_line(row[-1], room)] for row in rows])
-
-
-def told(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
-    """Return a table without the columns in which nothing stands; the whole of one without rows."""
-    if not rows:
-        return list(heads), []
-    places = [place for place, _ in enumerate(heads) if any(row[place] not in {"", "-"} for row in rows)]
-    return [heads[place] for place in places], [[row[place] for place in places] for row in rows]
-
-
-def fitting(
-    console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str]
-) -> tuple[list[str], list[list[str]]]:
-    """Return a table without as many of the spare columns as it takes for its lines to fit the screen."""
-    kept = list(range(len(heads)))
-    for name in spare:
-        told_heads, told_rows = (
-            [heads[place] for place in kept],
-            [[row[place] for place in kept] for row in rows],
-        )
-        if table_width(console, told_heads, told_rows) <= console.width:
-            break
-        kept = [place for place in kept if heads[place] != name]
-    return [heads[place] for place in kept], [[row[place] for place in kept] for row in rows]
-
-
-def table_width(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """Return how many characters wide rows are where nothing is folded."""
-    options = console.options.update(width=WIDEST)
-    return console.measure(rows_table("", heads, rows), options=options).maximum
+    rows = [[segment["name"], *(share(segment, model) for model in models)] for segment in segments]
+    return table(["kind of query", *models], rows)

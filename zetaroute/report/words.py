@@ -1,11 +1,8 @@
-"""How figures are said: labels, units and the word for a change, for every place that shows them.
-
-The terminal and Markdown share it, so that a number never reads differently in two places.
-"""
+"""How figures are said: labels, units, the word for a change, and sentences on what figures stand on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -70,15 +67,18 @@ def opinion(metric: str, value: float) -> str:
     return f"{value:g}"
 
 
+def interval(figure: FigureJson | None, unit: Unit, *, signed: bool = False) -> str:
+    """Return `[low, high]`; nothing where a figure has no interval."""
+    if not figure or figure["value"] is None or figure["low"] is None or figure["high"] is None:
+        return ""
+    low, high = (amount(figure[end], unit, signed=signed) for end in ("low", "high"))
+    return f"[{low}, {high}]"
+
+
 def with_interval(figure: FigureJson | None, unit: Unit, *, signed: bool = False) -> str:
     """Return `value [low, high]`; the value alone where it has no interval."""
-    if not figure or figure["value"] is None:
-        return "-"
-    text = amount(figure["value"], unit, signed=signed)
-    if figure["low"] is None or figure["high"] is None:
-        return text
-    low, high = (amount(figure[end], unit, signed=signed) for end in ("low", "high"))
-    return f"{text} [{low}, {high}]"
+    value = amount(figure["value"] if figure else None, unit, signed=signed)
+    return f"{value} {interval(figure, unit, signed=signed)}".rstrip()
 
 
 def change_word(figure: FigureJson | None, kpi: Kpi) -> str:
@@ -90,36 +90,11 @@ def change_word(figure: FigureJson | None, kpi: Kpi) -> str:
     return "+ better" if (figure["low"] > 0) == kpi.higher_is_better else "! worse"
 
 
-def forecast_rows(forecasts: Sequence[FigureJson]) -> list[list[str]]:
-    """Return a line per promotion: what it promised, what came, and whether the two agree."""
-    return [
-        [
-            f"{one['previous']} to {one['version']}",
-            "canary" if one["by"] == "canary" else "held-out rows",
-            with_interval(one["promised"], "usd", signed=True),
-            with_interval(one["came"], "usd", signed=True),
-            {True: "+ agrees", False: "! disagrees", None: "? cannot tell"}[one["agrees"]],
-        ]
-        for one in forecasts
-    ]
-
-
-FORECAST_HEADS = ["promotion", "promised by", "utility promised", "utility that came", ""]
-
-
-def forecast_sentence(forecasts: Sequence[FigureJson]) -> str:
-    """Return how many promotions kept their promise, as far as that can be told."""
-    told = [one["agrees"] for one in forecasts if one["agrees"] is not None]
-    if not told:
-        return "No promotion can be held against what came after it yet."
-    return f"{sum(told)} of {len(told)} promotions agree with what was served after them (not causal)."
-
-
 def satisfaction_words(rated: FigureJson | None) -> list[str]:
     """Return on how many ratings the change in satisfaction stands, and what those who do not rate could hide."""
     if rated is None:
         return []
-    of = "of those asked by lot" if rated.get("asked") else "of the answers"
+    of = "of those asked at random" if rated.get("asked") else "of the answers"
     stands = f"satisfaction stands on {rated['known']} ratings ({amount(rated['share'], 'share')} {of})"
     band = rated["band"]
     if band["low"] is None:
@@ -140,21 +115,20 @@ def stands_on(name: str, sources: FigureJson) -> str:
         return ""
     known = sources["satisfaction"]
     if known["asked_only"]:
-        return f"{known['prompted']} asked by lot, corrected for who answers"
+        return f"{known['prompted']} asked at random, corrected for who answers"
     told = ", ".join(
         f"{known[source]} {source}" for source in ("user", "judge", "implicit") if source in known
     )
     return told + (", corrected for who rates" if known["corrected"] else "")
 
 
-def judge_words(judges: Sequence[FigureJson]) -> list[str]:
-    """Return a sentence per judge: how far it agrees, and what accuracy follows from its word and the truth."""
-    return [
-        f"judge {judge['author']}{': NOT SHOWN TO BE BETTER THAN A COIN' if judge['coin'] else ''}: "
-        f"{_agrees(judge['truth'], 'the truth')}; {_agrees(judge['users'], 'people')}"
-        + _estimated(judge["accuracy"], judge["truth"]["pairs"])
-        for judge in judges
-    ]
+def judge_sentence(judge: FigureJson) -> str:
+    """Return how far a judge agrees, and what accuracy follows from its word and the truth."""
+    coin = "NOT SHOWN TO BE BETTER THAN A COIN: " if judge["coin"] else ""
+    return (
+        f"{coin}{_agrees(judge['truth'], 'the truth')}; {_agrees(judge['users'], 'people')}"
+        f"{_estimated(judge['accuracy'], judge['truth']['pairs'])}."
+    )
 
 
 def _agrees(found: FigureJson, whom: str) -> str:

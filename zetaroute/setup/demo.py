@@ -22,7 +22,8 @@ from zetaroute.lifecycle.retrain import Retrained, retrain
 from zetaroute.log.journal import Entry
 from zetaroute.practice.rater import simulated_rating
 from zetaroute.projections import log_of
-from zetaroute.report.markdown import compare_report
+from zetaroute.report.markdown import markdown
+from zetaroute.report.served import compare_report
 from zetaroute.router.answer import Answer
 from zetaroute.router.router import open_router
 from zetaroute.setup.init import practice_queries
@@ -83,7 +84,7 @@ def before_and_after(home: Home, settings: Settings) -> tuple[dict[str, Any], Pa
     """Compare the promoted version with the one before it; return the result and where its report is."""
     result = compare(log=log_of(home), settings=settings, home=home)
     report = home.path / "before-and-after.md"
-    report.write_text(compare_report(result), encoding="utf-8")
+    report.write_text(markdown(compare_report(result)), encoding="utf-8")
     return result, report
 
 

@@ -94,11 +94,10 @@ def bench_command(
     if json:
         out_json(found)
         return
-    from zetaroute.bench.report import show_measures, show_sweep
-    from zetaroute.report.terminal import show_bench
+    from zetaroute.bench.report import bench_report
+    from zetaroute.report.terminal import show_report
 
-    show_bench(console(), found)
-    (show_sweep if sweep else show_measures)(console(), found)
+    show_report(console(), bench_report(found))
 
 
 def replay_command(
@@ -145,10 +144,10 @@ def replay_command(
     if json:
         out_json(found)
         return
-    from zetaroute.bench.report import show_seeds
-    from zetaroute.report.terminal import show_replay
+    from zetaroute.bench.report import replay_report, seeds_report
+    from zetaroute.report.terminal import show_report
 
-    (show_replay if seeds == 1 else show_seeds)(console(), found)
+    show_report(console(), replay_report(found) if seeds == 1 else seeds_report(found))
 
 
 def _write(folder: Path, found: dict[str, Any]) -> None:
@@ -157,6 +156,7 @@ def _write(folder: Path, found: dict[str, Any]) -> None:
     from zetaroute.bench.report import bench_report
     from zetaroute.errors import UsageError
     from zetaroute.files.atomic import write_whole
+    from zetaroute.report.markdown import markdown
 
     text = dumps(found, ensure_ascii=False, allow_nan=False, indent=1)
     hindered = hindrance(found)
@@ -164,7 +164,7 @@ def _write(folder: Path, found: dict[str, Any]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "bench.json", (text + "\n").encode())
-        write_whole(folder / "bench.md", bench_report(found, picture=picture).encode())
+        write_whole(folder / "bench.md", markdown(bench_report(found, picture=picture)).encode())
         if picture is not None:
             write_whole(folder / picture, bench_picture(found))
     except OSError as error:

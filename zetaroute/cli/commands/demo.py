@@ -26,7 +26,9 @@ AFTER_SHARE = 0.5
 def play_demo(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     """Play the demo and show it."""
     from zetaroute.config import default_config_text, parse_settings
-    from zetaroute.report.terminal import show_compare, show_retrain
+    from zetaroute.report.retrain import retrain_report
+    from zetaroute.report.served import compare_report
+    from zetaroute.report.terminal import show_report
     from zetaroute.setup.demo import Phase, before_and_after, demo_home, learn
 
     settings = parse_settings(default_config_text(), file=None)
@@ -38,7 +40,7 @@ def play_demo(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     out("\n2. retrain: fit on one half of the log, judge on the other")
     with _waiting(run):
         done = learn(home, settings, seed=seed)
-    show_retrain(screen, done.result)
+    show_report(screen, retrain_report(done.result))
     after = int(AFTER_SHARE * rows)
     serving = done.version if done.promoted else done.result["parent"]
     out(f"\n3. {after} new queries with {serving}")
@@ -51,7 +53,7 @@ def play_demo(run: Run, *, seed: int, rows: int, screen: Console) -> None:
         return
     out("\n4. before against after, from the log")
     result, report = before_and_after(home, settings)
-    show_compare(screen, result)
+    show_report(screen, compare_report(result))
     out(f"\nreports: {done.report}\n         {report}")
     out(f"look around: zetaroute --home {home.path} log list")
 

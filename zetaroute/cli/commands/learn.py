@@ -115,9 +115,10 @@ def retrain_command(
     if json:
         out_json(done.result)
     else:
-        from zetaroute.report.terminal import show_retrain
+        from zetaroute.report.retrain import retrain_report
+        from zetaroute.report.terminal import show_report
 
-        show_retrain(console(), done.result)
+        show_report(console(), retrain_report(done.result))
         out(f"{_now_serves(done)}; report: {done.report}")
     _tell_lost_guards(run, settings)
     if strict and done.verdict.word != "PROMOTE":
@@ -186,8 +187,9 @@ def kpi_command(
     from zetaroute.cli.output import moment
     from zetaroute.lifecycle.staleness import find_drift
     from zetaroute.log.exports import note_export
-    from zetaroute.report.html import compare_html, kpi_html
-    from zetaroute.report.terminal import plain, show_compare, show_kpis
+    from zetaroute.report.html import page
+    from zetaroute.report.served import compare_report, kpi_report
+    from zetaroute.report.terminal import plain, show_report
 
     bars = [_bar(one) for one in fail_under or ()]
     run = session(context)
@@ -205,22 +207,22 @@ def kpi_command(
             since=moment(since),
             examples=examples,
         )
-        figures, show, page = result["after"]["kpis"], show_compare, compare_html
+        figures, report = result["after"]["kpis"], compare_report(result)
     else:
         result = flow.kpis(
             log=log, settings=settings, home=home, since=moment(since), by=_by(by), course=html is not None
         )
-        figures, show, page = result["kpis"], show_kpis, kpi_html
+        figures, report = result["kpis"], kpi_report(result)
     drift = find_drift(home, settings, log)
     result["drift"] = drift.json()
     if html is not None:
-        _write_page(html, page(result))
+        _write_page(html, page(report))
         note_export(log, html)
         run.note(f"the page is {html}")
     if json:
         out_json(result)
     else:
-        show(console(), result)
+        show_report(console(), report)
         console().print(plain(drift.line), style="dim", soft_wrap=True)
     _check_bars(bars, figures)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +14,6 @@ from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import session
 
 NO_ANSWER = 3
-SPARE = ("tags", "prior", "$/1M", "errors")
-"""Columns that go, in this order, where the screen has no room; `--json` has them all."""
 
 models_app = typer.Typer(
     cls=CommandGroup,
@@ -46,8 +43,8 @@ def list_command(context: typer.Context, json: Json = False) -> None:
       no key       its variable is not set
     """
     from zetaroute.analysis.models import model_table, state_notes
-    from zetaroute.report.tables import fitting, told
-    from zetaroute.report.terminal import plain, show_rows
+    from zetaroute.report.tables import Column, Heading, number, table
+    from zetaroute.report.terminal import plain, show_table
     from zetaroute.report.words import amount
     from zetaroute.router.router import open_router
 
@@ -73,8 +70,20 @@ def list_command(context: typer.Context, json: Json = False) -> None:
         )
         for row in rows
     ]
-    heads = ("model", "state", "share", "accuracy (n)", "liked", "p95", "cost", "errors", "$/1M")
-    show_rows(screen, "", *fitting(screen, *told((*heads, "prior", "tags"), shown), spare=SPARE))
+    columns: list[Heading] = [
+        "model",
+        "state",
+        number("share"),
+        number("accuracy (rows)"),
+        number("liked"),
+        number("p95"),
+        number("cost"),
+        number("errors", spare=1),
+        Column(title="$/1M", spare=2),
+        Column(title="prior", spare=3),
+        Column(title="tags", spare=4),
+    ]
+    show_table(screen, table(columns, shown))
     for note in state_notes(rows):
         screen.print(plain(note), markup=False, highlight=False)
 
@@ -124,13 +133,17 @@ def prices_command(
     Example
       zetaroute models prices --import model_prices_and_context_window.json
     """
+    from zetaroute.config import load_settings
+    from zetaroute.report.tables import Heading, number, table
+    from zetaroute.report.terminal import show_table
     from zetaroute.setup.prices import import_prices, price_table
 
     run = session(context)
     settings = run.settings()
     if file is not None:
         tell_import(run, import_prices(run.home, settings.arms, file))
-        settings = run.settings(quiet=True)
+        # What was read before lacks the prices that came in.
+        settings = load_settings(run.config_option, run.home.config)
     rows = price_table(settings.arms)
     if json:
         out_json(rows)
@@ -139,7 +152,8 @@ def prices_command(
         (row["model"], *(_or_dash(row[key]) for key in ("input", "cached_input", "output")), row["source"])
         for row in rows
     ]
-    _show_table(("model", "$/1M input", "cached input", "output", "from"), shown)
+    columns: list[Heading] = ["model", number("$/1M input"), number("cached input"), number("output"), "from"]
+    show_table(console(), table(columns, shown))
 
 
 def _answered(check: dict[str, Any]) -> str:
@@ -167,17 +181,3 @@ def _prior(row: dict[str, Any]) -> str:
 
 def _or_dash(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
-
-
-def _show_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from zetaroute.report.terminal import plain
-
-    table = Table(box=None, pad_edge=False)
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
-    console().print(table)

@@ -40,16 +40,10 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     if json:
         out_json(rows)
         return
-    from zetaroute.report.tables import fitting
-    from zetaroute.report.terminal import show_rows
+    from zetaroute.report.terminal import show_table
+    from zetaroute.report.versions import versions_table
 
-    heads = ["version", "", "created (UTC)", "parent", "verdict", "rows", "promoted"]
-    shown = [row | {"current": row["current"] or row.pop("canary")} for row in rows]
-    for row in shown:
-        row |= {key: (row[key] or "")[:16].replace("T", " ") for key in ("created", "promoted")}
-    cells = [[str(row[key] or "") for key in row if key != "canary"] for row in shown]
-    screen = console()
-    show_rows(screen, "", *fitting(screen, heads, cells, spare=("parent", "rows")))
+    show_table(console(), versions_table(rows))
 
 
 @policies.command("show")
@@ -109,9 +103,10 @@ def diff_command(
     if json:
         out_json(found)
         return
-    from zetaroute.report.terminal import show_difference
+    from zetaroute.report.terminal import show_report
+    from zetaroute.report.versions import difference_report
 
-    show_difference(console(), found)
+    show_report(console(), difference_report(found))
 
 
 @policies.command("pin")
@@ -170,7 +165,8 @@ def guards_command(
       zetaroute policies guards --max p95_response_s=5 --task stories --model practice/small
     """
     from zetaroute.analysis.guards import explained, judged, lost, tried_rules
-    from zetaroute.report.terminal import show_rows
+    from zetaroute.report.tables import Column, Heading, number, table
+    from zetaroute.report.terminal import show_table
     from zetaroute.router.router import open_router
 
     run = session(context)
@@ -192,8 +188,16 @@ def guards_command(
     if not rows:
         out("no guard is configured: `zetaroute policies guards --min accuracy=0.6` tries one")
         return
-    heads = ["model", "guard", "kind of query", "figure", "bound", "n", "verdict"]
-    show_rows(console(), "", heads, [[*_guard_cells(row), explained(row)] for row in rows])
+    columns: list[Heading] = [
+        "model",
+        "guard",
+        Column(title="kind of query", prose=True),
+        number("figure"),
+        number("bound", spare=1),
+        number("rows"),
+        Column(title="verdict", prose=True),
+    ]
+    show_table(console(), table(columns, [[*_guard_cells(row), explained(row)] for row in rows]))
 
 
 def _guard_cells(row: dict[str, Any]) -> list[str]:

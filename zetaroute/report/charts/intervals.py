@@ -69,7 +69,7 @@ def estimators(result: Result, *, name: str) -> str:
             )
         axes.plot([gain["low"], gain["high"]], [0, 0], color=SERIES[0], linewidth=1.6)
         axes.margins(x=0.15)
-        axes.locator_params(axis="x", nbins=3)
+        axes.locator_params(axis="x", nbins=3, prune="upper")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_xlabel("gain in USD per query")
 

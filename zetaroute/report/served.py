@@ -1,0 +1,253 @@
+"""The reports of what was served: the key figures, and before against after."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from zetaroute.report.charts.calibration import calibration
+from zetaroute.report.charts.intervals import over_time
+from zetaroute.report.charts.policies import shares
+from zetaroute.report.retrain import changes_section, shares_section, trial_sections
+from zetaroute.report.tables import (
+    Card,
+    Chart,
+    Column,
+    Heading,
+    Report,
+    Result,
+    Row,
+    Section,
+    Table,
+    Tone,
+    changes_table,
+    figure,
+    figures_table,
+    parts_table,
+    table,
+    verdict,
+)
+from zetaroute.report.words import (
+    judge_sentence,
+    provenance_notes,
+    satisfaction_words,
+    with_interval,
+)
+
+SERVED_NOTE = (
+    "served figures hold the exploring of each version (a cold start explores more than what follows it); "
+    "they are re-weighted to one query mix and not causal: a shift inside a kind of query is not covered"
+)
+_TONES: dict[bool | None, Tone] = {True: "good", False: "bad", None: "unsure"}
+
+
+def kpi_report(result: Result) -> Report:
+    """Return the report of the key figures of what was served."""
+    if not result["rows"]:
+        return Report(
+            headline="Nothing was served yet: `zetaroute ask` or `zetaroute batch` bring the first figures."
+        )
+    served = [{"name": "all queries", "served": result["share"]}]
+    share = Chart(
+        draw=partial(shares, served, sorted(result["share"]), name="shares", sides=("served",)),
+        caption="Who answered, exploring included.",
+    )
+    parts = Section(title="In parts", table=parts_table(result["by"]), on_screen=True)
+    return Report(
+        headline=f"{result['rows']} queries, policy now {result['version']}",
+        subject="what was served",
+        sections=[
+            Section(
+                title="Key figures",
+                lead=f"From {_minute(result['since'])} to {_minute(result['until'])}, UTC.",
+                table=figures_table(
+                    result["kpis"], sources=result["sources"], exploring=result["exploring_usd"]
+                ),
+                on_screen=True,
+            ),
+            *([parts] if result["by"] else []),
+            *_course_sections(result, ""),
+            Section(title="Share per model", chart=share),
+            *_judge_sections(result),
+        ],
+        notes=provenance_notes(result["provenance"], result["rows"]),
+    )
+
+
+def compare_report(result: Result) -> Report:
+    """Return the report of before against after: the policies as estimated, and what was served under each."""
+    before, after, held = result["before"], result["after"], result["held_out"]
+    models = [*held.get("share", {}).get("before", {})]
+    models += sorted({*before["share"], *after["share"]}.difference(models))
+    everything = {"name": "all queries", "before": before["share"], "after": after["share"]}
+    return Report(
+        headline=served_sentence(result),
+        tone=_TONES[result["confirmed"]],
+        subject="before against after",
+        sections=[
+            _policies_section(result),
+            _served_section(result),
+            changes_section(result["difference"]),
+            *_course_sections(
+                result, " Not causal: queries may have become easier or harder, whichever version answered."
+            ),
+            shares_section(
+                "Who answered what, exploring included", [everything, *result["segments"]], models
+            ),
+            *_promise_sections(result),
+            *(trial_sections(held, models) if "estimators" in held else []),
+            *_example_sections(result),
+        ],
+        notes=[SERVED_NOTE, *provenance_notes(after["provenance"], after["rows"])],
+    )
+
+
+def served_sentence(result: Result) -> str:
+    """Return what the served rows say of the newer version in one sentence."""
+    gain = with_interval(result["difference"]["utility_usd"], "usd", signed=True)
+    for which in ("before", "after"):
+        if not result[which]["rows"]:
+            return f"{result[which]['version']} has served no query yet: there is nothing served to compare."
+    if result["confirmed"] is None:
+        return (
+            f"What was served cannot tell yet whether the newer version is better: {gain} utility per query."
+        )
+    if result["confirmed"]:
+        return f"What was served confirms that the newer version is better: {gain} utility per query."
+    return f"What was served contradicts the promotion: {gain} utility per query."
+
+
+def _policies_section(result: Result) -> Section:
+    title = "The policies themselves"
+    if not result["off_policy"]:
+        return Section(title=title, lead="; ".join(result["reasons"]) + ".")
+    policies = result["policies"]
+    return Section(
+        title=title,
+        lead="Estimated on held-out rows by what each policy would choose, exploring left out. "
+        f"The verdict was {result['verdict']}.",
+        table=changes_table(policies["before"], policies["after"], result["off_policy"]),
+        notes=satisfaction_words(result["held_out"].get("satisfaction")),
+        on_screen=True,
+    )
+
+
+def _served_section(result: Result) -> Section:
+    before, after = result["before"], result["after"]
+    known = before["rows"] and after["rows"]
+    return Section(
+        title="What was served, exploring included",
+        lead=f"{before['version']} answered {before['rows']} queries before, "
+        f"{after['version']} {after['rows']} after.",
+        table=changes_table(before["kpis"], after["kpis"], result["difference"]) if known else None,
+        notes=satisfaction_words(result["satisfaction"]) if known else (),
+        on_screen=True,
+    )
+
+
+def _promise_sections(result: Result) -> list[Section]:
+    sections = []
+    if result["canary"] is not None:
+        measured = with_interval(result["canary"], "usd", signed=True)
+        lead = f"Each query went to one of the two policies at random; that measured {measured} utility per query."
+        sections.append(Section(title="The canary", lead=lead, on_screen=True))
+    if result["forecasts"]:
+        sections.append(
+            Section(
+                title="What promotions promised, and what came",
+                lead=_kept_promises(result),
+                table=_promises_table(result),
+                on_screen=True,
+            )
+        )
+    return sections
+
+
+def _promises_table(result: Result) -> Table:
+    rows = [
+        [
+            f"{_number(one['previous'])} to {_number(one['version'])}",
+            "canary" if one["by"] == "canary" else "held-out rows",
+            figure(one["promised"], "usd", signed=True),
+            figure(one["came"], "usd", signed=True),
+            verdict({True: "+ agrees", False: "! disagrees", None: "? cannot tell"}[one["agrees"]]),
+        ]
+        for one in result["forecasts"]
+    ]
+    columns: list[Heading] = [
+        "promotion",
+        Column(title="promised by", spare=1),
+        "utility promised",
+        "utility that came",
+        "in short",
+    ]
+    return table(columns, rows)
+
+
+def _kept_promises(result: Result) -> str:
+    agree = [one["agrees"] for one in result["forecasts"] if one["agrees"] is not None]
+    if not agree:
+        return "No promotion can be compared with what came after it yet."
+    return f"{sum(agree)} of {len(agree)} promotions agree with what was served after them (not causal)."
+
+
+def _course_sections(result: Result, warning: str) -> list[Section]:
+    course = result.get("over_time")
+    if not course or not course["bins"]:
+        return []
+    rows: list[Row] = [
+        [
+            f"{one['first']}-{one['last']}",
+            _minute(one["since"]),
+            figure(one["accuracy_rate"], "share"),
+            figure(one["utility_usd"], "usd"),
+        ]
+        for one in course["bins"]
+    ]
+    chart = Chart(
+        draw=partial(over_time, course, name="time"),
+        caption="Every point is the same number of consecutive queries; bands are 95% intervals, dashed lines "
+        f"changes of version.{warning}",
+    )
+    columns: list[Heading] = ["queries", "since (UTC)", "accuracy", "utility"]
+    return [Section(title="Over time", chart=chart, table=table(columns, rows))]
+
+
+def _judge_sections(result: Result) -> list[Section]:
+    caption = (
+        "What the judge said against how often the answers were right, with 95% intervals. A judge whose scores can "
+        "be taken as shares stands on the dashed line."
+    )
+    return [
+        Section(
+            title=f"Judge {judge['author']}",
+            lead=judge_sentence(judge),
+            chart=Chart(
+                draw=partial(calibration, judge["truth"], judge["author"], name=f"judge-{place}"),
+                caption=caption,
+            ),
+            on_screen=True,
+        )
+        for place, judge in enumerate(result["judges"])
+    ]
+
+
+def _example_sections(result: Result) -> list[Section]:
+    examples = result.get("examples")
+    if not examples:
+        return []
+    return [
+        Section(
+            title="Some of the queries",
+            lead="Asked for by --examples: these are people's own words. Think before you pass this page on.",
+            cards=[Card(title=name, lines=texts) for name, texts in examples.items()],
+        )
+    ]
+
+
+def _number(version: str) -> str:
+    """Return the part of a version that names it where there is little room."""
+    return version.partition("-")[0]
+
+
+def _minute(time: str | None) -> str:
+    return "-" if time is None else time[:16]
