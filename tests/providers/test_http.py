@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.waiting import PATIENCE_S, in_ever_more_time
 from zetaroute.domain import Arm, Attachment, Completion, FileNote, Kind, Query
-from zetaroute.errors import ConfigError, ProviderError
+from zetaroute.errors import ProviderError
 from zetaroute.providers.anthropic import AnthropicProvider
 from zetaroute.providers.pool import open_providers
 
@@ -178,14 +178,15 @@ def test_a_server_that_never_says_goodbye_leaves_no_connection_open(certificate:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-def test_a_ca_file_of_no_use_is_a_config_error(
+def test_a_ca_file_of_no_use_fails_its_model_alone(
     secure_server: ModelServer, tmp_path: Path, content: bytes | None
 ) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ConfigError, match="ca.pem cannot be read as certificates"):
-        ask(arm_at(secure_server, ca_file=str(path)))
+    error = failure(arm_at(secure_server, ca_file=str(path)))
+    assert (error.kind, error.retryable) == ("unsupported", False)
+    assert "ca.pem cannot be read as certificates" in str(error)
 
 
 @pytest.mark.parametrize(

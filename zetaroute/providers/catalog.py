@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ProviderError
-from zetaroute.providers.connections import Connections, route
+from zetaroute.providers.connections import Connections, RouteError, route
 from zetaroute.providers.credentials import Credentials, credentials
 from zetaroute.providers.errors import Faults
 from zetaroute.providers.http import endpoint
@@ -93,6 +93,8 @@ async def _asked(arm: Arm, url: SplitResult, key: Credentials, *, timeout_s: flo
         raise ProviderError(words, kind="timeout") from None
     except (httpx.RequestError, httpx.InvalidURL) as error:
         raise faults.transport(error) from error
+    except RouteError as error:
+        raise faults.unopened(str(error)) from None
     finally:
         await connections.aclose()
 

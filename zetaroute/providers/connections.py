@@ -1,29 +1,37 @@
 """The HTTP connections of a run: opened when they are needed, lent for one call, kept warm for the next.
 
-It lives apart from the exchange because which library carries the bytes, and how many connections it keeps,
-is one decision. A single question goes over plain httpx, which starts fast. Many at once go over aiohttp, in
-one pool for all: that of httpx grows slow with the calls that share it. Where aiohttp cannot go, through a
-proxy, every call has an httpx pool to itself. Of httpx only the transports are used: its client adds cookies,
-redirects and a third of the time.
+A single question goes over plain httpx, which starts fast. Many at once go over aiohttp, in one pool for all: that
+of httpx grows slow with the calls that share it. Where aiohttp cannot go, through a proxy, every call has an httpx
+pool to itself. Of httpx only the transports are used: its client adds cookies, redirects and a third of the time.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from ipaddress import ip_address
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import SplitResult, urlsplit
 
-from zetaroute.errors import ConfigError
+from zetaroute.domain import Arm
+from zetaroute.errors import ProviderError
+from zetaroute.providers.credentials import credentials
+from zetaroute.providers.proxies import proxy_for
 
 if TYPE_CHECKING:
     import ssl
 
     import httpx
+
+
+_NO_SOCKS = (
+    "its proxy speaks SOCKS, for which the package socksio is missing; install httpx[socks], or correct "
+    "ALL_PROXY or proxy"
+)
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +46,17 @@ class Route:
 
 def route(url: SplitResult, *, proxy: str | None, ca_file: str | None) -> Route:
     """Return the way to `url`: through `proxy`, else through the environment's, which local servers are spared."""
-    host = url.hostname or ""
-    if proxy is None and not _is_loopback(host) and not proxy_bypass(host):
-        proxies = getproxies()
-        proxy = proxies.get(url.scheme) or proxies.get("all")
     secure = url.scheme == "https"
     return Route(
-        origin=f"{url.scheme}://{url.netloc}", secure=secure, proxy=proxy, ca_file=ca_file if secure else None
+        origin=f"{url.scheme}://{url.netloc}",
+        secure=secure,
+        proxy=proxy_for(url, own=proxy),
+        ca_file=ca_file if secure else None,
     )
+
+
+class RouteError(Exception):
+    """No connection can be opened: says why, and how to fix it."""
 
 
 class Connections:
@@ -60,7 +71,7 @@ class Connections:
 
     @contextlib.asynccontextmanager
     async def lend(self, way: Route) -> AsyncIterator[httpx.AsyncBaseTransport]:
-        """Lend a transport for one call over `way`; raises ConfigError when none can be opened."""
+        """Lend a transport for one call over `way`; raises RouteError when none can be opened."""
         if self._many and way.proxy is None:
             if way not in self._shared:
                 self._shared[way] = self._open_shared(way)
@@ -95,10 +106,7 @@ class Connections:
             return httpx.AsyncHTTPTransport(verify=self._trusted(way) or False, proxy=way.proxy)
         # The error's own text may hold a proxy's password.
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
-            raise ConfigError(
-                f"No connection to {way.origin} can be opened ({type(error).__name__}): correct proxy in the "
-                "config, or the environment's HTTP_PROXY, HTTPS_PROXY or ALL_PROXY."
-            ) from None
+            raise RouteError(_why(way, error)) from None
 
     def _trusted(self, way: Route) -> ssl.SSLContext | None:
         """Return the certificates, read once: that takes longer than all the rest of opening a client."""
@@ -110,8 +118,8 @@ class Connections:
             try:
                 context = httpx.create_ssl_context()
             except OSError as error:
-                raise ConfigError(
-                    f"The certificates cannot be read ({error.strerror or type(error).__name__}): "
+                raise RouteError(
+                    f"the certificates cannot be read ({error.strerror or type(error).__name__}): "
                     "correct the environment's SSL_CERT_FILE or SSL_CERT_DIR."
                 ) from None
             if way.ca_file is not None:
@@ -124,13 +132,53 @@ def _trust_too(context: ssl.SSLContext, ca_file: str) -> None:
     try:
         context.load_verify_locations(cafile=ca_file)
     except OSError as error:
-        raise ConfigError(
-            f"The ca_file {ca_file} cannot be read as certificates ({error.strerror or 'not PEM'}): correct it."
+        raise RouteError(
+            f"the ca_file {ca_file} cannot be read as certificates ({error.strerror or 'not PEM'}): correct it."
         ) from None
 
 
-def _is_loopback(host: str) -> bool:
+def unopenable(arms: Iterable[Arm]) -> dict[str, str]:
+    """Return the models to which no connection can be set up, with the reason and the fix; nothing is sent."""
+    found = {}
+    for arm in arms:
+        reason = _closed_way(arm) if arm.base_url is not None else None
+        if reason is not None:
+            found[arm.id] = reason
+    return found
+
+
+def _closed_way(arm: Arm) -> str | None:
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        url = urlsplit(arm.base_url or "")
+        own = credentials(replace(arm, api_key_env=None, headers={}), key_header="").proxy
+        proxy = proxy_for(url, own=own)
+    except (ValueError, ProviderError):
+        # The call itself says what is wrong.
+        return None
+    if proxy is not None and (reason := _closed_proxy(proxy)):
+        return reason
+    if url.scheme != "https":
+        return None
+    for name, path in (("ca_file", arm.ca_file), *((name, os.environ.get(name)) for name in _CERTIFICATES)):
+        if path and not os.access(path, os.R_OK):
+            return f"{name} names {path}, which cannot be read as certificates"
+    return None
+
+
+def _closed_proxy(proxy: str) -> str | None:
+    scheme = proxy.partition("://")[0].lower()
+    if scheme.startswith("socks"):
+        if find_spec("socksio") is None:
+            return _NO_SOCKS
+    elif "://" in proxy and scheme not in {"http", "https"}:
+        return "its proxy is no address of http, https or socks5; correct proxy, HTTPS_PROXY or ALL_PROXY"
+    return None
+
+
+def _why(way: Route, error: Exception) -> str:
+    if isinstance(error, ImportError) and (way.proxy or "").lower().startswith("socks"):
+        return f"{way.origin}: {_NO_SOCKS}."
+    return (
+        f"no connection to {way.origin} can be opened ({type(error).__name__}): correct proxy in the config, "
+        "or the environment's HTTP_PROXY, HTTPS_PROXY or ALL_PROXY."
+    )

@@ -94,6 +94,10 @@ class Faults:
                 words = f"the connection to {self.url} broke before the answer was complete ({said})."
                 return self._error("connection", words, retryable=True, perhaps_billed=True)
 
+    def unopened(self, why: str) -> ProviderError:
+        """Return the error for a connection that cannot even be set up."""
+        return self._error("unsupported", why)
+
     def timeout(self) -> ProviderError:
         """Return the error for a call that took longer than the arm may take."""
         limit_s = self.arm.timeout_s

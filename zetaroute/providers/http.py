@@ -18,7 +18,7 @@ from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.arrival import Arrival
 from zetaroute.providers.base import OnText
-from zetaroute.providers.connections import Connections, route
+from zetaroute.providers.connections import Connections, RouteError, route
 from zetaroute.providers.credentials import Credentials
 from zetaroute.providers.errors import Faults, PartialAnswerError, retry_after_s
 from zetaroute.providers.stream import Reading, Take
@@ -119,6 +119,8 @@ class Exchange:
             failure = faults.silence() if patience.awaits_word else faults.timeout()
         except (httpx.RequestError, httpx.InvalidURL) as error:
             failure, cause = faults.transport(error), error
+        except RouteError as error:
+            failure = faults.unopened(str(error))
         except ProviderError as error:
             failure, cause = error, error.__cause__ if isinstance(error.__cause__, Exception) else None
         arrival.show(draft.flush(), on_text)

@@ -158,7 +158,7 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
         policy=policy,
         standings=past.standings,
         spending=Spending(settings.budget, past.spent_usd),
-        closed=without_key(settings.arms),
+        closed={**_unopenable(settings.arms), **without_key(settings.arms)},
         key=lambda: home_salt(home.salt),
         challenger=_challenger(registry, policy, past.canary),
     )
@@ -186,3 +186,14 @@ def without_key(arms: Iterable[Arm]) -> dict[str, str]:
         for arm in arms
         if arm.api_key_env is not None and not os.environ.get(arm.api_key_env)
     }
+
+
+def _unopenable(arms: Iterable[Arm]) -> dict[str, str]:
+    """Return the models to which no connection can be set up; looked for only where something is set that may hinder."""
+    arms = tuple(arms)
+    said = any(name.lower().endswith("_proxy") or name.startswith("SSL_CERT_") for name in os.environ)
+    if not said and not any(arm.proxy or arm.ca_file for arm in arms):
+        return {}
+    from zetaroute.providers.connections import unopenable
+
+    return unopenable(arms)

@@ -14,6 +14,7 @@ from zetaroute.config import Settings
 from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.catalog import Listing, list_models
+from zetaroute.providers.connections import unopenable
 from zetaroute.providers.embeddings import Embedder
 from zetaroute.router.router import without_key
 from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
@@ -32,15 +33,19 @@ async def examine_servers(settings: Settings, *, calls: bool) -> list[Diagnosis]
 
     `calls` allows a vector from an embedding endpoint that is not local, which may cost a fraction of a cent.
     """
-    closed = without_key(settings.arms)
+    closed, shut = without_key(settings.arms), unopenable(settings.arms)
     places: dict[_Place, list[Arm]] = {}
     for arm in settings.arms:
-        if arm.base_url is not None and arm.id not in closed:
+        if arm.base_url is not None and arm.id not in closed and arm.id not in shut:
             places.setdefault((arm.provider, arm.base_url or "", arm.api_key_env), []).append(arm)
     seen = await asyncio.gather(*(_server(arms) for arms in places.values()))
     vectors = await _embedding(settings, calls=calls)
     clocks = [ahead_s for _, ahead_s in seen if ahead_s is not None]
-    found = [*_keys(settings.arms, closed), *(one for lines, _ in seen for one in lines)]
+    found = [
+        *_keys(settings.arms, closed),
+        *_ways(settings.arms),
+        *(one for lines, _ in seen for one in lines),
+    ]
     return [*found, *vectors, *_prices(settings.arms), *_clock(clocks)]
 
 
@@ -56,6 +61,12 @@ def _keys(arms: Sequence[Arm], closed: Mapping[str, str]) -> Iterator[Diagnosis]
         left_out = f"{name} is not set, so {', '.join(models)} cannot answer"
         mend = f"put the key into the variable {name}, in the shell or the service that runs zetaroute"
         yield (wrong if len(closed) == len(arms) else doubtful)("key", left_out, mend)
+
+
+def _ways(arms: Sequence[Arm]) -> Iterator[Diagnosis]:
+    for model, reason in unopenable(arms).items():
+        words, _, fix = reason.partition("; ")
+        yield wrong("connection", f"{model} cannot be connected to: {words}", fix or "correct it")
 
 
 async def _server(arms: Sequence[Arm]) -> tuple[list[Diagnosis], float | None]:
