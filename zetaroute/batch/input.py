@@ -21,6 +21,8 @@ from zetaroute.grading.graders import Graders
 from zetaroute.router.attempts import check_query
 from zetaroute.router.prepare import tags_in
 from zetaroute.router.records import content_hash, content_id
+from zetaroute.wire.json_values import mapping
+from zetaroute.wire.turns import turn_fields
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -142,12 +144,18 @@ def _openai_batch(row: dict[str, Any]) -> Query:
     turns = [_turn(message) for message in messages]
     system = "\n".join(turn.content for turn in turns if turn.role in {"system", "developer"})
     talk = [turn for turn in turns if turn.role not in {"system", "developer"}]
-    if not talk or talk[-1].role != "user":
+    asked = [place for place, turn in enumerate(talk) if turn.role == "user"]
+    if not asked or any(turn.role == "assistant" and not turn.fields for turn in talk[asked[-1] + 1 :]):
         raise UsageError('has no user message at the end of "messages"')
+    last = asked[-1]
+    plain = not talk[last + 1 :] and not any(turn.fields for turn in talk)
     return Query(
-        text=talk[-1].content,
+        text=talk[last].content,
         system=system or None,
-        history=tuple(talk[:-1]),
+        history=tuple(talk[:last]),
+        after=tuple(talk[last + 1 :]),
+        # Tools and what they said have a shape of OpenAI's own.
+        wire_format=None if plain else "openai",
         reference=_text(row, "reference"),
         grader=_text(row, "grader"),
         task=_text(row, "task"),
@@ -168,12 +176,14 @@ def _tags(*places: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _turn(message: object) -> Message:
-    content = message.get("content") if isinstance(message, dict) else None
+    turn = mapping(message)
+    role, content, fields = str(turn.get("role", "user")), turn.get("content"), turn_fields(turn)
     if isinstance(content, list):
         content = "".join(_part_text(part) for part in content)
-    if not isinstance(message, dict) or not isinstance(content, str):
+    called = role == "assistant" and len(fields) > 1
+    if not isinstance(content, str) and not (content is None and called):
         raise UsageError('has a message without text "content"')
-    return Message(role=str(message.get("role", "user")), content=content)
+    return Message(role=role, content=content or "", fields=fields)
 
 
 def _part_text(part: object) -> str:

@@ -19,6 +19,7 @@ from zetaroute.grading.table import (
 )
 from zetaroute.policy.guards import broken, words
 from zetaroute.providers.pool import Providers
+from zetaroute.wire.thinking import split_thinking
 
 ACCURACY = "accuracy"
 NO_GRADE = "no_grade"
@@ -141,8 +142,9 @@ class Graders:
         """Grade one answer; None where there is nothing to grade it by.
 
         Where a program, a judge or a package gives no grade, the feedback says so under the metric `no_grade`. Raises
-        UsageError for a grader or a reference that cannot be used.
+        UsageError for a grader or a reference that cannot be used. Marked thinking is no part of the answer.
         """
+        case = replace(case, answer=split_thinking(case.answer)[1])
         named = self._of_the_config(case.grader) if case.grader else None
         if isinstance(named, CommandGrader):
             return await self._by_program(named, case)

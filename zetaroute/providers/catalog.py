@@ -23,6 +23,8 @@ LARGEST = 8_000_000
 """Bytes of a list."""
 MOST = 5000
 """Names that are kept of one."""
+_HOLDERS = ("data", "models", "result", "items")
+_NAMES = ("id", "name", "model_name", "model", "key")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class Listing:
     """Number of parameters by model, in the server's words (`3.2B`), where it tells."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """What its models cost, where the server tells one price, which is not zero."""
+    base_url: str | None = None
+    """Where it was found, when that is not where the config says."""
     ahead_s: float | None = None
     """By how much the server's clock is ahead of ours; None where it names no time."""
 
@@ -59,7 +63,17 @@ async def list_models(arm: Arm, *, timeout_s: float) -> Listing:
     key = credentials(arm, key_header="authorization", scheme="Bearer ")
     trunk = base.removesuffix("/chat/completions")
     url = endpoint(replace(arm, base_url=trunk), "/models", "https://api.openai.com/v1")
-    return await _asked(arm, url, key, timeout_s=timeout_s)
+    try:
+        return await _asked(arm, url, key, timeout_s=timeout_s)
+    except ProviderError as error:
+        if error.kind not in {"rejected", "malformed"} or "/v1" in url.path:
+            raise
+        versioned = url._replace(path=url.path.removesuffix("/models") + "/v1/models")
+        try:
+            listing = await _asked(arm, versioned, key, timeout_s=timeout_s)
+        except ProviderError:
+            raise error from None
+        return replace(listing, base_url=f"{trunk}/v1")
 
 
 async def list_tags(arm: Arm, *, timeout_s: float) -> Listing:
@@ -126,28 +140,39 @@ async def _got(
     try:
         return _listing(parse(body), response.headers)
     except ValueError:
-        raise faults.malformed("it sent no list of models") from None
+        raise faults.malformed(f"{faults.url} sent no list of models") from None
 
 
 def _listing(body: Any, headers: Mapping[str, str]) -> Listing:
-    """Return the names in a body of OpenAI's, Anthropic's, Ollama's or LiteLLM's shape; raises ValueError."""
-    fields = mapping(body)
-    lists = [value for value in (fields.get("data"), fields.get("models")) if isinstance(value, list)]
-    if not lists:
+    """Return the names in a list of models, whatever holds it; raises ValueError where there is none."""
+    items = _items(body)
+    if items is None:
         raise ValueError("no list")
-    items = [mapping(item) for one in lists for item in one]
     sizes: dict[str, str] = {}
     asked: dict[str, set[Prices | None]] = {}
     for item in items[:MOST]:
-        name = label(item.get("id")) or label(item.get("name")) or label(item.get("model_name"))
+        fields = {"id": item} if isinstance(item, str) else mapping(item)
+        name = next((found for key in _NAMES if (found := label(fields.get(key)))), None)
         if name is not None:
-            sizes[name] = label(mapping(item.get("details")).get("parameter_size")) or sizes.get(name, "")
-            asked.setdefault(name, set()).add(_prices(mapping(item.get("model_info"))))
+            sizes[name] = label(mapping(fields.get("details")).get("parameter_size")) or sizes.get(name, "")
+            asked.setdefault(name, set()).add(_prices(mapping(fields.get("model_info"))))
     told = {name: size for name, size in sizes.items() if size}
     # Several deployments may stand behind a name; where they differ, no price is that of the name.
     agreed = {name: next(iter(several)) for name, several in asked.items() if len(several) == 1}
     prices = {name: one for name, one in agreed.items() if one is not None}
     return Listing(models=tuple(sizes), sizes=told, prices=prices, ahead_s=_ahead_s(headers.get("date")))
+
+
+def _items(body: Any, depth: int = 3) -> list[Any] | None:
+    """Return the items of a bare array, or of those under `data`, `models` and the like; None where there is none."""
+    if isinstance(body, list):
+        return body
+    fields = mapping(body)
+    found = (
+        [_items(fields[key], depth - 1) for key in _HOLDERS if fields.get(key) is not None] if depth else []
+    )
+    lists = [items for items in found if items is not None]
+    return [item for items in lists for item in items] if lists else None
 
 
 def _prices(info: Mapping[str, Any]) -> Prices | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.base import OnText, call_cost_usd
+from zetaroute.wire.thinking import split_thinking
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,7 +82,7 @@ class RecordedProvider:
             raise ProviderError(
                 f"{arm.id}: {arm.file} holds no answer of {arm.model!r} to this query.", kind="unsupported"
             )
-        text = recording.response or ""
+        thinking, text = split_thinking(recording.response or "")
         if text and on_text is not None:
             on_text(text)
         cost_usd = recording.cost_usd
@@ -92,6 +93,7 @@ class RecordedProvider:
         elapsed_s = time.perf_counter() - started_at
         return Completion(
             text=text,
+            thinking=thinking or None,
             served_model=arm.model,
             finish_reason=None,
             ttft_s=None,

@@ -189,7 +189,7 @@ def without_key(arms: Iterable[Arm]) -> dict[str, str]:
 
 
 def _unopenable(arms: Iterable[Arm]) -> dict[str, str]:
-    """Return the models to which no connection can be set up; looked for only where something is set that may hinder."""
+    """Return the models to which no connection can be set up; looked for where something may hinder."""
     arms = tuple(arms)
     said = any(name.lower().endswith("_proxy") or name.startswith("SSL_CERT_") for name in os.environ)
     if not said and not any(arm.proxy or arm.ca_file for arm in arms):

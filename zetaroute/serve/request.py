@@ -1,8 +1,4 @@
-"""What a client asks, read from its JSON into a query; whatever is no good is refused with its place.
-
-Apart from the endpoints because a request may hold anything, and nothing of it is trusted before it went through
-here.
-"""
+"""What a client asks, read from its JSON into a query; whatever is no good is refused with its place."""
 
 from __future__ import annotations
 
@@ -22,6 +18,7 @@ from zetaroute.domain import Attachment, Message, Query
 from zetaroute.errors import ConfigError, UsageError
 from zetaroute.router.attachments import LARGEST, attachment_of
 from zetaroute.serve.errors import ApiError, bad
+from zetaroute.wire.turns import turn_fields
 
 _ROLES = {
     "system": "system",
@@ -31,8 +28,6 @@ _ROLES = {
     "tool": "tool",
     "function": "function",
 }
-_FIELDS = ("name", "tool_calls", "tool_call_id", "function_call")
-"""What else of a message is passed on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +45,15 @@ def read_turn(value: Any, place: str) -> Turn:
     role = value.get("role")
     if not isinstance(role, str) or role not in _ROLES:
         raise bad(f"{place}.role must be one of {', '.join(_ROLES)}.", f"{place}.role")
-    fields = {name: value[name] for name in _FIELDS if value.get(name) is not None}
     content = value.get("content")
     if content is None and role != "assistant":
         raise bad(f"{place}.content is missing.", f"{place}.content")
     words, files = _content(content, f"{place}.content")
     if files and role != "user":
         raise bad(f"{place} holds a file, which only a message of the role user may.", f"{place}.content")
-    return Turn(message=Message(role=_ROLES[role], content=words, fields=fields), attachments=tuple(files))
+    return Turn(
+        message=Message(role=_ROLES[role], content=words, fields=turn_fields(value)), attachments=tuple(files)
+    )
 
 
 def _content(content: Any, place: str) -> tuple[str, list[Attachment]]:

@@ -9,7 +9,7 @@ import asyncio
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -131,6 +131,9 @@ async def _asked(place: ServerAddress, key: str | None) -> Server:
         error = _refusal(said)
         return Server(place=place, answers=error is not None, error=error, key=key)
     names = tuple(dict.fromkeys(name for one in listings for name in one.models if _is_usable(name)))
+    elsewhere = next((one.base_url for one in listings if one.base_url is not None), None)
+    if elsewhere is not None:
+        place = replace(place, base_url=elsewhere)
     sizes = {name: size for one in listings for name, size in one.sizes.items()}
     return Server(
         place=place,

@@ -29,6 +29,7 @@ from zetaroute.transfer.bulk import Delivery, deliver, errors_of
 from zetaroute.transfer.imported_row import ImportedRow
 from zetaroute.transfer.jsonl import read_json_lines
 from zetaroute.transfer.llm_sqlite import MARK, read_llm_cli
+from zetaroute.wire.thinking import split_thinking
 
 AT_ONCE = 10_000
 """Rows that are looked up and made safe together."""
@@ -195,6 +196,7 @@ def _outcome(
 ) -> Outcome:
     when = row.time or (started + timedelta(microseconds=row.line)).isoformat(timespec="microseconds")
     query, content = tagged(row.query, settings.privacy), row.content()
+    thinking, answer = split_thinking(row.response or "")
     return Outcome(
         id=_id(when, seal(content)),
         time=when,
@@ -216,8 +218,11 @@ def _outcome(
         input_tokens=row.input_tokens,
         cached_tokens=row.cached_tokens,
         output_tokens=row.output_tokens,
+        cache_write_tokens=row.cache_write_tokens,
+        reasoning_tokens=row.reasoning_tokens,
         cost_usd=row.cost_usd,
-        response=row.response,
+        response=row.response and answer,
+        thinking=thinking or None,
         tags=query.tags,
     )
 

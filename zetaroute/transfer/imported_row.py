@@ -38,6 +38,8 @@ class ImportedRow:
     input_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
     cost_usd: float | None = None
     accuracy: float | None = None
     accuracy_source: FeedbackSource = "truth"

@@ -15,6 +15,7 @@ from zetaroute.errors import UsageError
 from zetaroute.files.lines import LONGEST_LINE, BadLine, LineSource
 from zetaroute.router.prepare import tags_in
 from zetaroute.transfer.imported_row import ImportedRow, count_in, moment_in, number_in, text_in
+from zetaroute.wire.usage import read_usage
 
 _MARK = "\ufeff"
 """A byte order mark, with which some programs begin a file."""
@@ -64,7 +65,7 @@ def _from_batch(row: Mapping[str, Any], number: int, asked: Asked) -> ImportedRo
     response, model = text_in(_object(choice, "message"), "content"), text_in(body, "model")
     if not response or not model:
         raise UsageError("holds no answer with a text and a model")
-    usage = _object(body, "usage")
+    usage = read_usage(body)
     return ImportedRow(
         line=number,
         query=_asked(text_in(row, "custom_id"), asked),
@@ -75,9 +76,11 @@ def _from_batch(row: Mapping[str, Any], number: int, asked: Asked) -> ImportedRo
         time=moment_in(body, "created"),
         served_model=model,
         finish_reason=text_in(choice, "finish_reason"),
-        input_tokens=count_in(usage, "prompt_tokens"),
-        cached_tokens=count_in(_object(usage, "prompt_tokens_details"), "cached_tokens"),
-        output_tokens=count_in(usage, "completion_tokens"),
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
     )
 
 

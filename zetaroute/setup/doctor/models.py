@@ -81,6 +81,9 @@ async def _server(arms: Sequence[Arm]) -> tuple[list[Diagnosis], float | None]:
             words = f"{first.base_url} answers, but lists no models ({str(error).rstrip('.')})"
             return [doubtful("server", words, "`zetaroute models check` calls each model once")], None
         return [wrong("server", str(error))], None
+    if listing.base_url is not None:
+        words = f"{first.base_url} lists its models only below {listing.base_url}"
+        return [wrong("server", words, f'write base_url = "{listing.base_url}"')], listing.ahead_s
     lacking = [arm for arm in arms if not listing.has(arm.model)]
     if not lacking:
         words = f"{first.base_url} answers and lists {', '.join(arm.model for arm in arms)}"
