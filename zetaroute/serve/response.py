@@ -10,8 +10,21 @@ from urllib.parse import quote
 
 from zetaroute.domain import Completion, Decision, ToolCall, new_id
 from zetaroute.router.answer import Answer
+from zetaroute.wire.draft import REFUSAL
 
 DONE = b"data: [DONE]\n\n"
+_REASONS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "pause_turn": "stop",
+    REFUSAL: "stop",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+}
 PREFIX = "chatcmpl-"
 """Stands before an outcome's id to make the id of a completion."""
 
@@ -50,7 +63,9 @@ def headers(decision: Decision, *, outcome_id: str, model: str) -> dict[str, str
 
 def completion_json(answer: Answer, done: Completion, *, first_id: str, kept: bool) -> dict[str, Any]:
     """Return a whole answer."""
-    message: dict[str, Any] = {"role": "assistant", "content": done.words, "refusal": None}
+    refused = done.finish_reason == REFUSAL
+    words = {"content": None if refused else done.words, "refusal": done.words if refused else None}
+    message: dict[str, Any] = {"role": "assistant", **words}
     if done.tool_calls:
         message["tool_calls"] = [_call(call) for call in done.tool_calls]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _reason(done)}
@@ -120,8 +135,8 @@ def event(payload: Mapping[str, Any]) -> bytes:
 
 def _reason(done: Completion) -> str:
     """Return why the answer ended, in OpenAI's words where the model's own are others."""
-    others = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls"}
-    return others.get(done.finish_reason or "", done.finish_reason or "stop")
+    reason = _REASONS.get(done.finish_reason or "", done.finish_reason or "stop")
+    return "tool_calls" if done.tool_calls and reason == "stop" else reason
 
 
 def _call(call: ToolCall) -> dict[str, Any]:
@@ -136,4 +151,5 @@ def _usage(done: Completion) -> dict[str, Any]:
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": done.cached_tokens or 0},
+        "completion_tokens_details": {"reasoning_tokens": done.reasoning_tokens or 0},
     }

@@ -1,0 +1,73 @@
+"""Every shape that servers answer in means the same however its bytes are cut."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zetaroute.domain import Arm, tool_calls_as_text
+from zetaroute.providers.errors import Faults
+from zetaroute.providers.stream import Reading
+from zetaroute.wire.anthropic_messages import take_messages
+from zetaroute.wire.chat_completions import take_chat
+from zetaroute.wire.draft import Draft
+
+from .shapes import SHAPES, STREAMS, Shape
+
+FAULTS = Faults(arm=Arm(id="a/m", provider="openai", model="m"), url="http://here/v1")
+TAKES = {"openai": take_chat, "anthropic": take_messages}
+
+
+def read(shape: Shape, cuts: list[int] | None = None) -> tuple[Draft, str]:
+    """Return the draft of a body that comes cut at these places, and what of it was shown."""
+    draft, shown = Draft(), ""
+    reading = Reading(take=TAKES[shape.format], draft=draft, faults=FAULTS, content_type="")
+    for start, end in pairwise([0, *sorted(cuts or ()), len(shape.raw)]):
+        shown += "".join(reading.feed(shape.raw[start:end]))
+    shown += "".join(reading.close())
+    return draft, shown + draft.flush()
+
+
+def check(shape: Shape, cuts: list[int] | None = None) -> None:
+    draft, _ = read(shape, cuts)
+    assert draft.is_answer
+    assert draft.usage.usage() == shape.usage
+    assert draft.calls.calls() == shape.calls
+    only_calls = shape.calls and shape.text == "Yes." and not draft.has_text
+    assert draft.text() == (tool_calls_as_text(shape.calls) if only_calls else shape.text)
+    assert draft.thinking() == shape.thinking
+    reason = shape.finish_reason
+    assert draft.finish_reason in ({reason, "tool_calls"} if shape.calls else {reason})
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_what_a_shape_means(shape: Shape) -> None:
+    check(shape)
+
+
+def test_there_are_enough_shapes_and_each_has_a_name_of_its_own() -> None:
+    assert len(SHAPES) >= 60
+    assert len({(shape.name, shape.streamed, shape.calls != ()) for shape in SHAPES}) == len(SHAPES)
+
+
+@given(st.sampled_from(SHAPES), st.data())
+@settings(max_examples=300, deadline=None)
+def test_it_means_the_same_however_it_is_cut(shape: Shape, data: st.DataObject) -> None:
+    places = st.lists(st.integers(0, len(shape.raw)), max_size=12)
+    check(shape, data.draw(places))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)
+def test_it_means_the_same_byte_by_byte(shape: Shape) -> None:
+    check(shape, list(range(len(shape.raw))))
+
+
+@pytest.mark.parametrize(
+    "shape", [s for s in STREAMS if s.name != "a mark that opened in the prompt"], ids=lambda s: s.name
+)
+def test_what_is_shown_is_the_answer_alone(shape: Shape) -> None:
+    draft, shown = read(shape)
+    assert shown == draft.text() == shape.text
