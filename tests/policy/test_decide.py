@@ -89,10 +89,10 @@ def test_value_of_an_answer_decides_between_cheap_and_good():
     assert by_model(dear)["good"].utility_usd.mean > by_model(dear)["cheap"].utility_usd.mean
 
 
-def test_unknown_price_is_none_and_counts_as_the_dearest_unless_local():
+def test_unknown_price_is_none_and_counts_as_the_most_expensive_unless_local():
     found = by_model(decided())
     assert found["unpriced"].cost_usd is None
-    assert "price unknown, counted as the dearest" in found["unpriced"].reason
+    assert "price unknown, counted as the most expensive" in found["unpriced"].reason
     local = by_model(decided(arms=(CHEAP, GOOD, replace(UNKNOWN, tags=("local",)))))
     assert local["unpriced"].utility_usd.mean > found["unpriced"].utility_usd.mean
     assert "free: local" in local["unpriced"].reason

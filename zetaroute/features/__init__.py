@@ -1,7 +1,4 @@
-"""Text -> vector, with numpy alone: what both halves must compute alike.
-
-Below policy and learn because the serve half needs it for every query and may not import scikit-learn.
-"""
+"""Text -> vector, with numpy alone: what training and serving must compute alike."""
 
 from zetaroute.features.embedding_map import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.features.text import META_NAMES, clip, meta, terms

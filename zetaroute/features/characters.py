@@ -1,7 +1,6 @@
-"""Which characters a text has: counted by kind all at once, as it is for every query.
+"""Which characters a text has, counted by kind all at once.
 
-Apart from the features because how to count fast is its own matter: a kind is asked of every ASCII character when
-this is loaded, and of every other one once per text that holds it.
+A kind is asked of every ASCII character when this is loaded, and of every other one once per text that holds it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Names of the learned kinds of queries: the coarse cells of a feature map, called by their top terms.
-
-Here because reports, guards and the serve half must all call a kind the same.
-"""
+"""Names of the learned kinds of queries: the coarse cells of a feature map, called by their top terms."""
 
 from __future__ import annotations
 

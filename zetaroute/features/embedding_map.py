@@ -1,7 +1,7 @@
 """The feature map over given vectors: an endpoint's embedding of a text in place of its counted terms.
 
-Apart from the text map because its vectors come from outside and may be missing; cells, meta features and task
-labels are those of the text map, which it holds with an empty vocabulary.
+Its vectors may be missing. Cells, meta features and task labels are those of the text map, which it holds with an
+empty vocabulary.
 """
 
 from __future__ import annotations

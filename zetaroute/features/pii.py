@@ -1,8 +1,7 @@
 """What of a text is plainly secret or personal: keys, passwords, addresses, numbers of phones, cards and accounts.
 
-Beside the features because it only reads one text; what follows from it is the business of the rules. The patterns
-of keys and the checks of numbers are those of libraries (the extra `privacy`), which are loaded when a detector is
-first asked for. It answers yes or no and never says what it found, so that nothing of it can be written anywhere.
+The patterns of keys and the checks of numbers are those of libraries (the extra `privacy`), which are loaded when a
+detector is first asked for. It answers yes or no and never says what it found, so that nothing of it can be written.
 """
 
 from __future__ import annotations

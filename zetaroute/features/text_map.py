@@ -1,7 +1,6 @@
 """The frozen feature map: terms to a small dense space, soft cells, meta features, in one vector.
 
-It holds arrays alone. `learn.map` fits them with scikit-learn; here they are only applied, so that a decision
-needs numpy and nothing else.
+It holds arrays alone, which `learn.feature_maps` fits with scikit-learn.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which terms of a vocabulary a text has, and how often: all of them at once, by hashes of its tokens.
 
-Apart from the map because how to count fast is its own matter. What counts as a term is what `text.terms` says; here
-no term is ever spelt out, for to put hundreds of them together takes longer than all the rest.
+What counts as a term is what `text.terms` says; here no term is ever spelt out, for to put hundreds of them together
+takes longer than all the rest.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The kinds of queries that reports speak of: a task label where one is given, else a coarse cell of the map.
 
-A cell has only a number; here it gets its top terms, once, by which every screen calls it.
+A cell has only a number; here it gets its top terms, by which every screen calls it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Which vectors of queries a log holds, for what is learned from it and what looks back at it.
-
-Apart from asking for vectors because it belongs to the learn half: it reads frames and asks nobody.
-"""
+"""Which vectors of queries a log holds."""
 
 from __future__ import annotations
 

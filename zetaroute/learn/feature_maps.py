@@ -1,7 +1,7 @@
-"""Fit the feature map with scikit-learn: terms, a small dense space, soft cells, standardised meta features.
+"""Fit a feature map with scikit-learn on texts or on their embeddings: dense space, soft cells, meta features.
 
-The fitted arrays go into `features.FeatureMap`, which computes the same vectors with numpy alone; a test holds
-the two together.
+The fitted arrays go into the maps of `features`, which compute the same vectors with numpy alone; a test holds the
+two together.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ DIMENSIONS = 64
 COARSE, FINE = 8, 32
 FEWEST_LABELLED = 10
 """Distinct texts below which a task label gets no cell of its own."""
+FEWEST_EMBEDDED = 20
+"""Distinct texts with an embedding below which no map is fitted on them."""
 
 
 class TextMap:
@@ -101,6 +103,51 @@ def _some_terms(text: str) -> list[str]:
     return terms(text) or ["?"]
 
 
+class VectorMap:
+    """A map fitted on texts that have an embedding; `frozen` is what serves."""
+
+    def __init__(
+        self, texts: Sequence[str], given: Embeddings, *, seed: int, tasks: Sequence[str | None] | None = None
+    ) -> None:
+        """Fit on the distinct texts with an embedding (at most MOST_TEXTS of them) and their task labels.
+
+        Raises ValueError without any, or when their lengths differ.
+        """
+        labels = dict(zip(texts, tasks or [None] * len(texts), strict=True))
+        chosen = drawn([text for text in labels if text in given.by_text], seed)
+        rows = np.array([given.by_text[text] for text in chosen], dtype=np.float64)
+        raw = np.array([meta(text) for text in chosen])
+        if is_hashed(given.space):
+            rows, raw = split(rows)
+        rows = unit(rows)
+        mean = rows.mean(axis=0)
+        components = _components(rows - mean, seed)
+        z = unit((rows - mean) @ components.astype(np.float64))
+        cells = with_cells({}, np.zeros(0), np.zeros((0, z.shape[1])), z, raw, seed)
+        base = cells.combine(z, cells.standardise(raw))
+        self.frozen = EmbeddedMap(
+            frozen=with_tasks(cells, base, [labels[text] for text in chosen]),
+            mean=mean,
+            components=components,
+            average=base.mean(axis=0),
+            space=given.space,
+        ).with_embeddings(given)
+
+    def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
+        """Return the vectors of many texts, shape (n, size)."""
+        return self.frozen.vectors(texts, tasks)
+
+
+def _components(centred: Array, seed: int) -> Array32:
+    """Return the principal directions (D, d) of centred rows, d at most DIMENSIONS."""
+    from sklearn.decomposition import PCA
+
+    count = min(DIMENSIONS, len(centred) - 1, centred.shape[1])
+    if count < 1 or not centred.any():
+        return np.zeros((centred.shape[1], 1), dtype=np.float32)
+    return np.asarray(PCA(count, random_state=seed).fit(centred).components_.T, dtype=np.float32)
+
+
 def with_cells(
     vocabulary: Mapping[str, int], idf: Array, components: Array, z: Array, raw: Array, seed: int
 ) -> FeatureMap:
@@ -169,57 +216,8 @@ def drawn(texts: Sequence[str], seed: int) -> list[str]:
     return [distinct[index] for index in sorted(chosen)]
 
 
-FEWEST_EMBEDDED = 20
-"""Distinct texts with an embedding below which no map is fitted on them."""
-
-
 def enough_embedded(texts: Sequence[str], given: Embeddings) -> bool:
     """Return whether the embeddings carry a map: enough distinct texts have one, and at least half of them do."""
     distinct = set(texts)
     found = len(distinct & given.by_text.keys())
     return found >= FEWEST_EMBEDDED and 2 * found >= len(distinct)
-
-
-class VectorMap:
-    """A map fitted on texts that have an embedding; `frozen` is what serves."""
-
-    def __init__(
-        self, texts: Sequence[str], given: Embeddings, *, seed: int, tasks: Sequence[str | None] | None = None
-    ) -> None:
-        """Fit on the distinct texts with an embedding (at most MOST_TEXTS of them) and their task labels.
-
-        Raises ValueError without any, or when their lengths differ.
-        """
-        labels = dict(zip(texts, tasks or [None] * len(texts), strict=True))
-        chosen = drawn([text for text in labels if text in given.by_text], seed)
-        rows = np.array([given.by_text[text] for text in chosen], dtype=np.float64)
-        raw = np.array([meta(text) for text in chosen])
-        if is_hashed(given.space):
-            rows, raw = split(rows)
-        rows = unit(rows)
-        mean = rows.mean(axis=0)
-        components = _components(rows - mean, seed)
-        z = unit((rows - mean) @ components.astype(np.float64))
-        cells = with_cells({}, np.zeros(0), np.zeros((0, z.shape[1])), z, raw, seed)
-        base = cells.combine(z, cells.standardise(raw))
-        self.frozen = EmbeddedMap(
-            frozen=with_tasks(cells, base, [labels[text] for text in chosen]),
-            mean=mean,
-            components=components,
-            average=base.mean(axis=0),
-            space=given.space,
-        ).with_embeddings(given)
-
-    def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
-        """Return the vectors of many texts, shape (n, size)."""
-        return self.frozen.vectors(texts, tasks)
-
-
-def _components(centred: Array, seed: int) -> Array32:
-    """Return the principal directions (D, d) of centred rows, d at most DIMENSIONS."""
-    from sklearn.decomposition import PCA
-
-    count = min(DIMENSIONS, len(centred) - 1, centred.shape[1])
-    if count < 1 or not centred.any():
-        return np.zeros((centred.shape[1], 1), dtype=np.float32)
-    return np.asarray(PCA(count, random_state=seed).fit(centred).components_.T, dtype=np.float32)

@@ -122,7 +122,7 @@ def conclude(
     These rows are in order of time, with vectors `x` (n, D). `arm_rows` (K,) counts all rows of every arm.
     Routing is used unless its cross-validated gain over the best single model, judged from the logged propensities,
     says that it loses. Where that is hardly known, what is usual counts (`benefit_of_doubt`): the gate and the
-    canary judge the whole candidate afterwards, on rows of their own. With a `judge` of the caller's nobody does, so
+    canary judge the whole candidate afterwards, on rows of their own. After a `judge` of the caller's none does, so
     there the gain must exceed one standard error.
     """
     drifts = find_drifts(x, latest, solve(reduce(add, folds))[0])

@@ -1,7 +1,4 @@
-"""The training frame: the log read with DuckDB into Polars, split into training rows and the gate's holdout.
-
-Apart from the fitting so that the split, on which every honest comparison rests, stands in one place.
-"""
+"""The log as a frame, read with DuckDB into Polars, split into training rows and the holdout that judges."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How much the learner believes a source of accuracy, by how often it was right where the truth is known.
-
-Apart from the fit because it is measured anew at every retrain, from the training rows alone.
-"""
+"""How far a source of accuracy, and a check, is believed: by how often it was right where the truth is known."""
 
 from __future__ import annotations
 
@@ -19,7 +16,16 @@ from zetaroute.policy.escalation import CheckReliability
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-
+COLUMNS = {"judge": "judge", "user": "user_says"}
+"""Source -> the column with what it says."""
+USUAL = 0.5
+"""Share of the variance of the truth that a source is taken to explain before anything is known of it."""
+USUAL_PAIRS = 20.0
+"""Pairs that this is worth."""
+NOTHING = 1e-12
+"""Variance of values in 0..1 that is none but for rounding."""
+STEP = 1 / 8
+"""Trust is rounded to this, so that sums of it are exact and a little more evidence does not mean to count anew."""
 USUAL_ROWS = 20.0
 """Rows of right answers, and of wrong ones, that the default is worth."""
 _COUNTED = """
@@ -32,47 +38,6 @@ _COUNTED = """
     WHERE f.metric = 'check' AND r.truth IS NOT NULL
     GROUP BY name ORDER BY name
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredCheck:
-    """What one check is worth."""
-
-    passes: float
-    """Probability that a right answer passes."""
-    catches: float
-    """Probability that a wrong one fails."""
-    right_rows: int
-    wrong_rows: int
-
-
-def measured_checks(connection: DuckDBPyConnection) -> dict[str, MeasuredCheck]:
-    """Return the checks whose answers the truth is known of, by the name of their grader.
-
-    Shares are shrunk towards the default: (seen + 20 x usual) / (rows + 20).
-    """
-    usual = CheckReliability()
-    return {
-        name: MeasuredCheck(
-            passes=(passed + USUAL_ROWS * usual.passes) / (right + USUAL_ROWS),
-            catches=(caught + USUAL_ROWS * usual.catches) / (wrong + USUAL_ROWS),
-            right_rows=right,
-            wrong_rows=wrong,
-        )
-        for name, right, passed, wrong, caught in connection.execute(_COUNTED).fetchall()
-    }
-
-
-COLUMNS = {"judge": "judge", "user": "user_says"}
-"""Source -> the column with what it says."""
-USUAL = 0.5
-"""Share of the variance of the truth that a source is taken to explain before anything is known of it."""
-USUAL_PAIRS = 20.0
-"""Pairs that this is worth."""
-NOTHING = 1e-12
-"""Variance of values in 0..1 that is none but for rounding."""
-STEP = 1 / 8
-"""Trust is rounded to this, so that sums of it are exact and a little more evidence does not mean to count anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +90,32 @@ def _reliability(n: float, t: float, s: float, tt: float, ss: float, ts: float) 
     weight = 0.0 if explained is None else n
     believed = (weight * (explained or 0.0) + USUAL_PAIRS * USUAL) / (weight + USUAL_PAIRS)
     return SourceReliability(pairs=round(n), explained=explained, trust=round(believed / STEP) * STEP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredCheck:
+    """What one check is worth."""
+
+    passes: float
+    """Probability that a right answer passes."""
+    catches: float
+    """Probability that a wrong one fails."""
+    right_rows: int
+    wrong_rows: int
+
+
+def measured_checks(connection: DuckDBPyConnection) -> dict[str, MeasuredCheck]:
+    """Return the checks whose answers the truth is known of, by the name of their grader.
+
+    Shares are shrunk towards the default: (seen + 20 x usual) / (rows + 20).
+    """
+    usual = CheckReliability()
+    return {
+        name: MeasuredCheck(
+            passes=(passed + USUAL_ROWS * usual.passes) / (right + USUAL_ROWS),
+            catches=(caught + USUAL_ROWS * usual.catches) / (wrong + USUAL_ROWS),
+            right_rows=right,
+            wrong_rows=wrong,
+        )
+        for name, right, passed, wrong, caught in connection.execute(_COUNTED).fetchall()
+    }

@@ -1,7 +1,4 @@
-"""Does routing pay at all? What choosing by query gains over the best single model, by rows left out of the fit.
-
-Apart from the fit because it judges what was fitted.
-"""
+"""Does routing pay? What choosing by query gains over the best single model, by rows left out of the fit."""
 
 from __future__ import annotations
 
@@ -134,7 +131,7 @@ def realised_utility(rows: Sample, arms: Sequence[Arm], objective: Objective) ->
     """Return each row's utility in USD without satisfaction (n,), NaN where accuracy is unknown.
 
     Ratings are too sparse to decide by: they steer the policy and can stop a promotion, never carry one.
-    An unknown cost counts as free for a local model and as the dearest known mean cost for any other.
+    An unknown cost counts as free for a local model and as the highest known mean cost for any other.
     """
     return (
         objective.answer_value_usd * rows.accuracy
@@ -144,7 +141,7 @@ def realised_utility(rows: Sample, arms: Sequence[Arm], objective: Objective) ->
 
 
 def charged(cost_usd: Array, arm: Index, arms: Sequence[Arm]) -> Array:
-    """Return the costs (n,) with unknown ones replaced: free for a local arm, else the dearest arm's mean."""
+    """Return the costs (n,) with unknown ones replaced: free for a local arm, else the highest known mean."""
     unknown = np.isnan(cost_usd)
     if not unknown.any():
         return cost_usd

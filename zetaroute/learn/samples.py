@@ -52,9 +52,9 @@ class Sample:
     weight: Array
     """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
     trust: Array
-    """(n,) how much its accuracy counts there beside one that is known for true (`learn.reliability`)."""
+    """(n,) how much its accuracy counts there beside one that is known for true (`learn.label_trust`)."""
     ask_chance: Array
-    """(n,) chance with which a rating was asked for; NaN where nobody could be asked."""
+    """(n,) chance with which a rating was asked for; NaN where none could be asked for."""
     asked: Mask
     prompted: Mask
     """(n,) whether the rating was given because it was asked for."""

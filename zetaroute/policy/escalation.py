@@ -1,7 +1,4 @@
-"""Second chances: what it is worth to ask another arm where the answer of the first fails a check.
-
-Apart from the decision because it is arithmetic about a chain of arms; who checks, and what with, is not its matter.
-"""
+"""Second chances: what it is worth to ask another arm where the answer of the first fails a check."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def explored_shares(mean: Array, eligible: Mask, *, answer_value_usd: float) -> 
     """
     able = np.where(eligible, mean, -np.inf)
     unit = HALVED_AT * answer_value_usd
-    # Whoever is not eligible is infinitely far away, and gets nothing.
+    # An arm that is not eligible is infinitely far away, and gets nothing.
     weight = unit / (unit + (able.max() - able)) if unit > 0 else eligible.astype(np.float64)
     return np.asarray(weight / weight.sum())
 
@@ -75,7 +75,7 @@ def with_floor(pmf: Array, shares: Array, rate: float) -> Array:
 def with_quota(pmf: Array, some: Mask, quota: float) -> Array:
     """Return the probabilities (K,) with `quota` of them spread evenly over some arms.
 
-    Without such arms, or with nobody else, nothing changes.
+    Without such arms, or without others, nothing changes.
     """
     if not some.any() or not (pmf[~some] > 0).any():
         return pmf

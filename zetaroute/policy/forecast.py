@@ -1,7 +1,4 @@
-"""What is expected of every arm for a query, and what that is worth: the one shape that every predictor fills.
-
-Apart from the predictors because deciding, judging and explaining read it and care for no predictor's ways.
-"""
+"""What is expected of every arm for a query, and what that is worth: the one shape that every predictor fills."""
 
 from __future__ import annotations
 
@@ -50,7 +47,7 @@ class Forecast:
     def utility(self, objective: Objective, arms: Sequence[Arm]) -> tuple[Array, Array]:
         """Return mean and standard error of the utility in USD, each (n, K).
 
-        An unknown cost counts as free for a local model and as the dearest known one for any other.
+        An unknown cost counts as free for a local model and as the highest known one for any other.
         """
         cost = self.charged(arms)
         mean = (
@@ -72,9 +69,9 @@ class Forecast:
         unknown = np.isnan(self.cost_usd)
         if not unknown.any():
             return self.cost_usd
-        dearest = np.max(np.nan_to_num(self.cost_usd, nan=0.0), axis=1, keepdims=True)
+        highest = np.max(np.nan_to_num(self.cost_usd, nan=0.0), axis=1, keepdims=True)
         local = np.array([arm.local for arm in arms])
-        return np.where(unknown, np.where(local, 0.0, dearest), self.cost_usd)
+        return np.where(unknown, np.where(local, 0.0, highest), self.cost_usd)
 
 
 class Predictor(Protocol):

@@ -1,7 +1,4 @@
-"""Which arms may answer a query: the user's limits, health, and thresholds that were broken.
-
-Rules that learning can never override, so they stand before any prediction is looked at.
-"""
+"""Which arms may answer a query: rules on tags, the user's limits, health, and thresholds that were broken."""
 
 from __future__ import annotations
 
@@ -12,6 +9,16 @@ from dataclasses import dataclass, field, replace
 from zetaroute.config import GuardRule, TagRule
 from zetaroute.domain import ALL_TASKS, DEMOTED, Arm, Query, Standing, Tally, query_kind_key, usd
 from zetaroute.errors import ForbiddenQueryError, NoAnswerError, UnfitQueryError
+
+ERRORS_BEFORE_COOLDOWN = 3
+COOLDOWN_S = 30.0
+LONGEST_COOLDOWN_S = 600.0
+LONGEST_PROBE_S = 120.0
+"""A probe that has not come back after this is forgotten."""
+ENOUGH = 20
+"""Rows below which a guard says nothing."""
+Z = 1.645
+"""One-sided 95%."""
 
 
 def broken(
@@ -38,17 +45,6 @@ def may_matter(rules: Iterable[TagRule], destinations: Iterable[Collection[str]]
 def words(rule: TagRule) -> str:
     """Return why an arm is out, as `--explain` shows it."""
     return f"has no tag {rule.require}, which {rule.tag} queries need"
-
-
-ERRORS_BEFORE_COOLDOWN = 3
-COOLDOWN_S = 30.0
-LONGEST_COOLDOWN_S = 600.0
-LONGEST_PROBE_S = 120.0
-"""A probe that has not come back after this is forgotten."""
-ENOUGH = 20
-"""Rows below which a guard says nothing."""
-Z = 1.645
-"""One-sided 95%."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +104,7 @@ def exclusions(
 
     `segment` is the learned kind of a query without a task label.
 
-    When health and thresholds leave nobody, they are set aside: a doubtful answer beats none. The user's own
+    When health and thresholds leave no arm, they are set aside: a doubtful answer beats none. The user's own
     limits, the rules on tags and what a model can take never are: raises NoAnswerError when they exclude every arm,
     UnfitQueryError where another query might still be answered, ForbiddenQueryError where the rules leave none.
     """

@@ -1,7 +1,4 @@
-"""Fitted heads as arrays: one linear model per arm, with the uncertainty of each.
-
-Compiled form of what `learn.heads` solves. Apart from it so that serving needs numpy alone.
-"""
+"""Fitted heads as arrays: one linear model per arm, with the uncertainty of each."""
 
 from __future__ import annotations
 

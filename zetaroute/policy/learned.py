@@ -1,7 +1,4 @@
-"""What to expect of every arm for a query once something was learned: by fitted heads.
-
-It has the interface of the priors, so that the cold start and every learned version decide by the same code.
-"""
+"""What to expect of every arm for a query once something was learned: by fitted heads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A version of the routing policy: what it predicts, and which arm it holds best by that.
-
-Apart from deciding because retraining, judging and replaying ask a policy too, and draw nothing.
-"""
+"""A version of the routing policy: what it predicts, and which arm it holds best by that."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What to expect of every arm before anything was learned: the config's claims, corrected by the arm's own record.
 
-Apart from `predict` because what a query is about plays no part: a cold start finds the best single model by itself,
-and only routing by query has to be proven.
+What a query is about plays no part: a cold start finds the best single model, and routing by query has to be proven.
 """
 
 from __future__ import annotations
@@ -22,20 +21,6 @@ from zetaroute.policy.forecast import Forecast
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-
-
-class _Memo(Generic[Key, Value]):
-    """What was worked out last: for most queries the same arms stand as they stood for the one before."""
-
-    def __init__(self) -> None:
-        self._held: tuple[Key, Value] | None = None
-
-    def of(self, key: Key, make: Callable[[], Value]) -> Value:
-        """Return the value of a key, made unless it is the key of the last time."""
-        held = self._held
-        if held is None or held[0] != key:
-            held = self._held = (key, make())
-        return held[1]
 
 
 PRIOR_ACCURACY = 0.6
@@ -61,8 +46,22 @@ FEWEST_GRADED = 10
 RULED_OUT_SE = 2.0
 """Standard errors, on both sides, by which an arm must stay below the best to be ruled out."""
 _EMPTY = Tally()
-_NOBODY: Mapping[str, Standing] = MappingProxyType({})
+_NONE: Mapping[str, Standing] = MappingProxyType({})
 _Key = tuple[tuple[Arm, ...], tuple[Tally, ...]]
+
+
+class _Memo(Generic[Key, Value]):
+    """What was worked out last: for most queries the same arms stand as they stood for the one before."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Key, Value] | None = None
+
+    def of(self, key: Key, make: Callable[[], Value]) -> Value:
+        """Return the value of a key, made unless it is the key of the last time."""
+        held = self._held
+        if held is None or held[0] != key:
+            held = self._held = (key, make())
+        return held[1]
 
 
 class PriorPredictor:
@@ -72,7 +71,7 @@ class PriorPredictor:
     """
 
     def __init__(
-        self, standings: Mapping[str, Standing] = _NOBODY, latest: _Memo[_Key, _Known] | None = None
+        self, standings: Mapping[str, Standing] = _NONE, latest: _Memo[_Key, _Known] | None = None
     ) -> None:
         """Take how the arms stand, by id, and what was known of them last."""
         self._standings = standings
@@ -118,7 +117,7 @@ class _Known:
     """What is expected of K arms whatever is asked; every array (K,)."""
 
     by_arm: Array
-    """(9, K) mean and standard error of accuracy, satisfaction and response time, what nobody knows (NaN), and
+    """(9, K) mean and standard error of accuracy, satisfaction and response time, what is unknown (NaN), and
     mean and standard error of the cost but for the query's length."""
     per_character: Array
     """USD; 0 where the price is unknown."""

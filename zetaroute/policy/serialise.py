@@ -1,7 +1,4 @@
-"""Between a policy and its artifact: which array means what.
-
-The one place that knows the names under which arrays are stored, for writing and for reading.
-"""
+"""Between a policy and its artifact: which array means what, for writing and for reading."""
 
 from __future__ import annotations
 

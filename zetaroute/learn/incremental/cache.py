@@ -1,6 +1,6 @@
 """What a retrain leaves to the next one: a survey and the sums of every partition of the log that has not changed.
 
-Whoever deletes it loses nothing but time. It holds sums, and the time, id and model of rows, but nothing of any text.
+Without it a retrain only takes longer. It holds sums, and the time, id and model of rows, but nothing of any text.
 """
 
 from __future__ import annotations
