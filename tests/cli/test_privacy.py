@@ -243,7 +243,7 @@ def test_without_its_libraries_a_detector_says_how_to_get_them(
     ("more", "words"),
     [
         ('[privacy]\nstore = "none"\n', "choose one of full, hashed, features"),
-        ('[privacy]\ndetect = ["faces"]\n', "key detect names 'faces': choose of secrets, personal"),
+        ('[privacy]\ndetect = ["faces"]\n', "key detect holds 'faces': choose one of secrets, personal"),
         ('[privacy]\ndetect = ["secrets"]\non_detect = "x"\n', "no rule knows that tag"),
         ('[privacy]\nstores = "full"\n', "did you mean 'store'"),
         ('[[rules]]\ntag = "private"\n', "[[rules]] number 1 needs a key require"),
