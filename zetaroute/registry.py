@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.errors import ArtifactError, StoreError
-from zetaroute.files.atomic import sync_folder, write_whole
+from zetaroute.errors import ArtifactError
+from zetaroute.files.atomic import os_errors, sync_folder, write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,12 +101,7 @@ class Registry:
         """Let `version` serve from the next decision on; the pointer is replaced in one step."""
         if version != COLD:
             self.manifest(version)
-        pointer = self.folder / "current"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(pointer, f"{version}\n".encode())
-        except OSError as error:
-            raise StoreError(f"cannot write {pointer} ({error.strerror}): make it writable.") from error
+        self._point("current", version)
 
     def pinned(self) -> str | None:
         """Return the version that nothing but a person may replace, or None."""
@@ -117,15 +112,16 @@ class Registry:
 
     def pin(self, version: str | None) -> None:
         """Let nothing but a person replace `version`; None takes a pin away."""
-        pointer = self.folder / "pinned"
-        try:
+        self._point("pinned", version)
+
+    def _point(self, name: str, version: str | None) -> None:
+        pointer = self.folder / name
+        with os_errors(f"cannot write {pointer}", "make it writable."):
             if version is None:
                 pointer.unlink(missing_ok=True)
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
             write_whole(pointer, f"{version}\n".encode())
-        except OSError as error:
-            raise StoreError(f"cannot write {pointer} ({error.strerror}): make it writable.") from error
 
     def publish(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> str:
         """Store a new version and return its name, which ends in the hash of its manifest.
@@ -133,21 +129,16 @@ class Registry:
         `files` are stored beside the manifest, which gets their hashes. Written to a temporary folder and
         renamed, so a version is there whole or not at all.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+        body = {"schema_version": SCHEMA_VERSION, **manifest, "files": hashes}
+        text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False).encode()
         draft = self.folder / f".draft-{uuid.uuid4().hex}"
         try:
-            draft.mkdir()
-            for name, content in files.items():
-                write_whole(draft / name, content)
-            hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
-            body = {"schema_version": SCHEMA_VERSION, **manifest, "files": hashes}
-            text = json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False).encode()
-            write_whole(draft / MANIFEST, text)
-            return self._place(draft, hashlib.sha256(text).hexdigest()[:12])
-        except OSError as error:
-            raise StoreError(
-                f"cannot write an artifact to {self.folder} ({error.strerror}): make room there."
-            ) from error
+            with os_errors(f"cannot write an artifact to {self.folder}", "make room there."):
+                draft.mkdir(parents=True)
+                for name, content in {**files, MANIFEST: text}.items():
+                    write_whole(draft / name, content)
+                return self._place(draft, hashlib.sha256(text).hexdigest()[:12])
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
@@ -165,13 +156,9 @@ class Registry:
         ).encode()
         folder = self.folder / version
         noted = {**self._amended(version), **hashes, MANIFEST: hashlib.sha256(text).hexdigest()}
-        try:
+        with os_errors(f"cannot write to {folder}", "make room there, then forget again."):
             for name, content in {AMENDED: json.dumps(noted).encode(), **files, MANIFEST: text}.items():
                 write_whole(folder / name, content)
-        except OSError as error:
-            raise StoreError(
-                f"cannot write to {folder} ({error.strerror}): make room there, then forget again."
-            ) from error
 
     def manifest(self, version: str) -> dict[str, Any]:
         """Return the manifest of a version; raise ArtifactError when it is missing or was changed."""
@@ -270,13 +257,9 @@ def _number(version: str) -> int:
 
 
 def _read(path: Path, version: str) -> bytes:
-    try:
+    fix = "go back with `zetaroute policies rollback`."
+    with os_errors(f"{version} has no readable {path.name}", fix, ArtifactError):
         return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(
-            f"{version} has no readable {path.name} ({error.strerror}): "
-            "go back with `zetaroute policies rollback`."
-        ) from error
 
 
 def _changed(path: Path, version: str) -> ArtifactError:

@@ -379,7 +379,7 @@ from pathlib import Path
 from zetaroute.config import Home
 from zetaroute.domain import Outcome, new_id
 from zetaroute.log.journal import Entry
-from zetaroute.log.log import Log
+from zetaroute.projections import log_of
 log = log_of(Home(Path(sys.argv[1])))
 for number in range(int(sys.argv[2])):
     log.append([Entry(outcomes=(Outcome(id=new_id(), time="2026-01-02T03:04:05", query=f"{sys.argv[3]} {number}",

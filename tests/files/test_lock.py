@@ -15,8 +15,8 @@ from zetaroute.files.lock import exclusive_lock
 HOLDER = """
 import sys
 from pathlib import Path
-from zetaroute.files.lock import sole_writer
-with sole_writer(Path(sys.argv[1])):
+from zetaroute.files.lock import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zetaroute.config.models import OWN_FIELDS
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import LONGEST_LINE, BadLine, LineSource
+from zetaroute.files.lines import BadLine, LineSource
 from zetaroute.grading.graders import Graders
 from zetaroute.router.attempts import check_query
 from zetaroute.router.prepare import tags_in
@@ -31,8 +31,6 @@ Part = Literal["train", "test"]
 TEST_SHARE = 0.3
 AUTO = "auto"
 """The model of an OpenAI Batch line that leaves the choice to the policy."""
-_MARK = "\ufeff"
-"""A byte order mark, with which some editors begin a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,22 +90,11 @@ def as_rows(queries: Iterable[Query]) -> Iterator[Row]:
 
 
 def _parsed(source: LineSource, graders: Graders, models: Collection[str] | None) -> Iterator[Row | BadLine]:
-    for number, line in enumerate(source.lines(), start=1):
-        if line is None:
-            yield BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
-        elif line.strip():
-            yield _row(line, number, graders, models)
+    for number, row in source.objects():
+        yield row if isinstance(row, BadLine) else _row(row, number, graders, models)
 
 
-def _row(line: bytes, number: int, graders: Graders, models: Collection[str] | None) -> Row | BadLine:
-    try:
-        row = json.loads(line.decode("utf-8").removeprefix(_MARK if number == 1 else ""))
-    except UnicodeDecodeError:
-        return BadLine(line=number, error="is not UTF-8 text")
-    except (ValueError, RecursionError) as error:
-        return BadLine(line=number, error=f"is not JSON: {error}")
-    if not isinstance(row, dict):
-        return BadLine(line=number, error='must be a JSON object such as {"query": "..."}')
+def _row(row: dict[str, Any], number: int, graders: Graders, models: Collection[str] | None) -> Row | BadLine:
     try:
         query = _openai_batch(row) if "body" in row else _plain(row)
         check_query(query, graders)

@@ -9,13 +9,14 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from zetaroute.batch.seen import SeenRows
-from zetaroute.errors import StoreError, UsageError
+from zetaroute.errors import UsageError
+from zetaroute.files.atomic import os_errors, rewrite
 from zetaroute.files.lines import BadLine
 from zetaroute.log.log import Log
 from zetaroute.router.answer import Format, output_line
@@ -35,11 +36,9 @@ class Output:
         self._errors: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        try:
+        with os_errors(f"cannot write {self.path}", "name another with -o.", UsageError):
             self._file = open(self.path, "a", encoding="utf-8", newline="\n")
             self.errors_path.unlink(missing_ok=True)
-        except OSError as error:
-            raise UsageError(f"cannot write {self.path} ({error.strerror}): name another with -o.") from error
         return self
 
     def __exit__(
@@ -84,7 +83,8 @@ class Output:
                     file.seek(start)
                     draft.write(file.read(size))
 
-        _replace(self.path, write)
+        with _room(self.path):
+            rewrite(self.path, write)
 
     def _lines(self) -> Iterator[tuple[int, int, str, str]]:
         start = 0
@@ -105,13 +105,13 @@ def check_target(path: Path, source: str) -> None:
         raise UsageError(f"cannot write {path}: make its folder, or name another file with -o.")
     if _is_pipe(path):
         return
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            first = file.readline(1_000_000)
-    except FileNotFoundError:
+    if not path.exists():
         return
-    except OSError as error:
-        raise UsageError(f"cannot write {path} ({error.strerror}): name another with -o.") from error
+    with (
+        os_errors(f"cannot write {path}", "name another with -o.", UsageError),
+        open(path, encoding="utf-8", errors="replace") as file,
+    ):
+        first = file.readline(1_000_000)
     if first.strip() and not _is_answer(first):
         raise UsageError(f"{path} holds something else than answers: name another file with -o.")
 
@@ -150,7 +150,8 @@ def resume(log: Log, run: str, path: Path, seen_rows: SeenRows, *, form: Format,
                     old.seek(start)
                     draft.write(old.read(size))
 
-    _replace(path, write)
+    with _room(path):
+        rewrite(path, write)
 
 
 def note_answered(
@@ -221,24 +222,9 @@ def _is_pipe(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
-def _replace(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write a file anew; a kill at any moment leaves the old one or the new one."""
-    draft = path.with_name(path.name + ".tmp")
-    with _room(path):
-        try:
-            with open(draft, "wb") as file:
-                write(file)
-            os.replace(draft, path)
-        finally:
-            draft.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _room(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {path} ({error.strerror}): make room or name another file with -o; what was answered "
-            "is in the log, and the same command goes on from there."
-        ) from error
+def _room(path: Path) -> contextlib.AbstractContextManager[None]:
+    return os_errors(
+        f"cannot write {path}",
+        "make room or name another file with -o; what was answered is in the log, and the same command goes on from "
+        "there.",
+    )

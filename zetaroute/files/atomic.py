@@ -1,31 +1,57 @@
-"""Write a file so that a crash at any moment leaves the old one or the new one, never half of it.
-
-On the ground floor because the journal, the standings and the registry all depend on it.
-"""
+"""Write a file so that a crash at any moment leaves the old one or the new one, and say once what went wrong."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
+
+from zetaroute.errors import StoreError, ZetarouteError
+
+
+@contextlib.contextmanager
+def os_errors(what: str, fix: str, kind: Callable[[str], ZetarouteError] = StoreError) -> Iterator[None]:
+    """Turn an OSError of the block into one sentence: "WHAT (reason): FIX"."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{what} ({error.strerror or error}): {fix}") from error
 
 
 def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
     """Replace `path` by `content` in one step; when this returns it is on disk. Raises OSError.
 
-    Without `sync` it is left to the system when: the end of this program loses nothing, that of the machine may.
+    Several processes may write the same file. Without `sync` it is left to the system when: the end of this program
+    loses nothing, that of the machine may.
     """
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    _replace(draft, path, lambda file: file.write(content), sync=sync)
+
+
+def rewrite(path: Path, write: Callable[[IO[bytes]], object], *, suffix: str = ".tmp") -> None:
+    """Replace `path` in one step by what `write` puts into a draft; where it returns False the old one stays.
+
+    The draft has the name of the file and `suffix`: what a kill leaves there is gone with the next rewrite, and only
+    one process at a time may rewrite a file. Raises OSError.
+    """
+    _replace(path.with_name(f"{path.name}{suffix}"), path, write, sync=True)
+
+
+def _replace(draft: Path, path: Path, write: Callable[[IO[bytes]], object], *, sync: bool) -> None:
     try:
         with open(draft, "wb") as file:
-            file.write(content)
+            is_new = write(file) is not False
             file.flush()
             if sync:
                 os.fsync(file.fileno())
-        os.replace(draft, path)
-    except OSError:
+        if is_new:
+            os.replace(draft, path)
+        else:
+            draft.unlink()
+    except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise

@@ -1,7 +1,4 @@
-"""The bytes of a batch's input, line by line: plain, gzip or Zstandard, from a file or standard input.
-
-Apart from the intake because a line is a line whatever it was packed in.
-"""
+"""A file or standard input, line by line: plain, gzip or Zstandard; JSON lines, with the bad ones named."""
 
 from __future__ import annotations
 
@@ -12,13 +9,21 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from zetaroute.errors import StoreError, UsageError
+from zetaroute.errors import UsageError
+from zetaroute.files.atomic import os_errors
+
+LONGEST_LINE = 64 * 1024 * 1024
+"""Bytes; a longer line is told and passed over."""
+_PACKED_CHUNK = 16 * 1024
+_MARKS = {".gz": b"\x1f\x8b\x08", ".zst": b"\x28\xb5\x2f\xfd"}
+BYTE_ORDER_MARK = "\ufeff"
+"""With which some programs begin a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,40 +43,47 @@ class BadLines:
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Self:
-        with _writing(self._path):
+        with self._writing():
             self._path.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            with _writing(self._path):
+            with self._writing():
                 self._file.close()
 
     def add(self, bad: BadLine) -> None:
         """Tell one line; raises StoreError when it cannot be written."""
         self.count += 1
-        with _writing(self._path):
+        with self._writing():
             if self._file is None:
                 self._file = open(self._path, "w", encoding="utf-8", newline="\n")  # noqa: SIM115
             line = json.dumps({"line": bad.line, "error": bad.error}, ensure_ascii=False)
             self._file.write(line.encode("utf-8", "replace").decode("utf-8") + "\n")
 
+    def _writing(self) -> AbstractContextManager[None]:
+        return os_errors(
+            f"cannot write {self._path}",
+            "make room, or copy the input to where files can be written; what was imported is kept.",
+        )
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
+
+def json_object(line: bytes | None, number: int) -> dict[str, Any] | BadLine | None:
+    """Return the JSON object of a line that LineSource gave, or why it is none; None for a blank line."""
+    if line is None:
+        return BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
     try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {path} ({error.strerror}): make room, or copy the input to where files can be written; "
-            "what was imported is kept."
-        ) from error
-
-
-LONGEST_LINE = 64 * 1024 * 1024
-"""Bytes; a longer line is told and passed over."""
-_PACKED_CHUNK = 16 * 1024
-_MARKS = {".gz": b"\x1f\x8b\x08", ".zst": b"\x28\xb5\x2f\xfd"}
+        text = line.decode("utf-8")
+        if number == 1:
+            text = text.removeprefix(BYTE_ORDER_MARK)
+        if not text or text.isspace():
+            return None
+        row = json.loads(text)
+    except UnicodeDecodeError:
+        return BadLine(line=number, error="is not UTF-8 text")
+    except (ValueError, RecursionError) as error:
+        return BadLine(line=number, error=f"is not JSON: {error}")
+    return row if isinstance(row, dict) else BadLine(line=number, error="must be a JSON object")
 
 
 class LineSource:
@@ -89,11 +101,9 @@ class LineSource:
                 raise UsageError("standard input is closed: pipe a file into it, or name one.")
             self._raw = sys.stdin.buffer
             return self
-        try:
+        with os_errors(f"cannot read {self.name}", "name another file.", UsageError):
             self._raw = self._held.enter_context(open(self.name, "rb"))
             self._size = Path(self.name).stat().st_size if Path(self.name).is_file() else None
-        except OSError as error:
-            raise UsageError(f"cannot read {self.name} ({error.strerror}): name another file.") from error
         return self
 
     def __exit__(
@@ -124,6 +134,13 @@ class LineSource:
                 f"{self.name} breaks off or is damaged ({reason}): what came before was read; mend the file and "
                 "run again."
             ) from error
+
+    def objects(self) -> Iterator[tuple[int, dict[str, Any] | BadLine]]:
+        """Yield number and JSON object of each line that is not blank, or why it is none."""
+        for number, line in enumerate(self.lines(), start=1):
+            found = json_object(line, number)
+            if found is not None:
+                yield number, found
 
     def _unpacked(self) -> IO[bytes]:
         assert self._raw is not None  # noqa: S101  - lines are read inside `with`

@@ -1,8 +1,4 @@
-"""One batch at a time writes an output.
-
-Apart from the output because a lock is about processes, not about lines: the same command started twice would ask
-and pay for every row twice, and mix its lines with those of the other.
-"""
+"""One process at a time writes a file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Exports without the texts of some rows: tables and packed lines, each written anew and put in its place.
-
-Apart from the outputs of batches, which are changed where they lie because a batch may be adding to them.
-"""
+"""Exports without the texts of some rows: tables and packed lines, each written anew and put in its place."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import contextlib
 import csv
 import gzip
 import io
-import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -17,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from zetaroute.files.atomic import rewrite
 from zetaroute.forget.database import ERASED
 from zetaroute.forget.outputs import blanked_line
 from zetaroute.log.schema import FEEDBACK_COLUMNS, OUTCOME_COLUMNS
@@ -102,18 +99,15 @@ def _key(names: Collection[str], known: Collection[str]) -> str | None:
 
 
 def _replaced(path: Path, write: _Write) -> bool:
-    """Write a file anew where anything is different; a kill leaves the old one or the new one."""
-    draft = path.with_name(f"{path.name}.forgetting")
-    try:
-        with open(draft, "wb") as file:
-            changed = write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        if changed:
-            os.replace(draft, path)
+    changed = False
+
+    def written(draft: IO[bytes]) -> bool:
+        nonlocal changed
+        changed = write(draft)
         return changed
-    finally:
-        draft.unlink(missing_ok=True)
+
+    rewrite(path, written, suffix=".forgetting")
+    return changed
 
 
 @contextmanager

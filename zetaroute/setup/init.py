@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from zetaroute.config import PRESETS, Home, default_config_text
 from zetaroute.domain import Query
 from zetaroute.errors import UsageError
+from zetaroute.files.atomic import os_errors
 from zetaroute.practice.generator import generate, json_line
 
 
@@ -26,13 +27,12 @@ def write_config(home: Home, text: str) -> str:
     """Write a config into the home and return its path; never touch an existing one."""
     check_no_config(home)
     home.make()
-    try:
-        with open(home.config, "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise _exists(home) from None
-    except OSError as error:
-        raise UsageError(f"cannot write {home.config} ({error.strerror}): make the home writable.") from error
+    with os_errors(f"cannot write {home.config}", "make the home writable.", UsageError):
+        try:
+            with open(home.config, "x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            raise _exists(home) from None
     return str(home.config)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from zetaroute.config import Home, ImportedPrice, prices_text, read_prices
 from zetaroute.domain import Arm, Prices
-from zetaroute.errors import StoreError, UsageError
-from zetaroute.files.atomic import write_whole
+from zetaroute.errors import UsageError
+from zetaroute.files.atomic import os_errors, write_whole
 from zetaroute.providers.price_list import listed_prices, unpriced_terms
 
 LARGEST = 100_000_000
@@ -64,27 +64,19 @@ def import_prices(home: Home, arms: Sequence[Arm], file: Path) -> Import:
                 done.unpriced[arm.id] = terms
     if done.found:
         home.make()
-        try:
+        with os_errors(f"cannot write {home.prices}", "make the home writable."):
             write_whole(home.prices, prices_text({**read_prices(home.prices), **done.found}).encode("utf-8"))
-        except OSError as error:
-            raise StoreError(
-                f"cannot write {home.prices} ({error.strerror}): make the home writable."
-            ) from error
     return done
 
 
 def read_price_list(file: Path) -> PriceList:
     """Return the models of a price list that have a price; raises UsageError when the file is no such list."""
+    with os_errors(f"cannot read {file}", "name a price list that is there.", UsageError):
+        size, content = file.stat().st_size, file.read_bytes() if file.stat().st_size <= LARGEST else b""
+    if size > LARGEST:
+        raise UsageError(f"{file} is larger than a price list is: name model_prices_and_context_window.json.")
     try:
-        if file.stat().st_size > LARGEST:
-            raise UsageError(
-                f"{file} is larger than a price list is: name model_prices_and_context_window.json."
-            )
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(
-            f"cannot read {file} ({error.strerror}): name a price list that is there."
-        ) from error
+        values = json.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not JSON: name model_prices_and_context_window.json.") from error
     if not isinstance(values, dict):

@@ -9,16 +9,15 @@ import csv
 import gzip
 import io
 import json
-import os
 import platform
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from zetaroute.errors import StoreError, UsageError
+from zetaroute.files.atomic import os_errors, rewrite
 from zetaroute.log.exports import note_export
 from zetaroute.log.log import Log, rows_since
 from zetaroute.log.schema import FEEDBACK_COLUMNS
@@ -143,20 +142,17 @@ def export_file(
 
     A kill leaves the old file or the new one. Raises UsageError where the file cannot be written.
     """
-    draft = path.with_name(path.name + ".tmp")
-    try:
-        with open(draft, "wb") as raw:
-            file = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else raw
-            for piece in export_lines(log, form=form, since=since, kind=kind):
-                file.write(piece.encode("utf-8"))
-            if file is not raw:
-                file.close()
-        os.replace(draft, path)
-    except OSError as error:
-        raise UsageError(f"cannot write {path} ({error.strerror}): name another file.") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+    pieces = export_lines(log, form=form, since=since, kind=kind)
+    with os_errors(f"cannot write {path}", "name another file.", UsageError):
+        rewrite(path, lambda draft: _write_lines(draft, pieces, packed=path.suffix == ".gz"))
+
+
+def _write_lines(draft: IO[bytes], pieces: Iterator[str], *, packed: bool) -> None:
+    file = gzip.GzipFile(fileobj=draft, mode="wb", mtime=0) if packed else draft
+    for piece in pieces:
+        file.write(piece.encode("utf-8"))
+    if packed:
+        file.close()
 
 
 def _plain(value: Any) -> Any:

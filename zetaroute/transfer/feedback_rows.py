@@ -1,7 +1,4 @@
-"""Lines of feedback from elsewhere: JSON or CSV of several shapes become one shape, or the reason why not.
-
-Apart from the import because reading a line needs no log; what it is about is looked up there.
-"""
+"""Lines of feedback from elsewhere: JSON or CSV of several shapes become one shape, or the reason why not."""
 
 from __future__ import annotations
 
@@ -17,13 +14,11 @@ from typing import Any
 
 from zetaroute.errors import UsageError
 from zetaroute.feedback.judgement import Judgement, checked_value, shown, source_named
-from zetaroute.files.lines import LONGEST_LINE, BadLine, LineSource
+from zetaroute.files.lines import BYTE_ORDER_MARK, BadLine, LineSource, json_object
 
 DEFAULT_AUTHOR = "import"
 _WORDS = {"true": 1.0, "false": 0.0, "up": 1.0, "down": 0.0}
 _LONGEST_NAME = 200
-_MARK = "\ufeff"
-"""A byte order mark, with which some programs begin a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,32 +67,18 @@ def _is_csv(name: str, first: bytes | None) -> bool:
         return True
     if bare.endswith((".jsonl", ".json", ".ndjson")) or first is None:
         return False
-    return not first.decode("utf-8", "replace").removeprefix(_MARK).lstrip().startswith("{")
+    return not first.decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK).lstrip().startswith("{")
 
 
 def _from_json(number: int, line: bytes | None) -> Iterator[Label | BadLine]:
-    if line is None:
-        yield BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
-        return
-    if not line.strip():
-        return
-    try:
-        row = json.loads(line.decode("utf-8").removeprefix(_MARK if number == 1 else ""))
-    except UnicodeDecodeError:
-        yield BadLine(line=number, error="is not UTF-8 text")
-        return
-    except (ValueError, RecursionError) as error:
-        yield BadLine(line=number, error=f"is not JSON: {error}")
-        return
-    if not isinstance(row, dict):
-        yield BadLine(line=number, error="must be a JSON object")
-        return
-    yield _label(number, row)
+    row = json_object(line, number)
+    if row is not None:
+        yield row if isinstance(row, BadLine) else _label(number, row)
 
 
 def _from_csv(header: bytes | None, lines: Iterator[tuple[int, bytes | None]]) -> Iterator[Label | BadLine]:
     names = [name.strip() for name in next(csv.reader([(header or b"").decode("utf-8", "replace")]), [])]
-    names = [name.removeprefix(_MARK) for name in names]
+    names = [name.removeprefix(BYTE_ORDER_MARK) for name in names]
     for wanted in (("outcome_id", "inference_id", "custom_id"), ("metric", "metric_name"), ("value",)):
         if not set(wanted) & set(names):
             raise UsageError(f"the CSV file has no column {' or '.join(wanted)}: name it in the first line.")

@@ -19,6 +19,7 @@ from zetaroute.config import Settings
 from zetaroute.domain import Feedback, Outcome, Query
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.extensions import extension_names, load_extension
+from zetaroute.files.atomic import os_errors
 from zetaroute.files.lines import BadLine
 from zetaroute.grading.graders import Graders
 from zetaroute.log.journal import Entry
@@ -138,11 +139,8 @@ def _rows(name: str, asked: Mapping[str, Query], form: str | None) -> Iterator[I
 
 
 def _first_bytes(name: str) -> bytes:
-    try:
-        with open(name, "rb") as file:
-            return file.read(len(MARK))
-    except OSError as error:
-        raise UsageError(f"cannot read {name} ({error.strerror}): name another file.") from error
+    with os_errors(f"cannot read {name}", "name another file.", UsageError), open(name, "rb") as file:
+        return file.read(len(MARK))
 
 
 def _of_a_package(

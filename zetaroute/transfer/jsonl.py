@@ -5,20 +5,17 @@ Which of them a line is, its own fields say. What was asked may stand in the fil
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, cast, get_args
 
 from zetaroute.domain import FeedbackSource, Query
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import LONGEST_LINE, BadLine, LineSource
+from zetaroute.files.lines import BadLine, LineSource
 from zetaroute.router.prepare import tags_in
 from zetaroute.transfer.imported_row import ImportedRow, count_in, moment_in, number_in, text_in
 from zetaroute.wire.usage import read_usage
 
-_MARK = "\ufeff"
-"""A byte order mark, with which some programs begin a file."""
 Asked = Mapping[str, Query]
 """What was asked, by custom_id."""
 
@@ -26,27 +23,15 @@ Asked = Mapping[str, Query]
 def read_json_lines(name: str, asked: Asked) -> Iterator[ImportedRow | BadLine]:
     """Yield the rows of a file (`-`: standard input); a line that holds no answer is told, and the rest read."""
     with LineSource(name) as source:
-        yield from _rows(source, asked)
+        for number, row in source.objects():
+            yield row if isinstance(row, BadLine) else _read(row, number, asked)
 
 
-def _rows(source: LineSource, asked: Asked) -> Iterator[ImportedRow | BadLine]:
-    for number, line in enumerate(source.lines(), start=1):
-        if line is None:
-            yield BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
-            continue
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line.decode("utf-8").removeprefix(_MARK if number == 1 else ""))
-            if not isinstance(row, dict):
-                raise UsageError("must be a JSON object")
-            yield _from_batch(row, number, asked) if _is_batch(row) else _from_row(row, number, asked)
-        except UnicodeDecodeError:
-            yield BadLine(line=number, error="is not UTF-8 text")
-        except UsageError as error:
-            yield BadLine(line=number, error=str(error))
-        except (ValueError, RecursionError) as error:
-            yield BadLine(line=number, error=f"is not JSON: {error}")
+def _read(row: Mapping[str, Any], number: int, asked: Asked) -> ImportedRow | BadLine:
+    try:
+        return _from_batch(row, number, asked) if _is_batch(row) else _from_row(row, number, asked)
+    except UsageError as error:
+        return BadLine(line=number, error=str(error))
 
 
 def _is_batch(row: Mapping[str, Any]) -> bool:
