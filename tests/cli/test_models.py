@@ -128,6 +128,9 @@ def test_prices_are_imported_and_used(http_folder, server):
         "cached_input": None,
         "output": 2.0,
         "source": "prices.toml",
+        "cache_write": None,
+        "reasoning": None,
+        "above": [],
     }
     assert "x/m3 is priced as m3" in said.err
     assert "one/m1 keeps the price that the config gives" in said.err
