@@ -1,6 +1,6 @@
 """The picture of a bench: what a score costs, for every model alone, the router, mixtures, and the oracle.
 
-Drawn with matplotlib, which is imported only where something is drawn.
+matplotlib is imported only where something is drawn.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zetaroute.arrays import Array
+from zetaroute.report.charts.labels import place_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.text import Annotation
-    from matplotlib.transforms import Bbox
 
 Result = Mapping[str, Any]
 
@@ -34,13 +33,6 @@ _HULLS = {
     "router": (BLUE, "-", "mixtures of the router"),
     "oracle": (GREEN, ":", "oracle"),
 }
-# Where a label may stand, seen from its point, in points: the nearest free place is taken.
-_PLACES = tuple(
-    (side * reach, up)
-    for reach, ups in ((7, (4, -11)), (0, (10, -17)), (15, (15, -23)), (24, (28, -36)), (34, (42, -50)))
-    for up in ups
-    for side in ((1, -1) if reach else (1,))
-)
 
 
 def hindrance(result: Result) -> str | None:
@@ -138,54 +130,18 @@ def _errors(axes: Axes, rows: Sequence[Result], result: Result, **style: Any) ->
 
 
 def _label_models(figure: Figure, axes: Axes, result: Result) -> None:
-    """Write the models' names beside their points, each in the first place that is still free."""
-    figure.draw_without_rendering()
-    rows = _labelled(result)
-    points = {model: (_shown(row["cost_usd"], result), 100 * row["score"]) for model, row in rows.items()}
-    legend = axes.get_legend()
-    labels, lines = [legend.get_window_extent()] if legend else [], _drawn(axes, result)
-    for model, point in points.items():
-        label = axes.annotate(
-            model if rows[model]["cost_usd"] else f"{model} (free)",
-            point,
+    labels = [
+        axes.annotate(
+            model if row["cost_usd"] else f"{model} (free)",
+            (_shown(row["cost_usd"], result), 100 * row["score"]),
             xytext=(0, 0),
             textcoords="offset points",
             fontsize=8,
             color="#33383d",
         )
-        frame = axes.get_window_extent()
-        crowds = [_crowd(_moved(label, place), labels, lines, frame) for place in _PLACES]
-        labels.append(_moved(label, _PLACES[crowds.index(min(crowds))]))
-
-
-def _moved(label: Annotation, place: tuple[int, int]) -> Bbox:
-    """Move a label to a place beside its point and return what it covers there."""
-    label.set_position(place)
-    label.set_horizontalalignment("left" if place[0] > 0 else "right" if place[0] < 0 else "center")
-    return label.get_window_extent()
-
-
-def _crowd(box: Bbox, labels: Sequence[Bbox], lines: Sequence[Bbox], frame: Bbox) -> int:
-    """Return how bad a place is: leaving the frame is worse than covering a label, that worse than a line."""
-    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
-    over = sum(box.overlaps(other) for other in labels)
-    return 10_000 * int(outside) + 1_000 * over + sum(box.overlaps(other) for other in lines)
-
-
-def _drawn(axes: Axes, result: Result) -> list[Bbox]:
-    """Return what labels should not cover, in pixels: markers with their error bars, and the curves."""
-    from matplotlib.transforms import Bbox
-
-    boxes = []
-    for row in [*_priced(result).values(), *_routed(result)]:
-        spread = row["score_se"] or 0.0
-        for score, reach in ((row["score"], 5), (row["score"] - spread, 2), (row["score"] + spread, 2)):
-            x, y = axes.transData.transform((_shown(row["cost_usd"], result), 100 * score))
-            boxes.append(Bbox.from_extents(x - reach, y - reach, x + reach, y + reach))
-    for name in _HULLS if "sweep" in result else ():
-        for x, y in axes.transData.transform(list(zip(*_mixtures(name, result), strict=True))):
-            boxes.append(Bbox.from_extents(x - 1, y - 1, x + 1, y + 1))
-    return boxes
+        for model, row in _labelled(result).items()
+    ]
+    place_labels(figure, axes, labels)
 
 
 def _dollars(value: float, _position: float) -> str:

@@ -6,9 +6,9 @@ Text from models and users is untrusted: it passes `plain` before it is shown, a
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from zetaroute.report.tables import Cell, Column, Report, Table, Tone
 
@@ -93,31 +93,18 @@ def show_table(console: Console, table: Table) -> None:
     console.print(grid)
 
 
-def show_diagnoses(console: Console, diagnoses: Sequence[Diagnosis]) -> None:
+def show_diagnoses(console: Console, diagnoses: Sequence[Mapping[str, str | None]]) -> None:
     """Show what an examination found, in its order; nothing is folded, so that a line can be copied and grepped."""
     from rich.text import Text
 
     for one in diagnoses:
-        line = Text(f"{one.level:6}", style=_LEVELS[one.level])
-        line.append(f"{one.name:10}", style="default")
-        line.append(" ".join(plain(one.words).split()), style="default")
-        if one.mend is not None:
+        line = Text(f"{one['level']:6}", style=_LEVELS[str(one["level"])])
+        line.append(f"{one['name']:10}", style="default")
+        line.append(" ".join(plain(str(one["words"])).split()), style="default")
+        if one["mend"] is not None:
             line.append(" -> ", style="dim")
-            line.append(plain(one.mend), style="default")
+            line.append(plain(one["mend"]), style="default")
         console.print(line, soft_wrap=True)
-
-
-class Diagnosis(Protocol):
-    """What is needed of a diagnosis."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def level(self) -> str: ...
-    @property
-    def words(self) -> str: ...
-    @property
-    def mend(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

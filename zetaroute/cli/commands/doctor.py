@@ -43,7 +43,7 @@ def doctor_command(
     else:
         from zetaroute.report.terminal import show_diagnoses
 
-        show_diagnoses(console(), found)
+        show_diagnoses(console(), [one.json() for one in found])
         out(f"{counts['ok']} ok, {counts['warn']} to look at, {counts['wrong']} wrong")
     if counts["wrong"]:
         raise typer.Exit(FAILED)

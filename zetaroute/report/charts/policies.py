@@ -9,13 +9,13 @@ import numpy as np
 
 from zetaroute.evaluate.frontier import hull
 from zetaroute.report.charts import LONGEST_NAME, PAPER, POLICY, SERIES, SOFT, inline, legend, model_style
+from zetaroute.report.charts.labels import place_labels
 from zetaroute.report.terminal import one_line
 from zetaroute.report.words import amount
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
 
 Result = Mapping[str, Any]
 
@@ -26,8 +26,6 @@ WIDE = 8.0
 MOST_BARS = 11
 SMALLEST_LABEL = 0.13
 """Share of a bar that has room for a number."""
-_PLACES = [(side * reach, up) for reach in (7, 12, 20) for up in (5, -12, 14, -21, 24) for side in (1, -1)]
-"""Where a label may stand, seen from its point, in points: the first free place is taken."""
 
 
 def frontier(ways: Sequence[Result], models: Sequence[str], *, name: str) -> str:
@@ -152,37 +150,21 @@ def _point(axes: Axes, way: Result, models: Sequence[str], floor: float) -> None
 
 
 def _label_points(figure: Figure, axes: Axes, shown: Sequence[Result], floor: float) -> None:
-    """Write the names beside their points, each in the first place that is free."""
-    figure.draw_without_rendering()
-    taken: list[Bbox] = []
-    for way in sorted(shown, key=lambda one: one["kind"] != "policy"):
-        free = " (free)" if way["cost_per_query_usd"]["value"] <= 0 else ""
-        label = axes.annotate(
-            one_line(way["name"], LONGEST_NAME) + free,
+    labels = [
+        axes.annotate(
+            one_line(way["name"], LONGEST_NAME)
+            + (" (free)" if way["cost_per_query_usd"]["value"] <= 0 else ""),
             _place(way, floor),
-            xytext=_PLACES[0],
+            xytext=(0, 0),
             textcoords="offset points",
             fontsize=8,
             fontweight="bold" if way["kind"] == "policy" else "normal",
             bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5, "alpha": 0.8},
             zorder=3,
         )
-        boxes = []
-        for x, y in _PLACES:
-            label.set_position((x, y))
-            label.set_horizontalalignment("left" if x > 0 else "right")
-            box = label.get_window_extent()
-            outside = (
-                box.x0 < axes.bbox.x0
-                or box.x1 > axes.bbox.x1
-                or box.y0 < axes.bbox.y0
-                or box.y1 > axes.bbox.y1
-            )
-            boxes.append((2 * outside + sum(box.overlaps(other) for other in taken), (x, y), box))
-        _, (x, y), box = min(boxes, key=lambda one: one[0])
-        label.set_position((x, y))
-        label.set_horizontalalignment("left" if x > 0 else "right")
-        taken.append(box)
+        for way in sorted(shown, key=lambda one: one["kind"] != "policy")
+    ]
+    place_labels(figure, axes, labels)
 
 
 def _bar(axes: Axes, at: float, mix: Mapping[str, float], models: Sequence[str], *, height: float) -> None:
