@@ -231,7 +231,7 @@ def test_migrating_twice_changes_nothing(home):
     log = Log(home)
     first = rows(log, "SELECT name FROM migrations ORDER BY name")
     assert rows(log, "SELECT name FROM migrations ORDER BY name") == first
-    assert len(first) == len({name for (name,) in first}) >= 2
+    assert len(first) == len({name for (name,) in first}) > 0
 
 
 def test_unwritable_home_is_told(tmp_path, home):

@@ -1,4 +1,4 @@
-"""A file of an earlier version becomes one of now, with its rows."""
+"""The schema of the file: made anew, opened again, refused."""
 
 from __future__ import annotations
 
@@ -6,49 +6,37 @@ import duckdb
 import pytest
 
 from zetaroute.config import Home
+from zetaroute.errors import StoreError
 from zetaroute.log.log import Log
-from zetaroute.log.schema import STEPS, migrate
-
-NEW = {"outcomes": ("ask_probability", "asked"), "feedback": ("label", "prompted", "cost_usd", "response_s")}
-VIEWS = ("served", "rounds", "judgements", "latest_feedback")
+from zetaroute.log.schema import OLDEST, STEPS, migrate
 
 
-def earlier(last: str) -> duckdb.DuckDBPyConnection:
-    """Return a log as it was after the step `last`, with one rated row."""
+def named(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM migrations ORDER BY name").fetchall()]
+
+
+def test_a_new_file_has_every_step_and_opens_again() -> None:
     connection = duckdb.connect()
     migrate(connection)
-    connection.execute("INSERT INTO outcomes (id, time, model, status) VALUES ('a', '2026-01-01', 'm', 'ok')")
-    connection.execute(
-        "INSERT INTO feedback (id, outcome_id, metric, value, source, author, time) "
-        "VALUES ('f', 'a', 'rating', 4, 'user', 'user', '2026-01-02')"
-    )
-    for view in VIEWS:
-        connection.execute(f"DROP VIEW {view}")
-    for table, columns in NEW.items():
-        for column in columns:
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
-    if last < "0003":
-        connection.execute("DROP TABLE canaries")
-        connection.execute("ALTER TABLE outcomes DROP COLUMN duel")
-    for view, table in zip(VIEWS, ("outcomes", "outcomes", "feedback", "feedback"), strict=True):
-        connection.execute(f"CREATE VIEW {view} AS SELECT * FROM {table}")
-    connection.execute("DELETE FROM migrations WHERE name > ?", [last])
-    return connection
+    migrate(connection)
+    assert named(connection) == [*OLDEST, *STEPS]
+    assert connection.execute("SELECT count(*) FROM served").fetchall() == [(0,)]
 
 
-@pytest.mark.parametrize("last", ["0002_views", "0003_canaries"])
-def test_earlier_file_gets_the_columns_of_now_and_keeps_its_rows(last):
-    connection = earlier(last)
-    migrate(connection)
-    assert connection.execute("SELECT name FROM migrations ORDER BY name").fetchall() == [
-        (name,) for name in STEPS
-    ]
-    assert connection.execute(
-        "SELECT rating, satisfaction, satisfaction_source, asked, prompted FROM served"
-    ).fetchall() == [(4.0, 0.75, "user", None, False)]
-    connection.execute("INSERT INTO feedback (id, label, prompted) VALUES ('g', 'failed', true)")
-    migrate(connection)
-    assert connection.execute("SELECT count(*) FROM feedback").fetchall() == [(2,)]
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        (["0001_tables", "0002_views", "0003_canaries"], "before 0.1.0"),
+        ([*OLDEST, *STEPS, "9999_not_known"], "newer zetaroute"),
+    ],
+)
+def test_a_file_of_another_time_is_refused_and_left_alone(steps: list[str], words: str) -> None:
+    connection = duckdb.connect()
+    connection.execute("CREATE TABLE migrations (name VARCHAR, time TIMESTAMP)")
+    connection.executemany("INSERT INTO migrations VALUES (?, NULL)", [[step] for step in steps])
+    with pytest.raises(StoreError, match=words):
+        migrate(connection)
+    assert named(connection) == sorted(steps)
 
 
 def test_a_journal_line_of_an_earlier_version_is_read(home: Home) -> None:

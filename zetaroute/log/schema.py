@@ -1,7 +1,7 @@
 """The tables of the DuckDB file, as steps that are only ever appended.
 
-Each step runs in one transaction and its name is kept in the table `migrations`; a name that this version does
-not know means that a newer zetaroute wrote the file.
+Each step runs in one transaction, and its name is kept in the table `migrations`. A name that this version does not
+know means that a newer zetaroute wrote the file.
 """
 
 from __future__ import annotations
@@ -139,19 +139,13 @@ def _tables(connection: DuckDBPyConnection) -> None:
     connection.execute(f"CREATE TABLE outcomes ({columns_of(OUTCOME_COLUMNS)}, pmf DOUBLE[])")
     connection.execute(f"CREATE TABLE feedback ({columns_of(FEEDBACK_COLUMNS)})")
     connection.execute(f"CREATE TABLE promotions ({columns_of(PROMOTION_COLUMNS)})")
-
-
-def _canaries(connection: DuckDBPyConnection) -> None:
     connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
-    _bring_up(connection)
+    connection.execute(f"CREATE TABLE exports ({columns_of(EXPORT_COLUMNS)})")
+    make_views(connection)
 
 
 def _bring_up(connection: DuckDBPyConnection) -> None:
-    """Give the tables the columns that they lack, and make the views anew.
-
-    Every step that adds columns does so for all of them: the views know those of this version, whichever step of
-    an old file makes them.
-    """
+    """Give the tables the columns that they lack, and make the views anew."""
     for table, columns in (("outcomes", OUTCOME_COLUMNS), ("feedback", FEEDBACK_COLUMNS)):
         for name, kind in columns.items():
             connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
@@ -161,33 +155,29 @@ def _bring_up(connection: DuckDBPyConnection) -> None:
     make_views(connection)
 
 
-def _exports(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"CREATE TABLE IF NOT EXISTS exports ({columns_of(EXPORT_COLUMNS)})")
-
-
-STEPS = {
-    "0001_tables": _tables,
-    "0002_views": make_views,
-    "0003_canaries": _canaries,
-    "0004_columns": _bring_up,
-    "0005_exports": _exports,
-    "0006_segments": _bring_up,
-    "0007_objectives": _bring_up,
-    "0008_lean_views": _bring_up,
-    "0009_thinking": _bring_up,
-}
+OLDEST = (
+    *("0001_tables", "0002_views", "0003_canaries", "0004_columns", "0005_exports", "0006_segments"),
+    *("0007_objectives", "0008_lean_views"),
+)
+"""The steps that every file names which can be read."""
+STEPS = {"0009_thinking": _bring_up}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:
-    """Bring the file to this version's schema; raise StoreError when a newer version wrote it."""
+    """Bring the file to this version's schema; raise StoreError when a newer version wrote it, or one too old."""
     connection.execute("CREATE TABLE IF NOT EXISTS migrations (name VARCHAR, time TIMESTAMP)")
     applied = {name for (name,) in connection.execute("SELECT name FROM migrations").fetchall()}
-    unknown = applied - set(STEPS)
-    if unknown:
+    if applied - {*OLDEST, *STEPS}:
         raise StoreError("the log was written by a newer zetaroute: upgrade to use it; nothing was changed.")
     if not applied:
-        _apply(connection, _fresh, list(STEPS))
+        # Step by step a new file would take several times the room.
+        _apply(connection, _tables, [*OLDEST, *STEPS])
         return
+    if not applied >= set(OLDEST):
+        raise StoreError(
+            "the log was written by a development version before 0.1.0, which cannot be read any more: "
+            "move it away and a new one is begun; nothing was changed."
+        )
     for name, step in STEPS.items():
         if name not in applied:
             _apply(connection, step, [name])
@@ -210,11 +200,3 @@ def _apply(
         with suppress(Exception):
             connection.execute("ROLLBACK")
         raise
-
-
-def _fresh(connection: DuckDBPyConnection) -> None:
-    """Make everything at once: step by step a new file would take several times the room."""
-    _tables(connection)
-    connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
-    _exports(connection)
-    make_views(connection)

@@ -16,7 +16,7 @@ from zetaroute.features.cluster_names import lasting_names
 from zetaroute.policy.escalation import CheckReliability
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.learned import LearnedPredictor, Priced
-from zetaroute.policy.packed_covariance import fold, half_size
+from zetaroute.policy.packed_covariance import half_size
 from zetaroute.policy.policy import Policy
 from zetaroute.policy.prior import PriorPredictor
 from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
@@ -105,11 +105,8 @@ def _share_spreads(arrays: dict[str, NDArray[np.generic]]) -> None:
 
 
 def _spread_shared(arrays: dict[str, NDArray[np.generic]]) -> None:
-    """Give the spreads that were stored once to every head that holds them; those of old versions are whole."""
+    """Give the spreads that were stored once to every head that holds them."""
     for name in _LINEAR:
-        stored = arrays.get(f"{name}.spread")
-        if stored is not None and stored.ndim == 3:
-            arrays[f"{name}.spread"] = fold(np.asarray(stored, dtype=np.float32))
         if f"{name}.spread_of" in arrays:
             owner = _LINEAR[int(np.asarray(arrays[f"{name}.spread_of"]))]
             arrays[f"{name}.spread"] = arrays[f"{owner}.spread"]
