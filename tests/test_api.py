@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import polars as pl
 import pytest
 
 import zetaroute
-from tests.cli.command import read_lines, write_lines
+from tests.cli.command import ok, read_lines, write_lines
 from zetaroute.api import Session
 from zetaroute.errors import ConfigError, UsageError
 
@@ -127,6 +128,69 @@ def test_answers_are_graded_later(opened: Session) -> None:
     assert opened.grade(since=datetime.now(UTC) + timedelta(minutes=5), again=True).rows == 0
 
 
+def practised(opened: Session, tmp_path: Path, *, seed: int) -> None:
+    """Ask 160 practice queries whose answers can be graded."""
+    file = tmp_path / f"practice{seed}.jsonl"
+    ok(opened.home.path, "practice", "generate", "--rows", "160", "--seed", str(seed), "-o", str(file))
+    assert len(list(opened.batch(file))) == 160
+
+
+def test_the_loop_from_a_retrain_to_before_and_after(opened: Session, tmp_path: Path) -> None:
+    practised(opened, tmp_path, seed=1)
+    result = opened.retrain(promote="never", seed=3)
+    assert isinstance(result, zetaroute.RetrainResult)
+    assert (result.promoted, result.record.parent, result.canary) == (False, "v0000", None)
+    assert result.report.read_text(encoding="utf-8").startswith(f"# {result.verdict}")
+    assert result.json()["reasons"] == list(result.reasons) != []
+    assert result.difference["utility_usd"].n == result.record.rows["holdout"]
+
+    policies = opened.policies
+    assert policies.report(result.version) == result.report.read_text(encoding="utf-8")
+    assert policies.promote(result.version, reason="a try") == result.version
+    practised(opened, tmp_path, seed=2)
+    assert policies.verify() == {result.version: 160}
+    assert [one.current for one in policies.list()] == ["", "serves now"]
+    difference = policies.diff("v0")
+    assert (difference.versions, difference.queries) == (("v0000", result.version), 320)
+
+    compared = opened.compare(examples=True)
+    assert isinstance(compared, zetaroute.Comparison)
+    assert (compared.before.version, compared.before.rows) == ("v0000", 160)
+    assert (compared.after.version, compared.after.rows) == (result.version, 160)
+    assert compared.verdict == result.verdict
+    assert compared.json()["drift"]["version"] == result.version
+
+    with pytest.raises(UsageError, match="serves already"):
+        policies.canary("current")
+    assert policies.pin() == result.version
+    assert policies.unpin() == result.version
+    assert policies.rollback() == "v0000"
+
+
+def test_an_answer_is_explained(opened: Session) -> None:
+    assert opened.ask("What is 2 + 3?", seed=1).decision is not None
+    explained = opened.explain()
+    assert isinstance(explained, zetaroute.Explanation)
+    assert explained.best in {"practice/small", "practice/medium", "practice/large"}
+    assert explained.json()["best"] == explained.best
+    with pytest.raises(UsageError, match="no outcome has the id"):
+        opened.explain("nothing")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda z: z.retrain(promote="perhaps"), "auto, canary, never, force"),
+        (lambda z: z.kpi(by="mood"), "task, model, segment, day, version"),
+    ],
+)
+def test_a_wrong_choice_names_the_others(
+    opened: Session, call: Callable[[Session], object], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        call(opened)
+
+
 def test_it_works_where_an_event_loop_runs(opened: Session) -> None:
     async def cell() -> str:
         return opened.ask("What is 2 + 3?", model="practice/large").text
@@ -161,14 +225,14 @@ def test_since_leaves_older_rows_out(opened: Session) -> None:
     now = datetime.now(UTC)
     assert opened.frame(since=now - timedelta(minutes=5)).height == 1
     assert opened.frame(since=now + timedelta(minutes=5)).height == 0
-    assert opened.kpi(since=now + timedelta(minutes=5))["rows"] == 0
+    assert opened.kpi(since=now + timedelta(minutes=5)).rows == 0
 
 
 def test_key_figures_by_model(opened: Session) -> None:
     opened.ask("What is 2 + 3?", model="practice/large", reference="5", grader="number")
     found = opened.kpi(by="model")
-    assert found["rows"] == 1
-    assert found["by"]["practice/large"]["kpis"]["accuracy_rate"]["value"] == 1.0
+    assert found.rows == 1
+    assert found.by["practice/large"].kpis["accuracy_rate"].value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -200,7 +264,7 @@ def loaded(code: str) -> set[str]:
 
 
 def test_importing_loads_nothing_else() -> None:
-    assert loaded("import zetaroute") <= {"zetaroute", "__future__"}
+    assert loaded("import zetaroute") <= {"zetaroute", "zetaroute.version", "__future__"}
 
 
 def test_every_public_name_is_there_once_it_is_asked_for() -> None:

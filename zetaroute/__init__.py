@@ -8,19 +8,40 @@ if TYPE_CHECKING:
     import os
 
     from zetaroute import errors as errors
+    from zetaroute.analysis.explain import Explanation as Explanation
+    from zetaroute.analysis.reports import Comparison as Comparison
+    from zetaroute.analysis.reports import KpiReport as KpiReport
     from zetaroute.api import Session as Session
     from zetaroute.domain import Candidate as Candidate
     from zetaroute.domain import Decision as Decision
     from zetaroute.domain import Query as Query
+    from zetaroute.lifecycle.result import RetrainResult as RetrainResult
     from zetaroute.router.answer import Answer as Answer
     from zetaroute.version import __version__ as __version__
 
-__all__ = ["Answer", "Candidate", "Decision", "Query", "Session", "__version__", "errors", "open"]
+__all__ = [
+    "Answer",
+    "Candidate",
+    "Comparison",
+    "Decision",
+    "Explanation",
+    "KpiReport",
+    "Query",
+    "RetrainResult",
+    "Session",
+    "__version__",
+    "errors",
+    "open",
+]
 _PLACES = {
     "Answer": "zetaroute.router.answer",
     "Candidate": "zetaroute.domain",
+    "Comparison": "zetaroute.analysis.reports",
     "Decision": "zetaroute.domain",
+    "Explanation": "zetaroute.analysis.explain",
+    "KpiReport": "zetaroute.analysis.reports",
     "Query": "zetaroute.domain",
+    "RetrainResult": "zetaroute.lifecycle.result",
     "Session": "zetaroute.api",
     "__version__": "zetaroute.version",
     "errors": "zetaroute.errors",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zetaroute.config import PRESETS, Home, Settings, find_home, load_settings
 from zetaroute.domain import Query
@@ -20,14 +20,21 @@ from zetaroute.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from zetaroute.analysis.explain import Explanation
+    from zetaroute.analysis.kpi import By
+    from zetaroute.analysis.reports import Comparison, KpiReport
     from zetaroute.batch.regrade import RegradeSummary
     from zetaroute.config import Objective
+    from zetaroute.lifecycle.policies import Policies
+    from zetaroute.lifecycle.result import RetrainResult
+    from zetaroute.lifecycle.retrain import Promote
     from zetaroute.log.log import Log
     from zetaroute.router.answer import Answer
     from zetaroute.router.engine import Engine
 
 Place = str | os.PathLike[str]
-By = Literal["task", "model", "segment", "day", "version"]
+Moment = datetime | str
+"""A date with a time; UTC where it names no zone, and where it is text (ISO 8601)."""
 _T = TypeVar("_T")
 
 
@@ -37,6 +44,7 @@ class Session:
 
     home: Home
     settings: Settings
+    log: Log
 
     def engine(self) -> Engine:
         """Return what answers one query by the policy in use now; raises ArtifactError where that is damaged."""
@@ -98,7 +106,7 @@ class Session:
         if conversation is not None:
             from zetaroute.router.conversations import recorded
 
-            before = recorded(self._log(), conversation)
+            before = recorded(self.log, conversation)
             query, kept = before.continued(replace(query, conversation=conversation)), before.model
         wanted = AskOptions(
             model=model,
@@ -110,11 +118,11 @@ class Session:
         )
         if keep:
             self.home.make()
-        journal = self._log().journal if keep else None
+        journal = self.log.journal if keep else None
         asking = engine.ask(query, wanted, check=parse_check(check), journal=journal)
         answer = _own_loop(lambda: asyncio.run(asking))
         if keep:
-            self._log().merge()
+            self.log.merge()
         return answer
 
     def batch(
@@ -166,7 +174,7 @@ class Session:
         )
 
         def run(on_answer: Callable[[Answer], None], interruptible: Interruptible) -> None:
-            answer_file(self._log(), self.settings, job, on_answer=on_answer, interruptible=interruptible)
+            answer_file(self.log, self.settings, job, on_answer=on_answer, interruptible=interruptible)
 
         return _streamed(run)
 
@@ -186,13 +194,13 @@ class Session:
         from zetaroute.feedback.ratings import rate
 
         word = ("up" if value else "down") if isinstance(value, bool) else str(value)
-        rate(self._log(), word, outcome_id=outcome_id, metric=metric, comment=comment, author=author)
+        rate(self.log, word, outcome_id=outcome_id, metric=metric, comment=comment, author=author)
 
     def grade(
         self,
         *,
         grader: str | None = None,
-        since: datetime | None = None,
+        since: Moment | None = None,
         task: str | None = None,
         limit: int | None = None,
         again: bool = False,
@@ -206,38 +214,116 @@ class Session:
         from zetaroute.batch.regrade import RegradeSelection, regrade
 
         wanted = RegradeSelection(grader=grader, since=_moment(since), task=task, limit=limit, again=again)
-        log = self._log()
+        log = self.log
         done = _own_loop(lambda: asyncio.run(regrade(log, self.settings, wanted, concurrency=concurrency)))
         log.merge()
         return done
 
-    def frame(self, *, since: datetime | None = None) -> pl.DataFrame:
+    def frame(self, *, since: Moment | None = None) -> pl.DataFrame:
         """Return the rounds, oldest first: a row per attempt with its decision and what is known of its answer."""
         import polars as pl
 
         from zetaroute.log.log import rows_since
 
-        with self._log().open() as connection:
+        with self.log.open() as connection:
             return pl.DataFrame(
                 rows_since(connection, "SELECT * FROM rounds", _moment(since), order="time, id")
             )
 
-    def kpi(self, *, by: By | None = None, since: datetime | None = None) -> dict[str, Any]:
-        """Return the key figures of what was served, each with its interval, as `zetaroute kpi --json` does."""
-        from zetaroute.analysis.kpi import kpis
+    def retrain(
+        self,
+        *,
+        promote: Promote = "auto",
+        since: Moment | None = None,
+        sources: Sequence[str] = (),
+        cluster: str | None = None,
+        jobs: int = 2,
+        seed: int = 0,
+    ) -> RetrainResult:
+        """Learn a new version from the log as `zetaroute retrain` does, and let it serve when that is proven.
 
-        return kpis(log=self._log(), settings=self.settings, home=self.home, by=by, since=_moment(since))
+        `sources` are DuckDB files, exports or Parquet globs to learn from in place of the home's own rows. Raises
+        UsageError for a wrong argument, ZetarouteError when there is too little to learn from.
+        """
+        from zetaroute.lifecycle.retrain import PROMOTE, retrain
 
-    def _log(self) -> Log:
-        from zetaroute.projections import log_of
+        if promote not in PROMOTE:
+            raise UsageError(f"promote is {promote!r}: choose one of {', '.join(PROMOTE)}.")
+        return retrain(
+            home=self.home,
+            settings=self.settings,
+            log=self.log,
+            promote=promote,
+            since=_moment(since),
+            sources=sources,
+            cluster=cluster,
+            jobs=jobs,
+            seed=seed,
+        )
 
-        return log_of(self.home, self.settings.privacy)
+    def kpi(self, *, by: By | None = None, since: Moment | None = None, over_time: bool = False) -> KpiReport:
+        """Return the key figures of what was served, each with its interval; `over_time` adds how they went."""
+        from zetaroute.analysis.kpi import BY, kpis
+
+        if by not in {None, *BY}:
+            raise UsageError(f"by is {by!r}: choose one of {', '.join(BY)}.")
+        with self.log.open() as connection:
+            return kpis(connection, self.home, self.settings, by=by, since=_moment(since), course=over_time)
+
+    def compare(
+        self,
+        *,
+        before: str | None = None,
+        after: str | None = None,
+        since: Moment | None = None,
+        examples: bool = False,
+    ) -> Comparison:
+        """Return what two versions served beside each other: the current one and its predecessor by default.
+
+        `examples` adds some of the queries. Raises ArtifactError for an unknown version, ZetarouteError where there
+        is nothing to compare yet.
+        """
+        from zetaroute.analysis.kpi import compare
+
+        with self.log.open() as connection:
+            return compare(
+                connection,
+                self.home,
+                self.settings,
+                before=before,
+                after=after,
+                since=_moment(since),
+                examples=examples,
+            )
+
+    def explain(self, outcome_id: str | None = None) -> Explanation | None:
+        """Return why a model was chosen for an answer, the last one by default; None where nothing was decided.
+
+        Raises UsageError for an unknown id.
+        """
+        from zetaroute.analysis.explain import explain_past
+        from zetaroute.analysis.outcomes import show_outcome
+        from zetaroute.registry import Registry
+
+        with self.log.open() as connection:
+            row = show_outcome(connection, outcome_id)
+        return explain_past(row, registry=Registry(self.home.artifacts))
+
+    @property
+    def policies(self) -> Policies:
+        """The versions of the policy: list, compare, verify, promote, pin, try and roll back."""
+        from zetaroute.lifecycle.policies import Policies
+
+        return Policies(home=self.home, log=self.log, settings=lambda: self.settings)
 
 
 def open_session(home: Place | None = None, *, config: Place | None = None) -> Session:
     """Return a home with its settings; raises ConfigError for a config that cannot be used."""
+    from zetaroute.projections import log_of
+
     found = find_home(None if home is None else Path(home))
-    return Session(found, load_settings(None if config is None else Path(config), found.config))
+    settings = load_settings(None if config is None else Path(config), found.config)
+    return Session(found, settings, log_of(found, settings.privacy))
 
 
 def _own_loop(work: Callable[[], _T]) -> _T:
@@ -283,7 +369,7 @@ def _objective(prefer: str | None) -> Objective | None:
     return None if prefer is None else PRESETS[prefer]
 
 
-def _moment(since: datetime | None) -> str | None:
-    if since is None:
-        return None
+def _moment(since: Moment | None) -> str | None:
+    if since is None or isinstance(since, str):
+        return since
     return (since.astimezone(UTC).replace(tzinfo=None) if since.tzinfo else since).isoformat()

@@ -36,7 +36,10 @@ def main() -> None:
     home = Home(Path(sys.argv[1]))
     rows = int(sys.argv[2]) if len(sys.argv) > 2 else 50_000
     settings, log = load_settings(None, home.config), log_of(home)
-    source = open_source(log, settings, since=None, sources=(), cluster=False, partition_rows=rows)
+    with log.open() as connection:
+        source = open_source(
+            connection, log, settings, since=None, sources=(), cluster=False, partition_rows=rows
+        )
     reader = source.reader
     if not isinstance(reader, Partitions):
         raise SystemExit(f"the log of {home.path} has no {rows:,} rows")

@@ -50,7 +50,9 @@ def in_a_frame(log: Log, version: str) -> list[tuple[str, str]]:
 def test_sql_and_a_frame_agree(log: Log) -> None:
     registry = Registry(log.home.artifacts)
     policy = load_policy(registry, registry.current())
-    found = in_sql(log, read_kinds(log, policy, registry, since=None))
+    with log.open() as connection:
+        kinds = read_kinds(connection, policy, registry, since=None)
+    found = in_sql(log, kinds)
     assert found == in_a_frame(log, policy.version)
     named = {kind for _, kind in found}
     assert UNKEPT in named
@@ -60,7 +62,8 @@ def test_sql_and_a_frame_agree(log: Log) -> None:
 
 def test_without_a_map_what_has_no_label_is_of_one_kind(log: Log) -> None:
     registry = Registry(log.home.artifacts)
-    kinds = read_kinds(log, load_policy(registry, COLD), registry, since=None)
+    with log.open() as connection:
+        kinds = read_kinds(connection, load_policy(registry, COLD), registry, since=None)
     assert kinds == Kinds()
     assert in_sql(log, kinds) == in_a_frame(log, COLD)
 
@@ -68,4 +71,5 @@ def test_without_a_map_what_has_no_label_is_of_one_kind(log: Log) -> None:
 def test_kinds_are_those_of_what_was_asked_since(log: Log) -> None:
     registry = Registry(log.home.artifacts)
     policy = load_policy(registry, registry.current())
-    assert read_kinds(log, policy, registry, since="2100-01-01") == Kinds()
+    with log.open() as connection:
+        assert read_kinds(connection, policy, registry, since="2100-01-01") == Kinds()

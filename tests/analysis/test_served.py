@@ -82,10 +82,10 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Log:
 @pytest.fixture
 def frames(log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The groups of a log, and the same with each query as a group of its own."""
-    grouped = read_served(log, since=None, kinds=Kinds())
     with log.open() as connection:
+        grouped = read_served(connection, since=None, kinds=Kinds())
         ids = [one for (one,) in connection.execute("SELECT id FROM outcomes ORDER BY id").fetchall()]
-    single = read_served(log, since=None, kinds=Kinds(), edges=ids)
+        single = read_served(connection, since=None, kinds=Kinds(), edges=ids)
     assert grouped.height < single.height == ROWS
     return grouped, single
 
@@ -122,7 +122,8 @@ def test_grouped_is_rowwise(frames: tuple[pl.DataFrame, pl.DataFrame]) -> None:
 
 
 def test_days_and_parts_divide_what_was_served(log: Log) -> None:
-    frame = read_served(log, since="2026-01-03", by_day=True, edges=["00000", "00100", "00200"])
+    with log.open() as connection:
+        frame = read_served(connection, since="2026-01-03", by_day=True, edges=["00000", "00100", "00200"])
     by = {
         column: dict(frame.group_by(column).agg(pl.col("rows").sum()).iter_rows())
         for column in ("day", "part")
@@ -133,7 +134,8 @@ def test_days_and_parts_divide_what_was_served(log: Log) -> None:
 
 
 def test_a_log_without_rows_has_empty_figures(tmp_path: Path) -> None:
-    frame = read_served(Log(Home(tmp_path)), since=None)
+    with Log(Home(tmp_path)).open() as connection:
+        frame = read_served(connection, since=None)
     found = figures(as_served(frame, SETTINGS), OBJECTIVE)
     assert size(frame) == 0
     assert {(one.value, one.n) for one in found.values()} == {(None, 0)}

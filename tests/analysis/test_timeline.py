@@ -92,13 +92,14 @@ class Told:
         return self.log
 
     def over_time(self, *, chosen: bool = False) -> dict[str, Any]:
-        log = self.write()
-        course = read_course(log, since=None, chosen=chosen)
-        frame = read_served(log, since=None, edges=course.edges)
+        with self.write().open() as connection:
+            course = read_course(connection, since=None, chosen=chosen)
+            frame = read_served(connection, since=None, edges=course.edges)
         return over_time(frame, as_served(frame, SETTINGS), OBJECTIVE, course.marks)
 
     def by_segment(self) -> list[dict[str, Any]]:
-        frame = read_served(self.write(), since=None, kinds=Kinds())
+        with self.write().open() as connection:
+            frame = read_served(connection, since=None, kinds=Kinds())
         before, after = (frame.filter(policy_version=version) for version in ("v0000", "v0001"))
         return by_segment((before, as_served(before, SETTINGS)), (after, as_served(after, SETTINGS)))
 
@@ -135,7 +136,8 @@ def test_number_of_parts(told: Told, rows: int, parts: int) -> None:
 def test_parts_of_what_policies_chose_leave_pinned_queries_out(told: Told) -> None:
     told.served([1.0] * 60, forced=True)
     told.served([1.0] * 80)
-    course = read_course(told.write(), since=None, chosen=True)
+    with told.write().open() as connection:
+        course = read_course(connection, since=None, chosen=True)
     assert course.edges == ("000060", "000100")
 
 
@@ -164,6 +166,8 @@ def test_examples_are_of_the_model_that_grew_short_and_few(told: Told) -> None:
     models = ["m0"] * 2 + ["m1"] * 6
     told.served([1.0] * 8, version="v0001", models=models, kinds=["a"] * 8, texts=texts)
     told.served([1.0], version="v0001", models=["m1"], kinds=["a"], texts=["pinned"], forced=True)
-    found = read_examples(told.log, "v0001", told.by_segment(), Kinds(), since=None)
+    segments = told.by_segment()
+    with told.log.open() as connection:
+        found = read_examples(connection, "v0001", segments, Kinds(), since=None)
     assert found == {"a": [("long " * 200)[:LONGEST_EXAMPLE], "twice", "one"]}
     assert len(found["a"]) == EXAMPLES

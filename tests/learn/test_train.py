@@ -64,7 +64,10 @@ def lesson(
     """Learn from partitions of so many rows, read by what `watch` makes of their reader."""
     place = Home(home)
     settings, log = load_settings(None, place.config), log_of(place)
-    source = open_source(log, settings, since=None, sources=(), cluster=False, partition_rows=rows)
+    with log.open() as connection:
+        source = open_source(
+            connection, log, settings, since=None, sources=(), cluster=False, partition_rows=rows
+        )
     source = replace(source, reader=watch(source.reader))
     return train(source, settings, log, known=known, seed=0, jobs=1)
 
@@ -170,7 +173,7 @@ def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
         done = retrain(
             home=place, settings=settings, log=log_of(place), promote="never", partition_rows=rows, page=False
         )
-        results.append(done.result)
+        results.append(done.json())
         shutil.rmtree(home / "artifacts" / done.version)
     one, other = results
     assert_same_result(one, other, tolerance=1e-7)
@@ -202,7 +205,10 @@ def test_when_nothing_is_left_it_is_said_why(home: Path) -> None:
 def test_vectors_of_rows_that_are_forgotten_while_it_learns_are_not_kept(home: Path) -> None:
     place = Home(home)
     settings, log = load_settings(None, place.config), log_of(place)
-    source = open_source(log, settings, since=None, sources=(), cluster=False, partition_rows=10**9)
+    with log.open() as connection:
+        source = open_source(
+            connection, log, settings, since=None, sources=(), cluster=False, partition_rows=10**9
+        )
     with duckdb.connect(str(home / "zetaroute.duckdb")) as connection:
         (one,) = connection.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
     ok(home, "log", "forget", one, "--yes")

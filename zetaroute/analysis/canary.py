@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import CanaryEvent
 from zetaroute.evaluate.eprocess import ROLLBACK_AT
 from zetaroute.evaluate.intervals import mean_figure
 from zetaroute.log.canary import last_step, running_canary
-from zetaroute.log.log import Log
 from zetaroute.projections.canary import CanaryRows, canary_rows, evidence_of
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
-def canary_standing(log: Log) -> dict[str, Any] | None:
+
+def canary_standing(connection: DuckDBPyConnection) -> dict[str, Any] | None:
     """Return how the canary that runs stands, as JSON; None without one."""
-    with log.open() as connection:
-        running = running_canary(connection)
-        if running is None:
-            return None
-        rows = canary_rows(connection, running)
+    running = running_canary(connection)
+    if running is None:
+        return None
+    rows = canary_rows(connection, running)
     finding = evidence_of(running, rows)
     return {
         "version": running.version,
@@ -36,14 +37,10 @@ def canary_standing(log: Log) -> dict[str, Any] | None:
     }
 
 
-def canary_difference(log: Log, version: str, champion: str) -> dict[str, Any] | None:
+def canary_difference(connection: DuckDBPyConnection, version: str, champion: str) -> dict[str, Any] | None:
     """Return the gain in utility that the last canary of `version` against `champion` measured; None without one."""
-    with log.open() as connection:
-        last = last_step(connection, version=version, champion=champion)
-        if last is None:
-            return None
-        rows = canary_rows(connection, last)
-    return _differences(last, rows)["utility_usd"]
+    last = last_step(connection, version=version, champion=champion)
+    return None if last is None else _differences(last, canary_rows(connection, last))["utility_usd"]
 
 
 def _differences(canary: CanaryEvent, rows: CanaryRows) -> dict[str, dict[str, Any]]:

@@ -1,22 +1,18 @@
-"""What would have to be otherwise for another model to be held best: for a decision of now, and for one of the log.
-
-Apart from the rest of an explanation because it needs the figures of a decision alone, which the log keeps.
-"""
+"""What would have to be otherwise for another model to be held best."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from zetaroute.arrays import Array, Mask
-from zetaroute.domain import Arm, Objective
+from zetaroute.arrays import Array
+from zetaroute.domain import Arm, Candidate, Estimate, Objective
 from zetaroute.policy import Forecast, Policy, PriorPredictor
 
-HeldBest = Callable[[Forecast, Objective, Mask], int]
-"""Which of the K arms is held best by a forecast, at an objective, among those of a mask (K,)."""
+HeldBest = Callable[[Forecast, Objective], int]
+"""Which of the eligible arms is held best by a forecast, at an objective."""
 
 NO_RECORD = "prior from the config"
 """How the log says that a model had no record when a query was decided."""
@@ -42,93 +38,93 @@ class Counterfactual:
     """Who would be held best."""
 
 
-def past_counterfactuals(
-    row: Mapping[str, Any], best: str
+def counterfactuals(
+    candidates: Sequence[Candidate], best: str, objective: Objective | None, version: str
 ) -> tuple[tuple[Counterfactual, ...] | None, str | None]:
-    """Return what would have changed a logged decision, by its own figures alone; else None and why it is not known.
+    """Return what would change a decision, by its own figures alone; else None and why it is not known.
 
     The same figures and the same rule give the same choice, so nothing of the version that decided is loaded.
     """
-    found = row["candidates"]
-    if row.get("objective") is None:
+    if objective is None:
         return None, f"{_NOT_KNOWN}: its row does not hold what things were worth"
-    objective, forecast = Objective(**row["objective"]), _forecast_of(found)
-    eligible = np.array([one["eligible"] for one in found], dtype=np.bool_)
-    tags = [("local",) if _FREE in one["reason"] else () for one in found]
+    forecast = _forecast_of(candidates)
+    eligible = np.array([one.eligible for one in candidates], dtype=np.bool_)
+    tags = [("local",) if _FREE in one.reason else () for one in candidates]
     arms = [
-        Arm(id=one["model"], provider="", model="", tags=its) for one, its in zip(found, tags, strict=True)
+        Arm(id=one.model, provider="", model="", tags=its) for one, its in zip(candidates, tags, strict=True)
     ]
     mean = forecast.utility(objective, arms)[0][0]
-    logged = np.array([one["utility_usd"]["mean"] for one in found])
-    if np.abs(mean - logged)[eligible].max() > _SAME_USD * max(1.0, float(np.abs(logged).max())):
+    decided = np.array([one.utility_usd.mean for one in candidates])
+    if np.abs(mean - decided)[eligible].max() > _SAME_USD * max(1.0, float(np.abs(decided).max())):
         return None, f"{_NOT_KNOWN}: it counted what asking another after a failed check is worth"
-    policy = Policy(version=str(row["policy_version"]), predictor=PriorPredictor())
+    policy = Policy(version=version, predictor=PriorPredictor())
 
-    def held_best(seen: Forecast, values: Objective, allowed: Mask) -> int:
-        return int(policy.exploit(seen, arms=arms, objective=values, eligible=allowed[None, :])[0])
+    def held_best(seen: Forecast, values: Objective) -> int:
+        return int(policy.exploit(seen, arms=arms, objective=values, eligible=eligible[None, :])[0])
 
     place = next(index for index, arm in enumerate(arms) if arm.id == best)
-    return counterfactuals(forecast, objective, eligible, place, arms, held_best), None
+    return _turns(forecast, objective, place, [arm.id for arm in arms], held_best), None
 
 
-def _forecast_of(found: Sequence[Mapping[str, Any]]) -> Forecast:
-    """Return the forecast (1, K) that the candidates of a row were made of, as far as a choice needs it."""
+def _forecast_of(candidates: Sequence[Candidate]) -> Forecast:
+    """Return the forecast (1, K) that the candidates were made of, as far as a choice needs it."""
 
-    def figure(name: str, part: str) -> Array:
-        return np.array(
-            [[np.nan if one[name] is None else one[name][part] for one in found]], dtype=np.float64
+    def figures(name: str) -> tuple[Array, Array]:
+        found = [getattr(one, name) or Estimate(np.nan, np.nan) for one in candidates]
+        return (
+            np.array([[one.mean for one in found]], dtype=np.float64),
+            np.array([[one.se for one in found]], dtype=np.float64),
         )
 
-    unknown = np.full((1, len(found)), np.nan)
+    unknown = np.full((1, len(candidates)), np.nan)
+    accuracy, accuracy_se = figures("accuracy")
+    satisfaction, satisfaction_se = figures("satisfaction")
+    response_s, response_se = figures("response_s")
+    cost_usd, cost_se = figures("cost_usd")
     return Forecast(
-        accuracy=figure("accuracy", "mean"),
-        accuracy_se=figure("accuracy", "se"),
-        satisfaction=figure("satisfaction", "mean"),
-        satisfaction_se=figure("satisfaction", "se"),
-        response_s=figure("response_s", "mean"),
-        response_se=figure("response_s", "se"),
+        accuracy=accuracy,
+        accuracy_se=accuracy_se,
+        satisfaction=satisfaction,
+        satisfaction_se=satisfaction_se,
+        response_s=response_s,
+        response_se=response_se,
         response_p95_s=unknown,
-        cost_usd=figure("cost_usd", "mean"),
-        cost_se=figure("cost_usd", "se"),
+        cost_usd=cost_usd,
+        cost_se=cost_se,
         satisfied=unknown,
-        rows=np.array([0.0 if one["reason"].startswith(NO_RECORD) else 1.0 for one in found]),
+        rows=np.array([0.0 if one.reason.startswith(NO_RECORD) else 1.0 for one in candidates]),
     )
 
 
-def counterfactuals(
-    forecast: Forecast,
-    objective: Objective,
-    eligible: Mask,
-    best: int,
-    arms: Sequence[Arm],
-    held_best: HeldBest,
+def _turns(
+    forecast: Forecast, objective: Objective, best: int, models: Sequence[str], held_best: HeldBest
 ) -> tuple[Counterfactual, ...]:
     """Return, for the value of an answer, that of a second and the best model's cost, where the choice turns."""
 
     def by_answer(value: float) -> int:
-        return held_best(forecast, replace(objective, answer_value_usd=value), eligible)
+        return held_best(forecast, replace(objective, answer_value_usd=value))
 
     def by_second(value: float) -> int:
-        return held_best(forecast, replace(objective, second_value_usd=value), eligible)
+        return held_best(forecast, replace(objective, second_value_usd=value))
 
     def by_cost(value: float) -> int:
-        factor = np.ones(len(arms))
+        factor = np.ones(len(models))
         factor[best] = value / cost
-        dearer = replace(forecast, cost_usd=forecast.cost_usd * factor, cost_se=forecast.cost_se * factor)
-        return held_best(dearer, objective, eligible)
+        changed = replace(forecast, cost_usd=forecast.cost_usd * factor, cost_se=forecast.cost_se * factor)
+        return held_best(changed, objective)
 
     cost = float(forecast.cost_usd[0, best])
     tried = [
         ("answer_value_usd", objective.answer_value_usd, by_answer, (-1, 1)),
         ("second_value_usd", objective.second_value_usd, by_second, (-1, 1)),
-        (f"cost of {arms[best].id}", cost, by_cost, (1,)),
+        (f"cost of {models[best]}", cost, by_cost, (1,)),
     ]
     found = []
     for what, now, choose, ways in tried:
         for way in ways:
             turn = switch_point(choose, now, best, way) if now > 0 else None
             if turn is not None:
-                found.append(Counterfactual(what=what, now=now, then=turn, model=arms[choose(turn)].id))
+                found.append(Counterfactual(what=what, now=now, then=turn, model=models[choose(turn)]))
     return tuple(found)
 
 

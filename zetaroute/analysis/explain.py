@@ -1,8 +1,4 @@
-"""Why this model and no other: the kind of query, the words that weighed most, and what would change the choice.
-
-Apart from deciding, which needs none of this. Everything is computed by deciding again with one thing changed, so
-that what is said is what would happen.
-"""
+"""Why this model and no other: the kind of query, the words that weighed most, and what would change the choice."""
 
 from __future__ import annotations
 
@@ -12,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from zetaroute.analysis.counterfactual import NO_RECORD, Counterfactual, counterfactuals, past_counterfactuals
-from zetaroute.config import Objective
-from zetaroute.domain import Arm, Decision, Query
+from zetaroute.analysis.counterfactual import NO_RECORD, Counterfactual, counterfactuals
+from zetaroute.domain import Arm, Candidate, Decision, Estimate, Objective, Query
 from zetaroute.errors import ArtifactError
 from zetaroute.features import EmbeddedMap, Embeddings
 from zetaroute.features.text import tokens
@@ -67,79 +62,87 @@ def explain(
     decision: Decision,
     query: Query,
     *,
-    arms: Sequence[Arm],
     policy: Policy,
     objective: Objective,
+    arms: Sequence[Arm],
     registry: Registry,
 ) -> Explanation:
     """Explain a decision that `policy` made of `query` just now with this objective."""
     predictor = _knowing(policy.predictor, query)
-    forecast = _forecast(predictor, [query.text], [query.task], arms)
-    eligible = np.array(
-        [one.eligible for arm in arms for one in decision.candidates if one.model == arm.id], dtype=np.bool_
+    found = _explained(
+        decision.candidates,
+        query,
+        version=policy.version,
+        objective=objective,
+        predictor=predictor,
+        registry=registry,
     )
-
-    def held_best(seen: Forecast, values: Objective, allowed: Any) -> int:
-        chosen = policy.exploit(seen, arms=arms, objective=values, eligible=allowed[None, :])
-        return int(chosen[0])
-
-    best = held_best(forecast, objective, eligible)
-    others = eligible & (np.arange(len(arms)) != best)
-    second = held_best(forecast, objective, others) if others.any() else None
-    mean = forecast.utility(objective, arms)[0][0]
-    p95 = forecast.response_p95_s[0]
-    return Explanation(
-        best=arms[best].id,
-        second=None if second is None else arms[second].id,
-        lead_usd=None if second is None else float(mean[best] - mean[second]),
-        segment=_segment(predictor, query, policy.version, registry),
-        words=_weighing(
-            predictor, query, [arm for arm, may in zip(arms, eligible, strict=True) if may], arms[best].id
-        ),
-        changes=counterfactuals(forecast, objective, eligible, best, arms, held_best),
-        p95_s={arm.id: float(p95[k]) for k, arm in enumerate(arms) if not np.isnan(p95[k])},
-        note=_note(predictor),
-    )
+    p95 = _forecast(predictor, [query.text], [query.task], arms).response_p95_s[0]
+    known = {arm.id: float(p95[k]) for k, arm in enumerate(arms) if not np.isnan(p95[k])}
+    return replace(found, p95_s=known)
 
 
 def explain_past(row: Mapping[str, Any], *, registry: Registry) -> Explanation | None:
-    """Explain a logged decision by the figures that were logged and by the version that made it.
+    """Explain a logged decision by its figures and by the version that made it.
 
     Where that version is gone or damaged, the figures alone speak; None where nothing was decided.
     """
-    able = [one for one in row["candidates"] or () if one["eligible"]]
-    if not able:
+    candidates = [_candidate(one) for one in row["candidates"] or ()]
+    if not any(one.eligible for one in candidates):
         return None
-    tried = [one for one in able if not one["reason"].startswith(NO_RECORD)] or able
+    objective = row.get("objective")
+    return _explained(
+        candidates,
+        Query(text=row["query"], task=row["task"]),
+        version=row["policy_version"],
+        objective=None if objective is None else Objective(**objective),
+        predictor=_stored(registry, row["policy_version"]),
+        registry=registry,
+    )
+
+
+def _candidate(stored: Mapping[str, Any]) -> Candidate:
+    """Return the candidate that a row holds."""
+    estimates = ("accuracy", "satisfaction", "response_s", "cost_usd", "utility_usd")
+    parts = {name: None if stored[name] is None else Estimate(**stored[name]) for name in estimates}
+    return Candidate(**{**stored, **parts})
+
+
+def _explained(
+    candidates: Sequence[Candidate],
+    query: Query,
+    *,
+    version: str,
+    objective: Objective | None,
+    predictor: Predictor | None,
+    registry: Registry,
+) -> Explanation:
+    """Explain a decision by its figures, and by what predicted them where that is known.
+
+    The rule of a policy gives the same choice for the same figures, so nothing is decided again.
+    """
+    able = [one for one in candidates if one.eligible] or list(candidates)
+    tried = [one for one in able if not one.reason.startswith(NO_RECORD)] or able
     ranked = sorted(able, key=lambda one: (one not in tried, -_bound(one)))
     best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
-    changes, unknown = past_counterfactuals(row, best["model"])
-    found = Explanation(
-        best=best["model"],
-        second=second["model"] if second else None,
-        lead_usd=best["utility_usd"]["mean"] - second["utility_usd"]["mean"] if second else None,
-        segment=row["task"],
-        changes=changes,
-        note=unknown,
-    )
-    predictor = _stored(registry, row["policy_version"])
-    if predictor is None:
-        return found
-    query = Query(text=row["query"], task=row["task"])
+    changes, unknown = counterfactuals(candidates, best.model, objective, version)
+    notes = [None if predictor is None else _note(predictor), unknown]
     # Only the heads are asked, and those of what they know alone: nothing of a model's address or price counts.
-    arms = [Arm(id=one["model"], provider="practice", model="") for one in able]
-    return replace(
-        found,
-        segment=_segment(predictor, query, row["policy_version"], registry),
-        words=_weighing(predictor, query, arms, best["model"]),
-        note="; ".join(one for one in (_note(predictor), unknown) if one) or None,
+    arms = [Arm(id=one.model, provider="practice", model="") for one in able]
+    return Explanation(
+        best=best.model,
+        second=second.model if second else None,
+        lead_usd=best.utility_usd.mean - second.utility_usd.mean if second else None,
+        segment=query.task if predictor is None else _segment(predictor, query, version, registry),
+        words=() if predictor is None else _weighing(predictor, query, arms, best.model),
+        changes=changes,
+        note="; ".join(note for note in notes if note) or None,
     )
 
 
-def _bound(candidate: Mapping[str, Any]) -> float:
-    """Return what a policy ranks by, from the figures that were logged."""
-    utility = candidate["utility_usd"]
-    return float(utility["mean"] - CAUTION * utility["se"])
+def _bound(candidate: Candidate) -> float:
+    """Return what a policy ranks by."""
+    return candidate.utility_usd.mean - CAUTION * candidate.utility_usd.se
 
 
 def _stored(registry: Registry, version: str | None) -> LearnedPredictor | None:

@@ -1,7 +1,4 @@
-"""What guards would do with the log as it is: the figures they judge by, and their verdicts.
-
-Apart from deciding, which obeys them; here a rule can be tried before it is written into the config.
-"""
+"""What guards would do with the log as it is: the figures they judge by, and their verdicts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The judges of a log: what each is worth beside the truth and beside people.
-
-Apart from the other key figures because it asks for judgements, not for answers.
-"""
+"""The judges of a log: what each is worth beside the truth and beside people."""
 
 from __future__ import annotations
 

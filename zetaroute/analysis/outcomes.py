@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
-from zetaroute.log.log import Log
 from zetaroute.log.views import rounds_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _LISTED = (
     "id, time::VARCHAR AS time, model, status, task, accuracy, satisfaction, response_s, cost_usd, "
@@ -20,41 +22,44 @@ _FITTING = rounds_of(
 
 
 def list_outcomes(
-    log: Log, *, limit: int, model: str | None = None, task: str | None = None, status: str | None = None
+    connection: DuckDBPyConnection,
+    *,
+    limit: int,
+    model: str | None = None,
+    task: str | None = None,
+    status: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the newest outcomes that fit, newest first."""
-    with log.open() as connection:
-        found = connection.execute(
-            f"SELECT {_LISTED} FROM ({_FITTING}) ORDER BY id DESC",
-            [model, status, task, limit],
-        )
-        names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    found = connection.execute(
+        f"SELECT {_LISTED} FROM ({_FITTING}) ORDER BY id DESC",
+        [model, status, task, limit],
+    )
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def show_outcome(log: Log, outcome_id: str | None) -> dict[str, Any]:
+def show_outcome(connection: DuckDBPyConnection, outcome_id: str | None) -> dict[str, Any]:
     """Return one outcome with its feedback and its other attempts; the last one without an id."""
-    with log.open() as connection:
-        found = connection.execute(
-            "SELECT * REPLACE (time::VARCHAR AS time, forgotten::VARCHAR AS forgotten) "
-            f"FROM ({rounds_of('SELECT coalesce($id, max(id)) FROM outcomes')})",
-            {"id": outcome_id},
-        )
-        names = [column[0] for column in found.description or ()]
-        row = found.fetchone()
-        if row is None:
-            what = f"no outcome has the id {outcome_id!r}" if outcome_id else "the log is empty"
-            raise UsageError(f"{what}: `zetaroute log list` shows what there is.")
-        outcome = dict(zip(names, row, strict=True))
-        judged = connection.execute(
-            "SELECT metric, value, source, author, time::VARCHAR, comment, label, prompted FROM feedback "
-            "WHERE outcome_id = ? ORDER BY id",
-            [outcome["id"]],
-        ).fetchall()
-        chain = connection.execute(
-            "SELECT id, model, status, error FROM outcomes WHERE id = $1 OR fallback_of = $1 ORDER BY attempt",
-            [outcome["fallback_of"] or outcome["id"]],
-        ).fetchall()
+    found = connection.execute(
+        "SELECT * REPLACE (time::VARCHAR AS time, forgotten::VARCHAR AS forgotten) "
+        f"FROM ({rounds_of('SELECT coalesce($id, max(id)) FROM outcomes')})",
+        {"id": outcome_id},
+    )
+    names = [column[0] for column in found.description or ()]
+    row = found.fetchone()
+    if row is None:
+        what = f"no outcome has the id {outcome_id!r}" if outcome_id else "the log is empty"
+        raise UsageError(f"{what}: `zetaroute log list` shows what there is.")
+    outcome = dict(zip(names, row, strict=True))
+    judged = connection.execute(
+        "SELECT metric, value, source, author, time::VARCHAR, comment, label, prompted FROM feedback "
+        "WHERE outcome_id = ? ORDER BY id",
+        [outcome["id"]],
+    ).fetchall()
+    chain = connection.execute(
+        "SELECT id, model, status, error FROM outcomes WHERE id = $1 OR fallback_of = $1 ORDER BY attempt",
+        [outcome["fallback_of"] or outcome["id"]],
+    ).fetchall()
     feedback_names = ("metric", "value", "source", "author", "time", "comment", "label", "prompted")
     outcome["feedback"] = [dict(zip(feedback_names, one, strict=True)) for one in judged]
     outcome["attempts"] = [dict(zip(("id", "model", "status", "error"), one, strict=True)) for one in chain]

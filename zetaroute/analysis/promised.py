@@ -1,13 +1,10 @@
-"""Whether what was promised came true: every promotion's forecast beside what was served after it.
-
-Apart from the comparison of two versions because it looks back over all of them.
-"""
+"""Whether what was promised came true: every promotion's forecast beside what was served after it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -17,30 +14,31 @@ from zetaroute.config import Settings
 from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.kpi import differences
-from zetaroute.log.log import Log
 from zetaroute.registry import COLD, Registry
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 FEWEST_ROWS = 50
 """Queries that each side must have answered before a forecast is held against them."""
 
 
 def forecasts(
-    frame: pl.DataFrame, *, log: Log, registry: Registry, settings: Settings
+    connection: DuckDBPyConnection, frame: pl.DataFrame, *, registry: Registry, settings: Settings
 ) -> list[dict[str, Any]]:
     """Return, for every promotion by the gate or a canary, the utility per query that it promised and what came.
 
     `frame` holds what was served, by kind. What came is the difference between what the
     two versions served, re-weighted to one mix of kinds: exploring included, and not causal.
     """
-    with log.open() as connection:
-        promoted = connection.execute(
-            "SELECT version, previous, author FROM promotions WHERE NOT forced AND previous IS NOT NULL ORDER BY time"
-        ).fetchall()
+    promoted = connection.execute(
+        "SELECT version, previous, author FROM promotions WHERE NOT forced AND previous IS NOT NULL ORDER BY time"
+    ).fetchall()
     # Ratings are left out of what is promised, so they are left out of what came.
     objective = replace(settings.objective, satisfaction_value_usd=0.0)
     found = []
     for version, previous, author in promoted:
-        promised = _promised(log, registry, version, previous, author)
+        promised = _promised(connection, registry, version, previous, author)
         sides = [frame.filter(pl.col("policy_version") == name) for name in (previous, version)]
         came = Figure(value=None, low=None, high=None, n=size(sides[1]))
         if min(size(side) for side in sides) >= FEWEST_ROWS:
@@ -60,11 +58,11 @@ def forecasts(
 
 
 def _promised(
-    log: Log, registry: Registry, version: str, previous: str, author: str
+    connection: DuckDBPyConnection, registry: Registry, version: str, previous: str, author: str
 ) -> dict[str, Any] | None:
     """Return the gain that the promotion stood on: the canary's own, else that on held-out rows."""
     if author == "canary":
-        return canary_difference(log, version, previous)
+        return canary_difference(connection, version, previous)
     if version == COLD:
         return None
     try:

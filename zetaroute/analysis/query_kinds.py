@@ -1,7 +1,4 @@
-"""Of which kind a query is: its task label, else the cell of a policy's map that its text lies in.
-
-Apart from what was served because a map reads texts, and key figures alone need none.
-"""
+"""Of which kind a query is: its task label, else the cell of a policy's map that its text lies in."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ from zetaroute.config import Home
 from zetaroute.features import EmbeddedMap
 from zetaroute.features.cluster_names import cell_names
 from zetaroute.learn.embeddings import with_embeddings
-from zetaroute.log.log import SINCE, Log
+from zetaroute.log.log import SINCE
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
 
@@ -57,14 +54,15 @@ class Kinds:
         return f"coalesce(nullif(task, ''), named.cell, '{UNKEPT}')", joined
 
 
-def read_kinds(log: Log, policy: Policy, registry: Registry, *, since: str | None) -> Kinds:
+def read_kinds(
+    connection: DuckDBPyConnection, policy: Policy, registry: Registry, *, since: str | None
+) -> Kinds:
     """Return the kinds of what was asked without a label since a moment."""
     predictor = policy.predictor
     if not isinstance(predictor, LearnedPredictor):
         return Kinds()
-    with log.open() as connection:
-        connection.execute("SET VARIABLE since = ?", [since])
-        bare = pl.DataFrame(connection.sql(_VECTORS if isinstance(predictor.map, EmbeddedMap) else _TEXTS))
+    connection.execute("SET VARIABLE since = ?", [since])
+    bare = pl.DataFrame(connection.sql(_VECTORS if isinstance(predictor.map, EmbeddedMap) else _TEXTS))
     texts = bare["query"].unique().sort()
     if texts.is_empty():
         return Kinds()

@@ -26,7 +26,7 @@ from zetaroute.evaluate.satisfaction import (
     satisfaction_estimate,
     scales_of,
 )
-from zetaroute.log.log import SINCE, Log
+from zetaroute.log.log import SINCE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -56,7 +56,7 @@ MOST_TASKS = 30
 
 
 def read_served(
-    log: Log,
+    connection: DuckDBPyConnection,
     *,
     since: str | None,
     by_day: bool = False,
@@ -67,20 +67,18 @@ def read_served(
 
     The groups are divided by `day`, by `kind` and by `part` where asked for; `edges` are the first ids of the parts.
     """
-    with log.open() as connection:
-        connection.execute("SET VARIABLE since = ?", [since])
-        connection.execute("SET VARIABLE edges = ?", [list(edges)])
-        kind, joined = ("'all'", "") if kinds is None else kinds.join(connection)
-        later = (f"(id >= getvariable('edges')[{number + 1}])::INT" for number in range(1, len(edges)))
-        columns = {
-            "day": "strftime(time, '%Y-%m-%d')" if by_day else "NULL",
-            "kind": kind,
-            "part": " + ".join(["0", *later]),
-            "fold": _FOLD if _is_rated(connection) else "0",
-        }
-        more = ", ".join(f"{column} AS {name}" for name, column in columns.items())
-        frame = pl.DataFrame(connection.sql(_GROUPS.format(more=more, joined=joined)))
-    return with_opinion(frame)
+    connection.execute("SET VARIABLE since = ?", [since])
+    connection.execute("SET VARIABLE edges = ?", [list(edges)])
+    kind, joined = ("'all'", "") if kinds is None else kinds.join(connection)
+    later = (f"(id >= getvariable('edges')[{number + 1}])::INT" for number in range(1, len(edges)))
+    columns = {
+        "day": "strftime(time, '%Y-%m-%d')" if by_day else "NULL",
+        "kind": kind,
+        "part": " + ".join(["0", *later]),
+        "fold": _FOLD if _is_rated(connection) else "0",
+    }
+    more = ", ".join(f"{column} AS {name}" for name, column in columns.items())
+    return with_opinion(pl.DataFrame(connection.sql(_GROUPS.format(more=more, joined=joined))))
 
 
 def _is_rated(connection: DuckDBPyConnection) -> bool:

@@ -1,13 +1,10 @@
-"""How what was served went: over time with the changes of version marked, and per kind of query.
-
-Apart from the comparison of two versions because it shows every version, and computes nothing that is judged.
-"""
+"""How what was served went: over time with the changes of version marked, and per kind of query."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -18,7 +15,10 @@ from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import Moments, difference_figure
 from zetaroute.evaluate.kpi import Served
-from zetaroute.log.log import SINCE, Log
+from zetaroute.log.log import SINCE
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 MOST_BINS = 24
 FEWEST_IN_BIN = 40
@@ -60,18 +60,17 @@ class Timeline:
     """`time`, `version` and `previous` of the promotions, and as `at` the queries before each."""
 
 
-def read_course(log: Log, *, since: str | None, chosen: bool = False) -> Timeline:
+def read_course(connection: DuckDBPyConnection, *, since: str | None, chosen: bool = False) -> Timeline:
     """Return the course of what was served since a moment; `chosen` leaves out the queries whose model was pinned."""
     chains = f"SELECT id, time FROM outcomes WHERE {FIRST_CALLS}" + (" AND NOT forced" if chosen else "")
-    with log.open() as connection:
-        connection.execute("SET VARIABLE since = ?", [since])
-        (queries,) = connection.execute(f"SELECT count(*) FROM ({chains})").fetchone() or (0,)
-        parts = max(1, min(MOST_BINS, queries // FEWEST_IN_BIN))
-        edges = connection.execute(
-            f"SELECT min(id) FROM (SELECT id, ntile({parts}) OVER (ORDER BY id) AS part FROM ({chains})) "
-            "GROUP BY part ORDER BY part"
-        ).fetchall()
-        marks = pl.DataFrame(connection.sql(_MARKS.format(chains=chains)))
+    connection.execute("SET VARIABLE since = ?", [since])
+    (queries,) = connection.execute(f"SELECT count(*) FROM ({chains})").fetchone() or (0,)
+    parts = max(1, min(MOST_BINS, queries // FEWEST_IN_BIN))
+    edges = connection.execute(
+        f"SELECT min(id) FROM (SELECT id, ntile({parts}) OVER (ORDER BY id) AS part FROM ({chains})) "
+        "GROUP BY part ORDER BY part"
+    ).fetchall()
+    marks = pl.DataFrame(connection.sql(_MARKS.format(chains=chains)))
     return Timeline(edges=tuple(edge for (edge,) in edges), marks=marks)
 
 
@@ -131,7 +130,12 @@ def _one_segment(name: str, sides: dict[str, tuple[pl.DataFrame, Served]]) -> di
 
 
 def read_examples(
-    log: Log, version: str, told: Sequence[dict[str, Any]], kinds: Kinds, *, since: str | None
+    connection: DuckDBPyConnection,
+    version: str,
+    told: Sequence[dict[str, Any]],
+    kinds: Kinds,
+    *,
+    since: str | None,
 ) -> dict[str, list[str]]:
     """Return some queries of each kind that the model answered whose share there grew most under a version.
 
@@ -143,12 +147,11 @@ def read_examples(
         gains = {model: share - one["before"].get(model, 0.0) for model, share in one["after"].items()}
         if gains:
             grown[one["name"]] = max(sorted(gains), key=gains.__getitem__)
-    with log.open() as connection:
-        connection.execute("SET VARIABLE since = ?", [since])
-        connection.execute("SET VARIABLE version = ?", [version])
-        connection.execute("SET VARIABLE grown = ?::VARCHAR[][]", [[list(pair) for pair in grown.items()]])
-        kind, joined = kinds.join(connection)
-        rows = connection.sql(_EXAMPLES.format(kind=kind, joined=joined)).fetchall()
+    connection.execute("SET VARIABLE since = ?", [since])
+    connection.execute("SET VARIABLE version = ?", [version])
+    connection.execute("SET VARIABLE grown = ?::VARCHAR[][]", [[list(pair) for pair in grown.items()]])
+    kind, joined = kinds.join(connection)
+    rows = connection.sql(_EXAMPLES.format(kind=kind, joined=joined)).fetchall()
     found: dict[str, list[str]] = {name: [] for name in grown}
     for name, text in rows:
         found[name].append(text)

@@ -102,11 +102,11 @@ def replay(
         told = marker.mark(order, part, incumbent, candidate)
         told |= {
             "rows": played,
-            "verdict": done.verdict.word,
-            "estimate": done.result["difference"]["utility_usd"],
+            "verdict": done.verdict,
+            "estimate": done.difference["utility_usd"].json(),
             "score": _served_score(log),
             "utility_usd": float(served_utility[-1].mean()),
-            "canary": done.result["canary"],
+            "canary": done.canary,
         }
         rounds.append(told)
         if on_round is not None:

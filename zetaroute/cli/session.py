@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from zetaroute.cli.output import say
 if TYPE_CHECKING:
     from zetaroute.api import Session
     from zetaroute.config import Home, Settings
+    from zetaroute.lifecycle.policies import Policies
     from zetaroute.log.journal import Entry
     from zetaroute.log.log import Log
 
@@ -66,7 +67,14 @@ class Run:
         """Return the home as Python uses it, with these settings."""
         from zetaroute.api import Session
 
-        return Session(self.home, self.settings(quiet=True))
+        settings = self.settings(quiet=True)
+        return Session(self.home, settings, self.log(settings))
+
+    def policies(self) -> Policies:
+        """Return the versions of the policy; the settings are read where they are needed alone."""
+        from zetaroute.lifecycle.policies import Policies
+
+        return Policies(home=self.home, log=self.log(), settings=partial(self.settings, quiet=True))
 
     def note(self, text: str) -> None:
         """Say something beside the answer, unless --quiet."""

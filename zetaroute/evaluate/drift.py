@@ -1,7 +1,4 @@
-"""Has the world changed since a policy was learned? Tests of two periods against each other.
-
-Apart from `checks`, whose findings are faults of a log: here the log is right and what it tells of has moved.
-"""
+"""Has the world changed since a policy was learned? Tests of two periods against each other."""
 
 from __future__ import annotations
 

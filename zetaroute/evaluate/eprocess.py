@@ -2,7 +2,6 @@
 
 A bet against "the candidate is no better" that grows only where that is wrong (Waudby-Smith & Ramdas 2024): by
 Ville's inequality it reaches 1/alpha with probability alpha at most, whenever and however often one looks.
-Apart from the gate because rows are judged one by one here, and in the order in which they came.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Whether a judge can be believed: agreement with those who know better, and accuracy from many judged and few true.
+"""Whether a judge can be believed: agreement with those who know better, accuracy from few true and many judged.
 
-Apart from the key figures because it says what they are worth. Arrays in, figures out: an entry of an array is an
-answer, or as many alike as `rows` (n,) says.
+Arrays in, figures out: an entry of an array is an answer, or as many alike as `rows` (n,) says.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What can be wrong with a log itself, each found by its own trace and named in plain words.
 
-Apart from the gate because these are faults to mend, not uncertainties to bear. Arrays in, findings out.
+Arrays in, findings out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Who gives a rating, and the values of those who did not: ratings are completed before anything is averaged.
 
-Apart from what is asked of ratings because means, differences and shares all start from the same completion. Arrays
-in, arrays out.
+Arrays in, arrays out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The change of a quantile, such as the p95 response time, that a candidate would bring on logged rows.
-
-Apart from `ope` because a quantile is no mean: it has no outcome model, and with few rows no honest interval.
-"""
+"""The change of a quantile, such as the p95 response time, that a candidate would bring on logged rows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """The outcome model of the doubly robust estimators: what each row's reward would have been by every arm.
 
-Apart from the estimators because it may be as wrong as it likes: it decides how wide an interval is, never
-whether it is true.
+It may be as wrong as it likes: it decides how wide an interval is, never whether it is true.
 """
 
 from __future__ import annotations

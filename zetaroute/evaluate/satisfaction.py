@@ -1,6 +1,6 @@
 """What people think of answers, for the rated and the unrated together: means, shares and changes of satisfaction.
 
-Apart from the other key figures because most answers are never rated, and those that are were not chosen by lot.
+Most answers are never rated, and those that are were not chosen at random.
 """
 
 from __future__ import annotations

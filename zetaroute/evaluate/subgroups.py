@@ -1,7 +1,4 @@
-"""Whether a candidate harms some kind of query while the average hides it: one test per segment, Holm together.
-
-Apart from the gate because the segments are shown to people too, each with its figure.
-"""
+"""Whether a candidate harms some kind of query while the average hides it: one test per segment, Holm together."""
 
 from __future__ import annotations
 

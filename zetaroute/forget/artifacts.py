@@ -1,7 +1,6 @@
 """Words in artifacts that only forgotten texts held: taken out of vocabulary, names of kinds and reports.
 
-Apart from forgetting itself because an artifact holds no text, only words of many; which of them nobody else has
-used can be told as long as the texts are there to be compared.
+An artifact holds words of many texts; which of them nobody else has used can be told while the texts are there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Canaries: begin one, end one, say how it stands. Judging is the log's (`store.canary`), at every merge."""
+"""Canaries: begin one, end one. They are judged at every merge, by `projections`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ TAIL = 0.99
 
 def begin_canary(
     log: Log,
+    connection: DuckDBPyConnection,
     settings: Settings,
     *,
     version: str,
@@ -45,12 +46,11 @@ def begin_canary(
 
     `cost_usd` and `response_s` (n,) are of earlier rows, unknown ones NaN: they fix the scale of the judgement.
     """
-    with log.open() as connection:
-        ended = _ended(connection, f"{version} is tried instead", author)
-        # Little at first, to protect those whom the champion serves well; the successor of a candidate that did no
-        # harm takes over its share.
-        share = ended[0].share if ended else SHARES[0]
-        left = alpha_left(connection)
+    ended = _ended(connection, f"{version} is tried instead", author)
+    # Little at first, to protect those whom the champion serves well; the successor of a candidate that did no
+    # harm takes over its share.
+    share = ended[0].share if ended else SHARES[0]
+    left = alpha_left(connection)
     for event in ended:
         left = left_after(left, promoted=False, evidence=event.evidence)
     objective = settings.objective
@@ -76,8 +76,7 @@ def begin_canary(
         reason=reason,
         author=author,
     )
-    log.append([Entry(canaries=(*ended, started))])
-    log.merge(patience_s=10.0)
+    log.write(connection, Entry(canaries=(*ended, started)))
     return started
 
 
@@ -112,14 +111,12 @@ def may_succeed(running: Mapping[str, Any] | None, registry: Registry, training_
     return bool(training_rows >= OUTDATED * learned_from and evidence["gain"] < halfway)
 
 
-def end_canary(log: Log, *, reason: str, author: str) -> CanaryEvent | None:
+def end_canary(log: Log, connection: DuckDBPyConnection, *, reason: str, author: str) -> CanaryEvent | None:
     """Stop giving queries to a candidate; return the last step of the canary that ran, or None."""
-    with log.open() as connection:
-        ended = _ended(connection, reason, author)
+    ended = _ended(connection, reason, author)
     if not ended:
         return None
-    log.append([Entry(canaries=ended)])
-    log.merge(patience_s=10.0)
+    log.write(connection, Entry(canaries=ended))
     return ended[0]
 
 

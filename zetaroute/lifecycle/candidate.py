@@ -1,7 +1,4 @@
-"""What a retrain says of itself: the result (the JSON of the contract) and the manifest of its artifact.
-
-Apart from `retrain` because these are words about what was done, and change with what people want to know.
-"""
+"""The candidate that a retrain has learned, and the manifest of its artifact."""
 
 from __future__ import annotations
 
@@ -13,14 +10,11 @@ from typing import Any
 
 from zetaroute.config import Settings
 from zetaroute.domain import utc_now
-from zetaroute.evaluate.gate import Verdict
-from zetaroute.evaluate.satisfaction import satisfaction_json
 from zetaroute.features import AnyMap, EmbeddedMap
 from zetaroute.learn.clusters import cell_terms
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.survey import Survey
 from zetaroute.learn.incremental.train import TrainingResult, TrainingSource
-from zetaroute.lifecycle.holdout import Evaluation
 from zetaroute.policy import Policy
 from zetaroute.policy.serialise import policy_from, priced_json, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
@@ -54,58 +48,6 @@ def manifest_of(
         },
         "seed": seed,
         "libraries": {name: importlib.metadata.version(name) for name in libraries},
-    }
-
-
-def result_of(
-    evaluation: Evaluation,
-    verdict: Verdict,
-    fitted: Fitted,
-    rows: Mapping[str, int],
-    *,
-    parent: str,
-    promoted: bool,
-) -> dict[str, Any]:
-    utility = evaluation.differences["utility_usd"]
-    reasons = list(verdict.reasons)
-    if not fitted.routes:
-        reasons.append(
-            f"routing was not shown to beat the best single model on the training rows, so the candidate "
-            f"always uses {fitted.best_single}: do not route"
-        )
-    for drift in fitted.drifts:
-        reasons.append(
-            f"{fitted.predictor.models[drift.arm]} got {'worse' if drift.z < 0 else 'better'} (z {drift.z:+.1f}): "
-            "its older rows hardly count any more, and only newer rows are judged"
-        )
-    return {
-        "parent": parent,
-        "verdict": verdict.word,
-        "promoted": promoted,
-        "reasons": reasons,
-        "rows": dict(rows),
-        "before": {name: figure.json() for name, figure in evaluation.before.items()},
-        "after": {name: figure.json() for name, figure in evaluation.after.items()},
-        "difference": {name: change.figure().json() for name, change in evaluation.differences.items()}
-        | {"p95_response_s": evaluation.p95_response_s.json()},
-        "estimators": {
-            "ips": utility.ips,
-            "snips": utility.snips,
-            "dr": utility.mean,
-            "model": utility.model,
-        },
-        "support": asdict(evaluation.support),
-        "satisfaction": satisfaction_json(evaluation.rated),
-        "harm": [
-            {"name": one.name, "tested": one.tested, "harmed": one.harmed, **one.difference.figure().json()}
-            for one in evaluation.segments
-        ],
-        "baselines": {name: figure.json() for name, figure in evaluation.baselines.items()},
-        "share": {"before": dict(evaluation.share_before), "after": dict(evaluation.share_after)},
-        "best_single": fitted.best_single,
-        "routes": fitted.routes,
-        "detectable_usd": verdict.detectable_usd,
-        "rows_needed": verdict.rows_needed,
     }
 
 

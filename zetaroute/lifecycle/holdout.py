@@ -1,7 +1,4 @@
-"""The trial of a candidate: what it would have done on held-out rows, beside the incumbent and simple baselines.
-
-Apart from `retrain` because what is compared, and by which rows, has its own reasons to change.
-"""
+"""The trial of a candidate: what it would have done on held-out rows, beside the incumbent and simple baselines."""
 
 from __future__ import annotations
 

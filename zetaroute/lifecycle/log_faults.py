@@ -1,8 +1,4 @@
-"""What is wrong with a log, looked for before anything is judged by it.
-
-Apart from `retrain` because each fault is found in another place of the log; what a fault means is the business of
-`evaluate.checks`.
-"""
+"""What is wrong with a log, looked for before anything is judged by it."""
 
 from __future__ import annotations
 
@@ -61,24 +57,11 @@ _LABELS = """
 """
 
 
-def findings(
-    connection: DuckDBPyConnection,
-    registry: Registry,
-    *,
-    trained: Sample,
-    judged: Sample,
-    compared: LoggedRows,
-    since: str | None = None,
+def all_faults(
+    of_the_log: Sequence[LogFault], *, trained: Sample, judged: Sample, compared: LoggedRows
 ) -> list[LogFault]:
-    """Return the faults of the log that a connection shows, the ones that forbid a judgement first.
-
-    `since` leaves out what is older (ISO 8601, UTC).
-    """
-    found = [
-        *check_propensities(compared),
-        *check_leak(trained.group, judged.group),
-        *_standing_faults(connection, registry, since),
-    ]
+    """Return the faults of the log and of the rows that are judged by, the ones that forbid a judgement first."""
+    found = [*check_propensities(compared), *check_leak(trained.group, judged.group), *of_the_log]
     return sorted(found, key=lambda finding: not finding.refuses)
 
 
@@ -99,10 +82,11 @@ def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sampl
         stratum=drawn.stratum,
     )
     faults = check_propensities(compared) if len(drawn.arm) else []
-    return [*faults, *_standing_faults(connection, registry, None)]
+    return [*faults, *faults_of_log(connection, registry, since=None)]
 
 
-def _standing_faults(connection: DuckDBPyConnection, registry: Registry, since: str | None) -> list[LogFault]:
+def faults_of_log(connection: DuckDBPyConnection, registry: Registry, *, since: str | None) -> list[LogFault]:
+    """Return the faults that the log shows by itself; `since` leaves out what is older (ISO 8601, UTC)."""
     rows = from_moment(connection, f"SELECT * FROM rounds WHERE {TEACHING}", since)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW looked_at AS {rows}")
     found = [

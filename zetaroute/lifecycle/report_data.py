@@ -1,7 +1,6 @@
 """What a report shows of a trial beyond the verdict: kinds of queries, the frontier, where each policy would win.
 
-Everything comes from the outcome models that the trial has fitted. Apart from the trial because the gate needs
-none of it: it is computed where somebody will look at it.
+Everything comes from the outcome models that the comparison has fitted.
 """
 
 from __future__ import annotations

@@ -6,32 +6,33 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from zetaroute.analysis.canary import canary_standing
-from zetaroute.config import Home, Settings
-from zetaroute.domain import Promotion, new_id, utc_now
+from zetaroute.config import Home, Objective, Settings
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
 from zetaroute.evaluate.log_checks import LogFault
+from zetaroute.evaluate.satisfaction import satisfaction_json
 from zetaroute.features.cluster_names import cell_names
+from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.readers import on_cluster
 from zetaroute.learn.incremental.train import (
     PARTITION_ROWS,
     TrainingResult,
     TrainingSource,
     open_source,
+    opener,
     train,
 )
 from zetaroute.learn.samples import take
 from zetaroute.lifecycle.canary import begin_canary, deserves_trial, may_succeed
-from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of, result_of
+from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of
 from zetaroute.lifecycle.holdout import Evaluation, evaluate, margins_of
-from zetaroute.lifecycle.log_faults import findings
+from zetaroute.lifecycle.log_faults import all_faults, faults_of_log
 from zetaroute.lifecycle.report_data import report_data
-from zetaroute.log.journal import Entry
+from zetaroute.lifecycle.result import RetrainRecord, RetrainResult
+from zetaroute.lifecycle.versions import make_current
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
@@ -41,17 +42,7 @@ from zetaroute.report.markdown import markdown
 from zetaroute.report.retrain import retrain_report
 
 Promote = Literal["auto", "canary", "never", "force"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retrained:
-    """What a retrain did; `result` is the JSON of the contract."""
-
-    version: str
-    verdict: Verdict
-    promoted: bool
-    result: Mapping[str, Any]
-    report: Path
+PROMOTE: tuple[Promote, ...] = get_args(Promote)
 
 
 def retrain(
@@ -68,7 +59,7 @@ def retrain(
     promote: Promote = "auto",
     author: str = "retrain",
     page: bool = True,
-) -> Retrained:
+) -> RetrainResult:
     """Fit a candidate from the log, judge it against the policy in use, store it, and promote it when proven.
 
     A candidate that is hopeful and not proven is tried by a canary, unless one runs already. With `sources` (see
@@ -80,16 +71,24 @@ def retrain(
     """
     start = time.perf_counter()
     registry = Registry(home.artifacts)
+    with opener(log, sources)() as connection:
+        source = open_source(
+            connection,
+            log,
+            settings,
+            since=since,
+            sources=sources,
+            cluster=cluster is not None,
+            partition_rows=partition_rows,
+        )
+        of_the_log = faults_of_log(connection, registry, since=since)
+        canary = canary_standing(connection) if source.own else None
+    if not source.own:
+        with log.open() as connection:
+            canary = canary_standing(connection)
+    # Only now: what came in at the opening may have ended a canary.
     parent = registry.current()
     incumbent = load_policy(registry, parent).with_record(read_state(home).standings)
-    source = open_source(
-        log,
-        settings,
-        since=since,
-        sources=sources,
-        cluster=cluster is not None,
-        partition_rows=partition_rows,
-    )
     if source.given is not None:
         incumbent = incumbent.with_embeddings(source.given)
     known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
@@ -97,7 +96,12 @@ def retrain(
         lesson = train(source, settings, log, known=known, seed=seed, jobs=jobs)
         made = candidate_of(lesson, source, settings, registry, parent=parent, known=known, seed=seed)
         evaluation = _tried(lesson, made, incumbent, settings, jobs=jobs)
-    faults = _faults(source, registry, lesson, evaluation, since=since)
+    faults = all_faults(
+        of_the_log,
+        trained=lesson.training.rows,
+        judged=evaluation.trial.rows,
+        compared=evaluation.trial.compared,
+    )
     verdict = _judged(lesson, evaluation, settings, registry, faults)
     pinned = registry.pinned()
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)
@@ -106,24 +110,138 @@ def retrain(
         and pinned is None
         and not any(fault.refuses for fault in faults)
         and deserves_trial(promote, verdict, evaluation.differences["utility_usd"], evaluation.support)
-        and may_succeed(canary_standing(log), registry, lesson.survey.rows["train"])
+        and may_succeed(canary, registry, lesson.survey.rows["train"])
     )
-    rows = {**lesson.survey.rows, "holdout": len(evaluation.trial.rows.arm)}
-    result = result_of(evaluation, verdict, lesson.fitted, rows, parent=parent, promoted=promoted)
-    if pinned is not None:
-        result["reasons"].append(
-            f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
+    record = _record(
+        evaluation,
+        verdict,
+        lesson.fitted,
+        parent=parent,
+        promoted=promoted,
+        rows={**lesson.survey.rows, "holdout": len(evaluation.trial.rows.arm)},
+        notes=_notes(pinned, source, faults),
+        reliability=made.manifest["reliability"],
+        objective=settings.objective,
+    )
+    version = _published(registry, made, lesson, evaluation, verdict, record, page=page)
+    if promoted:
+        reason = f"{verdict.word}: {verdict.reasons[0]}"
+        log.append([make_current(registry, version, reason=reason, author=author, forced=promote == "force")])
+    if promoted or tried:
+        with log.open() as connection:
+            if tried:
+                begin_canary(
+                    log,
+                    connection,
+                    settings,
+                    version=version,
+                    champion=parent,
+                    cost_usd=lesson.training.rows.cost_usd,
+                    response_s=lesson.training.rows.response_s,
+                    reason=verdict.reasons[0],
+                    author=author,
+                )
+            canary = canary_standing(connection)
+    return RetrainResult(
+        version=version,
+        record=record,
+        canary=canary,
+        elapsed_s=time.perf_counter() - start,
+        report=registry.folder / version / "report.md",
+    )
+
+
+def _record(
+    evaluation: Evaluation,
+    verdict: Verdict,
+    fitted: Fitted,
+    *,
+    parent: str,
+    promoted: bool,
+    rows: Mapping[str, int],
+    notes: Sequence[str],
+    reliability: Mapping[str, Any],
+    objective: Objective,
+) -> RetrainRecord:
+    """Return what a retrain found; `notes` are said behind the reasons of the verdict."""
+    utility = evaluation.differences["utility_usd"]
+    changes = {name: change.figure() for name, change in evaluation.differences.items()}
+    return RetrainRecord(
+        parent=parent,
+        verdict=verdict.word,
+        promoted=promoted,
+        reasons=[*verdict.reasons, *_of_the_fit(fitted), *notes],
+        rows=rows,
+        before=evaluation.before,
+        after=evaluation.after,
+        difference=changes | {"p95_response_s": evaluation.p95_response_s},
+        estimators={
+            "ips": utility.ips,
+            "snips": utility.snips,
+            "dr": utility.mean,
+            "model": utility.model,
+        },
+        support=evaluation.support,
+        satisfaction=satisfaction_json(evaluation.rated),
+        harm=[
+            {"name": one.name, "tested": one.tested, "harmed": one.harmed, **one.difference.figure().json()}
+            for one in evaluation.segments
+        ],
+        baselines=evaluation.baselines,
+        share={"before": dict(evaluation.share_before), "after": dict(evaluation.share_after)},
+        best_single=fitted.best_single,
+        routes=fitted.routes,
+        detectable_usd=verdict.detectable_usd,
+        rows_needed=verdict.rows_needed,
+        reliability=reliability,
+        shown=report_data(evaluation.trial, objective=objective, feature_map=fitted.map),
+    )
+
+
+def _of_the_fit(fitted: Fitted) -> list[str]:
+    words = []
+    if not fitted.routes:
+        words.append(
+            f"routing was not shown to beat the best single model on the training rows, so the candidate "
+            f"always uses {fitted.best_single}: do not route"
         )
-    result["reasons"] += [*source.notes, *(fault.words for fault in faults if not fault.refuses)]
-    result["reliability"] = made.manifest["reliability"]
-    result |= report_data(evaluation.trial, objective=settings.objective, feature_map=lesson.fitted.map)
+    for drift in fitted.drifts:
+        words.append(
+            f"{fitted.predictor.models[drift.arm]} got {'worse' if drift.z < 0 else 'better'} (z {drift.z:+.1f}): "
+            "its older rows hardly count any more, and only newer rows are judged"
+        )
+    return words
+
+
+def _notes(pinned: str | None, source: TrainingSource, faults: Sequence[LogFault]) -> list[str]:
+    """Return what is to be said beside the reasons of the verdict."""
+    goes_on = f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
+    return [
+        *([] if pinned is None else [goes_on]),
+        *source.notes,
+        *(fault.words for fault in faults if not fault.refuses),
+    ]
+
+
+def _published(
+    registry: Registry,
+    made: CandidatePolicy,
+    lesson: TrainingResult,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    record: RetrainRecord,
+    *,
+    page: bool,
+) -> str:
+    """Store the candidate with what was found of it, and return the name of the version."""
     gate = {
         "tested": verdict.tested,
         "level": verdict.level,
         "holdout_rows": _holdout_rows(lesson, evaluation),
         "verdict": verdict.word,
-        "promoted": promoted,
+        "promoted": record.promoted,
     }
+    result = record.json()
     files = {
         **made.files,
         "kpi.json": json.dumps(result, indent=2, allow_nan=False).encode(),
@@ -131,56 +249,7 @@ def retrain(
     }
     if page:
         files["report.html"] = html.page(retrain_report(result)).encode()
-    version = registry.publish({**made.manifest, "gate": gate}, files)
-    if promoted:
-        make_current(
-            registry,
-            log,
-            version,
-            reason=f"{verdict.word}: {verdict.reasons[0]}",
-            author=author,
-            forced=promote == "force",
-        )
-    if tried:
-        begin_canary(
-            log,
-            settings,
-            version=version,
-            champion=parent,
-            cost_usd=lesson.training.rows.cost_usd,
-            response_s=lesson.training.rows.response_s,
-            reason=verdict.reasons[0],
-            author=author,
-        )
-    canary = canary_standing(log)
-    result = {"artifact": version, **result, "canary": canary, "elapsed_s": time.perf_counter() - start}
-    return Retrained(
-        version=version,
-        verdict=verdict,
-        promoted=promoted,
-        result=result,
-        report=registry.folder / version / "report.md",
-    )
-
-
-def make_current(
-    registry: Registry, log: Log, version: str, *, reason: str, author: str, forced: bool = False
-) -> Promotion:
-    """Let `version` serve from the next decision on, and write down when, why and by whom."""
-    previous = registry.current_or_none()
-    registry.make_current(version)
-    promotion = Promotion(
-        id=new_id(),
-        time=utc_now(),
-        version=version,
-        previous=previous,
-        reason=reason,
-        author=author,
-        forced=forced,
-    )
-    log.append([Entry(promotions=(promotion,))])
-    log.merge()
-    return promotion
+    return registry.publish({**made.manifest, "gate": gate}, files)
 
 
 def _tried(
@@ -200,26 +269,6 @@ def _tried(
         names=cell_names(made.manifest["segments"], len(lesson.fitted.map.spaces.coarse)),
         jobs=jobs,
     )
-
-
-def _faults(
-    source: TrainingSource,
-    registry: Registry,
-    lesson: TrainingResult,
-    evaluation: Evaluation,
-    *,
-    since: str | None,
-) -> list[LogFault]:
-    """Return what is wrong with the rows that were learned from and judged by."""
-    with source.open() as connection:
-        return findings(
-            connection,
-            registry,
-            trained=lesson.training.rows,
-            judged=evaluation.trial.rows,
-            compared=evaluation.trial.compared,
-            since=since,
-        )
 
 
 def _judged(

@@ -1,27 +1,31 @@
-"""Looking after the versions of the policy: list, show, verify, promote, roll back."""
+"""The versions of the policy: list, show, compare, verify, promote, pin, try and roll back."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from zetaroute.analysis.canary import canary_standing
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Arm
+from zetaroute.domain import Arm, Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError, UsageError
 from zetaroute.features import EmbeddedMap
 from zetaroute.features.hashed import SPACE
 from zetaroute.learn.embeddings import with_embeddings
 from zetaroute.lifecycle.canary import begin_canary, end_canary
-from zetaroute.lifecycle.retrain import make_current
+from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import COLD, Registry
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 REPEATED = 200
 """Logged decisions that a version must be able to repeat."""
@@ -34,17 +38,52 @@ LATEST = 1000
 """Logged queries that two versions are compared on."""
 
 
-def list_versions(home: Home, log: Log) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionSummary:
+    """What is known of a version."""
+
+    version: str
+    current: str
+    """That it serves, in words; empty where it does not."""
+    canary: str
+    """How it is tried, in words; empty where it is not."""
+    created: str
+    parent: str | None
+    verdict: str
+    training_rows: int | None
+    promoted: str
+    """When it was made current last; empty where it never was."""
+
+    def json(self) -> dict[str, Any]:
+        """Return the shape that JSON answers use."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionDifference:
+    """How two versions differ."""
+
+    versions: tuple[str, str]
+    facts: Mapping[str, Sequence[Any]]
+    """What is known of both, by name: the older one's and the newer one's."""
+    queries: int
+    """The latest queries that both were asked about."""
+    moved: Sequence[Mapping[str, Any]]
+    """How many of them would go `from` a model `to` another one."""
+
+    def json(self) -> dict[str, Any]:
+        """Return the shape that JSON answers use."""
+        return asdict(self)
+
+
+def list_versions(connection: DuckDBPyConnection, home: Home) -> list[VersionSummary]:
     """Return what is known of every version, oldest first; a damaged one says so."""
     registry = Registry(home.artifacts)
     current = registry.current()
-    canary = canary_standing(log)
-    with log.open() as connection:
-        promoted = dict(
-            connection.execute(
-                "SELECT version, max(time)::VARCHAR FROM promotions GROUP BY version"
-            ).fetchall()
-        )
+    canary = canary_standing(connection)
+    promoted = dict(
+        connection.execute("SELECT version, max(time)::VARCHAR FROM promotions GROUP BY version").fetchall()
+    )
     rows = []
     for version in [COLD, *registry.versions()]:
         manifest: dict[str, Any] = {}
@@ -56,16 +95,16 @@ def list_versions(home: Home, log: Log) -> list[dict[str, Any]]:
             except ArtifactError:
                 manifest = {}
         rows.append(
-            {
-                "version": version,
-                "current": _serving(version, current, registry.pinned()),
-                "canary": _words(canary) if canary is not None and version == canary["version"] else "",
-                "created": manifest.get("created", "")[:19],
-                "parent": manifest.get("parent"),
-                "verdict": verdict or "the config's priors",
-                "training_rows": manifest.get("training", {}).get("rows"),
-                "promoted": (promoted.get(version) or "")[:19],
-            }
+            VersionSummary(
+                version=version,
+                current=_serving(version, current, registry.pinned()),
+                canary=_words(canary) if canary is not None and version == canary["version"] else "",
+                created=manifest.get("created", "")[:19],
+                parent=manifest.get("parent"),
+                verdict=verdict or "the config's priors",
+                training_rows=manifest.get("training", {}).get("rows"),
+                promoted=(promoted.get(version) or "")[:19],
+            )
         )
     return rows
 
@@ -93,8 +132,10 @@ def report_of(home: Home, version: str) -> str:
     return registry.read(name, "report.md").decode()
 
 
-def verify(home: Home, log: Log, settings: Settings, version: str | None) -> dict[str, int]:
-    """Check every byte of one version or of all, and that it predicts what it once did.
+def verify(
+    connection: DuckDBPyConnection | None, home: Home, settings: Settings, version: str | None
+) -> dict[str, int]:
+    """Check every byte of one version or of all, and that it predicts what it once did, where the log can be read.
 
     Returns the names of those that are whole, each with the number of logged decisions that it repeated. Raises
     ArtifactError for the first that is not.
@@ -106,30 +147,31 @@ def verify(home: Home, log: Log, settings: Settings, version: str | None) -> dic
         if name != COLD:
             registry.verify(name)
         policy = load_policy(registry, name)
-        repeated[name] = repeat_decisions(log, policy, settings.arms) if name != COLD else 0
+        repeated[name] = 0
+        if name != COLD and connection is not None:
+            repeated[name] = repeat_decisions(connection, home, policy, settings.arms)
     return repeated
 
 
-def repeat_decisions(log: Log, policy: Policy, arms: Sequence[Arm]) -> int:
+def repeat_decisions(connection: DuckDBPyConnection, home: Home, policy: Policy, arms: Sequence[Arm]) -> int:
     """Make the last logged predictions of a policy again and return how many there were.
 
     Raises ArtifactError where the accuracy that it predicts for a model is another one than the log says: then the
     artifact, its loading or a library has changed, and what was proven of it holds no more.
     """
-    with log.open() as connection:
-        readable = _READABLE
-        if policy.reads_hashed:
-            readable = f"({_READABLE} OR starts_with(embedding_model, '{SPACE}') AND forgotten IS NULL)"
-        last = connection.sql(
-            f"SELECT {_ASKED}, candidates FROM outcomes WHERE policy_version = ? AND len(candidates) > 0 "
-            f"AND {readable} ORDER BY id DESC LIMIT ?",
-            params=[policy.version, REPEATED],
-        )
-        logged = pl.DataFrame(last)
+    readable = _READABLE
+    if policy.reads_hashed:
+        readable = f"({_READABLE} OR starts_with(embedding_model, '{SPACE}') AND forgotten IS NULL)"
+    last = connection.sql(
+        f"SELECT {_ASKED}, candidates FROM outcomes WHERE policy_version = ? AND len(candidates) > 0 "
+        f"AND {readable} ORDER BY id DESC LIMIT ?",
+        params=[policy.version, REPEATED],
+    )
+    logged = pl.DataFrame(last)
     predictor = policy.predictor
     if logged.is_empty() or not isinstance(predictor, LearnedPredictor):
         return 0
-    parts = _by_what_was_known(predictor, logged, log.home)
+    parts = _by_what_was_known(predictor, logged, home)
     for reader, rows in parts:
         vectors = reader.vectors(rows["query"].to_list(), rows["task"].to_list())
         accuracy = reader.forecast(vectors, arms).accuracy
@@ -157,16 +199,17 @@ def _by_what_was_known(
     return [(with_embeddings(predictor, own, home), own), (predictor, rows.filter(~has_one))]
 
 
-def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> dict[str, Any]:
+def differing(
+    connection: DuckDBPyConnection, home: Home, settings: Settings, old: str, new: str
+) -> VersionDifference:
     """Return how two versions differ: what they were learned from, and whom they ask for the latest queries."""
     registry = Registry(home.artifacts)
-    names = [registry.find(version) for version in (old, new)]
-    with log.open() as connection:
-        last = connection.sql(
-            f"SELECT {_ASKED} FROM outcomes WHERE fallback_of IS NULL AND {_READABLE} ORDER BY id DESC LIMIT ?",
-            params=[LATEST],
-        )
-        latest = pl.DataFrame(last)
+    names = registry.find(old), registry.find(new)
+    last = connection.sql(
+        f"SELECT {_ASKED} FROM outcomes WHERE fallback_of IS NULL AND {_READABLE} ORDER BY id DESC LIMIT ?",
+        params=[LATEST],
+    )
+    latest = pl.DataFrame(last)
     arms = settings.arms
     standings = read_state(home).standings
     chosen = [
@@ -174,12 +217,12 @@ def differing(home: Home, log: Log, settings: Settings, old: str, new: str) -> d
     ]
     moves = Counter((arms[a].id, arms[b].id) for a, b in zip(*chosen, strict=True) if a != b)
     facts = [_facts(registry, name) for name in names]
-    return {
-        "versions": names,
-        "facts": {key: [fact.get(key) for fact in facts] for key in facts[0] | facts[1]},
-        "queries": latest.height,
-        "moved": [{"from": a, "to": b, "queries": count} for (a, b), count in moves.most_common()],
-    }
+    return VersionDifference(
+        versions=names,
+        facts={key: [fact.get(key) for fact in facts] for key in facts[0] | facts[1]},
+        queries=latest.height,
+        moved=[{"from": a, "to": b, "queries": count} for (a, b), count in moves.most_common()],
+    )
 
 
 def _choices(policy: Policy, asked: pl.DataFrame, settings: Settings, home: Home) -> list[int]:
@@ -215,8 +258,11 @@ def _facts(registry: Registry, version: str) -> dict[str, Any]:
 def pin(home: Home, log: Log, version: str, *, author: str = "user") -> str:
     """Let a version serve until a person says otherwise: no retrain and no canary replaces it. Returns its name."""
     registry = Registry(home.artifacts)
-    name = promote(home, log, version, reason="pinned", author=author)
-    end_canary(log, reason=f"{name} was pinned", author=author)
+    name = _whole(registry, version)
+    if name != registry.current_or_none():
+        log.append([make_current(registry, name, reason="pinned", author=author, forced=True)])
+    with log.open() as connection:
+        end_canary(log, connection, reason=f"{name} was pinned", author=author)
     registry.pin(name)
     return name
 
@@ -232,14 +278,39 @@ def unpin(home: Home) -> str | None:
 def promote(home: Home, log: Log, version: str, *, reason: str, author: str = "user") -> str:
     """Let a version serve from the next decision on; it must be whole. Returns its full name."""
     registry = Registry(home.artifacts)
+    name = _whole(registry, version)
+    if name != registry.current_or_none():
+        log.append([make_current(registry, name, reason=reason, author=author, forced=True)])
+        log.merge()
+        registry.pin(None)
+    return name
+
+
+def _whole(registry: Registry, version: str) -> str:
+    """Return the full name of a version that can be loaded; raise ArtifactError for one that cannot."""
     name = registry.find(version)
     if name != COLD:
         registry.verify(name)
         load_policy(registry, name)
-    if name != registry.current_or_none():
-        make_current(registry, log, name, reason=reason, author=author, forced=True)
-        registry.pin(None)
     return name
+
+
+def make_current(
+    registry: Registry, version: str, *, reason: str, author: str, forced: bool = False
+) -> Entry:
+    """Let `version` serve from the next decision on; return what the log is to say of it: when, why and by whom."""
+    previous = registry.current_or_none()
+    registry.make_current(version)
+    promotion = Promotion(
+        id=new_id(),
+        time=utc_now(),
+        version=version,
+        previous=previous,
+        reason=reason,
+        author=author,
+        forced=forced,
+    )
+    return Entry(promotions=(promotion,))
 
 
 def try_out(home: Home, log: Log, settings: Settings, version: str, *, author: str = "user") -> str:
@@ -248,24 +319,29 @@ def try_out(home: Home, log: Log, settings: Settings, version: str, *, author: s
     Raises UsageError for the version that serves already.
     """
     registry = Registry(home.artifacts)
-    name, current = registry.find(version), registry.current()
-    if name == current:
-        raise UsageError(
-            f"{name} serves already: name another version, `zetaroute policies list` shows them."
-        )
-    if name != COLD:
-        registry.verify(name)
-        load_policy(registry, name)
     with log.open() as connection:
+        # Only now: what came in at the opening may have ended a canary.
+        name, current = _whole(registry, version), registry.current()
+        if name == current:
+            raise UsageError(
+                f"{name} serves already: name another version, `zetaroute policies list` shows them."
+            )
         rows = connection.execute(
             "SELECT cost_usd, response_s FROM outcomes WHERE status = 'ok'"
         ).fetchnumpy()
-    known = {
-        key: np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan) for key, column in rows.items()
-    }
-    begin_canary(
-        log, settings, version=name, champion=current, **known, reason="tried by hand", author=author
-    )
+        known = {
+            key: np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan) for key, column in rows.items()
+        }
+        begin_canary(
+            log,
+            connection,
+            settings,
+            version=name,
+            champion=current,
+            **known,
+            reason="tried by hand",
+            author=author,
+        )
     return name
 
 
@@ -276,21 +352,20 @@ def rollback(home: Home, log: Log, *, author: str = "user") -> str:
     one to go back to must be whole.
     """
     registry = Registry(home.artifacts)
-    current = registry.current()
-    if end_canary(log, reason="rolled back by hand", author=author) is not None:
-        return current
     with log.open() as connection:
+        current = registry.current()
+        if end_canary(log, connection, reason="rolled back by hand", author=author) is not None:
+            return current
+        if current == COLD:
+            raise UsageError(f"{COLD} serves, the config's priors: there is nothing to go back to.")
         row = connection.execute(
             "SELECT previous FROM promotions WHERE version = ? AND author <> 'rollback' ORDER BY id DESC LIMIT 1",
             [current],
         ).fetchone()
-    if current == COLD:
-        raise UsageError(f"{COLD} serves, the config's priors: there is nothing to go back to.")
-    previous = str(row[0]) if row and row[0] else COLD
-    if previous != COLD:
-        registry.verify(previous)
-    make_current(
-        registry, log, previous, reason=f"rolled back from {current}", author="rollback", forced=True
-    )
+        previous = str(row[0]) if row and row[0] else COLD
+        if previous != COLD:
+            registry.verify(previous)
+        reason = f"rolled back from {current}"
+        log.write(connection, make_current(registry, previous, reason=reason, author="rollback", forced=True))
     registry.pin(None)
     return previous

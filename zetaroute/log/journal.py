@@ -2,7 +2,7 @@
 
 A segment is written once, whole, and never touched again: to a temporary name, flushed, fsynced, renamed. So a
 reader never meets half a segment, no lock is needed between processes, and a kill at any moment loses only what
-was never acknowledged. It lives apart from the log because writing it may not import DuckDB.
+was never acknowledged. Writing one imports no DuckDB.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What may be kept of a row: its texts as they are, or only hashes of them, or those and a vector to learn from.
 
-Here and not in the flows because whatever is written passes the journal, and nothing may pass it unprotected.
+Whatever is written passes the journal, and nothing passes it unprotected.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The logs of many hosts read as one: DuckDB files and exported Parquet in any mix, each row once.
-
-Apart from the log because nothing here is written, merged or judged: what other hosts own is only looked at.
-"""
+"""The logs of many hosts read as one: DuckDB files and exported Parquet in any mix, each row once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The views of the log: what its rows say together, such as the chain of attempts that a person got an answer from.
-
-Apart from the tables because they hold nothing: they are made anew whenever a column comes.
-"""
+"""The views of the log: what its rows say together, such as the attempts that a person got an answer from."""
 
 from __future__ import annotations
 

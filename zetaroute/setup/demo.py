@@ -18,7 +18,8 @@ from zetaroute.batch.run import BatchPlan, Progress, run_batch
 from zetaroute.batch.seen import SeenRows
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Feedback, new_id, utc_now
-from zetaroute.lifecycle.retrain import Retrained, retrain
+from zetaroute.lifecycle.result import RetrainResult
+from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.journal import Entry
 from zetaroute.practice.rater import simulated_rating
 from zetaroute.projections import log_of
@@ -75,14 +76,15 @@ async def play_phase(
     return progress
 
 
-def learn(home: Home, settings: Settings, *, seed: int) -> Retrained:
+def learn(home: Home, settings: Settings, *, seed: int) -> RetrainResult:
     """Retrain on what the demo has logged."""
     return retrain(home=home, settings=settings, log=log_of(home), seed=seed, author="demo")
 
 
 def before_and_after(home: Home, settings: Settings) -> tuple[dict[str, Any], Path]:
     """Compare the promoted version with the one before it; return the result and where its report is."""
-    result = compare(log=log_of(home), settings=settings, home=home)
+    with log_of(home).open() as connection:
+        result = compare(connection, home, settings).json()
     report = home.path / "before-and-after.md"
     report.write_text(markdown(compare_report(result)), encoding="utf-8")
     return result, report

@@ -40,9 +40,9 @@ def play_demo(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     out("\n2. retrain: fit on one half of the log, judge on the other")
     with _waiting(run):
         done = learn(home, settings, seed=seed)
-    show_report(screen, retrain_report(done.result))
+    show_report(screen, retrain_report(done.json()))
     after = int(AFTER_SHARE * rows)
-    serving = done.version if done.promoted else done.result["parent"]
+    serving = done.version if done.promoted else done.record.parent
     out(f"\n3. {after} new queries with {serving}")
     _route(run, home, settings, Phase(name="after", rows=after, seed=2 * seed + 1), screen)
     if not done.promoted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,17 +16,18 @@ from zetaroute.errors import BarNotMetError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zetaroute.analysis.reports import Comparison, KpiReport
     from zetaroute.cli.session import Run
     from zetaroute.config import Settings
-    from zetaroute.lifecycle.retrain import Promote as How
-    from zetaroute.lifecycle.retrain import Retrained
+    from zetaroute.domain import Figure
+    from zetaroute.lifecycle.result import RetrainResult
 
 Since = Annotated[
     str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Promote = Annotated[
-    str,
+    Literal["auto", "canary", "never", "force"],
     typer.Option(
         "--promote", help="auto (when proven; tried by a canary when hopeful), canary, never, force."
     ),
@@ -39,7 +40,10 @@ Before = Annotated[
 After = Annotated[
     str | None, typer.Option("--after", autocompletion=complete.versions, help="... with this one.")
 ]
-By = Annotated[str | None, typer.Option("--by", help="task, model, segment, day or version.")]
+By = Annotated[
+    Literal["task", "model", "segment", "day", "version"] | None,
+    typer.Option("--by", help="Also for each of these alone."),
+]
 FailUnder = Annotated[
     list[str] | None,
     typer.Option("--fail-under", help="KPI=VALUE; exit with 4 when it is missed."),
@@ -91,38 +95,32 @@ def retrain_command(
       zetaroute retrain --if-stale            from cron or a systemd timer: see docs/periodic.md
     """
     from zetaroute.cli.output import moment
-    from zetaroute.lifecycle.retrain import retrain
 
-    if promote not in {"auto", "canary", "never", "force"}:
-        raise UsageError(f"--promote is {promote!r}: choose auto, canary, never or force.")
     if min_rows is not None and not if_stale:
         raise UsageError("--min-rows says when --if-stale is enough: give that too.")
     run = session(context)
     settings = run.settings()
     if if_stale and not _is_stale(run, settings, min_rows=min_rows, json=json):
         return
-    done = retrain(
-        home=run.home,
-        settings=settings,
-        log=run.log(),
+    done = run.open().retrain(
         seed=seed,
         jobs=jobs,
         since=moment(since),
         sources=sources or (),
         cluster=cluster,
-        promote=cast("How", promote),
+        promote=promote,
     )
     if json:
-        out_json(done.result)
+        out_json(done.json())
     else:
         from zetaroute.report.retrain import retrain_report
         from zetaroute.report.terminal import show_report
 
-        show_report(console(), retrain_report(done.result))
+        show_report(console(), retrain_report(done.json()))
         out(f"{_now_serves(done)}; report: {done.report}")
     _tell_lost_guards(run, settings)
-    if strict and done.verdict.word != "PROMOTE":
-        raise BarNotMetError(f"the verdict is {done.verdict.word}, and --strict asks for PROMOTE.")
+    if strict and done.verdict != "PROMOTE":
+        raise BarNotMetError(f"the verdict is {done.verdict}, and --strict asks for PROMOTE.")
 
 
 def _tell_lost_guards(run: Run, settings: Settings) -> None:
@@ -138,9 +136,11 @@ def _tell_lost_guards(run: Run, settings: Settings) -> None:
 
 def _is_stale(run: Run, settings: Settings, *, min_rows: int | None, json: bool) -> bool:
     """Say in one line why it is, or is not, time to learn again."""
-    from zetaroute.lifecycle.staleness import find_drift, staleness
+    from zetaroute.analysis.drift import find_drift
+    from zetaroute.lifecycle.staleness import staleness
 
-    found = find_drift(run.home, settings, run.log())
+    with run.log().open() as connection:
+        found = find_drift(connection, run.home, settings)
     told = staleness(found, min_rows=min_rows)
     if told.stale:
         run.note(f"retraining: {told.words}")
@@ -151,16 +151,14 @@ def _is_stale(run: Run, settings: Settings, *, min_rows: int | None, json: bool)
     return told.stale
 
 
-def _now_serves(done: Retrained) -> str:
-    canary = done.result["canary"]
+def _now_serves(done: RetrainResult) -> str:
+    canary = done.canary
     if done.promoted:
         return f"{done.version} serves from now on"
     if canary is None:
-        return f"{done.result['parent']} goes on serving"
+        return f"{done.record.parent} goes on serving"
     which = "it" if canary["version"] == done.version else canary["version"]
-    return (
-        f"{done.result['parent']} goes on serving, and a canary tries {which} on {100 * canary['share']:.0f}%"
-    )
+    return f"{done.record.parent} goes on serving, and a canary tries {which} on {100 * canary['share']:.0f}%"
 
 
 def kpi_command(
@@ -183,9 +181,7 @@ def kpi_command(
       zetaroute kpi --compare --html report.html
       zetaroute kpi --since 7d --fail-under accuracy=0.8
     """
-    from zetaroute.analysis import kpi as flow
     from zetaroute.cli.output import moment
-    from zetaroute.lifecycle.staleness import find_drift
     from zetaroute.log.exports import note_export
     from zetaroute.report.html import page
     from zetaroute.report.served import compare_report, kpi_report
@@ -193,37 +189,27 @@ def kpi_command(
 
     bars = [_bar(one) for one in fail_under or ()]
     run = session(context)
-    settings, log, home = run.settings(), run.log(), run.home
+    run.settings()
+    opened = run.open()
     comparing = bool(compare or before or after)
     if examples and not (comparing and html):
         raise UsageError("--examples puts queries into a page: it needs --compare and --html FILE.")
+    found: KpiReport | Comparison
     if comparing:
-        result = flow.compare(
-            log=log,
-            settings=settings,
-            home=home,
-            before=before,
-            after=after,
-            since=moment(since),
-            examples=examples,
-        )
-        figures, report = result["after"]["kpis"], compare_report(result)
+        found = compared = opened.compare(before=before, after=after, since=moment(since), examples=examples)
+        figures, report = compared.after.kpis, compare_report(compared.json())
     else:
-        result = flow.kpis(
-            log=log, settings=settings, home=home, since=moment(since), by=_by(by), course=html is not None
-        )
-        figures, report = result["kpis"], kpi_report(result)
-    drift = find_drift(home, settings, log)
-    result["drift"] = drift.json()
+        found = told = opened.kpi(since=moment(since), by=by, over_time=html is not None)
+        figures, report = told.kpis, kpi_report(told.json())
     if html is not None:
         _write_page(html, page(report))
-        note_export(log, html)
+        note_export(opened.log, html)
         run.note(f"the page is {html}")
     if json:
-        out_json(result)
+        out_json(found.json())
     else:
         show_report(console(), report)
-        console().print(plain(drift.line), style="dim", soft_wrap=True)
+        console().print(plain(found.drift.line), style="dim", soft_wrap=True)
     _check_bars(bars, figures)
 
 
@@ -234,12 +220,6 @@ def _write_page(path: Path, page: str) -> None:
         write_whole(path, page.encode())
     except OSError as error:
         raise UsageError(f"--html {path} cannot be written ({error.strerror}): name another file.") from error
-
-
-def _by(by: str | None) -> Any:
-    if by not in {None, "task", "model", "segment", "day", "version"}:
-        raise UsageError(f"--by is {by!r}: choose task, model, segment, day or version.")
-    return by
 
 
 def _bar(bar: str) -> tuple[str, float]:
@@ -262,13 +242,13 @@ def _bar(bar: str) -> tuple[str, float]:
     return names[name], limit
 
 
-def _check_bars(bars: list[tuple[str, float]], figures: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_bars(bars: list[tuple[str, float]], figures: Mapping[str, Figure]) -> None:
     """Hold figures against their bars: times, costs and errors must not pass them, the others must reach them."""
     from zetaroute.report.words import KPIS
 
     lower_is_better = {kpi.name for kpi in KPIS if kpi.higher_is_better is False}
     for name, limit in bars:
-        value = figures[name]["value"] if name in figures else None
+        value = figures[name].value if name in figures else None
         if value is None:
             raise BarNotMetError(f"{name} is unknown, and the bar is {limit:g}.")
         if name in lower_is_better and value > limit:

@@ -244,7 +244,8 @@ def list_command(
         return
     from zetaroute.analysis.outcomes import list_outcomes
 
-    rows = list_outcomes(session(context).log(), limit=limit, model=model, task=task, status=status)
+    with session(context).log().open() as connection:
+        rows = list_outcomes(connection, limit=limit, model=model, task=task, status=status)
     if json:
         out_json(rows)
         return
@@ -278,7 +279,8 @@ def show_command(
     from zetaroute.cli.commands.ask import explained_past
 
     run = session(context)
-    row = show_outcome(run.log(), outcome_id)
+    with run.log().open() as connection:
+        row = show_outcome(connection, outcome_id)
     explanation = explained_past(run, row)
     if json:
         out_json({**row, "explanation": explanation})

@@ -9,7 +9,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.output import console, out, out_json
-from zetaroute.cli.session import Run, session
+from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
 policies = typer.Typer(
@@ -33,25 +33,20 @@ def add_to(app: typer.Typer) -> None:
 @policies.command("list")
 def list_command(context: typer.Context, json: Json = False) -> None:
     """List the versions: which serves, what the gate said of each."""
-    from zetaroute.lifecycle.versions import list_versions
-
-    run = session(context)
-    rows = list_versions(run.home, run.log())
+    rows = session(context).policies().list()
     if json:
-        out_json(rows)
+        out_json([row.json() for row in rows])
         return
     from zetaroute.report.terminal import show_table
     from zetaroute.report.versions import versions_table
 
-    show_table(console(), versions_table(rows))
+    show_table(console(), versions_table([row.json() for row in rows]))
 
 
 @policies.command("show")
 def show_command(context: typer.Context, version: Version = "current") -> None:
     """Show the report of a version."""
-    from zetaroute.lifecycle.versions import report_of
-
-    out(report_of(session(context).home, version))
+    out(session(context).policies().report(version))
 
 
 @policies.command("verify")
@@ -62,10 +57,7 @@ def verify_command(
     ] = None,
 ) -> None:
     """Check every byte of a version against its hashes, and that it repeats its logged decisions."""
-    from zetaroute.lifecycle.versions import verify
-
-    run = session(context)
-    repeated = verify(run.home, run.log(), run.settings(quiet=True), version)
+    repeated = session(context).policies().verify(version)
     for name, decisions in repeated.items():
         out(f"{name} is whole" + (f" and repeats {decisions} logged decisions" if decisions else ""))
     if not repeated:
@@ -81,9 +73,7 @@ def promote_command(
     ] = "promoted by hand",
 ) -> None:
     """Let a version serve from the next query on, whatever the gate said of it."""
-    from zetaroute.lifecycle.versions import promote
-
-    _told(session(context), promote(session(context).home, session(context).log(), version, reason=reason))
+    _told(session(context).policies().promote(version, reason=reason))
 
 
 @policies.command("diff")
@@ -96,10 +86,9 @@ def diff_command(
     json: Json = False,
 ) -> None:
     """Show how two versions differ: what they learned from, and whom they would ask for the latest queries."""
-    from zetaroute.lifecycle.versions import differing
-
     run = session(context)
-    found = differing(run.home, run.log(), run.settings(quiet=json), old, new)
+    run.settings(quiet=json)
+    found = run.policies().diff(old, new).json()
     if json:
         out_json(found)
         return
@@ -116,23 +105,20 @@ def pin_command(
     off: Annotated[bool, typer.Option("--off", help="Take the pin away.")] = False,
 ) -> None:
     """Keep a version: no retrain and no canary replaces it until a person does."""
-    from zetaroute.lifecycle.versions import pin, unpin
-
-    run = session(context)
+    policies = session(context).policies()
     if off:
-        pinned = unpin(run.home)
+        pinned = policies.unpin()
         out(f"{pinned} may be replaced again" if pinned else "nothing was pinned")
         return
-    out(f"{pin(run.home, run.log(), version)} serves until you say otherwise")
+    out(f"{policies.pin(version)} serves until you say otherwise")
 
 
 @policies.command("canary")
 def canary_command(context: typer.Context, version: Version) -> None:
     """Try a version on a small share of the queries; the evidence promotes it or rolls it back."""
-    from zetaroute.lifecycle.versions import try_out
-
     run = session(context)
-    out(f"{try_out(run.home, run.log(), run.settings(), version)} is tried from now on")
+    run.settings()
+    out(f"{run.policies().canary(version)} is tried from now on")
 
 
 @policies.command("guards")
@@ -209,10 +195,8 @@ def _guard_cells(row: dict[str, Any]) -> list[str]:
 @policies.command("rollback")
 def rollback_command(context: typer.Context) -> None:
     """End the canary, else go back to the version that served before; the very next query obeys."""
-    from zetaroute.lifecycle.versions import rollback
-
-    _told(session(context), rollback(session(context).home, session(context).log()))
+    _told(session(context).policies().rollback())
 
 
-def _told(run: Run, version: str) -> None:
+def _told(version: str) -> None:
     out(f"{version} serves from now on")

@@ -44,11 +44,15 @@ FEWEST_ROWS = 20
 """Training rows below which a fit would be noise."""
 
 
+Opener = Callable[[], AbstractContextManager["DuckDBPyConnection"]]
+"""Opens a log for a moment."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSource:
     """Where rows come from, and how they are read."""
 
-    open: Callable[[], AbstractContextManager[DuckDBPyConnection]]
+    open: Opener
     reader: Reader
     cache: PartitionCache | None
     """None where no partition can be left unread."""
@@ -77,7 +81,13 @@ class TrainingResult:
     reliability: dict[str, SourceReliability]
 
 
+def opener(log: Log, sources: Sequence[str]) -> Opener:
+    """Return what opens a log, or what `sources` name in place of its own rows."""
+    return partial(open_sources, sources) if sources else log.open
+
+
 def open_source(
+    connection: DuckDBPyConnection,
     log: Log,
     settings: Settings,
     *,
@@ -86,41 +96,40 @@ def open_source(
     cluster: bool,
     partition_rows: int = PARTITION_ROWS,
 ) -> TrainingSource:
-    """Return how the rows of a log are read, or those that `sources` name in place of its own.
+    """Return how the rows of a log are read, or those that `sources` name; `connection` shows them.
 
     A large log is read `partition_rows` at a time. Where rows have vectors in place of a text, all must be seen at
     once; raises UsageError where a `cluster` should read those.
     """
-    opened = partial(open_sources, sources) if sources else log.open
+    opened = opener(log, sources)
     given, cache = None, None
-    with opened() as connection:
-        notes, checks = forgotten_rows(connection, since=since), measured_checks(connection)
-        by_text = settings.embedding is None and not _count(connection, "store IS NOT NULL")
-        if cluster:
-            if not by_text:
-                raise UsageError(
-                    "--cluster learns from texts, and this log has vectors in place of some: retrain without it."
-                )
-            partition_rows = max(partition_rows, _count(connection, "true") // MOST_PARTITIONS)
-        parts, gone = spans(connection, partition_rows), _count(connection, "forgotten IS NOT NULL")
-        if by_text and (cluster or len(parts) > 1):
-            scales = read_scales(connection, since=since)
-            reader: Reader = Partitions(
-                open=partial(open_sources, sources or [str(log.home.database)]) if cluster else opened,
-                spans=parts,
-                since=since,
-                scales=scales,
-                clustered=cluster,
+    notes, checks = forgotten_rows(connection, since=since), measured_checks(connection)
+    by_text = settings.embedding is None and not _count(connection, "store IS NOT NULL")
+    if cluster:
+        if not by_text:
+            raise UsageError(
+                "--cluster learns from texts, and this log has vectors in place of some: retrain without it."
             )
-            if not sources and not cluster and since is None:
-                cache = PartitionCache(
-                    folder=log.home.partitions, spans=parts, fingerprints=fingerprints(connection, parts)
-                )
-        else:
-            frame = read_frame(connection, since=since)
-            given = logged_vectors(frame, settings, log.home)
-            frame, unread = learnable(frame, given)
-            reader, notes = Whole(frame), notes + unread
+        partition_rows = max(partition_rows, _count(connection, "true") // MOST_PARTITIONS)
+    parts, gone = spans(connection, partition_rows), _count(connection, "forgotten IS NOT NULL")
+    if by_text and (cluster or len(parts) > 1):
+        scales = read_scales(connection, since=since)
+        reader: Reader = Partitions(
+            open=partial(open_sources, sources or [str(log.home.database)]) if cluster else opened,
+            spans=parts,
+            since=since,
+            scales=scales,
+            clustered=cluster,
+        )
+        if not sources and not cluster and since is None:
+            cache = PartitionCache(
+                folder=log.home.partitions, spans=parts, fingerprints=fingerprints(connection, parts)
+            )
+    else:
+        frame = read_frame(connection, since=since)
+        given = logged_vectors(frame, settings, log.home)
+        frame, unread = learnable(frame, given)
+        reader, notes = Whole(frame), notes + unread
     return TrainingSource(
         open=opened,
         reader=reader,
@@ -211,8 +220,10 @@ def _collected(
 
 def _drop_forgotten(log: Log, source: TrainingSource) -> None:
     """Keep nothing for the next retrain where rows were forgotten while this one read them."""
+    if not source.own:
+        return
     with source.open() as connection:
-        if source.own and _count(connection, "forgotten IS NOT NULL") != source.forgotten:
+        if _count(connection, "forgotten IS NOT NULL") != source.forgotten:
             log.home.drop_retrain_cache()
 
 

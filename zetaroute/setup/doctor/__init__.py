@@ -1,7 +1,4 @@
-"""Everything that can be wrong with an installation, looked at once, each with what mends it.
-
-A room of its own, because what is examined is as many-sided as the program: files, servers, versions, rows.
-"""
+"""Everything that can be wrong with an installation, looked at once, each with its fix."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ from pathlib import Path
 from zetaroute.config import Home, Settings, load_settings
 from zetaroute.errors import ConfigError
 from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
-from zetaroute.setup.doctor.home import examine_home
-from zetaroute.setup.doctor.learned import examine_drift, examine_guards, examine_log, examine_versions
+from zetaroute.setup.doctor.home import examine_home, examine_log, opened_log
+from zetaroute.setup.doctor.learned import examine_guards, examine_rows, examine_versions
 from zetaroute.setup.doctor.models import examine_servers
 
 __all__ = ["Diagnosis", "examine"]
@@ -33,11 +30,12 @@ def examine(home: Home, config: Path | None, *, calls: bool = False) -> list[Dia
         found = [_config(settings)]
         found += asyncio.run(examine_servers(settings, calls=calls))
     found += examine_home(home)
-    if settings is not None:
-        found += examine_versions(home, settings)
-        found += examine_guards(home, settings)
-        found += examine_log(home, settings)
-        found += examine_drift(home, settings)
+    with opened_log(home) as log:
+        found += examine_log(home, log)
+        if settings is not None:
+            found += examine_versions(home, settings, log)
+            found += examine_guards(home, settings)
+            found += examine_rows(home, settings, log)
     return found
 
 

@@ -1,7 +1,4 @@
-"""What an examination says of one thing.
-
-Apart from the examinations because each of them makes some, and the command line shows them all alike.
-"""
+"""What an examination says of one thing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The home looked over: may it be written, is there room, what waits, can the log be opened.
-
-Apart from the other examinations because it needs no config: it also runs when that is broken.
-"""
+"""The home looked over: may it be written, is there room, what waits, can the log be opened."""
 
 from __future__ import annotations
 
@@ -9,13 +6,19 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zetaroute.config import Home
 from zetaroute.errors import StoreBusyError, StoreError
 from zetaroute.log.standings import is_readable_state
 from zetaroute.projections import log_of
 from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 LITTLE_ROOM = 1_000_000_000
 """Bytes."""
@@ -31,8 +34,6 @@ def examine_home(home: Home) -> Iterator[Diagnosis]:
     yield _access(home)
     yield _room(home.path)
     yield _waiting(home)
-    yield _log(home)
-    yield _state(home)
 
 
 def _access(home: Home) -> Diagnosis:
@@ -90,19 +91,47 @@ def _waiting(home: Home) -> Diagnosis:
     return well("journal", f"{waited} merged whenever the log is opened")
 
 
-def _log(home: Home) -> Diagnosis:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedLog:
+    """The log of a home, opened once for everything that is looked at in it."""
+
+    connection: DuckDBPyConnection | None
+    """None where there is no log yet, or where it cannot be opened."""
+    failure: StoreError | None
+    """Why it cannot be opened."""
+
+
+@contextmanager
+def opened_log(home: Home) -> Iterator[OpenedLog]:
+    """Yield the log of a home, which may not be there or not be open to us."""
     log = log_of(home)
-    if not home.database.exists() and not log.journal.segments():
-        return well("log", "nothing was logged yet")
-    try:
-        with log.open(patience_s=1.0) as connection:
-            row = connection.execute("SELECT count(*) FROM outcomes").fetchone()
-    except StoreBusyError:
-        count = len(log.journal.segments())
+    with ExitStack() as stack:
+        connection, failure = None, None
+        if home.database.exists() or log.journal.segments():
+            try:
+                connection = stack.enter_context(log.open(patience_s=1.0))
+            except StoreError as error:
+                failure = error
+        yield OpenedLog(connection=connection, failure=failure)
+
+
+def examine_log(home: Home, log: OpenedLog) -> Iterator[Diagnosis]:
+    """Yield whether the log and the models' records can be read."""
+    if home.path.exists():
+        yield _log(home, log)
+        yield _state(home)
+
+
+def _log(home: Home, log: OpenedLog) -> Diagnosis:
+    if isinstance(log.failure, StoreBusyError):
+        count = len(log_of(home).journal.segments())
         words = f"{home.database} is in use by another process, and {count} journal segments wait for it"
         return doubtful("log", words, "nothing is lost; when this lasts, end the process that holds the file")
-    except StoreError as error:
-        return wrong("log", str(error))
+    if log.failure is not None:
+        return wrong("log", str(log.failure))
+    if log.connection is None:
+        return well("log", "nothing was logged yet")
+    row = log.connection.execute("SELECT count(*) FROM outcomes").fetchone()
     return well("log", f"{home.database} opens (rows: {row[0] if row else 0})")
 
 

@@ -1,6 +1,6 @@
 """The models looked over from outside: keys, prices, servers, and whether those list what is configured.
 
-Apart from the other examinations because it alone asks the network. It asks for lists, never for an answer.
+It asks for lists, never for an answer.
 """
 
 from __future__ import annotations

@@ -1,0 +1,98 @@
+"""A command opens the log once, so that what it says is of one moment."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.cli.command import Said, run
+from zetaroute.config import default_config_text
+
+ROWS = 240
+READING = {
+    "kpi": ("kpi", "--by", "segment", "--json"),
+    "kpi page": ("kpi", "--html", "PAGE"),
+    "compare": ("kpi", "--compare", "--json"),
+    "compare with examples": ("kpi", "--compare", "--examples", "--html", "PAGE"),
+    "policies list": ("policies", "list", "--json"),
+    "policies verify": ("policies", "verify"),
+    "policies diff": ("policies", "diff", "v0", "current", "--json"),
+    "log list": ("log", "list", "--json"),
+    "log show": ("log", "show", "--json"),
+    "doctor": ("doctor", "--json"),
+}
+
+
+def openings(home: Path, *arguments: str) -> tuple[int, Said]:
+    """Run a command and return how often it opened a DuckDB file, with what it said."""
+    count = 0
+
+    def note(frame: FrameType, event: str, what: Any) -> None:
+        nonlocal count
+        count += event == "c_call" and what is duckdb.connect
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        said = run(home, *arguments)
+    finally:
+        sys.setprofile(before)
+    return count, said
+
+
+@pytest.fixture(scope="module")
+def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a promoted version and rows from before and after it."""
+    home = tmp_path_factory.mktemp("openings")
+    config = re.sub(
+        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
+    )
+    (home / "config.toml").write_text(config, encoding="utf-8")
+    for seed in (1, 2):
+        file = str(home / f"q{seed}.jsonl")
+        run(home, "practice", "generate", "--rows", str(ROWS), "--seed", str(seed), "-o", file)
+        assert run(home, "batch", file).code == 0
+        if seed == 1:
+            assert run(home, "retrain", "--promote", "force").code == 0
+    return home
+
+
+@pytest.fixture
+def home(seeded: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    shutil.copytree(seeded, tmp_path / "home")
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize("name", READING)
+def test_a_reading_command_opens_the_log_once(home: Path, tmp_path: Path, name: str) -> None:
+    page = str(tmp_path / "page.html")
+    count, said = openings(home, *(page if word == "PAGE" else word for word in READING[name]))
+    assert (said.code, count) == (0, 1), said.err
+
+
+def test_the_report_of_a_version_needs_no_log(home: Path) -> None:
+    count, said = openings(home, "policies", "show")
+    assert (said.code, count) == (0, 0), said.err
+
+
+@pytest.mark.parametrize(
+    "words", [("promote", "v0"), ("pin",), ("canary", "v0"), ("rollback",)], ids=lambda words: words[0]
+)
+def test_a_command_that_changes_what_serves_opens_the_log_once(home: Path, words: tuple[str, ...]) -> None:
+    count, said = openings(home, "policies", *words)
+    assert (said.code, count) == (0, 1), said.err
+
+
+@pytest.mark.parametrize(("promote", "wanted"), [("never", 2), ("force", 3)])
+def test_a_retrain_reads_once(home: Path, promote: str, wanted: int) -> None:
+    """A second opening asks whether a row was forgotten meanwhile, and what is promoted is written at a third."""
+    count, said = openings(home, "retrain", "--promote", promote)
+    assert (said.code, count) == (0, wanted), said.err

@@ -1,0 +1,173 @@
+"""Key figures, and before against after, as values; making them is `analysis.kpi`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zetaroute.domain import Figure
+
+if TYPE_CHECKING:
+    from zetaroute.analysis.drift import LogDrift
+    from zetaroute.analysis.judges import Judge
+
+_HELD_OUT = (
+    "verdict",
+    "rows",
+    "difference",
+    "estimators",
+    "support",
+    "satisfaction",
+    "baselines",
+    "share",
+    "segments",
+    "frontier",
+    "break_even",
+    "best_single",
+    "detectable_usd",
+    "rows_needed",
+)
+"""What a report shows again of the stored result of a retrain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KpiGroup:
+    """The key figures of some of the queries."""
+
+    rows: int
+    kpis: Mapping[str, Figure]
+
+    def json(self) -> dict[str, Any]:
+        """Return the shape that JSON answers use."""
+        return {"rows": self.rows, "kpis": _json(self.kpis)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KpiReport:
+    """The key figures of everything that was served since a moment."""
+
+    version: str
+    """The version that serves now."""
+    rows: int
+    since: str | None
+    until: str | None
+    kpis: Mapping[str, Figure]
+    exploring_usd: Figure
+    """What exploring cost per routed query in utility."""
+    by: Mapping[str, KpiGroup]
+    """By the value of what was asked for."""
+    sources: Mapping[str, Mapping[str, Any]]
+    """What accuracy and satisfaction stand on."""
+    judges: Sequence[Judge]
+    provenance: Mapping[str, int]
+    share: Mapping[str, float]
+    """How often each model answered."""
+    over_time: Mapping[str, Any] | None
+    """None where the course was not asked for."""
+    drift: LogDrift
+
+    def json(self) -> dict[str, Any]:
+        """Return what `kpi --json` prints."""
+        return {
+            "version": self.version,
+            "rows": self.rows,
+            "since": self.since,
+            "until": self.until,
+            "kpis": _json(self.kpis),
+            "exploring_usd": self.exploring_usd.json(),
+            "by": {name: group.json() for name, group in self.by.items()},
+            "sources": self.sources,
+            "judges": [judge.json() for judge in self.judges],
+            "provenance": self.provenance,
+            "share": self.share,
+            **({} if self.over_time is None else {"over_time": self.over_time}),
+            "drift": self.drift.json(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedVersion:
+    """What one of two versions served."""
+
+    version: str
+    rows: int
+    kpis: Mapping[str, Figure]
+    sources: Mapping[str, Mapping[str, Any]]
+    provenance: Mapping[str, int]
+    share: Mapping[str, float]
+
+    def json(self) -> dict[str, Any]:
+        """Return the shape that JSON answers use."""
+        return {
+            "version": self.version,
+            "rows": self.rows,
+            "kpis": _json(self.kpis),
+            "sources": self.sources,
+            "provenance": self.provenance,
+            "share": self.share,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two versions side by side: what they served, and what the retrain of the newer one expected."""
+
+    before: ComparedVersion
+    after: ComparedVersion
+    difference: Mapping[str, Figure]
+    """Of what was served, re-weighted to one mix of kinds of queries."""
+    satisfaction: Mapping[str, Any] | None
+    retrain: Mapping[str, Any]
+    """The stored result of the retrain that judged the newer version against the older one."""
+    canary: Mapping[str, Any] | None
+    """Utility per query that a canary measured."""
+    forecasts: Sequence[Mapping[str, Any]]
+    """What every promotion promised, and what came."""
+    over_time: Mapping[str, Any]
+    segments: Sequence[Mapping[str, Any]]
+    examples: Mapping[str, Sequence[str]] | None
+    """Some of the queries by kind; None where they were not asked for."""
+    drift: LogDrift
+
+    @property
+    def verdict(self) -> str | None:
+        """What the gate said of the newer version; None where it was never judged against the older one."""
+        verdict: str | None = self.retrain.get("verdict")
+        return verdict
+
+    @property
+    def confirmed(self) -> bool | None:
+        """Whether what was served agrees that the newer version is better; None where it cannot tell."""
+        utility = self.difference["utility_usd"]
+        if utility.low is None or utility.high is None:
+            return None
+        if utility.low > 0:
+            return True
+        return False if utility.high < 0 else None
+
+    def json(self) -> dict[str, Any]:
+        """Return what `kpi --compare --json` prints."""
+        stored = self.retrain
+        return {
+            "before": self.before.json(),
+            "after": self.after.json(),
+            "difference": _json(self.difference),
+            "satisfaction": self.satisfaction,
+            "off_policy": stored.get("difference", {}),
+            "policies": {"before": stored.get("before", {}), "after": stored.get("after", {})},
+            "verdict": self.verdict,
+            "reasons": stored.get("reasons", []),
+            "canary": self.canary,
+            "forecasts": self.forecasts,
+            "confirmed": self.confirmed,
+            "over_time": self.over_time,
+            "segments": self.segments,
+            "held_out": {name: stored[name] for name in _HELD_OUT if name in stored},
+            **({} if self.examples is None else {"examples": self.examples}),
+            "drift": self.drift.json(),
+        }
+
+
+def _json(found: Mapping[str, Figure]) -> dict[str, dict[str, float | int | None]]:
+    return {name: figure.json() for name, figure in found.items()}
