@@ -204,8 +204,8 @@ def refused_cases() -> Sequence[tuple[str, str, str]]:
         ("table.csv", "question,a\nq,True\n", "lacks the column prompt"),
         ("table.csv", "prompt,a_response\nq,text\n", "has no column of verdicts"),
         ("table.csv", "prompt,a\nq,7\n", "has the score 7 for a: scores lie between 0 and 1"),
-        ("rows.jsonl", "{\n", "line 1: this is not JSON"),
-        ("rows.jsonl", "[1]\n", "line 1: this is not a JSON object"),
+        ("rows.jsonl", "{\n", "line 1 is not JSON"),
+        ("rows.jsonl", "[1]\n", "line 1 must be a JSON object"),
         ("rows.jsonl", '{"query": "q"}\n', "line 1: model_name and performance missing"),
         (
             "rows.jsonl",

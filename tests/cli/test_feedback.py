@@ -176,7 +176,7 @@ def test_an_export_comes_back_and_adds_nothing(folder: Path, tmp_path: Path) -> 
     assert ok(folder, "feedback", "export", "--since", "2100-01-01").out == ""
     assert ok(folder, "feedback", "export", "--format", "csv").out.startswith("id,outcome_id,metric,value")
     assert gzip.decompress((tmp_path / "f.jsonl.gz").read_bytes()).count(b"\n") == 2
-    assert "choose jsonl or csv" in refused(run(folder, "feedback", "export", "--format", "xml"), 2)
+    assert "'jsonl', 'csv'" in refused(run(folder, "feedback", "export", "--format", "xml"), 2)
 
 
 def many(folder: Path, tmp_path: Path, lines: int) -> Path:

@@ -10,12 +10,12 @@ from tests.cli.command import ok, refused, run
 from tests.cli.conftest import says
 from tests.providers.loopback import http
 from zetaroute.config import PRESETS, parse_settings
-from zetaroute.setup.services import SERVICES
+from zetaroute.setup.services import hosted_services
 
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch):
-    for service in SERVICES:
+    for service in hosted_services():
         monkeypatch.delenv(service.key, raising=False)
 
 

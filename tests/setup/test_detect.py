@@ -14,7 +14,7 @@ from zetaroute.domain import Prices
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.setup.detect import Server, ServerAddress, detect, places_at
 from zetaroute.setup.propose import billions, prior, proposed_config
-from zetaroute.setup.services import SERVICES, available_services
+from zetaroute.setup.services import available_services, hosted_services
 
 
 @pytest.fixture
@@ -160,9 +160,9 @@ def test_what_is_not_on_this_machine_is_neither_local_nor_free():
 
 
 def test_every_service_makes_a_config_that_loads():
-    _, settings = config(services=SERVICES, preset="cheap")
-    assert len(settings.arms) == sum(len(service.models) for service in SERVICES)
-    assert {arm.api_key_env for arm in settings.arms} == {service.key for service in SERVICES}
+    _, settings = config(services=hosted_services(), preset="cheap")
+    assert len(settings.arms) == sum(len(service.models) for service in hosted_services())
+    assert {arm.api_key_env for arm in settings.arms} == {service.key for service in hosted_services()}
     assert all(arm.prices is None for arm in settings.arms)
     assert settings.objective.answer_value_usd == 0.001
 
@@ -276,4 +276,4 @@ def test_where_nothing_is_found_nothing_is_proposed():
     with pytest.raises(ZetarouteError, match="no model was found: start a server such as Ollama"):
         config()
     with pytest.raises(UsageError, match="--preset"):
-        config(services=SERVICES, preset="best")
+        config(services=hosted_services(), preset="best")

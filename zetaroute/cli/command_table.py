@@ -1,7 +1,6 @@
 """The commands by name: in which module each stands, and what the list of commands says of it.
 
-Apart from the modules so that a run loads the one whose command it is and `--help` none of them. A test holds what is
-said here to what the commands say themselves.
+A run loads the module of its command alone, and `--help` none of them.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ COMMANDS = {
         "Write a commented config.toml to start from; an existing one is never touched.",
     ),
     "demo": CommandEntry(
-        "init",
+        "demo",
         "Turn the whole loop on practice models: route, rate, retrain, route again, compare.",
     ),
     "feedback": CommandEntry(
@@ -91,7 +90,7 @@ COMMANDS = {
         "The models: list, check and prices.",
     ),
     "practice": CommandEntry(
-        "init",
+        "demo",
         "Practice queries with known answers, for the built-in practice models.",
     ),
 }

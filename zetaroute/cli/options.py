@@ -30,3 +30,4 @@ Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0.01, help="Seconds for each query, with its fallbacks.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Repeat decisions exactly.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

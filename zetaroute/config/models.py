@@ -83,7 +83,7 @@ def read_embedding(table: Table | None) -> Embedding | None:
         provider="openai",
         model=model,
         base_url=base_url.rstrip("/"),
-        tags=table.texts("tags") or (("local",) if _is_loopback(base_url) else ()),
+        tags=table.texts("tags") or (("local",) if is_loopback(base_url) else ()),
         prices=None if price is None else Prices(input=price, output=0.0),
         timeout_s=5.0,
         max_concurrency=4,
@@ -112,7 +112,8 @@ def _check_key(table: Table, arm: Arm) -> None:
         table.fail('key api_key_header needs api_key_env, for example api_key_env = "AZURE_OPENAI_KEY".')
 
 
-def _is_loopback(base_url: str) -> bool:
+def is_loopback(base_url: str) -> bool:
+    """Tell whether an address is on this machine."""
     try:
         host = urlsplit(base_url).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback

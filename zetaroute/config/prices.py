@@ -55,9 +55,9 @@ def _flat(table: Table, instead: str) -> Prices:
 
 def prices_toml(prices: Prices) -> dict[str, str]:
     """Return what `prices_in` reads, as TOML, by key."""
-    rows = {name: _toml(value) for name in _NAMES if (value := getattr(prices, name)) is not None}
+    rows = {name: toml_value(value) for name in _NAMES if (value := getattr(prices, name)) is not None}
     if prices.above:
-        tiers = ({"tokens": _toml(tier.tokens), **prices_toml(tier.prices)} for tier in prices.above)
+        tiers = ({"tokens": toml_value(tier.tokens), **prices_toml(tier.prices)} for tier in prices.above)
         rows["above"] = f"[{', '.join(map(inline, tiers))}]"
     return rows
 
@@ -100,13 +100,17 @@ def prices_text(imported: Mapping[str, ImportedPrice]) -> str:
 
 
 def _block(model_id: str, imported: ImportedPrice) -> str:
-    rows = {"model": _toml(imported.model), "listed": _toml(imported.listed), **prices_toml(imported.prices)}
+    rows = {
+        "model": toml_value(imported.model),
+        "listed": toml_value(imported.listed),
+        **prices_toml(imported.prices),
+    }
     if imported.context_window is not None:
-        rows["context_window"] = _toml(imported.context_window)
+        rows["context_window"] = toml_value(imported.context_window)
     lines = (f"{key} = {value}\n" for key, value in rows.items())
-    return f"\n[{_toml(model_id)}]\n" + "".join(lines)
+    return f"\n[{toml_value(model_id)}]\n" + "".join(lines)
 
 
-def _toml(value: float | str) -> str:
+def toml_value(value: float | str) -> str:
     """Return a TOML value: its basic strings are those of JSON but for the DEL character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

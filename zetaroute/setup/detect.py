@@ -1,7 +1,4 @@
-"""Look for model servers on this machine.
-
-Apart from the proposal so that what was found can be told before anything is made of it.
-"""
+"""Look for model servers on this machine."""
 
 from __future__ import annotations
 
@@ -10,9 +7,9 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from zetaroute.config.models import is_loopback
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ConfigError, ProviderError, UsageError
 from zetaroute.providers.catalog import Listing, list_models, list_prices, list_tags
@@ -156,12 +153,3 @@ def _refusal(said: Sequence[object]) -> str | None:
 
 def _is_usable(name: str) -> bool:
     return name.isprintable() and len(name) < MOST_NAMED
-
-
-def is_loopback(address: str) -> bool:
-    """Return whether an address is on this machine."""
-    try:
-        host = urlsplit(address).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

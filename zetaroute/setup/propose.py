@@ -1,17 +1,13 @@
-"""A commented config made of what was found: servers on this machine, and services that a key opens.
-
-Apart from the detection because what to expect of a model that nobody has asked yet is a judgement of its own.
-"""
+"""A commented config made of what was found: servers on this machine, and services that a key opens."""
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from zetaroute.config import PRESETS, ImportedPrice, parse_settings
-from zetaroute.config.prices import inline, prices_toml
+from zetaroute.config.prices import inline, prices_toml, toml_value
 from zetaroute.domain import Prices
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.setup.detect import Server
@@ -113,10 +109,10 @@ def _local(server: Server) -> Iterator[str]:
     for number, name in enumerate(chosen):
         accuracy, seconds, why = prior(billions(name, server.sizes.get(name)))
         lines = [
-            f"id = {_toml(f'{place.prefix}/{shorts[number] if shorts.count(shorts[number]) == 1 else name}')}",
+            f"id = {toml_value(f'{place.prefix}/{shorts[number] if shorts.count(shorts[number]) == 1 else name}')}",
             'provider = "openai"                # it speaks OpenAI\'s format',
-            f"base_url = {_toml(place.base_url)}",
-            f"model = {_toml(name)}",
+            f"base_url = {toml_value(place.base_url)}",
+            f"model = {toml_value(name)}",
         ]
         if server.key is not None:
             lines.append(f'api_key_env = "{server.key}"    # the NAME of the variable, never the key')
@@ -154,9 +150,9 @@ def _hosted(service: HostedService, priced: Mapping[str, ImportedPrice]) -> Iter
     for model in service.models:
         model_id = f"{service.prefix}/{model.name}"
         lines = [
-            f"id = {_toml(model_id)}",
-            f"provider = {_toml(service.provider)}",
-            f"base_url = {_toml(service.base_url)}",
+            f"id = {toml_value(model_id)}",
+            f"provider = {toml_value(service.provider)}",
+            f"base_url = {toml_value(service.base_url)}",
             f'api_key_env = "{service.key}"      # the NAME of the variable, never the key',
             _price_line(priced.get(model_id)),
             f"prior_accuracy = {model.prior_accuracy:<16g}  # a guess; it counts until there is data",
@@ -186,8 +182,8 @@ def _vectors(servers: Sequence[Server]) -> Iterator[str]:
         if server.embedding and server.place.local:
             yield (
                 "\n# Vectors tell kinds of query apart that words do not; without this block words are counted.\n"
-                f"# [embedding]\n# base_url = {_toml(server.place.base_url)}\n"
-                f"# model = {_toml(server.embedding[0])}\n# price = 0\n"
+                f"# [embedding]\n# base_url = {toml_value(server.place.base_url)}\n"
+                f"# model = {toml_value(server.embedding[0])}\n# price = 0\n"
             )
             return
 
@@ -207,8 +203,3 @@ def _short(name: str) -> str:
 
 def _comment(text: str) -> str:
     return "".join(one for one in text if one.isprintable())
-
-
-def _toml(value: str) -> str:
-    """Return a TOML text: its basic strings are those of JSON but for the DEL character."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

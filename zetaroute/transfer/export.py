@@ -1,7 +1,4 @@
-"""Write the log out as lines: the feedback, which `feedback import` reads again, and the rounds.
-
-Apart from the imports because it only reads the log, a group of rows at a time.
-"""
+"""Write the log out: Parquet folders by day and host, or a file of lines (JSON or CSV)."""
 
 from __future__ import annotations
 
@@ -27,6 +24,30 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+Format = Literal["jsonl", "csv"]
+Kind = Literal["feedback", "rounds", "rows"]
+_AT_ONCE = 10_000
+_ROUND = (
+    "id, time, run, custom_id, conversation, query, system, task, reference, grader, policy_version, model, "
+    "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, status, error_kind, "
+    "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, cache_write_tokens, "
+    "output_tokens, reasoning_tokens, tokens_estimated, cost_usd, response, thinking, tags, store, forgotten, "
+    "accuracy, accuracy_source, satisfaction, rating, "
+    "thumbs, verdict_label"
+)
+_SELECTS: dict[Kind, str] = {
+    "feedback": f"SELECT {', '.join(FEEDBACK_COLUMNS)} FROM feedback",
+    "rounds": f"SELECT {_ROUND} FROM rounds",
+    # What was asked because another model failed a check tells of hard queries alone.
+    "rows": "SELECT query, model AS model_name, accuracy AS performance, response_s AS response_time, "
+    "coalesce(task, '') AS category, tags, cost_usd, id, time FROM rounds WHERE accuracy IS NOT NULL "
+    "AND status <> 'cancelled' AND escalated IS NOT TRUE AND store IS NULL AND forgotten IS NULL",
+}
+"""What there is to write: all feedback; all attempts, flat; and what routers train on, graded rows with a text."""
+NAMES = frozenset(
+    (*FEEDBACK_COLUMNS, *_ROUND.split(", "), "model_name", "performance", "response_time", "category")
+)
+"""Every column that a file of lines may have."""
 _DAY = "strftime(time, '%Y-%m-%d')"
 _TABLES = ("outcomes", "feedback")
 
@@ -90,32 +111,6 @@ def _write(frame: pl.DataFrame, target: str) -> None:
         raise StoreError(
             f"{target} cannot be written ({reason}): make room or name another folder."
         ) from error
-
-
-Format = Literal["jsonl", "csv"]
-Kind = Literal["feedback", "rounds", "rows"]
-_AT_ONCE = 10_000
-_ROUND = (
-    "id, time, run, custom_id, conversation, query, system, task, reference, grader, policy_version, model, "
-    "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, status, error_kind, "
-    "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, cache_write_tokens, "
-    "output_tokens, reasoning_tokens, tokens_estimated, cost_usd, response, thinking, tags, store, forgotten, "
-    "accuracy, accuracy_source, satisfaction, rating, "
-    "thumbs, verdict_label"
-)
-_SELECTS: dict[Kind, str] = {
-    "feedback": f"SELECT {', '.join(FEEDBACK_COLUMNS)} FROM feedback",
-    "rounds": f"SELECT {_ROUND} FROM rounds",
-    # What was asked because another model failed a check tells of hard queries alone.
-    "rows": "SELECT query, model AS model_name, accuracy AS performance, response_s AS response_time, "
-    "coalesce(task, '') AS category, tags, cost_usd, id, time FROM rounds WHERE accuracy IS NOT NULL "
-    "AND status <> 'cancelled' AND escalated IS NOT TRUE AND store IS NULL AND forgotten IS NULL",
-}
-"""What there is to write: all feedback; all attempts, flat; and what routers train on, graded rows with a text."""
-NAMES = frozenset(
-    (*FEEDBACK_COLUMNS, *_ROUND.split(", "), "model_name", "performance", "response_time", "category")
-)
-"""Every column that a file of lines may have."""
 
 
 def export_lines(

@@ -1,7 +1,4 @@
-"""Recorded outcomes of every model on every query: what `bench` and `replay` learn and mark by.
-
-One module per format that people have; all of them bring the same long rows, which `recordings` makes square.
-"""
+"""Recorded outcomes of every model on every query: what `bench` and `replay` learn and mark by."""
 
 from zetaroute.bench.datasets.read import read_recordings
 from zetaroute.bench.datasets.recordings import Recordings, text_fold

@@ -6,12 +6,12 @@ the tables names: they are known from the training of that project's routers, wh
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from zetaroute.bench.datasets.router_rows import objects
 from zetaroute.errors import UsageError
 
 PROMPT = "prompt"
@@ -80,9 +80,8 @@ def _scores(column: pl.Series) -> pl.Series | None:
 def _contaminated(folder: Path) -> list[str]:
     found = []
     for file in sorted(folder.rglob("contaminated_prompts.jsonl")):
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                found.append(str(json.loads(line)["eval_prompt"]))
-            except (ValueError, KeyError, TypeError):
-                raise UsageError(f"{file} has a line without an eval_prompt.") from None
+        for line, row in objects(file):
+            if "eval_prompt" not in row:
+                raise UsageError(f"{file}, line {line} has no eval_prompt.")
+            found.append(str(row["eval_prompt"]))
     return found

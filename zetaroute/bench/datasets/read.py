@@ -1,7 +1,4 @@
-"""Find out what lies at a path, and read it.
-
-The one place that knows every format; each of them is read by a module of its own.
-"""
+"""Find out which format lies at a path, and read it."""
 
 from __future__ import annotations
 

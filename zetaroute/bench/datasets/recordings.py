@@ -1,7 +1,4 @@
-"""Queries times models as matrices, and how long rows become them.
-
-Apart from the training frame because here nothing is missing by chance: every model answered every query.
-"""
+"""Queries times models as matrices, and how long rows become them: every model answered every query."""
 
 from __future__ import annotations
 

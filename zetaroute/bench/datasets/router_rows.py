@@ -6,7 +6,6 @@ and `cost_usd`. Files with `train` or `test` in their names are the two sides of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,37 +14,7 @@ import polars as pl
 
 from zetaroute.bench.datasets.recordings import SCHEMA
 from zetaroute.errors import UsageError
-
-
-def objects(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield line number and object of every line that is not blank; raises UsageError for anything else."""
-    try:
-        with open(file, encoding="utf-8", errors="replace") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield number, _object(line, file, number)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read ({error.strerror}).") from error
-
-
-def number_of(value: Any, file: Path, line: int, name: str) -> float | None:
-    """Return a number, None for null; raises UsageError for anything else."""
-    if value is None:
-        return None
-    if isinstance(value, (bool, int, float)):
-        return float(value)
-    raise UsageError(f"{file}, line {line}: {name} must be a number, not {str(value)[:40]!r}.")
-
-
-def _object(line: str, file: Path, number: int) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        raise UsageError(f"{file}, line {number}: this is not JSON.") from None
-    if not isinstance(found, dict):
-        raise UsageError(f"{file}, line {number}: this is not a JSON object.")
-    return found
-
+from zetaroute.files.lines import BadLine, LineSource
 
 NEEDED = ("query", "model_name", "performance")
 
@@ -81,3 +50,21 @@ def _row(found: dict[str, Any], file: Path, line: int, dataset: str, side: str) 
 def _side(file: Path) -> str:
     name = file.stem.lower()
     return "train" if "train" in name else "test" if "test" in name else "all"
+
+
+def objects(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield line number and object of every line that is not blank; raises UsageError for anything else."""
+    with LineSource(str(file)) as source:
+        for number, found in source.objects():
+            if isinstance(found, BadLine):
+                raise UsageError(f"{file}, line {number} {found.error}.")
+            yield number, found
+
+
+def number_of(value: Any, file: Path, line: int, name: str) -> float | None:
+    """Return a number, None for null; raises UsageError for anything else."""
+    if value is None:
+        return None
+    if isinstance(value, (bool, int, float)):
+        return float(value)
+    raise UsageError(f"{file}, line {line}: {name} must be a number, not {str(value)[:40]!r}.")

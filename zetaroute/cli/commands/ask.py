@@ -12,7 +12,17 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.commands.ask_screen import answer
 from zetaroute.cli.commands.rate import rate_command, rating_share
-from zetaroute.cli.options import CheckOption, DryRun, LocalOnly, MaxCost, Model, Preset, Seed, Timeout
+from zetaroute.cli.options import (
+    CheckOption,
+    DryRun,
+    Json,
+    LocalOnly,
+    MaxCost,
+    Model,
+    Preset,
+    Seed,
+    Timeout,
+)
 from zetaroute.cli.output import console, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
@@ -114,7 +124,6 @@ Rate = Annotated[
 ]
 NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of this query.")]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")]
-Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:

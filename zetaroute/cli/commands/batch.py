@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zetaroute.cli.commands.batch_progress import Meter, shown
-from zetaroute.cli.options import CheckOption, DryRun, LocalOnly, MaxCost, Model, Seed, Timeout
+from zetaroute.cli.options import (
+    CheckOption,
+    DryRun,
+    Json,
+    LocalOnly,
+    MaxCost,
+    Model,
+    Seed,
+    Timeout,
+)
 from zetaroute.cli.output import out, out_json
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
@@ -72,7 +81,6 @@ FormatOption = Annotated[
 ]
 Ordered = Annotated[bool, typer.Option("--ordered", help="Put the output into the order of the input.")]
 Restart = Annotated[bool, typer.Option("--restart", help="Ask every row again.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:

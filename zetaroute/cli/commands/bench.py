@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out_json, say
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ Output = Annotated[
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, help="Replays, from --seed upwards; more than one brings means.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Retrains.")]
 Rows = Annotated[int, typer.Option("--rows", min=1, help="Queries in all, drawn without replacement.")]
 ExploreRate = Annotated[
@@ -155,20 +155,18 @@ def _write(folder: Path, found: dict[str, Any]) -> None:
     from zetaroute.bench.plot import bench_picture, hindrance
     from zetaroute.bench.report import bench_report
     from zetaroute.errors import UsageError
-    from zetaroute.files.atomic import write_whole
+    from zetaroute.files.atomic import os_errors, write_whole
     from zetaroute.report.markdown import markdown
 
     text = dumps(found, ensure_ascii=False, allow_nan=False, indent=1)
     hindered = hindrance(found)
     picture = "bench.svg" if hindered is None else None
-    try:
+    with os_errors(f"cannot write to {folder}", "choose another -o.", UsageError):
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(folder / "bench.json", (text + "\n").encode())
         write_whole(folder / "bench.md", markdown(bench_report(found, picture=picture)).encode())
         if picture is not None:
             write_whole(folder / picture, bench_picture(found))
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be written to ({error.strerror}): choose another -o.") from error
     say(f"wrote {folder}" if hindered is None else f"wrote {folder}; {hindered}")
 
 

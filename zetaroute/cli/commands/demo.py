@@ -1,13 +1,18 @@
-"""How `demo` is shown: what happens, progress bars, and the two reports."""
+"""`demo` and `practice generate`: the whole loop, and queries, without a model of one's own."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.output import console, out
-from zetaroute.cli.session import Run
+from zetaroute.cli.session import Run, session
+from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +27,66 @@ CONCURRENCY = 4
 AFTER_SHARE = 0.5
 """Queries of the second phase, as a share of the first."""
 
+practice = typer.Typer(
+    cls=CommandGroup,
+    name="practice",
+    help="Practice queries with known answers, for the built-in practice models.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
-def play_demo(run: Run, *, seed: int, rows: int, screen: Console) -> None:
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    app.command("demo")(demo_command)
+    app.add_typer(practice)
+
+
+def demo_command(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Other queries and draws.")] = 0,
+    rows: Annotated[int, typer.Option("--rows", min=400, help="Queries before the retrain.")] = 2400,
+) -> None:
+    """Turn the whole loop on practice models: route, rate, retrain, route again, compare.
+
+    Uses the home when it is empty, else a fresh folder in it. Everything shown is read back from the log that
+    it leaves there.
+    """
+    run = session(context)
+    if run.config_option is not None:
+        raise UsageError("demo runs on the practice models and takes no --config.")
+    _play(run, seed=seed, rows=rows, screen=console())
+
+
+@practice.command("generate")
+def generate_command(
+    rows: Annotated[int, typer.Option("--rows", min=1, help="How many.")] = 1500,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same queries.")] = 2026,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: standard output.")] = None,
+) -> None:
+    """Write practice queries with their true answers as JSON lines.
+
+    \b
+    Example
+      zetaroute practice generate --rows 500 --seed 7 -o practice.jsonl
+    """
+    from zetaroute.files.atomic import os_errors
+    from zetaroute.setup.init import practice_lines
+
+    lines = practice_lines(rows=rows, seed=seed)
+    if output is None:
+        for line in lines:
+            out(line)
+        return
+    with (
+        os_errors(f"cannot write {output}", "name another with -o.", UsageError),
+        open(output, "w", encoding="utf-8", newline="\n") as file,
+    ):
+        file.writelines(line + "\n" for line in lines)
+    out(f"wrote {rows} queries to {output}")
+
+
+def _play(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     """Play the demo and show it."""
     from zetaroute.config import default_config_text, parse_settings
     from zetaroute.report.retrain import retrain_report

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import session
 
@@ -22,7 +23,7 @@ def doctor_command(
     calls: Annotated[
         bool, typer.Option("--calls", help="Ask an embedding endpoint for one vector even if that costs.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Check config, keys, servers, disk, log and versions, and say what mends what is wrong.
 

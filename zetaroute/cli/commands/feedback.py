@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out, out_json, write
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
@@ -24,12 +25,11 @@ feedback_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 Since = Annotated[
     str | None, typer.Option("--since", help="Only feedback from this moment on: 2026-01-31, 7d, 12h.")
 ]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", help="jsonl or csv; else by the file's name, jsonl by itself.")
+    Literal["jsonl", "csv"] | None, typer.Option("--format", help="Default: by the file's name, else jsonl.")
 ]
 
 
@@ -104,7 +104,8 @@ def export_command(
     from zetaroute.transfer.export import export_file, export_lines
 
     run = session(context)
-    form, started = _format(format_, file), moment(since)
+    by_name: Format = "csv" if file.removesuffix(".gz").endswith(".csv") else "jsonl"
+    form, started = format_ or by_name, moment(since)
     if file == "-":
         for piece in export_lines(run.log(), form=form, since=started):
             write(piece)
@@ -112,11 +113,3 @@ def export_command(
     export_file(run.log(), Path(file), form=form, since=started)
     note_export(run.log(), Path(file))
     run.note(f"the feedback is in {file}")
-
-
-def _format(name: str | None, file: str) -> Format:
-    if name not in {None, "jsonl", "csv"}:
-        raise UsageError(f"--format is {name!r}: choose jsonl or csv.")
-    if name == "csv" or (name is None and file.removesuffix(".gz").endswith(".csv")):
-        return "csv"
-    return "jsonl"

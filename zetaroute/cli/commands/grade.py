@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import Run, session
 
@@ -25,7 +26,6 @@ Task = Annotated[str | None, typer.Option("--task", help="Only answers to querie
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most N answers, the newest first.")]
 All = Annotated[bool, typer.Option("--all", help="Grade again what this grader has graded before.")]
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Answers graded at once.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""`init`, `demo` and `practice generate`: the first minutes."""
+"""`init`: a config to start from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.options import Preset
-from zetaroute.cli.output import console, out, say
+from zetaroute.cli.output import out, say
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
@@ -21,98 +20,12 @@ if TYPE_CHECKING:
     from zetaroute.setup.detect import Server
     from zetaroute.setup.prices import Import
 
-
-def propose(run: Run, *, preset: str | None, addresses: Sequence[str]) -> str:
-    """Look around, say what was found, and return the config that is made of it."""
-    import asyncio
-    import os
-
-    from zetaroute.config import parse_settings, read_prices
-    from zetaroute.report.terminal import plain
-    from zetaroute.setup.detect import PLACES, detect, places_at
-    from zetaroute.setup.propose import proposed_config
-    from zetaroute.setup.services import available_services
-
-    servers = asyncio.run(detect((*PLACES, *places_at(addresses))))
-    services = available_services(os.environ)
-    for server in servers:
-        out(plain(_found(server)))
-    for service in services:
-        out(f"{service.key} is set: {service.name} can be asked")
-    if not services:
-        out("no variable of a known service is set")
-    text = proposed_config(servers, services, preset=preset, priced=read_prices(run.home.prices))
-    models = [arm.id for arm in parse_settings(text, file=None).arms]
-    out(plain(f"the config would name {len(models)}: {', '.join(models)}"))
-    return text
-
-
-def price(run: Run, file: Path) -> None:
-    """Import prices for the config that was just written."""
-    from zetaroute.setup.prices import import_prices
-
-    tell_import(run, import_prices(run.home, run.settings(quiet=True).arms, file))
-
-
-def tell_import(run: Run, done: Import) -> None:
-    """Say what an import of prices did for each model."""
-    run.note(f"imported the prices of {len(done.found)} models into {run.home.prices}")
-    for model, imported in done.found.items():
-        run.note(f"{model} is priced as {imported.listed}{_terms(imported.prices)}")
-    for model, terms in done.unpriced.items():
-        run.note(
-            f"{model}: {', '.join(terms)} of the list is not counted: such calls cost more or less than logged"
-        )
-    for model, names in done.ambiguous.items():
-        some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-        run.note(f"{model} is left out: {some} differ in price; give it a price in the config")
-    for model in done.unlisted:
-        run.note(f"{model} is left out: the list does not name it; give it a price in the config")
-    for model in done.own:
-        run.note(f"{model} keeps the price that the config gives")
-
-
-def _terms(prices: Prices) -> str:
-    """Return in words what of an imported price depends on the call."""
-    words = [f"above {tier.tokens:,} tokens of input it is dearer" for tier in prices.above]
-    if prices.cache_write is not None:
-        words.append("cache writes have a price")
-    if prices.reasoning is not None:
-        words.append("reasoning has a price")
-    return f" ({', '.join(words)})" if words else ""
-
-
-def _found(server: Server) -> str:
-    place = server.place
-    if not server.answers:
-        return f"{place.name}: nobody answers at {place.base_url}"
-    if server.error is not None:
-        told = f"{place.name}: something answers at {place.base_url}, but lists no models ({server.error})"
-        wanted = f"; if it is {place.name}, put its key into {place.keys[0]}" if place.keys else ""
-        return told if server.key else told + wanted
-    names = (*server.chat, *server.embedding)
-    if not names:
-        return f"{place.name}: it runs at {place.base_url} and has no model yet"
-    key = f", with the key of {server.key}" if server.key else ""
-    return f"{place.name}: {', '.join(names)} at {place.base_url}{key}"
-
-
 DECLINED = 1
-
-practice = typer.Typer(
-    cls=CommandGroup,
-    name="practice",
-    help="Practice queries with known answers, for the built-in practice models.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
+    """Add this command to the command line."""
     app.command("init")(init_command)
-    app.command("demo")(demo_command)
-    app.add_typer(practice)
 
 
 def init_command(
@@ -157,13 +70,15 @@ def init_command(
         return
 
     check_no_config(run.home)
-    text = propose(run, preset=preset, addresses=server or ())
+    text = _propose(run, preset=preset, addresses=server or ())
     if not (yes or _agrees(f"write {run.home.config}?")):
         say("nothing was written.")
         raise typer.Exit(DECLINED)
     written = write_config(run.home, text)
     if prices is not None:
-        price(run, prices)
+        from zetaroute.setup.prices import import_prices
+
+        tell_import(run, import_prices(run.home, run.settings(quiet=True).arms, prices))
     out(f"wrote {written}: `zetaroute doctor` checks it, `zetaroute ask hello` asks the first query.")
 
 
@@ -180,46 +95,69 @@ def _agrees(question: str) -> bool:
     return agrees
 
 
-def demo_command(
-    context: typer.Context,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Other queries and draws.")] = 0,
-    rows: Annotated[int, typer.Option("--rows", min=400, help="Queries before the retrain.")] = 2400,
-) -> None:
-    """Turn the whole loop on practice models: route, rate, retrain, route again, compare.
+def _propose(run: Run, *, preset: str | None, addresses: Sequence[str]) -> str:
+    """Look around, say what was found, and return the config that is made of it."""
+    import asyncio
+    import os
 
-    Uses the home when it is empty, else a fresh folder in it. Everything shown is read back from the log that
-    it leaves there.
-    """
-    from zetaroute.cli.commands.demo import play_demo
+    from zetaroute.config import parse_settings, read_prices
+    from zetaroute.report.terminal import plain
+    from zetaroute.setup.detect import PLACES, detect, places_at
+    from zetaroute.setup.propose import proposed_config
+    from zetaroute.setup.services import available_services
 
-    run = session(context)
-    if run.config_option is not None:
-        raise UsageError("demo runs on the practice models and takes no --config.")
-    play_demo(run, seed=seed, rows=rows, screen=console())
+    servers = asyncio.run(detect((*PLACES, *places_at(addresses))))
+    services = available_services(os.environ)
+    for server in servers:
+        out(plain(_found(server)))
+    for service in services:
+        out(f"{service.key} is set: {service.name} can be asked")
+    if not services:
+        out("no variable of a known service is set")
+    text = proposed_config(servers, services, preset=preset, priced=read_prices(run.home.prices))
+    models = [arm.id for arm in parse_settings(text, file=None).arms]
+    out(plain(f"the config would name {len(models)}: {', '.join(models)}"))
+    return text
 
 
-@practice.command("generate")
-def generate_command(
-    rows: Annotated[int, typer.Option("--rows", min=1, help="How many.")] = 1500,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same queries.")] = 2026,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: standard output.")] = None,
-) -> None:
-    """Write practice queries with their true answers as JSON lines.
+def tell_import(run: Run, done: Import) -> None:
+    """Say what an import of prices did for each model."""
+    run.note(f"imported the prices of {len(done.found)} models into {run.home.prices}")
+    for model, imported in done.found.items():
+        run.note(f"{model} is priced as {imported.listed}{_terms(imported.prices)}")
+    for model, terms in done.unpriced.items():
+        run.note(
+            f"{model}: {', '.join(terms)} of the list is not counted: such calls cost more or less than logged"
+        )
+    for model, names in done.ambiguous.items():
+        some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
+        run.note(f"{model} is left out: {some} differ in price; give it a price in the config")
+    for model in done.unlisted:
+        run.note(f"{model} is left out: the list does not name it; give it a price in the config")
+    for model in done.own:
+        run.note(f"{model} keeps the price that the config gives")
 
-    \b
-    Example
-      zetaroute practice generate --rows 500 --seed 7 -o practice.jsonl
-    """
-    from zetaroute.setup.init import practice_lines
 
-    lines = practice_lines(rows=rows, seed=seed)
-    if output is None:
-        for line in lines:
-            out(line)
-        return
-    try:
-        with open(output, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(line + "\n" for line in lines)
-    except OSError as error:
-        raise UsageError(f"cannot write {output} ({error.strerror}): name another with -o.") from error
-    out(f"wrote {rows} queries to {output}")
+def _terms(prices: Prices) -> str:
+    """Return in words what of an imported price depends on the call."""
+    words = [f"above {tier.tokens:,} tokens of input it is dearer" for tier in prices.above]
+    if prices.cache_write is not None:
+        words.append("cache writes have a price")
+    if prices.reasoning is not None:
+        words.append("reasoning has a price")
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _found(server: Server) -> str:
+    place = server.place
+    if not server.answers:
+        return f"{place.name}: nobody answers at {place.base_url}"
+    if server.error is not None:
+        told = f"{place.name}: something answers at {place.base_url}, but lists no models ({server.error})"
+        wanted = f"; if it is {place.name}, put its key into {place.keys[0]}" if place.keys else ""
+        return told if server.key else told + wanted
+    names = (*server.chat, *server.embedding)
+    if not names:
+        return f"{place.name}: it runs at {place.base_url} and has no model yet"
+    key = f", with the key of {server.key}" if server.key else ""
+    return f"{place.name}: {', '.join(names)} at {place.base_url}{key}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zetaroute.cli import completion as complete
+from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import BarNotMetError, UsageError
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 Since = Annotated[
     str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Promote = Annotated[
     Literal["auto", "canary", "never", "force"],
     typer.Option(

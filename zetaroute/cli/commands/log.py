@@ -11,6 +11,7 @@ import typer
 
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out, out_json, say, write
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
@@ -93,7 +94,6 @@ def _format(name: str | None, to: str) -> str:
     return name
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 Form = Annotated[
     str | None,
     typer.Option("--format", help="llm, jsonl, or that of a package; default: by the first bytes."),
@@ -203,7 +203,6 @@ log_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-EverythingAsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
 ModelFilter = Annotated[
     str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
@@ -229,7 +228,7 @@ def list_command(
     conversations: Annotated[
         bool, typer.Option("--conversations", help="List conversations, the last spoken in first.")
     ] = False,
-    json: EverythingAsJson = False,
+    json: Json = False,
 ) -> None:
     """List outcomes, newest first, or conversations.
 
@@ -272,7 +271,7 @@ def show_command(
     outcome_id: Annotated[
         str | None, typer.Argument(metavar="[ID]", autocompletion=complete.answers, help="Default: the last.")
     ] = None,
-    json: EverythingAsJson = False,
+    json: Json = False,
 ) -> None:
     """Show one outcome whole: query, answer, figures, feedback, and the decision exactly as it was made."""
     from zetaroute.analysis.outcomes import show_outcome
@@ -305,7 +304,7 @@ def forget_command(
         str | None, typer.Option("--before", help="All older ones: 2026-01-31, or 90d for days ago.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
-    json: EverythingAsJson = False,
+    json: Json = False,
 ) -> None:
     """Erase the text of queries and answers everywhere it is stored; their numbers stay.
 

@@ -10,6 +10,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.commands.init import tell_import
+from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import session
 
@@ -22,7 +23,6 @@ models_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
 
 def add_to(app: typer.Typer) -> None:

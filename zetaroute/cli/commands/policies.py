@@ -8,6 +8,7 @@ import typer
 
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
@@ -19,7 +20,6 @@ policies = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 Version = Annotated[
     str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
 ]
