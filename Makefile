@@ -68,7 +68,7 @@ format: $(READY) ## format the code and apply the safe fixes
 	$(BIN)/ruff check --fix .
 
 data: $(READY) ## write data/ anew with the seeded generator
-	$(BIN)/zetaroute practice generate --seed 2026 --rows 1500 --output data/practice.jsonl
+	$(BIN)/zetaroute practice generate --seed 2026 --rows 400 --output data/practice.jsonl
 
 lock: ## write the lock file anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -176,7 +176,7 @@ async def batch_learned(url: str, learned: Path) -> None:
         models = (home / "config.toml").read_text(encoding="utf-8")
         models = models.replace("[[models]]", f"[[models]]\nmax_concurrency = {AT_ONCE}")
         queries = [
-            Query(text=one.query, custom_id=f"q{row}", reference=str(row))
+            Query(text=one.query.text, custom_id=f"q{row}", reference=str(row))
             for row, one in enumerate(generate(rows=ROWS, seed=3))
         ]
         await _batch(home, models, queries)

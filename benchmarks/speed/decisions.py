@@ -120,7 +120,7 @@ def texts(tokens: int) -> list[str]:
 def _grown(queries: Iterator[Any], size: int) -> str:
     text = ""
     while len(text) < size:
-        text += next(queries).query + "\n"
+        text += next(queries).query.text + "\n"
     return text[:size]
 
 

@@ -55,7 +55,7 @@ class Reference:
 def fitted() -> Reference:
     """Return it fitted on practice queries; its targets are chance, which takes no less time."""
     queries = list(generate(rows=TEXTS, seed=7))
-    texts, tasks = [one.query for one in queries], [one.task for one in queries]
+    texts, tasks = [one.query.text for one in queries], [one.query.task for one in queries]
     words = make_pipeline(
         TfidfVectorizer(analyzer=terms, sublinear_tf=True, min_df=2, max_features=15_000),
         TruncatedSVD(64, random_state=0),

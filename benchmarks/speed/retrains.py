@@ -121,7 +121,7 @@ def add_rows(home: Path, rows: int, *, seed: int) -> None:
 
 
 def _add(log: duckdb.DuckDBPyConnection, texts: Path, rows: int, *, seed: int) -> None:
-    fresh = ((one.query, one.task) for one in generate(rows=rows, seed=seed))
+    fresh = ((one.query.text, one.query.task) for one in generate(rows=rows, seed=seed))
     pl.DataFrame(fresh, schema=["query", "task"], orient="row").write_parquet(texts)
     log.execute("SELECT setseed(?)", [1.0 / seed])
     log.execute(_OLD)

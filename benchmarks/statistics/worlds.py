@@ -95,11 +95,12 @@ def practice_world(arms: int) -> World:
     cells = len(names) * DIFFICULTIES
     right, cost, time = (np.zeros((cells, arms)) for _ in range(3))
     count = np.zeros(cells)
-    for query in generate(rows=QUERIES, seed=7):
-        cell = names.index(query.task) * DIFFICULTIES + query.difficulty - 1
+    for one in generate(rows=QUERIES, seed=7):
+        query = one.query
+        cell = names.index(query.task or "") * DIFFICULTIES + one.difficulty - 1
         count[cell] += 1
         for k, model in enumerate(models):
-            answer = model.answer(query.query)
+            answer = model.answer(query.text)
             right[cell, k] += grade(answer.text, query.reference, query.grader)
             cost[cell, k] += (answer.input_tokens + 4 * answer.output_tokens) * USD_PER_TOKEN[k % 3] / 10
             time[cell, k] += WAIT * (answer.think_s + answer.piece_s * len(answer.pieces))

@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "guards.md"
 QUERIES = {
     "stories": "Ann has 3 pens, buys 2 more and gives 1 away. How many has she?",
     "sorting": "Sort these numbers from smallest to largest: 3, 1, 2",
-    "strings": "Reverse the word plum.",
+    "counting": 'How many vowels are in "plum"?',
     None: "What is 2 + 3?",
 }
 
@@ -33,7 +33,7 @@ def walk(tmp_path, blocks):
     instant = blocks[0].replace('provider = "practice"', 'provider = "practice"\ndelay = 0')
     (home / "config.toml").write_text(instant, encoding="utf-8")
     lines = ok(home, "practice", "generate", "--rows", "1500", "--seed", "3").out.splitlines()
-    kept = [line for line in lines if json.loads(line)["task"] in {"stories", "strings", "sorting"}]
+    kept = [line for line in lines if json.loads(line)["task"] in {"stories", "counting", "sorting"}]
     (home / "kinds.jsonl").write_text("\n".join(kept), encoding="utf-8")
     ok(home, "batch", str(home / "kinds.jsonl"), "-o", str(home / "answers.jsonl"))
     return home
@@ -60,7 +60,7 @@ def test_the_larger_model_takes_over_one_kind_and_nothing_else_changes(walk, blo
     assert all(found["practice/small"] > 0.5 for found in before.values())
     tried = verdicts(walk, "--min", "accuracy=0.6", "--model", "practice/small")
     assert tried["practice/small", "stories"] == "demoted"
-    assert {tried["practice/small", task] for task in (None, "sorting", "strings")} == {"kept"}
+    assert {tried["practice/small", task] for task in (None, "sorting", "counting")} == {"kept"}
     assert {task: chances(walk, task) for task in QUERIES} == before  # a trial changes nothing
     guard(walk, blocks[1])
     assert verdicts(walk) == {

@@ -45,10 +45,10 @@ def history(path: Path, queries: int) -> Path:
     shares = {"practice/small": 3, "practice/medium": 2, "practice/large": 1}
     lines = [
         {
-            "query": one.query,
+            "query": one.query.text,
             "model_name": model,
             "performance": float(number % 4 >= misses),
-            "category": one.task,
+            "category": one.query.task,
         }
         for number, one in enumerate(generate(rows=queries, seed=3))
         for model, misses in shares.items()
@@ -216,7 +216,7 @@ def test_imported_rows_are_neither_the_last_answer_nor_a_model_at_work(folder: P
 def test_routed_rows_alone_are_judged_by(folder: Path, tmp_path: Path) -> None:
     ok(folder, "log", "import", str(history(tmp_path / "r.jsonl", 60)))
     asked = [
-        {"query": one.query, "reference": one.reference, "grader": one.grader}
+        {"query": one.query.text, "reference": one.query.reference, "grader": one.query.grader}
         for one in generate(rows=60, seed=11)
     ]
     ok(folder, "batch", str(write_lines(tmp_path / "q.jsonl", asked)), "-o", str(tmp_path / "out.jsonl"))

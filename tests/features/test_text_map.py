@@ -19,7 +19,7 @@ from zetaroute.features.text import LONGEST, MOST_TOKENS, tokens
 from zetaroute.learn.feature_maps import TextMap
 from zetaroute.practice.generator import generate
 
-TEXTS = [query.query for query in generate(rows=400, seed=5)]
+TEXTS = [one.query.text for one in generate(rows=400, seed=5)]
 
 
 @pytest.fixture(scope="module")

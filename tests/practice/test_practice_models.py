@@ -22,20 +22,20 @@ OUT_OF_REACH = ["Write a poem about the sea", "What is the capital of France?", 
 
 @functools.cache
 def answered():
-    """Return (query, model name, answer, right) for 2,000 generated queries and every model."""
+    """Return (practice query, model name, answer, right) for 2,000 generated queries and every model."""
     rows = []
-    for query in generate(rows=2000, seed=7):
+    for one in generate(rows=2000, seed=7):
         for name, model in MODELS.items():
-            answer = model.answer(query.query)
-            right = is_right(answer.text, reference=query.reference, grader=query.grader)
-            rows.append((query, name, answer, right))
+            answer = model.answer(one.query.text)
+            right = is_right(answer.text, reference=one.query.reference, grader=one.query.grader)
+            rows.append((one, name, answer, right))
     return rows
 
 
 @functools.cache
 def accuracy(model, task=None):
     return fmean(
-        right for query, name, _, right in answered() if name == model and task in {None, query.task}
+        right for one, name, _, right in answered() if name == model and task in {None, one.query.task}
     )
 
 
@@ -53,13 +53,13 @@ def test_accuracy_over_the_default_mix(name, low, high):
 def test_no_model_is_best_at_everything():
     best = {task: max(MODELS, key=lambda name: accuracy(name, task)) for task in FAMILIES}
     for name in MODELS:
-        assert 3 <= sum(winner == name for winner in best.values()) <= len(FAMILIES) - 3
-    routed = fmean(right for query, name, _, right in answered() if name == best[query.task])
+        assert 2 <= sum(winner == name for winner in best.values()) <= len(FAMILIES) - 4
+    routed = fmean(right for one, name, _, right in answered() if name == best[one.query.task])
     assert routed >= 0.93
 
 
 def test_the_small_model_is_right_on_most_easy_questions():
-    easy = [right for query, name, _, right in answered() if name == "small" and query.difficulty == 1]
+    easy = [right for one, name, _, right in answered() if name == "small" and one.difficulty == 1]
     assert fmean(easy) > 0.9
 
 
@@ -92,10 +92,10 @@ def test_longer_and_harder_questions_take_longer(name):
 
 @EVERY_MODEL
 def test_pieces_join_to_the_text(name):
-    for query in generate(rows=200, seed=3):
-        answer = MODELS[name].answer(query.query)
+    for one in generate(rows=200, seed=3):
+        answer = MODELS[name].answer(one.query.text)
         assert "".join(answer.pieces) == answer.text
-        assert answer.input_tokens == count_tokens(query.query)
+        assert answer.input_tokens == count_tokens(one.query.text)
         assert answer.output_tokens == count_tokens(answer.text) > 0
         assert answer.piece_s > 0
 
@@ -126,19 +126,16 @@ def test_out_of_reach_says_what_this_is_and_how_to_connect_a_model(name, text):
 
 
 HOSTILE = [
-    "a", "(", "1+", " ", "\n", '"', "9", "{", '{"a":', "what is ", "1, ", "1.", "not ", "p and (", "a.", "x@", "$1,",
-    "A", "5% of ", "if it ", 'it mentions "a" or ', "Mia is taller than ", '"a" inside ', "MDCLXVI", "2024-01-01 ",
-    "He gives 3. ", "how many letters ", "1 000 ", "é", "\ud800", "\x00", "日",
+    "a", "(", "1+", " ", "\n", '"', "9", "what is ", "1, ", "1.", "a.", "x@", "$1,", "A", "5% of ", "falls by 5% ",
+    "Mia is taller than ", "2024-01-01 ", "He gives 3. ", "how many letters ", "how many days ", "1 000 ",
+    "é", "\ud800", "\x00", "日",
 ]  # fmt: skip
 OPENINGS = [
     "",
     "what is ",
     "sort ascending: ",
-    "next 1, ",
-    'message: "',
-    "value at {",
     "x has 5. ",
-    "roman numeral ",
+    "how many days ",
 ]
 
 

@@ -39,7 +39,10 @@ class World:
 
     def queries(self, rows: int, seed: int) -> list[tuple[str, str]]:
         """Return (text, kind) of `rows` queries, the kinds evenly mixed."""
-        return [(q.query, q.task) for q in generate(rows=rows, seed=seed, families=list(self.right))]
+        return [
+            (one.query.text, one.query.task or "")
+            for one in generate(rows=rows, seed=seed, families=list(self.right))
+        ]
 
     def log(
         self, rows: int, seed: int, *, pmf: Sequence[float] | None = None, start_s: float = 0.0

@@ -1,7 +1,7 @@
 """What a family of practice questions is: a writer, a reader, and work done within a limit.
 
-It lives below the families so that each of them reads like one short story, and above nothing: a reader gets
-the text of a question and nothing else, so no solver can see the reference that its writer worked out.
+A reader gets the text of a question and nothing else, so no solver can see the reference that its writer
+worked out.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def textual(rng: Random, text: str, reference: str, noun: str) -> Question:
     return Question(text=text, reference=reference, grader="contains")
 
 
-def decimals(value: Fraction, places: int = 2) -> str:
-    """Write a number with exactly `places` (at least 1) decimals, halves away from zero."""
-    scaled = math.floor(abs(value) * 10**places + Fraction(1, 2))
-    whole, rest = divmod(scaled, 10**places)
-    return f"{'-' if value < 0 and scaled else ''}{whole}.{rest:0{places}d}"
+def decimals(value: Fraction) -> str:
+    """Write a number with two decimals, halves away from zero."""
+    hundredths = math.floor(abs(value) * 100 + Fraction(1, 2))
+    sign = "-" if value < 0 and hundredths else ""
+    return f"{sign}{hundredths // 100}.{hundredths % 100:02d}"
 
 
-def plain(value: Fraction, places: int = 2) -> str:
-    """Write a number as people do: at most `places` decimals, no trailing zeros."""
-    return decimals(value, places).rstrip("0").rstrip(".")
+def plain(value: Fraction) -> str:
+    """Write a number as people do: at most two decimals, no trailing zeros."""
+    return decimals(value).rstrip("0").rstrip(".")

@@ -1,7 +1,6 @@
 """The seeded generator of practice queries with ground truth.
 
-It lives in the practice room because the families write the questions; here they are only mixed, numbered and
-kept apart. The same seed gives the same queries on every Python from 3.11 on.
+The same seed gives the same queries on every Python from 3.11 on.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from zetaroute.domain import Query
 from zetaroute.errors import UsageError
 from zetaroute.practice.families import FAMILIES
 
@@ -22,13 +22,9 @@ _MOST_REPEATS = 1000
 class PracticeQuery:
     """One generated query with its ground truth."""
 
-    query: str
-    reference: str
-    grader: str
-    task: str
-    """The family it was written by; the practice models never see it."""
+    query: Query
+    """Its task is the family that wrote it, which the practice models never see."""
     difficulty: int
-    custom_id: str
 
 
 def generate(*, rows: int, seed: int, families: Sequence[str] | None = None) -> Iterator[PracticeQuery]:
@@ -61,24 +57,24 @@ def _draw(rng: Random, rows: int, families: list[str]) -> Iterator[PracticeQuery
                 "ask for fewer rows or for more families."
             )
         written.add(question.text)
-        yield PracticeQuery(
-            query=question.text,
+        query = Query(
+            text=question.text,
             reference=question.reference,
             grader=question.grader,
             task=family,
-            difficulty=difficulty,
             custom_id=f"p-{number:06d}",
         )
+        yield PracticeQuery(query=query, difficulty=difficulty)
 
 
-def json_line(query: PracticeQuery) -> str:
+def json_line(one: PracticeQuery) -> str:
     """Return a query as a line of batch input."""
     row = {
-        "query": query.query,
-        "reference": query.reference,
-        "grader": query.grader,
-        "task": query.task,
-        "custom_id": query.custom_id,
-        "metadata": {"difficulty": query.difficulty},
+        "query": one.query.text,
+        "reference": one.query.reference,
+        "grader": one.query.grader,
+        "task": one.query.task,
+        "custom_id": one.query.custom_id,
+        "metadata": {"difficulty": one.difficulty},
     }
     return json.dumps(row, ensure_ascii=False)

@@ -3,7 +3,7 @@
 They are programs, not language models, and say so. Each solves the families of `zetaroute.practice.families`
 within its own limits, so that none is best at everything and there is something to learn about them without
 any network. Nothing here waits: an answer carries the times that the caller lets pass for real.
-The families are imported at the first answer, so that names, prices and priors cost nothing to read: who
+The families are imported at the first answer, so that names, prices and priors cost nothing to read: code that
 measures that answer's time imports `zetaroute.practice.families` before.
 """
 
@@ -27,9 +27,8 @@ _BARE = re.compile(r"\b(?:only|nothing but|just the)\b", re.IGNORECASE)
 _OPENING = "Let me go through this step by step."
 _OUT_OF_REACH = (
     "I am {name}, a small practice program built into zetaroute and not a language model: I can only do tasks "
-    "such as arithmetic, percentages, units, dates, number bases, sequences, sorting, counting, finding and "
-    "ordering facts in a short text. To ask a real model, run `zetaroute init`, edit the config.toml that it "
-    "writes, and see the README."
+    "such as arithmetic, percentages, dates, sorting, counting, finding and ordering facts in a short text. "
+    "To ask a real model, run `zetaroute init`, edit the config.toml that it writes, and see the README."
 )
 
 
@@ -110,20 +109,13 @@ def _pieces(text: str) -> tuple[str, ...]:
 # The three limits of a family belong to small, medium and large.
 _LIMITS = {
     "arithmetic": (2, 3, 5),
-    "bases": (8, 63, 12),
     "counting": (999, 7, 5),
     "dates": (1, 4, 3),
     "extraction": (99, 4, 3),
-    "labelling": (1, 7, 7),
-    "lookup": (3, 9, 5),
     "ordering": (2, 3, 5),
     "percentages": (1, 9, 9),
-    "sequences": (1, 3, 5),
     "sorting": (99, 7, 5),
-    "stories": (1, 3, 8),
-    "strings": (40, 9, 8),
-    "truth": (2, 3, 5),
-    "units": (2, 5, 3),
+    "stories": (1, 4, 8),
 }
 
 

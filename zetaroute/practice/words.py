@@ -1,12 +1,6 @@
-"""The names, things and words that practice questions are written with.
-
-They live apart from the families because several families draw on the same lists. No name is a part of
-another one, so that a grader which looks for a name never finds it by accident.
-"""
+"""The names, things and words that practice questions are written with."""
 
 from __future__ import annotations
-
-from random import Random
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -14,14 +8,11 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+# No name is a part of another one, so that a grader which looks for a name never finds it by accident.
 NAMES = listed(
     """Amara Arjun Bella Bruno Carmen Cyrus Daria Dilan Elif Emma Farid Felix Gemma Greta Hanna Hugo Ingrid Ivan
     Jonas Julia Katya Kofi Laszlo Linus Marta Mbali Nadia Noah Olga Pedro Petra Priya Quinn Rafael Rosa Samir
     Sofia Tariq Tomas Ulrich Ursula Viktor Wanda Walter Xenia Yara Yuki Yusuf Zelda Zoltan"""
-)
-SURNAMES = listed(
-    """Abbott Brandt Castro Dubois Eriksen Fischer Garcia Haddad Ivanov Jensen Kovacs Larsen Moreau Novak Okafor
-    Patel Quist Rossi Silva Tanaka Unger Varga Weber Yilmaz Zeman"""
 )
 THINGS = listed(
     """acorns apples badges beads books bottles buttons candles cards coins cookies cups feathers figs flags
@@ -45,18 +36,3 @@ WORDS = listed(
     thunder ticket tiger timber tomato tractor tunnel turtle valley velvet village violin walnut weather willow
     window winter wonder yellow zipper"""
 )
-
-
-def people(rng: Random, count: int) -> list[str]:
-    """Draw `count` different first names."""
-    return rng.sample(NAMES, count)
-
-
-def phrase(rng: Random, count: int) -> str:
-    """Draw `count` words, repeats allowed, with one space between them."""
-    return " ".join(rng.choice(WORDS) for _ in range(count))
-
-
-def coined(rng: Random, letters: int) -> str:
-    """Coin a pronounceable word of exactly `letters` letters."""
-    return "".join(rng.choice("aeiou" if place % 2 else "bcdfghklmnprstvz") for place in range(letters))

@@ -21,13 +21,13 @@ from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.lifecycle.result import RetrainResult
 from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.journal import Entry
+from zetaroute.practice.generator import generate
 from zetaroute.practice.rater import simulated_rating
 from zetaroute.projections import log_of
 from zetaroute.report.markdown import markdown
 from zetaroute.report.served import compare_report
 from zetaroute.router.answer import Answer
 from zetaroute.router.router import open_router
-from zetaroute.setup.init import practice_queries
 
 OnProgress = Callable[[Progress], None]
 
@@ -64,7 +64,7 @@ async def play_phase(
 
     progress = await run_batch(
         open_router(home, settings),
-        as_rows(practice_queries(rows=phase.rows, seed=phase.seed)),
+        as_rows(one.query for one in generate(rows=phase.rows, seed=phase.seed)),
         log=log,
         seen_rows=SeenRows(),
         plan=BatchPlan(run=f"demo-{phase.name}", concurrency=concurrency, seed=phase.seed),

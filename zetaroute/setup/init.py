@@ -1,15 +1,12 @@
-"""The first minutes: a config to start from, and practice queries."""
+"""A config to start from."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from zetaroute.config import PRESETS, Home, default_config_text
-from zetaroute.domain import Query
 from zetaroute.errors import UsageError
 from zetaroute.files.atomic import os_errors
-from zetaroute.practice.generator import generate, json_line
 
 
 def default_config(*, preset: str | None) -> str:
@@ -44,20 +41,3 @@ def check_no_config(home: Home) -> None:
 
 def _exists(home: Home) -> UsageError:
     return UsageError(f"{home.config} exists already and is left as it is: edit it, or move it away.")
-
-
-def practice_lines(*, rows: int, seed: int) -> Iterator[str]:
-    """Yield practice queries as JSON lines that `batch` reads."""
-    yield from map(json_line, generate(rows=rows, seed=seed))
-
-
-def practice_queries(*, rows: int, seed: int) -> Iterator[Query]:
-    """Yield practice queries with their references, ready to be asked."""
-    for query in generate(rows=rows, seed=seed):
-        yield Query(
-            text=query.query,
-            reference=query.reference,
-            grader=query.grader,
-            task=query.task,
-            custom_id=query.custom_id,
-        )

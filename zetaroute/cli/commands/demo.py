@@ -71,9 +71,9 @@ def generate_command(
       zetaroute practice generate --rows 500 --seed 7 -o practice.jsonl
     """
     from zetaroute.files.atomic import os_errors
-    from zetaroute.setup.init import practice_lines
+    from zetaroute.practice.generator import generate, json_line
 
-    lines = practice_lines(rows=rows, seed=seed)
+    lines = map(json_line, generate(rows=rows, seed=seed))
     if output is None:
         for line in lines:
             out(line)

@@ -1,7 +1,4 @@
-"""The families of practice questions, and which of them a text belongs to.
-
-The order matters where two readers could claim the same text: the more particular one comes first.
-"""
+"""The families of practice questions, and which of them a text belongs to."""
 
 from __future__ import annotations
 
@@ -9,37 +6,24 @@ import re
 from typing import Any
 
 from zetaroute.practice.families.arithmetic import ARITHMETIC
-from zetaroute.practice.families.bases import BASES
 from zetaroute.practice.families.counting import COUNTING
 from zetaroute.practice.families.dates import DATES
 from zetaroute.practice.families.extraction import EXTRACTION
-from zetaroute.practice.families.labelling import LABELLING
-from zetaroute.practice.families.lookup import LOOKUP
 from zetaroute.practice.families.ordering import ORDERING
 from zetaroute.practice.families.percentages import PERCENTAGES
-from zetaroute.practice.families.sequences import SEQUENCES
 from zetaroute.practice.families.sorting import SORTING
 from zetaroute.practice.families.stories import STORIES
-from zetaroute.practice.families.strings import STRINGS
-from zetaroute.practice.families.truth import TRUTH
-from zetaroute.practice.families.units import UNITS
 from zetaroute.practice.family import Family
 
+# Where two readers could claim the same text, the more particular one comes first.
 _ALL: tuple[Family[Any], ...] = (
-    LOOKUP,
-    LABELLING,
     EXTRACTION,
     ORDERING,
-    TRUTH,
-    STRINGS,
     COUNTING,
     SORTING,
-    SEQUENCES,
-    BASES,
     PERCENTAGES,
     DATES,
     STORIES,
-    UNITS,
     ARITHMETIC,
 )
 FAMILIES: dict[str, Family[Any]] = {family.name: family for family in _ALL}

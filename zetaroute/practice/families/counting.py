@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, numeric
-from zetaroute.practice.words import WORDS, phrase
+from zetaroute.practice.words import WORDS
 
 _LENGTHS = (1, 2, 4, 7, 12)
 _VOWELS = "aeiou"
@@ -26,17 +26,12 @@ _KIND = (
     'Count the {kind} in the following text: "{text}"',
     'Tell me the number of {kind} in "{text}".',
 )
-_OCCURRENCES = (
-    'How many times does the word {word} occur in "{text}"?',
-    'Count how often the word {word} appears in this text: "{text}"',
-)
 _COUNTS = re.compile(r"\b(?:how many|how often|count|number of)\b", re.IGNORECASE)
 _QUOTED = re.compile(r'"([^"\n]{1,2000})"')
 _UNQUOTED = re.compile(r"\bin (?:the word )?([a-z]{2,40})\W{0,3}$", re.IGNORECASE)
 _ONE_LETTER = re.compile(
     r"\b(?:letters?\s['\"]?([a-z])\b|([a-z])['’]?s (?:are )?(?:there )?in\b)", re.IGNORECASE
 )
-_ONE_WORD = re.compile(r"\bthe word (\w{2,40}) (?:occurs?|appears?)\b", re.IGNORECASE)
 _ANY = re.compile(
     r"\b(vowels|words|letters) (?:are )?(?:there )?in\s"
     r"(?:(?:the|this|following|text|sentence|phrase|word)\s?){0,3}:?\s*\"",
@@ -48,64 +43,48 @@ _ANY = re.compile(
 class _Count:
     items: tuple[str, ...]
     """The letters or words of the text, one by one."""
-    wanted: frozenset[str] | None
-    """None: every item counts."""
+    wanted: frozenset[str]
 
 
 def _write(rng: Random, difficulty: int) -> Question:
-    length = _LENGTHS[difficulty - 1]
-    text = phrase(rng, length + rng.randrange(0, 2))
-    look = rng.random()
-    if look < 0.5:
+    kind = rng.choice(("letter", "letter", "letter", "vowels", "letters", "words"))
+    length = _LENGTHS[difficulty - 1] * (4 if kind == "words" else 1)
+    words = [rng.choice(WORDS) for _ in range(length + rng.randrange(2))]
+    text, letters = " ".join(words), "".join(words)
+    if kind == "letter":
         letter = rng.choice("abcdegilmnoprst")
         return numeric(rng, rng.choice(_LETTER).format(letter=letter, text=text), str(text.count(letter)))
-    if look < 0.75:
-        kind = rng.choice(("vowels", "letters"))
-        count = (
-            sum(text.count(vowel) for vowel in _VOWELS) if kind == "vowels" else len(text.replace(" ", ""))
-        )
-    elif look < 0.85:
-        kind, text = "words", phrase(rng, length * 4 + rng.randrange(0, 4))
-        count = len(text.split())
-    else:
-        word, *others = rng.sample(WORDS, 6)
-        words = [rng.choice((word, *others)) for _ in range(length * 4)]
-        question = rng.choice(_OCCURRENCES).format(word=word, text=" ".join(words))
-        return numeric(rng, question, str(words.count(word)))
-    return numeric(rng, rng.choice(_KIND).format(kind=kind, text=text), str(count))
+    counts = {
+        "vowels": sum(map(letters.count, _VOWELS)),
+        "letters": len(letters),
+        "words": len(words),
+    }
+    return numeric(rng, rng.choice(_KIND).format(kind=kind, text=text), str(counts[kind]))
 
 
 def _read(text: str) -> _Count | None:
-    quoted = _QUOTED.search(text)
     around = _QUOTED.sub(' " ', text)
-    found = quoted or _UNQUOTED.search(text)
-    if found is None or not _COUNTS.search(around):
+    found = _QUOTED.search(text) or _UNQUOTED.search(text)
+    letter, kind = _ONE_LETTER.search(around), _ANY.search(around)
+    if found is None or not _COUNTS.search(around) or not (letter or kind):
         return None
     counted = found[1].lower()
     letters = tuple(filter(str.isalpha, counted))
-    words = tuple(re.findall(r"[\w']+", counted))
-    word, letter, kind = _ONE_WORD.search(around), _ONE_LETTER.search(around), _ANY.search(around)
-    if word is not None:
-        return _Count(items=words, wanted=frozenset({word[1].lower()}))
-    if letter is not None:
+    if letter:
         return _Count(items=letters, wanted=frozenset((letter[1] or letter[2]).lower()))
-    if kind is None:
-        return None
-    if kind[1].lower() == "vowels":
-        return _Count(items=letters, wanted=frozenset(_VOWELS))
-    return _Count(items=words if kind[1].lower() == "words" else letters, wanted=None)
+    asked = kind[1].lower() if kind else ""
+    items = tuple(re.findall(r"[\w']+", counted)) if asked == "words" else letters
+    return _Count(items=items, wanted=frozenset(_VOWELS if asked == "vowels" else items))
 
 
 def _work(task: _Count, skill: int) -> Solution:
-    seen = [item for place, item in enumerate(task.items, start=1) if place % (skill + 1)]
-    count = sum(task.wanted is None or item in task.wanted for item in seen)
-    half = seen[: len(seen) // 2]
+    seen = [item in task.wanted for place, item in enumerate(task.items, start=1) if place % (skill + 1)]
     steps = (
         f"I go through {len(seen)} items one by one.",
-        f"By the middle I have {sum(task.wanted is None or item in task.wanted for item in half)}.",
+        f"By the middle I have {sum(seen[: len(seen) // 2])}.",
         "Then I count on to the end.",
     )
-    return Solution(result=str(count), steps=steps)
+    return Solution(result=str(sum(seen)), steps=steps)
 
 
 COUNTING = Family(name="counting", write=_write, read=_read, work=_work)

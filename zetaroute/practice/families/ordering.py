@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, textual
-from zetaroute.practice.words import people
+from zetaroute.practice.words import NAMES
 
 _SCALES = (
     ("is", "taller", "tallest", "shorter", "shortest"),
@@ -21,13 +21,12 @@ _SCALES = (
     ("is", "heavier", "heaviest", "lighter", "lightest"),
     ("is", "richer", "richest", "poorer", "poorest"),
 )
-_MORE = {scale[1] for scale in _SCALES}
-_MOST = {scale[2] for scale in _SCALES}
-_LEAST = {scale[4] for scale in _SCALES}
+_MORE, _MOST, _LESS, _LEAST = list(zip(*_SCALES, strict=True))[1:]
 _ORDINALS = ("", "second ", "third ")
+_LETTERS = "ABCDEFG"
 _PHRASES = (
     "{facts} Who is the {rank}?",
-    "Here is what I know:\n{lines}\nWhich person is the {rank}?",
+    "Here is what I know:\n{facts}\nWhich person is the {rank}?",
     "{names} are friends. {facts} Tell me who is the {rank} of them.",
     "Use these facts to find the {rank} person. {facts}",
 )
@@ -35,13 +34,11 @@ _CHOICE = (
     "{facts} Which of them is the {rank}? {options}",
     "Choose the {rank} person. {facts} Options: {options}",
 )
-_ABOVE, _BELOW = ("|".join(scale[place] for scale in _SCALES) for place in (1, 3))
 _FACT = re.compile(
-    rf"\b([A-Z][a-z]{{1,30}}) (?:is|was|runs|ran) ({_ABOVE}|{_BELOW}) than ([A-Z][a-z]{{1,30}})\b"
+    r"\b([A-Z][a-z]{1,30}) (?:is|was|runs|ran) "
+    rf"({'|'.join(_MORE + _LESS)}) than ([A-Z][a-z]{{1,30}})\b"
 )
-_RANK = re.compile(
-    rf"\bthe (second|third)?\s?({'|'.join(sorted(_MOST | _LEAST))})\b", re.IGNORECASE | re.ASCII
-)
+_RANK = re.compile(rf"\bthe (second |third )?({'|'.join(_MOST + _LEAST)})\b", re.IGNORECASE | re.ASCII)
 _OPTION = re.compile(r"\b([A-H])\) ([A-Z][a-z]{1,30})\b")
 _MOST_FACTS = 60
 
@@ -52,13 +49,13 @@ class _Ranking:
     """Pairs of more and less."""
     place: int
     from_top: bool
-    options: tuple[tuple[str, str], ...]
-    """Pairs of letter and name; empty when the name itself is asked for."""
+    letters: dict[str, str]
+    """Name -> its letter; empty when the name itself is asked for."""
 
 
 def _write(rng: Random, difficulty: int) -> Question:
     verb, more, most, less, least = rng.choice(_SCALES)
-    ranked = people(rng, difficulty + 2)
+    ranked = rng.sample(NAMES, difficulty + 2)
     facts = [
         f"{high} {verb} {more} than {low}." if rng.random() < 0.6 else f"{low} {verb} {less} than {high}."
         for high, low in itertools.pairwise(ranked)
@@ -69,13 +66,12 @@ def _write(rng: Random, difficulty: int) -> Question:
     reference = ranked[place] if from_top else ranked[-1 - place]
     rank = _ORDINALS[place] + (most if from_top else least)
     shown = rng.sample(ranked, len(ranked))
-    names = ", ".join(shown[:-1]) + " and " + shown[-1]
-    lines = "\n".join(f"- {fact}" for fact in facts)
     if rng.random() < 0.35:
-        options = " ".join(f"{letter}) {name}" for letter, name in zip("ABCDEFG", shown, strict=False))
+        options = " ".join(f"{letter}) {name}" for letter, name in zip(_LETTERS, shown, strict=False))
         text = rng.choice(_CHOICE).format(facts=" ".join(facts), rank=rank, options=options)
-        return Question(text=text, reference="ABCDEFG"[shown.index(reference)], grader="choice")
-    text = rng.choice(_PHRASES).format(facts=" ".join(facts), lines=lines, rank=rank, names=names)
+        return Question(text=text, reference=_LETTERS[shown.index(reference)], grader="choice")
+    names = ", ".join(shown[:-1]) + " and " + shown[-1]
+    text = rng.choice(_PHRASES).format(facts=" ".join(facts), rank=rank, names=names)
     return textual(rng, text, reference, "name")
 
 
@@ -83,10 +79,12 @@ def _read(text: str) -> _Ranking | None:
     found, rank = _FACT.findall(text), _RANK.search(text)
     if not found or rank is None:
         return None
-    facts = tuple((a, b) if word in _MORE else (b, a) for a, word, b in found[:_MOST_FACTS])
-    place = _ORDINALS.index(f"{rank[1].lower()} " if rank[1] else "")
-    options = tuple(_OPTION.findall(text))
-    return _Ranking(facts=facts, place=place, from_top=rank[2].lower() in _MOST, options=options)
+    return _Ranking(
+        facts=tuple((a, b) if word in _MORE else (b, a) for a, word, b in found[:_MOST_FACTS]),
+        place=_ORDINALS.index((rank[1] or "").lower()),
+        from_top=rank[2].lower() in _MOST,
+        letters={name: letter for letter, name in _OPTION.findall(text)},
+    )
 
 
 def _work(ranking: _Ranking, skill: int) -> Solution:
@@ -104,8 +102,7 @@ def _work(ranking: _Ranking, skill: int) -> Solution:
         f"They put {len(ranked)} people in a row.",
         "I go along the row to the place that is asked for.",
     )
-    letters = {option: letter for letter, option in ranking.options}
-    return Solution(result=letters.get(name, name), steps=steps)
+    return Solution(result=ranking.letters.get(name, name), steps=steps)
 
 
 ORDERING = Family(name="ordering", write=_write, read=_read, work=_work)
