@@ -7,7 +7,7 @@ import pytest
 
 from zetaroute.evaluate.drift import LEVEL, Period, accuracy_shift, find_shifts, mix_shift
 
-KINDS = np.array(["dates", "sorting", "stories", "units"])
+KINDS = np.array(["dates", "sorting", "stories", "counting"])
 EVEN = np.full(4, 0.25)
 RIGHT = np.array([[0.9, 0.6, 0.3, 0.7], [0.95, 0.8, 0.6, 0.8], [0.95, 0.9, 0.9, 0.9]])
 

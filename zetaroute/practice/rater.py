@@ -1,7 +1,7 @@
 """A simulated person who sometimes rates an answer.
 
-Nobody rates practice answers, so that the loop's satisfaction figures would stay empty in a demonstration.
-These ratings are simulated, and are always logged with the author `simulated`, never as a person's.
+Without ratings the satisfaction figures of a demonstration would stay empty. These are always logged with the
+author `simulated`, never as a person's.
 """
 
 from __future__ import annotations
