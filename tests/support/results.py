@@ -8,8 +8,11 @@ import pytest
 
 
 def assert_same_result(one: dict[str, Any], other: dict[str, Any], *, tolerance: float) -> None:
-    """Both judged the same rows, with the same verdict and the same figures."""
-    assert (one["rows"], one["verdict"]) == (other["rows"], other["verdict"])
+    """Both judged the same rows and came to the same figures.
+
+    Their verdicts may differ: the second test of a home is held to a smaller level than the first.
+    """
+    assert one["rows"] == other["rows"]
     for part in ("before", "after", "difference", "baselines"):
         for name, figure in one[part].items():
             for bound, value in figure.items():
