@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import io
 import os
 import sys
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ end; to look through that every 700 objects takes a tenth of an `ask`."""
 def main() -> None:
     """Run the command line and leave with the exit code of the contract."""
     _open_closed_streams()
+    _write_what_can_be_written()
     gc.set_threshold(FEWEST_NEW)
     end = _End()
     # Who registers first is called last: by then threads have ended, and everybody else has tidied up.
@@ -40,6 +42,12 @@ def _open_closed_streams() -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def _write_what_can_be_written() -> None:
+    """Write a question mark for a character that standard output cannot encode, as answers and queries may hold."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 @dataclass(slots=True)

@@ -87,7 +87,8 @@ def test_json_has_the_keys_of_the_contract_in_their_order() -> None:
     told = answer_of(FAILED, WON).json()
     assert " ".join(told) == (
         "id answer served_model model policy propensity forced explored seed router_s note candidates response_s "
-        "ttft_s input_tokens output_tokens tokens_estimated cost_usd accuracy check judge_cost_usd attempts"
+        "ttft_s input_tokens output_tokens tokens_estimated finish_reason cost_usd accuracy check "
+        "judge_cost_usd attempts"
     )
     assert (told["model"], told["served_model"], told["policy"]) == ("b", "b-1", "v0001")
     assert told["attempts"] == [{"model": "a", "error": "a: is down."}, {"model": "b", "error": None}]
@@ -103,7 +104,7 @@ def test_a_plain_line() -> None:
     line = answer_of(WON).line("plain")
     assert line == (
         '{"custom_id": "c", "id": "2", "answer": "naïve", "model": "b", "accuracy": null, "response_s": 1.0, '
-        '"cost_usd": 0.5, "error": null}\n'
+        '"cost_usd": 0.5, "finish_reason": "stop", "error": null}\n'
     )
 
 

@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import fails, http_config, says
-from tests.providers.loopback import ModelServer, Reply, Running, Seen, http
-from zetaroute.config import Budget, Privacy, Settings, parse_settings
+from tests.providers.loopback import ModelServer, Reply, Running, Seen, chat, http
+from zetaroute.config import Budget, Home, Privacy, Settings, parse_settings
 from zetaroute.config.grading import TaskCheck
 from zetaroute.domain import Check, Query, Standing
 from zetaroute.errors import ConfigError, NoAnswerError, UsageError
 from zetaroute.log.journal import Journal
 from zetaroute.policy import Limits, Policy, PriorPredictor
-from zetaroute.router.answer import Answer
+from zetaroute.router.answer import Answer, UnkeptAnswerError
 from zetaroute.router.attempts import cut_answer
 from zetaroute.router.budget import RunBudget, Spending
 from zetaroute.router.engine import Engine
@@ -215,3 +216,51 @@ def test_models_that_money_did_not_reach_are_named(server: ModelServer) -> None:
     answer = answered(engine, QUERY, options)
     assert [row.model for row in answer.entry.outcomes] == ["one/m1"]
     assert answer.refused == ("two/m2",)
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(), ValueError(), UnicodeEncodeError("latin-1", "x", 0, 1, "no")]
+)
+def test_a_screen_that_breaks_costs_no_row(home: Home, instant_config: str, error: Exception) -> None:
+    pieces: list[str] = []
+
+    def broken(piece: str) -> None:
+        pieces.append(piece)
+        raise error
+
+    engine, journal = engine_of(parse_settings(instant_config, file=None)), Journal(home.journal)
+    asking = engine.ask(QUERY, PINNED, callbacks=Callbacks(on_text=broken), journal=journal)
+    with pytest.raises(type(error)):
+        asyncio.run(asking)
+    assert len(pieces) == 1
+    ((_, entry),) = journal.named_lines()
+    (row,) = entry["outcomes"]
+    assert row["status"] == "ok"
+    assert row["response"].startswith(pieces[0])
+
+
+def test_an_answer_whose_row_cannot_be_kept_is_told_with_the_error(
+    tmp_path: Path, instant_config: str
+) -> None:
+    (tmp_path / "journal").write_text("a file in the place of the folder")
+    engine = engine_of(parse_settings(instant_config, file=None))
+    with pytest.raises(UnkeptAnswerError, match="cannot write the journal") as caught:
+        asyncio.run(engine.ask(QUERY, PINNED, journal=Journal(tmp_path / "journal")))
+    assert caught.value.answer.text
+
+
+def test_tokens_of_a_failed_answer_are_in_its_row(server: ModelServer) -> None:
+    counted = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 4096,
+        "completion_tokens_details": {"reasoning_tokens": 4096},
+    }
+    server.reply(http(chat("", finish="length", usage=counted)))
+    engine = engine_of(parse_settings(http_config(server), file=None))
+    answer = answered(engine, Query(text="hello"), AskOptions(model="one/m1"))
+    row = answer.outcome
+    assert (row.status, row.error_kind, row.finish_reason) == ("error", "empty", "length")
+    assert (row.input_tokens, row.output_tokens, row.reasoning_tokens) == (1000, 4096, 4096)
+    assert row.cost_usd == pytest.approx((1000 * 1.0 + 4096 * 2.0) / 1e6)
+    assert row.tokens_estimated is False
+    assert answer.spent_usd == row.cost_usd

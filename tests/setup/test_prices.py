@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from zetaroute.config import read_prices
-from zetaroute.domain import Arm, Prices
+from zetaroute.domain import Arm, Prices, PriceTier
 from zetaroute.errors import UsageError
 from zetaroute.setup.prices import import_prices
 
@@ -106,3 +106,43 @@ def test_a_list_of_no_use_is_named(home, tmp_path, text, words):
     with pytest.raises(UsageError, match="list.json") as caught:
         import_prices(home, [HOSTED], path)
     assert words in str(caught.value)
+
+
+TIERED = entry(
+    1e-06,
+    8e-06,
+    output_cost_per_reasoning_token=1.2e-05,
+    cache_creation_input_token_cost=1.25e-06,
+    input_cost_per_token_above_200k_tokens=2e-06,
+    input_cost_per_token_off_peak=5e-07,
+    output_cost_per_token_batches=4e-06,
+)
+
+
+def test_prices_by_length_reasoning_and_cache_writes_are_counted_and_others_told(home, tmp_path):
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps({"long": TIERED}))
+    arm = Arm(id="x/long", provider="openai", model="long", base_url="http://x")
+    done = import_prices(home, [arm], path)
+    assert done.unpriced == {"x/long": ("input_cost_per_token_off_peak",)}
+    prices = read_prices(home.prices)["x/long"].prices
+    longer = Prices(input=2.0, output=8.0, cache_write=1.25, reasoning=12.0)
+    assert prices == replace(longer, input=1.0, above=(PriceTier(tokens=200_000, prices=longer),))
+    assert prices.cost_usd(input_tokens=200_000, output_tokens=0) == pytest.approx(0.2)
+    assert prices.cost_usd(input_tokens=200_001, output_tokens=0) == pytest.approx(0.400002)
+    assert prices.cost_usd(input_tokens=0, output_tokens=100, reasoning_tokens=40) == pytest.approx(
+        (60 * 8 + 40 * 12) / 1e6
+    )
+    assert prices.cost_usd(input_tokens=100, output_tokens=0, cache_write_tokens=80) == pytest.approx(
+        (20 * 1 + 80 * 1.25) / 1e6
+    )
+    assert prices.flat(300_000) == Prices(input=2.0, output=8.0)
+
+
+def test_a_list_of_tiers_is_read(home, tmp_path):
+    tiers = [{"range": [0, 32000], **entry(1e-06, 4e-06)}, {"range": [32000, 128000], **entry(2e-06, 8e-06)}]
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps({"tiers": {"tiered_pricing": tiers}}))
+    import_prices(home, [Arm(id="x/tiers", provider="openai", model="tiers", base_url="http://x")], path)
+    tier = PriceTier(tokens=32_000, prices=Prices(input=2.0, output=8.0))
+    assert read_prices(home.prices)["x/tiers"].prices == Prices(input=1.0, output=4.0, above=(tier,))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from zetaroute.batch.input import Row
 from zetaroute.batch.output import Output
 from zetaroute.batch.seen import SeenRows
-from zetaroute.domain import Check, Decision, Query
+from zetaroute.domain import Check, Decision, Query, is_cut
 from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError, ZetarouteError
 from zetaroute.files.lines import BadLine
 from zetaroute.log.log import Log
@@ -30,6 +30,7 @@ from zetaroute.router.prefetch import Task, prefetching
 from zetaroute.router.records import content_hash, content_id
 from zetaroute.router.router import Router
 from zetaroute.router.writer import Safe, Writer
+from zetaroute.wire.draft import REFUSAL
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +45,10 @@ class Progress:
     skipped: int = 0
     bad_lines: int = 0
     cost_usd: float = 0.0
+    cut: int = 0
+    """Answers that a limit or a filter ended."""
+    refused: int = 0
+    """Answers in which the model declined."""
     unpriced: int = 0
     """Answers whose cost is unknown."""
     accuracy_sum: float = 0.0
@@ -78,6 +83,8 @@ class Progress:
             self.answered += 1
             self.share[outcome.model] = self.share.get(outcome.model, 0) + 1
             self.unpriced += answer.cost_usd is None
+            self.cut += is_cut(outcome.finish_reason)
+            self.refused += outcome.finish_reason == REFUSAL
         else:
             self.failed += 1
             self.failure = answer.failures
@@ -94,6 +101,8 @@ class Progress:
             "rows": self.rows,
             "answered": self.answered,
             "failed": self.failed,
+            "cut": self.cut,
+            "refused": self.refused,
             "skipped": self.skipped,
             "bad_lines": self.bad_lines,
             "cost_usd": self.cost_usd,

@@ -9,12 +9,23 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from zetaroute.domain import CONFIG_ERRORS, Candidate, Completion, Decision, Feedback, Outcome, Query
+from zetaroute.errors import StoreError
 from zetaroute.grading.graders import ACCURACY, NO_GRADE
 from zetaroute.log.journal import Entry
 from zetaroute.router.records import CHECK, spent_usd
 
 Format = Literal["plain", "openai"]
-_PLAIN = ("custom_id", "id", "answer", "model", "accuracy", "response_s", "cost_usd", "error")
+_PLAIN = (
+    "custom_id",
+    "id",
+    "answer",
+    "model",
+    "accuracy",
+    "response_s",
+    "cost_usd",
+    "finish_reason",
+    "error",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +177,7 @@ class Answer:
             "input_tokens": row.input_tokens,
             "output_tokens": row.output_tokens,
             "tokens_estimated": row.tokens_estimated,
+            "finish_reason": row.finish_reason,
             "cost_usd": self.cost_usd,
             "accuracy": self.accuracy,
             "check": self.check,
@@ -192,6 +204,14 @@ class Answer:
             "time": row.time,
         }
         return output_line(told, form)
+
+
+class UnkeptAnswerError(StoreError):
+    """The rows of an answer could not be written: the answer is here all the same."""
+
+    def __init__(self, error: StoreError, answer: Answer) -> None:
+        super().__init__(str(error))
+        self.answer = answer
 
 
 def output_line(told: Mapping[str, Any], form: Format) -> str:

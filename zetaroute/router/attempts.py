@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from zetaroute.domain import Arm, Attempt, Decision, Feedback, FeedbackSource, Query, new_id, utc_now
 from zetaroute.errors import UsageError
-from zetaroute.grading.graders import ACCURACY, NO_GRADE, Graders
+from zetaroute.grading.graders import ACCURACY, NO_GRADE, Case, Graders
 from zetaroute.providers.pool import Providers
 from zetaroute.providers.retry import answer
 from zetaroute.router.answer import Answer
@@ -118,7 +118,7 @@ async def _fails(made: OutcomeRecords, graders: Graders, providers: Providers) -
     check = made.query.check
     if check is None or made.done[-1] is None:
         return False
-    said = await graders.grade(made.case(-1, check.grader, check.reference), providers)
+    said = await _said(made.case(-1, check.grader, check.reference), graders, providers)
     if said is None:
         return False
     judged = said.metric == ACCURACY
@@ -145,6 +145,23 @@ async def _grade(made: OutcomeRecords, graders: Graders, providers: Providers) -
                 )
             )
             continue
-        graded = await graders.grade(made.case(place, made.query.grader, made.query.reference), providers)
+        graded = await _said(made.case(place, made.query.grader, made.query.reference), graders, providers)
         if graded is not None:
             made.feedback.append(graded)
+
+
+async def _said(case: Case, graders: Graders, providers: Providers) -> Feedback | None:
+    """Return the grade of an answer; what breaks a grader costs the grade, and never an answer that was paid for."""
+    try:
+        return await graders.grade(case, providers)
+    except Exception as error:
+        return Feedback(
+            id=new_id(),
+            outcome_id=case.outcome_id,
+            metric=NO_GRADE,
+            value=0.0,
+            source="truth",
+            author=case.grader or "reference",
+            time=utc_now(),
+            comment=f"the grader broke ({type(error).__name__}: {error})",
+        )

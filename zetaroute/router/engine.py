@@ -11,15 +11,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from zetaroute.domain import Check, Decision, Query
-from zetaroute.errors import NoAnswerError
+from zetaroute.errors import NoAnswerError, StoreError
 from zetaroute.grading.graders import Graders
 from zetaroute.log.journal import Journal
 from zetaroute.policy import Limits, allowed, tripped
 from zetaroute.providers.pool import Providers, open_providers
-from zetaroute.router.answer import Answer
+from zetaroute.router.answer import Answer, UnkeptAnswerError
 from zetaroute.router.attempts import cut_answer, run_attempts
 from zetaroute.router.budget import QueryBudget, RunBudget
-from zetaroute.router.options import SILENT, AskOptions, Callbacks
+from zetaroute.router.options import SILENT, AskOptions, Callbacks, Patient
 from zetaroute.router.prepare import embedded
 from zetaroute.router.router import Router
 
@@ -158,21 +158,30 @@ class Engine:
         """Prepare, decide and answer one query, journal what happened, and close the connections.
 
         `on_decision` is told of the prepared query and its decision; with journal=None nothing is kept. Raises
-        NoAnswerError, after its rows are safe, when no model answered.
+        NoAnswerError, after its rows are safe, when no model answered, UnkeptAnswerError with the answer when its
+        rows cannot be kept, and what a callback raised, after everything else.
         """
+        patient = Patient(callbacks)
         async with self:
             query = await self.prepare(query, options, check=check)
             decision = self.decide(query, options)
             if on_decision is not None:
                 on_decision(query, decision)
             try:
-                answer = await self.answer(query, decision, options, callbacks=callbacks)
+                answer = await self.answer(query, decision, options, callbacks=patient.callbacks)
             except asyncio.CancelledError as error:
                 if journal is not None and (cut := cut_answer(error)) is not None:
                     journal.append([cut.entry])
                 raise
         if journal is not None:
-            journal.append([answer.entry])
+            try:
+                journal.append([answer.entry])
+            except StoreError as error:
+                if answer.outcome.status != "ok":
+                    raise
+                raise UnkeptAnswerError(error, answer) from error
+        if patient.error is not None:
+            raise patient.error
         if answer.outcome.status != "ok":
             refused = ", ".join(answer.refused)
             limit = f"; asking {refused} would cost more than may be spent" if refused else ""

@@ -48,4 +48,30 @@ class Callbacks:
     """Of each model before it is asked and, where answers are checked, of the one whose answer is given."""
 
 
+class Patient:
+    """Callbacks whose first exception waits until an answer that was paid for is read, and its row is safe."""
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        self.error: Exception | None = None
+        """What one of them raised; from then on none is called."""
+        self.callbacks = Callbacks(
+            on_text=self._guarded(callbacks.on_text),
+            on_switch=self._guarded(callbacks.on_switch),
+            on_ask=self._guarded(callbacks.on_ask),
+        )
+
+    def _guarded(self, told: Callable[..., None] | None) -> Callable[..., None] | None:
+        if told is None:
+            return None
+
+        def tell(*news: object) -> None:
+            if self.error is None:
+                try:
+                    told(*news)
+                except Exception as error:
+                    self.error = error
+
+        return tell
+
+
 SILENT = Callbacks()

@@ -37,6 +37,8 @@ def answer(
     """Ask, show the answer as it comes, keep what came of it, and ask for a rating where that was drawn."""
     import asyncio
 
+    from zetaroute.domain import is_cut
+    from zetaroute.router.answer import UnkeptAnswerError
     from zetaroute.router.options import Callbacks
 
     log = run.log(engine.router.settings) if keep else None
@@ -51,8 +53,11 @@ def answer(
         on_decision=on_decision,
         journal=log.journal if log else None,
     )
+    unkept: StoreError | None = None
     try:
         answer = asyncio.run(asking)
+    except UnkeptAnswerError as error:
+        answer, unkept = error.answer, error
     except KeyboardInterrupt:
         say("interrupted: " + ("what came until now is kept in the log." if keep else "nothing is kept."))
         raise typer.Exit(130) from None
@@ -60,6 +65,10 @@ def answer(
         out_json(answer.json())
     else:
         show.end(answer)
+    if is_cut(answer.outcome.finish_reason):
+        run.note(f"the answer was cut (finish reason: {answer.outcome.finish_reason}): it is not whole")
+    if unkept is not None:
+        raise unkept
     if answer.check is not None:
         _tell_check(run, answer)
     if answer.note is not None:

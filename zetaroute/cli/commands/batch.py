@@ -221,6 +221,10 @@ def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:
         out(f"{counts(progress)}{skipped}{bad}; answers in {target}")
     if progress.failure is not None:
         run.note(f"the latest failure: {one_line(progress.failure, LONGEST_NOTE)}")
+    if progress.cut:
+        run.note(
+            f"{progress.cut} answers were cut at a limit of length or by a filter: see their finish_reason"
+        )
     if progress.ungraded:
         run.note(f"{progress.ungraded} answers got no grade: `zetaroute grade` tries again")
     if progress.stopped:
