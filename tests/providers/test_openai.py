@@ -14,6 +14,7 @@ from tests.support.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Message, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.base import OnText
+from zetaroute.providers.errors import PartialAnswerError
 from zetaroute.providers.openai import OpenAIProvider
 
 from .carrier import CARRIER
@@ -377,3 +378,25 @@ def test_what_the_screen_raises_passes_through(server: ModelServer, error: type[
     server.reply(stream(*WHOLE, DONE))
     with pytest.raises(error):
         ask(arm_at(server), on_text=closed)
+
+
+def test_a_finish_reason_with_every_piece_ends_nothing(server: ModelServer) -> None:
+    server.reply(stream(delta("be", finish="stop"), 1.3, delta("cause", finish="stop"), DONE))
+    assert ask(arm_at(server), on_text=lambda _: None).text == "because"
+
+
+def test_counts_that_come_late_count_and_take_no_time_of_the_answer(server: ModelServer) -> None:
+    server.reply(stream(*WHOLE, 1.3, usage(10, 5), DONE))
+    completion = ask(arm_at(server), on_text=lambda _: None)
+    assert (completion.input_tokens, completion.output_tokens, completion.tokens_estimated) == (10, 5, False)
+    assert completion.response_s < 1.3
+
+
+def test_a_stream_that_breaks_keeps_what_was_counted(server: ModelServer) -> None:
+    counts = {"prompt_tokens": 100, "completion_tokens": 10}
+    server.reply(stream(delta("be"), {**delta("c"), "usage": counts}, 0.1, RESET))
+    error = failure(arm_at(server, prices=PRICES), lambda _: None)
+    assert isinstance(error, PartialAnswerError)
+    assert error.perhaps_billed
+    assert error.arrived.cost_usd == pytest.approx((100 * 1.0 + 10 * 2.0) / 1e6)
+    assert (error.arrived.text, error.arrived.input_tokens, error.arrived.output_tokens) == ("", 100, 10)
