@@ -43,7 +43,7 @@ layers: $(READY) ## import-linter contracts
 	$(BIN)/lint-imports
 
 tests: $(READY) ## pytest
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress

@@ -123,7 +123,7 @@ def test_a_home_that_is_a_file(tmp_path: Path) -> None:
 def damaged(kind: str, file: Path) -> None:
     content = bytearray(file.read_bytes())
     if kind == "text":
-        content = bytearray(b"this is no database")
+        content = bytearray(b"this is no database" * 1000)
     elif kind == "half":
         content = content[: len(content) // 2]
     elif kind == "headers":

@@ -188,7 +188,7 @@ def test_a_log_in_use_and_what_waits(folder):
 
 def test_a_log_that_is_no_database(folder):
     ok(folder, "ask", "What is 2 + 3?")
-    (folder / "zetaroute.duckdb").write_bytes(b"no database" * 1000)
+    (folder / "zetaroute.duckdb").write_bytes(b"no database" * 2000)
     (folder / "state.json").write_text("{")
     checks = examined(folder, code=1)
     assert [of(checks, name)[0][0] for name in ("log", "state")] == ["wrong", "warn"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.evaluate.test_ope import drawn
 from zetaroute.evaluate.drift import LEVEL, Period, accuracy_shift, find_shifts, mix_shift
 
 KINDS = np.array(["dates", "sorting", "stories", "counting"])
@@ -21,7 +22,7 @@ def period(rng, rows, *, mix=EVEN, right=RIGHT, sharp=0.0, rate=0.1):
     scores[:, 0] -= sharp * hard
     greedy = np.eye(3)[scores.argmax(axis=1)]
     pmf = (1 - rate) * greedy + rate / 3 if sharp else np.full((rows, 3), 1 / 3)
-    arm = np.array([rng.choice(3, p=one) for one in pmf])
+    arm = drawn(rng, pmf)
     p = np.clip(right[arm, kind] - hard, 0, 1)
     return Period(
         kind=KINDS[kind],

@@ -13,6 +13,11 @@ from zetaroute.evaluate.reward_model import outcome_model
 ARMS = 3
 
 
+def drawn(rng, pmf: np.ndarray) -> np.ndarray:
+    """Draw an arm from each row of probabilities."""
+    return (pmf.cumsum(axis=1)[:, :-1] < rng.random((len(pmf), 1))).sum(axis=1)
+
+
 def world(rng, n: int, floor: float = 0.1):
     """Make logged rows: accuracy depends on the query's kind and the arm; the better policy is known."""
     kind = rng.integers(2, size=n)
@@ -21,7 +26,7 @@ def world(rng, n: int, floor: float = 0.1):
     before, after = np.zeros(n, dtype=np.int64), kind.astype(np.int64)
     pmf = np.full((n, ARMS), floor)
     pmf[np.arange(n), before] += 1 - ARMS * floor
-    arm = np.array([rng.choice(ARMS, p=row) for row in pmf])
+    arm = drawn(rng, pmf)
     reward = (rng.random(n) < right[kind, arm]).astype(float)
     truth = float(np.mean(right[kind, after] - right[kind, before]))
     rows = LoggedRows(

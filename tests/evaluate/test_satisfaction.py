@@ -10,6 +10,7 @@ from zetaroute.evaluate.nonresponse import Covariates, Invitation, after_columns
 from zetaroute.evaluate.satisfaction import SATISFIED, satisfaction_change, satisfaction_estimate
 
 N = 1500
+TRIALS = 100
 LIKED = {0: 0.3, 1: 0.8}
 """Chance that somebody likes an answer that is wrong, or right."""
 
@@ -50,7 +51,7 @@ def by_accuracy(rng, accuracy):
 def test_ratings_that_depend_on_accuracy_are_corrected_and_as_they_come_they_mislead():
     rng = np.random.default_rng(1)
     inside = liked = naive = 0
-    for _ in range(150):
+    for _ in range(TRIALS):
         accuracy, satisfaction = answers(rng)
         rated = by_accuracy(rng, accuracy)
         found = told(rng, accuracy, satisfaction, rated)
@@ -59,16 +60,16 @@ def test_ratings_that_depend_on_accuracy_are_corrected_and_as_they_come_they_mis
         inside += figure.low <= truth() <= figure.high
         liked += share.low <= (truth() - 0.25) / 0.75 <= share.high
         naive += plain.low <= truth() <= plain.high
-    assert inside >= 0.9 * 150
-    assert liked >= 0.9 * 150
-    assert naive <= 0.3 * 150
+    assert inside >= 0.9 * TRIALS
+    assert liked >= 0.9 * TRIALS
+    assert naive <= 0.3 * TRIALS
 
 
 def test_ratings_asked_by_lot_count_alone_and_free_from_who_volunteers():
     """Only the unhappy volunteer; of those whom a lot asks, all answer with the same chance."""
     rng = np.random.default_rng(2)
     inside = volunteered = 0
-    for _ in range(150):
+    for _ in range(TRIALS):
         accuracy, satisfaction = answers(rng, n=3000)
         asked = rng.random(3000) < 0.1
         answered = asked & (rng.random(3000) < 0.6)
@@ -82,8 +83,8 @@ def test_ratings_asked_by_lot_count_alone_and_free_from_who_volunteers():
         inside += figure.low <= truth() <= figure.high
         plain = told(rng, accuracy, satisfaction, rated).satisfaction()
         volunteered += plain.low <= truth() <= plain.high
-    assert inside >= 0.9 * 150
-    assert volunteered <= 0.1 * 150
+    assert inside >= 0.9 * TRIALS
+    assert volunteered <= 0.1 * TRIALS
 
 
 def test_rows_that_nobody_could_be_asked_about_are_not_spoken_of():
@@ -126,7 +127,7 @@ def test_band_of_what_was_served_holds_the_true_change(tilt):
     rng = np.random.default_rng(6)
     change = truth(0.8) - truth(0.6)
     band = interval = 0
-    for _ in range(200):
+    for _ in range(TRIALS):
         sides = []
         for right, odds in ((0.6, 1 / tilt), (0.8, tilt)):
             accuracy, satisfaction = answers(rng, right=right)
@@ -140,8 +141,8 @@ def test_band_of_what_was_served_holds_the_true_change(tilt):
         half = np.hypot(*(figure.high - figure.value for figure in figures))
         interval += abs(value - change) <= half
         band += found.band.low <= change <= found.band.high
-    assert band >= 0.93 * 200
-    assert (interval >= 0.9 * 200) == (tilt == 1.0)
+    assert band >= 0.93 * TRIALS
+    assert (interval >= 0.9 * TRIALS) == (tilt == 1.0)
 
 
 def test_change_without_ratings_on_a_side_says_nothing():

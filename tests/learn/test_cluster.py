@@ -19,6 +19,8 @@ from tests.cli.command import environment, ok, refused, run
 from tests.support.results import assert_same_result
 from tests.support.waiting import until
 from zetaroute.config import Home, default_config_text, load_settings
+from zetaroute.errors import UsageError
+from zetaroute.learn.incremental.readers import on_cluster
 from zetaroute.lifecycle.retrain import retrain
 from zetaroute.projections import log_of
 
@@ -126,9 +128,10 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(home: Path, cluste
     assert_same_result(learned(home), found, tolerance=1e-9)
 
 
-def test_an_address_where_nobody_answers_is_named(home: Path) -> None:
-    said = refused(run(home, "retrain", "--cluster", "tcp://127.0.0.1:1"), 2)
-    assert "--cluster tcp://127.0.0.1:1: no Dask scheduler answers there" in said
+def test_an_address_where_nothing_answers_is_named() -> None:
+    told = "--cluster tcp://127.0.0.1:1: no Dask scheduler answers there"
+    with pytest.raises(UsageError, match=told), on_cluster("tcp://127.0.0.1:1", patience_s=0.5):
+        pass
 
 
 @pytest.mark.parametrize("address", ["", "scheduler"])

@@ -104,8 +104,8 @@ def test_file_that_a_process_writes_is_busy(two, tmp_path):
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(StoreBusyError):
-            seen(path)
+        with pytest.raises(StoreBusyError), open_sources([path], patience_s=0.3):
+            pass
     finally:
         holder.communicate(b"\n", timeout=PATIENCE_S)
 

@@ -166,8 +166,8 @@ def test_share_does_not_rise_while_harm_shows(log, home, versions):
 
 def test_all_looks_see_the_same_whatever_was_merged_when(home, log, versions):
     """One merge of all rows and one merge per row end at the same row."""
-    canary = began(versions)
-    entries = duels(canary, 200, before=0.4, after=0.8)
+    canary = began(versions, promote_at=10.0)
+    entries = duels(canary, 200, before=0.2, after=0.95)
     start(log, canary)
     for entry in entries:
         log.append([entry])

@@ -59,7 +59,7 @@ def held(database: Path) -> Iterator[None]:
 
 def client(server: Server) -> openai.OpenAI:
     return openai.OpenAI(
-        base_url=f"{server.url}/v1", api_key="none", max_retries=0, http_client=httpx.Client(trust_env=False)
+        base_url=f"{server.url}/v1", api_key="none", max_retries=0, http_client=server.client()
     )
 
 
@@ -127,10 +127,10 @@ def test_several_answers_are_choices_and_rows_of_their_own(over_http: Server, se
 def test_of_several_answers_those_are_given_that_there_are(over_http: Server, server: ModelServer) -> None:
     server.reply(says("first"), fails(403))
     body = {"model": "one/m1", "messages": [{"role": "user", "content": "x"}], "n": 2}
-    answer = httpx.post(f"{over_http.url}/v1/chat/completions", json=body, trust_env=False)
+    answer = over_http.post("/v1/chat/completions", body)
     assert [one["message"]["content"] for one in answer.json()["choices"]] == ["first"]
     server.reply(fails(403))
-    refused = httpx.post(f"{over_http.url}/v1/chat/completions", json=body, trust_env=False)
+    refused = over_http.post("/v1/chat/completions", body)
     assert refused.status_code >= 500
     assert "no model could answer" in refused.json()["error"]["message"]
 

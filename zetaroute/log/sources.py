@@ -30,7 +30,7 @@ _MARK = "outcome_id"
 
 
 @contextmanager
-def open_sources(patterns: Sequence[str]) -> Iterator[DuckDBPyConnection]:
+def open_sources(patterns: Sequence[str], *, patience_s: float = PATIENCE_S) -> Iterator[DuckDBPyConnection]:
     """Yield a connection with the tables and views of the log over everything that the patterns name.
 
     A pattern is a DuckDB file, a folder that `log export` wrote, or a Parquet file; each may hold `*` and `**`, and
@@ -44,7 +44,7 @@ def open_sources(patterns: Sequence[str]) -> Iterator[DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
         try:
-            databases = [_attached(connection, number, file) for number, file in enumerate(files)]
+            databases = [_attached(connection, number, file, patience_s) for number, file in enumerate(files)]
             _register(connection, exported)
             parquet = _by_table(connection, exported)
             for table, columns in TABLES.items():
@@ -90,11 +90,11 @@ def _found(patterns: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(databases), list(parquet)
 
 
-def _attached(connection: DuckDBPyConnection, number: int, file: str) -> str:
+def _attached(connection: DuckDBPyConnection, number: int, file: str, patience_s: float) -> str:
     import duckdb
 
     name, quoted = f"source_{number}", file.replace("'", "''")
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while True:
         try:
             connection.execute(f"ATTACH IF NOT EXISTS '{quoted}' AS {name} (READ_ONLY)")

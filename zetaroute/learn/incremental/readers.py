@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 AT_ONCE = 64
 """Partitions whose results may wait here together to be added up."""
-PATIENCE_S = 30
+PATIENCE_S = 30.0
 """How long a cluster may take to answer at first."""
 
 
@@ -90,7 +90,7 @@ def _learned(reader: Partitions, learn: Callable[[pl.DataFrame, W], R], span: Sp
 
 
 @contextmanager
-def on_cluster(address: str) -> Iterator[None]:
+def on_cluster(address: str, *, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Let joblib's work run on the Dask cluster whose scheduler is at `address`, such as tcp://host:8786.
 
     Raises UsageError where that names no place, the extra is missing, nothing answers there, or no worker has come.
@@ -103,7 +103,7 @@ def on_cluster(address: str) -> Iterator[None]:
     except ImportError as error:
         raise UsageError("--cluster needs another package: pip install 'zetaroute[cluster]'.") from error
     try:
-        client = Client(address, timeout=PATIENCE_S, set_as_default=True)  # type: ignore[no-untyped-call]
+        client = Client(address, timeout=patience_s, set_as_default=True)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise UsageError(
             f"--cluster {address}: no Dask scheduler answers there ({_first_line(error)}): "
@@ -111,13 +111,13 @@ def on_cluster(address: str) -> Iterator[None]:
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=PATIENCE_S)
+            client.wait_for_workers(1, timeout=patience_s)
         except TimeoutError as error:
             raise UsageError(
                 f"--cluster {address}: the scheduler has no worker: start some with `dask worker {address}`."
             ) from error
         _require_same_code(client, address)
-        with parallel_config(backend="dask", wait_for_workers_timeout=PATIENCE_S):
+        with parallel_config(backend="dask", wait_for_workers_timeout=patience_s):
             yield
 
 
