@@ -81,26 +81,15 @@ class Session:
         event loop, which waits meanwhile. Raises UsageError for a wrong argument, NoAnswerError when no model
         could answer.
         """
-        from zetaroute.config import check_options
         from zetaroute.policy import Limits
-        from zetaroute.router.attachments import read_attachment
         from zetaroute.router.attempts import check_query
         from zetaroute.router.options import AskOptions
-        from zetaroute.router.prepare import by_schema, parse_check
+        from zetaroute.router.prepare import parse_check
 
-        check_options(options or {})
         query = Query(
-            text=prompt,
-            system=system,
-            task=task,
-            reference=reference,
-            grader=grader,
-            tags=tuple(tags),
-            options=options or {},
-            attachments=tuple(read_attachment(Path(one)) for one in attach),
+            text=prompt, system=system, task=task, reference=reference, grader=grader, tags=tuple(tags)
         )
-        if schema is not None:
-            query = by_schema(query, Path(schema))
+        query = _with_files(query, options or {}, attach, schema)
         engine, kept = self.engine(), None
         check_query(query, engine.graders)
         if conversation is not None:
@@ -324,6 +313,20 @@ def open_session(home: Place | None = None, *, config: Place | None = None) -> S
     found = find_home(None if home is None else Path(home))
     settings = load_settings(None if config is None else Path(config), found.config)
     return Session(found, settings, log_of(found, settings.privacy))
+
+
+def _with_files(
+    query: Query, options: Mapping[str, Any], attach: Sequence[Place], schema: Place | None
+) -> Query:
+    """Return the query with what goes beside its words; raise UsageError for what cannot."""
+    from zetaroute.config import check_options
+    from zetaroute.router.attachments import read_attachment
+    from zetaroute.router.prepare import by_schema
+
+    check_options(options)
+    files = tuple(read_attachment(Path(one)) for one in attach)
+    query = replace(query, options=options, attachments=files)
+    return query if schema is None else by_schema(query, Path(schema))
 
 
 def _own_loop(work: Callable[[], _T]) -> _T:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from tests.cli.command import command, environment, ok, refused, rows, run, write_lines
 from tests.cli.conftest import fails
 from tests.providers.loopback import ModelServer
+from zetaroute.cli.options import Preset
+from zetaroute.config import PRESETS
 
 
 @pytest.mark.parametrize("words", [(), ("log",), ("models",), ("policies",)])
@@ -40,6 +43,9 @@ def test_a_group_alone_is_answered_with_its_help_and_no_error(words: tuple[str, 
         (("ask", "-m", "large", "hello"), "(did you mean practice/large?)"),
         (("ask", "-m", "practice/lrge", "hello"), "(did you mean practice/large?)"),
         (("ask", "-m", "gpt-9", "hello"), "no model is called 'gpt-9'; configured are practice/small"),
+        (("ask", "--prefer", "best", "hello"), "'best' is not one of 'quality', 'balanced', 'cheap', 'fast'"),
+        (("batch", "q.jsonl", "--format", "csv"), "'csv' is not one of 'plain', 'openai'"),
+        (("batch", "q.jsonl", "--part", "all"), "'all' is not one of 'train', 'test'"),
         (("kpi", "--fail-under", "acuracy=0.9"), "names 'acuracy': choose one of accuracy_rate"),
     ],
 )
@@ -47,6 +53,10 @@ def test_what_was_meant_is_named(folder: Path, words: tuple[str, ...], hint: str
     said = refused(run(folder, *words), 2)
     assert hint in said
     assert said.count("did you mean") <= 1
+
+
+def test_a_preset_can_be_preferred_as_it_can_be_configured() -> None:
+    assert set(get_args(Preset)) == set(PRESETS)
 
 
 def test_an_empty_log_is_told(folder: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from zetaroute.domain import Arm, Attempt, Decision, Feedback, FeedbackSource, Query, new_id, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.grading.graders import ACCURACY, NO_GRADE, Case, Graders
+from zetaroute.providers.base import OnText
 from zetaroute.providers.pool import Providers
 from zetaroute.providers.retry import answer
 from zetaroute.router.answer import Answer
@@ -52,27 +53,20 @@ async def run_attempts(
     is closed in the end. A cancelled call becomes a row of its own: asyncio.CancelledError carries the Answer as its
     argument (`cut_answer`). So it does where only the grading was cancelled: the answers are kept without a grade.
     """
-    start, shown = time.perf_counter(), []
-    deadline_s, on_text = options.deadline_s, callbacks.on_text
-
-    def remember(text: str) -> None:
-        shown.append(text)
-        if on_text is not None:
-            on_text(text)
-
+    start, shown = time.perf_counter(), list[str]()
+    deadline_s = options.deadline_s
     made = OutcomeRecords(query, decision, options, arms)
     turn: Decision | None = decision
     try:
         while turn is not None:
-            left_s = deadline_s
-            if deadline_s is not None and turn is not decision:
-                left_s = deadline_s - (time.perf_counter() - start)
+            spent_s = 0.0 if turn is decision else time.perf_counter() - start
+            left_s = None if deadline_s is None else deadline_s - spent_s
             attempts = await answer(
                 decision=turn,
                 arms=arms,
                 providers=providers,
                 query=query,
-                on_text=None if on_text is None else remember,
+                on_text=_remembering(callbacks.on_text, shown),
                 on_switch=callbacks.on_switch,
                 on_ask=callbacks.on_ask,
                 may_follow=query_budget.after_failure,
@@ -88,17 +82,10 @@ async def run_attempts(
         await _grade(made, graders, providers)
     except asyncio.CancelledError as error:
         if turn is not None:
-            cut = Attempt(
-                model=turn.model,
-                status="cancelled",
-                error_kind="cancelled",
-                error="".join(shown) or None,
-                elapsed_s=time.perf_counter() - start,
-            )
+            cut = _cut_attempt(turn.model, shown, time.perf_counter() - start)
             made.add((cut,), escalated=turn is not decision)
-        raise asyncio.CancelledError(
-            Answer(query=query, decision=decision, entry=made.entry(whole=False))
-        ) from error
+        cut_off = Answer(query=query, decision=decision, entry=made.entry(whole=False))
+        raise asyncio.CancelledError(cut_off) from error
     finally:
         query_budget.close(made.spent_usd)
     return Answer(
@@ -107,6 +94,27 @@ async def run_attempts(
         entry=made.entry(whole=True),
         completion=made.completion,
         refused=tuple(dict.fromkeys(query_budget.refused)),
+    )
+
+
+def _remembering(on_text: OnText | None, shown: list[str]) -> OnText | None:
+    if on_text is None:
+        return None
+
+    def remember(text: str) -> None:
+        shown.append(text)
+        on_text(text)
+
+    return remember
+
+
+def _cut_attempt(model: str, shown: Sequence[str], elapsed_s: float) -> Attempt:
+    return Attempt(
+        model=model,
+        status="cancelled",
+        error_kind="cancelled",
+        error="".join(shown) or None,
+        elapsed_s=elapsed_s,
     )
 
 

@@ -63,17 +63,7 @@ class OutcomeRecords:
         """Take in the attempts of one turn."""
         for number, attempt in enumerate(attempts, start=len(self.outcomes) + 1):
             first = self.outcomes[0].id if self.outcomes else None
-            row = _outcome(
-                self.query,
-                self._decision,
-                attempt,
-                self._arms,
-                run=self._options.run,
-                number=number,
-                first=first,
-                own_id=None if first else self._options.outcome_id,
-                escalated=escalated,
-            )
+            row = self._row(attempt, number=number, first=first, escalated=escalated)
             self.outcomes.append(row)
             self.done.append(attempt.completion)
 
@@ -124,72 +114,61 @@ class OutcomeRecords:
             rows[answers[-1]] = replace(rows[answers[-1]], ask_probability=share, asked=asked)
         return Entry(outcomes=tuple(rows), feedback=tuple(self.feedback))
 
-
-def _outcome(
-    query: Query,
-    decision: Decision,
-    attempt: Attempt,
-    arms: Mapping[str, Arm],
-    *,
-    run: str | None,
-    number: int,
-    first: str | None,
-    own_id: str | None,
-    escalated: bool,
-) -> Outcome:
-    """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
-    done, own = attempt.completion or attempt.arrived, query.embedding
-    drawn, prices = first is None, arms[attempt.model].prices
-    return Outcome(
-        id=own_id or new_id(),
-        time=utc_now(),
-        query=query.text,
-        model=attempt.model,
-        status=attempt.status,
-        run=run,
-        custom_id=query.custom_id,
-        content_hash=content_hash(query),
-        conversation=query.conversation,
-        system=query.system,
-        task=query.task,
-        reference=query.reference,
-        grader=query.grader,
-        policy_version=decision.policy_version,
-        served_model=done.served_model if done else None,
-        propensity=decision.propensity if drawn else None,
-        forced=decision.forced and drawn,
-        explored=decision.explored and drawn,
-        recorded=done.recorded if done else False,
-        attempt=number,
-        escalated=escalated,
-        fallback_of=first,
-        error_kind=attempt.error_kind,
-        error=attempt.error if attempt.status == "error" else None,
-        finish_reason=done.finish_reason if done else None,
-        ttft_s=done.ttft_s if done else None,
-        response_s=attempt.completion.response_s if attempt.completion else attempt.elapsed_s,
-        router_s=decision.router_s if drawn else None,
-        input_tokens=done.input_tokens if done else None,
-        cached_tokens=done.cached_tokens if done else None,
-        output_tokens=done.output_tokens if done else None,
-        tokens_estimated=done.tokens_estimated if done else False,
-        cache_write_tokens=done.cache_write_tokens if done else None,
-        reasoning_tokens=done.reasoning_tokens if done else None,
-        cost_usd=_cost_usd(attempt),
-        prices=prices.flat(done.input_tokens or 0 if done else 0) if prices else None,
-        response=_response(attempt),
-        thinking=done.thinking if done else None,
-        attachments=tuple(file.note for file in query.attachments),
-        seed=decision.seed,
-        candidates=decision.candidates if drawn else (),
-        duel=decision.duel if drawn else None,
-        objective=decision.objective if drawn else None,
-        embedding=own.values or None if drawn and own else None,
-        embedding_model=own.space if drawn and own and own.values else None,
-        router_cost_usd=own.cost_usd if drawn and own else None,
-        tags=query.tags,
-        segment=decision.segment,
-    )
+    def _row(self, attempt: Attempt, *, number: int, first: str | None, escalated: bool) -> Outcome:
+        """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
+        query, decision, options = self.query, self._decision, self._options
+        done, own = attempt.completion or attempt.arrived, query.embedding
+        drawn, prices = first is None, self._arms[attempt.model].prices
+        return Outcome(
+            id=(options.outcome_id if drawn else None) or new_id(),
+            time=utc_now(),
+            query=query.text,
+            model=attempt.model,
+            status=attempt.status,
+            run=options.run,
+            custom_id=query.custom_id,
+            content_hash=content_hash(query),
+            conversation=query.conversation,
+            system=query.system,
+            task=query.task,
+            reference=query.reference,
+            grader=query.grader,
+            policy_version=decision.policy_version,
+            served_model=done.served_model if done else None,
+            propensity=decision.propensity if drawn else None,
+            forced=decision.forced and drawn,
+            explored=decision.explored and drawn,
+            recorded=done.recorded if done else False,
+            attempt=number,
+            escalated=escalated,
+            fallback_of=first,
+            error_kind=attempt.error_kind,
+            error=attempt.error if attempt.status == "error" else None,
+            finish_reason=done.finish_reason if done else None,
+            ttft_s=done.ttft_s if done else None,
+            response_s=attempt.completion.response_s if attempt.completion else attempt.elapsed_s,
+            router_s=decision.router_s if drawn else None,
+            input_tokens=done.input_tokens if done else None,
+            cached_tokens=done.cached_tokens if done else None,
+            output_tokens=done.output_tokens if done else None,
+            tokens_estimated=done.tokens_estimated if done else False,
+            cache_write_tokens=done.cache_write_tokens if done else None,
+            reasoning_tokens=done.reasoning_tokens if done else None,
+            cost_usd=_cost_usd(attempt),
+            prices=prices.flat(done.input_tokens or 0 if done else 0) if prices else None,
+            response=_response(attempt),
+            thinking=done.thinking if done else None,
+            attachments=tuple(file.note for file in query.attachments),
+            seed=decision.seed,
+            candidates=decision.candidates if drawn else (),
+            duel=decision.duel if drawn else None,
+            objective=decision.objective if drawn else None,
+            embedding=own.values or None if drawn and own else None,
+            embedding_model=own.space if drawn and own and own.values else None,
+            router_cost_usd=own.cost_usd if drawn and own else None,
+            tags=query.tags,
+            segment=decision.segment,
+        )
 
 
 def _response(attempt: Attempt) -> str | None:

@@ -1,7 +1,4 @@
-"""Everything a decision needs, opened once: settings, the policy in use, and how the models stand.
-
-Shared by `ask` and `batch`, so that both decide by the same lines.
-"""
+"""Everything a decision needs, opened once: settings, the policy in use, and how the models stand."""
 
 from __future__ import annotations
 

@@ -153,10 +153,14 @@ def batch_command(
     _tell(run, progress, job.target, json=json)
     if all_models:
         _tell_newcomers(run)
+    if code := _exit_code(progress):
+        raise typer.Exit(code)
+
+
+def _exit_code(progress: Progress) -> int:
     if progress.interrupted:
-        raise typer.Exit(INTERRUPTED)
-    if progress.failed and not progress.answered:
-        raise typer.Exit(3)
+        return INTERRUPTED
+    return 3 if progress.failed and not progress.answered else 0
 
 
 def _answered(run: Run, job: BatchJob) -> Progress:
