@@ -95,8 +95,9 @@ class Session:
         if conversation is not None:
             from zetaroute.router.conversations import recorded
 
-            before = recorded(self.log, conversation)
-            query, kept = before.continued(replace(query, conversation=conversation)), before.model
+            query = replace(query, conversation=conversation)
+            before = recorded(self.log, str(query.conversation))
+            query, kept = before.continued(query), before.model
         wanted = AskOptions(
             model=model,
             kept=kept,

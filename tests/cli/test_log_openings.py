@@ -13,7 +13,11 @@ import duckdb
 import pytest
 
 from tests.cli.command import Said, run
-from zetaroute.config import default_config_text
+from zetaroute.config import Home, default_config_text
+from zetaroute.domain import Feedback, new_id, utc_now
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import Log
+from zetaroute.registry import Registry
 
 ROWS = 240
 READING = {
@@ -96,3 +100,19 @@ def test_a_retrain_reads_once(home: Path, promote: str, wanted: int) -> None:
     """A second opening asks whether a row was forgotten meanwhile, and what is promoted is written at a third."""
     count, said = openings(home, "retrain", "--promote", promote)
     assert (said.code, count) == (0, wanted), said.err
+
+
+def test_a_reading_command_says_that_what_came_in_ended_a_canary(home: Path) -> None:
+    log = Log(Home(home))
+    with log.open() as connection:
+        (one,) = connection.execute("SELECT max(id) FROM outcomes").fetchone() or ("",)
+    assert run(home, "policies", "canary", "v0").code == 0
+    # The champion is gone, which the next row that comes in brings to light.
+    Registry(home / "artifacts").make_current("v0000")
+    said = Feedback(
+        id=new_id(), outcome_id=one, metric="rating", value=4.0, source="user", author="me", time=utc_now()
+    )
+    log.append([Entry(feedback=(said,))])
+    wanted = "note: what came in ended a canary: v0000 was stopped (v0000 was made current)"
+    assert wanted in run(home, "log", "list").err
+    assert "canary" not in run(home, "log", "list").err

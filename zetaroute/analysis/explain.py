@@ -59,21 +59,15 @@ class Explanation:
 
 
 def explain(
-    decision: Decision,
-    query: Query,
-    *,
-    policy: Policy,
-    objective: Objective,
-    arms: Sequence[Arm],
-    registry: Registry,
+    decision: Decision, query: Query, *, policy: Policy, arms: Sequence[Arm], registry: Registry
 ) -> Explanation:
-    """Explain a decision that `policy` made of `query` just now with this objective."""
+    """Explain a decision that `policy` made of `query` just now."""
     predictor = _knowing(policy.predictor, query)
     found = _explained(
         decision.candidates,
         query,
         version=policy.version,
-        objective=objective,
+        objective=decision.objective,
         predictor=predictor,
         registry=registry,
     )

@@ -58,14 +58,13 @@ def placed(
 
     if name is not None and not name.strip():
         raise UsageError("--cid is empty: give the name of a conversation.")
-    name = name or last_conversation(run.log())
-    conversation = recorded(run.log(), name)
-    return conversation.continued(replace(query, conversation=name)), None if reroute else conversation.model
+    query = replace(query, conversation=name or last_conversation(run.log()))
+    # Named as the query names it: what has no UTF-8 form was replaced.
+    conversation = recorded(run.log(), str(query.conversation))
+    return conversation.continued(query), None if reroute else conversation.model
 
 
-def explained(
-    run: Run, engine: Engine, query: Query, decision: Decision, options: AskOptions
-) -> dict[str, Any]:
+def explained(run: Run, engine: Engine, query: Query, decision: Decision) -> dict[str, Any]:
     """Return the explanation of a decision that was made just now."""
     from zetaroute.analysis.explain import explain
     from zetaroute.registry import Registry
@@ -79,7 +78,6 @@ def explained(
         query,
         arms=router.settings.arms,
         policy=policy.with_record(router.standings),
-        objective=options.objective or router.settings.objective,
         registry=Registry(run.home.artifacts),
     ).json()
 
@@ -234,7 +232,7 @@ def ask_command(
         stream=not (no_stream or json),
         rate=rate,
         json=json,
-        on_decision=partial(_explain, run, engine, options, console(stderr=True)) if explain else None,
+        on_decision=partial(_explain, run, engine, console(stderr=True)) if explain else None,
     )
 
 
@@ -250,18 +248,16 @@ def _show_dry_run(
 
     prepared, decision = asyncio.run(decided())
     if json:
-        out_json({**decision.json(), "explanation": explained(run, engine, prepared, decision, options)})
+        out_json({**decision.json(), "explanation": explained(run, engine, prepared, decision)})
     else:
-        _explain(run, engine, options, console(), prepared, decision)
+        _explain(run, engine, console(), prepared, decision)
 
 
-def _explain(
-    run: Run, engine: Engine, options: AskOptions, screen: Console, query: Query, decision: Decision
-) -> None:
+def _explain(run: Run, engine: Engine, screen: Console, query: Query, decision: Decision) -> None:
     from zetaroute.report.decision import show_decision, show_explanation
 
     show_decision(screen, decision)
-    show_explanation(screen, explained(run, engine, query, decision, options))
+    show_explanation(screen, explained(run, engine, query, decision))
 
 
 def _text(prompt: list[str] | None) -> str:
