@@ -108,7 +108,7 @@ def learned(home: Path, cluster: str | None = None) -> dict[str, Any]:
         promote="never",
         page=False,
     )
-    return dict(done.result)
+    return dict(done.json())
 
 
 def test_a_cluster_learns_what_one_process_learns(home: Path, cluster: Cluster) -> None:
