@@ -77,7 +77,7 @@ def test_names_are_the_same_with_their_tag_and_folder(http_folder, server, names
         (http({"error": "no such page"}, status=404), "warn"),
         (http("<html>hello</html>", content_type="text/html"), "warn"),
         (http({"error": {"message": "who are you"}}, status=401), "wrong"),
-        (http("[]"), "warn"),
+        (http("[]"), "wrong"),
         (http({"data": [7, {"id": 3}, {}]}), "wrong"),
     ],
 )
