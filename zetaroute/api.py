@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from zetaroute.config import PRESETS, Home, Settings, find_home, load_settings
@@ -336,6 +334,8 @@ def _own_loop(work: Callable[[], _T]) -> _T:
         asyncio.get_running_loop()
     except RuntimeError:
         return work()
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(work).result()
 
@@ -344,6 +344,9 @@ def _streamed(
     run: Callable[[Callable[[Answer], None], Callable[[asyncio.Event], Any]], None],
 ) -> Iterator[Answer]:
     """Yield what a run in a thread of its own tells of; let it end where nobody reads on."""
+    from concurrent.futures import ThreadPoolExecutor
+    from queue import SimpleQueue
+
     answers: SimpleQueue[Answer | None] = SimpleQueue()
     stops: list[Callable[[], object]] = []
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib import import_module
+from typing import Any
 
 from zetaroute.errors import UsageError
 from zetaroute.extensions import extension_names, load_extension
-from zetaroute.grading.choice import choice, reference_letter
-from zetaroute.grading.json_schema import json_schema, reference_validator
-from zetaroute.grading.number import is_number, number, reference_number
-from zetaroute.grading.text import contains, exact, f1, normalised, reference_pattern, regex, rouge_l
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,22 +22,43 @@ class Grader:
     aliases: tuple[str, ...] = ()
 
 
+def _from(module: str, name: str) -> Callable[..., Any]:
+    """Return a function of this room whose module is loaded by the first call: most queries are graded by none."""
+
+    def call(*texts: str) -> Any:
+        return getattr(import_module(f"zetaroute.grading.{module}"), name)(*texts)
+
+    return call
+
+
 _TABLE = {
-    "exact": Grader(score=exact, aliases=("string-match", "equals")),
-    "normalised": Grader(score=normalised, aliases=("normalized", "em", "exact-match", "quasi-exact-match")),
-    "contains": Grader(score=contains, aliases=("cem", "includes", "contains-match")),
-    "regex": Grader(score=regex, read_reference=reference_pattern, aliases=("regex-match",)),
+    "exact": Grader(score=_from("text", "exact"), aliases=("string-match", "equals")),
+    "normalised": Grader(
+        score=_from("text", "normalised"), aliases=("normalized", "em", "exact-match", "quasi-exact-match")
+    ),
+    "contains": Grader(score=_from("text", "contains"), aliases=("cem", "includes", "contains-match")),
+    "regex": Grader(
+        score=_from("text", "regex"),
+        read_reference=_from("text", "reference_pattern"),
+        aliases=("regex-match",),
+    ),
     "choice": Grader(
-        score=choice,
-        read_reference=reference_letter,
+        score=_from("choice", "choice"),
+        read_reference=_from("choice", "reference_letter"),
         aliases=("em-mc", "accuracy-mc", "mc", "mcq", "multiple-choice", "mmlu"),
     ),
     "number": Grader(
-        score=number, read_reference=reference_number, aliases=("gsm8k", "math", "numeric", "numerical")
+        score=_from("number", "number"),
+        read_reference=_from("number", "reference_number"),
+        aliases=("gsm8k", "math", "numeric", "numerical"),
     ),
-    "json": Grader(score=json_schema, read_reference=reference_validator, aliases=("json-schema",)),
-    "f1": Grader(score=f1, aliases=("f1-score", "token-f1")),
-    "rouge-l": Grader(score=rouge_l, aliases=("rougel",)),
+    "json": Grader(
+        score=_from("json_schema", "json_schema"),
+        read_reference=_from("json_schema", "reference_validator"),
+        aliases=("json-schema",),
+    ),
+    "f1": Grader(score=_from("text", "f1"), aliases=("f1-score", "token-f1")),
+    "rouge-l": Grader(score=_from("text", "rouge_l"), aliases=("rougel",)),
 }
 _KINDS = {
     "command": 'command = ["program", "argument"]',
@@ -105,6 +124,8 @@ def default_grader(reference: str) -> str:
     A number written in digits, alone but for a currency or percent sign, is graded by number; one letter
     A-J of either case, optionally in brackets, by choice; anything else by normalised.
     """
+    from zetaroute.grading.number import is_number
+
     if is_number(reference):
         return "number"
     bare = reference.strip().removeprefix("(").removesuffix(")")

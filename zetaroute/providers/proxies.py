@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult
-from urllib.request import getproxies, proxy_bypass
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -17,6 +16,8 @@ def proxy_for(url: SplitResult, *, own: str | None) -> str | None:
         return own
     if _is_loopback(host):
         return None
+    from urllib.request import getproxies, proxy_bypass
+
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
     if proxy is None or is_spared(host, url.port or _PORTS.get(url.scheme), proxies.get("no", "")):
