@@ -207,7 +207,7 @@ def test_damaged_segments_and_a_damaged_state(folder):
 def test_a_changed_version_is_found(folder):
     ok(folder, "practice", "generate", "--rows", "150", "-o", str(folder / "q.jsonl"))
     ok(folder, "batch", str(folder / "q.jsonl"), "-o", str(folder / "out.jsonl"))
-    version = ok(folder, "retrain", "--json").json["artifact"]
+    version = ok(folder, "retrain", "--promote", "never", "--json").json["artifact"]
     assert of(examined(folder), "versions")[0][0] == "ok"
     with open(folder / "artifacts" / version / "policy.npz", "r+b") as file:
         file.seek(200)
