@@ -1,7 +1,4 @@
-"""`python -m zetaroute` and the console script: a process that runs one command.
-
-Apart from the command line because only whoever owns the process may end it at once, and tune it.
-"""
+"""`python -m zetaroute` and the console script: a process that runs one command."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ def main() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Send nowhere what goes to a stream that whoever started the process has closed.
+    """Send nowhere what goes to a stream that the parent process has closed.
 
     Left alone, no file either that is opened later, as the log, can come to lie under the stream's number.
     """
@@ -61,7 +58,7 @@ class _End:
         """Leave without taking all modules apart, which takes a tenth of an `ask`.
 
         Nothing is lost: rows are on disk before an answer counts as kept, and files and connections are closed where
-        they were opened. Output that nobody takes any more is left to the interpreter, which has a code for it.
+        they were opened. Output that is not read any more is left to the interpreter, which has a code for it.
         """
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()

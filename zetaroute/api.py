@@ -133,8 +133,8 @@ class Session:
         """Answer every query of a file as `zetaroute batch` does; yield answers and failures once they are safe.
 
         What was answered before is not asked again and not yielded; the output file, beside the source by default,
-        has all of it, and lines for rows that no model takes. Answers wait in memory until they are read. Whoever
-        stops reading stops the run: rows under way are finished and kept. Raises what `ask` raises, UsageError for
+        has all of it, and lines for rows that no model takes. Answers wait in memory until they are read. Reading no
+        further stops the run: rows under way are finished and kept. Raises what `ask` raises, UsageError for
         a file that cannot be read, StoreError when rows cannot be kept.
         """
         from zetaroute.batch.job import BatchJob, Interruptible, answer_file, target_of
@@ -343,7 +343,7 @@ def _own_loop(work: Callable[[], _T]) -> _T:
 def _streamed(
     run: Callable[[Callable[[Answer], None], Callable[[asyncio.Event], Any]], None],
 ) -> Iterator[Answer]:
-    """Yield what a run in a thread of its own tells of; let it end where nobody reads on."""
+    """Yield what a run in a thread of its own tells of; let it end where the reader stops."""
     from concurrent.futures import ThreadPoolExecutor
     from queue import SimpleQueue
 

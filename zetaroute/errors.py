@@ -1,8 +1,8 @@
 """What can go wrong, one class per reaction of the caller.
 
 ZetarouteError            exit 1, failed
-├── UsageError            exit 2, wrong usage, input or config: the person can mend it
-│   └── ConfigError       the same, in config.toml: names file, key and mend
+├── UsageError            exit 2, wrong usage, input or config: the person can fix it
+│   └── ConfigError       the same, in config.toml: names file, key and fix
 ├── NoAnswerError         exit 3, no model could answer now: try again
 │   └── UnfitQueryError   the same for one query alone: a batch goes on with the next
 │       └── ForbiddenQueryError   exit 2, a rule on tags leaves no model: nothing was sent
@@ -75,7 +75,7 @@ class ProviderError(ZetarouteError):
     `kind` is a short word for the log (`timeout`, `connection`, `rate_limited`, `server`, `rejected`,
     `unauthorised`, `malformed`, `empty`, `unsupported`); `retryable` says whether the same model may be
     asked again at once; `retry_after_s` is what the server asked for, if anything; `perhaps_billed` says that the
-    server may ask for money: it had begun to answer, or nobody knows whether it had.
+    server may ask for money: it had begun to answer, or it is unknown whether it had.
     """
 
     exit_code = 3

@@ -67,7 +67,7 @@ def _head(test: Recordings) -> list[str]:
         "",
         "**The checkers are simulated**: they know whether a recorded answer is right and are mistaken, whichever it",
         "is, with the rest of the stated probability; the policy is told how reliable they are. A second is worth",
-        f"$.0005, an unknown cost counts as the dearest known one of its query. Means of {SEEDS} draws.",
+        f"$.0005, an unknown cost counts as the highest known one of its query. Means of {SEEDS} draws.",
         "Times, costs (in USD per 1,000 queries) and calls are those of the whole chain.",
         "",
         "| answer worth | way | right | cost | response | calls | utility per 1,000 |",
@@ -92,7 +92,7 @@ def _rows(recordings: Recordings, worth: Objective) -> list[str]:
             **{name: float(np.mean([getattr(run, name) for run in runs])) for name in runs[0].__slots__}
         )
         ways[f"check that is right {100 * quality:.0f}% of the time"] = found
-    ways["cheapest right model (nobody can know it)"] = _alone(test, _cheapest_right(test))
+    ways["cheapest right model (it cannot be known)"] = _alone(test, _cheapest_right(test))
     return [
         f"| ${worth.answer_value_usd:g} | {name} | {100 * one.right:.1f}% | ${1000 * one.cost_usd:.3f} | "
         f"{one.response_s:.2f} s | {one.calls:.2f} | ${1000 * one.utility(worth):.2f} |"
@@ -117,7 +117,7 @@ def _alone(test: Recordings, chosen: NDArray[np.int64]) -> Outcome:
 
 
 def _charged(test: Recordings) -> Array:
-    """Return the costs (n, K), an unknown one as the dearest known of its query, as decisions count it."""
+    """Return the costs (n, K), an unknown one as the highest known of its query, as decisions count it."""
     known = np.nan_to_num(test.cost_usd)
     return np.where(np.isnan(test.cost_usd), known.max(axis=1, keepdims=True), known)
 

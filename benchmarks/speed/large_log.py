@@ -101,7 +101,7 @@ def measured(words: list[str]) -> Used:
 
 
 def in_another_process(work: Callable[..., None], *given: object, **named: object) -> None:
-    """Do some work elsewhere: a process that is started counts the memory of whoever starts it as its own."""
+    """Do some work elsewhere: a process that is started counts the memory of its parent as its own."""
     worker = get_context("spawn").Process(target=work, args=given, kwargs=named)
     worker.start()
     worker.join()

@@ -42,7 +42,7 @@ class Answers:
 
 
 Regime = Callable[[Answers], Array]
-"""Returns the chance of every row to be rated by whoever has the choice."""
+"""Returns the chance of every row to be rated by a user who has the choice."""
 
 
 def _constant(answers: Answers) -> Array:
@@ -69,9 +69,9 @@ REGIMES: dict[str, tuple[Regime, Regime | None]] = {
     "by the rating, 4 times": (partial(_by_rating, times=4.0, opposite=False), None),
     "by the rating, 2 times, opposite": (partial(_by_rating, times=2.0, opposite=True), None),
     "by the rating, 4 times, opposite": (partial(_by_rating, times=4.0, opposite=True), None),
-    "asked by lot, answers by accuracy": (partial(_by_rating, times=8.0, opposite=True), _by_accuracy),
+    "asked at random, answers by accuracy": (partial(_by_rating, times=8.0, opposite=True), _by_accuracy),
 }
-"""Who volunteers, and where a lot asks, who answers; nobody is asked in the others."""
+"""Who volunteers, and where users are asked at random, who answers; no user is asked in the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +151,8 @@ def ratings(size: Size, jobs: int) -> list[str]:
         "that is shown, 'as they come' the one that takes the rated rows for all. The band allows for unhappy users",
         "that are up to twice as likely to rate, in odds; 'opposite' lets them do so after the incumbent's answers",
         "and happy ones after the candidate's, the worst case. In the last line volunteers are worse still (8 times,",
-        f"opposite), but {ASK_SHARE:.0%} of the answers were asked about by lot: only those count, where 20 show the "
-        "new choice.",
+        f"opposite), but {ASK_SHARE:.0%} of the answers were asked about at random: only those count, where 20 show "
+        "the new choice.",
         "",
         *row("who rates", "given", "as they come", "corrected", "band", "on the wrong side of zero"),
         *row(*["---"] * 6),

@@ -1,7 +1,4 @@
-"""Worlds whose truth is known, made from the practice generator: its queries, answered and graded once per model.
-
-Apart from what is measured in them, so that coverage, looks and power speak of the same worlds.
-"""
+"""Worlds whose truth is known, made from the practice generator: its queries, answered and graded once per model."""
 
 from __future__ import annotations
 
@@ -78,7 +75,7 @@ class World:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """Logged rows of a world, with the cell that nobody sees."""
+    """Logged rows of a world, with the cell that is hidden."""
 
     rows: LoggedRows
     cell: Index

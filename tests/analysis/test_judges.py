@@ -18,7 +18,7 @@ ROWS = 400
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with graded rows; a good judge and one that tosses a coin, users who say, and ratings, some by lot."""
+    """A home with graded rows; a good judge and one that tosses a coin, users who say, some ratings by chance."""
     home = tmp_path_factory.mktemp("judged")
     config = re.sub(
         r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()

@@ -69,7 +69,7 @@ def test_a_reference_grades_the_answer(
 def test_nobody_grades_an_answer_without_a_reference(folder: Path) -> None:
     assert ok(folder, "ask", "--json", "What is 2 + 3?").json["accuracy"] is None
     assert rows(folder, "SELECT accuracy, accuracy_source, satisfaction FROM rounds") == [(None, None, None)]
-    assert "nobody graded" in ok(folder, "log", "show").out
+    assert "not graded" in ok(folder, "log", "show").out
 
 
 def test_standard_input_comes_before_the_prompt(folder: Path) -> None:

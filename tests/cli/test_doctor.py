@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong is found, named and mended; what is well costs nothing and asks no model."""
+"""`doctor`: what is wrong is found, named and fixed; what is well costs nothing and asks no model."""
 
 from __future__ import annotations
 

@@ -38,7 +38,11 @@ def test_from_a_server_to_an_answer(tmp_path, server):
 
 @pytest.mark.parametrize(
     ("typed", "code", "words"),
-    [(b"y\n", 0, ""), (b"n\n", 1, "nothing was written."), (b"", 2, "give --yes where nobody can be asked.")],
+    [
+        (b"y\n", 0, ""),
+        (b"n\n", 1, "nothing was written."),
+        (b"", 2, "give --yes where no person can be asked."),
+    ],
 )
 def test_it_asks_before_it_writes(tmp_path, server, typed, code, words):
     lists(server, "small:3b")

@@ -1,4 +1,4 @@
-"""Every mistake in a config is told in one sentence that names the place and the mend."""
+"""Every mistake in a config is told in one sentence that names the place and the fix."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_regret_fraction():
 
 
 def test_routerarena_score():
-    # At the cheap end C = 1: S = 1.1 A / (.1 A + 1). At the dear end C = 0 and so is S.
+    # At the cheap end C = 1: S = 1.1 A / (.1 A + 1). At the expensive end C = 0 and so is S.
     assert routerarena(0.5, 0.0044e-3) == pytest.approx(0.55 / 1.05)
     assert routerarena(0.5, 0.2) == 0.0
     assert routerarena(0.5, 0.0) == pytest.approx(0.55 / 1.05)

@@ -132,7 +132,7 @@ def test_retrain_tries_what_is_hopeful_and_tells(home: Path) -> None:
     assert said["promoted"] is False
     assert said["canary"]["version"] == said["artifact"]
     assert (said["canary"]["share"], said["canary"]["graded"]) == (0.1, 0), (
-        "whoever is served well is protected"
+        "those who are served well are protected"
     )
     again = ok(home, "retrain").out
     assert "a canary tries" in again

@@ -149,7 +149,7 @@ def test_one_who_gives_up_takes_nothing_from_the_others(server: ModelServer) -> 
     assert stays.values[0] == 2
 
 
-def test_closing_cancels_whoever_waits(server: ModelServer) -> None:
+def test_closing_cancels_every_call_that_waits(server: ModelServer) -> None:
     server.reply((2 * PATIENCE_S, CLOSE))
 
     async def leave() -> object:

@@ -268,7 +268,7 @@ def test_a_named_conversation_keeps_its_model(tmp_path: Path, server: ModelServe
         found = [in_conversation(running, "a", reroute="true") for _ in range(4)]
         assert all("x-zetaroute-propensity" in one.headers for one in found)
         assert in_conversation(running, "a", reroute="perhaps").status_code == 400
-    # Whoever comes after the end of that process asks the log.
+    # After the end of that process the log is asked.
     with serving(home) as running:
         model = found[-1].headers["x-zetaroute-model"]
         assert in_conversation(running, "a").headers["x-zetaroute-model"] == model

@@ -96,7 +96,7 @@ def learned(log: Sample, arms: Sequence[Arm], objective: Objective = OBJECTIVE) 
 def choices(
     policy: Policy, queries: Sequence[tuple[str, str]], arms: Sequence[Arm], objective: Objective = OBJECTIVE
 ) -> np.ndarray:
-    """Return the arm that the policy holds best for every query."""
+    """Return the arm that the policy prefers for every query."""
     vectors = policy.predictor.vectors([text for text, _ in queries])
     eligible = np.ones((len(queries), len(arms)), dtype=bool)
     return policy.exploit(

@@ -115,7 +115,7 @@ def _shifted(
 def _distinct(frame: pl.DataFrame) -> pl.DataFrame:
     """Return one row per conversation or text: the others would count what happened once several times."""
     pairs = frame.select("conversation", "query", "id").iter_rows()
-    # What a forgotten row asked, nobody knows: it stands for itself.
+    # What a forgotten row asked is unknown: it stands for itself.
     groups = pl.Series(
         "group", [group_of(group, query or row) for group, query, row in pairs], dtype=pl.UInt64
     )

@@ -41,7 +41,7 @@ class Explanation:
     """What is said of a decision beside its table."""
 
     best: str
-    """The model that the policy holds best; exploring may have drawn another."""
+    """The model that the policy prefers; exploring may have drawn another."""
     second: str | None
     lead_usd: float | None
     """Predicted utility of the best model beyond the second one's."""

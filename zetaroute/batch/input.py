@@ -49,7 +49,7 @@ class BatchInput:
 
     rows: Iterator[Row | BadLine]
     share_read: Callable[[], float | None] = lambda: None
-    """Which share of it was read; None where nobody knows."""
+    """Which share of it was read; None where it is unknown."""
 
 
 @contextmanager

@@ -208,7 +208,7 @@ def feed_of(
 ) -> Iterator[Task | None]:
     """Yield what is to be asked; count what is not: bad lines, repeated rows and those answered before.
 
-    None is yielded now and then, so that whoever reads long stretches of the latter can do something else.
+    None is yielded now and then, so that a reader of long stretches of the latter can do something else.
     """
     for row in rows:
         progress.rows += 1

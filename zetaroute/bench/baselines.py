@@ -1,6 +1,6 @@
 """The ways of choosing that a router must beat: one model, the cheapest, chance, a table of tasks, neighbours.
 
-The oracle stands with them as what nobody can reach. Matrices in, probabilities out.
+The oracle stands with them as a bound that no router reaches. Matrices in, probabilities out.
 """
 
 from __future__ import annotations

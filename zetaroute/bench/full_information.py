@@ -120,7 +120,7 @@ def arms_of(recordings: Recordings) -> tuple[Arm, ...]:
 def utility(recordings: Recordings, objective: Objective) -> Array:
     """Return the utility of every model on every query in USD, (n, K).
 
-    An unknown cost counts as the dearest known one of its query, as decisions count it; an unknown time nothing.
+    An unknown cost counts as the highest known one of its query, as decisions count it; an unknown time nothing.
     """
     known = np.nan_to_num(recordings.cost_usd)
     charged = np.where(np.isnan(recordings.cost_usd), known.max(axis=1, keepdims=True), known)
@@ -159,7 +159,7 @@ def fit_full(
 def route(
     policy: Policy, test: Recordings, arms: tuple[Arm, ...], objective: Objective, *, use_task: bool = False
 ) -> Index:
-    """Return the arm that the policy holds best for every test query."""
+    """Return the arm that the policy prefers for every test query."""
     forecast = forecast_of(policy.predictor, test, arms, use_task=use_task)
     eligible = np.ones(test.score.shape, dtype=bool)
     return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)

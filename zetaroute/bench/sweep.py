@@ -39,7 +39,7 @@ from zetaroute.policy import Forecast, Policy
 
 STEPS = 8
 DEAREST_FACTOR = 100.0
-"""The highest value in costs of the dearest model: one more right answer in a hundred pays for it."""
+"""The highest value in costs of the most expensive model: one more right answer in a hundred pays for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

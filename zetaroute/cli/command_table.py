@@ -51,7 +51,7 @@ COMMANDS = {
     ),
     "doctor": CommandEntry(
         "doctor",
-        "Check config, keys, servers, disk, log and versions, and say what mends what is wrong.",
+        "Check config, keys, servers, disk, log and versions, and say how to fix what is wrong.",
     ),
     "bench": CommandEntry(
         "bench",

@@ -25,7 +25,9 @@ CheckOption = Annotated[
         "--check", help="GRADER, GRADER=TEXT or GRADER=@FILE; an answer that fails goes to the next model."
     ),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be asked and its cost; ask nobody.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be asked and its cost; ask no model.")
+]
 Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0.01, help="Seconds for each query, with its fallbacks.")
 ]

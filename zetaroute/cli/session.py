@@ -49,7 +49,7 @@ class Run:
         return settings
 
     def log(self, settings: Settings | None = None) -> Log:
-        """Return the home's outcome log; whoever appends rows to it passes the settings, which may forbid texts."""
+        """Return the home's outcome log; callers that append rows to it pass the settings, which may forbid texts."""
         from zetaroute.config import DEFAULT_PRIVACY
         from zetaroute.projections import log_of
 

@@ -63,7 +63,7 @@ class Home:
     def make(self) -> None:
         """Create the folders; raise StoreError when the place cannot be written."""
         try:
-            # The log holds what was asked: nobody else's business.
+            # The log holds what was asked: no business of other users.
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.journal, self.artifacts):
                 folder.mkdir(exist_ok=True)

@@ -80,9 +80,9 @@ class CanaryArms:
     least: float
     """Probability that each of the two arms had at least, whatever the query."""
     before: str
-    """The arm that the champion holds best."""
+    """The arm that the champion prefers."""
     after: str
-    """The arm that the candidate holds best."""
+    """The arm that the candidate prefers."""
     before_usd: float
     """Predicted utility of the champion's arm, without satisfaction."""
     after_usd: float
@@ -101,7 +101,7 @@ class Decision:
     forced: bool
     """True when `model` was not drawn."""
     explored: bool
-    """True when the draw differs from the arm that the policy holds best."""
+    """True when the draw differs from the arm that the policy prefers."""
     policy_version: str
     seed: int
     router_s: float = 0.0

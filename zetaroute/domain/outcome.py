@@ -1,7 +1,4 @@
-"""What happened: answers, attempts, the rows of the log and what is said about them.
-
-Apart from the other nouns because only these are written down.
-"""
+"""What happened: answers, attempts, the rows of the log and what is said about them."""
 
 from __future__ import annotations
 
@@ -145,11 +142,11 @@ class Feedback:
     cost_usd: float | None = None
     """What this judgement itself cost; never a part of the arm's cost."""
     response_s: float | None = None
-    """Seconds that it took; None where nobody was called for it."""
+    """Seconds that it took; None where no model was called for it."""
     label: str | None = None
     """The word of a verdict: several words may have one value."""
     prompted: bool = False
-    """True when it answers a question that a lot decided to ask, or corrects such an answer."""
+    """True when it answers a question that a random draw decided to ask, or corrects such an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +211,7 @@ class Outcome:
     store: str | None = None
     """How the texts are kept: `hashed` or `features`; None: as they are."""
     ask_probability: float | None = None
-    """Chance with which a rating was asked for; None where nobody could be asked."""
+    """Chance with which a rating was asked for; None where no user could be asked."""
     asked: bool | None = None
     segment: str | None = None
     """Learned kind of a query without a task label, as the version that served called it."""

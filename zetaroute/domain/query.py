@@ -1,7 +1,4 @@
-"""What is asked: a query with everything that belongs to it.
-
-Apart from the other nouns because it comes from outside, before anything was decided.
-"""
+"""What is asked: a query with everything that belongs to it."""
 
 from __future__ import annotations
 
@@ -82,7 +79,7 @@ class Query:
     system: str | None = None
     task: str | None = None
     reference: str | None = None
-    """The true answer, or what the grader compares with; None when nobody knows it."""
+    """The true answer, or what the grader compares with; None when it is unknown."""
     grader: str | None = None
     custom_id: str | None = None
     conversation: str | None = None

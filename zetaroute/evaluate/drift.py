@@ -30,7 +30,7 @@ class Period:
     kind: NDArray[np.str_]
     arm: Index
     accuracy: Array
-    """NaN where nobody knows."""
+    """NaN where it is unknown."""
     pmf: Array
     """(n, K) the probabilities that the model was drawn from; NaN where it was not drawn."""
 

@@ -25,7 +25,7 @@ STAKES = 5
 LARGEST_STAKE = 0.9
 """Share of what could be lost on one row that the boldest bet risks."""
 LARGEST_LOG = 700.0
-"""Evidence beyond this would not fit into a float, and nobody asks."""
+"""Evidence beyond this would not fit into a float, and no report shows more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

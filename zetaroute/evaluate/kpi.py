@@ -59,7 +59,7 @@ class Served:
     failed: Array
     """1 where no model answered."""
     judge_cost_usd: Moments
-    """What judging the answers cost, apart from the cost of the answers."""
+    """What judging the answers cost, without the cost of the answers."""
     escalated: Array
     """1 where an answer failed a check and another model was asked."""
     fell_back: Array

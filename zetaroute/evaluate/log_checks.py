@@ -34,7 +34,7 @@ class LogFault:
     coin-judge"""
     words: str
     refuses: bool
-    """Whether the log cannot be used to judge before this is mended."""
+    """Whether the log cannot be used to judge before this is fixed."""
 
 
 def check_propensities(rows: LoggedRows) -> list[LogFault]:

@@ -29,10 +29,10 @@ CLOSE_ENOUGH = 1e-4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """Who was asked for a rating by lot."""
+    """Who was asked for a rating at random."""
 
     chance: Array
-    """(n,) the known chance of being asked; NaN where nobody could be."""
+    """(n,) the known chance of being asked; NaN where no user could be."""
     asked: Mask
     answered: Mask
     """(n,) whether the rating was given because it was asked for."""
@@ -66,7 +66,7 @@ class Covariates:
 class ResponsePropensity:
     """The chance that each row's rating is known, and the values that this makes of ratings.
 
-    With `asking`, of the rows that could be asked only the ratings of those count that were: their lot is known
+    With `asking`, of the rows that could be asked only the ratings of those count that were: their chance is known
     and only whether they answered is modelled. Without, every rating counts and all of its chance is modelled.
     """
 
@@ -84,7 +84,7 @@ class ResponsePropensity:
             seen.all, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among, rows=seen.rows
         )
         self.answers: Array = answers[np.arange(len(here)), seen.arm]
-        """(n,) the modelled chance that whoever has the choice rates."""
+        """(n,) the modelled chance that a user who has the choice rates."""
         self._chance = np.where(self.within, lot, 1.0) * self.answers
 
     def completed(self, reward: Array) -> Array:
@@ -193,7 +193,7 @@ class RatingSensitivity:
     share: float
     """Share of the rows whose value is known; of those that were asked, where it stands on them."""
     asked: bool
-    """Whether it stands on ratings that were asked for by lot alone; else on all, volunteered ones among them."""
+    """Whether it stands on ratings that were asked for at random alone; else on all, volunteered ones among them."""
     band: Figure
     """Interval if the unknown ones had up to `ODDS_RATIO` times other odds; empty when there is too little to say."""
     break_even: float | None
@@ -204,10 +204,10 @@ class RatingSensitivity:
 def rated_difference(
     rows: LoggedRows, reward: Array, *, after: Array | None = None, asking: Invitation | None = None
 ) -> RatingSensitivity:
-    """Estimate the change of a reward in 0..1 (n,) that is NaN where nobody gave it.
+    """Estimate the change of a reward in 0..1 (n,) that is NaN where it was not given.
 
     Doubly robust in both steps: the model's choice (known propensities) and the rating, whose chance may depend on
-    features, arm and what is known `after` the answer (n, S). Where enough were asked by lot, only they count. The
+    features, arm and what is known `after` the answer (n, S). Where enough were asked at random, only they count. The
     band moves the unrated of the two policies in opposite directions.
     """
     seen = Covariates(

@@ -40,14 +40,14 @@ class SatisfactionEstimate:
     expected: Array
     """(n,) predicted satisfaction."""
     silent: Array
-    """(n,) chance that whoever could rate would not."""
+    """(n,) chance that a user who could rate would not."""
     counts: Mask
     """(n,) rows whose rating counts."""
     rows: Array
     """(n,) how many answers an entry stands for; all of them are alike."""
     completed: bool
     asked: bool
-    """Whether only ratings count that were asked for by lot."""
+    """Whether only ratings count that were asked for at random."""
 
     @property
     def rated(self) -> int:
@@ -95,7 +95,7 @@ class SatisfactionChange:
 
 
 def as_it_comes(satisfaction: Array, *, could: Mask, rows: Array | None = None) -> SatisfactionEstimate:
-    """Return the ratings (n,), NaN where unknown, as the opinion of those who gave them and of nobody else.
+    """Return the ratings (n,), NaN where unknown, as the opinion of those who gave them alone.
 
     An entry stands for as many answers as `rows` (n,) says, else for one.
     """
@@ -119,7 +119,7 @@ def satisfaction_estimate(
 ) -> SatisfactionEstimate:
     """Complete satisfaction (n,), NaN where unknown, for who rates.
 
-    `could` are the rows that somebody could have rated. Ratings that were asked for by lot count alone where there
+    `could` are the rows that somebody could have rated. Ratings that were asked for at random count alone where there
     are enough of them.
     """
     here = ~np.isnan(satisfaction) & could

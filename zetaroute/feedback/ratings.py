@@ -12,7 +12,7 @@ from zetaroute.log.log import Log
 
 THUMBS = {"up": 1.0, "down": 0.0}
 VERDICTS = {"good_fit": 1.0, "overprovisioned": 1.0, "underpowered": 0.25, "failed": 0.0}
-"""What each verdict says of satisfaction: an answer that was too dear was a good one; a weak one is like 2 of 5."""
+"""What each verdict says of satisfaction: too expensive an answer was a good one; a weak one is like 2 of 5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,7 +112,7 @@ class LineSource:
         self._held.close()
 
     def share_read(self) -> float | None:
-        """Return which share of the bytes was read; None where nobody knows how many there are."""
+        """Return which share of the bytes was read; None where it is unknown how many there are."""
         if not self._size or self._raw is None or self._raw.closed:
             return None
         return min(self._raw.tell() / self._size, 1.0)
@@ -131,7 +131,7 @@ class LineSource:
         except (OSError, EOFError, zlib.error) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise UsageError(
-                f"{self.name} breaks off or is damaged ({reason}): what came before was read; mend the file and "
+                f"{self.name} breaks off or is damaged ({reason}): what came before was read; fix the file and "
                 "run again."
             ) from error
 

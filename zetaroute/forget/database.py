@@ -72,7 +72,7 @@ def rewrite(
             _sync(fresh)
             # At the end of this connection the name is that of the new file, whose log is not ours to remove.
             connection.execute("PRAGMA disable_checkpoint_on_shutdown")
-            # While the old one is still locked: whoever waits for it then opens the new one.
+            # While the old one is still locked: a process that waits for it then opens the new one.
             os.replace(fresh, path)
             sync_folder(path.parent)
         except (OSError, duckdb.Error) as error:

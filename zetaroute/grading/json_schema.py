@@ -59,7 +59,7 @@ def reference_validator(reference: str) -> Any:
         ) from error
     except SchemaError as error:
         raise UsageError(
-            f"The json grader's reference is not a JSON schema ({error.message}): mend it."
+            f"The json grader's reference is not a JSON schema ({error.message}): fix it."
         ) from error
     except UnknownDialect as error:
         raise UsageError(

@@ -113,7 +113,7 @@ async def _asked(model: str, prompt: str, arms: Mapping[str, Arm], providers: Pr
 
 
 def _fence() -> str:
-    """Return a word that nobody could know who wrote one of the texts."""
+    """Return a word that the writers of the texts could not know one of the texts."""
     return f"mark-{secrets.token_hex(8)}"
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "id, store, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     "md5_number_lower(concat_ws(chr(31), id, coalesce(task, ''), query)) AS key, "
-    # The propensities of a canary's rows are those over both policies, so its lot must not divide them.
+    # The propensities of a canary's rows are those over both policies, so its draw must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
     "accuracy, accuracy_source, truth, judge, user_says, "
     "satisfaction, satisfaction_source, rating, thumbs, verdict, prompted, asked, ask_probability, "

@@ -90,7 +90,7 @@ def cross_validated(
 def best_single(
     predictor: LearnedPredictor, vectors: Array, arms: Sequence[Arm], objective: Objective
 ) -> int:
-    """Return the arm that the predictor holds best for the average of the queries (n, 1 + size)."""
+    """Return the arm that the predictor prefers for the average of the queries (n, 1 + size)."""
     average = replace(predictor, centre=vectors.mean(axis=0))
     return int(np.argmax(average.forecast(vectors[:1], arms).utility(objective, arms)[0][0]))
 

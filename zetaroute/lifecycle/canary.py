@@ -54,7 +54,7 @@ def begin_canary(
     for event in ended:
         left = left_after(left, promoted=False, evidence=event.evidence)
     objective = settings.objective
-    dearest, slowest = (_upper(values) for values in (cost_usd, response_s))
+    highest_usd, slowest = (_upper(values) for values in (cost_usd, response_s))
     identity = new_id()
     started = CanaryEvent(
         id=identity,
@@ -69,9 +69,9 @@ def begin_canary(
         accuracy_margin=settings.gate.accuracy_margin,
         answer_value_usd=objective.answer_value_usd,
         second_value_usd=objective.second_value_usd,
-        lowest_usd=-dearest - objective.second_value_usd * slowest,
+        lowest_usd=-highest_usd - objective.second_value_usd * slowest,
         highest_usd=objective.answer_value_usd,
-        unknown_usd=dearest,
+        unknown_usd=highest_usd,
         free=tuple(arm.id for arm in settings.arms if arm.local),
         reason=reason,
         author=author,

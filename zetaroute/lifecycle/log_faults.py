@@ -66,7 +66,7 @@ def all_faults(
 
 
 def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sample) -> list[LogFault]:
-    """Return the faults of a log that show with nothing fitted and nobody judged; `rows` are those of it.
+    """Return the faults of a log that show with nothing fitted and no policy judged; `rows` are those of it.
 
     The logged probabilities are held against what was drawn as an even draw over all possible models would be.
     """
@@ -127,7 +127,7 @@ def _lost_versions(connection: DuckDBPyConnection, known: Sequence[str]) -> list
         return []
     words = (
         f"{sum(lost.values())} rows were decided by {', '.join(sorted(lost))}, which is no version here: their "
-        "probabilities are logged and count, but nobody can repeat them"
+        "probabilities are logged and count, but they cannot be repeated"
     )
     return [LogFault(name="lost-version", words=words, refuses=False)]
 

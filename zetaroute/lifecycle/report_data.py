@@ -216,7 +216,7 @@ def _around(value: float, steps: int) -> Array:
 
 
 def _with_half(figure: Figure) -> tuple[float, float]:
-    """Return a figure's value and half its interval; a time that nobody knows counts nothing."""
+    """Return a figure's value and half its interval; an unknown time counts nothing."""
     if figure.value is None:
         return 0.0, 0.0
     if figure.low is None or figure.high is None:

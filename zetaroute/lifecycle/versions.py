@@ -33,7 +33,7 @@ SAME = 1e-5
 """How far two accuracies may lie apart that are the same: one was computed for many queries at once."""
 _ASKED = "query, task, embedding, embedding_model, store"
 _READABLE = "store IS NULL AND forgotten IS NULL"
-"""Of rows whose text is there; nobody can decide a hash again."""
+"""Of rows whose text is there; a hash cannot be decided again."""
 LATEST = 1000
 """Logged queries that two versions are compared on."""
 

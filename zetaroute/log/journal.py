@@ -105,7 +105,7 @@ class Journal:
         return aside
 
     def sweep(self, now_s: float) -> None:
-        """Remove the drafts that killed processes have left behind; nobody was told that they are kept."""
+        """Remove the drafts that killed processes have left behind; no caller was told that they are kept."""
         for draft in self.folder.glob("*.tmp"):
             with contextlib.suppress(OSError):
                 if now_s - draft.stat().st_mtime > LONGEST_DRAFT_S:

@@ -176,7 +176,7 @@ class Log:
                 write_standings(connection, self.home.state, merged=[segment.name for segment in merged])
             except OSError as error:
                 raise unusable(self.home.state, error) from error
-        # Only now: whoever reads the state without these segments must still find them in the journal.
+        # Only now: a reader of the state without these segments must still find them in the journal.
         self.journal.drop(merged)
 
     def _migrate(self, connection: DuckDBPyConnection) -> None:

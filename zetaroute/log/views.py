@@ -154,7 +154,7 @@ def make_views(connection: DuckDBPyConnection, *, temporary: bool = False) -> No
         chains AS (
             SELECT r.*, f.last, f.response_s AS later_s, f.cost_usd AS later_usd, f.judge_cost_usd AS later_judge_usd,
                    f.rating_simulated AS later_simulated, f.fallback_of IS NOT NULL AS has_later,
-                   -- An answer that failed a check is kept where nobody gave another.
+                   -- An answer that failed a check is kept where no model gave another.
                    f.fallback_of IS NOT NULL AND (r.status <> 'ok' OR f.last.status = 'ok') AS replaced
             FROM rounds r LEFT JOIN later f ON f.fallback_of = r.id
             WHERE r.fallback_of IS NULL AND r.status <> 'cancelled'

@@ -193,7 +193,7 @@ class _Opinion:
         return [cost + files.get(arm.id, 0.0) for arm, cost in zip(self.arms, costs, strict=True)]
 
     def best(self, eligible: Mask) -> int:
-        """Return the arm (of the K eligible or not) that the policy holds best."""
+        """Return the arm (of the K eligible or not) that the policy prefers."""
         chosen = held_best(self.mean, self.se, self.forecast.rows, eligible[None, :])
         return int(chosen[0])
 
@@ -244,7 +244,7 @@ class _Lot:
     drawn: Array
     """(K,) the probabilities of the policy that decides."""
     pmf: Array
-    """(K,) the same over the lot between two policies: what is logged."""
+    """(K,) the same over the draw between two policies: what is logged."""
     duel: CanaryArms | None = None
 
 

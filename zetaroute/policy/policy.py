@@ -1,4 +1,4 @@
-"""A version of the routing policy: what it predicts, and which arm it holds best by that."""
+"""A version of the routing policy: what it predicts, and which arm it prefers by that."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Policy:
         objective: Objective,
         eligible: Mask,
     ) -> Index:
-        """Return the arm that this policy holds best for each of n queries; `eligible` is (n, K)."""
+        """Return the arm that this policy prefers for each of n queries; `eligible` is (n, K)."""
         mean, se = forecast.utility(objective, arms)
         return held_best(mean, se, forecast.rows, eligible)
 

@@ -44,7 +44,7 @@ class Arrival:
         """Return the answer; tokens that the server did not count are estimated."""
         text = self.draft.text()
         usage = self.draft.usage.usage()
-        # A count of zero means that nobody counted.
+        # A count of zero means that the server did not count.
         return self._completion(
             arm,
             text=text,

@@ -1,7 +1,4 @@
-"""Secrets: read from the environment when a call needs them, and kept out of every message.
-
-It lives apart because a key may only ever go into a request header. The config holds a variable's NAME.
-"""
+"""Secrets: read from the environment when a call needs them, and kept out of every message."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _REFERENCE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What lets a call in, and which words of it nobody may see."""
+    """What lets a call in, and which words of it must stay hidden."""
 
     headers: Mapping[str, str]
     """By their names in small letters."""

@@ -113,7 +113,7 @@ class Embedder:
         return kept[-1]
 
     async def aclose(self) -> None:
-        """Close the connections; whoever still waits for a vector is cancelled."""
+        """Close the connections; every call that still waits for a vector is cancelled."""
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)

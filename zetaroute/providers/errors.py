@@ -150,15 +150,15 @@ class Faults:
             return self._passing(status, said, retry_after_s)
         arm = self.arm
         if status in (401, 403):
-            mend = f"check {arm.api_key_env}" if arm.api_key_env else "name its key's variable in api_key_env"
-            return self._error("unauthorised", f"the server refused the key ({said}); {mend}.")
+            fix = f"check {arm.api_key_env}" if arm.api_key_env else "name its key's variable in api_key_env"
+            return self._error("unauthorised", f"the server refused the key ({said}); {fix}.")
         if "no_db_connection" in said or "No connected db" in said:
             words = f"LiteLLM does not know the key, and has no database to look it up in ({said})"
             return self._error("unauthorised", f"{words}; check {arm.api_key_env or 'api_key_env'}.")
         words = f"the server rejected the request ({said})."
         if status == 404:
-            mend = f"check that the model {arm.model!r} and base_url {self.url} are right"
-            words = f"the server does not know what was asked for ({said}); {mend}."
+            fix = f"check that the model {arm.model!r} and base_url {self.url} are right"
+            words = f"the server does not know what was asked for ({said}); {fix}."
         elif status < 400:
             words = f"{self.url} only points elsewhere ({said}); correct base_url."
         return self._error("rejected", words)

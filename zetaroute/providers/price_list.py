@@ -94,5 +94,5 @@ def _per_million(value: object) -> float | None:
         return None
     if not math.isfinite(value) or value < 0:
         return None
-    # 1.5e-07 x 1e6 is 0.15 and a little, and nobody's price has more digits than these.
+    # 1.5e-07 x 1e6 is 0.15 and a little, and no price has more digits than these.
     return float(f"{value * 1e6:.10g}")

@@ -1,8 +1,4 @@
-"""httpx over aiohttp: the same clients and the same errors, with connections that many calls share cheaply.
-
-It lives apart so that only a run with many calls loads aiohttp, and because every one of its errors must come
-out as httpx's own: the rest of the room knows no others.
-"""
+"""httpx over aiohttp: the same clients and the same errors, with connections that many calls share cheaply."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def show_conversations(console: Console, rows: Sequence[Result]) -> None:
 def show_outcome(console: Console, row: Result) -> None:
     """Show one outcome whole, its decision exactly as it was made."""
     graded = (
-        amount(row["accuracy"], "score") if row["accuracy"] is not None else "nobody graded this answer yet"
+        amount(row["accuracy"], "score") if row["accuracy"] is not None else "this answer is not graded yet"
     )
     facts = {
         "id": row["id"],

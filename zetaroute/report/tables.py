@@ -102,7 +102,7 @@ class Report:
 def table(columns: Sequence[Heading], rows: Iterable[Sequence[Cell | str]]) -> Table:
     """Return a table; plain texts are headings and cells without anything special.
 
-    Columns in which nothing stands are left out, apart from the first and from a table without rows.
+    Columns in which nothing stands are left out, except the first and those of a table without rows.
     """
     headings = [Column(title=one) if isinstance(one, str) else one for one in columns]
     cells = [[Cell(text=one) if isinstance(one, str) else one for one in row] for row in rows]

@@ -108,7 +108,7 @@ def satisfaction_words(rated: FigureJson | None) -> list[str]:
 
 
 def stands_on(name: str, sources: FigureJson) -> str:
-    """Return on whose word a KPI stands, with counts; empty for one that nobody judges."""
+    """Return on whose word a KPI stands, with counts; empty for one that is not judged."""
     if name == "accuracy_rate":
         return ", ".join(f"{rows} {source}" for source, rows in sources["accuracy"].items())
     if name not in {"satisfaction_score", "satisfied_share"}:

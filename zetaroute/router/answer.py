@@ -79,7 +79,7 @@ class Answer:
 
     @property
     def explored(self) -> bool:
-        """Whether the draw differs from the model that the policy holds best."""
+        """Whether the draw differs from the model that the policy prefers."""
         return self.decision.explored
 
     @property

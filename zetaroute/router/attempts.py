@@ -121,7 +121,7 @@ def _cut_attempt(model: str, shown: Sequence[str], elapsed_s: float) -> Attempt:
 async def _fails(made: OutcomeRecords, graders: Graders, providers: Providers) -> bool:
     """Check the last answer, if its query asks for that; return whether it failed.
 
-    A check that comes to nothing, as a judge that is down, fails nobody.
+    A check that comes to nothing, as a judge that is down, fails no answer.
     """
     check = made.query.check
     if check is None or made.done[-1] is None:

@@ -140,7 +140,7 @@ class QueryBudget:
         self._decision = decision
         self._spending = spending
         self._run = run or RunBudget(None)
-        # Whoever names a model has chosen its price.
+        # A user who names a model has chosen its price.
         self._most_usd = None if decision.pinned else most_usd
         self._paid_usd = 0.0
         self._lost_usd = 0.0

@@ -40,7 +40,7 @@ class Conversation:
     """What the turns of a conversation until now say of the next one."""
 
     model: str | None = None
-    """The one that answered last; None where nobody has."""
+    """The one that answered last; None where no model has."""
     tags: tuple[str, ...] = ()
     """Of all turns: what was private in one is sent again with the next."""
     history: tuple[Message, ...] = ()

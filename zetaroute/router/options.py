@@ -32,7 +32,7 @@ class AskOptions:
     outcome_id: str | None = None
     """Id of the first attempt's row, where it was promised before."""
     rating_share: float | None = None
-    """Probability with which a rating will be asked for; None where nobody can be asked."""
+    """Probability with which a rating will be asked for; None where no user can be asked."""
     start_anew: bool = True
     """Whether the next model may begin where a part of an answer was shown."""
 

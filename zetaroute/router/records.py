@@ -104,8 +104,8 @@ class OutcomeRecords:
     def entry(self, *, whole: bool) -> Entry:
         """Return what is to be written of the query; where it is `whole`, with whether a rating will be asked for.
 
-        That is drawn by the decision's seed, by numbers of its own and whatever the answer: so nobody selects
-        themselves.
+        That is drawn by the decision's seed, by numbers of its own and whatever the answer: so who is asked does
+        not depend on who would rate.
         """
         rows, share = list(self.outcomes), self._options.rating_share
         answers = [place for place, row in enumerate(rows) if row.status == "ok"]

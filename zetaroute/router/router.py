@@ -177,7 +177,7 @@ def _challenger(
 
 
 def without_key(arms: Iterable[Arm]) -> dict[str, str]:
-    """Return the models whose key is named in the config but not set, with the mend."""
+    """Return the models whose key is named in the config but not set, with the fix."""
     return {
         arm.id: f"the variable {arm.api_key_env} is not set"
         for arm in arms

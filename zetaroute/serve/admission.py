@@ -1,7 +1,4 @@
-"""Who may come in, and how many at once: looked at before anything of a request is read.
-
-Apart from the endpoints because none may forget it.
-"""
+"""Who may come in, and how many at once: looked at before anything of a request is read."""
 
 from __future__ import annotations
 

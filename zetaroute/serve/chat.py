@@ -158,7 +158,7 @@ class Call:
 
 
 class _Events(Response):
-    """A stream of events whose source is told when nobody reads any more."""
+    """A stream of events whose source is told when its reader is gone."""
 
     media_type = "text/event-stream"
 

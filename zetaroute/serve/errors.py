@@ -1,7 +1,4 @@
-"""What a client is told when something goes wrong: OpenAI's shape, and the status that its clients react to.
-
-Apart from the endpoints because every one of them, and the gate before them, refuses in this one way.
-"""
+"""What a client is told when something goes wrong: OpenAI's shape, and the status that its clients react to."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from zetaroute.errors import (
 )
 
 CLIENT_GONE = 499
-"""Nobody reads it; it is what the figures count."""
+"""No client reads it; it is what the figures count."""
 _BY_KIND = {
     "timeout": (504, "timeout"),
     "rate_limited": (429, "rate_limit_exceeded"),
@@ -69,7 +66,7 @@ class ApiError(Exception):
 
 
 def bad(message: str, param: str | None = None, code: str = "invalid_value") -> ApiError:
-    """Return the refusal of a request that its sender can mend."""
+    """Return the refusal of a request that its sender can fix."""
     return ApiError(400, message, code=code, param=param)
 
 

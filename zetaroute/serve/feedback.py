@@ -141,7 +141,7 @@ class Post:
                 start = time.monotonic()
                 await self._answer(letters)
                 if not ended:
-                    # Other commands want the log too, and get it only while nobody here has it.
+                    # Other commands want the log too, and get it only while no thread here has it.
                     await asyncio.sleep(max(BREATH_S, time.monotonic() - start))
 
     async def _answer(self, letters: Sequence[_Letter]) -> None:

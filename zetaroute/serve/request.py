@@ -238,7 +238,7 @@ def _query(turns: list[Turn]) -> Query:
         system=system or None,
         history=_messages(turns[start:last]),
         after=_messages(turns[last + 1 :]),
-        # Those of earlier turns go along: whoever answers now must see them too.
+        # Those of earlier turns go along: the model that answers now must see them too.
         attachments=tuple(files),
     )
 

@@ -1,7 +1,7 @@
 """The processes of the server: one socket for all, each with the application and an event loop of its own.
 
-A worker that dies is started again while the others go on; a signal to stop is passed on, and whoever does not
-end in time is ended.
+A worker that dies is started again while the others go on; a signal to stop is passed on, and a worker that
+does not end in time is ended.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def serve_here(offer: Offer, listener: socket.socket, metrics: Metrics) -> int:
         log_level="warning",
         access_log=False,
         server_header=False,
-        # Whoever stands before this server says who asks; nothing here depends on it.
+        # The proxy before this server says who asks; nothing here depends on it.
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(offer.settings.serving.shutdown_s)),

@@ -113,8 +113,8 @@ def _outcome(
     what = f"the custom_id {label.custom_id!r}"
     if not meant:
         return BadLine(line=label.line, error=f"no answer has {what}")
-    mend = 'add "run" or "model", or give "outcome_id"'
-    return BadLine(line=label.line, error=f"{len(meant)} answers have {what}: {mend}")
+    fix = 'add "run" or "model", or give "outcome_id"'
+    return BadLine(line=label.line, error=f"{len(meant)} answers have {what}: {fix}")
 
 
 def _known(

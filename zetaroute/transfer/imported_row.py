@@ -1,7 +1,4 @@
-"""One answer that was given elsewhere, as every reader hands it on.
-
-Apart from the readers because all of them, and the import, share it.
-"""
+"""One answer that was given elsewhere, as every reader hands it on."""
 
 from __future__ import annotations
 
@@ -27,7 +24,7 @@ class ImportedRow:
     """As the other log calls it."""
     response: str | None = None
     time: str | None = None
-    """UTC, ISO 8601; None where nobody wrote it down."""
+    """UTC, ISO 8601; None where it was not written down."""
     own_id: str | None = None
     """The id that our log would know the row by, where it came from there."""
     key: str | None = None

@@ -52,7 +52,7 @@ def read_llm_cli(name: str, asked: Mapping[str, Query]) -> Iterator[ImportedRow 
                 yield _row(row, number)
     except sqlite3.Error as error:
         raise UsageError(
-            f"{path} cannot be read as SQLite ({error}): mend it, or name another file."
+            f"{path} cannot be read as SQLite ({error}): fix it, or name another file."
         ) from error
 
 

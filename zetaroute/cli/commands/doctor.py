@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong with this installation, and what mends it."""
+"""`doctor`: what is wrong with this installation, and how to fix it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def doctor_command(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Check config, keys, servers, disk, log and versions, and say what mends what is wrong.
+    """Check config, keys, servers, disk, log and versions, and say how to fix what is wrong.
 
     No model is asked and nothing is spent. Exit code 0 when nothing is wrong, 1 otherwise.
 

@@ -47,7 +47,7 @@ def init_command(
     """Write a commented config.toml to start from; an existing one is never touched.
 
     With --detect it is made of what is found: Ollama, llama.cpp, vLLM, LM Studio and LiteLLM at their usual ports on
-    this machine, and keys in the environment, which are known by name and shown to nobody.
+    this machine, and keys in the environment, which are known by name and never shown.
 
     \b
     Examples
@@ -89,7 +89,7 @@ def _agrees(question: str) -> bool:
         agrees = typer.confirm(question, err=True)
     except click.Abort:
         say("")
-        raise UsageError("nothing was written: give --yes where nobody can be asked.") from None
+        raise UsageError("nothing was written: give --yes where no person can be asked.") from None
     if not sys.stdin.isatty():
         say("")
     return agrees
@@ -140,7 +140,7 @@ def tell_import(run: Run, done: Import) -> None:
 
 def _terms(prices: Prices) -> str:
     """Return in words what of an imported price depends on the call."""
-    words = [f"above {tier.tokens:,} tokens of input it is dearer" for tier in prices.above]
+    words = [f"above {tier.tokens:,} tokens of input it is more expensive" for tier in prices.above]
     if prices.cache_write is not None:
         words.append("cache writes have a price")
     if prices.reasoning is not None:
@@ -151,7 +151,7 @@ def _terms(prices: Prices) -> str:
 def _found(server: Server) -> str:
     place = server.place
     if not server.answers:
-        return f"{place.name}: nobody answers at {place.base_url}"
+        return f"{place.name}: no server answers at {place.base_url}"
     if server.error is not None:
         told = f"{place.name}: something answers at {place.base_url}, but lists no models ({server.error})"
         wanted = f"; if it is {place.name}, put its key into {place.keys[0]}" if place.keys else ""

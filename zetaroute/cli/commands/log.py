@@ -326,7 +326,7 @@ def forget_command(
     if not yes:
         if sys.stdin is None or not sys.stdin.isatty():
             raise UsageError(
-                "forgetting cannot be undone, so it asks first: give --yes where nobody can answer."
+                "forgetting cannot be undone, so it asks first: give --yes where no person can answer."
             )
         typer.confirm(f"Erase the texts of {len(chosen.ids)} rows for good?", abort=True, err=True)
     done = forget(log, chosen)

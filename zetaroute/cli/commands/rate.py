@@ -12,7 +12,7 @@ from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 
 PATIENCE_S = 30.0
-"""Nobody has to answer: after this long the question goes away by itself."""
+"""No answer is needed: after this long the question goes away by itself."""
 _QUESTION = "How was it? 1-5, u (up), d (down); Enter skips: "
 
 
@@ -61,7 +61,7 @@ def rate_command(
 
 
 def rating_share(run: Run) -> float | None:
-    """Return how often to ask for a rating; None where nobody sits at a terminal or wants to be spoken to."""
+    """Return how often to ask for a rating; None where no user sits at a terminal, or questions are not wanted."""
     share = run.settings(quiet=True).ratings.ask_share
     return None if share == 0.0 or run.quiet or not _can_ask() else share
 

@@ -1,8 +1,4 @@
-"""Reading option letters out of running text: what is a letter, and what only looks like one.
-
-It stands apart from the choice grader because telling `A` from the article and `I` from the pronoun is a
-question about spots in a text; which of the spots settles the answer is another one.
-"""
+"""Reading option letters out of running text: what is a letter, and what only looks like one."""
 
 from __future__ import annotations
 

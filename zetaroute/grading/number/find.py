@@ -1,8 +1,4 @@
-"""Reading numbers in plain text (see `notation`): where they stand, their sign, and how much they matter.
-
-It stands apart from the number grader because finding numbers is one question and which of them is the answer
-is another.
-"""
+"""Reading numbers in plain text (see `notation`): where they stand, their sign, and how much they matter."""
 
 from __future__ import annotations
 

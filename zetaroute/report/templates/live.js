@@ -1,5 +1,5 @@
 "use strict";
-// The server renders; this only fetches the page again, keeps open what is open, and waits while nobody looks.
+// The server renders; this only fetches the page again, keeps open what is open, and waits while the page is hidden.
 const EVERY_MS = 5000;
 
 async function renew() {

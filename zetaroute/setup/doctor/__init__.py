@@ -16,7 +16,7 @@ __all__ = ["Diagnosis", "examine"]
 
 
 def examine(home: Home, config: Path | None, *, calls: bool = False) -> list[Diagnosis]:
-    """Look at everything and return what was found, in the order in which a person would mend it.
+    """Look at everything and return what was found, in the order in which a person would fix it.
 
     `config` is the file that `--config` names, if it does. No model is asked; `calls` allows one vector of an
     embedding endpoint that may cost something. A broken config ends what depends on it and nothing else.

@@ -139,6 +139,6 @@ def _state(home: Home) -> Diagnosis:
     if not home.database.exists():
         return well("state", "nothing was logged yet, so no model has a record")
     if not is_readable_state(home):
-        mend = "delete it: the next command that opens the log makes it anew"
-        return doubtful("state", f"{home.state} cannot be used, so the models' records are not known", mend)
+        fix = "delete it: the next command that opens the log makes it anew"
+        return doubtful("state", f"{home.state} cannot be used, so the models' records are not known", fix)
     return well("state", "the models' records can be read")

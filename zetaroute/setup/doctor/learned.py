@@ -35,8 +35,8 @@ def examine_versions(home: Home, settings: Settings, log: OpenedLog) -> Iterator
             whole += 1
         except ArtifactError as error:
             level = wrong if version == current else doubtful
-            mend = None if version == current else "it does not serve: delete its folder"
-            yield level("versions", str(error), mend)
+            fix = None if version == current else "it does not serve: delete its folder"
+            yield level("versions", str(error), fix)
     if versions and log.failure is not None:
         yield doubtful("versions", f"they were not held against the log ({log.failure})")
     elif whole == len(versions):

@@ -59,8 +59,8 @@ def _keys(arms: Sequence[Arm], closed: Mapping[str, str]) -> Iterator[Diagnosis]
             yield well("key", f"{name} is set ({', '.join(models)})")
             continue
         left_out = f"{name} is not set, so {', '.join(models)} cannot answer"
-        mend = f"put the key into the variable {name}, in the shell or the service that runs zetaroute"
-        yield (wrong if len(closed) == len(arms) else doubtful)("key", left_out, mend)
+        fix = f"put the key into the variable {name}, in the shell or the service that runs zetaroute"
+        yield (wrong if len(closed) == len(arms) else doubtful)("key", left_out, fix)
 
 
 def _ways(arms: Sequence[Arm]) -> Iterator[Diagnosis]:
@@ -112,8 +112,8 @@ async def _embedding(settings: Settings, *, calls: bool) -> list[Diagnosis]:
     try:
         (vector,) = await embedder.embed(["zetaroute"])
     except (ProviderError, ConfigError) as error:
-        mend = "queries are decided without it meanwhile; mend it or take [embedding] out of the config"
-        return [wrong("embedding", str(error), mend)]
+        fix = "queries are decided without it meanwhile; fix it or take [embedding] out of the config"
+        return [wrong("embedding", str(error), fix)]
     finally:
         await embedder.aclose()
     return [well("embedding", f"{embedding.arm.model} gives vectors of {len(vector.values)} numbers")]
