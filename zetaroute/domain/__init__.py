@@ -4,6 +4,9 @@ Time is seconds (`_s`), money is USD (`_usd`), tokens are counts. A value is mad
 """
 
 from zetaroute.domain.decision import CanaryArms, Candidate, Decision, Estimate, Objective
+from zetaroute.domain.feedback import Feedback, FeedbackSource
+from zetaroute.domain.figure import Figure
+from zetaroute.domain.ids import new_id, utc_now
 from zetaroute.domain.models import (
     ALL_TASKS,
     DEMOTED,
@@ -19,22 +22,15 @@ from zetaroute.domain.models import (
 from zetaroute.domain.outcome import (
     CONFIG_ERRORS,
     Attempt,
-    CanaryEvent,
-    CanaryStep,
     Completion,
     Export,
-    Feedback,
-    FeedbackSource,
-    Figure,
     Outcome,
-    Promotion,
     Status,
     ToolCall,
     is_cut,
-    new_id,
     tool_calls_as_text,
-    utc_now,
 )
+from zetaroute.domain.promotion import CanaryEvent, CanaryStep, Promotion
 from zetaroute.domain.query import (
     Attachment,
     Check,

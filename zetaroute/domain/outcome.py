@@ -1,15 +1,10 @@
-"""What happened: answers, attempts, the rows of the log and what is said about them."""
+"""What happened: calls of a model, what they brought back, and the row that is kept of each."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
-import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 from zetaroute.domain.decision import CanaryArms, Candidate, Objective
@@ -19,26 +14,6 @@ from zetaroute.domain.query import FileNote
 CONFIG_ERRORS = ("unauthorised", "unsupported")
 """Kinds of error that are mistakes of the config: they say nothing of how good a model is."""
 Status = Literal["ok", "error", "cancelled"]
-FeedbackSource = Literal["truth", "judge", "user", "implicit"]
-
-_RANDOM = random.Random()
-"""Seeded by the system, and once more in a forked process; asking the system for every id takes longer."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_RANDOM.seed)
-
-
-def new_id(now_s: float | None = None) -> str:
-    """Return a time-ordered UUID (version 7, RFC 9562): ids sort by the moment they were made."""
-    millis = int((time.time() if now_s is None else now_s) * 1000)
-    value = (millis & (1 << 48) - 1) << 80 | _RANDOM.getrandbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
-
-
-def utc_now() -> str:
-    """Return this moment in UTC as the log stores it."""
-    return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 _CUT = frozenset(
@@ -127,29 +102,6 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
-    """One judgement of one outcome; the latest per (outcome, metric, author) wins."""
-
-    id: str
-    outcome_id: str
-    metric: str
-    """`accuracy` (0..1), `rating` (1..5), `thumbs` (0 or 1), `verdict`, or a name of the user's own."""
-    value: float
-    source: FeedbackSource
-    author: str
-    time: str
-    comment: str | None = None
-    cost_usd: float | None = None
-    """What this judgement itself cost; never a part of the arm's cost."""
-    response_s: float | None = None
-    """Seconds that it took; None where no model was called for it."""
-    label: str | None = None
-    """The word of a verdict: several words may have one value."""
-    prompted: bool = False
-    """True when it answers a question that a random draw decided to ask, or corrects such an answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """One row of the log: facts, never rewards."""
 
@@ -227,71 +179,3 @@ class Export:
     time: str
     path: str
     run: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promotion:
-    """One change of the current policy version."""
-
-    id: str
-    time: str
-    version: str
-    previous: str | None
-    reason: str
-    author: str
-    forced: bool = False
-
-
-CanaryStep = Literal["started", "raised", "promoted", "rolled_back", "stopped"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryEvent:
-    """One step in the life of a canary. Everything its judgement needs is fixed when it starts and repeated."""
-
-    id: str
-    time: str
-    canary: str
-    """Id of the canary: that of its first event."""
-    step: CanaryStep
-    version: str
-    """The candidate."""
-    champion: str
-    share: float
-    """Share of the queries that the candidate is given from now on."""
-    promote_at: float
-    """Evidence that promotes."""
-    evidence: float
-    """Evidence for the candidate at this step; 1 says nothing."""
-    accuracy_margin: float
-    answer_value_usd: float
-    second_value_usd: float
-    lowest_usd: float
-    """Utility per query that counts as 0 on the scale of the judgement; lower ones are clipped to it."""
-    highest_usd: float
-    """Likewise as 1."""
-    unknown_usd: float
-    """What a call counts whose cost is unknown."""
-    free: tuple[str, ...]
-    """Models whose unknown cost counts as nothing: local ones."""
-    reason: str
-    author: str
-
-    @property
-    def running(self) -> bool:
-        """Whether the canary goes on after this step."""
-        return self.step in {"started", "raised"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A number with its two-sided 95% interval and the rows it stands on."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-
-    def json(self) -> dict[str, float | int | None]:
-        """Return the shape that every JSON answer uses for a KPI."""
-        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
