@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from zetaroute.errors import UsageError
 from zetaroute.files.lines import LONGEST_LINE, BadLine, LineSource, json_object
 
 
@@ -28,7 +31,41 @@ def test_a_line_that_was_too_long_is_told() -> None:
     assert json_object(None, 3) == BadLine(line=3, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
 
 
-def test_a_byte_order_mark_counts_at_the_beginning_alone() -> None:
-    line = b'\xef\xbb\xbf{"a": 1}'
-    assert json_object(line, 1) == {"a": 1}
-    assert isinstance(json_object(line, 2), BadLine)
+def test_a_byte_order_mark_counts_at_the_beginning_alone(tmp_path: Path) -> None:
+    line = b'\xef\xbb\xbf{"a": 1}\n'
+    (tmp_path / "rows.jsonl").write_bytes(line * 2)
+    with LineSource(str(tmp_path / "rows.jsonl")) as source:
+        (_, first), (_, second) = source.objects()
+    assert first == {"a": 1}
+    assert isinstance(second, BadLine)
+
+
+def test_utf_16_is_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n', encoding="utf-16")
+    with LineSource(str(path)) as source, pytest.raises(UsageError, match="UTF-16 text: save it as UTF-8"):
+        list(source.objects())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("rows.json", '[{"query": "a"}]', "is one JSON array, not JSON lines"),
+        ("rows.json", '[\n{"query": "a"}\n]', "is one JSON array, not JSON lines"),
+        ("rows.csv", "a,b\n1,2\n", "is CSV, not JSON lines"),
+        ("rows.txt", '"Query";"reference"\n1;2\n', "is CSV, not JSON lines"),
+    ],
+)
+def test_what_is_no_json_lines_is_named(tmp_path: Path, name: str, content: str, said: str) -> None:
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with LineSource(str(path)) as source, pytest.raises(UsageError, match=said):
+        list(source.objects())
+
+
+def test_a_first_line_that_is_only_bad_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('hello, world\n{"a": 1}\n', encoding="utf-8")
+    with LineSource(str(path)) as source:
+        (number, bad), (_, good) = source.objects()
+    assert (number, isinstance(bad, BadLine), good) == (1, True, {"a": 1})

@@ -131,3 +131,23 @@ def test_fetches_nothing_even_where_there_is_something(visits: tuple[str, list[s
     with pytest.raises(UsageError, match="never fetches"):
         json_schema("1", json.dumps({"$ref": f"{address}/schema.json"}))
     assert paths == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "score"),
+    [
+        ('{"multipleOf": 0.01}', "19.99", 1.0),
+        ('{"multipleOf": 0.01}', "19.995", 0.0),
+        ('{"multipleOf": 0.1}', "1e30", 1.0),
+        ('{"multipleOf": 1e-300}', "1e300", 1.0),
+        ('{"const": 0.1}', "0.10", 1.0),
+        ('{"maximum": 0.3}', "0.30000000000000000000001", 0.0),
+        ('{"type": "integer"}', "5.0", 1.0),
+        ('{"type": "number"}', "5.5", 1.0),
+        ('{"type": "string", "maxLength": 2.0}', '"ab"', 1.0),
+        ("{}", "1e999", 0.0),
+        ("{}", '{"a": 1, "a": 2}', 0.0),
+    ],
+)
+def test_numbers_count_as_they_are_written(schema: str, answer: str, score: float) -> None:
+    assert json_schema(answer, schema) == score

@@ -180,3 +180,15 @@ def test_any_bytes_are_labels_or_bad_lines(
     file = tmp_path_factory.mktemp("any") / ("f.csv" if csv else "f.jsonl")
     file.write_bytes(b"\n".join([head, *lines]))
     assert all(isinstance(row, Label | BadLine) for row in read(file))
+
+
+def test_a_metric_that_is_nearly_a_known_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "f.csv").write_text(
+        "Outcome_ID;Metric;Value\no;acuracy;1\no;Rating;4\no;accuracy_2;0.5\no;tone;3\n"
+    )
+    rows = read(tmp_path / "f.csv")
+    said = [one.error if isinstance(one, BadLine) else one.metric for one in rows]
+    assert [meant in words for meant, words in zip(("accuracy?", "rating?"), said, strict=False)] == [
+        True
+    ] * 2
+    assert said[2:] == ["accuracy_2", "tone"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from zetaroute.config.toml_table import Table
 from zetaroute.domain import Arm, Check
+from zetaroute.files.text import read_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _TIMEOUT_S = 10.0
@@ -89,7 +90,7 @@ def _check(table: Table, folder: Path) -> TaskCheck:
         if check.reference is not None:
             table.fail("has a reference and a reference_file: give one.")
         try:
-            check = replace(check, reference=(folder / file).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
+            check = replace(check, reference=read_text(folder / file))
+        except (OSError, ValueError) as error:
             table.fail(f"names a reference_file that cannot be read as UTF-8 text ({error}).")
     return TaskCheck(task=task, check=check)

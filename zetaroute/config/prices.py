@@ -11,6 +11,7 @@ from pathlib import Path
 from zetaroute.config.toml_table import Table
 from zetaroute.domain import Arm, Prices, PriceTier
 from zetaroute.errors import ConfigError
+from zetaroute.files.text import read_text
 
 SOURCE = "prices.toml"
 _NAMES = ("input", "cached_input", "cache_write", "output", "reasoning")
@@ -80,10 +81,10 @@ def priced(arm: Arm, imported: ImportedPrice | None) -> Arm:
 def read_prices(path: Path) -> dict[str, ImportedPrice]:
     """Return the imported prices by model id, none when there is no file; raises ConfigError for a broken one."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_text(path))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"{path}: cannot be read ({error}); delete it and import the prices again."
         ) from error

@@ -23,6 +23,7 @@ from zetaroute.config.toml_table import Table
 from zetaroute.domain import ALL_TASKS, Arm, Objective, query_kind_key
 from zetaroute.domain.models import Share
 from zetaroute.errors import ConfigError
+from zetaroute.files.text import read_text
 
 GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
 SCHEMA_VERSION = 1
@@ -144,10 +145,10 @@ def _read_settings(file: Path | None) -> Settings:
     if file is None:
         return parse_settings(default_config_text(), file=None)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file)
     except FileNotFoundError:
         raise ConfigError(f"{file}: there is no such config file; `zetaroute init` writes one.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{file}: cannot be read as UTF-8 text ({error}).") from error
     return parse_settings(text, file=file)
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
 from typing import cast, get_args
 
 from zetaroute.domain import Feedback, FeedbackSource
 from zetaroute.errors import UsageError
 
 _LIMITS = {"accuracy": (0.0, 1.0), "rating": (1.0, 5.0)}
+_METRICS = ("accuracy", "rating", "thumbs", "verdict", "comment", "demonstration")
+_NEARLY = 0.85
 _SHOWN = 60
 
 
@@ -48,8 +52,24 @@ class Judgement:
         )
 
 
+@lru_cache(maxsize=1024)
+def _meant(metric: str) -> str | None:
+    """Return the known metric that a name is a slip of; None for a known one and for a name of its own."""
+    # accuracy_2 and rating.tone are names of their own.
+    if metric in _METRICS or not metric.strip().isalpha():
+        return None
+    return next(iter(get_close_matches(metric.strip().lower(), _METRICS, n=1, cutoff=_NEARLY)), None)
+
+
 def checked_value(metric: str, number: float, given: object) -> float:
-    """Return a value that its metric knows; raise UsageError, which shows what was given, for another."""
+    """Return a value that its metric knows; raise UsageError, which shows what was given, for another.
+
+    A name that is nearly one of the known metrics is refused too; any other is a metric of the user's own.
+    """
+    if near := _meant(metric):
+        raise UsageError(
+            f"has the metric {shown(metric)}: did you mean {near}? A metric of your own needs a name less like it"
+        )
     if not math.isfinite(number):
         raise UsageError(f'has the "value" {shown(given)}, which is not a number')
     if metric == "thumbs" and number not in {0.0, 1.0}:

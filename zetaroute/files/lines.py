@@ -6,6 +6,7 @@ import gzip
 import importlib
 import io
 import json
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -17,13 +18,17 @@ from typing import IO, Any, Self
 
 from zetaroute.errors import UsageError
 from zetaroute.files.atomic import os_errors
+from zetaroute.files.strict_json import strict_json
+from zetaroute.files.text import without_mark
 
 LONGEST_LINE = 64 * 1024 * 1024
 """Bytes; a longer line is told and passed over."""
+TOO_LONG = f"is longer than {LONGEST_LINE // 2**20} MiB"
 _PACKED_CHUNK = 16 * 1024
+_ARRAY = re.compile(rb"\s*\[\s*(?:\{|$)")
+"""How an array of objects begins."""
+_QUERY_COLUMNS = {b"query", b"prompt", b"question", b"custom_id"}
 _MARKS = {".gz": b"\x1f\x8b\x08", ".zst": b"\x28\xb5\x2f\xfd"}
-BYTE_ORDER_MARK = "\ufeff"
-"""With which some programs begin a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,19 +76,51 @@ class BadLines:
 def json_object(line: bytes | None, number: int) -> dict[str, Any] | BadLine | None:
     """Return the JSON object of a line that LineSource gave, or why it is none; None for a blank line."""
     if line is None:
-        return BadLine(line=number, error=f"is longer than {LONGEST_LINE // 2**20} MiB")
+        return BadLine(line=number, error=TOO_LONG)
     try:
         text = line.decode("utf-8")
-        if number == 1:
-            text = text.removeprefix(BYTE_ORDER_MARK)
         if not text or text.isspace():
             return None
-        row = json.loads(text)
+        row = strict_json(text)
     except UnicodeDecodeError:
         return BadLine(line=number, error="is not UTF-8 text")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return BadLine(line=number, error=f"is not JSON: {error}")
     return row if isinstance(row, dict) else BadLine(line=number, error="must be a JSON object")
+
+
+def json_objects(
+    name: str, lines: Iterator[tuple[int, bytes | None]]
+) -> Iterator[tuple[int, dict[str, Any] | BadLine]]:
+    """Yield number and JSON object of each line that is not blank, or why it is none.
+
+    Raises UsageError where the first of them shows that the input `name` is no JSON lines, but CSV or an array.
+    """
+    begun = False
+    for number, line in lines:
+        found = json_object(line, number)
+        if found is None:
+            continue
+        if not begun and line is not None and isinstance(found, BadLine):
+            _refuse_other_kinds(name, line)
+        begun = True
+        yield number, found
+
+
+def _refuse_other_kinds(name: str, first: bytes) -> None:
+    if _ARRAY.match(first):
+        raise UsageError(
+            f"{name} is one JSON array, not JSON lines: write each object on a line of its own (`jq -c '.[]'`)."
+        )
+    cells = {cell.strip(b" \"'\r\n").lower() for cell in re.split(rb"[,;\t]", first)}
+    if (
+        Path(name.removesuffix(".gz").removesuffix(".zst")).suffix in {".csv", ".tsv"}
+        or cells & _QUERY_COLUMNS
+    ):
+        raise UsageError(
+            f'{name} is CSV, not JSON lines: write each row as an object on a line of its own, such as {{"query": '
+            '"..."}.'
+        )
 
 
 class LineSource:
@@ -118,7 +155,20 @@ class LineSource:
         return min(self._raw.tell() / self._size, 1.0)
 
     def lines(self) -> Iterator[bytes | None]:
-        """Yield the lines, None for one that is too long; raises UsageError where the file is broken."""
+        """Yield the lines, None for one that is too long, without a byte order mark.
+
+        Raises UsageError where the file is broken or UTF-16 text.
+        """
+        for place, line in enumerate(self._read_lines()):
+            yield line if place or line is None else self._unmarked(line)
+
+    def _unmarked(self, first: bytes) -> bytes:
+        try:
+            return without_mark(first)
+        except ValueError as error:
+            raise UsageError(f"{self.name} cannot be read: {error}.") from None
+
+    def _read_lines(self) -> Iterator[bytes | None]:
         try:
             opened = self._unpacked()
             while line := opened.readline(LONGEST_LINE):
@@ -137,10 +187,7 @@ class LineSource:
 
     def objects(self) -> Iterator[tuple[int, dict[str, Any] | BadLine]]:
         """Yield number and JSON object of each line that is not blank, or why it is none."""
-        for number, line in enumerate(self.lines(), start=1):
-            found = json_object(line, number)
-            if found is not None:
-                yield number, found
+        return json_objects(self.name, enumerate(self.lines(), start=1))
 
     def _unpacked(self) -> IO[bytes]:
         assert self._raw is not None  # noqa: S101  - lines are read inside `with`

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any, NoReturn
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
+from zetaroute.files.strict_json import strict_json
 from zetaroute.grading.thinking import without_thinking
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from referencing.jsonschema import Schema
 
 _ANSWER_LIMIT = 100_000
+_DIGITS = 1000
+"""Enough for the quotient of any two floats to be exact."""
 _FENCED = re.compile(
     r"^[ \t]*```(?:[\w+-]*[ \t]*\n|json\b|)(.*?)(?:^[ \t]*```|```[ \t]*$)", re.MULTILINE | re.DOTALL
 )
@@ -22,11 +25,13 @@ _FENCED = re.compile(
 def json_schema(answer: str, reference: str) -> float:
     """Score 1 when the answer, or its one fenced block, is JSON and valid by the schema.
 
-    NaN and Infinity are not JSON. An answer of more than 100,000 characters is not read: it scores 0.
+    Numbers count as they are written: 19.99 is a multiple of 0.01. NaN, Infinity and objects with a key twice are not
+    JSON. An answer of more than 100,000 characters is not read: it scores 0.
     """
     validator = reference_validator(reference)
     try:
-        return float(validator.is_valid(_parse(_json_text(without_thinking(answer).strip()))))
+        with localcontext(prec=_DIGITS):
+            return float(validator.is_valid(_parse(_json_text(without_thinking(answer).strip()))))
     except (ValueError, RecursionError, ArithmeticError):
         return 0.0
 
@@ -111,8 +116,10 @@ def _json_text(answer: str) -> str:
 
 
 def _parse(text: str) -> Any:
-    return json.loads(text, parse_constant=_refuse)
+    return strict_json(text, parse_float=_exact)
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+def _exact(digits: str) -> int | Decimal:
+    """Return the number as it is written; a whole one is an integer, as JSON schemas have it."""
+    number = Decimal(digits)
+    return int(number) if number == number.to_integral_value() else number

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from zetaroute.config import JudgeGrader
 from zetaroute.domain import Arm, Attempt, Decision, Query
+from zetaroute.files.strict_json import strict_json
 from zetaroute.grading.thinking import without_thinking
 from zetaroute.providers.pool import Providers
 from zetaroute.providers.retry import answer as answer_of
@@ -166,8 +165,8 @@ def read_verdict(reply: str) -> JudgeReply | None:
     if fenced := _FENCED.fullmatch(text):
         text = fenced[1]
     try:
-        found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        found = strict_json(text)
+    except ValueError:
         return None
     score = found.get("score") if isinstance(found, dict) else None
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
@@ -189,14 +188,3 @@ def _shortened(text: str) -> str:
     if len(text) <= _LONGEST:
         return text
     return f"{text[: _LONGEST // 2]}\n[... left out ...]\n{text[-_LONGEST // 2 :]}"
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
-    return found
-
-
-def _no_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")

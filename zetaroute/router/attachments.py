@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from zetaroute.config import check_options
 from zetaroute.domain import Attachment, FileNote, Kind
 from zetaroute.errors import UsageError
+from zetaroute.files.strict_json import strict_json
 
 LARGEST = 20_000_000
 """Bytes of one file: more than that no server takes."""
@@ -85,10 +85,7 @@ def _kind(place: str, content: bytes) -> tuple[Kind, str]:
 
 
 def _value(text: str) -> Any:
-    def refuse(constant: str) -> Any:
-        raise ValueError(constant)
-
     try:
-        return json.loads(text, parse_constant=refuse)
-    except (ValueError, RecursionError):
+        return strict_json(text)
+    except ValueError:
         return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from zetaroute.config import Privacy
 from zetaroute.domain import Check, Query, QueryEmbedding
 from zetaroute.errors import ProviderError, UsageError
+from zetaroute.files.strict_json import strict_json
+from zetaroute.files.text import read_text
 from zetaroute.grading import check_reference
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def parse_check(words: str | None) -> Check | None:
         return Check(grader=grader)
     if reference.startswith("@"):
         try:
-            reference = Path(reference[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            reference = read_text(Path(reference[1:]))
+        except (OSError, ValueError) as error:
             raise UsageError(
                 f"--check {words}: the file cannot be read as UTF-8 text ({error}); name another."
             ) from error
@@ -62,13 +63,13 @@ def by_schema(query: Query, file: Path) -> Query:
     try:
         if file.stat().st_size > LARGEST:
             raise UsageError(f"--schema {file} is larger than a schema is: name another file.")
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(file)
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"--schema {file} cannot be read ({error}): name a file with a JSON schema."
         ) from error
     check_reference("json", text)
-    schema = json.loads(text)
+    schema = strict_json(text)
     if not isinstance(schema, dict):
         raise UsageError(f"--schema {file} holds no JSON object: a schema begins with {{.")
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}

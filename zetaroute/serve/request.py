@@ -16,6 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from zetaroute.config import PRESETS, Objective, Settings
 from zetaroute.domain import Attachment, Message, Query
 from zetaroute.errors import ConfigError, UsageError
+from zetaroute.files.strict_json import strict_json
+from zetaroute.files.text import text_of
 from zetaroute.router.attachments import LARGEST, attachment_of
 from zetaroute.serve.errors import ApiError, bad
 from zetaroute.wire.turns import turn_fields
@@ -163,11 +165,11 @@ async def read_json(request: Request, *, most_bytes: int) -> Any:
 def parse_json(body: bytes) -> Any:
     """Return the value of strict JSON without lone surrogates; raise ApiError otherwise."""
     try:
-        value = json.loads(body.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)
+        value = strict_json(text_of(body))
         if b"\\u" in body:
             value = json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise bad("the body is not valid JSON.", code="invalid_json") from None
+    except (ValueError, RecursionError) as error:
+        raise bad(f"the body is not valid JSON: {error}.", code="invalid_json") from None
     return value
 
 
@@ -331,14 +333,3 @@ def _truth(wanted: dict[str, Any], key: str) -> bool:
     if value is not None and not isinstance(value, bool):
         raise bad(f"{key} must be true or false.", key)
     return bool(value)
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(constant)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError(digits)
-    return value

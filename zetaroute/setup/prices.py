@@ -5,7 +5,6 @@ The list is a JSON object, model name -> what is known of it, as LiteLLM publish
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,8 @@ from zetaroute.config import Home, ImportedPrice, prices_text, read_prices
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import UsageError
 from zetaroute.files.atomic import os_errors, write_whole
+from zetaroute.files.strict_json import strict_json
+from zetaroute.files.text import text_of
 from zetaroute.providers.price_list import listed_prices, unpriced_terms
 
 LARGEST = 100_000_000
@@ -76,9 +77,11 @@ def read_price_list(file: Path) -> PriceList:
     if size > LARGEST:
         raise UsageError(f"{file} is larger than a price list is: name model_prices_and_context_window.json.")
     try:
-        values = json.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{file} is not JSON: name model_prices_and_context_window.json.") from error
+        values = strict_json(text_of(content))
+    except ValueError as error:
+        raise UsageError(
+            f"{file} is not JSON ({error}): name model_prices_and_context_window.json."
+        ) from error
     if not isinstance(values, dict):
         raise UsageError(f"{file} is no price list: it must be an object of models.")
     listed = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -10,11 +9,13 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from zetaroute.errors import UsageError
 from zetaroute.feedback.judgement import Judgement, checked_value, shown, source_named
-from zetaroute.files.lines import BYTE_ORDER_MARK, BadLine, LineSource, json_object
+from zetaroute.files.csv_rows import csv_rows, header_cells
+from zetaroute.files.lines import BadLine, LineSource, json_objects
 
 DEFAULT_AUTHOR = "import"
 _WORDS = {"true": 1.0, "false": 0.0, "up": 1.0, "down": 0.0}
@@ -52,66 +53,32 @@ def read_labels(source: LineSource) -> Iterator[Label | BadLine]:
     first = next(lines, None)
     if first is None:
         return
-    number, line = first
-    if _is_csv(source.name, line):
-        yield from _from_csv(line, lines)
-        return
-    yield from _from_json(number, line)
-    for number, line in lines:
-        yield from _from_json(number, line)
+    rows: Iterator[tuple[int, Mapping[str, Any] | BadLine]]
+    if _is_csv(source.name, first[1]):
+        rows = _from_csv(first[1], lines)
+    else:
+        rows = json_objects(source.name, chain([first], lines))
+    for number, row in rows:
+        yield row if isinstance(row, BadLine) else _label(number, row)
 
 
 def _is_csv(name: str, first: bytes | None) -> bool:
     bare = name.removesuffix(".gz").removesuffix(".zst")
-    if bare.endswith(".csv"):
+    if bare.endswith((".csv", ".tsv")):
         return True
     if bare.endswith((".jsonl", ".json", ".ndjson")) or first is None:
         return False
-    return not first.decode("utf-8", "replace").removeprefix(BYTE_ORDER_MARK).lstrip().startswith("{")
+    return not first.lstrip().startswith((b"{", b"["))
 
 
-def _from_json(number: int, line: bytes | None) -> Iterator[Label | BadLine]:
-    row = json_object(line, number)
-    if row is not None:
-        yield row if isinstance(row, BadLine) else _label(number, row)
-
-
-def _from_csv(header: bytes | None, lines: Iterator[tuple[int, bytes | None]]) -> Iterator[Label | BadLine]:
-    names = [name.strip() for name in next(csv.reader([(header or b"").decode("utf-8", "replace")]), [])]
-    names = [name.removeprefix(BYTE_ORDER_MARK) for name in names]
+def _from_csv(
+    header: bytes | None, lines: Iterator[tuple[int, bytes | None]]
+) -> Iterator[tuple[int, Mapping[str, str] | BadLine]]:
+    names = header_cells(header)[0]
     for wanted in (("outcome_id", "inference_id", "custom_id"), ("metric", "metric_name"), ("value",)):
         if not set(wanted) & set(names):
             raise UsageError(f"the CSV file has no column {' or '.join(wanted)}: name it in the first line.")
-    last = [1]
-
-    def texts() -> Iterator[str]:
-        for number, line in lines:
-            last[0] = number
-            # Bytes that are no UTF-8 become lone surrogates, by which the row is known as bad.
-            yield "\n" if line is None else line.decode("utf-8", "surrogateescape")
-
-    reader = csv.reader(texts())
-    while True:
-        number = last[0] + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield BadLine(line=number, error=f"is not CSV: {error}")
-            continue
-        if not cells:
-            continue
-        if len(cells) > len(names):
-            yield BadLine(line=number, error=f"has {len(cells)} cells under {len(names)} columns")
-        elif any(not cell.isascii() and _has_surrogate(cell) for cell in cells):
-            yield BadLine(line=number, error="is not UTF-8 text")
-        else:
-            yield _label(number, {name: cell for name, cell in zip(names, cells, strict=False) if cell != ""})
-
-
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= one <= "\udfff" for one in text)
+    return csv_rows(header, lines)
 
 
 def _label(line: int, row: Mapping[str, Any]) -> Label | BadLine:

@@ -263,10 +263,14 @@ def _explain(run: Run, engine: Engine, screen: Console, query: Query, decision: 
 def _text(prompt: list[str] | None) -> str:
     piped = ""
     if sys.stdin is not None and not sys.stdin.isatty():
+        from zetaroute.files.text import text_of
+
         try:
-            piped = sys.stdin.buffer.read().decode("utf-8")
-        except UnicodeDecodeError:
-            raise UsageError("standard input is not UTF-8 text: give a text file or a prompt.") from None
+            piped = text_of(sys.stdin.buffer.read())
+        except ValueError as error:
+            raise UsageError(
+                f"standard input cannot be read ({error}): give a text file or a prompt."
+            ) from None
         if "\0" in piped:
             raise UsageError("standard input is binary, not text: give a text file or a prompt.")
     return "\n\n".join(part for part in (piped.rstrip("\n"), " ".join(prompt or [])) if part.strip())
