@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from zetaroute.config.models import Embedding, read_embedding
-from zetaroute.config.toml_table import Table
+from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ConfigError
 
@@ -15,7 +15,7 @@ LOCAL = 'base_url = "http://127.0.0.1:11434/v1/"\nmodel = "nomic-embed-text"\n'
 
 
 def read(text: str) -> Embedding | None:
-    return read_embedding(Table(tomllib.loads(text), file=None, name="[embedding]:"))
+    return read_embedding(TomlTable(tomllib.loads(text), file=None, name="[embedding]:"))
 
 
 def test_two_keys_are_enough():

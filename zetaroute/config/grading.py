@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zetaroute.config.toml_table import Table
+from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import Arm, Check
 from zetaroute.files.text import read_text
 
@@ -51,12 +51,12 @@ class JudgeGrader:
 NamedGrader = CommandGrader | JudgeGrader
 
 
-def read_graders(table: Table | None, arms: tuple[Arm, ...]) -> tuple[NamedGrader, ...]:
+def read_graders(table: TomlTable | None, arms: tuple[Arm, ...]) -> tuple[NamedGrader, ...]:
     """Read the blocks under [graders]; raises ConfigError for a mistake in any of them."""
     return tuple(_grader(table, name, arms) for name in table.names()) if table else ()
 
 
-def _grader(parent: Table, name: str, arms: tuple[Arm, ...]) -> NamedGrader:
+def _grader(parent: TomlTable, name: str, arms: tuple[Arm, ...]) -> NamedGrader:
     if not _NAME.fullmatch(name):
         parent.fail(
             f"names a grader {name!r}: use letters, digits, dots, dashes and underscores, at most 60."
@@ -78,12 +78,12 @@ def _grader(parent: Table, name: str, arms: tuple[Arm, ...]) -> NamedGrader:
     return JudgeGrader(name=name, judge=judge, rubric=rubric)
 
 
-def read_checks(tables: Sequence[Table], *, folder: Path) -> tuple[TaskCheck, ...]:
+def read_checks(tables: Sequence[TomlTable], *, folder: Path) -> tuple[TaskCheck, ...]:
     """Return what the [[checks]] blocks say; `reference_file` counts from the config's folder."""
     return tuple(_check(table, folder) for table in tables)
 
 
-def _check(table: Table, folder: Path) -> TaskCheck:
+def _check(table: TomlTable, folder: Path) -> TaskCheck:
     task, file = table.needed("task"), table.text("reference_file")
     check = table.read(Check)
     if file is not None:

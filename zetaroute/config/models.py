@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from zetaroute.config.prices import prices_in
 from zetaroute.config.providers import BUILT_IN, provider_names
-from zetaroute.config.toml_table import Table
+from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import Arm, Prices
-from zetaroute.domain.models import Limits
+from zetaroute.domain.models import Bounds
 from zetaroute.errors import UsageError
 
 OWN_FIELDS = ("model", "messages", "system", "stream", "stream_options", "n")
@@ -36,7 +36,7 @@ class Embedding:
     """Asked for, and checked in the answer; None: as many as the model has."""
     batch_size: int = 64
     """Texts in one request."""
-    max_characters: Annotated[int, Limits(low=100)] = 8000
+    max_characters: Annotated[int, Bounds(low=100)] = 8000
     """Of a longer text the first and the last half of this are sent."""
 
     @property
@@ -45,7 +45,7 @@ class Embedding:
         return f"{self.arm.model}/{self.dimensions or 'native'}/{self.max_characters}"
 
 
-def read_arm(table: Table, *, folder: Path) -> Arm:
+def read_arm(table: TomlTable, *, folder: Path) -> Arm:
     """Return the arm that a [[models]] block describes; relative paths count from `folder`."""
     model_id, provider = table.needed("id"), table.needed("provider")
     if provider not in BUILT_IN:
@@ -73,7 +73,7 @@ def read_arm(table: Table, *, folder: Path) -> Arm:
     return arm
 
 
-def read_embedding(table: Table | None) -> Embedding | None:
+def read_embedding(table: TomlTable | None) -> Embedding | None:
     """Return what the table says; None where there is none."""
     if table is None:
         return None
@@ -104,7 +104,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         )
 
 
-def _check_key(table: Table, arm: Arm) -> None:
+def _check_key(table: TomlTable, arm: Arm) -> None:
     if arm.api_key_header is None:
         return
     _check_header_name(table, arm.api_key_header)
@@ -121,7 +121,7 @@ def is_loopback(base_url: str) -> bool:
         return False
 
 
-def _prices(table: Table | None) -> Prices | None:
+def _prices(table: TomlTable | None) -> Prices | None:
     if table is None:
         return None
     prices = prices_in(table, "leave price out when unknown")
@@ -129,7 +129,7 @@ def _prices(table: Table | None) -> Prices | None:
     return prices
 
 
-def _headers(table: Table) -> Mapping[str, str]:
+def _headers(table: TomlTable) -> Mapping[str, str]:
     headers = {}
     for name, value in table.pairs("headers").items():
         _check_header_name(table, name)
@@ -144,19 +144,19 @@ def _headers(table: Table) -> Mapping[str, str]:
     return headers
 
 
-def _check_header_name(table: Table, name: str) -> None:
+def _check_header_name(table: TomlTable, name: str) -> None:
     if not _HEADER_NAME.fullmatch(name):
         table.fail(f"{name!r} is no name of an HTTP header: use letters, digits and hyphens.")
 
 
-def _web_address(table: Table, key: str) -> str | None:
+def _web_address(table: TomlTable, key: str) -> str | None:
     value = table.text(key)
     if value is not None and not value.startswith(("http://", "https://", "$")):
         table.fail(f"key {key} must start with http:// or https://, or be an environment variable's $NAME.")
     return value
 
 
-def _options(table: Table) -> Mapping[str, Any]:
+def _options(table: TomlTable) -> Mapping[str, Any]:
     options = table.pairs("options")
     try:
         check_options(options)
@@ -168,6 +168,6 @@ def _options(table: Table) -> Mapping[str, Any]:
     return options
 
 
-def _path(table: Table, key: str, folder: Path) -> str | None:
+def _path(table: TomlTable, key: str, folder: Path) -> str | None:
     value = table.text(key)
     return str((folder / Path(value).expanduser()).absolute()) if value else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from zetaroute.config.toml_table import Table
+from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import Arm, Prices, PriceTier
 from zetaroute.errors import ConfigError
 from zetaroute.files.text import read_text
@@ -33,7 +33,7 @@ class ImportedPrice:
     context_window: int | None = None
 
 
-def prices_in(table: Table, instead: str) -> Prices:
+def prices_in(table: TomlTable, instead: str) -> Prices:
     """Return the prices that a table says; `instead` is what to do where it cannot say them."""
     tiers = []
     for longer in table.tables("above"):
@@ -45,7 +45,7 @@ def prices_in(table: Table, instead: str) -> Prices:
     return replace(_flat(table, instead), above=tuple(sorted(tiers, key=lambda tier: tier.tokens)))
 
 
-def _flat(table: Table, instead: str) -> Prices:
+def _flat(table: TomlTable, instead: str) -> Prices:
     per_input, per_output = table.number("input"), table.number("output")
     if per_input is None or per_output is None:
         table.fail(f"needs both input and output, in USD per million tokens; {instead}.")
@@ -88,7 +88,7 @@ def read_prices(path: Path) -> dict[str, ImportedPrice]:
         raise ConfigError(
             f"{path}: cannot be read ({error}); delete it and import the prices again."
         ) from error
-    tables = {name: Table(entry, file=path, name=f"[{name}]") for name, entry in values.items()}
+    tables = {name: TomlTable(entry, file=path, name=f"[{name}]") for name, entry in values.items()}
     return {
         name: table.read(ImportedPrice, prices=prices_in(table, "import the prices again"))
         for name, table in tables.items()

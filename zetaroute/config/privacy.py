@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from zetaroute.config.toml_table import Table
+from zetaroute.config.toml_table import TomlTable
 
 Store = Literal["full", "hashed", "features"]
 Detector = Literal["secrets", "personal"]
@@ -36,7 +36,7 @@ DEFAULT_PRIVACY = Privacy()
 DEFAULT_RULES = (TagRule(tag=PRIVATE, require="local"),)
 
 
-def read_privacy(root: Table, rules: Sequence[TagRule]) -> Privacy:
+def read_privacy(root: TomlTable, rules: Sequence[TagRule]) -> Privacy:
     """Return what the table [privacy] says; a tag for detected queries that no rule knows is a mistake."""
     privacy = root.section("privacy", Privacy)
     if privacy.detect and privacy.on_detect not in {rule.tag for rule in rules}:
@@ -47,7 +47,7 @@ def read_privacy(root: Table, rules: Sequence[TagRule]) -> Privacy:
     return replace(privacy, detect=tuple(dict.fromkeys(privacy.detect)))
 
 
-def read_rules(tables: Sequence[Table]) -> tuple[TagRule, ...]:
+def read_rules(tables: Sequence[TomlTable]) -> tuple[TagRule, ...]:
     """Return the rules of the config, and the built-in one unless the config has its own for that tag."""
     rules = [table.read(TagRule) for table in tables]
     named = {rule.tag for rule in rules}

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from zetaroute.config.toml_table import Table
-from zetaroute.domain.models import Limits, Patience
+from zetaroute.config.toml_table import TomlTable
+from zetaroute.domain.models import Bounds, Patience
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -24,14 +24,14 @@ class Serving:
     """Names under which clients reach this server, beside the loopback's."""
     max_requests: int = 256
     """At once, per process; more are told to come back."""
-    max_body_mb: Annotated[float, Limits(low=0.001)] = 32.0
+    max_body_mb: Annotated[float, Bounds(low=0.001)] = 32.0
     timeout_s: Patience = 300.0
     """For one answer, all attempts together."""
     shutdown_s: Patience = 20.0
     """How long answers under way may take to end when the server stops."""
 
 
-def read_serving(root: Table) -> Serving:
+def read_serving(root: TomlTable) -> Serving:
     """Return what the table [serve] says."""
     serving = root.section("serve", Serving)
     if serving.token_sha256 is not None and not _HASH.fullmatch(serving.token_sha256):

@@ -19,7 +19,7 @@ from zetaroute.config.privacy import (
     read_rules,
 )
 from zetaroute.config.serving import Serving, read_serving
-from zetaroute.config.toml_table import Table
+from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import ALL_TASKS, Arm, Objective, query_kind_key
 from zetaroute.domain.models import Share
 from zetaroute.errors import ConfigError
@@ -159,7 +159,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{file or 'the built-in config'}: is not valid TOML: {error}.") from error
-    root = Table(values, file=file)
+    root = TomlTable(values, file=file)
     if (root.whole("schema_version") or SCHEMA_VERSION) > SCHEMA_VERSION:
         root.fail(f"has a schema_version newer than {SCHEMA_VERSION}: upgrade zetaroute.")
     folder = file.parent if file else Path()
@@ -191,7 +191,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     return settings
 
 
-def _objective(table: Table | None) -> Objective:
+def _objective(table: TomlTable | None) -> Objective:
     if table is None:
         return Objective()
     base = PRESETS[table.choice("preset", tuple(PRESETS), "balanced")]
@@ -200,14 +200,14 @@ def _objective(table: Table | None) -> Objective:
     return objective
 
 
-def _gate(root: Table) -> PromotionGate:
+def _gate(root: TomlTable) -> PromotionGate:
     gate = root.section("gate", PromotionGate)
     if (gate.response_limit_s is None) != (gate.limit_margin is None):
         root.fail("[gate] needs response_limit_s and limit_margin together.")
     return gate
 
 
-def _guard(table: Table, arms: tuple[Arm, ...]) -> GuardRule:
+def _guard(table: TomlTable, arms: tuple[Arm, ...]) -> GuardRule:
     metric = table.choice("metric", GUARD_METRICS)
     side, other = ("min", "max") if metric in {"accuracy", "satisfaction"} else ("max", "min")
     bound = table.number(side)

@@ -22,7 +22,7 @@ from typing import (
     get_type_hints,
 )
 
-from zetaroute.domain.models import Limits
+from zetaroute.domain.models import Bounds
 from zetaroute.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _T = TypeVar("_T", bound="DataclassInstance")
 _type_hints = cache(get_type_hints)
 
 
-class Table:
+class TomlTable:
     """One TOML table; every key that is asked for is known, and what is left over is a mistake."""
 
     def __init__(self, values: dict[str, Any], *, file: Path | None, name: str = "") -> None:
@@ -52,7 +52,7 @@ class Table:
         """Return a dataclass whose fields, but for those `given`, are the remaining keys of this table.
 
         A field says by its type what its key holds: `str`, `float`, `int`, `Literal`, `tuple[str, ...]`, each also
-        `| None`; `Annotated[float, Limits(...)]` bounds a number, which is 0 or more otherwise (a whole one 1 or
+        `| None`; `Annotated[float, Bounds(...)]` bounds a number, which is 0 or more otherwise (a whole one 1 or
         more). Left out, it keeps its default. Raises ConfigError for a mistake and for an unknown key.
         """
         named = [field.name for field in fields(kind) if field.name not in given]
@@ -133,7 +133,7 @@ class Table:
             self.fail(f"{key} must be a table, for example {key} = {{ name = 1 }}.")
         return value
 
-    def table(self, key: str) -> Table | None:
+    def table(self, key: str) -> TomlTable | None:
         """Return the table under `key`, or None."""
         value = self._take(key)
         if value is None:
@@ -141,13 +141,13 @@ class Table:
         if not isinstance(value, dict):
             self.fail(f"{key} must be a table, not {value!r}.")
         name = f"{self._name} {key}:" if self._name else f"[{key}]"
-        return Table(value, file=self._file, name=name)
+        return TomlTable(value, file=self._file, name=name)
 
     def names(self) -> tuple[str, ...]:
         """Return the keys of a table whose keys are the user's own."""
         return tuple(self._values)
 
-    def tables(self, key: str) -> list[Table]:
+    def tables(self, key: str) -> list[TomlTable]:
         """Return the array of tables under `key`, each named by its number from 1."""
         value = self._take(key)
         if value is None:
@@ -155,7 +155,7 @@ class Table:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             self.fail(f"{key} must be written as [[{key}]] blocks.")
         return [
-            Table(item, file=self._file, name=f"[[{key}]] number {number}")
+            TomlTable(item, file=self._file, name=f"[[{key}]] number {number}")
             for number, item in enumerate(value, start=1)
         ]
 
@@ -185,7 +185,7 @@ class Table:
     def _value(self, key: str, hint: Any, default: object, needed: bool) -> Any:
         if get_origin(hint) in {Union, UnionType}:
             hint = next(part for part in get_args(hint) if part is not NoneType)
-        hint, limits = get_args(hint) if get_origin(hint) is Annotated else (hint, Limits())
+        hint, limits = get_args(hint) if get_origin(hint) is Annotated else (hint, Bounds())
         if hint is str:
             return self.needed(key) if needed else self.text(key)
         if hint is int:

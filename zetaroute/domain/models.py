@@ -9,15 +9,15 @@ from typing import Annotated, Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Bounds:
     """What a configured number may be, both ends included."""
 
     low: float = 0.0
     high: float = math.inf
 
 
-Share = Annotated[float, Limits(high=1.0)]
-Patience = Annotated[float, Limits(low=0.01)]
+Share = Annotated[float, Bounds(high=1.0)]
+Patience = Annotated[float, Bounds(low=0.01)]
 """Seconds after which something is given up."""
 
 DEMOTED = "demoted by a guard"

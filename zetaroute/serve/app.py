@@ -23,7 +23,7 @@ from zetaroute.domain import Query
 from zetaroute.errors import ZetarouteError
 from zetaroute.serve.admission import Admission, AdmissionMiddleware
 from zetaroute.serve.chat import chat
-from zetaroute.serve.dashboard import Dashboard, Page, page, report, script, style
+from zetaroute.serve.dashboard import DashboardPages, Page, page, report, script, style
 from zetaroute.serve.errors import ApiError, api_error, bad
 from zetaroute.serve.feedback import Post, feedback
 from zetaroute.serve.metrics import Metrics
@@ -40,7 +40,7 @@ class Offer:
     home: Home
     settings: Settings
     admission: Admission
-    dashboard: Dashboard
+    dashboard: DashboardPages
 
 
 def create_app(offer: Offer, metrics: Metrics) -> Starlette:

@@ -28,7 +28,7 @@ _REPORT = {
 }
 
 
-class Dashboard(Protocol):
+class DashboardPages(Protocol):
     """Makes the pages; handed in, because drawing figures takes libraries that answering does not load."""
 
     def page(self, home: Home, log: Log, settings: Settings) -> str:
@@ -47,7 +47,7 @@ class Dashboard(Protocol):
 class Page:
     """The page, made once for all who ask within a moment."""
 
-    def __init__(self, dashboard: Dashboard, service: Service) -> None:
+    def __init__(self, dashboard: DashboardPages, service: Service) -> None:
         self._dashboard = dashboard
         self._service = service
         self._making = asyncio.Lock()
