@@ -12,7 +12,8 @@ from pathlib import Path
 
 from zetaroute.batch.input import Part, Row, open_rows
 from zetaroute.batch.output import Output, check_target, resume
-from zetaroute.batch.run import BatchPlan, Progress, run_batch
+from zetaroute.batch.progress import Progress
+from zetaroute.batch.run import BatchPlan, run_batch
 from zetaroute.batch.seen import SeenRows
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Query

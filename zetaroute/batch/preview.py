@@ -8,7 +8,8 @@ from typing import Any
 
 from zetaroute.batch.job import BatchJob, open_job
 from zetaroute.batch.output import note_answered
-from zetaroute.batch.run import BatchPlan, Progress, feed_of
+from zetaroute.batch.progress import Progress
+from zetaroute.batch.run import BatchPlan, feed_of
 from zetaroute.config import Settings
 from zetaroute.errors import UnfitQueryError
 from zetaroute.log.log import Log

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.arrays import Array, Index, Mask
+from zetaroute.arrays import Array, Index
 from zetaroute.config import Objective, PromotionGate, Settings
 from zetaroute.domain import Arm, Figure
 from zetaroute.evaluate.gate import Margin
@@ -97,25 +97,10 @@ def evaluate(
     `x` (n, D) are the rows' vectors by the candidate's map, and `names` those of the map's cells, which queries
     without a task label are grouped by.
     """
-    from joblib import Parallel, delayed
-
-    objective = settings.objective
-    in_parts = [slice(start, start + CHUNK) for start in range(0, max(len(x), 1), CHUNK)]
-    chosen = Parallel(n_jobs=jobs, prefer="threads")(
-        delayed(_choices)(
-            (incumbent, candidate),
-            Queries(rows.texts[part], rows.tasks[part], x[part], rows.eligible[part]),
-            arms,
-            objective,
-        )
-        for part in in_parts
+    before, after, forecast = _choices(
+        rows, x, arms, settings.objective, incumbent=incumbent, candidate=candidate, jobs=jobs
     )
-    before, after = (np.concatenate([part[side] for part in chosen]) for side in (0, 1))
-    forecast = _together([part[2] for part in chosen])
     shared = compared(rows, x, before=before, after=after)
-    single = always(arms, rows, [fitted.best_single])
-    by_cost = np.argsort(forecast.charged(arms).sum(axis=0))
-    cheapest = always(arms, rows, [arms[k].id for k in by_cost])
     rewards = _rewards(rows, arms, settings)
     kpis = {name: PairedDR(shared, reward, bounded=name in BOUNDED) for name, reward in rewards.items()}
     utility = kpis["utility_usd"]
@@ -125,6 +110,7 @@ def evaluate(
     if rated is not None:
         differences["satisfaction_score"] = rated.difference
         kpis["satisfaction_score"] = rated.comparison
+    by_cost = [arms[k].id for k in np.argsort(forecast.charged(arms).sum(axis=0))]
     return Evaluation(
         trial=HoldoutComparison(
             rows=rows,
@@ -146,8 +132,8 @@ def evaluate(
         baselines={
             "incumbent": utility.value(before),
             "candidate": utility.value(after),
-            f"best single ({fitted.best_single})": utility.value(single),
-            "cheapest": utility.value(cheapest),
+            f"best single ({fitted.best_single})": utility.value(always(arms, rows, [fitted.best_single])),
+            "cheapest": utility.value(always(arms, rows, by_cost)),
             "uniform": utility.value(uniform(rows)),
         },
         share_before=shares(before, arms),
@@ -167,33 +153,39 @@ def _rated(compared: LoggedRows, rows: Sample) -> RatingSensitivity | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Queries:
-    """Queries to choose models for."""
-
-    texts: Sequence[str]
-    tasks: Sequence[str | None]
-    x: NDArray[np.floating[Any]]
-    """(n, D) by the candidate's map."""
-    eligible: Mask
-    """(n, K)"""
-
-
 def _choices(
-    policies: tuple[Policy, Policy], queries: Queries, arms: Sequence[Arm], objective: Objective
+    rows: Sample,
+    x: NDArray[np.floating[Any]],
+    arms: Sequence[Arm],
+    objective: Objective,
+    *,
+    incumbent: Policy,
+    candidate: Policy,
+    jobs: int,
 ) -> tuple[Index, Index, Forecast]:
-    """Return what the incumbent and the candidate would choose, and what the candidate expects."""
-    incumbent, candidate = policies
-    known = with_lengths(queries.texts, queries.x)
-    expected = candidate.predictor.forecast(known, arms)
+    """Return what the incumbent and the candidate would choose (n,), and what the candidate expects."""
+    from joblib import Parallel, delayed
+
     predictor = incumbent.predictor
-    if not _share_map(predictor, candidate.predictor):
-        known = predictor.vectors(queries.texts, queries.tasks)
-    before, after = (
-        policy.exploit(forecast, arms=arms, objective=objective, eligible=queries.eligible)
-        for policy, forecast in ((incumbent, predictor.forecast(known, arms)), (candidate, expected))
+    share_map = _share_map(predictor, candidate.predictor)
+
+    def of(part: slice) -> tuple[Index, Index, Forecast]:
+        known = with_lengths(rows.texts[part], x[part])
+        expected = candidate.predictor.forecast(known, arms)
+        if not share_map:
+            known = predictor.vectors(rows.texts[part], rows.tasks[part])
+        before, after = (
+            policy.exploit(forecast, arms=arms, objective=objective, eligible=rows.eligible[part])
+            for policy, forecast in ((incumbent, predictor.forecast(known, arms)), (candidate, expected))
+        )
+        return before, after, expected
+
+    starts = range(0, max(len(x), 1), CHUNK)
+    chosen = Parallel(n_jobs=jobs, prefer="threads")(
+        delayed(of)(slice(start, start + CHUNK)) for start in starts
     )
-    return before, after, expected
+    before, after = (np.concatenate([part[side] for part in chosen]) for side in (0, 1))
+    return before, after, _together([part[2] for part in chosen])
 
 
 def _share_map(one: Predictor, other: Predictor) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, get_args
 
 from zetaroute.analysis.canary import canary_standing
-from zetaroute.config import Home, Objective, Settings
+from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
 from zetaroute.evaluate.log_checks import LogFault
@@ -71,21 +71,9 @@ def retrain(
     """
     start = time.perf_counter()
     registry = Registry(home.artifacts)
-    with opener(log, sources)() as connection:
-        source = open_source(
-            connection,
-            log,
-            settings,
-            since=since,
-            sources=sources,
-            cluster=cluster is not None,
-            partition_rows=partition_rows,
-        )
-        of_the_log = faults_of_log(connection, registry, since=since)
-        canary = canary_standing(connection) if source.own else None
-    if not source.own:
-        with log.open() as connection:
-            canary = canary_standing(connection)
+    source, of_the_log, canary = _opened(
+        log, registry, settings, since=since, sources=sources, cluster=cluster, partition_rows=partition_rows
+    )
     # Only now: what came in at the opening may have ended a canary.
     parent = registry.current()
     incumbent = load_policy(registry, parent).with_record(read_state(home).standings)
@@ -96,82 +84,108 @@ def retrain(
         lesson = train(source, settings, log, known=known, seed=seed, jobs=jobs)
         made = candidate_of(lesson, source, settings, registry, parent=parent, known=known, seed=seed)
         evaluation = _tried(lesson, made, incumbent, settings, jobs=jobs)
-    faults = all_faults(
-        of_the_log,
-        trained=lesson.training.rows,
-        judged=evaluation.trial.rows,
-        compared=evaluation.trial.compared,
-    )
+    trial = evaluation.trial
+    faults = all_faults(of_the_log, trained=lesson.training.rows, judged=trial.rows, compared=trial.compared)
     verdict = _judged(lesson, evaluation, settings, registry, faults)
     pinned = registry.pinned()
     promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)
     tried = (
-        not promoted
-        and pinned is None
-        and not any(fault.refuses for fault in faults)
+        not (promoted or pinned or any(fault.refuses for fault in faults))
         and deserves_trial(promote, verdict, evaluation.differences["utility_usd"], evaluation.support)
         and may_succeed(canary, registry, lesson.survey.rows["train"])
     )
+    notes = _notes(pinned, source, faults)
     record = _record(
-        evaluation,
-        verdict,
-        lesson.fitted,
-        parent=parent,
-        promoted=promoted,
-        rows={**lesson.survey.rows, "holdout": len(evaluation.trial.rows.arm)},
-        notes=_notes(pinned, source, faults),
-        reliability=made.manifest["reliability"],
-        objective=settings.objective,
+        lesson, made, evaluation, verdict, settings, parent=parent, promoted=promoted, notes=notes
     )
     version = _published(registry, made, lesson, evaluation, verdict, record, page=page)
-    if promoted:
-        reason = f"{verdict.word}: {verdict.reasons[0]}"
-        log.append([make_current(registry, version, reason=reason, author=author, forced=promote == "force")])
     if promoted or tried:
-        with log.open() as connection:
-            if tried:
-                begin_canary(
-                    log,
-                    connection,
-                    settings,
-                    version=version,
-                    champion=parent,
-                    cost_usd=lesson.training.rows.cost_usd,
-                    response_s=lesson.training.rows.response_s,
-                    reason=verdict.reasons[0],
-                    author=author,
-                )
-            canary = canary_standing(connection)
-    return RetrainResult(
-        version=version,
-        record=record,
-        canary=canary,
-        elapsed_s=time.perf_counter() - start,
-        report=registry.folder / version / "report.md",
-    )
+        canary = _put_in_use(
+            log, registry, settings, lesson, record, version=version, forced=promote == "force", author=author
+        )
+    elapsed_s, report = time.perf_counter() - start, registry.folder / version / "report.md"
+    return RetrainResult(version=version, record=record, canary=canary, elapsed_s=elapsed_s, report=report)
+
+
+def _opened(
+    log: Log,
+    registry: Registry,
+    settings: Settings,
+    *,
+    since: str | None,
+    sources: Sequence[str],
+    cluster: str | None,
+    partition_rows: int,
+) -> tuple[TrainingSource, list[LogFault], dict[str, Any] | None]:
+    """Return what to learn from, the faults of that log, and how the home's canary stands."""
+    with opener(log, sources)() as connection:
+        source = open_source(
+            connection,
+            log,
+            settings,
+            since=since,
+            sources=sources,
+            cluster=cluster is not None,
+            partition_rows=partition_rows,
+        )
+        faults = faults_of_log(connection, registry, since=since)
+        if source.own:
+            return source, faults, canary_standing(connection)
+    with log.open() as connection:
+        return source, faults, canary_standing(connection)
+
+
+def _put_in_use(
+    log: Log,
+    registry: Registry,
+    settings: Settings,
+    lesson: TrainingResult,
+    record: RetrainRecord,
+    *,
+    version: str,
+    forced: bool,
+    author: str,
+) -> dict[str, Any] | None:
+    """Let a version serve, or a canary try it when it is not promoted; return how the canary stands then."""
+    if record.promoted:
+        reason = f"{record.verdict}: {record.reasons[0]}"
+        log.append([make_current(registry, version, reason=reason, author=author, forced=forced)])
+    with log.open() as connection:
+        if not record.promoted:
+            begin_canary(
+                log,
+                connection,
+                settings,
+                version=version,
+                champion=record.parent,
+                cost_usd=lesson.training.rows.cost_usd,
+                response_s=lesson.training.rows.response_s,
+                reason=record.reasons[0],
+                author=author,
+            )
+        return canary_standing(connection)
 
 
 def _record(
+    lesson: TrainingResult,
+    made: CandidatePolicy,
     evaluation: Evaluation,
     verdict: Verdict,
-    fitted: Fitted,
+    settings: Settings,
     *,
     parent: str,
     promoted: bool,
-    rows: Mapping[str, int],
     notes: Sequence[str],
-    reliability: Mapping[str, Any],
-    objective: Objective,
 ) -> RetrainRecord:
     """Return what a retrain found; `notes` are said behind the reasons of the verdict."""
-    utility = evaluation.differences["utility_usd"]
+    fitted, utility = lesson.fitted, evaluation.differences["utility_usd"]
     changes = {name: change.figure() for name, change in evaluation.differences.items()}
     return RetrainRecord(
         parent=parent,
         verdict=verdict.word,
         promoted=promoted,
         reasons=[*verdict.reasons, *_of_the_fit(fitted), *notes],
-        rows=rows,
+        rows={**lesson.survey.rows, "holdout": len(evaluation.trial.rows.arm)},
         before=evaluation.before,
         after=evaluation.after,
         difference=changes | {"p95_response_s": evaluation.p95_response_s},
@@ -193,8 +207,8 @@ def _record(
         routes=fitted.routes,
         detectable_usd=verdict.detectable_usd,
         rows_needed=verdict.rows_needed,
-        reliability=reliability,
-        shown=report_data(evaluation.trial, objective=objective, feature_map=fitted.map),
+        reliability=made.manifest["reliability"],
+        shown=report_data(evaluation.trial, objective=settings.objective, feature_map=fitted.map),
     )
 
 

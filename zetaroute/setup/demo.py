@@ -14,7 +14,8 @@ from typing import Any
 
 from zetaroute.analysis.kpi import compare
 from zetaroute.batch.input import as_rows
-from zetaroute.batch.run import BatchPlan, Progress, run_batch
+from zetaroute.batch.progress import Progress
+from zetaroute.batch.run import BatchPlan, run_batch
 from zetaroute.batch.seen import SeenRows
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Feedback, new_id, utc_now

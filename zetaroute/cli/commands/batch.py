@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from zetaroute.batch.job import BatchJob
-    from zetaroute.batch.run import Progress
+    from zetaroute.batch.progress import Progress
     from zetaroute.router.answer import Answer
 
 

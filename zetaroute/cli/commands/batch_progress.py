@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zetaroute.cli.output import console
 
 if TYPE_CHECKING:
-    from zetaroute.batch.run import Progress
+    from zetaroute.batch.progress import Progress
 
 _MODELS_SHOWN = 4
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from zetaroute.batch.run import Progress
+    from zetaroute.batch.progress import Progress
     from zetaroute.config import Home, Settings
     from zetaroute.setup.demo import OnProgress, Phase
 
