@@ -81,18 +81,17 @@ class Session:
         """
         from zetaroute.policy import Limits
         from zetaroute.router.attempts import check_query
+        from zetaroute.router.conversations import recorded
         from zetaroute.router.options import AskOptions
-        from zetaroute.router.prepare import parse_check
+        from zetaroute.router.prepare import parse_check, with_files
 
         query = Query(
             text=prompt, system=system, task=task, reference=reference, grader=grader, tags=tuple(tags)
         )
-        query = _with_files(query, options or {}, attach, schema)
+        query = with_files(query, options or {}, attach, None if schema is None else Path(schema))
         engine, kept = self.engine(), None
         check_query(query, engine.graders)
         if conversation is not None:
-            from zetaroute.router.conversations import recorded
-
             query = replace(query, conversation=conversation)
             before = recorded(self.log, str(query.conversation))
             query, kept = before.continued(query), before.model
@@ -312,20 +311,6 @@ def open_session(home: Place | None = None, *, config: Place | None = None) -> S
     found = find_home(None if home is None else Path(home))
     settings = load_settings(None if config is None else Path(config), found.config)
     return Session(found, settings, log_of(found, settings.privacy))
-
-
-def _with_files(
-    query: Query, options: Mapping[str, Any], attach: Sequence[Place], schema: Place | None
-) -> Query:
-    """Return the query with what goes beside its words; raise UsageError for what cannot."""
-    from zetaroute.config import check_options
-    from zetaroute.router.attachments import read_attachment
-    from zetaroute.router.prepare import by_schema
-
-    check_options(options)
-    files = tuple(read_attachment(Path(one)) for one in attach)
-    query = replace(query, options=options, attachments=files)
-    return query if schema is None else by_schema(query, Path(schema))
 
 
 def _own_loop(work: Callable[[], _T]) -> _T:

@@ -6,8 +6,10 @@ import hashlib
 
 import pytest
 
+from zetaroute.domain import Query
 from zetaroute.errors import UsageError
 from zetaroute.router.attachments import LARGEST, parse_options, read_attachment
+from zetaroute.router.prepare import with_files
 
 
 @pytest.mark.parametrize(
@@ -79,7 +81,13 @@ def test_values_of_options_are_json_or_text():
     }
 
 
-@pytest.mark.parametrize("pair", ["temperature", "=1", "", "stream=true", "messages=[]", "model=x"])
+@pytest.mark.parametrize("pair", ["temperature", "=1", ""])
 def test_an_option_of_no_use_is_named(pair):
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError, match="must be key=value"):
         parse_options([pair])
+
+
+@pytest.mark.parametrize("pair", ["stream=true", "messages=[]", "model=x"])
+def test_an_option_that_is_set_anyway_is_named(pair):
+    with pytest.raises(UsageError, match="is not yours to set"):
+        with_files(Query(text="hello"), parse_options([pair]), (), None)

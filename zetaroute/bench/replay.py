@@ -70,53 +70,42 @@ def replay(
             f"{recordings.dataset} has {len(train.texts)} training and {len(test.texts)} test queries: "
             f"too few for {plan.rounds} rounds."
         )
-    log, registry = log_of(home), Registry(home.artifacts)
+    log, registry, played = log_of(home), Registry(home.artifacts), 0
     known = registry.current()
     marker = _Marker(train, arms, objective, use_task=plan.use_task)
-    rounds, promotions, served_utility, played = [], [], [], 0
+    rounds: list[dict[str, Any]] = []
+    promotions: list[dict[str, Any]] = []
     for number, part in enumerate(np.array_split(order, plan.rounds), start=1):
-        served_utility.append(
-            _play(
-                train,
-                part,
-                settings,
-                home,
-                log,
-                before=played,
-                seed=plan.seed * 1000 + number,
-                use_task=plan.use_task,
-            )
-        )
+        seed = plan.seed * 1000 + number
+        served = _play(train, part, settings, home, log, before=played, seed=seed, use_task=plan.use_task)
         played += len(part)
-        serving = registry.current()
-        if serving != known:
+        if (serving := registry.current()) != known:
             promotions.append({"round": number, "version": serving, "by": "canary"})
         incumbent = load_policy(registry, serving).with_record(read_state(home).standings)
         done = retrain(
             home=home, settings=settings, log=log, seed=plan.seed, jobs=jobs, author="replay", page=False
         )
-        candidate = load_policy(registry, done.version)
         if done.promoted:
             promotions.append({"round": number, "version": done.version, "by": "gate"})
         known = registry.current()
-        told = marker.mark(order, part, incumbent, candidate)
-        told |= {
-            "rows": played,
-            "verdict": done.verdict,
-            "estimate": done.difference["utility_usd"].json(),
-            "score": _served_score(log),
-            "utility_usd": float(served_utility[-1].mean()),
-            "canary": done.canary,
-        }
-        rounds.append(told)
+        rounds.append(
+            {
+                **marker.mark(order, part, incumbent, load_policy(registry, done.version)),
+                "rows": played,
+                "verdict": done.verdict,
+                "estimate": done.difference["utility_usd"].json(),
+                "score": _served_score(log),
+                "utility_usd": float(served.mean()),
+                "canary": done.canary,
+            }
+        )
         if on_round is not None:
-            on_round(told)
-    final = _final(train, test, arms, settings, log, registry, plan=plan, jobs=jobs)
+            on_round(rounds[-1])
     return {
         "dataset": recordings.dataset,
         "seed": plan.seed,
         "rounds": rounds,
-        **final,
+        **_final(train, test, arms, settings, log, registry, plan=plan, jobs=jobs),
         "promotions": promotions,
     }
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from zetaroute.config import check_options
 from zetaroute.domain import Attachment, FileNote, Kind
 from zetaroute.errors import UsageError
 from zetaroute.files.strict_json import strict_json
@@ -50,7 +49,7 @@ def attachment_of(name: str, content: bytes, *, place: str) -> Attachment:
 def parse_options(pairs: Iterable[str]) -> Mapping[str, Any]:
     """Return the options in `key=value` pairs: values are JSON, and what is no JSON is a text.
 
-    Raises UsageError for a pair of another shape and for what zetaroute sets itself.
+    Raises UsageError for a pair of another shape.
     """
     options: dict[str, Any] = {}
     for pair in pairs:
@@ -58,7 +57,6 @@ def parse_options(pairs: Iterable[str]) -> Mapping[str, Any]:
         if not equals or not key.strip():
             raise UsageError(f"the option {pair!r} must be key=value, for example -o temperature=0.2.")
         options[key.strip()] = _value(value)
-    check_options(options)
     return options
 
 

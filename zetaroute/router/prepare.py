@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.config import Privacy
+from zetaroute.config import Privacy, check_options
 from zetaroute.domain import Check, Query, QueryEmbedding
 from zetaroute.errors import ProviderError, UsageError
 from zetaroute.files.strict_json import strict_json
 from zetaroute.files.text import read_text
 from zetaroute.grading import check_reference
+from zetaroute.router.attachments import read_attachment
 
 if TYPE_CHECKING:
     from zetaroute.providers.embeddings import Embedder
@@ -55,7 +57,17 @@ LARGEST = 1_000_000
 """Bytes of a schema."""
 
 
-def by_schema(query: Query, file: Path) -> Query:
+def with_files(
+    query: Query, options: Mapping[str, Any], attach: Sequence[str | PathLike[str]], schema: Path | None
+) -> Query:
+    """Return the query with what goes beside its words; raise UsageError for what cannot."""
+    check_options(options)
+    files = tuple(read_attachment(Path(one)) for one in attach)
+    query = replace(query, options=options, attachments=files)
+    return query if schema is None else _by_schema(query, schema)
+
+
+def _by_schema(query: Query, file: Path) -> Query:
     """Return the query with the schema in `file` asked for; a query with the grader `json` is graded by it too.
 
     Raises UsageError when the file holds no JSON schema, or when the query has another reference already.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from zetaroute.cli.session import Run
     from zetaroute.domain import Check, Decision, Query
+    from zetaroute.policy import Limits
     from zetaroute.router.engine import Engine
     from zetaroute.router.options import AskOptions
 
@@ -124,9 +125,25 @@ NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of thi
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")]
 
 
+HELP = """Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.
+
+\b
+Examples
+  zetaroute ask "Sort 3, 1, 2"
+  cat report.txt | zetaroute ask "Summarise this"
+  zetaroute ask --explain --prefer cheap "What is 12% of 250?"
+  zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
+  zetaroute ask --check json "The planets as a JSON list"
+  zetaroute ask --reference 42 --grader number "What is 6 * 7?"
+  zetaroute ask --tag private "What does my contract say about leave?"
+  zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
+  zetaroute ask --schema city.json --grader json "Where is the Colosseum?"
+"""
+
+
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    app.command("ask")(ask_command)
+    app.command("ask", help=HELP)(ask_command)
     app.command("rate")(rate_command)
 
 
@@ -158,67 +175,20 @@ def ask_command(
     seed: Seed = None,
     json: Json = False,
 ) -> None:
-    """Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.
-
-    \b
-    Examples
-      zetaroute ask "Sort 3, 1, 2"
-      cat report.txt | zetaroute ask "Summarise this"
-      zetaroute ask --explain --prefer cheap "What is 12% of 250?"
-      zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
-      zetaroute ask --check json "The planets as a JSON list"
-      zetaroute ask --reference 42 --grader number "What is 6 * 7?"
-      zetaroute ask --tag private "What does my contract say about leave?"
-      zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
-      zetaroute ask --schema city.json --grader json "Where is the Colosseum?"
-    """
-    from zetaroute.config import PRESETS
-    from zetaroute.domain import Query
+    """Build the query and its options from what was typed, and ask."""
     from zetaroute.policy import Limits
-    from zetaroute.router.attachments import parse_options, read_attachment
-    from zetaroute.router.attempts import check_query
-    from zetaroute.router.options import AskOptions
     from zetaroute.router.prepare import parse_check
 
-    if no_log and rate is not None:
-        raise UsageError(
-            "--rate keeps a rating of an answer that --no-log does not keep: give one of the two."
-        )
-    if rate is not None:
-        from zetaroute.feedback.ratings import parse_rating
-
-        parse_rating(rate)
+    _check_rating(rate, no_log=no_log)
     run = session(context)
     run.settings()
-    query = Query(
-        text=_text(prompt),
-        system=system,
-        task=task,
-        reference=reference,
-        grader=grader,
-        options=parse_options(option or ()),
-        attachments=tuple(map(read_attachment, attach or ())),
-        tags=tuple(dict.fromkeys(tag or ())),
+    query = _query(
+        prompt, option, attach, schema, tag, system=system, task=task, reference=reference, grader=grader
     )
-    if schema is not None:
-        from zetaroute.router.prepare import by_schema
-
-        query = by_schema(query, schema)
-    engine = run.open().engine()
-    check_query(query, engine.graders)
-    query, kept = placed(run, query, last=continue_, name=cid, reroute=reroute)
-    if kept is not None and kept not in engine.router.arms and model is None:
-        run.note(f"{kept}, which answered before, is not configured any more: another model goes on")
-    options = AskOptions(
-        model=model,
-        kept=kept,
-        limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
-        objective=None if prefer is None else PRESETS[prefer],
-        seed=seed,
-        deadline_s=timeout,
-        rating_share=None if no_log or json or rate is not None else rating_share(run),
-    )
-
+    engine, query, kept = _opened(run, query, model, last=continue_, name=cid, reroute=reroute)
+    limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
+    rated = not (no_log or json or rate)
+    options = _options(run, model, kept, limits, prefer, timeout, seed, rated=rated)
     if dry_run:
         _show_dry_run(run, engine, query, options, check=parse_check(check), json=json)
         return
@@ -234,6 +204,84 @@ def ask_command(
         json=json,
         on_decision=partial(_explain, run, engine, console(stderr=True)) if explain else None,
     )
+
+
+def _query(
+    prompt: list[str] | None,
+    option: list[str] | None,
+    attach: list[Path] | None,
+    schema: Path | None,
+    tag: list[str] | None,
+    *,
+    system: str | None,
+    task: str | None,
+    reference: str | None,
+    grader: str | None,
+) -> Query:
+    from zetaroute.domain import Query
+    from zetaroute.router.attachments import parse_options
+    from zetaroute.router.prepare import with_files
+
+    query = Query(
+        text=_text(prompt),
+        system=system,
+        task=task,
+        reference=reference,
+        grader=grader,
+        tags=tuple(dict.fromkeys(tag or ())),
+    )
+    return with_files(query, parse_options(option or ()), attach or (), schema)
+
+
+def _options(
+    run: Run,
+    model: str | None,
+    kept: str | None,
+    limits: Limits,
+    prefer: str | None,
+    timeout_s: float | None,
+    seed: int | None,
+    *,
+    rated: bool,
+) -> AskOptions:
+    from zetaroute.config import PRESETS
+    from zetaroute.router.options import AskOptions
+
+    return AskOptions(
+        model=model,
+        kept=kept,
+        limits=limits,
+        objective=None if prefer is None else PRESETS[prefer],
+        seed=seed,
+        deadline_s=timeout_s,
+        rating_share=rating_share(run) if rated else None,
+    )
+
+
+def _opened(
+    run: Run, query: Query, model: str | None, *, last: bool, name: str | None, reroute: bool
+) -> tuple[Engine, Query, str | None]:
+    """Return the engine, the query in its conversation, and the model that the conversation keeps."""
+    from zetaroute.router.attempts import check_query
+
+    engine = run.open().engine()
+    check_query(query, engine.graders)
+    query, kept = placed(run, query, last=last, name=name, reroute=reroute)
+    if kept is not None and kept not in engine.router.arms and model is None:
+        run.note(f"{kept}, which answered before, is not configured any more: another model goes on")
+    return engine, query, kept
+
+
+def _check_rating(rate: str | None, *, no_log: bool) -> None:
+    if rate is None:
+        return
+    if no_log:
+        raise UsageError(
+            "--rate keeps a rating of an answer that --no-log does not keep: give one of the two."
+        )
+    from zetaroute.feedback.ratings import parse_rating
+
+    parse_rating(rate)
 
 
 def _show_dry_run(

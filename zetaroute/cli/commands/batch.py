@@ -124,16 +124,14 @@ def batch_command(
     from zetaroute.policy import Limits
     from zetaroute.router.prepare import parse_check
 
-    if model is not None and all_models:
-        raise UsageError("--model and --all-models exclude each other: give one.")
     run = session(context)
-    settings = run.settings()
+    models = _models(run, model, all_models=all_models)
     job = BatchJob(
         source=file,
         target=target_of(file, output),
         plan=BatchPlan(
             concurrency=concurrency,
-            models=tuple(arm.id for arm in settings.arms) if all_models else (model,) if model else (),
+            models=models,
             budget_usd=budget_usd,
             limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
             seed=seed or 0,
@@ -148,19 +146,28 @@ def batch_command(
     )
     if dry_run:
         _preview(run, job, json=json)
-        return
+    else:
+        _run(run, job, all_models=all_models, json=json)
+
+
+def _models(run: Run, model: str | None, *, all_models: bool) -> tuple[str, ...]:
+    """Return the models that are pinned; none lets the row or the policy choose."""
+    if model is not None and all_models:
+        raise UsageError("--model and --all-models exclude each other: give one.")
+    settings = run.settings()
+    return tuple(arm.id for arm in settings.arms) if all_models else (model,) if model else ()
+
+
+def _run(run: Run, job: BatchJob, *, all_models: bool, json: bool) -> None:
+    """Answer the rows, say what was done, and exit with a code where not all went well."""
     progress = _answered(run, job)
     _tell(run, progress, job.target, json=json)
     if all_models:
         _tell_newcomers(run)
-    if code := _exit_code(progress):
-        raise typer.Exit(code)
-
-
-def _exit_code(progress: Progress) -> int:
     if progress.interrupted:
-        return INTERRUPTED
-    return 3 if progress.failed and not progress.answered else 0
+        raise typer.Exit(INTERRUPTED)
+    if progress.failed and not progress.answered:
+        raise typer.Exit(3)
 
 
 def _answered(run: Run, job: BatchJob) -> Progress:

@@ -113,14 +113,18 @@ def retrain_command(
     if json:
         out_json(done.json())
     else:
-        from zetaroute.report.retrain import retrain_report
-        from zetaroute.report.terminal import show_report
-
-        show_report(console(), retrain_report(done.json()))
-        out(f"{_now_serves(done)}; report: {done.report}")
+        _show_retrain(done)
     _tell_lost_guards(run, settings)
     if strict and done.verdict != "PROMOTE":
         raise BarNotMetError(f"the verdict is {done.verdict}, and --strict asks for PROMOTE.")
+
+
+def _show_retrain(done: RetrainResult) -> None:
+    from zetaroute.report.retrain import retrain_report
+    from zetaroute.report.terminal import show_report
+
+    show_report(console(), retrain_report(done.json()))
+    out(f"{_now_serves(done)}; report: {done.report}")
 
 
 def _tell_lost_guards(run: Run, settings: Settings) -> None:

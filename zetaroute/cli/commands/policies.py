@@ -73,7 +73,7 @@ def promote_command(
     ] = "promoted by hand",
 ) -> None:
     """Let a version serve from the next query on, whatever the gate said of it."""
-    _told(session(context).policies().promote(version, reason=reason))
+    out(f"{session(context).policies().promote(version, reason=reason)} serves from now on")
 
 
 @policies.command("diff")
@@ -151,8 +151,6 @@ def guards_command(
       zetaroute policies guards --max p95_response_s=5 --task stories --model practice/small
     """
     from zetaroute.analysis.guards import explained, judged, lost, tried_rules
-    from zetaroute.report.tables import Column, Heading, number, table
-    from zetaroute.report.terminal import show_table
     from zetaroute.router.router import open_router
 
     run = session(context)
@@ -170,10 +168,16 @@ def guards_command(
     rows = judged(router, tried or settings.guards, every_kind=bool(tried))
     if json:
         out_json(rows)
-        return
-    if not rows:
+    elif rows:
+        _show_guards([[*_guard_cells(row), explained(row)] for row in rows])
+    else:
         out("no guard is configured: `zetaroute policies guards --min accuracy=0.6` tries one")
-        return
+
+
+def _show_guards(rows: list[list[str]]) -> None:
+    from zetaroute.report.tables import Column, Heading, number, table
+    from zetaroute.report.terminal import show_table
+
     columns: list[Heading] = [
         "model",
         "guard",
@@ -183,7 +187,7 @@ def guards_command(
         number("rows"),
         Column(title="verdict", prose=True),
     ]
-    show_table(console(), table(columns, [[*_guard_cells(row), explained(row)] for row in rows]))
+    show_table(console(), table(columns, rows))
 
 
 def _guard_cells(row: dict[str, Any]) -> list[str]:
@@ -195,8 +199,4 @@ def _guard_cells(row: dict[str, Any]) -> list[str]:
 @policies.command("rollback")
 def rollback_command(context: typer.Context) -> None:
     """End the canary, else go back to the version that served before; the very next query obeys."""
-    _told(session(context).policies().rollback())
-
-
-def _told(version: str) -> None:
-    out(f"{version} serves from now on")
+    out(f"{session(context).policies().rollback()} serves from now on")
