@@ -16,7 +16,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from zetaroute.bench.datasets import Recordings, read_recordings
-from zetaroute.bench.full_information import bench
+from zetaroute.bench.full_information import bench_full_information
 from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.config import Home, Objective
 
@@ -111,7 +111,7 @@ def _full_information(folder: Path) -> list[str]:
     for name, recordings in _sets(folder):
         for label, per_dollar, per_second in WEIGHTS[name]:
             worth = objective(per_dollar, per_second)
-            found = bench(recordings, objective=worth)
+            found = bench_full_information(recordings, objective=worth)
             gains = {
                 way: _points(found["results"][way]["gain_over_best_single_usd"], worth)
                 for way in ("router", "knn", "task_best", "oracle")

@@ -14,7 +14,7 @@ import pytest
 from tests.cli.command import ok, refused, run, shape
 from tests.support.recordings import COST_USD, MODELS, written
 from zetaroute.bench.datasets import Recordings, read_recordings
-from zetaroute.bench.full_information import bench, utility
+from zetaroute.bench.full_information import bench_full_information, utility
 from zetaroute.bench.sweep import STEPS, ladder, sweep
 from zetaroute.config import Objective
 from zetaroute.errors import UsageError
@@ -119,7 +119,7 @@ def test_sweep_decides_at_a_value_as_bench_does_there(swept, recordings):
     assert len(points) == STEPS
     for point in (points[1], points[4]):
         value = point["answer_value_usd"]
-        alone = bench(
+        alone = bench_full_information(
             recordings,
             objective=Objective(
                 answer_value_usd=value,
@@ -181,7 +181,7 @@ def test_ladder_reaches_from_the_cheapest_model_to_a_hundred_of_the_dearest(reco
 def test_two_models_without_costs_are_measured_as_routellm_does(tmp_path):
     file = written(tmp_path / "free.parquet", cost_usd=None)
     recordings = read_recordings(file, models=["big", "small"])
-    found = bench(recordings, objective=OBJECTIVE, jobs=1)
+    found = bench_full_information(recordings, objective=OBJECTIVE, jobs=1)
     two = found["two_models"]
     assert (two["weak"], two["strong"]) == ("small", "big")
     assert two["apgr"] > 0.8

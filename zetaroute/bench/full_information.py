@@ -34,7 +34,7 @@ class PairedGain:
     se: float
 
 
-def bench(
+def bench_full_information(
     recordings: Recordings, *, objective: Objective, seed: int = 0, jobs: int = 2, use_task: bool = False
 ) -> dict[str, Any]:
     """Return the JSON of the contract for one set of recordings and one value of an answer and a second.

@@ -78,11 +78,11 @@ def bench_command(
       zetaroute bench outcomes.parquet --models small,large --answer-value-usd 0.05 --json
       zetaroute bench lm-eval-results/ --sweep -o report
     """
-    from zetaroute.bench.full_information import bench
+    from zetaroute.bench.full_information import bench_full_information
     from zetaroute.bench.sweep import sweep as bench_sweep
 
     recordings = _read(file, train_split, test_split, test_share, models)
-    found = (bench_sweep if sweep else bench)(
+    found = (bench_sweep if sweep else bench_full_information)(
         recordings,
         objective=_objective(answer_value_usd, second_value_usd),
         seed=seed,
