@@ -192,3 +192,9 @@ def test_tally_tells_of_the_latest_rows_of_a_model(home):
         ALL_TASKS: (RECENT, 1.0),
         "x": (RECENT, 1.0),
     }
+
+
+def test_a_state_that_is_nested_too_deeply_is_made_anew(home):
+    home.make()
+    home.state.write_text("[" * 100_000)
+    assert (is_readable_state(home), read_state(home).standings) == (False, {})

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import Headers
 
 from tests.cli.command import refused, run
 from tests.cli.conftest import http_config, says
@@ -16,6 +17,7 @@ from tests.providers.loopback import ModelServer
 from tests.serve.conftest import practice_config
 from tests.serve.running import Server, serving
 from tests.support.waiting import PATIENCE_S, until
+from zetaroute.serve.admission import _holds, hashed
 
 TOKEN = "correct-horse-battery"  # noqa: S105  - it opens nothing but these tests
 
@@ -120,3 +122,13 @@ def test_too_many_at_once_are_told_to_come_back(tmp_path: Path, server: ModelSer
             one.join()
         assert sorted(found) == [200, 200, 429, 429, 429, 429]
         assert running.ask().status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_a_token_may_hold_any_character(coding: str) -> None:
+    token = "l\u00e4ngeres-Geheimnis".encode(coding)
+    headers = Headers(raw=[(b"authorization", b"Bearer " + token)])
+    basic = Headers(raw=[(b"authorization", b"Basic " + base64.b64encode(b"me:" + token))])
+    known = hashed("l\u00e4ngeres-Geheimnis")
+    assert _holds(headers, known, "POST") == (coding == "utf-8")
+    assert _holds(basic, known, "GET") == (coding == "utf-8")

@@ -90,6 +90,8 @@ def find_home(option: Path | None) -> Home:
     named = option or os.environ.get("ZETAROUTE_HOME")
     if named:
         path = Path(named).expanduser()
+        if "?" in str(path):
+            raise UsageError(f"the home {path} has a ? in its path, which DuckDB cannot open: name another.")
         if path.exists() and not path.is_dir():
             raise UsageError(f"the home {path} is a file: name a folder with --home.")
         blocked = next((parent for parent in path.parents if parent.exists() and not parent.is_dir()), None)

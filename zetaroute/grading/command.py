@@ -21,7 +21,13 @@ _OUTPUT_LIMIT = 1024 * 1024
 _COMPLAINT_KEPT = 64 * 1024
 _CASE_LIMIT = 100_000
 """Bytes; Linux takes 128 KiB in one variable."""
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL|AUTH", re.IGNORECASE)
+_PASSED_ON = re.compile(
+    r"PATH|HOME|USER|LOGNAME|SHELL|PWD|LANG|LANGUAGE|LC_[A-Z]+|TZ|TERM|TMPDIR|TEMP|TMP|PYTHON[A-Z]+|VIRTUAL_ENV|NODE_PATH"
+    r"|LD_LIBRARY_PATH|DYLD_[A-Z_]+|SYSTEMROOT|SYSTEMDRIVE|WINDIR|COMSPEC|PATHEXT|APPDATA|LOCALAPPDATA|USERPROFILE"
+    r"|PROGRAMDATA|PROGRAMFILES|XDG_[A-Z_]+",
+    re.IGNORECASE,
+)
+"""What a program needs to run; everything else may hold a secret under any name."""
 _END_S = 5.0
 _STACK = re.compile(r"^Traceback \(most recent call last\):|^ {4}at .*:\d+:\d+\)?$", re.MULTILINE)
 """What Python and Node.js write when a program breaks; both leave with 1, as one that says "wrong" does."""
@@ -134,7 +140,7 @@ def _case(query: str, reference: str | None, task: str | None) -> str:
 
 def _environment(variables: Mapping[str, str], secret: Collection[str]) -> dict[str, str]:
     return {
-        name: value for name, value in variables.items() if name not in secret and not _SECRET.search(name)
+        name: value for name, value in variables.items() if name not in secret and _PASSED_ON.fullmatch(name)
     }
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -22,6 +24,12 @@ from zetaroute.files.atomic import sync_files, write_whole
 SUFFIX = ".jsonl"
 LONGEST_DRAFT_S = 3600.0
 """No process writes a segment for this long: an older draft is a dead one's."""
+_CHECKSUM = re.compile(rb', "crc32": "([0-9a-f]{8})"\}$')
+"""How a line ends, over what stands before it; lines of older versions have none."""
+_CHECKSUM_LENGTH = 22
+_LARGEST = 2**63 - 1
+"""The largest whole number that a BIGINT holds."""
+_HUGE = re.compile(r"[0-9]{19}")
 _READ = {
     "outcomes": {"model", "status", "time"},
     "feedback": {"time"},
@@ -71,11 +79,13 @@ class Journal:
 
     def _write(self, entries: Sequence[Entry], *, sync: bool) -> str:
         kept = entries if self._protect is None else map(self._protect, entries)
-        lines = "".join(f"{_json(entry)}\n" for entry in kept)
-        name = f"{new_id()}{SUFFIX}"
+        return self.write_lines([_signed(_json(entry)) for entry in kept], f"{new_id()}{SUFFIX}", sync=sync)
+
+    def write_lines(self, lines: Iterable[bytes], name: str, *, sync: bool = True) -> str:
+        """Write lines as one new segment under a name of its own, and return it."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.folder / name, lines.encode("ascii"), sync=sync)
+            write_whole(self.folder / name, b"".join(line + b"\n" for line in lines), sync=sync)
         except OSError as error:
             raise StoreError(
                 f"cannot write the journal {self.folder} ({error.strerror}): "
@@ -115,16 +125,34 @@ class Journal:
         """Yield the entries that wait, as plain values, with their segment; one that vanishes was merged."""
         for segment in self.segments():
             try:
-                text = segment.read_text(encoding="ascii")
-            except (OSError, UnicodeDecodeError):
+                lines = lines_of(segment)
+            except OSError:
                 continue
-            for line in text.splitlines():
+            for line in filter(is_intact, lines):
                 try:
                     entry = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if _is_entry(entry):
                     yield segment.name, entry
+
+
+def lines_of(segment: Path) -> list[bytes]:
+    """Return the lines of a segment; raises OSError."""
+    return segment.read_bytes().splitlines()
+
+
+def is_intact(line: bytes) -> bool:
+    """Return whether a line is what was written, as far as its checksum tells; old lines have none."""
+    found = _CHECKSUM.search(line)
+    if found is None:
+        return line.isascii() and b'"crc32"' not in line[-_CHECKSUM_LENGTH:]
+    return zlib.crc32(line[: found.start()]) == int(found[1], 16)
+
+
+def _signed(line: str) -> bytes:
+    body = line.encode("ascii").removesuffix(b"}")
+    return body + b', "crc32": "%08x"}' % zlib.crc32(body)
 
 
 @contextlib.contextmanager
@@ -155,20 +183,25 @@ def _json(entry: Entry) -> str:
         text = json.dumps(entry, default=_fields, allow_nan=False)
     except ValueError:
         return json.dumps(_plain(entry))
-    # A surrogate may be one half of a character, or a lone one.
-    return json.dumps(_plain(entry)) if "\\ud" in text else text
+    # A surrogate may be one half of a character, or a lone one; a number may be one that no column holds.
+    return json.dumps(_plain(entry)) if "\\ud" in text or _HUGE.search(text) else text
 
 
 def _fields(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-def _plain(value: Any) -> Any:
-    """Return JSON's own types: no NaN, no lone surrogates (they have no UTF-8 form and would stop the merge)."""
+def _plain(value: Any) -> Any:  # noqa: PLR0911  - one for each of JSON's types
+    """Return JSON's own types, as the log can hold them.
+
+    Lone surrogates have no UTF-8 form; NaN and whole numbers beyond 64 bits become NULL.
+    """
     if isinstance(value, str):
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if abs(value) <= _LARGEST else None
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, dict):

@@ -7,81 +7,23 @@ and every opening merges what waits there, in one transaction, each id once.
 from __future__ import annotations
 
 import json
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.errors import StoreBusyError, StoreError
 from zetaroute.log.journal import Entry
+from zetaroute.log.merge import take_segments
 from zetaroute.log.pseudonyms import protected_journal
-from zetaroute.log.schema import (
-    CANARY_COLUMNS,
-    EXPORT_COLUMNS,
-    FEEDBACK_COLUMNS,
-    OUTCOME_COLUMNS,
-    PROMOTION_COLUMNS,
-    migrate,
-    struct,
-)
+from zetaroute.log.schema import migrate
 from zetaroute.log.standings import is_readable_state, write_standings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
-
-
-_LARGEST_LINE = 256 * 1024 * 1024
-"""Bytes."""
-
-
-def read_segments(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
-    """Read segments into the table `incoming`; raises duckdb.Error when one of them is damaged."""
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json(
-            $segments, format = 'newline_delimited', maximum_object_size = {_LARGEST_LINE},
-            columns = {{
-                outcomes: '{struct(OUTCOME_COLUMNS)}[]',
-                feedback: '{struct(FEEDBACK_COLUMNS)}[]',
-                promotions: '{struct(PROMOTION_COLUMNS)}[]',
-                canaries: '{struct(CANARY_COLUMNS)}[]',
-                exports: '{struct(EXPORT_COLUMNS)}[]'
-            }})
-        """,
-        {"segments": [str(segment) for segment in segments]},
-    )
-
-
-def insert_rows(connection: DuckDBPyConnection) -> None:
-    """Bring what is in `incoming` into the tables, each id once, in one transaction."""
-    import duckdb
-
-    connection.execute("BEGIN")
-    try:
-        pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
-        for table in ("outcomes", "feedback", "promotions", "canaries", "exports"):
-            extra = pmf if table == "outcomes" else ""
-            connection.execute(f"""
-                INSERT INTO {table} BY NAME
-                WITH rows AS (SELECT unnest({table}) AS row FROM incoming)
-                SELECT unnest(row){extra} FROM rows
-                WHERE row.id NOT IN (
-                    SELECT id FROM {table} WHERE id >= (SELECT min(rows.row.id) FROM rows)
-                )
-                QUALIFY row_number() OVER (PARTITION BY row.id) = 1
-                ORDER BY row.id
-            """)
-        connection.execute("DROP TABLE incoming")
-        connection.execute("COMMIT")
-    except BaseException:
-        # After a full disk there is no transaction left to roll back; the first error is the one to tell.
-        with suppress(duckdb.Error):
-            connection.execute("ROLLBACK")
-        raise
 
 
 PATIENCE_S = 10.0
@@ -89,7 +31,6 @@ PATIENCE_S = 10.0
 _BUSY = ("Could not set lock on file", "used by another process")
 """What DuckDB says of a file that another process holds, on POSIX and on Windows."""
 _OPENING = threading.RLock()
-_LOGGER = logging.getLogger("zetaroute")
 _NO_DATABASE = "not a valid DuckDB database file"
 _MAKING_S = 2.0
 _SMALLEST = 3 * 4096
@@ -196,29 +137,9 @@ class Log:
         import duckdb
 
         try:
-            read_segments(connection, segments)
-        except duckdb.Error:
-            # One damaged segment must not keep the others out: each is tried alone, the bad ones set aside.
-            segments = [segment for segment in segments if self._is_readable(connection, segment)]
-            if not segments:
-                return []
-            read_segments(connection, segments)
-        try:
-            insert_rows(connection)
+            return take_segments(connection, self.journal, segments)
         except duckdb.Error as error:
             raise unusable(self.home.database, error) from error
-        return segments
-
-    def _is_readable(self, connection: DuckDBPyConnection, segment: Path) -> bool:
-        import duckdb
-
-        try:
-            read_segments(connection, [segment])
-        except duckdb.Error:
-            aside = self.journal.set_aside(segment)
-            _LOGGER.warning("note: %s cannot be read and was set aside in %s", segment.name, aside)
-            return False
-        return True
 
 
 def rows_since(

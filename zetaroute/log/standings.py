@@ -205,7 +205,7 @@ def _stored(home: Home) -> tuple[LogState, frozenset[str]] | None:
             canary=event_of(state["canary"]) if state["canary"] else None,
         )
         return past, frozenset(state["merged"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -99,8 +99,7 @@ class Writer:
             ended = None in group
             found = [one for one in group if one is not None]
             if found:
-                kept = await self._keep(found)
-                for one in found:
+                for one, kept in zip(found, await self._keep(found), strict=True):
                     if not one.safe.done():
                         one.safe.set_result(kept)
             self._follow_now_and_then()
@@ -116,19 +115,26 @@ class Writer:
             group.append(self._waiting.get_nowait())
         return group
 
-    async def _keep(self, found: Sequence[_Waiting]) -> bool:
+    async def _keep(self, found: Sequence[_Waiting]) -> list[bool]:
+        """Write what was found and count it; return of each whether it is written."""
         answers = [one.answer for one in found if one.answer is not None]
         async with self._keeping:
             kept = await self._journal([one.entry for one in found])
-            for answer in answers:
-                if not kept and self._on_unkept is not None and answer.outcome.status == "ok":
-                    self._on_unkept(answer)
-                self._spending.keep(answer.spent_usd)
+            for one, is_kept in zip(found, kept, strict=True):
+                if one.answer is None:
+                    continue
+                if not is_kept and self._on_unkept is not None and one.answer.outcome.status == "ok":
+                    self._on_unkept(one.answer)
+                self._spending.keep(one.answer.spent_usd)
         if self._on_done is not None:
-            self._on_done(answers)
+            try:
+                self._on_done(answers)
+            except Exception as error:
+                self._on_failure(_broken("what was written cannot be told", error))
         return kept
 
-    async def _journal(self, entries: Sequence[Entry]) -> bool:
+    async def _journal(self, entries: Sequence[Entry]) -> list[bool]:
+        """Write entries and return of each whether it is written; one that breaks something costs no other."""
         try:
             if self._lasting:
                 self._placed.append(await asyncio.to_thread(self._log.journal.place, entries))
@@ -138,8 +144,13 @@ class Writer:
                 await asyncio.to_thread(self._log.append, entries)
         except StoreError as error:
             self._on_failure(error)
-            return False
-        return True
+            return [False] * len(entries)
+        except Exception as error:
+            if len(entries) > 1:
+                return [kept for entry in entries for kept in await self._journal([entry])]
+            self._on_failure(_broken("a row cannot be written", error))
+            return [False]
+        return [True] * len(entries)
 
     async def _settle(self) -> None:
         """Put on disk what was placed, as long as more comes meanwhile."""
@@ -177,3 +188,9 @@ class Writer:
         with contextlib.suppress(ArtifactError):
             self._router.sync_versions(self._log.home, past)
         return past
+
+
+def _broken(what: str, error: Exception) -> StoreError:
+    return StoreError(
+        f"{what} ({type(error).__name__}: {error}): this is a fault of zetaroute; please report it."
+    )

@@ -90,18 +90,19 @@ class AdmissionMiddleware:
         return None
 
 
-def hashed(token: str) -> str:
+def hashed(token: str | bytes) -> str:
     """Return what is kept of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode() if isinstance(token, str) else token).hexdigest()
 
 
 def _holds(headers: Headers, token_sha256: str, method: str) -> bool:
     """Whether a request carries the token; a person with a browser gives it as the password."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
-    token: str | None = value.strip() if scheme.lower() == "bearer" else None
+    # Headers are read as Latin-1, whatever the client has written.
+    token = value.strip().encode("latin-1") if scheme.lower() == "bearer" else None
     if scheme.lower() == "basic" and method == "GET":
         try:
-            token = base64.b64decode(value, validate=True).decode().partition(":")[2]
+            token = base64.b64decode(value, validate=True).partition(b":")[2]
         except (binascii.Error, ValueError):
             token = None
     return token is not None and hmac.compare_digest(hashed(token), token_sha256)

@@ -61,6 +61,9 @@ class Exported:
     rows: int
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def export(log: Log, to: str, *, host: str | None = None, since: str | None = None) -> Exported:
     """Write outcomes and feedback as Parquet under `to`: TABLE/day=YYYY-MM-DD/host=NAME/part.parquet.
 
@@ -161,6 +164,12 @@ def _jsonl(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
-    flat = ([",".join(map(str, one)) if isinstance(one, list) else one for one in row] for row in rows)
-    csv.writer(text, lineterminator="\n").writerows(flat)
+    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in row] for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Return what stands in a cell; a text that a spreadsheet would take for a formula begins with an apostrophe."""
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
