@@ -161,3 +161,11 @@ def test_no_reader_backtracks_without_end(name):
             begun_s = time.process_time()
             FAMILIES[name].solve((opening + part * WINDOW_CHARS)[:WINDOW_CHARS], 5)
             assert time.process_time() - begun_s < 1.0, (opening, part)
+
+
+@pytest.mark.parametrize(
+    ("question", "right"),
+    [("Sort 3, 1, 2", "1, 2, 3"), ("What is 12% of 250?", "30"), ("What is 2 + 3?", "5")],
+)
+def test_the_questions_of_the_help_and_the_readme_are_answered(question, right):
+    assert right in MODELS["large"].answer(question).text

@@ -66,7 +66,7 @@ def _write(rng: Random, difficulty: int) -> Question:
 
 def _read(text: str) -> _List | None:
     how, found = _HOW.search(text), _LIST.search(text)
-    if how is None or found is None or not _ACT.search(text):
+    if found is None or not _ACT.search(text):
         return None
     # The sentence ends at a full stop, unless the stop is a decimal point.
     listed = re.split(r"\.(?!\d)", found[1] or found[2], maxsplit=1)[0]
@@ -74,10 +74,11 @@ def _read(text: str) -> _List | None:
     if not 3 <= len(items) <= _MOST_ITEMS or not all(items):
         return None
     numbers = all(_NUMBER.fullmatch(item) for item in items)
-    alphabetical = how["back"] or how["words"]
+    # Without a word on the direction numbers rise, as in "Sort 3, 1, 2".
+    alphabetical = how is not None and (how["back"] or how["words"])
     if not numbers and (not alphabetical or any(len(item.split()) > 2 for item in items)):
         return None
-    return _List(items=items, numbers=numbers, falling=how["falling"] is not None)
+    return _List(items=items, numbers=numbers, falling=how is not None and how["falling"] is not None)
 
 
 def _work(task: _List, skill: int) -> Solution:
