@@ -74,7 +74,7 @@ def test_check_that_says_nothing_sends_nobody_on(reliability, after):
     assert (found.gain_usd[0] > 0.0) == bool(after)
 
 
-def test_arm_that_may_not_answer_never_follows_and_one_that_is_too_dear_ends_the_chain():
+def test_arm_that_may_not_answer_never_follows_and_one_that_is_too_expensive_ends_the_chain():
     perfect = CheckReliability(passes=1.0, catches=1.0)
     found = chances([0.6, 0.9, 0.9], [0.0, 0.001, 0.02], perfect, eligible=[True, False, True])
     assert found.after == ((), (0,), (0,))

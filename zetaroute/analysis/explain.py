@@ -117,7 +117,8 @@ def _explained(
     """
     able = [one for one in candidates if one.eligible] or list(candidates)
     tried = [one for one in able if not one.reason.startswith(NO_RECORD)] or able
-    ranked = sorted(able, key=lambda one: (one not in tried, -_bound(one)))
+    bounds = {one.model: one.utility_usd.mean - CAUTION * one.utility_usd.se for one in able}
+    ranked = sorted(able, key=lambda one: (one not in tried, -bounds[one.model]))
     best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
     changes, unknown = counterfactuals(candidates, best.model, objective, version)
     notes = [None if predictor is None else _note(predictor), unknown]
@@ -132,11 +133,6 @@ def _explained(
         changes=changes,
         note="; ".join(note for note in notes if note) or None,
     )
-
-
-def _bound(candidate: Candidate) -> float:
-    """Return what a policy ranks by."""
-    return candidate.utility_usd.mean - CAUTION * candidate.utility_usd.se
 
 
 def _stored(registry: Registry, version: str | None) -> LearnedPredictor | None:

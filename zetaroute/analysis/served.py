@@ -133,7 +133,7 @@ def as_served(frame: pl.DataFrame, settings: Settings) -> Served:
     local = frame["model"].is_in([arm.id for arm in settings.arms if arm.local]).to_numpy().astype(bool)
     charged = Moments(
         n=np.where(known, cost.n, rows),
-        mean=np.where(known, cost.mean, np.where(local, 0.0, _dearest(frame))),
+        mean=np.where(known, cost.mean, np.where(local, 0.0, _highest_cost(frame))),
         squares=np.where(known, cost.squares, 0.0),
     )
     times = frame["times"]
@@ -161,7 +161,7 @@ def as_served(frame: pl.DataFrame, settings: Settings) -> Served:
     )
 
 
-def _dearest(frame: pl.DataFrame) -> float:
+def _highest_cost(frame: pl.DataFrame) -> float:
     """Return the mean cost of the model that costs most."""
     spent = (pl.col("cost_usd_n") * pl.col("cost_usd_mean")).sum() / pl.col("cost_usd_n").sum()
     means = frame.filter(pl.col("cost_usd_n") > 0).group_by("model").agg(spent.alias("mean"))["mean"]

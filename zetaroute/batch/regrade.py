@@ -141,7 +141,7 @@ class _Till:
         expected = self._graders.expected_usd(case)
         if expected is None:
             return await self._graders.grade(case, providers)
-        while (budget := self._too_dear(expected)) is not None:
+        while (budget := self._too_expensive(expected)) is not None:
             # What is set aside for calls under way may come back.
             if not await self._spending.reserved.wait():
                 tally.leave(budget)
@@ -154,7 +154,7 @@ class _Till:
             self._spending.settle(expected, (said.cost_usd if said else None) or 0.0)
         return said
 
-    def _too_dear(self, expected: float) -> str | None:
+    def _too_expensive(self, expected: float) -> str | None:
         left_usd, budget = self._spending.left_usd()
         return budget if left_usd is not None and (left_usd <= 0 or expected > left_usd) else None
 

@@ -28,6 +28,7 @@ AIQ_NOTE = (
 
 def bench_report(result: Result, *, picture: str | None = None) -> Report:
     """Return the report of a bench, with its sweep where there is one; `picture` names a file beside it."""
+    singles = [[model, *_worth(row)] for model, row in result["singles"].items()]
     return Report(
         headline=f"{result['dataset']}: routing {_verdict(result)}",
         lead=f"{result['train_queries']} queries to learn from, {result['test_queries']} to mark by, "
@@ -36,7 +37,7 @@ def bench_report(result: Result, *, picture: str | None = None) -> Report:
         sections=[
             Section(lead=f"![score against cost]({picture})" if picture else ""),
             Section(table=_strategies_table(result), on_screen=True),
-            Section(title="Every model alone", table=_singles_table(result["singles"])),
+            Section(title="Every model alone", table=table(["model", *_WORTH], singles)),
             Section(title="The field's measures", table=_measures_table(result["results"])),
             *([_sweep_section(result["sweep"]["points"])] if "sweep" in result else []),
         ],
@@ -132,10 +133,6 @@ def _strategies_table(result: Result) -> Table:
         for name, row in result["results"].items()
     ]
     return table(["strategy", *_WORTH, Column(title="gain over best single", interval=INTERVAL)], rows)
-
-
-def _singles_table(singles: Result) -> Table:
-    return table(["model", *_WORTH], [[model, *_worth(row)] for model, row in singles.items()])
 
 
 def _worth(row: Result) -> list[str]:

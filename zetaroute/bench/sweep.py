@@ -38,7 +38,7 @@ from zetaroute.learn.samples import take
 from zetaroute.policy import Forecast, Policy
 
 STEPS = 8
-DEAREST_FACTOR = 100.0
+HIGHEST_FACTOR = 100.0
 """The highest value in costs of the most expensive model: one more right answer in a hundred pays for it."""
 
 
@@ -85,7 +85,7 @@ def ladder(train: Recordings) -> list[float]:
     paid = means[means > 0]
     if not len(paid):
         raise UsageError(f"{train.dataset} holds no costs: --sweep needs cost_usd, leave it out.")
-    return [float(f"{value:.1e}") for value in np.geomspace(paid.min(), DEAREST_FACTOR * paid.max(), STEPS)]
+    return [float(f"{value:.1e}") for value in np.geomspace(paid.min(), HIGHEST_FACTOR * paid.max(), STEPS)]
 
 
 def _forecasts(

@@ -14,7 +14,7 @@ import numpy as np
 from zetaroute.arrays import Array
 
 ARENA_WEIGHT = 0.1
-ARENA_DEAREST, ARENA_CHEAPEST = 200.0, 0.0044
+ARENA_HIGHEST, ARENA_LOWEST = 200.0, 0.0044
 """USD per 1,000 queries between which RouterArena scales a cost."""
 
 
@@ -90,9 +90,9 @@ def routerarena(score: float, cost_usd: float) -> float:
     S = 1.1 A C / (0.1 A + C) with C = (log2 200 - log2 c) / (log2 200 - log2 0.0044), c in USD per 1,000 queries,
     held within 0..1 (Lu et al. 2025, RouterArena).
     """
-    per_thousand = min(max(1000.0 * cost_usd, ARENA_CHEAPEST), ARENA_DEAREST)
-    width = math.log2(ARENA_DEAREST) - math.log2(ARENA_CHEAPEST)
-    cheapness = (math.log2(ARENA_DEAREST) - math.log2(per_thousand)) / width
+    per_thousand = min(max(1000.0 * cost_usd, ARENA_LOWEST), ARENA_HIGHEST)
+    width = math.log2(ARENA_HIGHEST) - math.log2(ARENA_LOWEST)
+    cheapness = (math.log2(ARENA_HIGHEST) - math.log2(per_thousand)) / width
     below = ARENA_WEIGHT * score + cheapness
     return (1.0 + ARENA_WEIGHT) * score * cheapness / below if below > 0 else 0.0
 

@@ -86,9 +86,10 @@ async def judge(
     costs = [reply.cost_usd for reply in replies if reply]
     known = [verdict for verdict in verdicts if verdict is not None]
     complete = len(known) == len(prompts)
+    reasons = " / ".join(verdict.reason for verdict in known if verdict.reason) or None
     return JudgeGrade(
         score=sum(verdict.score for verdict in known) / len(known) if complete else None,
-        note=_reasons(known) if complete else _failure(attempts, verdicts),
+        note=reasons if complete else _failure(attempts, verdicts),
         cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
         response_s=sum(
             reply.response_s if reply else attempt.elapsed_s
@@ -112,12 +113,8 @@ async def _asked(model: str, prompt: str, arms: Mapping[str, Arm], providers: Pr
 
 
 def _fence() -> str:
-    """Return a word that the writers of the texts could not know one of the texts."""
+    """Return a word that the writers of the texts cannot know."""
     return f"mark-{secrets.token_hex(8)}"
-
-
-def _reasons(verdicts: list[JudgeReply]) -> str | None:
-    return " / ".join(verdict.reason for verdict in verdicts if verdict.reason) or None
 
 
 def _failure(attempts: list[Attempt], verdicts: list[JudgeReply | None]) -> str:

@@ -90,8 +90,8 @@ def faults_of_log(connection: DuckDBPyConnection, registry: Registry, *, since: 
     rows = from_moment(connection, f"SELECT * FROM rounds WHERE {TEACHING}", since)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW looked_at AS {rows}")
     found = [
-        *_clock_faults(connection),
-        *_late_labels(connection),
+        *check_clock(*_row(connection, _CLOCK, {"now": time.time(), "most": BACKWARDS_S})),
+        *check_labels(*_row(connection, _LABELS, {"share": NEWEST_SHARE})),
         *_repeated_feedback(connection),
         *_lost_versions(connection, registry.versions()),
     ]
@@ -99,14 +99,6 @@ def faults_of_log(connection: DuckDBPyConnection, registry: Registry, *, since: 
     return found + check_judges(
         {one_line(judge.author): judge.truth for judge in read_judges(connection, since=since)}
     )
-
-
-def _clock_faults(connection: DuckDBPyConnection) -> list[LogFault]:
-    return check_clock(*_row(connection, _CLOCK, {"now": time.time(), "most": BACKWARDS_S}))
-
-
-def _late_labels(connection: DuckDBPyConnection) -> list[LogFault]:
-    return check_labels(*_row(connection, _LABELS, {"share": NEWEST_SHARE}))
 
 
 def _repeated_feedback(connection: DuckDBPyConnection) -> list[LogFault]:

@@ -56,10 +56,6 @@ def render(template: str, **values: Any) -> str:
 
 def _groups(drawn: list[tuple[Section, str]]) -> Iterator[tuple[bool, list[tuple[Section, str]]]]:
     """Return neighbouring sections together: those that are little more than a drawing stand in columns."""
-    said = [(section, svg) for section, svg in drawn if svg or _says_something(section)]
+    said = [(one, svg) for one, svg in drawn if svg or one.lead or one.table or one.cards or one.notes]
     for side_by_side, sections in groupby(said, key=lambda one: bool(one[1]) and not one[0].notes):
         yield side_by_side, list(sections)
-
-
-def _says_something(section: Section) -> bool:
-    return bool(section.lead or section.table or section.cards or section.notes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zetaroute.report.tables import Card, Report, Section, Table
+from zetaroute.report.tables import Report, Section, Table
 
 
 def markdown(report: Report) -> str:
@@ -19,15 +19,11 @@ def _section(section: Section) -> list[str]:
     body = [
         section.lead,
         _table(section.table) if section.table is not None else "",
-        *(block for card in section.cards for block in _card(card)),
+        *(block for card in section.cards for block in (f"### {card.title}", *card.lines)),
         _list(section.notes),
     ]
     heading = f"## {section.title}" if section.title else ""
     return [heading, *body] if any(body) else []
-
-
-def _card(card: Card) -> list[str]:
-    return [f"### {card.title}", *card.lines]
 
 
 def _list(items: Sequence[str]) -> str:
@@ -41,8 +37,6 @@ def _table(table: Table) -> str:
         ["---:" if column.right else "---" for column in table.columns],
         *([f"{cell.text} {cell.interval}".strip() for cell in row] for row in table.rows),
     ]
-    return "\n".join("| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows)
-
-
-def _escaped(cell: str) -> str:
-    return " ".join(cell.split()).replace("|", "\\|")
+    # A cell is one line, and its bars are no borders.
+    safe = ([" ".join(cell.split()).replace("|", "\\|") for cell in row] for row in rows)
+    return "\n".join(f"| {' | '.join(row)} |" for row in safe)

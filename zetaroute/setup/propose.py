@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from zetaroute.config import PRESETS, ImportedPrice, parse_settings
 from zetaroute.config.prices import inline, prices_toml, toml_value
-from zetaroute.domain import Prices
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.setup.detect import Server
 from zetaroute.setup.services import HostedService
@@ -122,9 +121,8 @@ def _local(server: Server) -> Iterator[str]:
                 "price = { input = 0, output = 0 }  # you pay for electricity, not per token",
             ]
         elif name in server.prices:
-            lines.append(
-                f"{_told_price(server.prices[name]):<35}# USD per million tokens, as the server tells"
-            )
+            price = f"price = {inline(prices_toml(server.prices[name]))}"
+            lines.append(f"{price:<35}# USD per million tokens, as the server tells")
         else:
             lines.append(
                 "# price = { input = ..., output = ... }   # USD per million tokens; left out = unknown"
@@ -169,11 +167,8 @@ def _price_line(imported: ImportedPrice | None) -> str:
         )
     prices = imported.prices
     words = f"{prices.input:g} for input and {prices.output:g} for output"
-    return f"# price: {words}, by prices.toml as {_comment(imported.listed)}; one that is written here wins"
-
-
-def _told_price(prices: Prices) -> str:
-    return f"price = {inline(prices_toml(prices))}"
+    listed = "".join(one for one in imported.listed if one.isprintable())
+    return f"# price: {words}, by prices.toml as {listed}; one that is written here wins"
 
 
 def _vectors(servers: Sequence[Server]) -> Iterator[str]:
@@ -199,7 +194,3 @@ def _spread(sized: Sequence[str]) -> list[str]:
 def _short(name: str) -> str:
     """Return a name to type: of a file only what it is called."""
     return re.split(r"[/\\]", name)[-1].removesuffix(".gguf") if name.endswith(".gguf") else name
-
-
-def _comment(text: str) -> str:
-    return "".join(one for one in text if one.isprintable())

@@ -129,7 +129,10 @@ def export_lines(
         if form == "csv":
             yield _csv([names])
         while group := rows.fetchmany(_AT_ONCE):
-            plain = [[_plain(value) for value in row] for row in group]
+            plain = [
+                [one.isoformat(timespec="microseconds") if isinstance(one, datetime) else one for one in row]
+                for row in group
+            ]
             yield _csv(plain) if form == "csv" else _jsonl(names, plain)
 
 
@@ -151,10 +154,6 @@ def _write_lines(draft: IO[bytes], pieces: Iterator[str], *, packed: bool) -> No
         file.write(piece.encode("utf-8"))
     if packed:
         file.close()
-
-
-def _plain(value: Any) -> Any:
-    return value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
 
 
 def _jsonl(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

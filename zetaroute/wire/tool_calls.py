@@ -39,7 +39,9 @@ class ToolCallReader:
 
     def take(self, *, index: int | None, call_id: str = "", name: str = "", arguments: object = "") -> None:
         """Take a call, or the next part of one; `arguments` are JSON text, or the object that it stands for."""
-        written = arguments if isinstance(arguments, str) else _dumped(arguments)
+        if arguments is not None and not isinstance(arguments, str):
+            arguments = json.dumps(arguments, ensure_ascii=False)
+        written = arguments or ""
         call = self._known(index, call_id, name)
         if call is None or _is_another(call, call_id, name, written):
             call = _Call()
@@ -124,7 +126,3 @@ def _object(written: str) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _dumped(arguments: object) -> str:
-    return "" if arguments is None else json.dumps(arguments, ensure_ascii=False)
