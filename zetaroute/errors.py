@@ -12,8 +12,7 @@ ZetarouteError            exit 1, failed
 ├── ArtifactError         an artifact is missing, changed or unusable
 └── ProviderError         one model's call failed: carries the kind, lets the next model try
 
-Every message is one sentence that says what to do. It lives on the ground floor because every room raises
-one of these and only the command line turns them into exit codes.
+Every message is one sentence that says what to do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What is served just now: figures of the last day, who answered, the latest decisions, and the last retrain.
-
-For a page that is asked for every few seconds: numbers come from DuckDB alone, never from the frames of `kpi`.
-"""
+"""What is served just now: figures of the last day, who answered, the latest decisions, and the last retrain."""
 
 from __future__ import annotations
 

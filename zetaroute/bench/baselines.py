@@ -1,7 +1,4 @@
-"""The ways of choosing that a router must beat: one model, the cheapest, chance, a table of tasks, neighbours.
-
-The oracle stands with them as a bound that no router reaches. Matrices in, probabilities out.
-"""
+"""The ways of choosing that a router must beat: one model, the cheapest, chance, a table of tasks, neighbours."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Fit on recorded outcomes, route the test split, and compare with what is simple: every row known for every model.
-
-Full information: what the learner can do when nothing is hidden by the routing itself.
-"""
+"""Fit on recorded outcomes, route the test split, compare with what is simple: every row known for every model."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The picture of a bench: what a score costs, for every model alone, the router, mixtures, and the oracle.
-
-matplotlib is imported only where something is drawn.
-"""
+"""The picture of a bench: what a score costs, for every model alone, the router, mixtures, and the oracle."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""A replay over several seeds at once: what one run says by luck, the mean of many says with an error.
-
-Each seed draws its own queries and its own routes in a home of its own.
-"""
+"""A replay over several seeds at once: what one run says by luck, the mean of many says with an error."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Bench at a ladder of values of an answer: one fit, many decisions, the curve between cost and quality.
-
-What the heads expect does not depend on what things are worth, so it is computed once; only the choices and the
-question whether routing pays at all are asked again at every value.
-"""
+"""Bench at a ladder of values of an answer: one fit, many decisions, the curve between cost and quality."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The commands by name: in which module each stands, and what the list of commands says of it.
-
-A run loads the module of its command alone, and `--help` none of them.
-"""
+"""The commands by name: in which module each stands, and what the list of commands says of it."""
 
 from __future__ import annotations
 

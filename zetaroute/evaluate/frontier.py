@@ -1,8 +1,4 @@
-"""The field's measures of a router: where it lies between cost and quality.
-
-Points in, numbers out. Costs and qualities are means per query in whatever unit, the same on both sides of a
-comparison; what they were measured on is the business of the flows.
-"""
+"""The field's measures of a router: where it lies between cost and quality."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Intervals for one sample: means, shares and quantiles.
-
-Arrays in, figures out. Missing values are NaN and left out; a figure says how many rows it stands on.
-"""
+"""Intervals for one sample: means, shares and quantiles."""
 
 from __future__ import annotations
 

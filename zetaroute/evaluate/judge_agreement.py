@@ -1,7 +1,4 @@
-"""Whether a judge can be believed: agreement with those who know better, accuracy from few true and many judged.
-
-Arrays in, figures out: an entry of an array is an answer, or as many alike as `rows` (n,) says.
-"""
+"""Whether a judge can be believed: agreement with those who know better, accuracy from few true and many judged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The key figures of what was really served, for one set of queries and between two.
-
-Arrays in, figures out; where they come from is the business of `store` and the flows.
-"""
+"""The key figures of what was really served, for one set of queries and between two."""
 
 from __future__ import annotations
 

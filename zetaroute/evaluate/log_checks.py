@@ -1,7 +1,4 @@
-"""What can be wrong with a log itself, each found by its own trace and named in plain words.
-
-Arrays in, findings out.
-"""
+"""What can be wrong with a log itself, each found by its own trace and named in plain words."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Who gives a rating, and the values of those who did not: ratings are completed before anything is averaged.
-
-Arrays in, arrays out.
-"""
+"""Who gives a rating, and the values of those who did not: ratings are completed before anything is averaged."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What people think of answers, for the rated and the unrated together: means, shares and changes of satisfaction.
-
-Most answers are never rated, and those that are were not chosen at random.
-"""
+"""What people think of answers, for the rated and the unrated together: means, shares and changes of satisfaction."""
 
 from __future__ import annotations
 

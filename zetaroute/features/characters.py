@@ -1,7 +1,4 @@
-"""Which characters a text has, counted by kind all at once.
-
-A kind is asked of every ASCII character when this is loaded, and of every other one once per text that holds it.
-"""
+"""Which characters a text has, counted by kind all at once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The frozen feature map: terms to a small dense space, soft cells, meta features, in one vector.
-
-It holds arrays alone, which `learn.feature_maps` fits with scikit-learn.
-"""
+"""The frozen feature map: terms to a small dense space, soft cells, meta features, in one vector."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Graders that compare texts or their words: exact, normalised, contains, regex, f1 and rouge-l.
-
-All but exact read the first 100,000 characters of a text.
-"""
+"""Graders that compare texts or their words: exact, normalised, contains, regex, f1 and rouge-l."""
 
 from __future__ import annotations
 

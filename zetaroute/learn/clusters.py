@@ -1,7 +1,4 @@
-"""The kinds of queries that reports speak of: a task label where one is given, else a coarse cell of the map.
-
-A cell has only a number; here it gets its top terms, by which every screen calls it.
-"""
+"""The kinds of queries that reports speak of: a task label where one is given, else a coarse cell of the map."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What a report shows of a trial beyond the verdict: kinds of queries, the frontier, where each policy would win.
-
-Everything comes from the outcome models that the comparison has fitted.
-"""
+"""What a report shows of a trial beyond the verdict: kinds of queries, the frontier, where each policy would win."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The seeded generator of practice queries with ground truth.
-
-The same seed gives the same queries on every Python from 3.11 on.
-"""
+"""The seeded generator of practice queries with ground truth."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""A simulated person who sometimes rates an answer.
-
-Without ratings the satisfaction figures of a demonstration would stay empty. These are always logged with the
-author `simulated`, never as a person's.
-"""
+"""A simulated person who sometimes rates an answer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What may still be spent: the budget, what the log says was spent, and what is under way.
-
-Shared by `ask`, `batch` and the router, so that one place knows when a budget is used up.
-"""
+"""What may still be spent: the budget, what the log says was spent, and what is under way."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The loop behind an OpenAI-compatible endpoint: a second door beside the command line, over the same flows."""
+"""The loop behind an OpenAI-compatible endpoint: a second door beside the command line, over the same engine."""

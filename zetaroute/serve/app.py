@@ -1,7 +1,4 @@
-"""The application: what is found under which path, and what lives as long as the process.
-
-Nothing is answered here; every path has a room of its own.
-"""
+"""The application: what is found under which path, and what lives as long as the process."""
 
 from __future__ import annotations
 

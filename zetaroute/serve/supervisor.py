@@ -1,8 +1,4 @@
-"""The processes of the server: one socket for all, each with the application and an event loop of its own.
-
-A worker that dies is started again while the others go on; a signal to stop is passed on, and a worker that
-does not end in time is ended.
-"""
+"""The processes of the server: one socket for all, each with the application and an event loop of its own."""
 
 from __future__ import annotations
 

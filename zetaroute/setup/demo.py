@@ -1,7 +1,4 @@
-"""The whole loop on practice models: cold start, ratings, retrain, the promoted policy, before against after.
-
-It uses the same flows as the commands; nothing is staged, and everything can be read back from the log.
-"""
+"""The whole loop on practice models: cold start, ratings, retrain, the promoted policy, before against after."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Bring feedback that others have given into the log: late, in any order, twice.
-
-What the log has already is passed over by content: a file that is imported again adds nothing.
-"""
+"""Bring feedback that others have given into the log: late, in any order, twice."""
 
 from __future__ import annotations
 

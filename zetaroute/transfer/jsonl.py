@@ -1,7 +1,4 @@
-"""Read answers from JSON lines: the output of an OpenAI Batch, training rows of routers, and our own lines.
-
-Which of them a line is, its own fields say. What was asked may stand in the file that the batch read.
-"""
+"""Read answers from JSON lines: the output of an OpenAI Batch, training rows of routers, and our own lines."""
 
 from __future__ import annotations
 

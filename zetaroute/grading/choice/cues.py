@@ -1,7 +1,4 @@
-"""Where an answer names its option: boxes, last lines, cues, labels and lone letters.
-
-Each search stands here by itself; which of them outranks which is the choice grader's business.
-"""
+"""Where an answer names its option: boxes, last lines, cues, labels and lone letters."""
 
 from __future__ import annotations
 

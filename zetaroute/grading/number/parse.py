@@ -1,7 +1,4 @@
-"""What a number is worth, written in digits with all that belongs to it (1,234.50, 1 1/2, 1.2e-3, 25%) or in words.
-
-Signs, units and whether the number matters at all are read from the words around it.
-"""
+"""The value of a number, written in digits with all that belongs to it (1,234.50, 1 1/2, 1.2e-3, 25%) or in words."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The models looked over from outside: keys, prices, servers, and whether those list what is configured.
-
-It asks for lists, never for an answer.
-"""
+"""The models looked over from outside: keys, prices, servers, and whether those list what is configured."""
 
 from __future__ import annotations
 
