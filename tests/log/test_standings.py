@@ -12,13 +12,19 @@ from tests.log.test_log import feedback, outcome
 from zetaroute.domain import ALL_TASKS, Candidate, Estimate, Standing, new_id, query_kind_key
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.standings import RECENT, is_readable_state, read_state, with_outcome
+from zetaroute.log.standings import RECENT, end_cooldowns, is_readable_state, read_state, with_outcome
+from zetaroute.log.views import LOST
 
 
 def test_errors_in_a_row_are_counted_over_file_and_journal(home):
     log = Log(home)
     statuses = ["ok", "error", "error"]
-    log.append([Entry(outcomes=(outcome(id=new_id(float(n)), status=s),)) for n, s in enumerate(statuses, 1)])
+    log.append(
+        [
+            Entry(outcomes=(outcome(id=new_id(float(n)), status=s, time=f"2026-01-02T03:04:0{n}"),))
+            for n, s in enumerate(statuses, 1)
+        ]
+    )
     log.merge()
     assert read_state(home).standings["a"].consecutive_errors == 2
     log.append([Entry(outcomes=(outcome(status="error", time="2026-05-05T00:00:00"),))])
@@ -147,7 +153,7 @@ def test_a_segment_that_was_merged_but_not_removed_counts_once(home):
 @pytest.mark.parametrize("status", ["ok", "error", "cancelled"])
 def test_every_end_of_a_probe_ends_it(status):
     standing = Standing(model="a", consecutive_errors=3, last_error_s=1.0, probe_s=2.0)
-    assert with_outcome(standing, status=status, time_s=3.0).probe_s is None
+    assert with_outcome(standing, status=status, time_s=3.0, began_s=2.0).probe_s is None
 
 
 def demoting(reason: str) -> Candidate:
@@ -198,3 +204,59 @@ def test_a_state_that_is_nested_too_deeply_is_made_anew(home):
     home.make()
     home.state.write_text("[" * 100_000)
     assert (is_readable_state(home), read_state(home).standings) == (False, {})
+
+
+def failure(second: float, took_s: float, **changes):
+    moment = f"2026-01-02T03:04:{second:04.1f}"
+    return outcome(status="error", error_kind="connection", time=moment, response_s=took_s, **changes)
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_calls_that_fail_side_by_side_are_one_failure(home, merged):
+    log = Log(home)
+    # Eight calls from second 1 on, of which each waited for a fallback; then one that began after all of them.
+    for number in range(8):
+        first = failure(6.0 + number / 2, 0.0)
+        later = outcome(
+            model="b", time=first.time, response_s=5.0 + number / 2, fallback_of=first.id, attempt=2
+        )
+        log.append([Entry(outcomes=(first, later))])
+    log.append([Entry(outcomes=(failure(20.0, 1.0),))])
+    if merged:
+        log.merge()
+    standing = read_state(home).standings["a"]
+    assert standing.consecutive_errors == 2
+
+
+def test_an_outage_says_nothing_of_accuracy(home):
+    log = Log(home)
+    kinds = [("connection", None), ("server", None), ("rate_limited", None), ("timeout", None)]
+    blamed = [("timeout", 0.5), ("malformed", None), ("empty", None)]
+    for kind, ttft_s in (*kinds, *blamed, ("unauthorised", None)):
+        row = outcome(status="error", error_kind=kind, ttft_s=ttft_s, reference="x")
+        assert row.is_outage is ((kind, ttft_s) in kinds)
+        log.append([Entry(outcomes=(row,))])
+    log.merge()
+    tally = read_state(home).standings["a"].tallies[ALL_TASKS]
+    assert (tally.calls, tally.errors, tally.graded, tally.accuracy) == (8, 8, 3, 0.0)
+    with log.open() as connection:
+        found = connection.execute(f"SELECT count(*) FROM rounds WHERE {LOST}").fetchone()
+    assert found == (4,), "in the evidence they stay what the user got"
+
+
+def test_a_check_that_is_answered_ends_a_cooldown_until_the_next_failure(home):
+    log = Log(home)
+    log.append([Entry(outcomes=(failure(float(second), 0.0),)) for second in (1, 2, 3)])
+    log.merge()
+    failed_s = read_state(home).standings["a"].last_error_s
+    end_cooldowns(home, ["b"], now_s=failed_s + 1)
+    assert not home.checks.exists(), "it had not failed"
+    end_cooldowns(home, ["a", "b"], now_s=failed_s + 1)
+    assert read_state(home).standings["a"].consecutive_errors == 0
+    log.merge()
+    assert read_state(home).standings["a"].consecutive_errors == 0
+    log.append([Entry(outcomes=(failure(30.0, 0.0),))])
+    assert read_state(home).standings["a"].consecutive_errors == 4, "it was away before"
+    log.append([Entry(outcomes=(outcome(),))])
+    home.checks.write_text("{broken")
+    assert read_state(home).standings["a"].consecutive_errors == 0

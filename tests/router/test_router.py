@@ -41,7 +41,7 @@ def test_after_the_cooldown_one_query_tries_while_the_others_avoid_it(settings, 
     seed = next(seed for seed in range(200) if router_of(settings).decide(QUERY, seed=seed).model == failing)
     assert router.decide(QUERY, seed=seed).model == failing
     assert failing not in eligible(router)
-    router.observe(outcome(model=failing, status=status))
+    router.observe((outcome(model=failing, status=status),))
     # Back, or left alone for twice as long, or for another query to try.
     assert (failing in eligible(router)) is (status != "error")
     assert router.standings[failing].consecutive_errors == {"ok": 0, "error": 4, "cancelled": 3}[status]

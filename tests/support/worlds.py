@@ -59,6 +59,7 @@ class World:
             key=np.array([group_of(None, text) for text, _ in queries], dtype=np.uint64),
             arm=arm,
             accuracy=(rng.random(rows) < p).astype(float),
+            lost=np.zeros(rows, dtype=bool),
             satisfaction=np.full(rows, np.nan),
             response_s=np.exp(rng.normal(-1.0, 0.3, rows)),
             cost_usd=np.asarray(self.cost_usd)[arm] * np.exp(rng.normal(0.0, 0.2, rows)),

@@ -20,6 +20,8 @@ from zetaroute.providers.pool import Providers, open_providers
 from zetaroute.router.router import Router
 
 PROMPT = "Reply with the single word: ok"
+MOST_TOKENS = 16
+"""Tokens that the answer to it may have."""
 LATEST = 1000
 """Served queries that shares and costs are taken from."""
 _FIRST = (
@@ -100,7 +102,7 @@ async def _called(arm: Arm, providers: Providers) -> ModelCheck:
     error: str | None = None
     done: Completion | None = None
     try:
-        done = await providers.complete(arm, Query(text=PROMPT))
+        done = await providers.complete(arm, Query(text=PROMPT, options={"max_tokens": MOST_TOKENS}))
     except (ProviderError, ConfigError) as failure:
         error = str(failure)
     elapsed_s = time.perf_counter() - started_at
@@ -158,7 +160,10 @@ def _doubt_words(found: Exclusion, standing: Standing | None) -> str:
     if found.demoted or standing is None or (until_s := cooling_until(standing)) <= time.time():
         return found.reason
     moment = datetime.fromtimestamp(until_s, UTC).isoformat(timespec="seconds")
-    return f"cooling down until {moment} after {standing.consecutive_errors} errors in a row"
+    return (
+        f"cooling down until {moment} after {standing.consecutive_errors} failures in a row; "
+        "`zetaroute models check` ends it where the model answers"
+    )
 
 
 def state_words(row: Mapping[str, Any]) -> str:

@@ -51,6 +51,11 @@ class Home:
         return self.path / "vectors.npz"
 
     @property
+    def checks(self) -> Path:
+        """When models that had failed answered a check, which ends their cooldown."""
+        return self.path / "checks.json"
+
+    @property
     def partitions(self) -> Path:
         """Surveys and sums of the log's partitions, so that the next retrain reads only those that have changed."""
         return self.path / "partitions"

@@ -21,6 +21,7 @@ from zetaroute.domain.models import (
 )
 from zetaroute.domain.outcome import (
     CONFIG_ERRORS,
+    OUTAGE_ERRORS,
     Attempt,
     Completion,
     Export,
@@ -46,6 +47,7 @@ __all__ = [
     "ALL_TASKS",
     "CONFIG_ERRORS",
     "DEMOTED",
+    "OUTAGE_ERRORS",
     "Arm",
     "Attachment",
     "Attempt",

@@ -13,6 +13,8 @@ from zetaroute.domain.query import FileNote
 
 CONFIG_ERRORS = ("unauthorised", "unsupported")
 """Kinds of error that are mistakes of the config: they say nothing of how good a model is."""
+OUTAGE_ERRORS = ("connection", "server", "rate_limited")
+"""Kinds of error of a server that is away or overloaded: they say how reliable a model is, not how good."""
 Status = Literal["ok", "error", "cancelled"]
 
 
@@ -169,6 +171,12 @@ class Outcome:
     """Learned kind of a query without a task label, as the version that served called it."""
     objective: Objective | None = None
     """What the utilities of the candidates stand on."""
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the server failed rather than its model; a timeout before anything came is one too."""
+        unheard = self.error_kind == "timeout" and self.ttft_s is None
+        return self.status == "error" and (unheard or self.error_kind in OUTAGE_ERRORS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

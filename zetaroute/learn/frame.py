@@ -16,6 +16,7 @@ from zetaroute.features import Embeddings
 from zetaroute.features.hashed import hashed_vector
 from zetaroute.learn.samples import Sample
 from zetaroute.log.log import rows_since
+from zetaroute.log.views import LOST
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -25,7 +26,7 @@ COLUMNS = (
     "md5_number_lower(concat_ws(chr(31), id, coalesce(task, ''), query)) AS key, "
     # The propensities of a canary's rows are those over both policies, so its draw must not divide them.
     "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
-    "accuracy, accuracy_source, truth, judge, user_says, "
+    f"accuracy, {LOST} AS lost, accuracy_source, truth, judge, user_says, "
     "satisfaction, satisfaction_source, rating, thumbs, verdict, prompted, asked, ask_probability, "
     "rating_simulated, response_s, cost_usd, recorded, "
     "input_tokens, cached_tokens, output_tokens, embedding, embedding_model, "
@@ -153,6 +154,7 @@ def sample(
         key=frame["key"].to_numpy().astype(np.uint64),
         arm=np.array([place[model] for model in frame["model"].to_list()], dtype=np.int64),
         accuracy=_floats(frame["accuracy"]),
+        lost=frame["lost"].to_numpy().astype(bool),
         satisfaction=_floats(frame["satisfaction"]),
         response_s=_floats(frame["response_s"]),
         cost_usd=_costs(frame, arms),

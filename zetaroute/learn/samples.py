@@ -30,6 +30,8 @@ class Sample:
     arm: Index
     """(n,) position of the row's model in the list of arms."""
     accuracy: Array
+    lost: Mask
+    """(n,) whether an outage left the user without an answer: what was received is 0, what the model can unknown."""
     satisfaction: Array
     response_s: Array
     cost_usd: Array

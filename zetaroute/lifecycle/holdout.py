@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +97,8 @@ def evaluate(
     `x` (n, D) are the rows' vectors by the candidate's map, and `names` those of the map's cells, which queries
     without a task label are grouped by.
     """
+    # An outage teaches nothing of accuracy, but a policy is judged by what its users get.
+    rows = replace(rows, accuracy=np.where(rows.lost, 0.0, rows.accuracy))
     before, after, forecast = _choices(
         rows, x, arms, settings.objective, incumbent=incumbent, candidate=candidate, jobs=jobs
     )

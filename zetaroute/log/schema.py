@@ -160,7 +160,7 @@ OLDEST = (
     *("0007_objectives", "0008_lean_views"),
 )
 """The steps that every file names which can be read."""
-STEPS = {"0009_thinking": _bring_up}
+STEPS = {"0009_thinking": _bring_up, "0010_outages": _bring_up}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,12 @@ _PLACE = f"coalesce(nullif(task, ''), '{query_kind_key(None, 'x')[:-1]}' || segm
 _FIRST = f"SELECT coalesce(min(id), '') FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW})"
 _TAIL = f"""
     CREATE OR REPLACE TEMP TABLE tail AS
-    SELECT id, time, model, {_PLACE} AS task, status, response_s, cost_usd, output_tokens, accuracy, satisfaction
+    SELECT id, time, model, {_PLACE} AS task, status, error_kind, response_s, cost_usd, output_tokens, accuracy,
+           satisfaction,
+           epoch(time) - sum(coalesce(response_s, 0)) OVER (
+               PARTITION BY coalesce(fallback_of, id) ORDER BY attempt
+               ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+           ) AS began_s
     FROM ({rounds_from("$first")})
     -- What was imported was served elsewhere: it says nothing of how a model stands here.
     WHERE NOT (recorded IS TRUE AND policy_version IS NULL)
@@ -51,7 +56,8 @@ _TAIL = f"""
 _MEANS = {
     "accuracy": ("graded", "accuracy"),
     "satisfaction": ("rated", "satisfaction"),
-    "response_s": ("timed", "CASE status WHEN 'ok' THEN response_s END"),
+    # A timeout was waited for; other failures come at once, or after retries that are no answer's time.
+    "response_s": ("timed", "CASE WHEN status = 'ok' OR error_kind = 'timeout' THEN response_s END"),
     "cost_usd": ("charged", "cost_usd"),
     "output_tokens": ("counted", "CASE status WHEN 'ok' THEN output_tokens END"),
 }
@@ -86,7 +92,7 @@ _DEMOTED = f"""
     )
 """
 _ERRORS = """
-    SELECT model, count(*), epoch(max(time)) FROM tail t
+    SELECT model, list([epoch(time), began_s] ORDER BY id) FROM tail t
     WHERE status = 'error' AND id > coalesce(
         (SELECT max(id) FROM tail s WHERE s.model = t.model AND s.status = 'ok'), '')
     GROUP BY model
@@ -125,12 +131,12 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
     for task, models in connection.execute(_DEMOTED, {"first": first}).fetchall():
         for model in models:
             demoted.setdefault(model, []).append(task)
-    errors_in_a_row = {model: (count, last) for model, count, last in connection.execute(_ERRORS).fetchall()}
+    failing = {model: _after(errors) for model, errors in connection.execute(_ERRORS).fetchall()}
     connection.execute("DROP TABLE tail")
     standings = {
         model: {
-            "consecutive_errors": errors_in_a_row.get(model, (0, None))[0],
-            "last_error_s": errors_in_a_row.get(model, (0, None))[1],
+            "consecutive_errors": failing[model].consecutive_errors if model in failing else 0,
+            "last_error_s": failing[model].last_error_s if model in failing else None,
             "tallies": by_task,
             "demoted": demoted.get(model, []),
         }
@@ -158,16 +164,19 @@ def read_state(home: Home) -> LogState:
     for segment, entry in waiting:
         if segment in merged:
             continue
-        for row in entry.get("outcomes") or ():
+        rows = entry.get("outcomes") or ()
+        for place, row in enumerate(rows):
             spent = (row.get("cost_usd") or 0.0) + (row.get("router_cost_usd") or 0.0)
             if spent and not row.get("recorded"):
                 spent_usd[row["time"][:10]] = spent_usd.get(row["time"][:10], 0.0) + spent
             if row.get("recorded") and row.get("policy_version") is None:
                 continue
+            time_s = datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp()
             standings[row["model"]] = with_outcome(
                 standings.get(row["model"]) or Standing(model=row["model"]),
                 status=row["status"],
-                time_s=datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp(),
+                time_s=time_s,
+                began_s=time_s - sum(later.get("response_s") or 0.0 for later in rows[place:]),
             )
         for judged in entry.get("feedback") or ():
             if judged.get("cost_usd") is not None:
@@ -175,7 +184,27 @@ def read_state(home: Home) -> LogState:
                 spent_usd[day] = spent_usd.get(day, 0.0) + judged["cost_usd"]
         for event in entry.get("canaries") or ():
             canary = event_of(event) if event["step"] in {"started", "raised"} else None
+    for model, answered_s in _checked(home).items():
+        standing = standings.get(model)
+        if standing is not None and (standing.last_error_s or 0.0) <= answered_s:
+            standings[model] = replace(standing, consecutive_errors=0)
     return LogState(standings=standings, spent_usd=spent_usd, canary=canary)
+
+
+def end_cooldowns(home: Home, models: Iterable[str], *, now_s: float) -> None:
+    """Write down that these models answer a check, where they failed before: their errors until now are over."""
+    standings = read_state(home).standings
+    back = {model: now_s for model in models if model in standings and standings[model].consecutive_errors}
+    if back:
+        write_whole(home.checks, json.dumps({**_checked(home), **back}).encode())
+
+
+def _checked(home: Home) -> dict[str, float]:
+    """Return when models answered a check that had failed before (seconds since the epoch)."""
+    try:
+        return {str(model): float(at_s) for model, at_s in json.loads(home.checks.read_bytes()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def is_readable_state(home: Home) -> bool:
@@ -183,14 +212,25 @@ def is_readable_state(home: Home) -> bool:
     return _stored(home) is not None
 
 
-def with_outcome(standing: Standing, *, status: str, time_s: float) -> Standing:
-    """Return the standing after one more row of this status."""
+def with_outcome(standing: Standing, *, status: str, time_s: float, began_s: float) -> Standing:
+    """Return the standing after one more row of this status; both moments are seconds since the epoch.
+
+    Calls that fail side by side are one failure: one that began before the last failure was known adds nothing.
+    """
     if status == "ok":
         return replace(standing, consecutive_errors=0, probe_s=None)
-    if status == "error":
+    if status == "error" and began_s >= (standing.last_error_s or 0.0):
         errors = standing.consecutive_errors + 1
         return replace(standing, consecutive_errors=errors, last_error_s=time_s, probe_s=None)
     return replace(standing, probe_s=None)
+
+
+def _after(errors: Iterable[tuple[float, float]]) -> Standing:
+    """Return how a model stands after errors in a row: of each the moments when it came and when its call began."""
+    standing = Standing(model="")
+    for time_s, began_s in errors:
+        standing = with_outcome(standing, status="error", time_s=time_s, began_s=began_s)
+    return standing
 
 
 def _stored(home: Home) -> tuple[LogState, frozenset[str]] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zetaroute.domain import CONFIG_ERRORS
+from zetaroute.domain import CONFIG_ERRORS, OUTAGE_ERRORS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -13,8 +13,15 @@ VIEWS = ("served", "rounds", "judgements", "latest_feedback")
 """In the order in which they can be dropped."""
 _LAST = 1_000_000
 """More attempts than any query had: an answer counts before a failure that came after it."""
-_WRONG = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {CONFIG_ERRORS}"
+_FAILED = f"status = 'error' AND reference IS NOT NULL AND error_kind NOT IN {CONFIG_ERRORS}"
 """A call that failed gave no right answer; one that could not be made says nothing of the model."""
+_OUTAGE = f"error_kind IN {OUTAGE_ERRORS} OR (error_kind = 'timeout' AND ttft_s IS NULL)"
+"""`Outcome.is_outage` in SQL, of a row with an error."""
+_WRONG = f"{_FAILED} AND NOT ({_OUTAGE})"
+"""An outage says nothing of how good a model is either."""
+LOST = f"coalesce(accuracy IS NULL AND {_FAILED}, false)"
+"""Whether an outage left the user of a row of `rounds` without the right answer: it counts as 0 where policies are
+judged by what users get, and teaches nothing of the model."""
 
 _FALLBACKS = "SELECT id FROM outcomes WHERE fallback_of IS NOT NULL"
 _SCORE = (

@@ -114,10 +114,13 @@ class Answer:
 
     @property
     def accuracy(self) -> float | None:
-        """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded."""
+        """The grade of the answer; 0 when a model failed at a query with a known answer; None if ungraded.
+
+        What was a mistake of the config or an outage is no failure of the model.
+        """
         row = self.outcome
         if row.status == "error" and self.query.reference is not None:
-            return None if row.error_kind in CONFIG_ERRORS else 0.0
+            return None if row.is_outage or row.error_kind in CONFIG_ERRORS else 0.0
         return next((said.value for said in self._said if said.metric == ACCURACY), None)
 
     @property

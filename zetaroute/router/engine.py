@@ -189,8 +189,7 @@ class Engine:
         return answer
 
     def _observe(self, answer: Answer) -> None:
-        for outcome in answer.entry.outcomes:
-            self.router.observe(outcome)
+        self.router.observe(answer.entry.outcomes)
 
     async def aclose(self) -> None:
         """Close all connections that were opened."""

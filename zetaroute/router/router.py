@@ -134,10 +134,17 @@ class Router:
             model: replace(standing, probe_s=ours.get(model)) for model, standing in past.standings.items()
         }
 
-    def observe(self, outcome: Outcome) -> None:
-        """Take one more outcome into the standings, so that a failing model cools down within a run."""
-        standing = self.standings.get(outcome.model) or Standing(model=outcome.model)
-        self.standings[outcome.model] = with_outcome(standing, status=outcome.status, time_s=time.time())
+    def observe(self, outcomes: Sequence[Outcome]) -> None:
+        """Take all attempts at one more query into the standings, so that a failing model cools down within a run."""
+        now_s = time.time()
+        for place, outcome in enumerate(outcomes):
+            standing = self.standings.get(outcome.model) or Standing(model=outcome.model)
+            self.standings[outcome.model] = with_outcome(
+                standing,
+                status=outcome.status,
+                time_s=now_s,
+                began_s=now_s - sum(later.response_s or 0.0 for later in outcomes[place:]),
+            )
 
 
 def open_router(home: Home, settings: Settings, registry: Registry | None = None) -> Router:

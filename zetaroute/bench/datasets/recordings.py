@@ -79,6 +79,7 @@ class Recordings:
             key=np.repeat(np.arange(n, dtype=np.uint64), arms),
             arm=np.tile(np.arange(arms), n),
             accuracy=self.score.ravel(),
+            lost=np.zeros(n * arms, dtype=bool),
             satisfaction=np.full(n * arms, np.nan),
             response_s=self.latency_s.ravel(),
             cost_usd=self.cost_usd.ravel(),

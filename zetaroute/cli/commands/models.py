@@ -39,7 +39,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
       onboarding   fewer than 100 graded answers: newcomers share 10% of the queries; then it competes as any other
       active       routed by what was learned
       demoted      by a guard, which is named with its bound
-      cooling      failing, and left alone until the moment that is named
+      cooling      failing, and left alone until the moment that is named, or until `models check` reaches it
       no key       its variable is not set
     """
     from zetaroute.analysis.models import model_table, state_notes
@@ -98,17 +98,23 @@ def check_command(
 ) -> None:
     """Call each model once with a tiny prompt; exit code 3 when none answers. Nothing enters the log.
 
+    A model that was left alone because it failed takes part again as soon as it answers here.
+
     \b
     Examples
       zetaroute models check
       zetaroute models check -m ollama/llama3.2:3b --json
     """
     import asyncio
+    import time
 
     from zetaroute.analysis.models import check
+    from zetaroute.log.standings import end_cooldowns
 
-    settings = session(context).settings()
+    run = session(context)
+    settings = run.settings()
     checks = asyncio.run(check((settings.arm(model),) if model else settings.arms))
+    end_cooldowns(run.home, [one.model for one in checks if one.error is None], now_s=time.time())
     if json:
         out_json([one.json() for one in checks])
     else:
