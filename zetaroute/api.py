@@ -328,7 +328,7 @@ def _own_loop(work: Callable[[], _T]) -> _T:
 def _streamed(
     run: Callable[[Callable[[Answer], None], Callable[[asyncio.Event], Any]], None],
 ) -> Iterator[Answer]:
-    """Yield what a run in a thread of its own tells of; let it end where the reader stops."""
+    """Yield what a run in a thread of its own reports; let it end where the reader stops."""
     from concurrent.futures import ThreadPoolExecutor
     from queue import SimpleQueue
 

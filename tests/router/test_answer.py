@@ -1,4 +1,4 @@
-"""What became of a query: its figures, and the shapes in which they are told."""
+"""What became of a query: its figures, and the shapes in which they are reported."""
 
 from __future__ import annotations
 

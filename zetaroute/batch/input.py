@@ -1,6 +1,6 @@
 """Read what a batch is made of: JSON lines of several shapes, or a Parquet file of recorded outcomes.
 
-Rows stream, so memory does not grow with the file; a line that cannot be used is told and never stops the rest.
+Rows stream, so memory does not grow with the file; a line that cannot be used is reported and never stops the rest.
 """
 
 from __future__ import annotations

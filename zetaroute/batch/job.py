@@ -142,7 +142,7 @@ def answer_file(
         try:
             progress = asyncio.run(answer(opened))
         except BaseException:
-            # What stopped the batch is what is told; the rows are safe in the journal.
+            # What stopped the batch is reported; the rows are safe in the journal.
             with suppress(StoreError):
                 log.merge(patience_s=2.0)
             raise

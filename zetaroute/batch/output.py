@@ -45,7 +45,7 @@ class Output:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for file in (self._file, self._errors):
-            # What cannot be written any more was told when it was flushed.
+            # What cannot be written any more was reported when it was flushed.
             with contextlib.suppress(OSError):
                 if file is not None:
                     file.close()

@@ -203,7 +203,7 @@ class _Batch:
         self._reading = asyncio.Lock()
 
     def fail(self, error: ZetarouteError) -> None:
-        """Let no new row begin; the first error is what is told."""
+        """Let no new row begin; the first error is the one reported."""
         self.failure = self.failure or error
         self._ended = True
 

@@ -1,6 +1,6 @@
 """A text as a vector of signed hashes of its terms and its meta features: enough to learn from, not to read.
 
-The terms are those that the text map counts. Without the key it cannot be told which word a place stands for; with
+The terms are those that the text map counts. Without the key it is not known which word a place stands for; with
 it, a guessed text can be compared, as with any hash.
 """
 

@@ -22,7 +22,7 @@ from zetaroute.files.strict_json import strict_json
 from zetaroute.files.text import without_mark
 
 LONGEST_LINE = 64 * 1024 * 1024
-"""Bytes; a longer line is told and passed over."""
+"""Bytes; a longer line is reported and skipped."""
 TOO_LONG = f"is longer than {LONGEST_LINE // 2**20} MiB"
 _PACKED_CHUNK = 16 * 1024
 _ARRAY = re.compile(rb"\s*\[\s*(?:\{|$)")

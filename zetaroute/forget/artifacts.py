@@ -1,6 +1,6 @@
 """Words in artifacts that only forgotten texts held: taken out of vocabulary, names of kinds and reports.
 
-An artifact holds words of many texts; which of them no other text has used can be told while the texts are there.
+An artifact holds words of many texts; which of them no other text has used is known only while the texts are there.
 """
 
 from __future__ import annotations

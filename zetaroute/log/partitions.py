@@ -1,6 +1,6 @@
 """A log in spans of ids, so that it can be read a part at a time, here or by several processes.
 
-Ids are in order of time, and what is told of a row lies in its span: feedback by the id of its outcome, copies of a
+Ids are in order of time, and what is known of a row lies in its span: feedback by the id of its outcome, copies of a
 row by their common id.
 """
 

@@ -26,7 +26,7 @@ WAIT_S = 0.05
 _FIRST = {"outcomes": "forgotten IS NULL, time", "feedback": "time"}
 """Of several copies of a row the one that counts: what one log has forgotten, no export brings back."""
 _MARK = "outcome_id"
-"""The column by which a Parquet file of feedback is told from one of outcomes."""
+"""The column by which a Parquet file of feedback is distinguished from one of outcomes."""
 
 
 @contextmanager

@@ -176,7 +176,7 @@ def _items(body: Any, depth: int = 3) -> list[Any] | None:
 
 
 def _prices(info: Mapping[str, Any]) -> Prices | None:
-    """Return what a deployment costs; None where it is not told, zero included, which LiteLLM says of the unknown."""
+    """Return what a deployment costs; None where it is unknown, for which LiteLLM reports zero."""
     prices = listed_prices(info)
     return prices if prices is not None and prices.input + prices.output else None
 

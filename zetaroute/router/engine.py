@@ -119,7 +119,7 @@ class Engine:
     ) -> Answer:
         """Answer a decided query and return what became of it, an answer or not; writing it is the caller's.
 
-        A `query_budget` comes open. When this is cancelled, `cut_answer` tells of the error what there is to write.
+        A `query_budget` comes open. When this is cancelled, `cut_answer` makes of the error what there is to write.
         """
         if query_budget is None:
             query_budget = self.query_budget(decision, options)

@@ -130,7 +130,7 @@ class Writer:
             try:
                 self._on_done(answers)
             except Exception as error:
-                self._on_failure(_broken("what was written cannot be told", error))
+                self._on_failure(_broken("what was written cannot be reported", error))
         return kept
 
     async def _journal(self, entries: Sequence[Entry]) -> list[bool]:

@@ -1,6 +1,6 @@
 """Counters of all workers in one piece of shared memory, and how Prometheus reads them.
 
-Written by hand because a scrape reaches one worker and must tell of all: every name and label is known at the
+Written by hand because a scrape reaches one worker and must report all: every name and label is known at the
 start, so each worker has a row of numbers of its own, and a reader adds them up. No file, no lock, no library.
 """
 
@@ -129,7 +129,7 @@ class Metrics:
             name, labels = series
             value = totals[self._place[series]]
             if name.endswith("_bucket"):
-                # Stored apart and told together: a bucket counts all that is at most its bound.
+                # Stored separately and shown together: a bucket counts all that is at most its bound.
                 below = value = below + value
             yield f"{name}{labels} {value:.15g}"
         if family.kind == "histogram":

@@ -27,7 +27,7 @@ class Delivery:
     """What has come of a file so far."""
 
     errors: Path
-    """Where bad lines are told."""
+    """Where bad lines are reported."""
     rows: int = 0
     added: int = 0
     known: int = 0
@@ -48,7 +48,7 @@ class Delivery:
 
 
 def errors_of(name: str, *, stdin: str) -> Path:
-    """Return where the bad lines of an input are told; `stdin` is the name of standard input."""
+    """Return where the bad lines of an input are reported; `stdin` is the name of standard input."""
     return Path(f"{stdin if name == '-' else name}.errors.jsonl")
 
 
@@ -61,7 +61,7 @@ def deliver(
     take: Callable[[Sequence[Line]], Iterable[Entry | BadLine | None]],
     on_progress: Callable[[], None] | None = None,
 ) -> None:
-    """Bring lines into the log and count them in `done`; the bad ones are told beside the input and stop nothing.
+    """Bring lines into the log and count them in `done`; the bad ones are reported beside the input and stop nothing.
 
     `take` gets the good lines of a portion, `at_once` at most, and gives one thing for each: what to write, None for
     what is known, or why it cannot be used. Raises StoreError when the log cannot take the rows; what was taken

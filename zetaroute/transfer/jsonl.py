@@ -18,7 +18,7 @@ Asked = Mapping[str, Query]
 
 
 def read_json_lines(name: str, asked: Asked) -> Iterator[ImportedRow | BadLine]:
-    """Yield the rows of a file (`-`: standard input); a line that holds no answer is told, and the rest read."""
+    """Yield the rows of a file (`-`: standard input); a line that holds no answer is reported, and the rest read."""
     with LineSource(name) as source:
         for number, row in source.objects():
             yield row if isinstance(row, BadLine) else _read(row, number, asked)

@@ -56,7 +56,7 @@ def _take_message(message: JsonObject, draft: Draft) -> str:
 
 
 def _content(content: Any, draft: Draft) -> str:
-    """Return the answer's text; parts of thinking are taken apart from it."""
+    """Return the answer's text; parts of thinking are separated from it."""
     answer = text(content)
     for part in map(mapping, sequence(content)):
         match part.get("type", "text"):

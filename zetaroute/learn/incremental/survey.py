@@ -38,7 +38,7 @@ _TEXTS_KEPT = int(OUTGROWN * MOST_TEXTS)
 RowPosition = tuple[datetime, str]
 """Time and id of a row: rows are in this order."""
 ROWS = pl.Schema({"time": pl.Datetime("us"), "id": pl.String(), "model": pl.String()})
-"""What is told of the newest rows."""
+"""What is kept of the newest rows."""
 TEXTS = pl.Schema(
     {
         "query": pl.String(),
@@ -50,7 +50,7 @@ TEXTS = pl.Schema(
         "last_id": pl.String(),
     }
 )
-"""What is told of distinct texts: time and id of the first row and of the last, whose `task` it is, and a hash."""
+"""What is kept of distinct texts: time and id of the first row and of the last, whose `task` it is, and a hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
