@@ -65,6 +65,11 @@ class Home:
         """The secret that stored hashes are keyed with."""
         return self.path / "salt"
 
+    @property
+    def conversations(self) -> Path:
+        """Tags of conversations that `serve` has seen."""
+        return self.path / "conversations"
+
     def make(self) -> None:
         """Create the folders; raise StoreError when the place cannot be written."""
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from zetaroute.domain import Message, Query
 from zetaroute.errors import StoreBusyError, UsageError
+from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.pseudonyms import hidden
 
@@ -131,6 +132,7 @@ class Conversations:
         self._log = log
         self._alone = alone
         self._tags_matter = tags_matter
+        self._tags = ConversationTags(log.home)
         self._known: OrderedDict[str, Conversation] = OrderedDict()
 
     async def recall(self, name: str) -> Conversation:
@@ -147,12 +149,25 @@ class Conversations:
                     raise
                 return self._known.get(name, Conversation())
             # What was noted here meanwhile, the log may not have yet.
-            self.note(name, tags=told.tags)
+            self._note(name, tags=told.tags)
             self._keep(name, replace(self._known[name], model=told.model or self._known[name].model))
+        if self._tags_matter:
+            # Another process may have had the last turn, and may not have answered it yet.
+            self._note(name, tags=await asyncio.to_thread(self._tags.of, name))
         return self._known[name]
 
-    def note(self, name: str, *, tags: tuple[str, ...] = (), model: str | None = None) -> None:
-        """Take in the tags of a turn that is about to be asked, or the model that has answered it."""
+    async def tag(self, name: str, tags: tuple[str, ...]) -> None:
+        """Take in the tags of a turn that is about to be asked; raise StoreError where they cannot be kept."""
+        if self._tags_matter and tags and not set(tags) <= set(self._known.get(name, Conversation()).tags):
+            await asyncio.to_thread(self._tags.add, name, tags)
+        if tags:
+            self._note(name, tags=tags)
+
+    def answered(self, name: str, model: str) -> None:
+        """Take in the model that has answered a turn."""
+        self._note(name, model=model)
+
+    def _note(self, name: str, *, tags: tuple[str, ...] = (), model: str | None = None) -> None:
         known = self._known.get(name, Conversation())
         tags = tuple(dict.fromkeys((*known.tags, *tags)))
         self._keep(name, replace(known, tags=tags, model=model or known.model))

@@ -21,7 +21,8 @@ from zetaroute.errors import ZetarouteError
 from zetaroute.serve.admission import Admission, AdmissionMiddleware
 from zetaroute.serve.chat import chat
 from zetaroute.serve.dashboard import DashboardPages, Page, page, report, script, style
-from zetaroute.serve.errors import ApiError, api_error, bad
+from zetaroute.serve.embeddings import read_embeddings
+from zetaroute.serve.errors import ApiError, api_error
 from zetaroute.serve.feedback import Post, feedback
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.request import AUTO, known_model, read_json
@@ -88,16 +89,14 @@ async def embeddings(request: Request) -> Response:
     body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
     if service.engine.embedder is None:
         raise ApiError(404, "no [embedding] endpoint is configured.", code="not_found", param="model")
-    if not isinstance(body, dict) or not body.get("input"):
-        raise bad("the body must be an object with an input.", "input")
-    texts = body["input"] if isinstance(body["input"], list) else [body["input"]]
-    for text in texts:
+    wanted = read_embeddings(body)
+    for text in wanted["input"]:
         # The same rules as for a query: what must stay here is not embedded elsewhere.
-        if isinstance(text, str) and not service.engine.may_embed(Query(text=text)):
+        if not service.engine.may_embed(Query(text=text)):
             raise ApiError(
                 403, "a rule forbids that this text leaves.", code="forbidden_query", param="input"
             )
-    return JSONResponse(await service.engine.embedder.pass_on(body))
+    return JSONResponse(await service.engine.embedder.pass_on(wanted))
 
 
 async def models(request: Request) -> Response:

@@ -128,6 +128,8 @@ class ChatRequest:
     model: str | None
     """The one that is pinned; None routes."""
     objective: Objective | None
+    known_as: str
+    """What the tags of its conversation are kept under: its name, else a hash of how it began."""
     keeps_model: bool
     """Whether the model goes on that answered last in its conversation, which has a name."""
     max_cost_usd: float | None
@@ -196,9 +198,9 @@ def read_chat(body: Any, settings: Settings, *, conversation: str | None = None)
     conversation = metadata.get("conversation") or conversation or None
     model, objective = _choice(wanted.get("model"), settings)
     keeps_model = conversation is not None and model is None and not _said(metadata, "reroute")
-    if conversation is None and query.history:
-        opening = f"{query.system}\0{query.history[0].content}"
-        conversation = hashlib.sha256(opening.encode("utf-8", "replace")).hexdigest()[:32]
+    known_as = conversation or _opening(query)
+    if query.history:
+        conversation = known_as
     stream_options = wanted.get("stream_options")
     return ChatRequest(
         query=replace(
@@ -212,6 +214,7 @@ def read_chat(body: Any, settings: Settings, *, conversation: str | None = None)
         ),
         model=model,
         objective=objective,
+        known_as=known_as,
         keeps_model=keeps_model,
         max_cost_usd=_dollars(metadata.get("max_cost_usd")),
         count=wanted.get("n") or 1,
@@ -220,6 +223,12 @@ def read_chat(body: Any, settings: Settings, *, conversation: str | None = None)
         if stream_options is not None
         else False,
     )
+
+
+def _opening(query: Query) -> str:
+    """Return the hash of how a conversation began, the same in every turn."""
+    first = query.history[0].content if query.history else query.text
+    return hashlib.sha256(f"{query.system}\0{first}".encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _query(turns: list[Turn]) -> Query:

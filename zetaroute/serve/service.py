@@ -15,7 +15,7 @@ from zetaroute.policy import Limits
 from zetaroute.policy.guards import may_matter
 from zetaroute.projections import log_of
 from zetaroute.router.answer import Answer
-from zetaroute.router.conversations import Conversations
+from zetaroute.router.conversations import Conversation, Conversations
 from zetaroute.router.engine import Engine
 from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.router import open_router
@@ -69,14 +69,14 @@ class Service:
 
     async def _continued(self, wanted: ChatRequest) -> tuple[Query, str | None]:
         """Return the query with the tags of its conversation, and the model that may go on there."""
-        name = wanted.query.conversation
-        if name is None:
-            return wanted.query, None
         # What a detector finds in one turn counts for the next ones too.
         query = self.router.tagged(wanted.query)
-        conversation = await self.conversations.recall(name)
-        self.conversations.note(name, tags=query.tags)
-        return conversation.continued(query), conversation.model if wanted.keeps_model else None
+        known = Conversation()
+        if query.conversation is not None:
+            known = await self.conversations.recall(query.conversation)
+        # Before anything is answered or refused: whatever comes of this turn, the next one sends it again.
+        await self.conversations.tag(wanted.known_as, query.tags)
+        return known.continued(query), known.model if wanted.keeps_model else None
 
     async def answer(
         self,
@@ -107,7 +107,7 @@ class Service:
             self.engine.answer(query, decision, options, callbacks=callbacks)
         )
         if query.conversation is not None and answer.outcome.status == "ok":
-            self.conversations.note(query.conversation, model=answer.model)
+            self.conversations.answered(query.conversation, answer.model)
         kept = await safe
         if kept:
             self.failure = None
