@@ -32,8 +32,14 @@ def test_list_shows_price_priors_and_standing(http_folder, server):
         run(http_folder, "ask", "-m", "one/m1", "--timeout", "0.2", "why?")
     standing = ok(http_folder, "models", "list", "--json").json[0]["standing"]
     assert standing.startswith("cooling down until 20")
-    assert standing.endswith("after 3 errors in a row")
+    assert standing.endswith(
+        "after 3 failures in a row; `zetaroute models check` ends it where the model answers"
+    )
     assert "cooling down until" in " ".join(ok(http_folder, "models", "list").out.split())
+    server.reply(says("ok"))
+    ok(http_folder, "models", "check")
+    assert server.seen[-1].body["max_tokens"] == 16
+    assert ok(http_folder, "models", "list", "--json").json[0]["standing"] == "ok"
 
 
 def test_list_shows_who_was_demoted(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,10 +67,11 @@ def test_the_last_answer_is_the_one_that_is_given() -> None:
 
 def test_without_an_answer_the_last_failure_speaks() -> None:
     answer = answer_of(FAILED, reference="5")
-    assert (answer.id, answer.text, answer.error, answer.accuracy) == ("1", "", "a: is down.", 0.0)
+    # Neither an outage nor a mistake of the config says anything of how good a model is; an empty answer does.
+    assert (answer.id, answer.text, answer.error, answer.accuracy) == ("1", "", "a: is down.", None)
     assert answer.cost_usd is None
+    assert answer_of(replace(FAILED, error_kind="empty"), reference="5").accuracy == 0.0
     refused = outcome(status="error", error="no key", error_kind="unauthorised")
-    # A mistake of the config says nothing of how good a model is.
     assert answer_of(refused, reference="5").accuracy is None
 
 

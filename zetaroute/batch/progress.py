@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
-from zetaroute.domain import is_cut
+from zetaroute.domain import Outcome, is_cut
 from zetaroute.router.answer import Answer
 from zetaroute.wire.draft import REFUSAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DroppedModel:
+    """What the outages of one model took."""
+
+    calls: int = 0
+    """Calls that failed."""
+    response_s: float = 0.0
+    """Seconds that they were waited for, all together."""
+    cost_usd: float = 0.0
+    """What is known to have been paid for them."""
+
+    def with_call(self, row: Outcome) -> DroppedModel:
+        """Return the same with one more failed call."""
+        return DroppedModel(
+            calls=self.calls + 1,
+            response_s=self.response_s + (row.response_s or 0.0),
+            cost_usd=self.cost_usd + (row.cost_usd or 0.0),
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +47,10 @@ class Progress:
     """Answers that a limit or a filter ended."""
     refused: int = 0
     """Answers in which the model declined."""
+    fallbacks: int = 0
+    """Answers of another model, because the one that was decided for had failed."""
+    dropped: dict[str, DroppedModel] = field(default_factory=dict)
+    """Models whose server was away for some of the calls."""
     unpriced: int = 0
     """Answers whose cost is unknown."""
     accuracy_sum: float = 0.0
@@ -62,11 +86,15 @@ class Progress:
             self.share[outcome.model] = self.share.get(outcome.model, 0) + 1
             self.unpriced += answer.cost_usd is None
             self.cut += is_cut(outcome.finish_reason)
+            self.fallbacks += answer.fell_back
             self.refused += outcome.finish_reason == REFUSAL
         else:
             self.failed += 1
             self.failure = answer.failures
         self.cost_usd += sum(row.cost_usd or 0.0 for row in answer.entry.outcomes)
+        for row in answer.entry.outcomes:
+            if row.is_outage:
+                self.dropped[row.model] = self.dropped.get(row.model, DroppedModel()).with_call(row)
         self.ungraded += answer.note is not None
         self.judge_cost_usd += answer.judge_cost_usd or 0.0
         if answer.accuracy is not None:
@@ -81,6 +109,8 @@ class Progress:
             "failed": self.failed,
             "cut": self.cut,
             "refused": self.refused,
+            "fallbacks": self.fallbacks,
+            "dropped_models": {model: asdict(lost) for model, lost in self.dropped.items()},
             "skipped": self.skipped,
             "bad_lines": self.bad_lines,
             "cost_usd": self.cost_usd,

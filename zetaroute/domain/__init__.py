@@ -29,6 +29,7 @@ from zetaroute.domain.outcome import (
     Status,
     ToolCall,
     is_cut,
+    is_same_model,
     tool_calls_as_text,
 )
 from zetaroute.domain.promotion import CanaryEvent, CanaryStep, Promotion
@@ -78,6 +79,7 @@ __all__ = [
     "Tally",
     "ToolCall",
     "is_cut",
+    "is_same_model",
     "new_id",
     "query_kind_key",
     "segment_of",

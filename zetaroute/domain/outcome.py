@@ -18,6 +18,18 @@ OUTAGE_ERRORS = ("connection", "server", "rate_limited")
 Status = Literal["ok", "error", "cancelled"]
 
 
+def is_same_model(asked_for: str, served: str) -> bool:
+    """Return whether a server that names the model `served` may well mean the one that it was asked for.
+
+    Names come with and without an owner, a folder, a date or a tag, so one that begins as the other does is the same.
+    """
+    one, other = (
+        name.casefold().replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".gguf")
+        for name in (asked_for, served)
+    )
+    return one.startswith(other) or other.startswith(one)
+
+
 _CUT = frozenset(
     {
         "length",

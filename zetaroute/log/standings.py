@@ -92,7 +92,7 @@ _DEMOTED = f"""
     )
 """
 _ERRORS = """
-    SELECT model, list([epoch(time), began_s] ORDER BY id) FROM tail t
+    SELECT model, list([epoch(time), began_s] ORDER BY time, id) FROM tail t
     WHERE status = 'error' AND id > coalesce(
         (SELECT max(id) FROM tail s WHERE s.model = t.model AND s.status = 'ok'), '')
     GROUP BY model

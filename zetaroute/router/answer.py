@@ -98,6 +98,11 @@ class Answer:
         return self.outcome.output_tokens
 
     @property
+    def fell_back(self) -> bool:
+        """Whether it is the answer of another model because the one before it failed."""
+        return self.outcome.status == "ok" and any(row.status == "error" for row in self.entry.outcomes)
+
+    @property
     def error(self) -> str | None:
         """Why there is no answer; None where there is one."""
         return self.outcome.error

@@ -37,7 +37,7 @@ def answer(
     """Ask, show the answer as it comes, keep what came of it, and ask for a rating where that was drawn."""
     import asyncio
 
-    from zetaroute.domain import is_cut
+    from zetaroute.domain import is_cut, is_same_model
     from zetaroute.router.answer import UnkeptAnswerError
     from zetaroute.router.options import Callbacks
 
@@ -67,6 +67,13 @@ def answer(
         show.end(answer)
     if is_cut(answer.outcome.finish_reason):
         run.note(f"the answer was cut (finish reason: {answer.outcome.finish_reason}): it is not whole")
+    asked_for, served = engine.router.arms[answer.model].model, answer.outcome.served_model
+    if served is not None and not is_same_model(asked_for, served):
+        from zetaroute.report.terminal import plain
+
+        run.note(
+            f"{answer.model} was asked for {asked_for}, and its server says that {plain(served)} answered"
+        )
     if unkept is not None:
         raise unkept
     if answer.check is not None:

@@ -232,6 +232,13 @@ def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:
         out(f"{counts(progress)}{skipped}{bad}; answers in {target}")
     if progress.failure is not None:
         run.note(f"the latest failure: {one_line(progress.failure, LONGEST_NOTE)}")
+    for model, lost in progress.dropped.items():
+        cost = f" and ${lost.cost_usd:.4f}" if lost.cost_usd else ""
+        run.note(f"{model} was away for {lost.calls} calls, which took {lost.response_s:.1f} s{cost}")
+    if progress.fallbacks:
+        run.note(
+            f"{progress.fallbacks} answers are of another model than the one that was asked first and failed"
+        )
     if progress.cut:
         run.note(
             f"{progress.cut} answers were cut at a limit of length or by a filter: see their finish_reason"

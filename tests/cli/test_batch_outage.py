@@ -1,0 +1,59 @@
+"""The summary of a batch names what dropped out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.command import ok, rows
+from tests.cli.conftest import says
+from tests.providers.loopback import RESET, ModelServer, Seen
+from zetaroute.domain import is_same_model
+
+
+@pytest.fixture
+def home(tmp_path, server: ModelServer):
+    path = tmp_path / "home"
+    path.mkdir()
+    models = "".join(
+        f'[[models]]\nid = "{name}/m"\nprovider = "openai"\nbase_url = "{server.url}/v1"\nmodel = "{name}"\n'
+        f'price = {{ input = 0, output = 0 }}\nprior_accuracy = {accuracy}\ntags = ["local"]\n'
+        for name, accuracy in (("one", 0.9), ("two", 0.2))
+    )
+    path.joinpath("config.toml").write_text(f"schema_version = 1\n{models}", encoding="utf-8")
+    return path
+
+
+def test_an_outage_within_a_batch_is_named_and_teaches_no_accuracy(
+    home, tmp_path, server: ModelServer
+) -> None:
+    def reply(seen: Seen):
+        away = seen.body["model"] == "one" and int(seen.body["messages"][-1]["content"].split()[-1]) in (3, 4)
+        return (RESET,) if away else says("yes")(seen)
+
+    server.reply(reply)
+    file = tmp_path / "q.jsonl"
+    file.write_text("".join(f'{{"query": "question {n}", "reference": "yes"}}\n' for n in range(8)))
+    done = ok(home, "batch", str(file), "--model", "one/m", "--concurrency", "2", "--json").json
+    lost = done["dropped_models"]["one/m"]
+    assert (done["answered"], done["failed"], lost["calls"], done["fallbacks"]) == (6, 2, 2, 0)
+    assert lost["response_s"] > 0.0
+    assert done["accuracy"] == 1.0
+    found = rows(home, "SELECT count(*), count(accuracy), avg(accuracy) FROM rounds WHERE model = 'one/m'")
+    assert found == [(8, 6, 1.0)]
+    server.reply(says("yes"))
+    again = ok(home, "batch", str(file), "--model", "one/m", "--json").json
+    assert (again["answered"], again["dropped_models"]) == (2, {}), "the server is back"
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "served", "same"),
+    [
+        ("gpt-4o", "gpt-4o-2024-08-06", True),
+        ("openai/gpt-4o", "gpt-4o", True),
+        ("gemma.gguf", "/models/Gemma.gguf", True),
+        ("gpt-4o", "claude-haiku", False),
+        ("llama3:8b", "llama3:70b", False),
+    ],
+)
+def test_names_of_one_model_are_told_from_those_of_another(asked_for: str, served: str, same: bool) -> None:
+    assert is_same_model(asked_for, served) is same
