@@ -68,6 +68,6 @@ def _reason(taken: list[_Line], error: csv.Error) -> str:
 def _row(number: int, cells: list[str], names: list[str]) -> Mapping[str, str] | BadLine:
     if len(cells) > len(names):
         return BadLine(line=number, error=f"has {len(cells)} cells under {len(names)} columns")
-    if any("\ud800" <= one <= "\udfff" for cell in cells if not cell.isascii() for one in cell):
+    if any("\ud800" <= letter <= "\udfff" for cell in cells if not cell.isascii() for letter in cell):
         return BadLine(line=number, error="is not UTF-8 text")
     return {name: cell for name, cell in zip(names, cells, strict=False) if cell != ""}

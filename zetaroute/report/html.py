@@ -56,6 +56,6 @@ def render(template: str, **values: Any) -> str:
 
 def _groups(drawn: list[tuple[Section, str]]) -> Iterator[tuple[bool, list[tuple[Section, str]]]]:
     """Return neighbouring sections together: those that are little more than a drawing stand in columns."""
-    said = [(one, svg) for one, svg in drawn if svg or one.lead or one.table or one.cards or one.notes]
+    said = [(part, svg) for part, svg in drawn if svg or part.lead or part.table or part.cards or part.notes]
     for side_by_side, sections in groupby(said, key=lambda one: bool(one[1]) and not one[0].notes):
         yield side_by_side, list(sections)

@@ -167,7 +167,7 @@ def _price_line(imported: ImportedPrice | None) -> str:
         )
     prices = imported.prices
     words = f"{prices.input:g} for input and {prices.output:g} for output"
-    listed = "".join(one for one in imported.listed if one.isprintable())
+    listed = "".join(letter for letter in imported.listed if letter.isprintable())
     return f"# price: {words}, by prices.toml as {listed}; one that is written here wins"
 
 

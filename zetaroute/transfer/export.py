@@ -130,7 +130,10 @@ def export_lines(
             yield _csv([names])
         while group := rows.fetchmany(_AT_ONCE):
             plain = [
-                [one.isoformat(timespec="microseconds") if isinstance(one, datetime) else one for one in row]
+                [
+                    cell.isoformat(timespec="microseconds") if isinstance(cell, datetime) else cell
+                    for cell in row
+                ]
                 for row in group
             ]
             yield _csv(plain) if form == "csv" else _jsonl(names, plain)
