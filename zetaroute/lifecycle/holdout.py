@@ -112,7 +112,6 @@ def evaluate(
     if rated is not None:
         differences["satisfaction_score"] = rated.difference
         kpis["satisfaction_score"] = rated.comparison
-    by_cost = [arms[k].id for k in np.argsort(forecast.charged(arms).sum(axis=0))]
     return Evaluation(
         trial=HoldoutComparison(
             rows=rows,
@@ -135,7 +134,7 @@ def evaluate(
             "incumbent": utility.value(before),
             "candidate": utility.value(after),
             f"best single ({fitted.best_single})": utility.value(always(arms, rows, [fitted.best_single])),
-            "cheapest": utility.value(always(arms, rows, by_cost)),
+            "cheapest": utility.value(always(arms, rows, _by_cost(arms, forecast))),
             "uniform": utility.value(uniform(rows)),
         },
         share_before=shares(before, arms),
@@ -230,6 +229,10 @@ def always(arms: Sequence[Arm], rows: Sample, order: Sequence[str]) -> Index:
     for model in reversed(order):
         chosen = np.where(rows.eligible[:, place[model]], place[model], chosen)
     return np.asarray(chosen)
+
+
+def _by_cost(arms: Sequence[Arm], forecast: Forecast) -> list[str]:
+    return [arms[k].id for k in np.argsort(forecast.charged(arms).sum(axis=0))]
 
 
 def uniform(rows: Sample) -> Array:
