@@ -37,7 +37,6 @@ def answer(
     """Ask, show the answer as it comes, keep what came of it, and ask for a rating where that was drawn."""
     import asyncio
 
-    from zetaroute.domain import is_cut, is_same_model
     from zetaroute.router.answer import UnkeptAnswerError
     from zetaroute.router.options import Callbacks
 
@@ -65,15 +64,7 @@ def answer(
         out_json(answer.json())
     else:
         show.end(answer)
-    if is_cut(answer.outcome.finish_reason):
-        run.note(f"the answer was cut (finish reason: {answer.outcome.finish_reason}): it is not whole")
-    asked_for, served = engine.router.arms[answer.model].model, answer.outcome.served_model
-    if served is not None and not is_same_model(asked_for, served):
-        from zetaroute.report.terminal import plain
-
-        run.note(
-            f"{answer.model} was asked for {asked_for}, and its server says that {plain(served)} answered"
-        )
+    _note_outcome(run, answer, asked_for=engine.router.arms[answer.model].model)
     if unkept is not None:
         raise unkept
     if answer.check is not None:
@@ -86,6 +77,21 @@ def answer(
         ask_rating(run, answer.id)
     if log is not None:
         _merge(run, log, answer, rate)
+
+
+def _note_outcome(run: Run, answer: Answer, *, asked_for: str) -> None:
+    """Say what the answer's text does not show: that it was cut, or that another model gave it."""
+    from zetaroute.domain import is_cut, is_same_model
+
+    reason, served = answer.outcome.finish_reason, answer.outcome.served_model
+    if is_cut(reason):
+        run.note(f"the answer was cut (finish reason: {reason}): it is not whole")
+    if served is not None and not is_same_model(asked_for, served):
+        from zetaroute.report.terminal import plain
+
+        run.note(
+            f"{answer.model} was asked for {asked_for}, and its server says that {plain(served)} answered"
+        )
 
 
 def _tell_check(run: Run, answer: Answer) -> None:
