@@ -205,3 +205,13 @@ def test_a_broken_price_file_is_named(tmp_path, text):
     (tmp_path / "prices.toml").write_text(text)
     with pytest.raises(ConfigError, match="prices.toml"):
         load_settings(None, tmp_path / "config.toml")
+
+
+def test_most_tokens_of_a_model_are_an_option_of_its_own():
+    block = (
+        '[[models]]\nid = "a/b"\nprovider = "openai"\nbase_url = "http://localhost/v1"\nmax_tokens = 300\n'
+    )
+    (arm,) = parse_settings(f"schema_version = 1\n{block}", file=None).arms
+    assert arm.options == {"max_tokens": 300}
+    with pytest.raises(ConfigError, match="give one of the two"):
+        parse_settings(f"schema_version = 1\n{block}options = {{ max_tokens = 20 }}\n", file=None)

@@ -24,7 +24,7 @@ def server() -> Iterator[ModelServer]:
     running.stop()
 
 
-def place(server: ModelServer, **more: bool) -> ServerAddress:
+def place(server: ModelServer, **more) -> ServerAddress:
     return ServerAddress(name="Ollama", prefix="ollama", base_url=f"{server.url}/v1", **more)
 
 
@@ -46,7 +46,7 @@ def test_both_lists_of_ollama_are_read(server):
     server.reply(
         lambda seen: http(tags if seen.target == "/api/tags" else models("llama3:latest", "nomic-embed-text"))
     )
-    (one,) = found(place(server, tags=True))
+    (one,) = found(place(server, further=("/api/tags",)))
     assert (one.chat, one.embedding, one.sizes) == (
         ("llama3:latest",),
         ("nomic-embed-text",),
@@ -185,7 +185,12 @@ def test_imported_prices_are_told_and_nothing_is_made_up():
 
 def litellm(server: ModelServer) -> ServerAddress:
     return ServerAddress(
-        name="LiteLLM", prefix="litellm", base_url=f"{server.url}/v1", relays=True, keys=("A_KEY", "B_KEY")
+        name="LiteLLM",
+        prefix="litellm",
+        base_url=f"{server.url}/v1",
+        relays=True,
+        further=("/model/info",),
+        keys=("A_KEY", "B_KEY"),
     )
 
 
@@ -277,3 +282,29 @@ def test_where_nothing_is_found_nothing_is_proposed():
         config()
     with pytest.raises(UsageError, match="--preset"):
         config(services=hosted_services(), preset="best")
+
+
+def test_windows_and_slots_are_taken_from_servers_that_tell(server):
+    listed = {
+        "llama": {"data": [{"id": "gemma.gguf", "meta": {"n_ctx_train": 32768}}]},
+        "vllm": {"data": [{"id": "qwen", "max_model_len": 8192}]},
+        "lmstudio": {"data": [{"id": "phi", "max_context_length": 131072, "loaded_context_length": 4096}]},
+        "ollama": {"models": [{"name": "llama3:latest", "context_length": 4096}]},
+    }
+    props = {"total_slots": 4, "default_generation_settings": {"n_ctx": 2048}}
+    wanted = {"llama": (2048, 4), "vllm": (8192, 2), "lmstudio": (4096, 2), "ollama": (4096, 2)}
+    for kind, (window, concurrency) in wanted.items():
+        server.reply(
+            lambda seen, kind=kind: http(
+                props if seen.target == "/props" and kind == "llama" else listed[kind]
+            )
+        )
+        (one,) = found(place(server, further=("/props",)))
+        _, settings = config(one)
+        assert [(arm.context_window, arm.max_concurrency) for arm in settings.arms] == [(window, concurrency)]
+
+
+def test_windows_that_are_no_numbers_are_left_out(server):
+    server.reply(http({"data": [{"id": "a", "max_model_len": "many"}, {"id": "b", "max_model_len": True}]}))
+    (one,) = found(place(server))
+    assert (one.windows, one.slots) == ({}, None)

@@ -64,7 +64,7 @@ def read_arm(table: TomlTable, *, folder: Path) -> Arm:
         prices=prices,
         price_source="config" if prices else None,
         accepts=table.texts("accepts", _ATTACHMENTS),
-        options=_options(table),
+        options=_with_max_tokens(table, _options(table)),
     )
     row = BUILT_IN.get(arm.provider)
     if row is not None and (mistake := row.mistake(arm)):
@@ -166,6 +166,15 @@ def _options(table: TomlTable) -> Mapping[str, Any]:
     except (TypeError, ValueError):
         table.fail("options hold a value that JSON does not know: no dates, no inf and no nan.")
     return options
+
+
+def _with_max_tokens(table: TomlTable, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    most = table.whole("max_tokens")
+    if most is None:
+        return options
+    if "max_tokens" in options:
+        table.fail("max_tokens stands there and in options: give one of the two.")
+    return {**options, "max_tokens": most}
 
 
 def _path(table: TomlTable, key: str, folder: Path) -> str | None:

@@ -36,6 +36,12 @@ class Listing:
     """Number of parameters by model, in the server's words (`3.2B`), where it tells."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """What its models cost, where the server tells one price, which is not zero."""
+    windows: Mapping[str, int] = field(default_factory=dict)
+    """Context windows by model, in tokens, where the server tells."""
+    window: int | None = None
+    """The same of whichever model it serves."""
+    slots: int | None = None
+    """Calls that it answers at once, where it tells."""
     base_url: str | None = None
     """Where it was found, when that is not where the config says."""
     ahead_s: float | None = None
@@ -76,17 +82,13 @@ async def list_models(arm: Arm, *, timeout_s: float) -> Listing:
         return replace(listing, base_url=f"{trunk}/v1")
 
 
-async def list_tags(arm: Arm, *, timeout_s: float) -> Listing:
-    """Return what Ollama's own list says, sizes included; raises as `list_models`."""
-    url = urlsplit(arm.base_url or "")._replace(path="/api/tags", query="")
-    return await _asked(
-        arm, url, credentials(arm, key_header="authorization", scheme="Bearer "), timeout_s=timeout_s
-    )
+async def list_at(arm: Arm, path: str, *, timeout_s: float) -> Listing:
+    """Return what a server says at a path of its own; raises as `list_models`.
 
-
-async def list_prices(arm: Arm, *, timeout_s: float) -> Listing:
-    """Return what LiteLLM's own list says, prices included; raises as `list_models`."""
-    url = urlsplit(arm.base_url or "")._replace(path="/model/info", query="")
+    Ollama tells sizes at /api/tags and windows of what is loaded at /api/ps, LM Studio windows at /api/v0/models,
+    llama.cpp window and slots at /props, LiteLLM prices at /model/info.
+    """
+    url = urlsplit(arm.base_url or "")._replace(path=path, query="")
     return await _asked(
         arm, url, credentials(arm, key_header="authorization", scheme="Bearer "), timeout_s=timeout_s
     )
@@ -146,21 +148,42 @@ async def _got(
 def _listing(body: Any, headers: Mapping[str, str]) -> Listing:
     """Return the names in a list of models, whatever holds it; raises ValueError where there is none."""
     items = _items(body)
+    if items is None and "total_slots" in mapping(body):
+        settings = mapping(mapping(body).get("default_generation_settings"))
+        return Listing(models=(), window=_count(settings.get("n_ctx")), slots=_count(body["total_slots"]))
     if items is None:
         raise ValueError("no list")
     sizes: dict[str, str] = {}
+    windows: dict[str, int] = {}
     asked: dict[str, set[Prices | None]] = {}
     for item in items[:MOST]:
         fields = {"id": item} if isinstance(item, str) else mapping(item)
         name = next((found for key in _NAMES if (found := label(fields.get(key)))), None)
         if name is not None:
             sizes[name] = label(mapping(fields.get("details")).get("parameter_size")) or sizes.get(name, "")
+            if (window := _window(fields)) is not None:
+                windows[name] = window
             asked.setdefault(name, set()).add(_prices(mapping(fields.get("model_info"))))
     told = {name: size for name, size in sizes.items() if size}
     # Several deployments may stand behind a name; where they differ, no price is that of the name.
     agreed = {name: next(iter(several)) for name, several in asked.items() if len(several) == 1}
     prices = {name: one for name, one in agreed.items() if one is not None}
-    return Listing(models=tuple(sizes), sizes=told, prices=prices, ahead_s=_ahead_s(headers.get("date")))
+    return Listing(
+        models=tuple(sizes), sizes=told, prices=prices, windows=windows, ahead_s=_ahead_s(headers.get("date"))
+    )
+
+
+def _window(fields: Mapping[str, Any]) -> int | None:
+    """Return the context window of a listed model as llama.cpp, vLLM, LM Studio or Ollama tell it."""
+    said = (
+        mapping(fields.get("meta")).get("n_ctx"),
+        *(fields.get(key) for key in ("max_model_len", "loaded_context_length", "context_length")),
+    )
+    return next((count for one in said if (count := _count(one)) is not None), None)
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**9 else None
 
 
 def _items(body: Any, depth: int = 3) -> list[Any] | None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from zetaroute.config.models import is_loopback
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ConfigError, ProviderError, UsageError
-from zetaroute.providers.catalog import Listing, list_models, list_prices, list_tags
+from zetaroute.providers.catalog import Listing, list_at, list_models
 
 PATIENCE_S = 3.0
 """How long a server on this machine may take to say what it has: it may be busy with answers."""
@@ -33,10 +33,10 @@ class ServerAddress:
     base_url: str
     concurrency: int = 2
     """Calls at once that such a server takes well."""
-    tags: bool = False
-    """Whether it has Ollama's own list too."""
+    further: tuple[str, ...] = ()
+    """Paths at which it says more, such as context windows."""
     relays: bool = False
-    """Whether it passes queries on to others, who may charge for them; it is asked for its prices too."""
+    """Whether it passes queries on to others, who may charge for them; its own list tells prices."""
     keys: tuple[str, ...] = ()
     """NAMES of the variables under which people keep its key."""
 
@@ -47,16 +47,31 @@ class ServerAddress:
 
 
 PLACES = (
-    ServerAddress(name="Ollama", prefix="ollama", base_url="http://127.0.0.1:11434/v1", tags=True),
-    ServerAddress(name="llama.cpp", prefix="llamacpp", base_url="http://127.0.0.1:8080/v1", concurrency=1),
+    ServerAddress(
+        name="Ollama", prefix="ollama", base_url="http://127.0.0.1:11434/v1", further=("/api/tags", "/api/ps")
+    ),
+    ServerAddress(
+        name="llama.cpp",
+        prefix="llamacpp",
+        base_url="http://127.0.0.1:8080/v1",
+        concurrency=1,
+        further=("/props",),
+    ),
     ServerAddress(name="vLLM", prefix="vllm", base_url="http://127.0.0.1:8000/v1", concurrency=16),
-    ServerAddress(name="LM Studio", prefix="lmstudio", base_url="http://127.0.0.1:1234/v1", concurrency=1),
+    ServerAddress(
+        name="LM Studio",
+        prefix="lmstudio",
+        base_url="http://127.0.0.1:1234/v1",
+        concurrency=1,
+        further=("/api/v0/models",),
+    ),
     ServerAddress(
         name="LiteLLM",
         prefix="litellm",
         base_url="http://127.0.0.1:4000/v1",
         concurrency=8,
         relays=True,
+        further=("/model/info",),
         keys=("LITELLM_API_KEY", "LITELLM_PROXY_API_KEY", "LITELLM_MASTER_KEY"),
     ),
 )
@@ -74,6 +89,10 @@ class Server:
     sizes: Mapping[str, str] = field(default_factory=dict)
     answers: bool = True
     """Whether anything that speaks HTTP is there."""
+    windows: Mapping[str, int] = field(default_factory=dict)
+    """Context windows in tokens, where it tells."""
+    slots: int | None = None
+    """Calls that it answers at once, where it tells."""
     prices: Mapping[str, Prices] = field(default_factory=dict)
     """What its models cost, where it tells."""
     key: str | None = None
@@ -115,10 +134,7 @@ async def _asked(place: ServerAddress, key: str | None) -> Server:
     arm = Arm(id=place.name, provider="openai", model="", base_url=place.base_url, api_key_env=key)
     patience_s = PATIENCE_S if is_loopback(place.base_url) else FAR_PATIENCE_S
     answers = [list_models(arm, timeout_s=patience_s)]
-    if place.tags:
-        answers.append(list_tags(arm, timeout_s=patience_s))
-    if place.relays:
-        answers.append(list_prices(arm, timeout_s=patience_s))
+    answers += [list_at(arm, path, timeout_s=patience_s) for path in place.further]
     said = await asyncio.gather(*answers, return_exceptions=True)
     for one in said:
         if isinstance(one, BaseException) and not isinstance(one, ProviderError | ConfigError):
@@ -131,12 +147,17 @@ async def _asked(place: ServerAddress, key: str | None) -> Server:
     elsewhere = next((one.base_url for one in listings if one.base_url is not None), None)
     if elsewhere is not None:
         place = replace(place, base_url=elsewhere)
+    alike = next((one.window for one in listings if one.window is not None), None)
+    windows = {} if alike is None else dict.fromkeys(names, alike)
+    windows |= {name: window for one in listings for name, window in one.windows.items()}
     sizes = {name: size for one in listings for name, size in one.sizes.items()}
     return Server(
         place=place,
         chat=tuple(name for name in names if not _NO_CHAT.search(name)),
         embedding=tuple(name for name in names if _EMBEDS.search(name)),
         sizes=sizes,
+        windows=windows,
+        slots=next((one.slots for one in listings if one.slots is not None), None),
         prices={name: prices for one in listings for name, prices in one.prices.items()},
         key=key,
     )

@@ -135,9 +135,10 @@ def _local(server: Server) -> Iterator[str]:
             ]
         else:
             lines.append(f"prior_response_s = {ELSEWHERE_S:<14g}  # a guess; data soon takes its place")
-        lines += [
-            f"max_concurrency = {place.concurrency}",
-        ]
+        if name in server.windows:
+            lines.append(f"context_window = {server.windows[name]:<16}  # as the server tells")
+        told = "" if server.slots is None else "                # its slots, as the server tells"
+        lines.append(f"max_concurrency = {server.slots or place.concurrency}{told}")
         rest = [other for other in sized if other not in chosen] if number == len(chosen) - 1 else []
         if rest:
             lines.append(f"# Also there: {', '.join(rest)}; each joins with a block of its own.")
