@@ -120,7 +120,7 @@ class Registry:
             if version is None:
                 pointer.unlink(missing_ok=True)
                 return
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(pointer, f"{version}\n".encode())
 
     def publish(self, manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> str:

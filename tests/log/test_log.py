@@ -11,6 +11,7 @@ from dataclasses import replace
 import duckdb
 import pytest
 
+from zetaroute.config import Home
 from zetaroute.domain import Candidate, Estimate, Feedback, Outcome, Promotion, new_id
 from zetaroute.errors import StoreBusyError, StoreError
 from zetaroute.log.journal import Entry, Journal
@@ -250,3 +251,16 @@ def test_journal_line_is_plain_json_without_nan(home):
     assert line["outcomes"][0]["response_s"] is None
     assert line["outcomes"][0]["cost_usd"] is None
     assert json.loads(json.dumps(line, allow_nan=False)) == line
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_files_of_a_home_are_for_its_owner_alone(tmp_path):
+    home = Home(tmp_path / "open")
+    home.path.mkdir(mode=0o755)
+    log = Log(home)
+    log.append([Entry(outcomes=(outcome(),))])
+    log.merge()
+    log.append([Entry(outcomes=(outcome(),))])
+    found = {path.name for path in home.path.rglob("*") if path.stat().st_mode & 0o077}
+    assert found == set()
+    assert {path.name for path in home.path.iterdir()} >= {"journal", "state.json", "zetaroute.duckdb"}

@@ -76,7 +76,7 @@ class Home:
             # The log holds what was asked: no business of other users.
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (self.journal, self.artifacts):
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(mode=0o700, exist_ok=True)
             if not os.access(self.journal, os.W_OK | os.X_OK):
                 raise PermissionError(13, "permission denied")
         except OSError as error:

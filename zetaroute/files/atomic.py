@@ -11,6 +11,9 @@ from typing import IO
 
 from zetaroute.errors import StoreError, ZetarouteError
 
+SHARED = 0o666
+"""The mode of a file that a user has named."""
+
 
 @contextlib.contextmanager
 def os_errors(what: str, fix: str, kind: Callable[[str], ZetarouteError] = StoreError) -> Iterator[None]:
@@ -21,14 +24,16 @@ def os_errors(what: str, fix: str, kind: Callable[[str], ZetarouteError] = Store
         raise kind(f"{what} ({error.strerror or error}): {fix}") from error
 
 
-def write_whole(path: Path, content: bytes, *, sync: bool = True) -> None:
+def write_whole(path: Path, content: bytes, *, sync: bool = True, mode: int = 0o600) -> None:
     """Replace `path` by `content` in one step; when this returns it is on disk. Raises OSError.
+
+    What a home holds is for its owner alone; `mode` says what else others may, as far as the umask lets them.
 
     Several processes may write the same file. Without `sync` it is left to the system when: the end of this program
     loses nothing, that of the machine may.
     """
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    _replace(draft, path, lambda file: file.write(content), sync=sync)
+    _replace(draft, path, lambda file: file.write(content), sync=sync, mode=mode)
 
 
 def rewrite(path: Path, write: Callable[[IO[bytes]], object], *, suffix: str = ".tmp") -> None:
@@ -37,12 +42,12 @@ def rewrite(path: Path, write: Callable[[IO[bytes]], object], *, suffix: str = "
     The draft has the name of the file and `suffix`: what a kill leaves there is gone with the next rewrite, and only
     one process at a time may rewrite a file. Raises OSError.
     """
-    _replace(path.with_name(f"{path.name}{suffix}"), path, write, sync=True)
+    _replace(path.with_name(f"{path.name}{suffix}"), path, write, sync=True, mode=SHARED)
 
 
-def _replace(draft: Path, path: Path, write: Callable[[IO[bytes]], object], *, sync: bool) -> None:
+def _replace(draft: Path, path: Path, write: Callable[[IO[bytes]], object], *, sync: bool, mode: int) -> None:
     try:
-        with open(draft, "wb") as file:
+        with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             is_new = write(file) is not False
             file.flush()
             if sync:
@@ -57,6 +62,16 @@ def _replace(draft: Path, path: Path, write: Callable[[IO[bytes]], object], *, s
         raise
     if sync:
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def private_files() -> Iterator[None]:
+    """Let what libraries create within the block be for its owner alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def sync_files(folder: Path, names: Iterable[str]) -> None:

@@ -84,7 +84,7 @@ class Journal:
     def write_lines(self, lines: Iterable[bytes], name: str, *, sync: bool = True) -> str:
         """Write lines as one new segment under a name of its own, and return it."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_whole(self.folder / name, b"".join(line + b"\n" for line in lines), sync=sync)
         except OSError as error:
             raise StoreError(

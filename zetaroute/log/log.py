@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.errors import StoreBusyError, StoreError
+from zetaroute.files.atomic import private_files
 from zetaroute.log.journal import Entry
 from zetaroute.log.merge import take_segments
 from zetaroute.log.pseudonyms import protected_journal
@@ -86,6 +87,7 @@ class Log:
         self.home.make()
         with (
             _alone(self.home.database, patience_s),
+            private_files(),
             connect(self.home.database, patience_s=patience_s) as connection,
         ):
             self._migrate(connection)

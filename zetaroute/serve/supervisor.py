@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import time
@@ -16,6 +17,7 @@ import uvicorn
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.serve.app import Offer, create_app
 from zetaroute.serve.metrics import Metrics
+from zetaroute.serve.protocol import GuardedProtocol, Seldom
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -70,6 +72,7 @@ def serve_here(offer: Offer, listener: socket.socket, metrics: Metrics) -> int:
         create_app(offer, metrics),
         loop="asyncio",
         ws="none",
+        http=GuardedProtocol,
         lifespan="on",
         log_level="warning",
         access_log=False,
@@ -79,6 +82,8 @@ def serve_here(offer: Offer, listener: socket.socket, metrics: Metrics) -> int:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, round(offer.settings.serving.shutdown_s)),
     )
+    for name in ("asyncio", "uvicorn.error"):
+        logging.getLogger(name).addFilter(Seldom())
     server = uvicorn.Server(config)
     # uvicorn raises the signal once more when it has ended; by then there is nothing left to do.
     with _stopping(lambda: None) as came:

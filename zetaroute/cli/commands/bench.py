@@ -155,7 +155,7 @@ def _write(folder: Path, found: dict[str, Any]) -> None:
     from zetaroute.bench.plot import bench_picture, hindrance
     from zetaroute.bench.report import bench_report
     from zetaroute.errors import UsageError
-    from zetaroute.files.atomic import os_errors, write_whole
+    from zetaroute.files.atomic import SHARED, os_errors, write_whole
     from zetaroute.report.markdown import markdown
 
     text = dumps(found, ensure_ascii=False, allow_nan=False, indent=1)
@@ -163,10 +163,10 @@ def _write(folder: Path, found: dict[str, Any]) -> None:
     picture = "bench.svg" if hindered is None else None
     with os_errors(f"cannot write to {folder}", "choose another -o.", UsageError):
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "bench.json", (text + "\n").encode())
-        write_whole(folder / "bench.md", markdown(bench_report(found, picture=picture)).encode())
+        write_whole(folder / "bench.json", (text + "\n").encode(), mode=SHARED)
+        write_whole(folder / "bench.md", markdown(bench_report(found, picture=picture)).encode(), mode=SHARED)
         if picture is not None:
-            write_whole(folder / picture, bench_picture(found))
+            write_whole(folder / picture, bench_picture(found), mode=SHARED)
     say(f"wrote {folder}" if hindered is None else f"wrote {folder}; {hindered}")
 
 

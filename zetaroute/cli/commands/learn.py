@@ -218,10 +218,10 @@ def kpi_command(
 
 
 def _write_page(path: Path, page: str) -> None:
-    from zetaroute.files.atomic import write_whole
+    from zetaroute.files.atomic import SHARED, write_whole
 
     try:
-        write_whole(path, page.encode())
+        write_whole(path, page.encode(), mode=SHARED)
     except OSError as error:
         raise UsageError(f"--html {path} cannot be written ({error.strerror}): name another file.") from error
 

@@ -46,7 +46,7 @@ class PartitionCache:
     def write(self, number: int, key: str, arrays: Arrays) -> None:
         """Keep this of a partition; a disk without room keeps nothing."""
         with suppress(OSError):
-            self.folder.mkdir(exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
             write_whole(self._file(number, key), pack(arrays), sync=False)
 
     def keep_only(self, keys: Iterable[str]) -> None:
