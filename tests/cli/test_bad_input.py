@@ -364,3 +364,37 @@ def test_a_conversation_whose_name_has_no_utf_8_form_goes_on(folder: Path) -> No
     for _ in range(2):
         ok(folder, "ask", "--cid", NO_UTF_8, "-m", "practice/large", "What is 2 + 3?")
     assert rows(folder, "SELECT conversation, count(*) FROM outcomes GROUP BY 1") == [("a???b", 2)]
+
+
+@pytest.mark.parametrize("extra", [(), ("--dry-run",)])
+def test_a_batch_in_which_nothing_is_usable_is_an_error(
+    folder: Path, tmp_path: Path, extra: tuple[str, ...]
+) -> None:
+    file = tmp_path / "q.jsonl"
+    file.write_text('{"question": "a"}\n{"question": "b"}\n', encoding="utf-8")
+    said = refused(run(folder, "batch", str(file), *extra), 2)
+    assert "no line of " in said
+    assert 'line 1 has no "query"' in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [("q.csv", "query,reference\na,b\n", "is CSV"), ("q.json", '[{"query": "a"}]\n', "is one JSON array")],
+)
+def test_a_batch_of_another_kind_is_named(
+    folder: Path, tmp_path: Path, name: str, content: str, kind: str
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert kind in refused(run(folder, "batch", str(tmp_path / name)), 2)
+
+
+def test_a_byte_order_mark_is_no_part_of_any_text(folder: Path, tmp_path: Path) -> None:
+    mark = b"\xef\xbb\xbf"
+    config = tmp_path / "config.toml"
+    config.write_bytes(mark + b'[[models]]\nid = "practice/small"\nprovider = "practice"\ndelay = 0\n')
+    (tmp_path / "reference").write_bytes(mark + b"yes")
+    asked = ("ask", "--config", str(config), "--json", "--check", f"exact=@{tmp_path / 'reference'}")
+    done = ok(folder, *asked, stdin=mark + b"What is 2 + 3?").json
+    assert ok(folder, "log", "show", done["id"], "--json").json["query"] == "What is 2 + 3?"
+    config.write_text("[[models]]\n", encoding="utf-16")
+    assert "UTF-16 text: save it as UTF-8" in refused(run(folder, *asked), 2)

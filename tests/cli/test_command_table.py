@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import click
 import pytest
+
+from tests.cli.command import ok
 
 with warnings.catch_warnings():
     # typer asks click for names that click 9 will not have; that is between the two of them.
@@ -39,3 +42,10 @@ def test_every_command_of_a_module_is_listed(whole: click.Group) -> None:
 
 def test_an_unknown_command_is_none(whole: click.Group) -> None:
     assert whole.get_command(click.Context(whole), "route") is None
+
+
+def test_global_options_may_stand_after_the_command(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    assert ok(before, "ask", "What is 2 + 3?", "--home", str(after), "-q").err == ""
+    assert not before.exists()
+    assert ok(before, "policies", "list", "--home", str(after), "--json").json

@@ -201,3 +201,46 @@ def test_judges_and_implicit_signals_are_not_averaged_into_what_people_say(folde
         (0.25, "user"),
         (1.0, "judge"),
     ]
+
+
+def test_a_rating_means_the_last_ask_and_says_which_answer_that_was(folder: Path, tmp_path: Path) -> None:
+    first = ok(folder, "ask", "--json", "What is 2 + 3?").json["id"]
+    last = ok(folder, "ask", "--json", "-m", "practice/small", "What is 2 + 4?").json["id"]
+    (tmp_path / "q.jsonl").write_text('{"query": "What is 7 + 8?"}\n', encoding="utf-8")
+    ok(folder, "batch", str(tmp_path / "q.jsonl"))
+    said = ok(folder, "rate", "4").err
+    assert f"kept rating 4 for {last} (practice/small: What is 2 + 4? -> " in said
+    ok(folder, "rate", "down", "last")
+    ok(folder, "rate", first, "2")
+    ok(folder, "rate", "up", first)
+    assert rows(folder, "SELECT outcome_id, metric, value FROM feedback ORDER BY id") == [
+        (last, "rating", 4.0),
+        (last, "thumbs", 0.0),
+        (first, "rating", 2.0),
+        (first, "thumbs", 1.0),
+    ]
+    assert ok(folder, "log", "show", "last", "--json").json["id"] == last
+    assert ok(folder, "log", "show", first[:-1], "--json").json["id"] == first
+
+
+def test_a_name_that_several_answers_or_none_have_is_refused(folder: Path) -> None:
+    refused(run(folder, "rate", "4"), 2)
+    first, second = (ok(folder, "ask", "--json", "What is 2 + 3?").json["id"] for _ in range(2))
+    assert first[:6] == second[:6]
+    assert "several ids begin with" in refused(run(folder, "rate", first[:6], "4"), 2)
+    assert "no answer has the id 'nobody'" in refused(run(folder, "rate", "4", "nobody"), 2)
+    assert "did you mean accuracy?" in refused(run(folder, "rate", "1", "--metric", "acuracy"), 2)
+
+
+def test_feedback_and_forgetting_take_the_beginning_of_an_id(folder: Path, tmp_path: Path) -> None:
+    first, second = (ok(folder, "ask", "--json", "What is 2 + 3?").json["id"] for _ in range(2))
+    (tmp_path / "f.csv").write_text(
+        f"outcome_id,metric,value\n{first[:-1]},rating,2\nlast,rating,5\n", encoding="utf-8"
+    )
+    assert ok(folder, "feedback", "import", str(tmp_path / "f.csv"), "--json").json["added"] == 2
+    assert rows(folder, "SELECT outcome_id, value FROM feedback ORDER BY value") == [
+        (first, 2.0),
+        (second, 5.0),
+    ]
+    ok(folder, "log", "forget", first[:-1], "--yes")
+    assert rows(folder, "SELECT id FROM outcomes WHERE forgotten IS NOT NULL") == [(first,)]

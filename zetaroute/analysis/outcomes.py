@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
+from zetaroute.log.named import outcome_named
 from zetaroute.log.views import rounds_of
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def list_outcomes(
 
 
 def show_outcome(connection: DuckDBPyConnection, outcome_id: str | None) -> dict[str, Any]:
-    """Return one outcome with its feedback and its other attempts; the last one without an id."""
+    """Return one outcome with its feedback and its other attempts; the last one of all without an id."""
+    if outcome_id is not None:
+        outcome_id = outcome_named(connection, outcome_id)
     found = connection.execute(
         "SELECT * REPLACE (time::VARCHAR AS time, forgotten::VARCHAR AS forgotten) "
         f"FROM ({rounds_of('SELECT coalesce($id, max(id)) FROM outcomes')})",
@@ -48,8 +51,7 @@ def show_outcome(connection: DuckDBPyConnection, outcome_id: str | None) -> dict
     names = [column[0] for column in found.description or ()]
     row = found.fetchone()
     if row is None:
-        what = f"no outcome has the id {outcome_id!r}" if outcome_id else "the log is empty"
-        raise UsageError(f"{what}: `zetaroute log list` shows what there is.")
+        raise UsageError("the log is empty: ask first.")
     outcome = dict(zip(names, row, strict=True))
     judged = connection.execute(
         "SELECT metric, value, source, author, time::VARCHAR, comment, label, prompted FROM feedback "

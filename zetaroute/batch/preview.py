@@ -30,6 +30,7 @@ def preview(log: Log, settings: Settings, job: BatchJob) -> dict[str, Any]:
             note_answered(log, plan.run, opened.seen_rows)
         feed = feed_of(opened.rows, opened.seen_rows, plan, progress)
         expected = _expected(open_router(home, settings), feed, plan)
+    progress.check_usable(job.source)
     count = progress.rows - progress.skipped - progress.bad_lines
     cost_usd = {**expected.pop("cost_usd"), "n": count}
     done = {"rows": count, "skipped": progress.skipped, "bad_lines": progress.bad_lines}

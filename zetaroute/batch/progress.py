@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from zetaroute.domain import Outcome, is_cut
+from zetaroute.errors import UsageError
+from zetaroute.files.lines import BadLine
 from zetaroute.router.answer import Answer
 from zetaroute.wire.draft import REFUSAL
 
@@ -42,6 +44,7 @@ class Progress:
     """Why the latest row that failed did."""
     skipped: int = 0
     bad_lines: int = 0
+    first_bad: BadLine | None = None
     cost_usd: float = 0.0
     cut: int = 0
     """Answers that a limit or a filter ended."""
@@ -77,6 +80,13 @@ class Progress:
     def elapsed_s(self) -> float:
         """Seconds since the batch began."""
         return time.perf_counter() - self.started_at
+
+    def check_usable(self, name: str) -> None:
+        """Raise UsageError, with the first reason, where no line of the input `name` could be used."""
+        if self.first_bad is not None and self.bad_lines == self.rows:
+            raise UsageError(
+                f"no line of {name} could be used: line {self.first_bad.line} {self.first_bad.error}."
+            )
 
     def count(self, answer: Answer) -> None:
         """Take one finished query in."""

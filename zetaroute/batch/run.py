@@ -136,6 +136,7 @@ def feed_of(
             met = _meet(_named(row, content, sealed), sealed, seen_rows)
         if isinstance(met, BadLine):
             progress.bad_lines += 1
+            progress.first_bad = progress.first_bad or met
             if output is not None:
                 output.bad_line(met)
             continue

@@ -56,6 +56,8 @@ def root(
 ) -> None:
     """Route queries to language models, and learn from every answer which model to ask.
 
+    --home, --config and --quiet may stand before or after the command.
+
     \b
     Examples
       zetaroute demo                        see the whole loop on practice models

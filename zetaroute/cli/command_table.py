@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 import typer
 from typer.core import TyperGroup
+
+_TYPED = click.core.ParameterSource.COMMANDLINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ COMMANDS = {
     ),
     "rate": CommandEntry(
         "ask",
-        "Rate an answer: the last one, or the one with the given id.",
+        "Rate an answer: that of the last `ask`, or the one with the given id.",
     ),
     "batch": CommandEntry(
         "batch",
@@ -120,6 +123,37 @@ def _list(formatter: click.HelpFormatter, rows: Iterable[tuple[str, str]]) -> No
         formatter.write_dl([(name, " ".join(says.partition("\n\n")[0].split())) for name, says in rows])
 
 
+def _take_global(context: click.Context, option: click.Parameter, value: Any) -> None:
+    """Let a global option that stands after the command take the place of the one before it."""
+    from zetaroute.cli.session import Run
+
+    run = context.find_object(Run)
+    if run is not None and value is not None and context.get_parameter_source(option.name or "") is _TYPED:
+        context.obj = replace(run, **{str(option.name): value})
+
+
+def _with_globals(command: click.Command) -> click.Command:
+    """Return the command, and all that are below it, with the global options that the root documents."""
+    for name, words, kind in (
+        ("home_option", ["--home"], click.Path(path_type=Path)),
+        ("config_option", ["--config"], click.Path(path_type=Path)),
+        ("quiet", ["--quiet", "-q"], None),
+    ):
+        command.params.append(
+            click.Option(
+                [name, *words],
+                type=kind,
+                is_flag=kind is None,
+                expose_value=False,
+                hidden=True,
+                callback=_take_global,
+            )
+        )
+    for one in command.commands.values() if isinstance(command, click.Group) else ():
+        _with_globals(one)
+    return command
+
+
 class LazyCommands(CommandGroup):
     """The commands, each loaded when it is called."""
 
@@ -140,7 +174,8 @@ class LazyCommands(CommandGroup):
         if cmd_name in COMMANDS and cmd_name not in self.commands:
             part = typer.Typer(rich_markup_mode=None)
             import_module(f"zetaroute.cli.commands.{COMMANDS[cmd_name].module}").add_to(part)
-            self.commands.update(typer.main.get_group(part).commands)
+            loaded = typer.main.get_group(part).commands
+            self.commands.update({name: _with_globals(one) for name, one in loaded.items()})
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

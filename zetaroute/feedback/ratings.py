@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.errors import UsageError
+from zetaroute.feedback.judgement import checked_value
 from zetaroute.log.journal import Entry, Journal
 from zetaroute.log.log import Log
+from zetaroute.log.named import LAST, outcome_named
 
 THUMBS = {"up": 1.0, "down": 0.0}
 VERDICTS = {"good_fit": 1.0, "overprovisioned": 1.0, "underpowered": 0.25, "failed": 0.0}
@@ -24,44 +26,56 @@ class Given:
     label: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedAnswer:
+    """A rating that was kept, and the answer that it is about."""
+
+    feedback: Feedback
+    model: str
+    query: str | None
+    """None where the log does not keep texts."""
+    response: str | None
+
+
 def rate(
     log: Log,
     value: str,
     *,
-    outcome_id: str | None = None,
+    outcome_id: str = LAST,
     metric: str | None = None,
     comment: str | None = None,
     author: str = "user",
-) -> Feedback:
+) -> RatedAnswer:
     """Keep a rating: 1 to 5, `up` or `down`, a verdict; with `metric` any number under a name of the user's own.
 
-    Without an id the last answer is meant. Who corrects what they said when they were asked is still one of those
-    who were. Raises UsageError for an unknown id or value.
+    `outcome_id` is an id, the beginning of one, or `last`: the last answer of `ask`. Who corrects what they said when
+    they were asked is still one of those who were. Raises UsageError for an unknown id or value.
     """
     given = parse_rating(value, metric)
     with log.open() as connection:
-        row = connection.execute(
-            # The last answer is one that was given here, not one that was imported.
-            "SELECT id FROM outcomes WHERE id = coalesce($1, id) AND status = 'ok' "
-            "AND ($1 IS NOT NULL OR NOT (recorded IS TRUE AND policy_version IS NULL)) "
-            "ORDER BY id DESC LIMIT 1",
-            [outcome_id],
+        meant = outcome_named(connection, outcome_id, what="answer")
+        answer = connection.execute(
+            "SELECT model, if(store IS NULL, query, NULL), if(store IS NULL, response, NULL), (SELECT "
+            "coalesce(bool_or(prompted), false) FROM feedback WHERE outcome_id = $1 AND author = $2) "
+            "FROM outcomes WHERE id = $1 AND status = 'ok'",
+            [meant, author],
         ).fetchone()
-        answered = (
-            row
-            and connection.execute(
-                "SELECT bool_or(prompted) FROM feedback WHERE outcome_id = ? AND author = ?", [row[0], author]
-            ).fetchone()
-        )
-    if row is None:
-        what = f"no answer has the id {outcome_id!r}" if outcome_id else "there is no answer to rate yet"
-        raise UsageError(f"{what}: `zetaroute log list` shows the answers.")
-    feedback = feedback_of(
-        given, row[0], author=author, comment=comment, prompted=bool(answered and answered[0])
-    )
+    if answer is None:
+        raise UsageError(f"{meant} failed, so there is no answer to rate: `zetaroute log list` shows others.")
+    model, query, response, prompted = answer
+    feedback = feedback_of(given, meant, author=author, comment=comment, prompted=prompted)
     log.append([Entry(feedback=(feedback,))])
     log.merge()
-    return feedback
+    return RatedAnswer(feedback=feedback, model=model, query=query, response=response)
+
+
+def is_rating(word: str, metric: str | None = None) -> bool:
+    """Return whether a typed word is a rating."""
+    try:
+        parse_rating(word, metric)
+    except UsageError:
+        return False
+    return True
 
 
 def feedback_of(
@@ -93,9 +107,10 @@ def parse_rating(value: str, metric: str | None = None) -> Given:
     except ValueError:
         number = float("nan")
     if metric not in {None, "rating", "thumbs", "verdict"} and math.isfinite(number):
-        if metric == "accuracy" and not 0 <= number <= 1:
-            raise UsageError(f"an accuracy is between 0 and 1, not {value}.")
-        return Given(metric=str(metric), value=number)
+        try:
+            return Given(metric=str(metric), value=checked_value(str(metric), number, value))
+        except UsageError as error:
+            raise UsageError(f"the rating {error}.") from None
     if metric in {None, "rating"} and number in {1.0, 2.0, 3.0, 4.0, 5.0}:
         return Given(metric="rating", value=number)
     raise UsageError(f"{value!r} is no rating: give 1 to 5, up, down or {', '.join(VERDICTS)}.")

@@ -16,6 +16,7 @@ from zetaroute.forget.database import rewrite
 from zetaroute.forget.exports import blank_export
 from zetaroute.forget.outputs import blank_lines, drop_entries, still_holding
 from zetaroute.log.log import Log
+from zetaroute.log.named import one_of, outcomes_named
 from zetaroute.registry import Registry
 
 if TYPE_CHECKING:
@@ -82,12 +83,8 @@ def choose(
     if not ids and conversation is None and before is None:
         raise UsageError("nothing is named: give ids, --conversation ID or --before WHEN.")
     with log.open() as connection:
-        known = {row for (row,) in connection.execute("SELECT id FROM outcomes").fetchall()} if ids else set()
-        unknown = [one for one in ids if one not in known]
-        if unknown:
-            raise UsageError(
-                f"no outcome has the id {unknown[0]!r}: `zetaroute log list` shows what there is."
-            )
+        found = outcomes_named(connection, ids) if ids else {}
+        ids = [one_of(found.get(one, []), one) for one in ids]
         connection.execute(
             """
             CREATE OR REPLACE TEMP TABLE chosen AS

@@ -11,6 +11,7 @@ from zetaroute.domain import Message, Query
 from zetaroute.errors import StoreBusyError, UsageError
 from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import PATIENCE_S, Log
+from zetaroute.log.named import ASKED
 from zetaroute.log.pseudonyms import hidden
 
 _TURNS = """
@@ -99,8 +100,7 @@ def last_conversation(log: Log) -> str:
     """Return the name of the conversation that was spoken in last; raise UsageError when there is none."""
     with log.open() as connection:
         last = connection.execute(
-            "SELECT coalesce(conversation, id) FROM outcomes WHERE status = 'ok' AND run IS NULL "
-            "ORDER BY id DESC LIMIT 1"
+            f"SELECT coalesce(conversation, id) FROM outcomes WHERE {ASKED} ORDER BY id DESC LIMIT 1"
         ).fetchone()
     if last is None:
         raise UsageError("there is no conversation to go on with yet: ask without --continue first.")

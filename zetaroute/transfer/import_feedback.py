@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from zetaroute.errors import UsageError
 from zetaroute.files.lines import BadLine, LineSource
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in
+from zetaroute.log.named import one_of, outcomes_named
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
 from zetaroute.transfer.feedback_rows import Label, read_labels
 
@@ -79,27 +81,29 @@ def _content(label: Label, outcome_id: str) -> _Content:
 
 def _outcomes(connection: DuckDBPyConnection, labels: Sequence[Label]) -> dict[int, str | BadLine]:
     """Return by line the outcome that a label is about, or why there is none."""
-    ids = rows_in(connection, "SELECT id FROM outcomes WHERE id IN", [one.outcome_id for one in labels])
+    ids = outcomes_named(connection, [one.outcome_id for one in labels if one.outcome_id])
     named = rows_in(
         connection,
         "SELECT custom_id, run, model, max(id) FROM outcomes WHERE status = 'ok' AND custom_id IN",
         [one.custom_id for one in labels if one.outcome_id is None],
         "GROUP BY custom_id, run, model",
     )
-    there = {outcome_id for (outcome_id,) in ids}
     answers: dict[str, list[tuple[str | None, str, str]]] = {}
     for custom_id, run, model, outcome_id in named:
         answers.setdefault(custom_id, []).append((run, model, outcome_id))
-    return {label.line: _outcome(label, there, answers) for label in labels}
+    return {label.line: _outcome(label, ids, answers) for label in labels}
 
 
 def _outcome(
-    label: Label, there: set[str], answers: Mapping[str, Sequence[tuple[str | None, str, str]]]
+    label: Label,
+    ids: Mapping[str, Sequence[str]],
+    answers: Mapping[str, Sequence[tuple[str | None, str, str]]],
 ) -> str | BadLine:
     if label.outcome_id is not None:
-        if label.outcome_id in there:
-            return label.outcome_id
-        return BadLine(line=label.line, error=f"no answer has the id {label.outcome_id!r}")
+        try:
+            return one_of(ids.get(label.outcome_id, ()), label.outcome_id, what="answer")
+        except UsageError as error:
+            return BadLine(line=label.line, error=str(error))
     meant = [
         outcome_id
         for run, model, outcome_id in answers.get(label.custom_id or "", ())

@@ -161,6 +161,7 @@ def _models(run: Run, model: str | None, *, all_models: bool) -> tuple[str, ...]
 def _run(run: Run, job: BatchJob, *, all_models: bool, json: bool) -> None:
     """Answer the rows, say what was done, and exit with a code where not all went well."""
     progress = _answered(run, job)
+    progress.check_usable(job.source)
     _tell(run, progress, job.target, json=json)
     if all_models:
         _tell_newcomers(run)

@@ -265,11 +265,19 @@ def _conversations(log: Log, *, limit: int, json: bool) -> None:
     show_conversations(console(), rows)
 
 
+_ID = "An id, the beginning of one, or `last`: that of the last `ask`. Default: the last row of all."
+
+
 @log_app.command("show")
 def show_command(
     context: typer.Context,
     outcome_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", autocompletion=complete.answers, help="Default: the last.")
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            autocompletion=complete.answers,
+            help="An id, the beginning of one, or `last`: the last ask. Default: the last row.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

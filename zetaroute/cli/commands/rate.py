@@ -32,31 +32,40 @@ def rate_command(
         str, typer.Option("--author", help="Who rates; the latest of each author counts.")
     ] = "user",
 ) -> None:
-    """Rate an answer: the last one, or the one with the given id.
+    """Rate an answer: that of the last `ask`, or the one with the given id.
+
+    An id may be cut short where no other begins like it, and stand before or after the value.
 
     \b
     Examples
       zetaroute rate up
       zetaroute rate 4 --comment "right, but slow"
-      zetaroute rate 0192f0c1-... 2
+      zetaroute rate 0192f0c1 2
       zetaroute rate overprovisioned --comment "a smaller model would have done"
     """
-    from zetaroute.feedback.ratings import rate
+    from zetaroute.feedback.ratings import is_rating, rate
+    from zetaroute.log.named import LAST
+    from zetaroute.report.terminal import one_line
     from zetaroute.report.words import opinion
 
     if len(words) > 2:
         raise UsageError("rate takes at most an id and a value: zetaroute rate [ID] VALUE.")
+    *ids, value = words
+    if ids and is_rating(ids[0], metric) and not is_rating(value, metric):
+        ids, value = [value], ids[0]
     run = session(context)
-    given = rate(
+    rated = rate(
         run.log(),
-        words[-1],
-        outcome_id=words[0] if len(words) == 2 else None,
+        value,
+        outcome_id=ids[0] if ids else LAST,
         metric=metric,
         comment=comment,
         author=author,
     )
+    kept = rated.feedback
     run.note(
-        f"kept {given.metric} {given.label or opinion(given.metric, given.value)} for {given.outcome_id}"
+        f"kept {kept.metric} {kept.label or opinion(kept.metric, kept.value)} for {kept.outcome_id} "
+        f"({rated.model}: {one_line(rated.query or 'no text is kept', 40)} -> {one_line(rated.response or '', 40)})"
     )
 
 
