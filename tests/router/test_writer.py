@@ -29,12 +29,36 @@ def test_a_row_that_cannot_be_written_costs_no_other_one(home, settings):
         kept.append(await writer.add_entry(Entry(outcomes=(outcome(query="later"),))))
         await writer.aclose()
         with log.open() as connection:
-            assert connection.execute("SELECT query FROM outcomes ORDER BY id").fetchall() == [
+            assert connection.execute("SELECT query FROM outcomes ORDER BY query").fetchall() == [
                 ("first",),
-                ("third",),
                 ("later",),
+                ("third",),
             ]
         return kept
 
     assert asyncio.run(run()) == [True, False, True, True]
     assert [str(error).partition(" (RecursionError")[0] for error in failures] == ["a row cannot be written"]
+
+
+def test_a_log_that_takes_no_rows_is_told_until_it_does(home, settings):
+    told: list[StoreError | None] = []
+
+    async def run() -> None:
+        log = Log(home)
+        log.append([Entry(outcomes=(outcome(),))])
+        writer = Writer(
+            router=open_router(home, settings),
+            log=log,
+            on_failure=told.append,
+            on_merge=told.append,
+            lasting=True,
+        )
+        home.database.write_bytes(b"this is no database" * 1000)
+        await writer._follow()
+        home.database.unlink()
+        await writer._follow()
+        await writer.aclose()
+
+    asyncio.run(run())
+    assert ["cannot be opened as the outcome log" in str(one) for one in told] == [True, False]
+    assert told[1] is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from zetaroute.serve.request import read_chat
+import pytest
+
+from zetaroute.serve.errors import ApiError
+from zetaroute.serve.request import MOST_MESSAGES, read_chat
 
 
 def test_an_unnamed_conversation_is_known_from_its_first_turn_on(settings):
@@ -16,3 +19,10 @@ def test_an_unnamed_conversation_is_known_from_its_first_turn_on(settings):
     first = known_as("my secret is 42")
     assert known_as("my secret is 42", "ok", "go on") == first
     assert known_as("another", "ok", "my secret is 42") != first
+
+
+def test_a_body_of_too_many_messages_is_refused(settings):
+    turns = [{"role": "user", "content": "x"}] * (MOST_MESSAGES + 1)
+    assert read_chat({"model": "auto", "messages": turns[1:]}, settings).query.text == "x"
+    with pytest.raises(ApiError, match="more than 10000"):
+        read_chat({"model": "auto", "messages": turns}, settings)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from zetaroute.domain import Arm
 from zetaroute.errors import ProviderError
@@ -41,9 +42,19 @@ def credentials(arm: Arm, *, key_header: str, scheme: str = "") -> Credentials:
     for name, value in arm.headers.items():
         headers[name.lower()] = _expanded(arm, value, secrets)
     proxy = None if arm.proxy is None else _expanded(arm, arm.proxy, secrets)
-    if proxy is not None and urlsplit(proxy).password:
-        secrets.append(urlsplit(proxy).password or "")
+    for address in (proxy, arm.base_url):
+        secrets += _logins(address)
     return Credentials(headers=headers, proxy=proxy, secrets=tuple(secrets))
+
+
+def _logins(address: str | None) -> list[str]:
+    """Return what must stay hidden of an address's login, also as a header carries it."""
+    parts = urlsplit(address or "")
+    if not parts.password:
+        return []
+    password = unquote(parts.password)
+    login = f"{unquote(parts.username or '')}:{password}"
+    return [password, base64.b64encode(login.encode()).decode().rstrip("=")]
 
 
 def secret_variables(arm: Arm) -> frozenset[str]:
@@ -54,8 +65,10 @@ def secret_variables(arm: Arm) -> frozenset[str]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` without the secrets, be they plain, percent-encoded or escaped as in JSON, in any case."""
-    for secret in sorted(secrets, key=len, reverse=True):
+    """Return `text` without the secrets: plain, percent-encoded, escaped as in JSON, in any case, or in base64."""
+    plain = set(secrets)
+    coded = {base64.b64encode(secret.encode()).decode().rstrip("=") for secret in plain}
+    for secret in sorted(plain | coded, key=len, reverse=True):
         forms = (rf"\\*(?:{re.escape(char)}|%{ord(char):02x}|u{ord(char):04x})" for char in secret)
         text = re.sub("".join(forms), _MASK, text, flags=re.IGNORECASE)
     return text

@@ -46,14 +46,17 @@ class Writer:
         on_done: Callable[[Sequence[Answer]], None] | None = None,
         on_unkept: Callable[[Answer], None] | None = None,
         on_failure: Callable[[StoreError], None],
+        on_merge: Callable[[StoreError | None], None] | None = None,
         lasting: bool = False,
     ) -> None:
+        """Tell `on_failure` of rows that cannot be written, and `on_merge` why the log takes none (None: it does)."""
         self._router = router
         self._spending = router.spending
         self._log = log
         self._on_done = on_done
         self._on_unkept = on_unkept
         self._on_failure = on_failure
+        self._on_merge = on_merge
         self._lasting = lasting
         """A run without an end: it follows the log while it idles, and an answer counts as safe when the end of this
         process cannot lose it any more; on disk it is right after."""
@@ -169,9 +172,14 @@ class Writer:
     async def _follow(self) -> None:
         """Merge beside the writing, then follow; where merging fails, rows stay in the journal for the last merge."""
         self._followed_at = time.monotonic()
-        with contextlib.suppress(StoreError):
+        try:
             if self._log.journal.segments():
                 await asyncio.to_thread(self._log.merge)
+            if self._on_merge is not None:
+                self._on_merge(None)
+        except StoreError as error:
+            if self._on_merge is not None:
+                self._on_merge(error)
         if self._spending.limited:
             # Other processes spend too. Nothing is kept meanwhile, so that no row is counted twice or never.
             async with self._keeping:

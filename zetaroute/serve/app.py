@@ -134,7 +134,8 @@ async def healthy(_: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Say whether answers can be given and kept."""
-    failure = request.app.state.service.failure
+    service: Service = request.app.state.service
+    failure = service.failure or service.log_failure
     if failure is not None:
         return PlainTextResponse(f"{failure}\n", status_code=503)
     return PlainTextResponse("ok\n")

@@ -110,6 +110,9 @@ def _file(url: str, name: str, place: str) -> Attachment:
 AUTO = "auto"
 BODY_S = 30.0
 """How long a body may take to arrive."""
+_AT_ONCE = 1_000_000
+"""Bytes of a body that is parsed within the event loop."""
+MOST_MESSAGES = 10_000
 MOST_ANSWERS = 8
 """Answers to one request; each is asked for by itself."""
 _OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "metadata", "store", "user"})
@@ -161,7 +164,10 @@ async def read_json(request: Request, *, most_bytes: int) -> Any:
         raise ApiError(408, f"the body did not arrive within {BODY_S:g} s.", code="timeout") from None
     except ClientDisconnect:
         raise ApiError(400, "the connection broke off within the body.", code="disconnected") from None
-    return parse_json(bytes(body))
+    if len(body) < _AT_ONCE:
+        return parse_json(bytes(body))
+    # A large body would keep everybody else waiting.
+    return await asyncio.to_thread(parse_json, bytes(body))
 
 
 def parse_json(body: bytes) -> Any:
@@ -261,6 +267,8 @@ def _messages(turns: list[Turn]) -> tuple[Message, ...]:
 def _turns(value: Any) -> list[Turn]:
     if not isinstance(value, list) or not value:
         raise bad("messages must be a list with at least one message.", "messages")
+    if len(value) > MOST_MESSAGES:
+        raise bad(f"messages holds more than {MOST_MESSAGES}.", "messages")
     return [read_turn(item, f"messages[{place}]") for place, item in enumerate(value)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -46,12 +47,15 @@ class Service:
         self.router = open_router(home, settings)
         self.failure: StoreError | None = None
         """Why rows cannot be kept just now."""
+        self.log_failure: StoreError | None = None
+        """Why the log takes no rows just now; they are kept in the journal meanwhile."""
         self.writer = Writer(
             router=self.router,
             log=self.log,
             on_done=self._count,
             on_unkept=lambda _: metrics.add("zetaroute_unkept_total"),
             on_failure=self._fail,
+            on_merge=self._merged,
             lasting=True,
         )
         self.engine = Engine(self.router)
@@ -134,6 +138,11 @@ class Service:
                     "zetaroute_tokens_total", row.output_tokens or 0, model=row.model, kind="output"
                 )
                 self.metrics.add("zetaroute_cost_usd_total", row.cost_usd or 0.0, model=row.model)
+
+    def _merged(self, failure: StoreError | None) -> None:
+        if failure is not None and self.log_failure is None:
+            logging.getLogger("zetaroute").warning("note: %s", failure)
+        self.log_failure = failure
 
     def _fail(self, error: StoreError) -> None:
         self.failure = error
