@@ -93,6 +93,15 @@ def test_a_schema_is_sent_and_grades_if_asked(http_folder, server, answer, accur
     assert (sent["type"], sent["json_schema"]["schema"]) == ("json_schema", SCHEMA)
 
 
+def test_prose_in_place_of_a_schema_is_told(http_folder, server):
+    server.reply(says("It is in Rome."))
+    said = ok(http_folder, "ask", "-m", "one/m1", "--schema", schema_file(http_folder), "Where?")
+    assert "no answer passed the check" in said.err
+    server.reply(says('{"city": "Rome"}'))
+    said = ok(http_folder, "ask", "--json", "-m", "one/m1", "--schema", schema_file(http_folder), "Where?")
+    assert (said.json["check"], "check" in said.err) == (1.0, False)
+
+
 def test_a_format_without_schemas_is_told_in_words(http_folder, server):
     text = http_config(server).replace('provider = "openai"', 'provider = "anthropic"')
     (http_folder / "config.toml").write_text(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zetaroute.evaluate.intervals import mean_figure
+from zetaroute.evaluate.intervals import mean_figure, wilson
 from zetaroute.evaluate.nonresponse import Covariates, Invitation, after_columns
 from zetaroute.evaluate.satisfaction import SATISFIED, satisfaction_change, satisfaction_estimate
 
@@ -110,7 +110,14 @@ def test_few_ratings_are_taken_as_they_are():
     nothing = told(np.random.default_rng(4), accuracy, satisfaction, np.zeros(N, dtype=bool))
     assert (nothing.satisfaction().value, nothing.satisfied().value) == (None, None)
     one = told(np.random.default_rng(4), accuracy, satisfaction, np.arange(N) == 0)
-    assert (one.satisfaction().value, one.satisfaction().low) == (satisfaction[0], None)
+    assert one.satisfaction() == wilson(satisfaction[0], 1, 1)
+
+
+@pytest.mark.parametrize(("count", "low"), [(1, 0.2065), (2, 0.3424), (9, 0.7009)])
+def test_equal_ratings_are_no_certainty(count, low):
+    accuracy, _ = answers(np.random.default_rng(4))
+    found = told(np.random.default_rng(4), accuracy, np.ones(N), np.arange(N) < count).satisfaction()
+    assert (found.value, found.low, found.high) == (1.0, pytest.approx(low, abs=1e-4), 1.0)
 
 
 def test_share_that_everybody_agrees_on_still_has_a_width():

@@ -24,6 +24,8 @@ from zetaroute.evaluate.nonresponse import (
 
 SATISFIED = 0.75
 """Satisfaction from which on somebody counts as satisfied: 4 of 5."""
+_NO_SPREAD = 1e-9
+"""Width below which an interval is that of equal values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,17 @@ class SatisfactionEstimate:
         return SatisfactionEstimate(**parts, completed=self.completed, asked=self.asked)
 
     def satisfaction(self, weights: Array | None = None) -> Figure:
-        """Return mean satisfaction; `weights` (n,) re-weight the rows. It stands on as many rows as were rated."""
-        return _within(_rated_only(Moments.of(self.score, self.rows).figure(weights), self.rated))
+        """Return mean satisfaction; `weights` (n,) re-weight the rows. It stands on as many rows as were rated.
+
+        One rating, or several that are equal, show no spread: then the interval is Wilson's, the widest that a mean
+        of values in 0..1 may have.
+        """
+        found = _within(_rated_only(Moments.of(self.score, self.rows).figure(weights), self.rated))
+        if found.value is None or not self.rated:
+            return found
+        if found.low is None or found.high is None or found.high - found.low < _NO_SPREAD:
+            return wilson(found.value, self.rated, self.rated)
+        return found
 
     def satisfied(self) -> Figure:
         """Return the share of the satisfied, with Wilson's interval for as many ratings as the figure is worth."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from zetaroute.config import Home, Settings
 from zetaroute.lifecycle import versions
 from zetaroute.log.log import Log
+from zetaroute.registry import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,12 @@ class Policies:
     def report(self, version: str = "current") -> str:
         """Return the Markdown report of a version."""
         return versions.report_of(self.home, version)
+
+    def promotions(self, version: str = "current") -> tuple[str, ...]:
+        """Return in words when a version came to serve, and by what; the first time comes first."""
+        name = Registry(self.home.artifacts).find(version)
+        with self.log.open() as connection:
+            return versions.promotions_of(connection, name)
 
     def diff(self, old: str, new: str = "current") -> versions.VersionDifference:
         """Return how two versions differ, and which models they ask for the latest queries."""

@@ -132,6 +132,19 @@ def report_of(home: Home, version: str) -> str:
     return registry.read(name, "report.md").decode()
 
 
+def promotions_of(connection: DuckDBPyConnection, name: str) -> tuple[str, ...]:
+    """Return in words when the version of this name came to serve, and by what; the first time comes first."""
+    found = connection.execute(
+        "SELECT strftime(time, '%Y-%m-%d %H:%M:%S'), author, reason, previous FROM promotions "
+        "WHERE version = ? ORDER BY time, id",
+        [name],
+    ).fetchall()
+    return tuple(
+        f"{name} was promoted at {time} UTC by {author} in place of {previous or COLD}: {reason}"
+        for time, author, reason, previous in found
+    )
+
+
 def verify(
     connection: DuckDBPyConnection | None, home: Home, settings: Settings, version: str | None
 ) -> dict[str, int]:

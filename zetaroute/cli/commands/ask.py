@@ -116,7 +116,12 @@ Prefer = Annotated[Preset | None, typer.Option("--prefer", help="What matters mo
 Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
 Cid = Annotated[str | None, typer.Option("--cid", help="Go on with this conversation, or begin it.")]
 Reroute = Annotated[bool, typer.Option("--reroute", help="Let the conversation change its model.")]
-Schema = Annotated[Path | None, typer.Option("--schema", help="Ask for JSON by this JSON schema.")]
+Schema = Annotated[
+    Path | None,
+    typer.Option(
+        "--schema", help="Ask for JSON by this JSON schema, and check it; --check checks otherwise."
+    ),
+]
 Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
 Rate = Annotated[
     str | None, typer.Option("--rate", help="Rate the answer at once: 1-5, up, down or a verdict.")
@@ -180,6 +185,8 @@ def ask_command(
     from zetaroute.router.prepare import parse_check
 
     _check_rating(rate, no_log=no_log)
+    if schema is not None and check is None:
+        check = f"json=@{schema}"
     run = session(context)
     run.settings()
     query = _query(

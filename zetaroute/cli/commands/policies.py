@@ -45,8 +45,11 @@ def list_command(context: typer.Context, json: Json = False) -> None:
 
 @policies.command("show")
 def show_command(context: typer.Context, version: Version = "current") -> None:
-    """Show the report of a version."""
-    out(session(context).policies().report(version))
+    """Show the report of a version; a note says what promoted it, and when."""
+    run = session(context)
+    out(run.policies().report(version))
+    for promotion in run.policies().promotions(version):
+        run.note(promotion)
 
 
 @policies.command("verify")
