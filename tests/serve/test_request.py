@@ -26,3 +26,13 @@ def test_a_body_of_too_many_messages_is_refused(settings):
     assert read_chat({"model": "auto", "messages": turns[1:]}, settings).query.text == "x"
     with pytest.raises(ApiError, match="more than 10000"):
         read_chat({"model": "auto", "messages": turns}, settings)
+
+
+@pytest.mark.parametrize("metadata", [{"task": "t" * 1001}, {str(place): "x" for place in range(65)}])
+def test_names_of_any_size_are_refused(settings, metadata):
+    body = {"model": "auto", "messages": [{"role": "user", "content": "x"}]}
+    with pytest.raises(ApiError, match="metadata may hold"):
+        read_chat({**body, "metadata": metadata}, settings)
+    with pytest.raises(ApiError, match="1000 characters"):
+        read_chat(body, settings, conversation="c" * 1001)
+    assert read_chat({**body, "metadata": {"task": "t" * 1000}}, settings).query.task == "t" * 1000

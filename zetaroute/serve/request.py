@@ -112,6 +112,9 @@ BODY_S = 30.0
 """How long a body may take to arrive."""
 _AT_ONCE = 1_000_000
 """Bytes of a body that is parsed within the event loop."""
+_MOST_METADATA = 64
+_LONGEST_NAME = 1000
+"""Characters of what a client names: it is kept in memory and in the log."""
 MOST_MESSAGES = 10_000
 MOST_ANSWERS = 8
 """Answers to one request; each is asked for by itself."""
@@ -191,6 +194,8 @@ def read_chat(body: Any, settings: Settings, *, conversation: str | None = None)
     _refuse_what_would_be_lost(wanted)
     turns = _turns(wanted.get("messages"))
     metadata = _metadata(wanted.get("metadata"))
+    if conversation is not None and len(conversation) > _LONGEST_NAME:
+        raise bad(f"a conversation's name may have {_LONGEST_NAME} characters.")
     query = _query(turns)
     options = {
         key: value
@@ -336,6 +341,8 @@ def _metadata(value: Any) -> dict[str, str]:
         return {}
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise bad("metadata must be an object whose values are texts.", "metadata")
+    if len(value) > _MOST_METADATA or any(len(item) > _LONGEST_NAME for item in value.values()):
+        raise bad(f"metadata may hold {_MOST_METADATA} texts of {_LONGEST_NAME} characters.", "metadata")
     return value
 
 
