@@ -99,12 +99,16 @@ def inline(draw: Callable[[Figure], None], *, name: str, title: str, height_in: 
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(WIDTH_IN, height_in))
+        figure = Figure(figsize=(WIDTH_IN, height_in), dpi=72)
         FigureCanvasSVG(figure)
         figure.patch.set_visible(False)
         draw(figure)
         for axes in figure.axes:
             axes.patch.set_visible(False)
+        if (layout := figure.get_layout_engine()) is not None:
+            # Laid out while it is saved, everything would be drawn twice.
+            layout.execute(figure)
+            figure.set_layout_engine("none")
         drawn = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
         figure.savefig(drawn, format="svg", metadata=nothing)

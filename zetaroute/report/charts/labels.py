@@ -35,15 +35,23 @@ def place_labels(figure: Figure, axes: Axes, labels: Sequence[Annotation]) -> No
         for x, y in axes.transData.transform(line.get_xydata())
     ]
     for label in labels:
-        crowds = [_crowd(_moved(label, place), taken, drawn, frame) for place in _PLACES]
-        taken.append(_moved(label, _PLACES[crowds.index(min(crowds))]))
+        label.set(position=(0, 0), horizontalalignment="left")
+        # Measured once: to measure the words at every place takes longer than to draw them.
+        here = label.get_window_extent()
+        boxes = [_moved(here, place, figure.dpi) for place in _PLACES]
+        crowds = [_crowd(box, taken, drawn, frame) for box in boxes]
+        best = crowds.index(min(crowds))
+        taken.append(boxes[best])
+        x, _ = _PLACES[best]
+        side = "left" if x > 0 else "right" if x < 0 else "center"
+        label.set(position=_PLACES[best], horizontalalignment=side)
 
 
-def _moved(label: Annotation, place: tuple[int, int]) -> Bbox:
-    """Move a label to a place beside its point and return what it covers there."""
-    label.set_position(place)
-    label.set_horizontalalignment("left" if place[0] > 0 else "right" if place[0] < 0 else "center")
-    return label.get_window_extent()
+def _moved(box: Bbox, place: tuple[int, int], dpi: float) -> Bbox:
+    """Return what a label covers at a place that covers `box`, right of its point, without an offset."""
+    x, y = place
+    aside = 0.0 if x > 0 else box.width if x < 0 else box.width / 2
+    return box.translated(x * dpi / 72 - aside, y * dpi / 72)
 
 
 def _crowd(box: Bbox, labels: Sequence[Bbox], drawn: Sequence[Bbox], frame: Bbox) -> int:
