@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as example_settings
 
+from tests.support.homes import instant
 from zetaroute.config import Home, Settings, default_config_text, parse_settings
 
 # How long an example takes says how busy the machine is.
@@ -22,11 +23,10 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def instant_config() -> str:
     """The default config with practice models that do not wait, and that asks nobody for a rating."""
-    silent = re.sub(r"(?m)^ask_share = .*$", "ask_share = 0", default_config_text())
-    return re.sub(r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', silent)
+    return instant(re.sub(r"(?m)^ask_share = .*$", "ask_share = 0", default_config_text()))
 
 
 @pytest.fixture

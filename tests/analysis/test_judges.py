@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.command import ok, rows
-from zetaroute.config import default_config_text
+from tests.support.homes import practice_home
 
 ROWS = 400
 
@@ -19,13 +18,7 @@ ROWS = 400
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with graded rows; a good judge and one that tosses a coin, users who say, some ratings by chance."""
-    home = tmp_path_factory.mktemp("judged")
-    config = re.sub(
-        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
-    )
-    (home / "config.toml").write_text(config, encoding="utf-8")
-    ok(home, "practice", "generate", "--rows", str(ROWS), "--seed", "4", "-o", str(home / "q.jsonl"))
-    ok(home, "batch", str(home / "q.jsonl"))
+    home = practice_home(tmp_path_factory.mktemp("judged"), rows=ROWS, seed=4)
     rng = random.Random(1)
     said = []
     for number, (one, accuracy) in enumerate(

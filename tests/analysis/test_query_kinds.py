@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from tests.cli.command import ok
+from tests.support.homes import practice_home
 from zetaroute.analysis.query_kinds import UNKEPT, Kinds, kinds_of, names_of, read_kinds
 from zetaroute.config import Home
 from zetaroute.log.log import Log
@@ -17,19 +19,22 @@ from zetaroute.registry import COLD, Registry
 ROWS = 200
 
 
-@pytest.fixture
-def log(tmp_path: Path, instant_config: str) -> Log:
-    """A log with a learned policy, where some rows have no label and some of these no text."""
-    (tmp_path / "config.toml").write_text(instant_config, encoding="utf-8")
-    queries = str(tmp_path / "q.jsonl")
-    ok(tmp_path, "practice", "generate", "--rows", str(ROWS), "--seed", "9", "-o", queries)
-    ok(tmp_path, "batch", queries)
-    ok(tmp_path, "retrain", "--promote", "force")
-    log = Log(Home(tmp_path))
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a learned policy, where some rows have no label and some of these no text."""
+    home = practice_home(tmp_path_factory.mktemp("learned"), rows=ROWS, seed=9)
+    ok(home, "retrain", "--promote", "force")
+    log = Log(Home(home))
     with log.open() as connection:
         connection.execute("UPDATE outcomes SET task = NULL WHERE hash(id) % 3 = 0")
         connection.execute("UPDATE outcomes SET store = 'hashed' WHERE hash(id) % 5 = 0")
-    return log
+    return home
+
+
+@pytest.fixture
+def log(learned: Path, tmp_path: Path) -> Log:
+    """The log of a copy that a test may change."""
+    return Log(Home(shutil.copytree(learned, tmp_path / "home")))
 
 
 def in_sql(log: Log, kinds: Kinds) -> list[tuple[str, str]]:

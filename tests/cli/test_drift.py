@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import duckdb
 import pytest
 
 from tests.cli.command import ok, refused, run
-
-
-def feed(folder, rows, seed, *words):
-    queries = folder / f"q{seed}.jsonl"
-    ok(folder, "practice", "generate", "--rows", str(rows), "--seed", str(seed), "-o", str(queries))
-    ok(folder, "batch", str(queries), "-o", str(folder / f"out{seed}.jsonl"), *words)
+from tests.support.homes import practice_home, route
 
 
 def versions(folder):
@@ -24,12 +20,19 @@ def drift_of(folder):
     return ok(folder, "kpi", "--json").json["drift"]
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    """A home whose first version was learned from 260 rows."""
+    home = practice_home(tmp_path_factory.mktemp("first"), rows=260, seed=1)
+    ok(home, "retrain", "--if-stale")
+    assert len(versions(home)) == 2
+    return home
+
+
 @pytest.fixture
-def learned(folder):
-    feed(folder, 260, 1)
-    ok(folder, "retrain", "--if-stale")
-    assert len(versions(folder)) == 2
-    return folder
+def learned(first, tmp_path):
+    """A copy of it that a test may change."""
+    return shutil.copytree(first, tmp_path / "learned")
 
 
 def test_nothing_to_do_is_one_line_and_no_error(folder):
@@ -37,7 +40,7 @@ def test_nothing_to_do_is_one_line_and_no_error(folder):
     assert said.out == (
         "nothing to do: 0 new graded rows, 200 wanted; drift: nothing was learned yet; 0 graded rows wait\n"
     )
-    feed(folder, 60, 1)
+    route(folder, rows=60, seed=1)
     told = ok(folder, "retrain", "--if-stale", "--json").json
     assert (told["artifact"], told["stale"], told["drift"]["new_graded"]) == (None, False, 60)
     assert versions(folder) == ["v0000"]
@@ -45,7 +48,7 @@ def test_nothing_to_do_is_one_line_and_no_error(folder):
 
 def test_enough_new_rows_are_a_reason(learned):
     assert "0 new graded rows, 100 wanted" in ok(learned, "retrain", "--if-stale").out
-    feed(learned, 50, 2)
+    route(learned, rows=50, seed=2)
     assert ok(learned, "retrain", "--if-stale").out.count("\n") == 1
     assert len(versions(learned)) == 2
     said = ok(learned, "retrain", "--if-stale", "--min-rows", "50")
@@ -67,7 +70,7 @@ def test_a_price_that_changed_is_a_reason_once(learned):
 
 
 def test_another_model_behind_a_name_is_seen(learned):
-    feed(learned, 40, 2, "-m", "practice/small")
+    route(learned, "-m", "practice/small", rows=40, seed=2)
     assert drift_of(learned)["reasons"] == []
     with duckdb.connect(str(learned / "zetaroute.duckdb")) as connection:
         connection.execute(

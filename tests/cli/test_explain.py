@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli.command import ok, rows
 from tests.cli.conftest import says
+from tests.support.homes import practice_home
 
 
 def explained(folder, *words):
@@ -22,18 +23,8 @@ def configure(folder, instant_config, **values):
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
-    """A home with a version that was learned from two thousand rows, and serves."""
-    import re
-
-    from zetaroute.config import default_config_text
-
-    home = tmp_path_factory.mktemp("learned")
-    instant = re.sub(
-        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
-    )
-    (home / "config.toml").write_text(instant, encoding="utf-8")
-    ok(home, "practice", "generate", "--rows", "1200", "--seed", "1", "-o", str(home / "q.jsonl"))
-    ok(home, "batch", str(home / "q.jsonl"), "-o", str(home / "out.jsonl"))
+    """A home with a version that was learned from 1,200 rows, and serves."""
+    home = practice_home(tmp_path_factory.mktemp("learned"), rows=1200, seed=1)
     ok(home, "retrain", "--promote", "force")
     return home
 

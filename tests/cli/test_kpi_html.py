@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import ok, refused, run
-from zetaroute.config import default_config_text
+from tests.support.homes import practice_home, route
 
 ROWS = 200
 
@@ -17,24 +17,9 @@ ROWS = 200
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home where a second version has answered some queries."""
-    home = tmp_path_factory.mktemp("served")
-    config = default_config_text().replace('provider = "practice"', 'provider = "practice"\ndelay = 0')
-    (home / "config.toml").write_text(config, encoding="utf-8")
-    for seed, rows in ((5, ROWS), (6, 80)):
-        ok(
-            home,
-            "practice",
-            "generate",
-            "--rows",
-            str(rows),
-            "--seed",
-            str(seed),
-            "-o",
-            str(home / f"q{seed}.jsonl"),
-        )
-    ok(home, "batch", str(home / "q5.jsonl"))
+    home = practice_home(tmp_path_factory.mktemp("served"), rows=ROWS, seed=5)
     ok(home, "retrain", "--promote", "force")
-    ok(home, "batch", str(home / "q6.jsonl"))
+    route(home, rows=80, seed=6)
     return home
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -12,8 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.cli.command import Said, run
-from zetaroute.config import Home, default_config_text
+from tests.cli.command import Said, ok, run
+from tests.support.homes import practice_home, route
+from zetaroute.config import Home
 from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
@@ -54,17 +54,9 @@ def openings(home: Path, *arguments: str) -> tuple[int, Said]:
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with a promoted version and rows from before and after it."""
-    home = tmp_path_factory.mktemp("openings")
-    config = re.sub(
-        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
-    )
-    (home / "config.toml").write_text(config, encoding="utf-8")
-    for seed in (1, 2):
-        file = str(home / f"q{seed}.jsonl")
-        run(home, "practice", "generate", "--rows", str(ROWS), "--seed", str(seed), "-o", file)
-        assert run(home, "batch", file).code == 0
-        if seed == 1:
-            assert run(home, "retrain", "--promote", "force").code == 0
+    home = practice_home(tmp_path_factory.mktemp("openings"), rows=ROWS, seed=1)
+    ok(home, "retrain", "--promote", "force")
+    route(home, rows=ROWS, seed=2)
     return home
 
 

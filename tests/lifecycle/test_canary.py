@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import duckdb
 import pytest
 
 from tests.cli.command import ok, refused, rows, run
-from zetaroute.config import default_config_text
+from tests.support.homes import practice_home, route
 from zetaroute.registry import ARRAYS, VOCABULARY, Registry
 
 ROWS = 900
@@ -21,11 +20,7 @@ ROWS = 900
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that explores little, with graded practice rows and a first version that was not promoted."""
     home = tmp_path_factory.mktemp("canary")
-    config = re.sub(
-        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
-    )
-    (home / "config.toml").write_text(config, encoding="utf-8")
-    batch(home, ROWS, seed=11)
+    practice_home(home, rows=ROWS, seed=11)
     said = ok(home, "retrain", "--promote", "never", "--json").json
     assert (said["promoted"], said["canary"]) == (False, None)
     return home
@@ -39,9 +34,7 @@ def home(seeded: Path, tmp_path: Path) -> Path:
 
 
 def batch(home: Path, count: int, *, seed: int) -> None:
-    file = str(home / f"q{seed}.jsonl")
-    ok(home, "practice", "generate", "--rows", str(count), "--seed", str(seed), "-o", file)
-    ok(home, "batch", file, "--concurrency", "2")
+    route(home, "--concurrency", "2", rows=count, seed=seed)
 
 
 def steps(home: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.cli.command import ok
-from zetaroute.config import default_config_text
+from tests.support.homes import practice_home
 
 ROWS = 700
 Spoil = Callable[[duckdb.DuckDBPyConnection], Any]
@@ -21,14 +20,7 @@ Spoil = Callable[[duckdb.DuckDBPyConnection], Any]
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with graded practice rows and nothing wrong."""
-    home = tmp_path_factory.mktemp("sound")
-    config = re.sub(
-        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
-    )
-    (home / "config.toml").write_text(config, encoding="utf-8")
-    ok(home, "practice", "generate", "--rows", str(ROWS), "--seed", "3", "-o", str(home / "q.jsonl"))
-    ok(home, "batch", str(home / "q.jsonl"))
-    return home
+    return practice_home(tmp_path_factory.mktemp("sound"), rows=ROWS, seed=3)
 
 
 def retrained(home: Path, tmp_path: Path, spoil: Spoil | None) -> Any:

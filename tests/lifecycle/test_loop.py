@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import Said, ok, refused, rows, run, shape
-from zetaroute.config import default_config_text
+from tests.support.homes import practice_home
 
 ROWS = 1200
 FEW = 160
@@ -27,24 +26,25 @@ class Learned:
     retrain: Any
 
 
-def routed(home: Path, count: int) -> Path:
-    """Make a home with graded practice rows that were routed cold."""
-    config = re.sub(
-        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
-    )
-    (home / "config.toml").write_text(config, encoding="utf-8")
-    ok(home, "practice", "generate", "--rows", str(count), "--seed", "5", "-o", str(home / "q.jsonl"))
-    assert ok(home, "batch", str(home / "q.jsonl"), "--json").json["answered"] == count
+@pytest.fixture(scope="module")
+def cold(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home before its first retrain, with a few ratings."""
+    home = practice_home(tmp_path_factory.mktemp("cold"), rows=ROWS, seed=5)
+    for row in ok(home, "log", "list", "--json", "--limit", "6").json:
+        ok(home, "rate", row["id"], "5" if row["accuracy"] else "1")
     return home
 
 
 @pytest.fixture(scope="module")
-def cold(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home before its first retrain, with a few ratings."""
-    home = routed(tmp_path_factory.mktemp("cold"), ROWS)
-    for row in ok(home, "log", "list", "--json", "--limit", "6").json:
-        ok(home, "rate", row["id"], "5" if row["accuracy"] else "1")
-    return home
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with few rows, before its first retrain."""
+    return practice_home(tmp_path_factory.mktemp("few"), rows=FEW, seed=5)
+
+
+@pytest.fixture
+def small(few: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    return shutil.copytree(few, tmp_path / "small")
 
 
 @pytest.fixture(scope="module")
@@ -248,8 +248,8 @@ def test_a_broken_pointer_is_told_and_promote_mends_it(learned: Learned, pointer
     assert policy_of(home) == version
 
 
-def test_strict_never_and_force(tmp_path: Path) -> None:
-    home = routed(tmp_path, FEW)
+def test_strict_never_and_force(small: Path) -> None:
+    home = small
     strict = run(home, "retrain", "--strict", "--json")
     assert (strict.code, strict.json["verdict"], strict.json["promoted"]) == (4, "INSUFFICIENT", False)
     assert len(strict.errors) == 1
@@ -261,8 +261,8 @@ def test_strict_never_and_force(tmp_path: Path) -> None:
     assert rows(home, "SELECT forced FROM promotions") == [(True,)]
 
 
-def test_an_old_version_that_is_damaged_does_not_stop_learning(tmp_path: Path) -> None:
-    home = routed(tmp_path, FEW)
+def test_an_old_version_that_is_damaged_does_not_stop_learning(small: Path) -> None:
+    home = small
     old = ok(home, "retrain", "--promote", "never", "--json").json["artifact"]
     changed(home, old, "manifest.json")
     assert ok(home, "retrain", "--promote", "never", "--json").json["artifact"].startswith("v0002-")
@@ -270,9 +270,9 @@ def test_an_old_version_that_is_damaged_does_not_stop_learning(tmp_path: Path) -
     assert listed[old] == "damaged"
 
 
-def test_rows_that_nobody_chose_train_but_prove_nothing(tmp_path: Path) -> None:
-    home = routed(tmp_path, FEW)
-    ok(home, "batch", str(home / "q.jsonl"), "-m", "practice/small", "--limit", "50", "-o", str(home / "o"))
+def test_rows_that_nobody_chose_train_but_prove_nothing(small: Path) -> None:
+    home = small
+    ok(home, "batch", str(home / "q5.jsonl"), "-m", "practice/small", "--limit", "50", "-o", str(home / "o"))
     said = ok(home, "retrain", "--promote", "never", "--json").json["rows"]
     assert (said["without_propensity"], said["graded"]) == (50, FEW + 50)
     assert said["train"] > said["holdout"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import bare_environment, folder, http_config, server
-from tests.providers.loopback import ModelServer
+from tests.providers.loopback import ModelServer, Running
 from tests.serve.running import Server, serving
 
 __all__ = ["bare_environment", "folder", "server"]
@@ -22,6 +22,30 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (home / "config.toml").write_text(practice_config(), encoding="utf-8")
     with serving(home) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def models() -> Iterator[ModelServer]:
+    """A model server on loopback for all tests of a module."""
+    running = Running()
+    yield running.start()
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def started(models: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("shared") / "home"
+    home.mkdir()
+    (home / "config.toml").write_text(http_config(models), encoding="utf-8")
+    with serving(home) as running:
+        yield running
+
+
+@pytest.fixture
+def shared(started: Server, models: ModelServer) -> Server:
+    """A server on `models` for tests that look at its answers alone: others have asked it before."""
+    models.seen.clear()
+    return started
 
 
 @pytest.fixture

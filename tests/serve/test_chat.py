@@ -124,24 +124,24 @@ def test_several_answers_are_choices_and_rows_of_their_own(over_http: Server, se
     assert {row_id for (row_id,) in found} == {one["outcome"] for one in known}
 
 
-def test_of_several_answers_those_are_given_that_there_are(over_http: Server, server: ModelServer) -> None:
-    server.reply(says("first"), fails(403))
+def test_of_several_answers_those_are_given_that_there_are(shared: Server, models: ModelServer) -> None:
+    models.reply(says("first"), fails(403))
     body = {"model": "one/m1", "messages": [{"role": "user", "content": "x"}], "n": 2}
-    answer = over_http.post("/v1/chat/completions", body)
+    answer = shared.post("/v1/chat/completions", body)
     assert [one["message"]["content"] for one in answer.json()["choices"]] == ["first"]
-    server.reply(fails(403))
-    refused = over_http.post("/v1/chat/completions", body)
+    models.reply(fails(403))
+    refused = shared.post("/v1/chat/completions", body)
     assert refused.status_code >= 500
     assert "no model could answer" in refused.json()["error"]["message"]
 
 
-def test_a_stream_shows_each_piece_at_once(over_http: Server, server: ModelServer) -> None:
+def test_a_stream_shows_each_piece_at_once(shared: Server, models: ModelServer) -> None:
     go_on = threading.Event()
-    server.reply(stream(delta("first"), go_on, delta(" last", finish="stop"), usage(3, 2), DONE))
+    models.reply(stream(delta("first"), go_on, delta(" last", finish="stop"), usage(3, 2), DONE))
     body = {"model": "one/m1", "messages": [{"role": "user", "content": "x"}], "stream": True}
     seen: list[str] = []
     with (
-        over_http.client() as http_client,
+        shared.client() as http_client,
         http_client.stream("POST", "/v1/chat/completions", json=body) as answer,
     ):
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -154,7 +154,7 @@ def test_a_stream_shows_each_piece_at_once(over_http: Server, server: ModelServe
     assert seen == ["first", " last"]
 
 
-def test_tools_go_there_and_back(over_http: Server, server: ModelServer) -> None:
+def test_tools_go_there_and_back(shared: Server, models: ModelServer) -> None:
     wanted = {
         "id": "call_7",
         "type": "function",
@@ -162,23 +162,23 @@ def test_tools_go_there_and_back(over_http: Server, server: ModelServer) -> None
     }
     said = chat(None, finish="tool_calls")
     said["choices"][0]["message"]["tool_calls"] = [wanted]  # type: ignore[index]
-    server.reply(http(said), says("cold"))
-    answer = over_http.ask("Weather?", model="one/m1", tools=[TOOL], tool_choice="auto").json()
+    models.reply(http(said), says("cold"))
+    answer = shared.ask("Weather?", model="one/m1", tools=[TOOL], tool_choice="auto").json()
     message = answer["choices"][0]["message"]
     assert (message["content"], message["tool_calls"]) == (None, [wanted])
     assert answer["choices"][0]["finish_reason"] == "tool_calls"
-    assert server.seen[0].body["tools"] == [TOOL]
+    assert models.seen[0].body["tools"] == [TOOL]
     turns = [
         {"role": "user", "content": "Weather?"},
         {"role": "assistant", "content": None, "tool_calls": [wanted]},
         {"role": "tool", "tool_call_id": "call_7", "content": "-3"},
     ]
-    again = over_http.post("/v1/chat/completions", {"model": "auto", "messages": turns, "tools": [TOOL]})
+    again = shared.post("/v1/chat/completions", {"model": "auto", "messages": turns, "tools": [TOOL]})
     assert again.json()["choices"][0]["message"]["content"] == "cold"
-    assert server.seen[1].body["messages"] == turns
+    assert models.seen[1].body["messages"] == turns
 
 
-def test_streamed_tools_come_whole(over_http: Server, server: ModelServer) -> None:
+def test_streamed_tools_come_whole(shared: Server, models: ModelServer) -> None:
     parts = [
         {"index": 0, "id": "c1", "function": {"name": "weather", "arguments": '{"ci'}},
         {"index": 0, "function": {"arguments": 'ty": 1}'}},
@@ -186,8 +186,8 @@ def test_streamed_tools_come_whole(over_http: Server, server: ModelServer) -> No
     pieces = [delta() for _ in parts]
     for piece, part in zip(pieces, parts, strict=True):
         piece["choices"][0]["delta"] = {"tool_calls": [part]}  # type: ignore[index]
-    server.reply(stream(*pieces, delta(finish="tool_calls"), DONE))
-    found = events(over_http.ask("Weather?", model="one/m1", tools=[TOOL], stream=True).text)
+    models.reply(stream(*pieces, delta(finish="tool_calls"), DONE))
+    found = events(shared.ask("Weather?", model="one/m1", tools=[TOOL], stream=True).text)
     calls = [
         one["choices"][0]["delta"]["tool_calls"]
         for one in found[:-1]
@@ -374,12 +374,12 @@ def test_a_kept_model_that_may_not_answer_any_more_is_replaced(
 
 @pytest.mark.parametrize(("most", "status"), [("0", 400), ("1", 200), ("a lot", 400), ("-1", 400)])
 def test_a_request_may_say_what_it_may_cost(
-    over_http: Server, server: ModelServer, most: str, status: int
+    shared: Server, models: ModelServer, most: str, status: int
 ) -> None:
-    server.reply(says("yes"))
+    models.reply(says("yes"))
     messages = [{"role": "user", "content": "x"}]
     asked = {"model": "auto", "messages": messages, "metadata": {"max_cost_usd": most}}
-    assert over_http.post("/v1/chat/completions", asked).status_code == status
+    assert shared.post("/v1/chat/completions", asked).status_code == status
 
 
 def test_a_fallback_keeps_the_headers_true(over_http: Server, server: ModelServer) -> None:
@@ -532,16 +532,16 @@ def test_what_is_no_request_is_refused(practice: Server, body: bytes) -> None:
     assert answer.status_code == 400
 
 
-def test_hostile_text_passes_unharmed(over_http: Server, server: ModelServer) -> None:
-    server.reply(says("ok"))
+def test_hostile_text_passes_unharmed(shared: Server, models: ModelServer) -> None:
+    models.reply(says("ok"))
     text = 'a\x00b\u202e"</script>\\ 模型 \U0001f600'
     body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": text + "\ud83d"}]})
-    with over_http.client() as http_client:
+    with shared.client() as http_client:
         answer = http_client.post(
             "/v1/chat/completions", content=body, headers={"content-type": "application/json"}
         )
     assert answer.status_code == 200, answer.text
-    assert server.seen[0].body["messages"][0]["content"] == text + "?"
+    assert models.seen[0].body["messages"][0]["content"] == text + "?"
 
 
 def test_models_and_presets(practice: Server) -> None:

@@ -111,7 +111,7 @@ def test_requests_are_rows(tmp_path: Path, server: ModelServer) -> None:
     home = make_home(
         tmp_path / "home", model("good/a", server.url, more=prices), model("poor/b", server.url, more=prices)
     )
-    seconds = size(12, 300)
+    seconds = size(6, 300)
     start = time.monotonic()
     with serving(home, "--workers", "2") as running:
         clients = Clients(running)
