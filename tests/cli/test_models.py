@@ -36,6 +36,7 @@ def test_list_shows_price_priors_and_standing(http_folder, server):
         "after 3 failures in a row; `zetaroute models check` ends it where the model answers"
     )
     assert "cooling down until" in " ".join(ok(http_folder, "models", "list").out.split())
+    assert "one/m1 rests, cooling down for" in ok(http_folder, "ask", "why?").err
     server.reply(says("ok"))
     ok(http_folder, "models", "check")
     assert server.seen[-1].body["max_tokens"] == 16

@@ -17,6 +17,8 @@ LONGEST_PROBE_S = 120.0
 """A probe that has not come back after this is forgotten."""
 ENOUGH = 20
 """Rows below which a guard says nothing."""
+COOLING = "cooling down"
+"""How the reason of a candidate begins that failed too often lately."""
 Z = 1.645
 """One-sided 95%."""
 
@@ -229,7 +231,7 @@ def doubt(
         return None
     wait_s = cooling_until(standing) - now_s
     if wait_s > 0:
-        wait = f"cooling down for {wait_s:.0f} s"
+        wait = f"{COOLING} for {wait_s:.0f} s"
         return Exclusion(reason=f"{wait} after {standing.consecutive_errors} errors in a row")
     if standing.probe_s is not None and now_s - standing.probe_s < LONGEST_PROBE_S:
         return Exclusion(reason=f"one query is trying it after {standing.consecutive_errors} errors in a row")

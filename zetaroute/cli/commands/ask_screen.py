@@ -80,9 +80,15 @@ def answer(
 
 
 def _note_outcome(run: Run, answer: Answer, *, asked_for: str) -> None:
-    """Say what the answer's text does not show: that it was cut, or that another model gave it."""
+    """Say what the answer's text does not show: that it was cut, that another model gave it, or rests."""
     from zetaroute.domain import is_cut, is_same_model
+    from zetaroute.policy.guards import COOLING
 
+    for one in answer.candidates:
+        if one.reason.startswith(COOLING):
+            run.note(
+                f"{one.model} rests, {one.reason}: `zetaroute models check` ends it where the model answers"
+            )
     reason, served = answer.outcome.finish_reason, answer.outcome.served_model
     if is_cut(reason):
         run.note(f"the answer was cut (finish reason: {reason}): it is not whole")
