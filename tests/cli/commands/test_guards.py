@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.command import ok, refused, rows, run
 
-PAGE = Path(__file__).parents[2] / "docs" / "guards.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guards.md"
 QUERIES = {
     "stories": "Ann has 3 pens, buys 2 more and gives 1 away. How many has she?",
     "sorting": "Sort these numbers from smallest to largest: 3, 1, 2",
