@@ -138,8 +138,8 @@ def test_failed_row_with_a_reference_counts_as_wrong_and_without_one_as_unknown(
     log = Log(home)
     log.append(
         [
-            Entry(outcomes=(outcome(id=new_id(1.0), status="error", reference="r", error_kind="timeout"),)),
-            Entry(outcomes=(outcome(id=new_id(2.0), status="error", error_kind="timeout"),)),
+            Entry(outcomes=(outcome(id=new_id(1.0), status="error", reference="r", error_kind="empty"),)),
+            Entry(outcomes=(outcome(id=new_id(2.0), status="error", error_kind="empty"),)),
             Entry(
                 outcomes=(outcome(id=new_id(3.0), status="error", reference="r", error_kind="unauthorised"),)
             ),
