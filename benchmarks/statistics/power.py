@@ -93,7 +93,7 @@ def power(size: Size, jobs: int) -> list[str]:
                 str(arms),
                 str(len(plans)),
                 str(rows),
-                f"{proven:.3f}",
-                f"{error_of(proven, len(plans)):.3f}",
+                f"{proven:.3f}" if plans else "-",
+                f"{error_of(proven, len(plans)):.3f}" if plans else "-",
             )
     return [*lines, ""]

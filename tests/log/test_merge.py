@@ -55,8 +55,8 @@ def test_lines_without_a_checksum_are_read_as_before(home):
 
 def test_numbers_that_no_column_holds_become_null_and_cost_no_other_row(home):
     log = Log(home)
-    huge = outcome(input_tokens=2**63, output_tokens=10**400, cached_tokens=2**63 - 1)
-    log.append([Entry(outcomes=(outcome(input_tokens=3),)), Entry(outcomes=(huge,))])
+    huge = outcome(id=new_id(2.0), input_tokens=2**63, output_tokens=10**400, cached_tokens=2**63 - 1)
+    log.append([Entry(outcomes=(outcome(id=new_id(1.0), input_tokens=3),)), Entry(outcomes=(huge,))])
     assert rows(log, "SELECT input_tokens, output_tokens, cached_tokens FROM outcomes ORDER BY id") == [
         (3, None, None),
         (None, None, 2**63 - 1),

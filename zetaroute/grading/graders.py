@@ -144,7 +144,8 @@ class Graders:
         Where a program, a judge or a package gives no grade, the feedback says so under the metric `no_grade`. Raises
         UsageError for a grader or a reference that cannot be used. Marked thinking is no part of the answer.
         """
-        case = replace(case, answer=split_thinking(case.answer)[1])
+        _, answer = split_thinking(case.answer)
+        case = case if answer is case.answer else replace(case, answer=answer)
         named = self._of_the_config(case.grader) if case.grader else None
         if isinstance(named, CommandGrader):
             return await self._by_program(named, case)

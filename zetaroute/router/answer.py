@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 from zetaroute.domain import CONFIG_ERRORS, Candidate, Completion, Decision, Feedback, Outcome, Query
@@ -28,7 +29,8 @@ _PLAIN = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots, for a batch asks for the row of each answer a dozen times.
+@dataclass(frozen=True, kw_only=True)
 class Answer:
     """What became of one query, whether or not a model answered it."""
 
@@ -46,7 +48,7 @@ class Answer:
         """Return the text."""
         return self.text
 
-    @property
+    @cached_property
     def outcome(self) -> Outcome:
         """The row of the answer: the last one that there is; else the last failure."""
         answers = [row for row in self.entry.outcomes if row.status == "ok"]
@@ -138,7 +140,7 @@ class Answer:
         """Why the answer got no grade from a program or a judge, where it did not."""
         return next((said.comment for said in self._said if said.metric == NO_GRADE), None)
 
-    @property
+    @cached_property
     def _said(self) -> list[Feedback]:
         given = self.outcome.id
         return [said for said in self.entry.feedback if said.outcome_id == given]

@@ -83,6 +83,8 @@ class ThinkingSplitter:
 
 def split_thinking(text: str) -> tuple[str, str]:
     """Return the thinking in front of an answer, without its marks, and the answer."""
+    if "<" not in text and "[" not in text:
+        return "", text
     splitter = ThinkingSplitter()
     answer = splitter.feed(text) + splitter.flush()
     thoughts = "".join(splitter.thoughts)

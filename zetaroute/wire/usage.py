@@ -38,6 +38,12 @@ _SHAPES = {
     "total": ("total_tokens",),
 }
 """By what is counted: the paths under which it stands. Where several hold a number, the largest counts."""
+_KINDS: dict[str, dict[str, str]] = {}
+"""The same by the first name of a path, then by its second one (empty where it has none)."""
+for _kind, _paths in _SHAPES.items():
+    for _path in _paths:
+        _first, _, _second = _path.partition(".")
+        _KINDS.setdefault(_first, {})[_second] = _kind
 _HOLDERS = ("message", "response", "x_groq")
 """What an object that counts may stand in, besides the answer itself and its choices."""
 
@@ -67,9 +73,9 @@ class UsageReader:
     def take(self, payload: JsonObject) -> None:
         """Take in what a whole answer, or one event of a stream, counts."""
         for counted in _counting(payload):
-            for kind, paths in _SHAPES.items():
-                for path in paths:
-                    number = count(_at(counted, path))
+            for name in counted.keys() & _KINDS.keys():
+                for part, kind in _KINDS[name].items():
+                    number = count(mapping(counted[name]).get(part) if part else counted[name])
                     if number is not None:
                         self._counts[kind] = max(number, self._counts.get(kind, 0))
 
@@ -137,11 +143,6 @@ def _counting(payload: JsonObject) -> Iterator[JsonObject]:
             counted = mapping(holder.get(name))
             if counted:
                 yield counted
-
-
-def _at(counted: JsonObject, path: str) -> object:
-    first, _, second = path.partition(".")
-    return mapping(counted.get(first)).get(second) if second else counted.get(first)
 
 
 def _largest(*numbers: int | None) -> int | None:
