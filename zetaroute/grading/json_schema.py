@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
 from zetaroute.files.strict_json import strict_json
-from zetaroute.grading.thinking import without_thinking
+from zetaroute.wire.thinking import without_thinking
 
 if TYPE_CHECKING:
     from referencing import Specification

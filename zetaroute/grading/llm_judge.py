@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from zetaroute.config import JudgeGrader
 from zetaroute.domain import Arm, Attempt, Decision, Query
 from zetaroute.files.strict_json import strict_json
-from zetaroute.grading.thinking import without_thinking
 from zetaroute.providers.pool import Providers
 from zetaroute.providers.retry import answer as answer_of
+from zetaroute.wire.thinking import without_thinking
 
 _LONGEST = 60_000
 """Characters of any one text that a judge is shown; of a longer one the head and the tail."""

@@ -92,3 +92,8 @@ def split_thinking(text: str) -> tuple[str, str]:
     if orphan is None:
         return thoughts.strip(), answer
     return answer[: orphan.start()].strip(), answer[orphan.end() :].lstrip()
+
+
+def without_thinking(text: str) -> str:
+    """Return the answer alone."""
+    return split_thinking(text)[1]

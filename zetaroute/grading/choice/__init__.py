@@ -8,7 +8,7 @@ from zetaroute.errors import UsageError
 from zetaroute.grading.choice import cues
 from zetaroute.grading.choice.letters import without_markup
 from zetaroute.grading.text import excerpt
-from zetaroute.grading.thinking import without_thinking
+from zetaroute.wire.thinking import without_thinking
 
 _USUAL, _ALL = "ABCDEFGHIJ", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _REFERENCE = re.compile(r"[(\[]?\s*([A-Za-z])\s*[)\].:]?")

@@ -11,7 +11,7 @@ from zetaroute.errors import UsageError
 from zetaroute.grading.number.find import Numeral, Prominence, numerals
 from zetaroute.grading.number.notation import plain
 from zetaroute.grading.text import excerpt
-from zetaroute.grading.thinking import without_thinking
+from zetaroute.wire.thinking import without_thinking
 
 _RELATIVE_TOLERANCE = Fraction(1, 10**6)
 _BOX = re.compile(r"\\f?box(?:ed)?[ ]?\{")
