@@ -149,7 +149,7 @@ def test_cache_serves_again_and_again(home: Path, reads: Reads) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE feedback SET value = 1 - value WHERE metric = 'accuracy' AND outcome_id = ?",
+        "UPDATE feedback SET value = value / 2 + 0.1 WHERE metric = 'accuracy' AND outcome_id = ?",
         "UPDATE outcomes SET response_s = 9 WHERE id = ?",
         "UPDATE outcomes SET task = 'other' WHERE id = ?",
     ],
@@ -212,12 +212,13 @@ def test_nothing_is_kept_but_of_the_log_as_it_is(home: Path) -> None:
 def test_feedback_that_comes_while_it_reads_is_seen_the_next_time(home: Path, reads: Reads) -> None:
     add_rows(home)
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
-        (old,) = log.execute("SELECT id FROM outcomes ORDER BY id LIMIT 1 OFFSET 10").fetchone() or ("",)
+        graded = "SELECT outcome_id FROM feedback WHERE metric = 'accuracy' ORDER BY outcome_id LIMIT 1 OFFSET 10"
+        (old,) = log.execute(graded).fetchone() or ("",)
 
     def late() -> None:
         change_in(
             home,
-            "UPDATE feedback SET value = value / 2 WHERE metric = 'accuracy' AND outcome_id = ?",
+            "UPDATE feedback SET value = value / 2 + 0.1 WHERE metric = 'accuracy' AND outcome_id = ?",
             old,
         )
 
