@@ -212,7 +212,9 @@ def test_nothing_is_kept_but_of_the_log_as_it_is(home: Path) -> None:
 def test_feedback_that_comes_while_it_reads_is_seen_the_next_time(home: Path, reads: Reads) -> None:
     add_rows(home)
     with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
-        graded = "SELECT outcome_id FROM feedback WHERE metric = 'accuracy' ORDER BY outcome_id LIMIT 1 OFFSET 10"
+        graded = (
+            "SELECT outcome_id FROM feedback WHERE metric = 'accuracy' ORDER BY outcome_id LIMIT 1 OFFSET 10"
+        )
         (old,) = log.execute(graded).fetchone() or ("",)
 
     def late() -> None:

@@ -3,6 +3,7 @@
 Time is seconds (`_s`), money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
+from zetaroute.domain.contest import Audit, AuditTerms, ContestEvent, ContestStep, Pairing, Side, UtilityRange
 from zetaroute.domain.decision import CanaryArms, Candidate, Decision, Estimate, Objective
 from zetaroute.domain.feedback import Feedback, FeedbackSource
 from zetaroute.domain.figure import Figure
@@ -52,12 +53,16 @@ __all__ = [
     "Arm",
     "Attachment",
     "Attempt",
+    "Audit",
+    "AuditTerms",
     "CanaryArms",
     "CanaryEvent",
     "CanaryStep",
     "Candidate",
     "Check",
     "Completion",
+    "ContestEvent",
+    "ContestStep",
     "Decision",
     "Estimate",
     "Export",
@@ -69,15 +74,18 @@ __all__ = [
     "Message",
     "Objective",
     "Outcome",
+    "Pairing",
     "PriceTier",
     "Prices",
     "Promotion",
     "Query",
     "QueryEmbedding",
+    "Side",
     "Standing",
     "Status",
     "Tally",
     "ToolCall",
+    "UtilityRange",
     "is_cut",
     "is_same_model",
     "new_id",

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from zetaroute.domain.contest import Audit, Pairing
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -115,6 +117,10 @@ class Decision:
     """What the utilities stand on."""
     duel: CanaryArms | None = None
     """Set while a canary runs; `policy_version` is then the one that the query was given to."""
+    contest: Pairing | None = None
+    """Set while a contest runs; `policy_version` is then the side that the query was given to."""
+    audit: Audit | None = None
+    """None where no coin was tossed."""
     kept: bool = False
     """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds, and
     where it fails others are asked."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from zetaroute.domain.contest import Pairing
 from zetaroute.domain.decision import CanaryArms, Candidate, Objective
 from zetaroute.domain.models import Prices
 from zetaroute.domain.query import FileNote
@@ -16,6 +17,8 @@ CONFIG_ERRORS = ("unauthorised", "unsupported")
 OUTAGE_ERRORS = ("connection", "server", "rate_limited")
 """Kinds of error of a server that is away or overloaded: they say how reliable a model is, not how good."""
 Status = Literal["ok", "error", "cancelled"]
+Role = Literal["served", "attempt", "chain", "audit", "seed", "import"]
+"""What a row is: the first that was asked for the user, one after it, or one that was asked to learn from."""
 
 
 def is_same_model(asked_for: str, served: str) -> bool:
@@ -143,6 +146,12 @@ class Outcome:
     attempt: int = 1
     fallback_of: str | None = None
     """Id of the first attempt, where this is not the first."""
+    role: Role = "served"
+    audit_probability: float | None = None
+    """Of the coin that decides whether several models are asked; 0: the query could not be audited."""
+    audited: bool = False
+    """Whether several models were asked."""
+    contest: Pairing | None = None
     escalated: bool = False
     """True when it was asked because the answer before it failed a check."""
     error_kind: str | None = None

@@ -78,6 +78,14 @@ OUTCOME_COLUMNS = {
     "reasoning_tokens": "BIGINT",
     "cache_write_tokens": "BIGINT",
     "thinking": "VARCHAR",
+    "role": "VARCHAR",
+    "audit_probability": "DOUBLE",
+    "audited": "BOOLEAN",
+    "contest": (
+        "STRUCT(epoch VARCHAR, challenger VARCHAR, share DOUBLE, side VARCHAR, champion_model VARCHAR, "
+        "challenger_model VARCHAR, champion_p DOUBLE, challenger_p DOUBLE, champion_usd DOUBLE, "
+        "challenger_usd DOUBLE, champion_accuracy DOUBLE, challenger_accuracy DOUBLE)"
+    ),
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -160,7 +168,7 @@ OLDEST = (
     *("0007_objectives", "0008_lean_views"),
 )
 """The steps that every file names which can be read."""
-STEPS = {"0009_thinking": _bring_up, "0010_outages": _bring_up}
+STEPS = {"0009_thinking": _bring_up, "0010_outages": _bring_up, "0011_contests": _bring_up}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:

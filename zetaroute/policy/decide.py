@@ -15,7 +15,17 @@ import numpy as np
 
 from zetaroute.arrays import Array, Mask
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
-from zetaroute.domain import Arm, CanaryArms, Candidate, Check, Decision, Estimate, Query, Standing
+from zetaroute.domain import (
+    Arm,
+    AuditTerms,
+    CanaryArms,
+    Candidate,
+    Check,
+    Decision,
+    Estimate,
+    Query,
+    Standing,
+)
 from zetaroute.errors import NoAnswerError
 from zetaroute.features import Embeddings
 from zetaroute.policy.escalation import CheckReliability, second_chances
@@ -52,6 +62,7 @@ def decide(
     forced: str | None = None,
     kept: str | None = None,
     challenger: Challenger | None = None,
+    audit: AuditTerms | None = None,
     expected: Mapping[str, Expectation] = MappingProxyType({}),
 ) -> Decision:
     """Choose the arm that answers `query`, with the probability of every arm.
