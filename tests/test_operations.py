@@ -25,7 +25,7 @@ from zetaroute.features import Embeddings, FeatureMap
 from zetaroute.features.text import meta, terms
 from zetaroute.learn.feature_maps import MOST_TEXTS, TextMap, outgrown
 from zetaroute.learn.fit import fit
-from zetaroute.policy import Challenger, Forecast, Limits, Policy, PriorPredictor, decide
+from zetaroute.policy import Contest, Forecast, Limits, Policy, PriorPredictor, decide
 from zetaroute.projections import log_of
 
 WORLD = World(right={"dates": (0.9, 0.4), "sorting": (0.5, 0.9)}, cost_usd=(0.0001, 0.002))
@@ -73,7 +73,7 @@ class Counting:
 @pytest.mark.parametrize("tried", [False, True])
 def test_a_decision_reads_its_query_once_per_policy_however_many_the_models(arms: int, tried: bool) -> None:
     champion, candidate = Counting(), Counting()
-    challenger = Challenger(canary="c", policy=Policy(version="v2", predictor=candidate), share=0.5)
+    contest = Contest(epoch="c", policy=Policy(version="v2", predictor=candidate), share=0.5)
     decision = decide(
         query=Query(text="hello"),
         arms=[Arm(id=f"m/{k}", provider="practice", model="small") for k in range(arms)],
@@ -86,7 +86,7 @@ def test_a_decision_reads_its_query_once_per_policy_however_many_the_models(arms
         rules=DEFAULT_RULES,
         seed=1,
         now_s=0.0,
-        challenger=challenger if tried else None,
+        contest=contest if tried else None,
     )
     assert len(decision.candidates) == arms
     assert (champion.texts, champion.forecasts) == (["hello"], 1)

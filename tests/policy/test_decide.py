@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from zetaroute.config import PRESETS, GuardRule, Objective
-from zetaroute.domain import ALL_TASKS, Arm, Check, Prices, Query, Standing, Tally
+from zetaroute.domain import ALL_TASKS, Arm, AuditTerms, Check, Prices, Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
-from zetaroute.policy import Challenger, Limits, Policy, PriorPredictor, decide
+from zetaroute.policy import Contest, Limits, Policy, PriorPredictor, decide
+from zetaroute.policy.contest import least_probabilities
 from zetaroute.policy.escalation import CheckReliability
 
 CHEAP = Arm(
@@ -235,57 +236,110 @@ class Wants:
         return replace(PriorPredictor().forecast(vectors, arms), accuracy=accuracy)
 
 
-def dueled(**changes):
-    challenger = Challenger(
-        canary="c1", policy=Policy(version="v0002", predictor=Wants(1)), share=changes.pop("share", 0.25)
+def contested(**changes):
+    contest = Contest(
+        epoch="c1", policy=Policy(version="v0002", predictor=Wants(1)), share=changes.pop("share", 0.25)
     )
     champion = Policy(version="v0001", predictor=Wants(0))
-    return decided(policy=champion, challenger=challenger, **changes)
+    return decided(policy=champion, contest=replace(contest, anchor=changes.pop("anchor", None)), **changes)
 
 
-def test_canary_gives_each_policy_its_share_and_logs_the_probability_over_both():
+def test_a_contest_gives_each_side_its_share_and_logs_the_probability_over_both():
     n = 4000
     versions, models = Counter(), Counter()
     for seed in range(n):
-        found = dueled(seed=seed)
+        found = contested(seed=seed)
         versions[found.policy_version] += 1
         models[found.model] += 1
         assert found.propensity == by_model(found)[found.model].probability
     assert abs(versions["v0002"] / n - 0.25) < 0.025
     chances = {model: candidate.probability for model, candidate in by_model(found).items()}
     assert sum(chances.values()) == pytest.approx(1.0)
-    assert 0.75 * 0.7 < chances["cheap"] < 0.75 * 0.7 + 0.3
-    assert 0.25 * 0.7 < chances["good"] < 0.25 * 0.7 + 0.1
+    assert chances["cheap"] >= found.contest.champion_p >= 0.75 * 0.9 * found.contest.kept
+    assert chances["good"] >= found.contest.challenger_p >= 0.25 * 0.5 * found.contest.kept
     assert 0.0 < chances["unpriced"] < 0.1
     for model, chance in chances.items():
         assert abs(models[model] / n - chance) < 4 * np.sqrt(chance * (1 - chance) / n)
 
 
-def test_canary_logs_what_both_wanted_and_a_bound_that_holds():
-    found = dueled(share=0.1)
-    duel = found.duel
-    assert (duel.canary, duel.share, duel.before, duel.after) == ("c1", 0.1, "cheap", "good")
-    assert min(by_model(found)[model].probability for model in ("cheap", "good")) >= duel.least
-    assert (duel.before_accuracy, duel.after_accuracy) == (0.2, 0.9)
-    assert duel.after_usd - duel.before_usd > 0
+def test_a_contest_logs_what_both_sides_wanted_and_expected():
+    pairing = contested(share=0.1).contest
+    assert (pairing.epoch, pairing.challenger, pairing.share) == ("c1", "v0002", 0.1)
+    assert (pairing.champion_model, pairing.challenger_model) == ("cheap", "good")
+    assert (pairing.champion_accuracy, pairing.challenger_accuracy) == (0.2, 0.9)
+    assert pairing.challenger_usd > pairing.champion_usd
 
 
-def test_bound_of_a_canary_holds_while_a_newcomer_takes_its_quota():
+def test_the_anchor_is_what_the_champion_asks_where_it_may():
+    assert contested(anchor="good").contest.champion_model == "good"
+    assert contested(anchor="good", limits=Limits(local_only=True)).contest.champion_model == "cheap"
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+def test_least_probabilities_hold_while_a_newcomer_takes_its_quota(rate):
     graded = {arm.id: Standing(model=arm.id, tallies={ALL_TASKS: Tally(graded=500)}) for arm in ARMS[:2]}
-    found = dueled(standings=graded, rate=0.0)
-    assert by_model(found)["unpriced"].probability == pytest.approx(0.1)
-    assert min(by_model(found)[model].probability for model in ("cheap", "good")) >= found.duel.least - 1e-12
+    for seed in range(30):
+        pairing = contested(standings=graded, rate=rate, seed=seed).contest
+        champion, challenger = least_probabilities(np.array([pairing.share]), np.array([pairing.kept]))
+        assert pairing.champion_p >= champion[0] - 1e-12
+        assert pairing.challenger_p >= challenger[0] - 1e-12
 
 
-def test_policies_of_a_canary_keep_to_the_user_limits():
-    found = dueled(limits=Limits(local_only=True))
+def test_on_heads_an_audit_asks_both_sides_and_one_of_them_answers_by_the_share_alone():
+    n, extra, sides = 3000, 0, Counter()
+    for seed in range(n):
+        found = contested(seed=seed, audit=AuditTerms(probability=0.5))
+        if not found.audit.heads:
+            assert found.audit.asks == ()
+            continue
+        sides[found.contest.side] += 1
+        assert found.audit.asks[0] == found.model
+        assert {"cheap", "good"} <= set(found.audit.asks)
+        extra += len(found.audit.asks) > 2
+        chances = {model: candidate.probability for model, candidate in by_model(found).items()}
+        assert chances == {"cheap": 0.75, "good": 0.25, "unpriced": 0.0}
+    heads = sides.total()
+    assert abs(heads / n - 0.5) < 0.04
+    assert abs(sides["challenger"] / heads - 0.25) < 0.05
+    assert abs(extra / heads - 1 / 3) < 0.05
+
+
+def test_an_audit_asks_no_model_that_the_query_must_not_see():
+    for seed in range(40):
+        found = contested(seed=seed, audit=AuditTerms(probability=1.0), limits=Limits(local_only=True))
+        assert (found.audit.heads, found.audit.asks) == (True, ("cheap",))
+
+
+def test_a_cold_audit_asks_every_model_that_may_still_be_the_best():
+    found = decided(audit=AuditTerms(probability=1.0), standings={})
+    assert (found.audit.heads, set(found.audit.asks)) == (True, {arm.id for arm in ARMS})
+    assert found.contest is None
+    assert found.propensity == 1.0
+    hopeless = Tally(graded=50, accuracy=0.0, accuracy_sd=0.0)
+    proven = Tally(graded=50, accuracy=1.0, accuracy_sd=0.0)
+    standings = {
+        "cheap": Standing(model="cheap", tallies={ALL_TASKS: proven}),
+        "good": Standing(model="good", tallies={ALL_TASKS: hopeless}),
+    }
+    found = decided(audit=AuditTerms(probability=1.0), standings=standings)
+    assert "good" not in found.audit.asks
+
+
+def test_no_coin_is_tossed_where_a_query_cannot_be_audited():
+    found = contested(audit=AuditTerms(probability=0.0, blocked="nothing grades its answers"))
+    assert (found.audit.heads, found.audit.blocked) == (False, "nothing grades its answers")
+
+
+def test_policies_of_a_contest_keep_to_the_user_limits():
+    found = contested(limits=Limits(local_only=True))
     assert found.model == "cheap"
-    assert (found.duel.before, found.duel.after) == ("cheap", "cheap")
+    assert (found.contest.champion_model, found.contest.challenger_model) == ("cheap", "cheap")
 
 
-def test_pinned_model_has_no_part_in_a_canary():
-    found = dueled(forced="unpriced")
-    assert (found.duel, found.propensity, found.policy_version) == (None, None, "v0001")
+def test_pinned_model_has_no_part_in_a_contest():
+    found = contested(forced="unpriced", audit=AuditTerms(probability=1.0))
+    assert (found.contest, found.propensity, found.policy_version) == (None, None, "v0001")
+    assert not found.audit.heads
 
 
 def test_check_gives_the_cheap_model_the_first_try_and_says_who_follows():

@@ -9,7 +9,7 @@ import pytest
 from zetaroute.config import DEFAULT_RULES, GuardRule, TagRule
 from zetaroute.domain import ALL_TASKS, Query, Standing, Tally
 from zetaroute.errors import ForbiddenQueryError, NoAnswerError, ProviderError, UnfitQueryError
-from zetaroute.policy import Challenger, Limits, Policy, PriorPredictor, allowed
+from zetaroute.policy import Contest, Limits, Policy, PriorPredictor, allowed
 from zetaroute.policy.guards import may_matter
 from zetaroute.providers.retry import answer
 
@@ -63,10 +63,10 @@ def test_other_models_get_no_probability_whatever_is_explored():
     assert out.reason == "has no tag local, which private queries need"
 
 
-def test_a_canary_gives_them_none_either():
-    tried = Challenger(canary="c", policy=Policy(version="v0002-x", predictor=PriorPredictor()), share=0.5)
+def test_a_contest_gives_them_none_either():
+    tried = Contest(epoch="c", policy=Policy(version="v0002-x", predictor=PriorPredictor()), share=0.5)
     for seed in range(50):
-        found = decided(query=PRIVATE, rate=0.5, seed=seed, challenger=tried)
+        found = decided(query=PRIVATE, rate=0.5, seed=seed, contest=tried)
         assert found.model == CHEAP.id
         assert {c.model for c in found.candidates if c.probability > 0} == {CHEAP.id}
 

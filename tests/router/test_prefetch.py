@@ -14,7 +14,7 @@ from tests.support.worlds import learned as fit_policy
 from zetaroute.config import Settings, default_config_text, parse_settings
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import UsageError
-from zetaroute.policy import Challenger, Policy, PriorPredictor
+from zetaroute.policy import Contest, Policy, PriorPredictor
 from zetaroute.router.prefetch import BLOCK, MOST_CHARACTERS, Task, prefetching
 from zetaroute.router.router import Router
 
@@ -33,10 +33,8 @@ def other() -> Policy:
     return replace(fit_policy(WORLD.log(300, seed=4), WORLD.arms()), version="v0002")
 
 
-def router_of(
-    policy: Policy, *, challenger: Challenger | None = None, settings: Settings = SETTINGS
-) -> Router:
-    return Router(settings=settings, policy=policy, standings={}, challenger=challenger)
+def router_of(policy: Policy, *, contest: Contest | None = None, settings: Settings = SETTINGS) -> Router:
+    return Router(settings=settings, policy=policy, standings={}, contest=contest)
 
 
 def queries(rows: int) -> list[Query]:
@@ -45,11 +43,11 @@ def queries(rows: int) -> list[Query]:
 
 
 def assert_same(one: Decision, other: Decision) -> None:
-    assert (one.model, one.segment, one.policy_version, one.duel is None) == (
+    assert (one.model, one.segment, one.policy_version, one.contest is None) == (
         other.model,
         other.segment,
         other.policy_version,
-        other.duel is None,
+        other.contest is None,
     )
     for mine, theirs in zip(one.candidates, other.candidates, strict=True):
         for name in ("accuracy", "satisfaction", "response_s", "cost_usd", "utility_usd"):
@@ -60,8 +58,8 @@ def assert_same(one: Decision, other: Decision) -> None:
 
 @pytest.mark.parametrize("tried", [False, True])
 def test_decisions_are_those_of_one_query_at_a_time(learned: Policy, other: Policy, tried: bool) -> None:
-    challenger = Challenger(canary="c", policy=other, share=0.5) if tried else None
-    alone, ahead_of = router_of(learned, challenger=challenger), router_of(learned, challenger=challenger)
+    contest = Contest(epoch="c", policy=other, share=0.5) if tried else None
+    alone, ahead_of = router_of(learned, contest=contest), router_of(learned, contest=contest)
     asked = queries(2 * BLOCK)
     ahead_of.prefetch(asked)
     for seed, query in enumerate(asked):

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from zetaroute.config import Objective
-from zetaroute.domain import Arm, Prices
+from zetaroute.domain import Arm, Prices, unit_of
 from zetaroute.learn.fit import Fitted, fit
-from zetaroute.learn.frame import group_of
 from zetaroute.learn.samples import Sample, joined
 from zetaroute.policy import Policy
 from zetaroute.practice.generator import generate
@@ -56,7 +55,7 @@ class World:
         return Sample(
             texts=[text for text, _ in queries],
             tasks=[None] * rows,
-            key=np.array([group_of(None, text) for text, _ in queries], dtype=np.uint64),
+            key=np.array([unit_of(None, text) for text, _ in queries], dtype=np.uint64),
             arm=arm,
             accuracy=(rng.random(rows) < p).astype(float),
             lost=np.zeros(rows, dtype=bool),
@@ -68,9 +67,9 @@ class World:
             answered=np.ones(rows, dtype=bool),
             pmf=np.tile(chances, (rows, 1)),
             eligible=np.ones((rows, self.count), dtype=bool),
-            fold=np.array([group_of(None, text) % 5 for text, _ in queries]),
+            fold=np.array([unit_of(None, text) % 5 for text, _ in queries]),
             stratum=np.ones(rows, dtype=np.int64),
-            group=np.array([group_of(None, text) for text, _ in queries], dtype=np.uint64),
+            group=np.array([unit_of(None, text) for text, _ in queries], dtype=np.uint64),
             weight=np.ones(rows),
             trust=np.ones(rows),
             ask_chance=np.full(rows, np.nan),

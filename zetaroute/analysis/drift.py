@@ -11,9 +11,9 @@ import polars as pl
 
 from zetaroute.analysis.query_kinds import kinds_of
 from zetaroute.config import Home, Settings
+from zetaroute.domain import unit_of
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.drift import Period, Shift, find_shifts
-from zetaroute.learn.frame import group_of
 from zetaroute.log.log import SINCE
 from zetaroute.log.views import GRADED, rounds_of
 from zetaroute.policy import load_policy
@@ -117,7 +117,7 @@ def _distinct(frame: pl.DataFrame) -> pl.DataFrame:
     pairs = frame.select("conversation", "query", "id").iter_rows()
     # What a forgotten row asked is unknown: it stands for itself.
     groups = pl.Series(
-        "group", [group_of(group, query or row) for group, query, row in pairs], dtype=pl.UInt64
+        "group", [unit_of(group, query or row) for group, query, row in pairs], dtype=pl.UInt64
     )
     return frame.with_columns(groups).unique("group", keep="first", maintain_order=True)
 

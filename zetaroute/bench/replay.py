@@ -17,10 +17,10 @@ from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, fit_full, route, utility
 from zetaroute.config import Explore, Home, Objective, Settings
-from zetaroute.domain import Arm, Decision, Feedback, Outcome, Query, new_id, utc_now
+from zetaroute.domain import Arm, Decision, Feedback, Outcome, Query, new_id, unit_of, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import group_of, is_holdout, read_frame, sample
+from zetaroute.learn.frame import is_holdout, read_frame, sample
 from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
@@ -172,7 +172,7 @@ def _entry(train: Recordings, row: int, arm: int, decision: Decision, task: str 
         cost_usd=known(train.cost_usd),
         seed=decision.seed,
         candidates=decision.candidates,
-        duel=decision.duel,
+        contest=decision.contest,
     )
     graded = Feedback(
         id=new_id(),
@@ -195,7 +195,7 @@ class _Marker:
         self._train, self._arms, self._objective = train, arms, objective
         self._labels = train.labels(use_task=use_task)
         self._gains = utility(train, objective)
-        self._groups = [group_of(None, text) for text in train.texts]
+        self._groups = [unit_of(None, text) for text in train.texts]
         self._vectors: dict[str, Array] = {}
 
     def mark(self, order: Index, part: Index, incumbent: Policy, candidate: Policy) -> dict[str, Any]:

@@ -3,8 +3,21 @@
 Time is seconds (`_s`), money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
-from zetaroute.domain.contest import Audit, AuditTerms, ContestEvent, ContestStep, Pairing, Side, UtilityRange
-from zetaroute.domain.decision import CanaryArms, Candidate, Decision, Estimate, Objective
+from zetaroute.domain.contest import (
+    FIRST_SHARE,
+    PROVEN_SHARE,
+    PROVING_SHARE,
+    PROVING_UNITS,
+    Audit,
+    AuditTerms,
+    ContestEvent,
+    ContestStep,
+    EvidenceLine,
+    Pairing,
+    Side,
+    UtilityRange,
+)
+from zetaroute.domain.decision import Candidate, Decision, Estimate, Objective
 from zetaroute.domain.feedback import Feedback, FeedbackSource
 from zetaroute.domain.figure import Figure
 from zetaroute.domain.ids import new_id, utc_now
@@ -43,19 +56,23 @@ from zetaroute.domain.query import (
     Query,
     QueryEmbedding,
     text_tokens,
+    unit_of,
 )
 
 __all__ = [
     "ALL_TASKS",
     "CONFIG_ERRORS",
     "DEMOTED",
+    "FIRST_SHARE",
     "OUTAGE_ERRORS",
+    "PROVEN_SHARE",
+    "PROVING_SHARE",
+    "PROVING_UNITS",
     "Arm",
     "Attachment",
     "Attempt",
     "Audit",
     "AuditTerms",
-    "CanaryArms",
     "CanaryEvent",
     "CanaryStep",
     "Candidate",
@@ -65,6 +82,7 @@ __all__ = [
     "ContestStep",
     "Decision",
     "Estimate",
+    "EvidenceLine",
     "Export",
     "Feedback",
     "FeedbackSource",
@@ -93,6 +111,7 @@ __all__ = [
     "segment_of",
     "text_tokens",
     "tool_calls_as_text",
+    "unit_of",
     "usd",
     "utc_now",
 ]

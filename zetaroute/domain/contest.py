@@ -10,6 +10,13 @@ ContestStep = Literal[
     "began", "refitted", "rejected", "promoted", "paused", "resumed", "rolled_back", "ended"
 ]
 
+FIRST_SHARE = 0.69
+"""Share of the queries that a challenger begins with: the probability of a gain that is usual."""
+PROVING_SHARE, PROVEN_SHARE = 0.5, 0.95
+"""Shares of a promoted version beside the champion of before: while it is tested for harm, and afterwards."""
+PROVING_UNITS = 600
+"""Scored queries by which a promoted version is tested for harm before another one may challenge it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UtilityRange:
@@ -36,8 +43,6 @@ class ContestEvent:
     """The single model that the champion always asks; None where it chooses by query."""
     challenger: str
     """Version."""
-    since: str
-    """Id of the event by which the challenger came: the evidence of harm counts from there."""
     ranges: tuple[UtilityRange, ...]
     answer_value_usd: float
     second_value_usd: float
@@ -46,6 +51,8 @@ class ContestEvent:
     free: tuple[str, ...]
     """Models whose unknown cost counts as nothing: local ones."""
     accuracy_margin: float
+    max_regret_usd: float | None
+    """What the challengers of the epoch may lose; None: no limit."""
     evidence: float
     """That the challengers of the epoch beat the champion, by this step; 1 says nothing."""
     harm: float
@@ -68,6 +75,8 @@ class Pairing:
     """Version."""
     share: float
     """Probability with which the query was given to the challenger."""
+    kept: float
+    """Share of the queries that exploring leaves to the two sides at least, whatever the query."""
     side: Side
     """To which it was given."""
     champion_model: str
@@ -80,6 +89,54 @@ class Pairing:
     challenger_usd: float
     champion_accuracy: float
     challenger_accuracy: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceLine:
+    """What one query says of a contest; written once, and never changed."""
+
+    id: str
+    """Of the query's first row."""
+    time: str
+    epoch: str
+    challenger: str
+    """Version: the evidence of harm counts its own lines alone."""
+    unit: str
+    """Hash of the conversation, else of the text: each counts once."""
+    own: bool
+    """Whether the challenger was given the query."""
+    share: float
+    paired: bool
+    """Whether the models of both sides were asked."""
+    champion_model: str
+    challenger_model: str
+    champion_outcome: str | None
+    """Id of the row with the answer of the champion's model; None where it was not asked."""
+    challenger_outcome: str | None
+    champion_p: float
+    challenger_p: float
+    audit_probability: float
+    champion_usd: float
+    """What was expected."""
+    challenger_usd: float
+    gain_usd: float
+    """The challenger's gain: its mean over the draws is the true one."""
+    loss_usd: float
+    """The same with the other sign, but for what is missing: that counts as the worst for both."""
+    gain_accuracy: float
+    variance_usd: float | None
+    """Mean of earlier squared gains of its kind; None: nothing is bet on this line."""
+    variance_accuracy: float | None
+    worst_gain_usd: float
+    """What the gain may be below 0 at most."""
+    worst_loss_usd: float
+    worst_accuracy: float
+    clipped: bool
+    """Whether a utility lay outside its model's range."""
+    missing: bool
+    """Whether a grade never came."""
+    next_share: float
+    """Share of the queries that the challenger is given after this line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

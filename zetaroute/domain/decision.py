@@ -72,27 +72,6 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryArms:
-    """What the two policies of a canary wanted for one query, and what the candidate's heads expected of it."""
-
-    canary: str
-    """Id of the canary."""
-    share: float
-    """Probability with which the query was given to the candidate."""
-    least: float
-    """Probability that each of the two arms had at least, whatever the query."""
-    before: str
-    """The arm that the champion prefers."""
-    after: str
-    """The arm that the candidate prefers."""
-    before_usd: float
-    """Predicted utility of the champion's arm, without satisfaction."""
-    after_usd: float
-    before_accuracy: float
-    after_accuracy: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Which arm answers, and everything needed to explain and to evaluate that choice later."""
 
@@ -115,8 +94,6 @@ class Decision:
     """Learned kind of the query; None where it has a task label, or where no kind has a name."""
     objective: Objective | None = None
     """What the utilities stand on."""
-    duel: CanaryArms | None = None
-    """Set while a canary runs; `policy_version` is then the one that the query was given to."""
     contest: Pairing | None = None
     """Set while a contest runs; `policy_version` is then the side that the query was given to."""
     audit: Audit | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from zetaroute.domain.contest import Pairing
-from zetaroute.domain.decision import CanaryArms, Candidate, Objective
+from zetaroute.domain.decision import Candidate, Objective
 from zetaroute.domain.models import Prices
 from zetaroute.domain.query import FileNote
 
@@ -176,7 +176,6 @@ class Outcome:
     attachments: tuple[FileNote, ...] = ()
     seed: int | None = None
     candidates: tuple[Candidate, ...] = ()
-    duel: CanaryArms | None = None
     embedding: tuple[float, ...] | None = None
     embedding_model: str | None = None
     """The space that the embedding lies in."""

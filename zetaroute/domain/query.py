@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -126,3 +127,9 @@ class Query:
 def text_tokens(text: str) -> int:
     """Return an estimate of the tokens of an answer."""
     return math.ceil(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN)
+
+
+def unit_of(conversation: str | None, text: str) -> int:
+    """Return a number (64 bits) of what is one trial: the conversation, else the text without case and spacing."""
+    key = "c:" + conversation if conversation else "q:" + " ".join(text.casefold().split())
+    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:8], "big")

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from zetaroute.arrays import Array, Index, Mask
-from zetaroute.domain import Arm
+from zetaroute.domain import Arm, unit_of
 from zetaroute.evaluate.satisfaction import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
 from zetaroute.features.hashed import hashed_vector
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 COLUMNS = (
     "id, store, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     "md5_number_lower(concat_ws(chr(31), id, coalesce(task, ''), query)) AS key, "
-    # The propensities of a canary's rows are those over both policies, so its draw must not divide them.
-    "coalesce(duel.canary || ' ' || duel.share, policy_version) AS drawn_by, "
+    # The propensities of a contest's rows are those over both policies, so its draw must not divide them.
+    "coalesce(contest.epoch || ' ' || contest.share, policy_version) AS drawn_by, "
     f"accuracy, {LOST} AS lost, accuracy_source, truth, judge, user_says, "
     "satisfaction, satisfaction_source, rating, thumbs, verdict, prompted, asked, ask_probability, "
     "rating_simulated, response_s, cost_usd, recorded, "
@@ -115,17 +115,11 @@ def forgotten_rows(connection: DuckDBPyConnection, *, since: str | None = None) 
 
 def with_split(frame: pl.DataFrame) -> pl.DataFrame:
     """Add the columns `group` (conversation, else normalised text) and `holdout` (half of the groups)."""
-    groups = [group_of(conversation, query) for conversation, query in _pairs(frame)]
+    groups = [unit_of(conversation, query) for conversation, query in _pairs(frame)]
     return frame.with_columns(
         pl.Series("group", groups, dtype=pl.UInt64),
         pl.Series("holdout", [is_holdout(group) for group in groups], dtype=pl.Boolean),
     )
-
-
-def group_of(conversation: str | None, query: str) -> int:
-    """Return a number of what must stay on one side: the conversation, else the text without case and spacing."""
-    key = "c:" + conversation if conversation else "q:" + " ".join(query.casefold().split())
-    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:8], "big")
 
 
 def is_holdout(group: int) -> bool:

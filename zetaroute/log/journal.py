@@ -17,7 +17,16 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from zetaroute.domain import CanaryEvent, Export, Feedback, Outcome, Promotion, new_id
+from zetaroute.domain import (
+    CanaryEvent,
+    ContestEvent,
+    EvidenceLine,
+    Export,
+    Feedback,
+    Outcome,
+    Promotion,
+    new_id,
+)
 from zetaroute.errors import StoreError
 from zetaroute.files.atomic import sync_files, write_whole
 
@@ -34,6 +43,7 @@ _HUGE = re.compile(r"(?<![.0-9])[0-9]{19}")
 _READ = {
     "outcomes": {"model", "status", "time"},
     "feedback": {"time"},
+    "contests": {field.name for field in fields(ContestEvent)},
     "canaries": {field.name for field in fields(CanaryEvent)},
 }
 """What the readers of a waiting line rely on."""
@@ -47,6 +57,8 @@ class Entry:
     feedback: tuple[Feedback, ...] = ()
     promotions: tuple[Promotion, ...] = ()
     canaries: tuple[CanaryEvent, ...] = ()
+    contests: tuple[ContestEvent, ...] = ()
+    evidence: tuple[EvidenceLine, ...] = ()
     exports: tuple[Export, ...] = ()
 
 

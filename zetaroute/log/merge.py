@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from zetaroute.log.journal import SUFFIX, Journal, is_intact, lines_of
 from zetaroute.log.schema import (
     CANARY_COLUMNS,
+    CONTEST_COLUMNS,
+    EVIDENCE_COLUMNS,
     EXPORT_COLUMNS,
     FEEDBACK_COLUMNS,
     OUTCOME_COLUMNS,
@@ -95,6 +97,8 @@ def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
                 feedback: '{struct(FEEDBACK_COLUMNS)}[]',
                 promotions: '{struct(PROMOTION_COLUMNS)}[]',
                 canaries: '{struct(CANARY_COLUMNS)}[]',
+                contests: '{struct(CONTEST_COLUMNS)}[]',
+                evidence: '{struct(EVIDENCE_COLUMNS)}[]',
                 exports: '{struct(EXPORT_COLUMNS)}[]'
             }})
         """,
@@ -109,7 +113,7 @@ def _insert_rows(connection: DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     try:
         pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
-        for table in ("outcomes", "feedback", "promotions", "canaries", "exports"):
+        for table in ("outcomes", "feedback", "promotions", "canaries", "contests", "evidence", "exports"):
             extra = pmf if table == "outcomes" else ""
             connection.execute(f"""
                 INSERT INTO {table} BY NAME

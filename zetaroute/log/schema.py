@@ -82,7 +82,7 @@ OUTCOME_COLUMNS = {
     "audit_probability": "DOUBLE",
     "audited": "BOOLEAN",
     "contest": (
-        "STRUCT(epoch VARCHAR, challenger VARCHAR, share DOUBLE, side VARCHAR, champion_model VARCHAR, "
+        "STRUCT(epoch VARCHAR, challenger VARCHAR, share DOUBLE, kept DOUBLE, side VARCHAR, champion_model VARCHAR, "
         "challenger_model VARCHAR, champion_p DOUBLE, challenger_p DOUBLE, champion_usd DOUBLE, "
         "challenger_usd DOUBLE, champion_accuracy DOUBLE, challenger_accuracy DOUBLE)"
     ),
@@ -130,6 +130,56 @@ CANARY_COLUMNS = {
     "reason": "VARCHAR",
     "author": "VARCHAR",
 }
+CONTEST_COLUMNS = {
+    "id": "VARCHAR",
+    "time": "TIMESTAMP",
+    "epoch": "VARCHAR",
+    "step": "VARCHAR",
+    "champion": "VARCHAR",
+    "anchor": "VARCHAR",
+    "challenger": "VARCHAR",
+    "ranges": "STRUCT(model VARCHAR, low_usd DOUBLE, high_usd DOUBLE)[]",
+    "answer_value_usd": "DOUBLE",
+    "second_value_usd": "DOUBLE",
+    "unknown_usd": "DOUBLE",
+    "free": "VARCHAR[]",
+    "accuracy_margin": "DOUBLE",
+    "max_regret_usd": "DOUBLE",
+    "evidence": "DOUBLE",
+    "harm": "DOUBLE",
+    "reason": "VARCHAR",
+    "author": "VARCHAR",
+}
+EVIDENCE_COLUMNS = {
+    "id": "VARCHAR",
+    "time": "TIMESTAMP",
+    "epoch": "VARCHAR",
+    "challenger": "VARCHAR",
+    "unit": "VARCHAR",
+    "own": "BOOLEAN",
+    "share": "DOUBLE",
+    "paired": "BOOLEAN",
+    "champion_model": "VARCHAR",
+    "challenger_model": "VARCHAR",
+    "champion_outcome": "VARCHAR",
+    "challenger_outcome": "VARCHAR",
+    "champion_p": "DOUBLE",
+    "challenger_p": "DOUBLE",
+    "audit_probability": "DOUBLE",
+    "champion_usd": "DOUBLE",
+    "challenger_usd": "DOUBLE",
+    "gain_usd": "DOUBLE",
+    "loss_usd": "DOUBLE",
+    "gain_accuracy": "DOUBLE",
+    "variance_usd": "DOUBLE",
+    "variance_accuracy": "DOUBLE",
+    "worst_gain_usd": "DOUBLE",
+    "worst_loss_usd": "DOUBLE",
+    "worst_accuracy": "DOUBLE",
+    "clipped": "BOOLEAN",
+    "missing": "BOOLEAN",
+    "next_share": "DOUBLE",
+}
 EXPORT_COLUMNS = {"id": "VARCHAR", "time": "TIMESTAMP", "path": "VARCHAR", "run": "VARCHAR"}
 
 
@@ -148,8 +198,19 @@ def _tables(connection: DuckDBPyConnection) -> None:
     connection.execute(f"CREATE TABLE feedback ({columns_of(FEEDBACK_COLUMNS)})")
     connection.execute(f"CREATE TABLE promotions ({columns_of(PROMOTION_COLUMNS)})")
     connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
+    _contest_tables(connection)
     connection.execute(f"CREATE TABLE exports ({columns_of(EXPORT_COLUMNS)})")
     make_views(connection)
+
+
+def _contest_tables(connection: DuckDBPyConnection) -> None:
+    connection.execute(f"CREATE TABLE contests ({columns_of(CONTEST_COLUMNS)})")
+    connection.execute(f"CREATE TABLE evidence ({columns_of(EVIDENCE_COLUMNS)})")
+
+
+def _bring_up_contests(connection: DuckDBPyConnection) -> None:
+    _bring_up(connection)
+    _contest_tables(connection)
 
 
 def _bring_up(connection: DuckDBPyConnection) -> None:
@@ -168,7 +229,7 @@ OLDEST = (
     *("0007_objectives", "0008_lean_views"),
 )
 """The steps that every file names which can be read."""
-STEPS = {"0009_thinking": _bring_up, "0010_outages": _bring_up, "0011_contests": _bring_up}
+STEPS = {"0009_thinking": _bring_up, "0010_outages": _bring_up, "0011_contests": _bring_up_contests}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:

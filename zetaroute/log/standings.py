@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import Home
-from zetaroute.domain import ALL_TASKS, DEMOTED, CanaryEvent, Standing, Tally, query_kind_key
+from zetaroute.domain import ALL_TASKS, DEMOTED, Standing, Tally, query_kind_key
 from zetaroute.files.atomic import write_whole
-from zetaroute.log.canary import event_of, running_canary
+from zetaroute.log.contests import RunningContest, event_of, running_contest, share_after
 from zetaroute.log.journal import Journal
 from zetaroute.log.views import rounds_from
 
@@ -28,7 +28,7 @@ WINDOW = 5000
 """Rows of the log, counted from its end, that standings look at; older ones no longer speak for an arm."""
 RECENT = 500
 """Rows of one arm (and of one kind of query) among them that its tally counts: what it does now."""
-_SCHEMA = 4
+_SCHEMA = 5
 _SPENT = """
     SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM (
         SELECT time, cost_usd FROM outcomes WHERE NOT recorded
@@ -107,8 +107,8 @@ class LogState:
     """By model; empty when there is no state yet."""
     spent_usd: dict[str, float]
     """By day (UTC, ISO 8601), this month's; recordings cost nothing."""
-    canary: CanaryEvent | None
-    """The last step of the canary that runs; None when there is none."""
+    contest: RunningContest | None
+    """The one that runs; None when there is none."""
 
 
 def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Sequence[str] = ()) -> None:
@@ -143,12 +143,12 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         for model, by_task in tallies.items()
     }
     spent = dict(connection.execute(_SPENT).fetchall())
-    running = running_canary(connection)
+    running = running_contest(connection)
     state = {
         "schema": _SCHEMA,
         "standings": standings,
         "spent_usd": spent,
-        "canary": asdict(running) if running else None,
+        "contest": running.json() if running else None,
         "merged": list(merged),
     }
     write_whole(path, json.dumps(state).encode())
@@ -158,9 +158,9 @@ def read_state(home: Home) -> LogState:
     """Return what state.json says, with the rows on top that wait in the journal."""
     # The journal first: what is merged between the two readings is then named in the state, and counted once.
     waiting = list(Journal(home.journal).named_lines())
-    stored = _stored(home)
-    past, merged = stored or (LogState(standings={}, spent_usd={}, canary=None), frozenset[str]())
-    standings, spent_usd, canary = past.standings, past.spent_usd, past.canary
+    stored_state = _stored(home)
+    past, merged = stored_state or (LogState(standings={}, spent_usd={}, contest=None), frozenset[str]())
+    standings, spent_usd, contest = past.standings, past.spent_usd, past.contest
     for segment, entry in waiting:
         if segment in merged:
             continue
@@ -182,13 +182,17 @@ def read_state(home: Home) -> LogState:
             if judged.get("cost_usd") is not None:
                 day = judged["time"][:10]
                 spent_usd[day] = spent_usd.get(day, 0.0) + judged["cost_usd"]
-        for event in entry.get("canaries") or ():
-            canary = event_of(event) if event["step"] in {"started", "raised"} else None
+        for stored in entry.get("contests") or ():
+            event = event_of(stored)
+            same = contest is not None and contest.event.epoch == event.epoch
+            share = share_after(event, contest.share if contest is not None and same else None)
+            units = contest.units if contest is not None and same else 0
+            contest = RunningContest(event=event, share=share, units=units) if event.running else None
     for model, answered_s in _checked(home).items():
         standing = standings.get(model)
         if standing is not None and (standing.last_error_s or 0.0) <= answered_s:
             standings[model] = replace(standing, consecutive_errors=0)
-    return LogState(standings=standings, spent_usd=spent_usd, canary=canary)
+    return LogState(standings=standings, spent_usd=spent_usd, contest=contest)
 
 
 def end_cooldowns(home: Home, models: Iterable[str], *, now_s: float) -> None:
@@ -242,7 +246,7 @@ def _stored(home: Home) -> tuple[LogState, frozenset[str]] | None:
         past = LogState(
             standings={model: _standing(model, stored) for model, stored in state["standings"].items()},
             spent_usd={day: float(usd) for day, usd in state["spent_usd"].items()},
-            canary=event_of(state["canary"]) if state["canary"] else None,
+            contest=RunningContest.of(state["contest"]) if state["contest"] else None,
         )
         return past, frozenset(state["merged"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):

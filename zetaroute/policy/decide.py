@@ -17,24 +17,25 @@ from zetaroute.arrays import Array, Mask
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
 from zetaroute.domain import (
     Arm,
+    Audit,
     AuditTerms,
-    CanaryArms,
     Candidate,
     Check,
     Decision,
     Estimate,
+    Pairing,
     Query,
     Standing,
 )
 from zetaroute.errors import NoAnswerError
 from zetaroute.features import Embeddings
+from zetaroute.policy.contest import Draw, SideView, cast, kept_by, toss
 from zetaroute.policy.escalation import CheckReliability, second_chances
 from zetaroute.policy.exploration import (
     PROBATION,
     QUOTA,
     draw,
     explored_shares,
-    is_given_to_candidate,
     only,
     thompson,
     with_floor,
@@ -42,8 +43,12 @@ from zetaroute.policy.exploration import (
 )
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, files_usd
-from zetaroute.policy.policy import Challenger, Expectation, Policy, held_best
-from zetaroute.policy.prior import PriorPredictor, newcomers
+from zetaroute.policy.policy import Contest, Expectation, Policy, held_best
+from zetaroute.policy.prior import RULED_OUT_SE, PriorPredictor, newcomers
+
+FEWEST_TO_RULE_OUT = 3
+"""Graded answers without which an audit asks a model, whatever the config claims of it."""
+NO_AUDIT = AuditTerms(probability=0.0, blocked="no audit was asked for")
 
 
 def decide(
@@ -61,16 +66,17 @@ def decide(
     now_s: float,
     forced: str | None = None,
     kept: str | None = None,
-    challenger: Challenger | None = None,
-    audit: AuditTerms | None = None,
+    contest: Contest | None = None,
+    audit: AuditTerms = NO_AUDIT,
     expected: Mapping[str, Expectation] = MappingProxyType({}),
 ) -> Decision:
     """Choose the arm that answers `query`, with the probability of every arm.
 
     `rate` is the share of queries that are explored, over all eligible arms; `forced` pins a model, which then has no
     propensity. Nor has the model that a conversation has `kept`, which goes on where every limit of the query lets
-    it; else the query is routed anew. With a `challenger` one of the two policies is drawn to decide, and every
-    probability is that over both. What a policy is known to have `expected`, by its version, is not asked for.
+    it; else the query is routed anew. In a `contest` one of the two policies
+    is drawn to decide, and every probability is that over both. Under the terms of `audit` a coin decides whether
+    several models are asked. What a policy is known to have `expected`, by its version, is not asked for.
 
     Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and ForbiddenQueryError when
     the rules on tags do.
@@ -92,7 +98,8 @@ def decide(
     )
     return _decision(
         own,
-        challenger if fixed is None else None,
+        contest if fixed is None else None,
+        audit if fixed is None else replace(audit, probability=0.0),
         query,
         excluded=excluded,
         standings=standings,
@@ -129,7 +136,8 @@ def _fixed(
 
 def _decision(
     own: _Opinion,
-    challenger: Challenger | None,
+    contest: Contest | None,
+    audit: AuditTerms,
     query: Query,
     *,
     excluded: Sequence[Exclusion | None],
@@ -154,15 +162,15 @@ def _decision(
         floored = with_quota(with_floor(pmf, shares, rate), new, QUOTA)
         return with_quota(floored, demoted, PROBATION)
 
-    if challenger is None:
+    if contest is None:
         pmf = explored(thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0])))
-        lot = _Lot(decider=own, drawn=pmf, pmf=pmf)
+        lot = _alone(own, pmf, audit, eligible & ~_ruled_out(own, eligible), seed=seed)
     else:
-        other = _opinion(challenger.policy.with_record(standings), query, arms, objective, expected)
+        other = _opinion(contest.policy.with_record(standings), query, arms, objective, expected)
         if query.check is not None:
             other = other.with_chances(eligible, query.check)
-        lot = _cast(own, other, challenger, eligible, explored, rate=rate, seed=seed)
-    chosen = draw(lot.drawn, seed) if fixed is None else [arm.id for arm in arms].index(fixed)
+        lot = _cast(own, other, contest, audit, eligible, new, explored, kept=kept_by(rate), seed=seed)
+    chosen = lot.chosen if fixed is None else [arm.id for arm in arms].index(fixed)
     decider = lot.decider
     return Decision(
         candidates=_candidates(decider, excluded, lot.pmf),
@@ -176,7 +184,8 @@ def _decision(
         escalations=tuple(arms[index].id for index in decider.after[chosen]) if decider.after else (),
         segment=own.segment,
         objective=objective,
-        duel=lot.duel,
+        contest=lot.pairing,
+        audit=lot.audit,
         kept=kept,
         files_usd=files,
     )
@@ -249,60 +258,102 @@ def _opinion(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Lot:
-    """Which policy a query was given to, and what is drawn from."""
+    """What was drawn for a query, and what from."""
 
     decider: _Opinion
-    drawn: Array
-    """(K,) the probabilities of the policy that decides."""
+    """The policy that the query was given to."""
+    chosen: int
     pmf: Array
-    """(K,) the same over the draw between two policies: what is logged."""
-    duel: CanaryArms | None = None
+    """(K,) over both policies, given how the coin fell: what is logged."""
+    audit: Audit
+    pairing: Pairing | None = None
+
+
+def _alone(own: _Opinion, pmf: Array, terms: AuditTerms, running: Mask, *, seed: int) -> _Lot:
+    """Draw for the one policy that there is; an audit asks all models (K,) that may still be the best one."""
+    heads = toss(seed, terms.probability)
+    if heads:
+        chosen = own.best(running)
+        pmf = only(chosen, len(pmf))
+        asks = (chosen, *(k for k in np.flatnonzero(running).tolist() if k != chosen))
+    else:
+        chosen, asks = draw(pmf, seed), ()
+    return _Lot(decider=own, chosen=chosen, pmf=pmf, audit=_audit(own, terms, asks, heads=heads))
+
+
+def _ruled_out(own: _Opinion, eligible: Mask) -> Mask:
+    """Return the models (K,) whose record leaves no doubt that another is better, for their money and time."""
+    mean, se, rows = own.mean[0], own.se[0], own.forecast.rows
+    known = rows >= FEWEST_TO_RULE_OUT
+    least = np.where(eligible & known, mean - RULED_OUT_SE * se, -np.inf).max()
+    return np.asarray(known & (mean + RULED_OUT_SE * se < least))
 
 
 def _cast(
     own: _Opinion,
     other: _Opinion,
-    challenger: Challenger,
+    contest: Contest,
+    terms: AuditTerms,
     eligible: Mask,
+    new: Mask,
     explored: Callable[[Array], Array],
     *,
-    rate: float,
+    kept: float,
     seed: int,
 ) -> _Lot:
-    """Give the query to the champion or to the candidate."""
-    before, after = own.best(eligible), other.best(eligible)
-    duel = _duel(challenger, other, before, after, rate=rate)
-    by_champion, by_candidate = (explored(only(best, len(own.arms))) for best in (before, after))
-    given = is_given_to_candidate(duel.share, seed)
+    """Give the query to the champion or to the challenger."""
+    ids = [arm.id for arm in own.arms]
+    anchored = contest.anchor in ids and eligible[ids.index(contest.anchor)]
+    before = ids.index(contest.anchor) if contest.anchor is not None and anchored else own.best(eligible)
+    after = other.best(eligible)
+    point = 0.01 * own.objective.answer_value_usd
+    drawn = cast(
+        SideView(arm=before, mean=own.mean[0], se=own.se[0]),
+        SideView(arm=after, mean=other.mean[0], se=other.se[0]),
+        share=contest.share,
+        terms=terms,
+        eligible=eligible,
+        new=new if not new.all() else np.zeros_like(new),
+        worth_asking=1.0 / (max(point, 1e-9) + other.forecast.charged(own.arms)[0]),
+        explored=explored,
+        seed=seed,
+    )
     return _Lot(
-        decider=other if given else own,
-        drawn=by_candidate if given else by_champion,
-        pmf=(1.0 - duel.share) * by_champion + duel.share * by_candidate,
-        duel=duel,
+        decider=other if drawn.side == "challenger" else own,
+        chosen=drawn.arm,
+        pmf=drawn.pmf,
+        audit=_audit(own, terms, drawn.asks, heads=drawn.heads),
+        pairing=_pairing(contest, other, before, after, drawn, kept),
     )
 
 
-def _duel(challenger: Challenger, opinion: _Opinion, before: int, after: int, *, rate: float) -> CanaryArms:
-    """Return the two arms with what the candidate's own heads, older than the canary, expect of them.
+def _pairing(contest: Contest, other: _Opinion, before: int, after: int, drawn: Draw, kept: float) -> Pairing:
+    """Return the models of both sides with what the challenger's heads, older than the query, expect of them."""
+    unliked = replace(other.objective, satisfaction_value_usd=0.0)
+    gains, right = other.forecast.utility(unliked, other.arms)[0][0], other.forecast.accuracy[0]
+    return Pairing(
+        epoch=contest.epoch,
+        challenger=contest.policy.version,
+        share=contest.share,
+        kept=kept,
+        side=drawn.side,
+        champion_model=other.arms[before].id,
+        challenger_model=other.arms[after].id,
+        champion_p=float(drawn.pmf[before]),
+        challenger_p=float(drawn.pmf[after]),
+        champion_usd=float(gains[before]),
+        challenger_usd=float(gains[after]),
+        champion_accuracy=float(right[before]),
+        challenger_accuracy=float(right[after]),
+    )
 
-    The bound of the propensities leaves out what exploring adds, which differs from query to query.
-    """
-    unliked = replace(opinion.objective, satisfaction_value_usd=0.0)
-    gains = opinion.forecast.utility(unliked, opinion.arms)[0][0]
-    right = opinion.forecast.accuracy[0]
-    return CanaryArms(
-        canary=challenger.canary,
-        share=challenger.share,
-        least=min(challenger.share, 1.0 - challenger.share)
-        * (1.0 - rate)
-        * (1.0 - QUOTA)
-        * (1.0 - PROBATION),
-        before=opinion.arms[before].id,
-        after=opinion.arms[after].id,
-        before_usd=float(gains[before]),
-        after_usd=float(gains[after]),
-        before_accuracy=float(right[before]),
-        after_accuracy=float(right[after]),
+
+def _audit(own: _Opinion, terms: AuditTerms, asks: Sequence[int], *, heads: bool) -> Audit:
+    return Audit(
+        probability=terms.probability,
+        heads=heads,
+        asks=tuple(own.arms[arm].id for arm in asks),
+        blocked=terms.blocked,
     )
 
 

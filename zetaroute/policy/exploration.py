@@ -88,11 +88,6 @@ def exploit(mean: Array, se: Array, eligible: Mask) -> Index:
     return np.asarray(bound.argmax(axis=1))
 
 
-def is_given_to_candidate(share: float, seed: int) -> bool:
-    """Return whether a query falls to a canary's candidate, drawn with its own stream of `seed`."""
-    return bool(np.random.default_rng([seed, 2]).random() < share)
-
-
 def draw(pmf: Array, seed: int) -> int:
     """Return the index of an arm drawn from `pmf` with its own stream of `seed`."""
     bounds = list(accumulate(pmf.tolist()))

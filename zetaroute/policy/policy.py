@@ -94,14 +94,18 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Challenger:
+class Contest:
     """A policy that is tried beside the one in use."""
 
-    canary: str
-    """Id of the canary."""
+    epoch: str
     policy: Policy
+    """The challenger."""
     share: float
     """Share of the queries that it is given."""
+    anchor: str | None = None
+    """The single model that the champion always asks; None where it chooses by query."""
+    proving: bool = False
+    """Whether the challenger was promoted and is still tested for harm."""
 
 
 def held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> Index:

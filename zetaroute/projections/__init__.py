@@ -7,14 +7,14 @@ from collections.abc import Callable
 from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.projections.canary import judge_canary
+from zetaroute.projections.evidence import judge_contest
 
 
 def log_of(
     home: Home, privacy: Privacy = DEFAULT_PRIVACY, *, on_derived: Callable[[Entry], None] | None = None
 ) -> Log:
-    """Return the log of a home, whose canary is judged whenever rows come in.
+    """Return the log of a home, whose contest is judged whenever rows come in.
 
     `privacy` is that of the config wherever rows are appended; `on_derived` is told what a merge has concluded.
     """
-    return Log(home, privacy, projections=(judge_canary,), on_derived=on_derived)
+    return Log(home, privacy, projections=(judge_contest,), on_derived=on_derived)

@@ -161,7 +161,7 @@ class OutcomeRecords:
             attachments=tuple(file.note for file in query.attachments),
             seed=decision.seed,
             candidates=decision.candidates if drawn else (),
-            duel=decision.duel if drawn else None,
+            contest=decision.contest if drawn else None,
             objective=decision.objective if drawn else None,
             embedding=own.values or None if drawn and own else None,
             embedding_model=own.space if drawn and own and own.values else None,

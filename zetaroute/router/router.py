@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import Budget, Home, Objective, Settings
-from zetaroute.domain import Arm, CanaryEvent, Decision, Outcome, Query, QueryEmbedding, Standing
+from zetaroute.domain import Arm, Decision, Outcome, Query, QueryEmbedding, Standing
 from zetaroute.errors import ArtifactError, StoreError
+from zetaroute.log.contests import RunningContest
 from zetaroute.log.pseudonyms import home_salt
 from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome
-from zetaroute.policy import Challenger, Limits, Policy, decide, load_policy, tripped
+from zetaroute.policy import Contest, Limits, Policy, decide, load_policy, tripped
 from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.prior import tally_of
 from zetaroute.projections import log_of
@@ -38,15 +39,15 @@ class Router:
     """Models that cannot be called at all, and why."""
     key: Callable[[], bytes] | None = None
     """What texts are hashed with for a policy that was learned from hashed terms; None where none is."""
-    challenger: Challenger | None = None
-    """The policy that a canary tries beside the one in use."""
+    contest: Contest | None = None
+    """The policy that is tried beside the one in use."""
     forecasts: ForecastCache = field(default_factory=ForecastCache)
 
     @property
     def rate(self) -> float:
         """Share of queries explored now."""
         explore, arms = self.settings.explore, self.settings.arms
-        if self.policy.version != COLD:
+        if self.policy.version != COLD or self.contest is not None:
             return explore.rate
         graded = sum(tally_of(self.standings, arm).graded for arm in arms)
         return cold_rate(explore.cold_start_rate, explore.rate, graded=graded, arms=len(arms))
@@ -62,7 +63,7 @@ class Router:
 
     def prefetch(self, queries: Sequence[Query]) -> None:
         """Look at queries that are to be decided next."""
-        policies = [self.policy] if self.challenger is None else [self.policy, self.challenger.policy]
+        policies = [self.policy] if self.contest is None else [self.policy, self.contest.policy]
         self.forecasts.prefetch(queries, policies, self.settings.arms)
 
     def decide(
@@ -96,7 +97,7 @@ class Router:
             now_s=time.time(),
             forced=forced,
             kept=kept,
-            challenger=self.challenger,
+            contest=self.contest,
             expected=cached.by_version,
         )
         standing = self.standings.get(decision.model)
@@ -107,7 +108,7 @@ class Router:
 
     def _read(self, query: Query) -> Query:
         """Return the query with the vector of its hashed terms where a policy reads those and it has no other."""
-        policies = [self.policy] if self.challenger is None else [self.policy, self.challenger.policy]
+        policies = [self.policy] if self.contest is None else [self.policy, self.contest.policy]
         if self.key is None or query.embedding is not None or not any(one.reads_hashed for one in policies):
             return query
         from zetaroute.features.hashed import hashed_vector, space_of
@@ -122,10 +123,11 @@ class Router:
         Raises ArtifactError where that version cannot be loaded; the one in use then goes on.
         """
         registry = Registry(home.artifacts)
-        canary, current = (past or read_state(home)).canary, registry.current()
-        policy = self.policy if current == self.policy.version else load_policy(registry, current)
+        running, current = (past or read_state(home)).contest, registry.current()
+        serving = _champion(running, current)
+        policy = self.policy if serving == self.policy.version else load_policy(registry, serving)
         # Loading takes a while: only then both change, so that no decision meanwhile mixes them.
-        self.policy, self.challenger = policy, _challenger(registry, policy, canary, self.challenger)
+        self.policy, self.contest = policy, _contest(registry, policy, running, self.contest)
 
     def sync_standings(self, past: LogState) -> None:
         """Take how the models stand from the log, where other processes write too; a probe of ours goes on."""
@@ -151,12 +153,12 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
     """Return a router with the current policy and standings of a home."""
     registry = registry or Registry(home.artifacts)
     if home.database.exists() and not is_readable_state(home):
-        # After an upgrade the budget, the canary and the guards are not to begin anew.
+        # After an upgrade the budget, the contest and the guards are not to begin anew.
         with suppress(StoreError):
             log_of(home, settings.privacy).merge(patience_s=_ANEW_S)
-    # The canary first: where it ends meanwhile, the version that it made current is read after it.
+    # The contest first: where it ends meanwhile, the version that it made current is read after it.
     past = read_state(home)
-    policy = load_policy(registry, registry.current())
+    policy = load_policy(registry, _champion(past.contest, registry.current()))
     return Router(
         settings=settings,
         policy=policy,
@@ -164,23 +166,34 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
         spending=Spending(settings.budget, past.spent_usd),
         closed={**_unopenable(settings.arms), **without_key(settings.arms)},
         key=lambda: home_salt(home.salt),
-        challenger=_challenger(registry, policy, past.canary),
+        contest=_contest(registry, policy, past.contest),
     )
 
 
-def _challenger(
-    registry: Registry, champion: Policy, canary: CanaryEvent | None, known: Challenger | None = None
-) -> Challenger | None:
-    """Return the policy that a canary tries, loaded unless it is known; none where it cannot be loaded whole."""
-    if canary is None or canary.champion != champion.version:
+def _champion(running: RunningContest | None, current: str) -> str:
+    """Return the version whose side is the champion's: that of before while the current one is tested for harm."""
+    if running is None or running.event.step != "promoted" or running.event.challenger != current:
+        return current
+    return running.event.champion
+
+
+def _contest(
+    registry: Registry, champion: Policy, running: RunningContest | None, known: Contest | None = None
+) -> Contest | None:
+    """Return the contest that runs, its challenger loaded unless it is known; none where it cannot be loaded."""
+    if running is None or running.event.champion != champion.version:
         return None
-    if known is not None and known.canary == canary.canary:
-        return replace(known, share=canary.share)
-    try:
-        policy = load_policy(registry, canary.version)
-    except ArtifactError:
-        return None
-    return Challenger(canary=canary.canary, policy=policy, share=canary.share)
+    event = running.event
+    if known is not None and known.policy.version == event.challenger:
+        policy = known.policy
+    else:
+        try:
+            policy = load_policy(registry, event.challenger)
+        except ArtifactError:
+            return None
+    return Contest(
+        epoch=event.epoch, policy=policy, share=running.share, anchor=event.anchor, proving=running.proving
+    )
 
 
 def without_key(arms: Iterable[Arm]) -> dict[str, str]:

@@ -71,7 +71,7 @@ def explained(run: Run, engine: Engine, query: Query, decision: Decision) -> dic
     from zetaroute.registry import Registry
 
     router = engine.router
-    policy, other = router.policy, router.challenger
+    policy, other = router.policy, router.contest
     if other is not None and other.policy.version == decision.policy_version:
         policy = other.policy
     return explain(

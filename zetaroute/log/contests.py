@@ -1,0 +1,82 @@
+"""The steps of contests as the log holds them, and how the one that runs stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from zetaroute.domain import FIRST_SHARE, PROVING_SHARE, PROVING_UNITS, ContestEvent, UtilityRange
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_COLUMNS = ", ".join(field.name for field in fields(ContestEvent)).replace(
+    "time", "strftime(time, '%Y-%m-%dT%H:%M:%S.%f') AS time", 1
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningContest:
+    """The contest that runs, and the share of the queries that its challenger is given."""
+
+    event: ContestEvent
+    """Its last step."""
+    share: float
+    units: int
+    """Queries that were scored in its epoch."""
+
+    @property
+    def proving(self) -> bool:
+        """Whether a promoted version is still tested for harm."""
+        return self.event.step == "promoted" and self.units < PROVING_UNITS
+
+    def json(self) -> dict[str, Any]:
+        """Return what state.json keeps."""
+        return {"event": asdict(self.event), "share": self.share, "units": self.units}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> RunningContest:
+        """Return what `json` has made."""
+        return cls(event=event_of(stored["event"]), share=stored["share"], units=stored["units"])
+
+
+def event_of(stored: Mapping[str, Any]) -> ContestEvent:
+    """Return the event that JSON or a row holds."""
+    values = {field.name: stored[field.name] for field in fields(ContestEvent)}
+    ranges = tuple(UtilityRange(**one) for one in values["ranges"])
+    return ContestEvent(**{**values, "ranges": ranges, "free": tuple(values["free"])})
+
+
+def share_after(event: ContestEvent, last_share: float | None) -> float:
+    """Return the challenger's share after a step; `last_share` is that after the last line of evidence, if any."""
+    if not event.running or event.step in {"rejected", "paused"}:
+        return 0.0
+    if last_share is None:
+        return PROVING_SHARE if event.step == "promoted" else FIRST_SHARE
+    return last_share
+
+
+def last_step(connection: DuckDBPyConnection) -> ContestEvent | None:
+    """Return the last step of all contests; None where there is none."""
+    found = connection.execute(f"SELECT {_COLUMNS} FROM contests ORDER BY id DESC LIMIT 1")
+    names = [column[0] for column in found.description or ()]
+    row = found.fetchone()
+    return None if row is None else event_of(dict(zip(names, row, strict=True)))
+
+
+def running_event(connection: DuckDBPyConnection) -> ContestEvent | None:
+    """Return the last step of the contest that runs; None where none does."""
+    last = last_step(connection)
+    return last if last is not None and last.running else None
+
+
+def running_contest(connection: DuckDBPyConnection) -> RunningContest | None:
+    """Return the contest that runs, or None."""
+    event = running_event(connection)
+    if event is None:
+        return None
+    units, share = connection.execute(
+        "SELECT count(*), max_by(next_share, id) FROM evidence WHERE epoch = ?", [event.epoch]
+    ).fetchone() or (0, None)
+    return RunningContest(event=event, share=share_after(event, share), units=units)

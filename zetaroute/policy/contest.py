@@ -1,0 +1,118 @@
+"""A contest for one query: which side it is given to, which models an audit asks, and with what probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from zetaroute.arrays import Array, Mask
+from zetaroute.domain import AuditTerms, Side
+from zetaroute.policy.exploration import PROBATION, QUOTA, draw, only, thompson
+
+CHAMPION_SAMPLES = 0.1
+"""Share of the champion's queries whose model is sampled around its best."""
+CHALLENGER_SAMPLES = 0.5
+"""The same of the challenger's: it learns from them."""
+ADDS_ONE = 1.0 / 3.0
+"""Share of the audits that ask one more model, so that challengers of later on can be judged."""
+
+TINY = 1e-6
+"""Stands for a probability of nothing: a side without a share, on which nothing can be bet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideView:
+    """What one side makes of a query; arrays (K,)."""
+
+    arm: int
+    """The model that it wants."""
+    mean: Array
+    """Utility in USD."""
+    se: Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """What was drawn for one query."""
+
+    arm: int
+    pmf: Array
+    """(K,) over both sides, given how the coin fell."""
+    side: Side
+    heads: bool
+    asks: tuple[int, ...]
+    """On heads, the answering one first."""
+
+
+def cast(
+    champion: SideView,
+    challenger: SideView,
+    *,
+    share: float,
+    terms: AuditTerms,
+    eligible: Mask,
+    new: Mask,
+    worth_asking: Array,
+    explored: Callable[[Array], Array],
+    seed: int,
+) -> Draw:
+    """Toss the coin of the audit, give the query to a side, and draw its model.
+
+    `explored` adds to probabilities (K,) what both sides explore; `new` (K,) are models that every audit asks, and
+    one audit in three asks one more, drawn by `worth_asking` (K,): evenly, a model that is as dear as all others
+    together would be most of what audits cost.
+    """
+    coins = np.random.default_rng([seed, 2]).random(3)
+    side: Side = "challenger" if coins[0] < share else "champion"
+    count = len(eligible)
+    if toss(seed, terms.probability):
+        mine, other = (challenger, champion) if side == "challenger" else (champion, challenger)
+        pmf = share * only(challenger.arm, count) + (1.0 - share) * only(champion.arm, count)
+        asks = dict.fromkeys([mine.arm, other.arm])
+        others = np.array([eligible[k] and k not in asks for k in range(count)])
+        if others.any() and coins[1] < ADDS_ONE:
+            asks[_point_in(np.where(others, worth_asking, 0.0), float(coins[2]))] = None
+        asks |= dict.fromkeys(np.flatnonzero(eligible & new).tolist())
+        return Draw(arm=mine.arm, pmf=pmf, side=side, heads=True, asks=tuple(asks))
+    by_champion, by_challenger = (
+        explored((1.0 - sampled) * only(view.arm, count) + sampled * samples)
+        for view, sampled, samples in (
+            (
+                champion,
+                CHAMPION_SAMPLES,
+                thompson(champion.mean, champion.se, eligible, np.random.default_rng([seed, 3])),
+            ),
+            (
+                challenger,
+                CHALLENGER_SAMPLES,
+                thompson(challenger.mean, challenger.se, eligible, np.random.default_rng([seed, 0])),
+            ),
+        )
+    )
+    pmf = share * by_challenger + (1.0 - share) * by_champion
+    own = by_challenger if side == "challenger" else by_champion
+    return Draw(arm=draw(own, seed), pmf=pmf, side=side, heads=False, asks=())
+
+
+def toss(seed: int, probability: float) -> bool:
+    """Return whether the coin of an audit shows heads, drawn with its own stream of `seed`."""
+    return probability > 0.0 and bool(np.random.default_rng([seed, 4]).random() < probability)
+
+
+def kept_by(rate: float) -> float:
+    """Return the share of the queries that exploring, newcomers and probation leave to the two sides at least."""
+    return (1.0 - rate) * (1.0 - QUOTA) * (1.0 - PROBATION)
+
+
+def least_probabilities(share: Array, kept: Array) -> tuple[Array, Array]:
+    """Return what the models of champion and challenger are drawn with at least, whatever the query, each (n,)."""
+    champion = (1.0 - share) * (1.0 - CHAMPION_SAMPLES) * kept
+    return np.maximum(champion, TINY), np.maximum(share * (1.0 - CHALLENGER_SAMPLES) * kept, TINY)
+
+
+def _point_in(weight: Array, point: float) -> int:
+    """Return the place (of K with these weights) where a point from 0 to 1 falls."""
+    bounds = np.cumsum(weight)
+    return int(min(np.searchsorted(bounds, point * bounds[-1], side="right"), len(weight) - 1))
