@@ -19,6 +19,7 @@ from benchmarks.statistics.looks import false_promotions
 from benchmarks.statistics.power import power
 from benchmarks.statistics.ratings import ratings
 from benchmarks.statistics.sizes import FULL, QUICK, Size
+from benchmarks.statistics.tables import tables
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulations.md"
 HEAD = [
@@ -49,6 +50,7 @@ def simulations(size: Size = FULL, *, jobs: int = 2) -> list[str]:
     """Return the lines of Markdown that say what was measured."""
     return [
         *coverage(size, jobs),
+        *tables(size, jobs),
         *false_promotions(size, jobs),
         *power(size, jobs),
         *canaries(size, jobs),

@@ -31,6 +31,8 @@ class Size:
     """Canaries per line."""
     ratings: int
     """Replications per regime of rating."""
+    tables: int
+    """Replications per setting of the table of before and after."""
     tried: Sequence[tuple[float, int]]
     """Floors and numbers of models of the looks."""
     planned: Sequence[tuple[float, int]]
@@ -47,6 +49,7 @@ FULL = Size(
     plans=150,
     canaries=1000,
     ratings=400,
+    tables=1000,
     tried=((0.05, 3), (0.02, 7), (0.005, 12)),
     planned=((0.02, 3), (0.05, 3), (0.02, 7), (0.05, 7)),
 )
@@ -60,6 +63,7 @@ QUICK = Size(
     plans=4,
     canaries=6,
     ratings=2,
+    tables=2,
     tried=((0.05, 3),),
     planned=((0.05, 3),),
 )

@@ -41,14 +41,15 @@ def mean_figure(values: Array) -> Figure:
     return Figure(value=mean, low=mean - half, high=mean + half, n=n)
 
 
-def wilson(p: float, worth: float, n: int) -> Figure:
+def wilson(p: float, worth: float, n: int, *, quantile: float = Z) -> Figure:
     """Return a share with Wilson's interval (Wilson 1927) for a sample `worth` so many rows, standing on `n`.
 
     Exact 0 and 1 get a width too. For graded scores between 0 and 1 the binomial variance is an upper bound, so the
     interval is safe.
     """
-    centre = (p + Z * Z / (2 * worth)) / (1 + Z * Z / worth)
-    half = Z * math.sqrt(p * (1 - p) / worth + Z * Z / (4 * worth * worth)) / (1 + Z * Z / worth)
+    square = quantile * quantile
+    centre = (p + square / (2 * worth)) / (1 + square / worth)
+    half = quantile * math.sqrt(p * (1 - p) / worth + square / (4 * worth * worth)) / (1 + square / worth)
     return Figure(value=p, low=max(0.0, min(p, centre - half)), high=min(1.0, max(p, centre + half)), n=n)
 
 
