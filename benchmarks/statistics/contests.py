@@ -26,7 +26,7 @@ ALIKE = 0.4
 """Share of the queries that either all models answer or none, as far as their chances allow."""
 TIME_NOISE, LENGTH_NOISE = 0.5, 0.8
 FAVOURITE = 2
-LARGE = 1_000_000
+LARGE = 300_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +142,7 @@ def draw(contest: Contest, rng: np.random.Generator, n: int, *, audits: float, s
 
 @cache
 def truths(contest: Contest) -> tuple[Mapping[str, float], ...]:
-    """Return the true KPIs before and after, and their difference, from a million queries."""
+    """Return the true KPIs before and after, and their difference, from many queries."""
     drawn = draw(contest, np.random.default_rng(0), LARGE, audits=0.1, share=0.5)
     columns = [dict(means) for means in drawn.expected]
     for column in columns:

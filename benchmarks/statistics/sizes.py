@@ -33,6 +33,8 @@ class Size:
     """Replications per regime of rating."""
     tables: int
     """Replications per setting of the table of before and after."""
+    contested: Sequence[int]
+    """Rows of its settings."""
     tried: Sequence[tuple[float, int]]
     """Floors and numbers of models of the looks."""
     planned: Sequence[tuple[float, int]]
@@ -50,6 +52,7 @@ FULL = Size(
     canaries=1000,
     ratings=400,
     tables=1000,
+    contested=(100, 300, 1000, 3000),
     tried=((0.05, 3), (0.02, 7), (0.005, 12)),
     planned=((0.02, 3), (0.05, 3), (0.02, 7), (0.05, 7)),
 )
@@ -64,6 +67,7 @@ QUICK = Size(
     canaries=6,
     ratings=2,
     tables=2,
+    contested=(300,),
     tried=((0.05, 3),),
     planned=((0.05, 3),),
 )

@@ -28,7 +28,6 @@ KPIS = {
     "utility_usd": "utility",
 }
 COLUMNS = ("before", "after", "difference")
-ROWS = (100, 300, 1000, 3000)
 AUDITS = (0.05, 0.1, 0.3)
 SHARES = (0.25, 0.5, 0.9)
 
@@ -96,7 +95,7 @@ def tables(size: Size, jobs: int) -> list[str]:
     settings = [
         Setting(contest=contest, rows=rows, audits=audits, share=share)
         for contest in CONTESTS
-        for rows in ROWS
+        for rows in size.contested
         for audits in AUDITS
         for share in SHARES
     ]
@@ -114,7 +113,12 @@ def tables(size: Size, jobs: int) -> list[str]:
         "",
         *row("world", "rows", "refused", *KPIS.values(), "mean"),
         *row(*["---"] * (4 + len(KPIS))),
-        *(line for contest in CONTESTS for rows in ROWS for line in _line(contest, rows, cells, size)),
+        *(
+            line
+            for contest in CONTESTS
+            for rows in size.contested
+            for line in _line(contest, rows, cells, size)
+        ),
         "",
         f"Of {given:,} figures {sum(one.outside for one in cells)} left their range or did not add up.",
         "",

@@ -14,6 +14,7 @@ def test_every_table_is_written():
     lines = simulations(QUICK, jobs=1)
     assert [line for line in lines if line.startswith("## ")] == [
         "## Coverage of the 95% intervals",
+        "## The table of before and after",
         "## False promotions over 100 looks",
         "## Power at the announced size",
         "## Canaries",
