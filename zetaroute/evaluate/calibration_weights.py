@@ -25,6 +25,8 @@ LOG_NORMAL_ROWS = 200.0
 """Rows with the variance of a log-normal amount that join the values: a few rows seldom hold the rare large ones."""
 LARGEST_LOG_VARIANCE = 2.0
 """Of a log-normal amount; one that varies more mixes models of different prices, as the values themselves show."""
+LARGEST_LOG = 50.0
+"""Of how many times its value an amount's interval may reach: beyond it nothing is known anyway."""
 FEW_EVENTS = 5.0
 """Right answers, or wrong ones, below which a share is worth no more rows than were seen."""
 
@@ -167,9 +169,14 @@ class WeightedMean:
         if spread > SETTLED * self.value**2:
             joined = self.worth * spread + LOG_NORMAL_ROWS * self._log_normal(positive)
             variance *= max(1.0, joined / spread / (self.worth + LOG_NORMAL_ROWS))
-        reach = math.exp(self._quantile * math.sqrt(variance) / self.value)
+        error, t = math.sqrt(variance) / self.value, self._quantile
+        # The mean of a few skewed amounts is rather too small than too large (Hall 1992, with a skewness of three
+        # coefficients of variation).
+        reach = math.exp(min(t * error + 0.5 * (1.0 + t * t) * error**2, LARGEST_LOG))
         return self._within(
-            self.value, self.value / reach, max(self.value * reach, self.value / positive * most)
+            self.value,
+            self.value / math.exp(min(t * error, LARGEST_LOG)),
+            max(self.value * reach, self.value / positive * most),
         )
 
     @property
