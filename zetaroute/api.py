@@ -71,15 +71,19 @@ class Session:
         conversation: str | None = None,
         timeout_s: float | None = None,
         seed: int | None = None,
+        audit: bool = True,
         keep: bool = True,
     ) -> Answer:
         """Ask one query as `zetaroute ask` does and return the answer; `keep=False` keeps nothing of it.
+
+        Where it is audited, it comes when the other models have answered too; `audit=False` asks none.
 
         `model` pins one; `conversation` goes on with one of that name and keeps its model. Works inside a running
         event loop, which waits meanwhile. Raises UsageError for a wrong argument, NoAnswerError when no model
         could answer.
         """
         from zetaroute.policy import Limits
+        from zetaroute.router.answer import UnansweredError
         from zetaroute.router.attempts import check_query
         from zetaroute.router.conversations import recorded
         from zetaroute.router.options import AskOptions
@@ -102,12 +106,21 @@ class Session:
             objective=_objective(prefer),
             seed=seed,
             deadline_s=timeout_s,
+            no_audit=None if audit else "switched off",
         )
         if keep:
             self.home.make()
         journal = self.log.journal if keep else None
-        asking = engine.ask(query, wanted, check=parse_check(check), journal=journal)
-        answer = _own_loop(lambda: asyncio.run(asking))
+
+        async def asked() -> Answer:
+            try:
+                answer = await engine.ask(query, wanted, check=parse_check(check), journal=journal)
+            except UnansweredError as error:
+                await engine.finish_audit(error.answer, wanted, self.log.journal)
+                raise
+            return await engine.finish_audit(answer, wanted, self.log.journal)
+
+        answer = _own_loop(lambda: asyncio.run(asked()))
         if keep:
             self.log.merge()
         return answer
@@ -127,6 +140,7 @@ class Session:
         check: str | None = None,
         timeout_s: float | None = None,
         seed: int = 0,
+        audit: bool = True,
         restart: bool = False,
     ) -> Iterator[Answer]:
         """Answer every query of a file as `zetaroute batch` does; yield answers and failures once they are safe.
@@ -155,6 +169,8 @@ class Session:
                 seed=seed,
                 timeout_s=timeout_s,
                 check=parse_check(check),
+                seeds=all_models,
+                no_audit=not audit,
             ),
             limit=limit,
             restart=restart,

@@ -15,7 +15,7 @@ from zetaroute.domain import unit_of
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.drift import Period, Shift, find_shifts
 from zetaroute.log.log import SINCE
-from zetaroute.log.views import GRADED, rounds_of
+from zetaroute.log.views import GRADED, graded_of
 from zetaroute.policy import load_policy
 from zetaroute.policy.serialise import stored_prices
 from zetaroute.registry import Registry
@@ -34,7 +34,7 @@ _IDS = f"""
 _ROWS = """
     SELECT id, query, store, forgotten, task, conversation, model, status, accuracy, propensity, served_model,
            embedding, embedding_model, pmf, list_transform(candidates, lambda c: c.model) AS models
-    FROM ({rounds}) ORDER BY id DESC
+    FROM ({graded}) ORDER BY id DESC
 """
 
 
@@ -75,7 +75,7 @@ def find_drift(connection: DuckDBPyConnection, home: Home, settings: Settings) -
     if version is None:
         return LogDrift(version=None, new_graded=graded)
     old, new = (
-        pl.DataFrame(connection.sql(_ROWS.format(rounds=rounds_of(_IDS.format(side=side)))))
+        pl.DataFrame(connection.sql(_ROWS.format(graded=graded_of(_IDS.format(side=side)))))
         for side in ("<=", ">")
     )
     reasons = [*_shifted(registry, version, settings, old, new), *_repriced(settings, manifest)]

@@ -13,7 +13,7 @@ from zetaroute.analysis.drift import find_drift
 from zetaroute.analysis.judges import read_judges
 from zetaroute.analysis.promised import forecasts
 from zetaroute.analysis.query_kinds import read_kinds
-from zetaroute.analysis.reports import ComparedVersion, Comparison, KpiGroup, KpiReport
+from zetaroute.analysis.reports import Audited, ComparedVersion, Comparison, KpiGroup, KpiReport
 from zetaroute.analysis.served import as_served, model_shares, provenance, read_served, size, sources
 from zetaroute.analysis.timeline import by_segment, over_time, read_course, read_examples
 from zetaroute.config import Home, Settings
@@ -62,6 +62,7 @@ def kpis(
         until=_moment(frame["until"].max()),
         kpis=figures(served, settings.objective),
         exploring_usd=_exploring(connection, since=since),
+        audits=_audits(connection, since=since),
         by={} if by is None else _groups(frame, by, settings),
         sources=sources(frame),
         judges=read_judges(connection, since=since),
@@ -145,6 +146,22 @@ def _exploring(connection: DuckDBPyConnection, *, since: str | None) -> Figure:
     return Moments(
         **{name: np.ma.filled(column.astype(np.float64), 0.0) for name, column in sums.items()}
     ).figure()
+
+
+def _audits(connection: DuckDBPyConnection, *, since: str | None) -> Audited:
+    """Return what audits took since a moment, their judges included."""
+    (rows, cost_usd, response_s) = connection.execute(
+        """
+        WITH audits AS (FROM outcomes WHERE role = 'audit' AND time >= coalesce(?, '-infinity')::TIMESTAMP),
+        costs AS (
+            SELECT cost_usd FROM audits WHERE NOT recorded
+            UNION ALL SELECT cost_usd FROM feedback WHERE outcome_id IN (SELECT id FROM audits)
+        )
+        SELECT count(*), (SELECT coalesce(sum(cost_usd), 0) FROM costs), coalesce(sum(response_s), 0) FROM audits
+        """,
+        [since],
+    ).fetchall()[0]
+    return Audited(rows=rows, cost_usd=cost_usd, response_s=response_s)
 
 
 def _predecessor(connection: DuckDBPyConnection, registry: Registry, version: str) -> str:

@@ -13,6 +13,7 @@ from zetaroute.domain import ALL_TASKS, Arm, Completion, Query, Standing, Tally
 from zetaroute.errors import ConfigError, ProviderError, StoreBusyError
 from zetaroute.log.log import Log
 from zetaroute.log.partitions import Span, narrow
+from zetaroute.log.views import FIRST
 from zetaroute.policy import cooling_until, doubt
 from zetaroute.policy.exploration import ENOUGH_GRADED, PROBATION, QUOTA
 from zetaroute.policy.guards import Exclusion
@@ -24,9 +25,7 @@ MOST_TOKENS = 16
 """Tokens that the answer to it may have."""
 LATEST = 1000
 """Served queries that shares and costs are taken from."""
-_FIRST = (
-    f"SELECT min(id) FROM (SELECT id FROM outcomes WHERE fallback_of IS NULL ORDER BY id DESC LIMIT {LATEST})"
-)
+_OLDEST = f"SELECT min(id) FROM (SELECT id FROM outcomes WHERE {FIRST} ORDER BY id DESC LIMIT {LATEST})"
 _SHARES = f"""
     WITH latest AS (SELECT model, cost_usd FROM served ORDER BY id DESC LIMIT {LATEST})
     SELECT model, count(*) / (SELECT count(*) FROM latest), avg(cost_usd) FROM latest GROUP BY model
@@ -115,7 +114,7 @@ def _shares(log: Log) -> dict[str, tuple[float, float | None]] | None:
         return None
     try:
         with log.open(patience_s=1.0) as connection:
-            (first,) = connection.execute(_FIRST).fetchone() or (None,)
+            (first,) = connection.execute(_OLDEST).fetchone() or (None,)
             narrow(connection, Span(first, None))
             found = connection.execute(_SHARES).fetchall()
     except StoreBusyError:

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
 from zetaroute.log.named import outcome_named
-from zetaroute.log.views import rounds_of
+from zetaroute.log.views import NO_AUDIT, graded_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _LISTED = (
     "id, time::VARCHAR AS time, model, status, task, accuracy, satisfaction, response_s, cost_usd, "
-    "policy_version, propensity, explored, forced, fallback_of, recorded, error_kind, query"
+    "policy_version, propensity, explored, forced, fallback_of, role, recorded, error_kind, query"
 )
+_ATTEMPT = ("id", "model", "status", "error", "role")
 
-_FITTING = rounds_of(
+_FITTING = graded_of(
     "SELECT id FROM outcomes WHERE model = coalesce($1, model) AND status = coalesce($2, status) "
     "AND ($3::VARCHAR IS NULL OR task = $3) ORDER BY id DESC LIMIT $4"
 )
@@ -45,7 +46,7 @@ def show_outcome(connection: DuckDBPyConnection, outcome_id: str | None) -> dict
         outcome_id = outcome_named(connection, outcome_id)
     found = connection.execute(
         "SELECT * REPLACE (time::VARCHAR AS time, forgotten::VARCHAR AS forgotten) "
-        f"FROM ({rounds_of('SELECT coalesce($id, max(id)) FROM outcomes')})",
+        f"FROM ({graded_of(f'SELECT coalesce($id, max(id)) FROM outcomes WHERE {NO_AUDIT}')})",
         {"id": outcome_id},
     )
     names = [column[0] for column in found.description or ()]
@@ -58,11 +59,12 @@ def show_outcome(connection: DuckDBPyConnection, outcome_id: str | None) -> dict
         "WHERE outcome_id = ? ORDER BY id",
         [outcome["id"]],
     ).fetchall()
+    attempts = graded_of("SELECT id FROM outcomes WHERE id = $1 OR fallback_of = $1")
     chain = connection.execute(
-        "SELECT id, model, status, error FROM outcomes WHERE id = $1 OR fallback_of = $1 ORDER BY attempt",
+        f"SELECT {', '.join(_ATTEMPT)} FROM ({attempts}) ORDER BY role = 'audit', attempt, id",
         [outcome["fallback_of"] or outcome["id"]],
     ).fetchall()
     feedback_names = ("metric", "value", "source", "author", "time", "comment", "label", "prompted")
     outcome["feedback"] = [dict(zip(feedback_names, one, strict=True)) for one in judged]
-    outcome["attempts"] = [dict(zip(("id", "model", "status", "error"), one, strict=True)) for one in chain]
+    outcome["attempts"] = [dict(zip(_ATTEMPT, one, strict=True)) for one in chain]
     return outcome

@@ -16,6 +16,7 @@ from zetaroute.features import EmbeddedMap
 from zetaroute.features.cluster_names import cell_names
 from zetaroute.learn.embeddings import with_embeddings
 from zetaroute.log.log import SINCE
+from zetaroute.log.views import FIRST
 from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.registry import COLD, Registry
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 UNKEPT = "(text not kept)"
 """The kind of rows without a label whose text is forgotten or kept as a hash alone."""
-FIRST_CALLS = f"fallback_of IS NULL AND status <> 'cancelled' AND time >= {SINCE}"
+FIRST_CALLS = f"{FIRST} AND status <> 'cancelled' AND time >= {SINCE}"
 """The rows of `outcomes` that `served` has one for each of."""
 KEPT = "store IS NULL AND forgotten IS NULL"
 _BARE = f"coalesce(task, '') = '' AND query IS NOT NULL AND {KEPT}"

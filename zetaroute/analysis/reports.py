@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import Figure
@@ -44,6 +44,17 @@ class KpiGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audited:
+    """What other models were asked to learn from, beside what was served."""
+
+    rows: int
+    cost_usd: float
+    """With what judging these answers cost; as far as it is known."""
+    response_s: float
+    """Seconds of all calls together; no user waited for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KpiReport:
     """The key figures of everything that was served since a moment."""
 
@@ -55,6 +66,7 @@ class KpiReport:
     kpis: Mapping[str, Figure]
     exploring_usd: Figure
     """What exploring cost per routed query in utility."""
+    audits: Audited
     by: Mapping[str, KpiGroup]
     """By the value of what was asked for."""
     sources: Mapping[str, Mapping[str, Any]]
@@ -76,6 +88,7 @@ class KpiReport:
             "until": self.until,
             "kpis": _json(self.kpis),
             "exploring_usd": self.exploring_usd.json(),
+            "audits": asdict(self.audits),
             "by": {name: group.json() for name, group in self.by.items()},
             "sources": self.sources,
             "judges": [judge.json() for judge in self.judges],

@@ -19,6 +19,7 @@ from zetaroute.errors import UsageError
 from zetaroute.files.atomic import os_errors, rewrite
 from zetaroute.files.lines import BadLine
 from zetaroute.log.log import Log
+from zetaroute.log.views import NO_AUDIT
 from zetaroute.router.answer import Format, output_line
 
 
@@ -160,10 +161,10 @@ def note_answered(
     """Note in the ledger what this run has answered already; a row without text only if `lines` know its id."""
     with log.open() as connection:
         found = connection.execute(
-            """
+            f"""
             SELECT DISTINCT custom_id, coalesce(content_hash, ''), model,
                    CASE WHEN store IS NULL THEN '' ELSE id END
-            FROM outcomes WHERE run = ? AND custom_id IS NOT NULL AND status = 'ok'
+            FROM outcomes WHERE run = ? AND custom_id IS NOT NULL AND status = 'ok' AND {NO_AUDIT}
             """,
             [run],
         )
@@ -194,7 +195,7 @@ def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[dict[str, Any]]:
     with log.open() as connection:
         found = connection.execute(
             f"""
-            WITH mine AS (FROM rounds WHERE run = ? AND custom_id IS NOT NULL),
+            WITH mine AS (FROM graded WHERE run = ? AND custom_id IS NOT NULL AND {NO_AUDIT}),
             failed AS (
                 SELECT coalesce(fallback_of, id) AS first, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd
                 FROM mine WHERE status = 'error' GROUP BY first

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, field
 from zetaroute.domain import Outcome, is_cut
 from zetaroute.errors import UsageError
 from zetaroute.files.lines import BadLine
+from zetaroute.log.journal import Entry
 from zetaroute.router.answer import Answer
+from zetaroute.router.records import spent_usd
 from zetaroute.wire.draft import REFUSAL
 
 
@@ -62,6 +64,10 @@ class Progress:
     """Answers that a program or a judge could not grade."""
     judge_cost_usd: float = 0.0
     """As far as it is known."""
+    audits: int = 0
+    """Answers of other models than the one that was asked for the user."""
+    audit_cost_usd: float = 0.0
+    """What they and their judges cost, as far as it is known; no part of the cost of the answers."""
     share: dict[str, int] = field(default_factory=dict)
     share_read: Callable[[], float | None] = lambda: None
     """Which share of the input was read; None where that is not known."""
@@ -111,6 +117,11 @@ class Progress:
             self.accuracy_sum += answer.accuracy
             self.graded += 1
 
+    def count_audit(self, entry: Entry) -> None:
+        """Take in what was asked of another model beside a finished query."""
+        self.audits += len(entry.outcomes)
+        self.audit_cost_usd += spent_usd(entry.outcomes, entry.feedback)
+
     def summary(self) -> dict[str, object]:
         """Return the summary that `batch --json` prints."""
         return {
@@ -129,6 +140,8 @@ class Progress:
             "accuracy": self.accuracy,
             "ungraded": self.ungraded,
             "judge_cost_usd": self.judge_cost_usd,
+            "audits": self.audits,
+            "audit_cost_usd": self.audit_cost_usd,
             "share": self.share,
             "stopped": self.stopped,
         }

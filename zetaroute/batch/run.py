@@ -19,6 +19,7 @@ from zetaroute.batch.seen import SeenRows
 from zetaroute.domain import Check, Decision, Query
 from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError, ZetarouteError
 from zetaroute.files.lines import BadLine
+from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.pseudonyms import Seal
 from zetaroute.policy import Limits
@@ -58,6 +59,27 @@ class BatchPlan:
     """Whether rows may keep the reader waiting, as those of a pipe do: then nothing else waits with it."""
     seal: Seal = str
     """How content hashes are written: as the log keeps them."""
+    seeds: bool = False
+    """Whether `models` are all there are, asked the same to learn from."""
+    no_audit: bool = False
+    """Whether no row is asked of other models beside the one that answers."""
+
+    def options(self, query: Query, model: str | None) -> AskOptions:
+        """Return how a row is to be answered, by `model` where one is pinned."""
+        return AskOptions(
+            model=model,
+            limits=self.limits,
+            seed=self._seed(query),
+            deadline_s=self.timeout_s,
+            run=self.run,
+            seeds=self.seeds,
+            no_audit="switched off" if self.no_audit else None,
+        )
+
+    def _seed(self, query: Query) -> int:
+        """Return a seed of the query's own, so that a run repeats whatever order its rows finish in."""
+        key = f"{self.seed}:{query.custom_id}:{self.seal(content_hash(query))}"
+        return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:6], "big")
 
 
 async def run_batch(
@@ -258,22 +280,20 @@ class _Batch:
 
     async def _answer(self, query: Query, model: str | None) -> Safe | None:
         """Answer a row and return when it is safe; None where no model was asked."""
-        plan = self._plan
-        options = AskOptions(
-            model=model,
-            limits=plan.limits,
-            seed=_seed(plan, query),
-            deadline_s=plan.timeout_s,
-            run=plan.run,
-        )
-        query = await self.engine.prepare(query, options, check=plan.check)
+        options = self._plan.options(query, model)
+        query = await self.engine.prepare(query, options, check=self._plan.check)
         decided = await self._decide(query, options)
         if decided is None:
             return None
         decision, query_budget = decided
         answering = self.engine.answer(query, decision, options, query_budget=query_budget)
-        _, safe = await self.writer.take(answering)
+        answer, safe = await self.writer.take(answering)
+        await self.engine.audit(answer, options, self._keep_audit)
         return safe
+
+    def _keep_audit(self, entry: Entry) -> None:
+        self.progress.count_audit(entry)
+        self.writer.add_entry(entry)
 
     async def _decide(self, query: Query, options: AskOptions) -> tuple[Decision, QueryBudget] | None:
         """Decide and set aside what the call may cost, in an open budget; None when it is not to be made.
@@ -306,12 +326,6 @@ class _Batch:
     def _stop(self, reason: str) -> None:
         self.progress.stopped = reason
         self._ended = True
-
-
-def _seed(plan: BatchPlan, query: Query) -> int:
-    """Return a seed of the query's own, so that a run repeats whatever order its rows finish in."""
-    key = f"{plan.seed}:{query.custom_id}:{plan.seal(content_hash(query))}"
-    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:6], "big")
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

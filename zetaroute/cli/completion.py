@@ -93,7 +93,9 @@ def _answers(run: Run) -> Iterable[tuple[str, str]]:
     waiting = [
         row for _, entry in Journal(run.home.journal).named_lines() for row in entry.get("outcomes") or ()
     ]
-    found = {row["id"]: row["query"] for row in waiting if row["status"] == "ok"}
+    found = {
+        row["id"]: row["query"] for row in waiting if row["status"] == "ok" and row.get("role") != "audit"
+    }
     found |= _stored(run.home.database)
     for outcome_id in sorted(found, reverse=True)[:LATEST]:
         yield outcome_id, one_line(found[outcome_id] or "", 40)
@@ -102,12 +104,14 @@ def _answers(run: Run) -> Iterable[tuple[str, str]]:
 def _stored(database: Path) -> dict[str, str]:
     import duckdb
 
+    from zetaroute.log.views import NO_AUDIT
+
     if not database.exists():
         return {}
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            latest = f"SELECT id, query FROM outcomes WHERE status = 'ok' ORDER BY id DESC LIMIT {LATEST}"
-            return dict(connection.execute(latest).fetchall())
+            latest = f"SELECT id, query FROM outcomes WHERE status = 'ok' AND {NO_AUDIT} ORDER BY id DESC"
+            return dict(connection.execute(f"{latest} LIMIT {LATEST}").fetchall())
     except duckdb.Error:
         return {}
 

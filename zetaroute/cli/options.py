@@ -32,4 +32,7 @@ Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0.01, help="Seconds for each query, with its fallbacks.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Repeat decisions exactly.")]
+NoAudit = Annotated[
+    bool, typer.Option("--no-audit", help="Ask no other models beside the one that answers, to learn from.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -8,6 +8,7 @@ from zetaroute.config.privacy import DEFAULT_PRIVACY, DEFAULT_RULES, Privacy, Ta
 from zetaroute.config.serving import Serving
 from zetaroute.config.settings import (
     PRESETS,
+    Audits,
     Budget,
     Explore,
     GuardRule,
@@ -23,6 +24,7 @@ __all__ = [
     "DEFAULT_PRIVACY",
     "DEFAULT_RULES",
     "PRESETS",
+    "Audits",
     "Budget",
     "CommandGrader",
     "Embedding",

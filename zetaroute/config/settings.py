@@ -96,6 +96,16 @@ class Ratings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audits:
+    """Queries that several models are asked, to learn from, beside the one that answers."""
+
+    share: Share | None = None
+    """Of the queries whose answers can be graded; None: more until the first promotion than after it. 0: never."""
+    budget_usd: float | None = None
+    """A day, UTC; None: as much as it takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that config.toml says."""
 
@@ -110,6 +120,7 @@ class Settings:
     privacy: Privacy = DEFAULT_PRIVACY
     rules: tuple[TagRule, ...] = DEFAULT_RULES
     ratings: Ratings = Ratings()
+    audits: Audits = Audits()
     checks: tuple[TaskCheck, ...] = ()
     serving: Serving = field(default_factory=Serving)
     file: Path | None = None
@@ -179,6 +190,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         privacy=read_privacy(root, rules),
         rules=rules,
         ratings=root.section("ratings", Ratings),
+        audits=root.section("audit", Audits),
         checks=read_checks(root.tables("checks"), folder=folder),
         serving=read_serving(root),
         file=file,

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 from zetaroute.domain import Feedback, utc_now
 from zetaroute.feedback.judgement import Judgement
 from zetaroute.log.log import Log
+from zetaroute.log.views import NO_AUDIT
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_ANSWERS = """
-    SELECT id, fallback_of, custom_id FROM outcomes
+_ANSWERS = f"""
+    SELECT id, CASE WHEN {NO_AUDIT} THEN fallback_of END, CASE WHEN {NO_AUDIT} THEN custom_id END FROM outcomes
     WHERE status = 'ok' AND (id IN (SELECT unnest($named)) OR fallback_of IN (SELECT unnest($named))
                              OR custom_id IN (SELECT unnest($own)))
     ORDER BY id

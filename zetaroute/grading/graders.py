@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
@@ -76,6 +76,13 @@ class Graders:
     def needs_reference(self, name: str) -> bool:
         """Tell whether a grader can mark nothing without a reference."""
         return self._of_the_config(name) is None
+
+    def can_grade(self, query: Query, *, local_only: bool = False) -> bool:
+        """Tell whether answers to a query can be graded: by a reference, a program, or a judge that may see it."""
+        named = self._of_the_config(query.grader) if query.grader else None
+        if isinstance(named, JudgeGrader):
+            return self._judge_bar(named, query.tags, local_only=local_only) is None
+        return named is not None or query.reference is not None
 
     def check(self, query: Query) -> None:
         """Raise UsageError when the grading of a query cannot work."""
@@ -177,11 +184,9 @@ class Graders:
         return self._feedback(case, "truth", found.score, comment=note, response_s=found.response_s)
 
     async def _by_judge(self, grader: JudgeGrader, case: Case, providers: Providers) -> Feedback:
-        rule = broken(self._arms[grader.judge].tags, case.tags, self._rules)
-        if rule is not None:
-            return self._feedback(case, "judge", None, comment=f"the judge {grader.judge} {words(rule)}")
-        if case.local_only and not self._arms[grader.judge].local:
-            return self._feedback(case, "judge", None, comment=f"the judge {grader.judge} is not local")
+        bar = self._judge_bar(grader, case.tags, local_only=case.local_only)
+        if bar is not None:
+            return self._feedback(case, "judge", None, comment=bar)
         from zetaroute.grading.llm_judge import judge
 
         found = await judge(
@@ -199,6 +204,17 @@ class Graders:
             comment=found.note,
             cost_usd=found.cost_usd,
             response_s=found.response_s,
+        )
+
+    def _judge_bar(self, grader: JudgeGrader, tags: Sequence[str], *, local_only: bool) -> str | None:
+        """Return why a judge may not be told of a query with these tags; None where it may."""
+        rule = broken(self._arms[grader.judge].tags, tags, self._rules)
+        if rule is not None:
+            return f"the judge {grader.judge} {words(rule)}"
+        return (
+            f"the judge {grader.judge} is not local"
+            if local_only and not self._arms[grader.judge].local
+            else None
         )
 
     def _feedback(

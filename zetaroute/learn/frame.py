@@ -47,14 +47,14 @@ def read_frame(
 
     `since` is an ISO 8601 moment in UTC. Of a part of a log `scales` are those of the whole.
     """
-    select = f"SELECT {COLUMNS} FROM rounds WHERE {TEACHING}"
+    select = f"SELECT {COLUMNS} FROM graded WHERE {TEACHING}"
     frame = pl.DataFrame(rows_since(connection, select, since, order="time, id"))
     return with_split(on_one_scale(frame, scales))
 
 
 def read_scales(connection: DuckDBPyConnection, *, since: str | None = None) -> Scales:
     """Return how the scales of satisfaction compare, by all rows that can teach something."""
-    select = f"SELECT time, rating, thumbs, verdict FROM rounds WHERE {TEACHING} AND coalesce(thumbs, verdict) >= 0"
+    select = f"SELECT time, rating, thumbs, verdict FROM graded WHERE {TEACHING} AND coalesce(thumbs, verdict) >= 0"
     frame = pl.DataFrame(rows_since(connection, select, since, order="time"))
     return scales_of(_floats(frame["rating"]), {name: _floats(frame[name]) for name in LEVELS})
 

@@ -34,7 +34,7 @@ _COUNTED = """
            count(*) FILTER (r.truth >= 0.5 AND f.value >= 0.5) AS passed,
            count(*) FILTER (r.truth < 0.5) AS wrong_rows,
            count(*) FILTER (r.truth < 0.5 AND f.value < 0.5) AS caught
-    FROM latest_feedback f JOIN rounds r ON r.id = f.outcome_id
+    FROM latest_feedback f JOIN graded r ON r.id = f.outcome_id
     WHERE f.metric = 'check' AND r.truth IS NOT NULL
     GROUP BY name ORDER BY name
 """

@@ -87,7 +87,7 @@ def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sampl
 
 def faults_of_log(connection: DuckDBPyConnection, registry: Registry, *, since: str | None) -> list[LogFault]:
     """Return the faults that the log shows by itself; `since` leaves out what is older (ISO 8601, UTC)."""
-    rows = from_moment(connection, f"SELECT * FROM rounds WHERE {TEACHING}", since)
+    rows = from_moment(connection, f"SELECT * FROM graded WHERE {TEACHING}", since)
     connection.execute(f"CREATE OR REPLACE TEMP VIEW looked_at AS {rows}")
     found = [
         *check_clock(*_row(connection, _CLOCK, {"now": time.time(), "most": BACKWARDS_S})),

@@ -220,7 +220,7 @@ def _bring_up(connection: DuckDBPyConnection) -> None:
             connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
     # A view keeps the columns that its table had.
     for view in VIEWS:
-        connection.execute(f"DROP VIEW {view}")
+        connection.execute(f"DROP VIEW IF EXISTS {view}")
     make_views(connection)
 
 

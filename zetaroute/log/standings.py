@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from zetaroute.domain import ALL_TASKS, DEMOTED, Standing, Tally, query_kind_key
 from zetaroute.files.atomic import write_whole
 from zetaroute.log.contests import RunningContest, event_of, running_contest, share_after
 from zetaroute.log.journal import Journal
-from zetaroute.log.views import rounds_from
+from zetaroute.log.views import graded_from
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -30,14 +31,15 @@ RECENT = 500
 """Rows of one arm (and of one kind of query) among them that its tally counts: what it does now."""
 _SCHEMA = 5
 _SPENT = """
-    SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd) FROM (
-        SELECT time, cost_usd FROM outcomes WHERE NOT recorded
-        UNION ALL SELECT time, router_cost_usd FROM outcomes
-        UNION ALL SELECT time, cost_usd FROM feedback
+    SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd), coalesce(sum(cost_usd) FILTER (of_audit), 0) FROM (
+        SELECT time, cost_usd, role = 'audit' AS of_audit FROM outcomes WHERE NOT recorded
+        UNION ALL SELECT time, router_cost_usd, false FROM outcomes
+        UNION ALL SELECT time, cost_usd, outcome_id IN (SELECT id FROM outcomes WHERE role = 'audit') FROM feedback
     )
     WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP AND cost_usd IS NOT NULL
     GROUP BY day ORDER BY day
 """
+_AUDIT_ROWS = "SELECT count(*) FROM outcomes WHERE role = 'audit'"
 _PLACE = f"coalesce(nullif(task, ''), '{query_kind_key(None, 'x')[:-1]}' || segment, '')"
 """`query_kind_key` in SQL."""
 _FIRST = f"SELECT coalesce(min(id), '') FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW})"
@@ -46,12 +48,12 @@ _TAIL = f"""
     SELECT id, time, model, {_PLACE} AS task, status, error_kind, response_s, cost_usd, output_tokens, accuracy,
            satisfaction,
            epoch(time) - sum(coalesce(response_s, 0)) OVER (
-               PARTITION BY coalesce(fallback_of, id) ORDER BY attempt
+               PARTITION BY CASE role WHEN 'audit' THEN id ELSE coalesce(fallback_of, id) END ORDER BY attempt
                ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
            ) AS began_s
-    FROM ({rounds_from("$first")})
+    FROM ({graded_from("$first")})
     -- What was imported was served elsewhere: it says nothing of how a model stands here.
-    WHERE NOT (recorded IS TRUE AND policy_version IS NULL)
+    WHERE role <> 'import'
 """
 _MEANS = {
     "accuracy": ("graded", "accuracy"),
@@ -107,8 +109,15 @@ class LogState:
     """By model; empty when there is no state yet."""
     spent_usd: dict[str, float]
     """By day (UTC, ISO 8601), this month's; recordings cost nothing."""
+    audit_usd: dict[str, float]
+    """The part of it that went to audits."""
+    audit_rows: int
+    """Answers that were ever asked for audits."""
     contest: RunningContest | None
     """The one that runs; None when there is none."""
+
+
+_NOTHING = LogState(standings={}, spent_usd={}, audit_usd={}, audit_rows=0, contest=None)
 
 
 def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Sequence[str] = ()) -> None:
@@ -142,12 +151,15 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         }
         for model, by_task in tallies.items()
     }
-    spent = dict(connection.execute(_SPENT).fetchall())
+    spent = connection.execute(_SPENT).fetchall()
+    (audit_rows,) = connection.execute(_AUDIT_ROWS).fetchone() or (0,)
     running = running_contest(connection)
     state = {
         "schema": _SCHEMA,
         "standings": standings,
-        "spent_usd": spent,
+        "spent_usd": {day: usd for day, usd, _ in spent},
+        "audit_usd": {day: usd for day, _, usd in spent if usd},
+        "audit_rows": audit_rows,
         "contest": running.json() if running else None,
         "merged": list(merged),
     }
@@ -159,16 +171,20 @@ def read_state(home: Home) -> LogState:
     # The journal first: what is merged between the two readings is then named in the state, and counted once.
     waiting = list(Journal(home.journal).named_lines())
     stored_state = _stored(home)
-    past, merged = stored_state or (LogState(standings={}, spent_usd={}, contest=None), frozenset[str]())
-    standings, spent_usd, contest = past.standings, past.spent_usd, past.contest
+    past, merged = stored_state or (_NOTHING, frozenset[str]())
+    standings, contest, audit_rows = dict(past.standings), past.contest, past.audit_rows
+    spent_usd, audit_usd = defaultdict(float, past.spent_usd), defaultdict(float, past.audit_usd)
     for segment, entry in waiting:
         if segment in merged:
             continue
         rows = entry.get("outcomes") or ()
+        audits = {row.get("id") for row in rows if row.get("role") == "audit"}
+        audit_rows += len(audits)
+        for day, usd, outcome_id in _spent_in(entry):
+            spent_usd[day] += usd
+            if outcome_id in audits:
+                audit_usd[day] += usd
         for place, row in enumerate(rows):
-            spent = (row.get("cost_usd") or 0.0) + (row.get("router_cost_usd") or 0.0)
-            if spent and not row.get("recorded"):
-                spent_usd[row["time"][:10]] = spent_usd.get(row["time"][:10], 0.0) + spent
             if row.get("recorded") and row.get("policy_version") is None:
                 continue
             time_s = datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp()
@@ -178,10 +194,6 @@ def read_state(home: Home) -> LogState:
                 time_s=time_s,
                 began_s=time_s - sum(later.get("response_s") or 0.0 for later in rows[place:]),
             )
-        for judged in entry.get("feedback") or ():
-            if judged.get("cost_usd") is not None:
-                day = judged["time"][:10]
-                spent_usd[day] = spent_usd.get(day, 0.0) + judged["cost_usd"]
         for stored in entry.get("contests") or ():
             event = event_of(stored)
             same = contest is not None and contest.event.epoch == event.epoch
@@ -192,7 +204,24 @@ def read_state(home: Home) -> LogState:
         standing = standings.get(model)
         if standing is not None and (standing.last_error_s or 0.0) <= answered_s:
             standings[model] = replace(standing, consecutive_errors=0)
-    return LogState(standings=standings, spent_usd=spent_usd, contest=contest)
+    return LogState(
+        standings=standings,
+        spent_usd=dict(spent_usd),
+        audit_usd=dict(audit_usd),
+        audit_rows=audit_rows,
+        contest=contest,
+    )
+
+
+def _spent_in(entry: Mapping[str, Any]) -> Iterator[tuple[str, float, str | None]]:
+    """Yield what an entry that waits has cost: the day, USD, and the outcome that it was paid for."""
+    for row in entry.get("outcomes") or ():
+        usd = (row.get("cost_usd") or 0.0) + (row.get("router_cost_usd") or 0.0)
+        if usd and not row.get("recorded"):
+            yield row["time"][:10], usd, row.get("id")
+    for judged in entry.get("feedback") or ():
+        if judged.get("cost_usd"):
+            yield judged["time"][:10], judged["cost_usd"], judged.get("outcome_id")
 
 
 def end_cooldowns(home: Home, models: Iterable[str], *, now_s: float) -> None:
@@ -246,6 +275,8 @@ def _stored(home: Home) -> tuple[LogState, frozenset[str]] | None:
         past = LogState(
             standings={model: _standing(model, stored) for model, stored in state["standings"].items()},
             spent_usd={day: float(usd) for day, usd in state["spent_usd"].items()},
+            audit_usd={day: float(usd) for day, usd in state["audit_usd"].items()},
+            audit_rows=int(state["audit_rows"]),
             contest=RunningContest.of(state["contest"]) if state["contest"] else None,
         )
         return past, frozenset(state["merged"])

@@ -9,7 +9,7 @@ from zetaroute.domain import CONFIG_ERRORS, OUTAGE_ERRORS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-VIEWS = ("served", "rounds", "judgements", "latest_feedback")
+VIEWS = ("served", "rounds", "graded", "judgements", "latest_feedback")
 """In the order in which they can be dropped."""
 _LAST = 1_000_000
 """More attempts than any query had: an answer counts before a failure that came after it."""
@@ -20,10 +20,20 @@ _OUTAGE = f"error_kind IN {OUTAGE_ERRORS} OR (error_kind = 'timeout' AND ttft_s 
 _WRONG = f"{_FAILED} AND NOT ({_OUTAGE})"
 """An outage says nothing of how good a model is either."""
 LOST = f"coalesce(accuracy IS NULL AND {_FAILED}, false)"
-"""Whether an outage left the user of a row of `rounds` without the right answer: it counts as 0 where policies are
+"""Whether an outage left the user of a row of `graded` without the right answer: it counts as 0 where policies are
 judged by what users get, and teaches nothing of the model."""
 
-_FALLBACKS = "SELECT id FROM outcomes WHERE fallback_of IS NOT NULL"
+OF_USERS = "role NOT IN ('audit', 'seed')"
+"""Which rows of `graded` were asked for a user, and not to learn from."""
+NO_AUDIT = "role IS DISTINCT FROM 'audit'"
+"""Which rows of `outcomes` are answers that a user or a program may have got; older ones have no role."""
+FIRST = "fallback_of IS NULL AND role IS DISTINCT FROM 'seed'"
+"""Which rows of `outcomes` are the first that was asked for a user, or imported."""
+_ROLE = """coalesce(role, CASE WHEN fallback_of IS NOT NULL THEN 'attempt'
+                            WHEN recorded IS TRUE AND policy_version IS NULL THEN 'import'
+                            ELSE 'served' END)"""
+"""The role of a row; those of older versions tell it by what else they say."""
+_FALLBACKS = f"SELECT id FROM outcomes WHERE fallback_of IS NOT NULL AND {NO_AUDIT}"
 _SCORE = (
     "CASE metric WHEN 'rating' THEN (value - 1) / 4 WHEN 'thumbs' THEN value WHEN 'verdict' THEN value END"
 )
@@ -32,7 +42,7 @@ GRADED = f"""(({_WRONG}) OR id IN (
     SELECT outcome_id FROM feedback
     WHERE metric = 'accuracy' AND source IN ('truth', 'judge', 'user') AND value IS NOT NULL
 ))"""
-"""Whether `rounds` has an accuracy for a row of `outcomes`, without asking which."""
+"""Whether `graded` has an accuracy for a row of `outcomes`, without asking which."""
 
 _OF_THE_ANSWER = (
     "accuracy",
@@ -88,12 +98,12 @@ _JUDGEMENTS = f"""
     FROM scored
     GROUP BY outcome_id
 """
-_ROUNDS = f"""
+_GRADED = f"""
     WITH judging AS (
         SELECT outcome_id, CASE WHEN bool_and(cost_usd IS NOT NULL) THEN sum(cost_usd) END AS usd
         FROM {{feedback}} WHERE source = 'judge' AND response_s IS NOT NULL GROUP BY outcome_id
     )
-    SELECT outcomes.*,
+    SELECT outcomes.* REPLACE ({_ROLE} AS role),
            CASE WHEN truth IS NOT NULL THEN truth
                 WHEN {_WRONG} THEN 0.0
                 ELSE coalesce(judge, user_says) END AS accuracy,
@@ -119,20 +129,20 @@ def judgements_of(ids: str) -> str:
     return _JUDGEMENTS.format(feedback=f"(SELECT * FROM feedback WHERE outcome_id IN ({ids}))")
 
 
-def rounds_of(ids: str) -> str:
-    """Return the SELECT of `rounds` for the outcomes whose ids another SELECT names.
+def graded_of(ids: str) -> str:
+    """Return the SELECT of `graded` for the outcomes whose ids another SELECT names.
 
     The view itself judges all outcomes before any of them can be chosen.
     """
-    return _ROUNDS.format(
+    return _GRADED.format(
         outcomes=f"(SELECT * FROM outcomes WHERE id IN ({ids}))",
         feedback=f"(SELECT * FROM feedback WHERE outcome_id IN ({ids}))",
     )
 
 
-def rounds_from(first: str) -> str:
-    """Return the SELECT of `rounds` for the outcomes from an id on, which the SQL `first` names."""
-    return _ROUNDS.format(
+def graded_from(first: str) -> str:
+    """Return the SELECT of `graded` for the outcomes from an id on, which the SQL `first` names."""
+    return _GRADED.format(
         outcomes=f"(SELECT * FROM outcomes WHERE id >= {first})",
         feedback=f"(SELECT * FROM feedback WHERE outcome_id >= {first})",
     )
@@ -142,13 +152,14 @@ def make_views(connection: DuckDBPyConnection, *, temporary: bool = False) -> No
     """Create the views over the tables of the log; `temporary` ones are for this connection alone."""
     create = "CREATE OR REPLACE TEMP VIEW" if temporary else "CREATE VIEW"
     whole = {"outcomes": "outcomes", "feedback": "feedback"}
-    for view, select in (("latest_feedback", _LATEST), ("judgements", _JUDGEMENTS), ("rounds", _ROUNDS)):
+    for view, select in (("latest_feedback", _LATEST), ("judgements", _JUDGEMENTS), ("graded", _GRADED)):
         connection.execute(f"{create} {view} AS {select.format(**whole)}")
+    connection.execute(f"{create} rounds AS SELECT * FROM graded WHERE {OF_USERS}")
     connection.execute(f"""
         {create} served AS
         WITH others AS (
             SELECT *, attempt + CASE status WHEN 'ok' THEN {_LAST} ELSE 0 END AS place
-            FROM ({rounds_of(_FALLBACKS)})
+            FROM ({graded_of(_FALLBACKS)})
         ),
         later AS (
             SELECT fallback_of, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd,

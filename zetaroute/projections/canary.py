@@ -12,7 +12,7 @@ from zetaroute.domain import CanaryEvent, CanaryStep, Promotion, new_id
 from zetaroute.errors import ArtifactError
 from zetaroute.log.canary import running_canary
 from zetaroute.log.journal import Entry
-from zetaroute.log.views import LOST, rounds_from
+from zetaroute.log.views import LOST, graded_from
 from zetaroute.registry import Registry
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _ROWS = f"""
            duel.before <> duel.after AS differ,
            CASE WHEN r.model = duel.before THEN 1 / r.propensity ELSE 0 END AS took_before,
            CASE WHEN r.model = duel.after THEN 1 / r.propensity ELSE 0 END AS took_after
-    FROM (SELECT *, CASE WHEN {LOST} THEN 0.0 ELSE accuracy END AS received FROM ({rounds_from("$begin")})) r
+    FROM (SELECT *, CASE WHEN {LOST} THEN 0.0 ELSE accuracy END AS received FROM ({graded_from("$begin")})) r
     WHERE duel.canary = $canary AND r.propensity IS NOT NULL AND r.fallback_of IS NULL
           AND r.status <> 'cancelled' AND r.received IS NOT NULL
     ORDER BY r.id

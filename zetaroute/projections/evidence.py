@@ -17,7 +17,7 @@ from zetaroute.errors import ArtifactError
 from zetaroute.log.contests import running_event
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import rows_in
-from zetaroute.log.views import LOST, rounds_of
+from zetaroute.log.views import LOST, graded_of
 from zetaroute.registry import Registry
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _ASKED = """
 _ANSWERS = f"""
     SELECT coalesce(fallback_of, id) AS decision, id, model,
            CASE WHEN {LOST} THEN 0.0 ELSE accuracy END AS accuracy, cost_usd, response_s
-    FROM ({rounds_of(_ASKED)})
+    FROM ({graded_of(_ASKED)})
 """
 
 

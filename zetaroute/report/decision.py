@@ -107,7 +107,10 @@ def show_outcome(console: Console, row: Result) -> None:
         "tags": ", ".join(row["tags"] or ()),
         "kept": f"{row['store']}: the texts below are keyed hashes" if row["store"] else "",
         "recorded": "yes: time, cost and score were recorded elsewhere" if row["recorded"] else "",
-        "attempts": ", ".join(f"{one['model']} {one['status']}" for one in row["attempts"]),
+        "attempts": ", ".join(
+            f"{one['model']} {one['status']}{' (audit)' * (one['role'] == 'audit')}"
+            for one in row["attempts"]
+        ),
         "feedback": ", ".join(
             f"{one['metric']} {one['label'] or opinion(one['metric'], one['value'])} by {one['author']}"
             for one in row["feedback"]
@@ -127,6 +130,8 @@ def show_outcome(console: Console, row: Result) -> None:
 
 def how_chosen(row: Result) -> str:
     """Return in words how a row's model came to answer."""
+    if row.get("role") == "audit":
+        return f"to learn from, beside {row['fallback_of']}"
     if row.get("escalated"):
         return f"because an earlier answer failed its check ({row['fallback_of']})"
     if row["fallback_of"]:

@@ -27,6 +27,7 @@ from zetaroute.report.tables import (
     verdict,
 )
 from zetaroute.report.words import (
+    amount,
     judge_sentence,
     provenance_notes,
     satisfaction_words,
@@ -69,8 +70,18 @@ def kpi_report(result: Result) -> Report:
             Section(title="Share per model", chart=share),
             *_judge_sections(result),
         ],
-        notes=provenance_notes(result["provenance"], result["rows"]),
+        notes=[*_audit_notes(result["audits"]), *provenance_notes(result["provenance"], result["rows"])],
     )
+
+
+def _audit_notes(audits: Result) -> list[str]:
+    if not audits["rows"]:
+        return []
+    cost, seconds = amount(audits["cost_usd"], "usd"), amount(audits["response_s"], "seconds")
+    return [
+        f"Audits: {audits['rows']} answers of other models, asked to learn from, took {cost} and {seconds}; these "
+        "figures leave them out."
+    ]
 
 
 def compare_report(result: Result) -> Report:

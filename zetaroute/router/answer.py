@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from zetaroute.domain import CONFIG_ERRORS, Candidate, Completion, Decision, Feedback, Outcome, Query
-from zetaroute.errors import StoreError
+from zetaroute.errors import NoAnswerError, StoreError
 from zetaroute.grading.graders import ACCURACY, NO_GRADE
 from zetaroute.log.journal import Entry
 from zetaroute.router.records import CHECK, spent_usd
@@ -43,6 +43,8 @@ class Answer:
     """The answer as it came; None where there is none."""
     refused: tuple[str, ...] = ()
     """Models that would have been asked had there been the money."""
+    audits: tuple[Entry, ...] = ()
+    """The rows of other models that were asked the same to learn from, once they are there."""
 
     def __str__(self) -> str:
         """Return the text."""
@@ -169,6 +171,16 @@ class Answer:
         return spent_usd(self.entry.outcomes, self.entry.feedback)
 
     @property
+    def audited(self) -> bool:
+        """Whether other models are asked the same, to learn from."""
+        return self.decision.audit is not None and self.decision.audit.heads
+
+    @property
+    def audit_cost_usd(self) -> float:
+        """What `audits` cost with their judges, as far as it is known; no part of the cost of the answer."""
+        return sum(spent_usd(entry.outcomes, entry.feedback) for entry in self.audits)
+
+    @property
     def attempts(self) -> list[dict[str, Any]]:
         """Every model that was asked, in turn, and why it failed, if it did."""
         return [{"model": row.model, "error": row.error} for row in self.entry.outcomes]
@@ -192,6 +204,8 @@ class Answer:
             "accuracy": self.accuracy,
             "check": self.check,
             "judge_cost_usd": self.judge_cost_usd,
+            "audited": self.audited,
+            "audit_cost_usd": self.audit_cost_usd,
             "attempts": self.attempts,
         }
 
@@ -214,6 +228,14 @@ class Answer:
             "time": row.time,
         }
         return output_line(told, form)
+
+
+class UnansweredError(NoAnswerError):
+    """No model could answer: what became of the query is here all the same."""
+
+    def __init__(self, message: str, answer: Answer) -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class UnkeptAnswerError(StoreError):

@@ -45,6 +45,7 @@ async def run_attempts(
     providers: Providers,
     graders: Graders,
     query_budget: QueryBudget,
+    beside: str | None = None,
 ) -> Answer:
     """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
@@ -52,10 +53,11 @@ async def run_attempts(
     `query_budget` holds its cost and the deadline has not passed; every attempt is a row. The budget comes open and
     is closed in the end. A cancelled call becomes a row of its own: asyncio.CancelledError carries the Answer as its
     argument (`cut_answer`). So it does where only the grading was cancelled: the answers are kept without a grade.
+    The rows are those of an audit where `beside` is the id of the row that was asked for the user.
     """
     start, shown = time.perf_counter(), list[str]()
     deadline_s = options.deadline_s
-    made = OutcomeRecords(query, decision, options, arms)
+    made = OutcomeRecords(query, decision, options, arms, beside=beside)
     turn: Decision | None = decision
     try:
         while turn is not None:

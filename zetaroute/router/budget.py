@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from zetaroute.config import Budget
@@ -64,19 +64,24 @@ class Spending:
         """Return what is left of the tightest budget and its name; None where there is no budget."""
         if not self.limited:
             return None, ""
+        return min((limit_usd - spent_usd, name) for limit_usd, spent_usd, name in self._spent(now))
+
+    def share_left(self, now: datetime | None = None) -> float:
+        """Return which part is left of the budget that is spent most, 0 to 1; 1 where there is no budget."""
+        return min((_share(limit - spent, limit) for limit, spent, _ in self._spent(now)), default=1.0)
+
+    def _spent(self, now: datetime | None) -> list[tuple[float, float, str]]:
+        """Return of every budget its limit, what was spent of it or is under way, and its name."""
         today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
-        month = today[:7]
-        under_way = self.reserved.usd + self._pending_usd
-        left: list[tuple[float, str]] = []
-        if self._budget.daily_usd is not None:
-            spent = self._days.get(today, 0.0) + under_way
-            left.append((self._budget.daily_usd - spent, f"daily budget of {usd(self._budget.daily_usd)}"))
-        if self._budget.monthly_usd is not None:
-            spent = sum(cost for day, cost in self._days.items() if day.startswith(month)) + under_way
-            left.append(
-                (self._budget.monthly_usd - spent, f"monthly budget of {usd(self._budget.monthly_usd)}")
-            )
-        return min(left)
+        budget, under_way = self._budget, self.reserved.usd + self._pending_usd
+        found: list[tuple[float, float, str]] = []
+        if budget.daily_usd is not None:
+            spent_usd = self._days.get(today, 0.0) + under_way
+            found.append((budget.daily_usd, spent_usd, f"daily budget of {usd(budget.daily_usd)}"))
+        if budget.monthly_usd is not None:
+            spent_usd = sum(cost for day, cost in self._days.items() if day.startswith(today[:7])) + under_way
+            found.append((budget.monthly_usd, spent_usd, f"monthly budget of {usd(budget.monthly_usd)}"))
+        return found
 
     def settle(self, expected_usd: float, cost_usd: float) -> None:
         """Put what a call did cost in the place of what was set aside for it."""
@@ -106,6 +111,11 @@ class RunBudget:
         """Return what is neither spent nor set aside; None where there is no limit."""
         return None if self._limit_usd is None else self._limit_usd - self._spent_usd - self.reserved.usd
 
+    def share_left(self) -> float:
+        """Return which part is left, 0 to 1; 1 where there is no limit."""
+        left_usd = self.left_usd()
+        return 1.0 if self._limit_usd is None or left_usd is None else _share(left_usd, self._limit_usd)
+
     def reserve(self, expected_usd: float) -> bool:
         """Set `expected_usd` aside; return False when the budget does not hold it any more."""
         left_usd = self.left_usd()
@@ -120,6 +130,10 @@ class RunBudget:
         self.reserved.remove(expected_usd)
 
 
+def _share(left_usd: float, limit_usd: float) -> float:
+    return max(0.0, left_usd / limit_usd) if limit_usd > 0 else 0.0
+
+
 _ROUNDING_USD = 1e-12
 
 
@@ -130,7 +144,7 @@ class QueryBudget:
         self,
         decision: Decision,
         *,
-        spending: Spending,
+        spending: Sequence[Spending],
         run: RunBudget | None = None,
         most_usd: float | None = None,
     ) -> None:
@@ -151,8 +165,14 @@ class QueryBudget:
         """Set aside what the decided model may cost; return False when the run's budget does not hold it."""
         if not self._run.reserve(self._held_usd):
             return False
-        self._spending.reserved.add(self._held_usd)
+        for spending in self._spending:
+            spending.reserved.add(self._held_usd)
         return True
+
+    def open_within(self) -> bool:
+        """Open it where every budget holds the cost: for a call that nobody waits for."""
+        left_usd = [left for spending in self._spending if (left := spending.left_usd()[0]) is not None]
+        return all(self._held_usd <= max(left, 0.0) for left in left_usd) and self.open()
 
     def after_answer(self, model: str, paid_usd: float) -> bool:
         """Return whether a model may be asked beside what the answers until now have cost, and set its cost aside."""
@@ -169,7 +189,8 @@ class QueryBudget:
     def close(self, paid_usd: float) -> None:
         """Give back what is set aside, for what was paid in truth."""
         self._run.settle(self._held_usd, paid_usd)
-        self._spending.settle(self._held_usd, paid_usd)
+        for spending in self._spending:
+            spending.settle(self._held_usd, paid_usd)
 
     def _hold(self, model: str) -> bool:
         expected_usd = self._decision.expected_usd(model)
@@ -177,14 +198,14 @@ class QueryBudget:
         if expected_usd > 0 and not self._fits(total_usd):
             self.refused.append(model)
             return False
-        self._run.reserved.change(total_usd - self._held_usd)
-        self._spending.reserved.change(total_usd - self._held_usd)
+        for reserved in (self._run.reserved, *(spending.reserved for spending in self._spending)):
+            reserved.change(total_usd - self._held_usd)
         self._next_usd, self._held_usd = expected_usd, total_usd
         return True
 
     def _fits(self, total_usd: float) -> bool:
         more_usd = total_usd - self._held_usd
-        left_usd = [self._spending.left_usd()[0], self._run.left_usd()]
+        left_usd = [self._run.left_usd(), *(spending.left_usd()[0] for spending in self._spending)]
         if self._most_usd is not None and total_usd > self._most_usd + _ROUNDING_USD:
             return False
         return all(left is None or more_usd <= left + _ROUNDING_USD for left in left_usd)

@@ -13,21 +13,23 @@ from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.named import ASKED
 from zetaroute.log.pseudonyms import hidden
+from zetaroute.log.views import NO_AUDIT
 
-_TURNS = """
+_TURNS = f"""
     SELECT query, response, system, model, tags, store IS NOT NULL OR forgotten IS NOT NULL FROM outcomes
-    WHERE status = 'ok' AND (id = $1 OR conversation = $1)
+    WHERE status = 'ok' AND {NO_AUDIT} AND (id = $1 OR conversation = $1)
     -- Of an answer that failed its check and the one that took its place, the latter was given.
     QUALIFY row_number() OVER (PARTITION BY coalesce(fallback_of, id) ORDER BY attempt DESC) = 1
     ORDER BY id
 """
-_SPOKEN = """
-    SELECT max_by(model, (time, id)) FILTER (status = 'ok'), list_distinct(flatten(list(tags)))
+_SPOKEN = f"""
+    SELECT max_by(model, (time, id)) FILTER (status = 'ok' AND {NO_AUDIT}), list_distinct(flatten(list(tags)))
     FROM outcomes WHERE list_contains($1, conversation)
 """
-_LISTED = """
+_LISTED = f"""
     WITH turns AS (
-        SELECT *, coalesce(conversation, id) AS name FROM outcomes WHERE status = 'ok' AND run IS NULL
+        SELECT *, coalesce(conversation, id) AS name FROM outcomes
+        WHERE status = 'ok' AND run IS NULL AND {NO_AUDIT}
     )
     SELECT name, count(DISTINCT coalesce(fallback_of, id)) AS turns, max(time)::VARCHAR AS last,
            max_by(model, id) AS model, min_by(query, id) AS first_query, sum(cost_usd) AS cost_usd

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,14 +11,15 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from zetaroute.domain import Check, Decision, Query
-from zetaroute.errors import NoAnswerError, StoreError
+from zetaroute.domain import AuditTerms, Check, Decision, Query
+from zetaroute.errors import ConfigError, StoreError
 from zetaroute.grading.graders import Graders
-from zetaroute.log.journal import Journal
+from zetaroute.log.journal import Entry, Journal
 from zetaroute.policy import Limits, allowed, tripped
 from zetaroute.providers.pool import Providers, open_providers
-from zetaroute.router.answer import Answer, UnkeptAnswerError
+from zetaroute.router.answer import Answer, UnansweredError, UnkeptAnswerError
 from zetaroute.router.attempts import cut_answer, run_attempts
+from zetaroute.router.audits import MOST_AT_ONCE, asked_beside
 from zetaroute.router.budget import QueryBudget, RunBudget
 from zetaroute.router.options import SILENT, AskOptions, Callbacks, Patient
 from zetaroute.router.prepare import embedded
@@ -39,6 +41,8 @@ class Engine:
         self.graders = Graders(router.settings)
         self._budget = budget or RunBudget(None)
         self._many = many
+        self._auditing = 0
+        """Answers whose audit is under way."""
 
     @cached_property
     def _providers(self) -> Providers:
@@ -90,7 +94,14 @@ class Engine:
             objective=options.objective,
             forced=options.model,
             kept=self._kept(options.kept),
+            audit=self.audit_terms(query, options),
         )
+
+    def audit_terms(self, query: Query, options: AskOptions) -> AuditTerms:
+        """Return under which terms a prepared query may be audited now."""
+        if self._auditing >= MOST_AT_ONCE:
+            return AuditTerms(probability=0.0)
+        return self.router.audit_terms(query, options, graders=self.graders, run=self._budget)
 
     def _kept(self, model: str | None) -> str | None:
         """Return the model that a conversation goes on with: one that is configured still, and not failing."""
@@ -103,7 +114,7 @@ class Engine:
         """Return what a decided query may spend, still to be opened."""
         return QueryBudget(
             decision,
-            spending=self.router.spending,
+            spending=(self.router.spending,),
             run=self._budget,
             most_usd=options.limits.max_cost_usd,
         )
@@ -145,6 +156,72 @@ class Engine:
             _tell_whole(answer, callbacks)
         return answer
 
+    async def audit(self, answer: Answer, options: AskOptions, keep: Callable[[Entry], object]) -> None:
+        """Ask the other models of an audit side by side, now that the answer is there, and hand on their graded rows.
+
+        Nothing of it reaches the user. When this is cancelled, the calls that it cuts are handed on too.
+        """
+        self._auditing += 1
+        try:
+            async with asyncio.TaskGroup() as group:
+                for model in asked_beside(answer.decision):
+                    group.create_task(self._ask_beside(model, answer, options, keep))
+        finally:
+            self._auditing -= 1
+
+    async def _ask_beside(
+        self, model: str, answer: Answer, options: AskOptions, keep: Callable[[Entry], object]
+    ) -> None:
+        alone = replace(answer.decision, model=model, forced=True, kept=False)
+        budgets = (self.router.spending, self.router.audit_spending)
+        query_budget = QueryBudget(alone, spending=budgets, run=self._budget)
+        if not query_budget.open_within():
+            return
+        try:
+            other = await run_attempts(
+                replace(answer.query, check=None),
+                alone,
+                replace(
+                    options,
+                    deadline_s=self.router.arms[model].timeout_s,
+                    outcome_id=None,
+                    rating_share=None,
+                ),
+                SILENT,
+                arms=self.router.arms,
+                providers=self._providers,
+                graders=self.graders,
+                query_budget=query_budget,
+                beside=answer.entry.outcomes[0].id,
+            )
+        except asyncio.CancelledError as error:
+            if (cut := cut_answer(error)) is not None:
+                self._observe(cut)
+                keep(cut.entry)
+            raise
+        except ConfigError:
+            # It says nothing of the model; whoever asks it by itself is told.
+            return
+        self._observe(other)
+        keep(other.entry)
+
+    async def finish_audit(self, answer: Answer, options: AskOptions, journal: Journal) -> Answer:
+        """Do the audit of an answer, journal its rows and return the answer with them; an interrupt ends it early."""
+        entries: list[Entry] = []
+        try:
+            async with self:
+                await self.audit(answer, options, entries.append)
+        except asyncio.CancelledError:
+            # The answer is there, and what was cut is in the rows.
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+        if entries:
+            try:
+                journal.append(entries)
+            except StoreError as error:
+                logging.getLogger("zetaroute").warning("note: the rows of an audit are lost: %s", error)
+        return replace(answer, audits=tuple(entries))
+
     async def ask(
         self,
         query: Query,
@@ -158,10 +235,12 @@ class Engine:
         """Prepare, decide and answer one query, journal what happened, and close the connections.
 
         `on_decision` is told of the prepared query and its decision; with journal=None nothing is kept. Raises
-        NoAnswerError, after its rows are safe, when no model answered, UnkeptAnswerError with the answer when its
+        UnansweredError, after its rows are safe, when no model answered, UnkeptAnswerError with the answer when its
         rows cannot be kept, and what a callback raised, after everything else.
         """
         patient = Patient(callbacks)
+        if journal is None:
+            options = replace(options, no_audit="nothing is kept")
         async with self:
             query = await self.prepare(query, options, check=check)
             decision = self.decide(query, options)
@@ -185,7 +264,7 @@ class Engine:
         if answer.outcome.status != "ok":
             refused = ", ".join(answer.refused)
             limit = f"; asking {refused} would cost more than may be spent" if refused else ""
-            raise NoAnswerError(f"no model could answer: {answer.failures}{limit}.")
+            raise UnansweredError(f"no model could answer: {answer.failures}{limit}.", answer)
         return answer
 
     def _observe(self, answer: Answer) -> None:

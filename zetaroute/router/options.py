@@ -35,6 +35,10 @@ class AskOptions:
     """Probability with which a rating will be asked for; None where no user can be asked."""
     start_anew: bool = True
     """Whether the next model may begin where a part of an answer was shown."""
+    seeds: bool = False
+    """Whether all models are asked the same, each by itself, to learn from."""
+    no_audit: str | None = None
+    """Why no other model is to be asked beside the one that answers; None: the router may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
-from zetaroute.domain import Arm, Attempt, Completion, Decision, Feedback, Outcome, Query, new_id, utc_now
+from zetaroute.domain import (
+    Arm,
+    Attempt,
+    Audit,
+    Completion,
+    Decision,
+    Feedback,
+    Outcome,
+    Query,
+    Role,
+    new_id,
+    utc_now,
+)
 from zetaroute.grading.graders import Case
 from zetaroute.log.journal import Entry
 from zetaroute.router.options import AskOptions
@@ -52,9 +64,17 @@ class OutcomeRecords:
     """The rows of one query as its attempts come in, and what is said of them."""
 
     def __init__(
-        self, query: Query, decision: Decision, options: AskOptions, arms: Mapping[str, Arm]
+        self,
+        query: Query,
+        decision: Decision,
+        options: AskOptions,
+        arms: Mapping[str, Arm],
+        *,
+        beside: str | None = None,
     ) -> None:
+        """Make rows of an audit where `beside` is the id of the first row that was asked for the user."""
         self.query, self._decision, self._options, self._arms = query, decision, options, arms
+        self._beside = beside
         self.outcomes: list[Outcome] = []
         self.feedback: list[Feedback] = []
         self.done: list[Completion | None] = []
@@ -62,7 +82,7 @@ class OutcomeRecords:
     def add(self, attempts: Sequence[Attempt], *, escalated: bool) -> None:
         """Take in the attempts of one turn."""
         for number, attempt in enumerate(attempts, start=len(self.outcomes) + 1):
-            first = self.outcomes[0].id if self.outcomes else None
+            first = self.outcomes[0].id if self.outcomes else self._beside
             row = self._row(attempt, number=number, first=first, escalated=escalated)
             self.outcomes.append(row)
             self.done.append(attempt.completion)
@@ -114,11 +134,25 @@ class OutcomeRecords:
             rows[answers[-1]] = replace(rows[answers[-1]], ask_probability=share, asked=asked)
         return Entry(outcomes=tuple(rows), feedback=tuple(self.feedback))
 
+    def _role(self, *, drawn: bool) -> Role:
+        if self._beside is not None:
+            return "audit"
+        if not drawn:
+            return "attempt"
+        return "seed" if self._options.seeds else "served"
+
+    def _coin(self, *, drawn: bool) -> Audit | None:
+        """Return the coin that a row tells of: with all models asked anyway, one that always falls on heads."""
+        if self._options.seeds:
+            return Audit(probability=1.0, heads=True)
+        return self._decision.audit if drawn or self._beside is not None else None
+
     def _row(self, attempt: Attempt, *, number: int, first: str | None, escalated: bool) -> Outcome:
         """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
         query, decision, options = self.query, self._decision, self._options
         done, own = attempt.completion or attempt.arrived, query.embedding
         drawn, prices = first is None, self._arms[attempt.model].prices
+        coin = self._coin(drawn=drawn)
         return Outcome(
             id=(options.outcome_id if drawn else None) or new_id(),
             time=utc_now(),
@@ -142,6 +176,10 @@ class OutcomeRecords:
             attempt=number,
             escalated=escalated,
             fallback_of=first,
+            role=self._role(drawn=drawn),
+            audit_probability=coin.probability if coin else None,
+            audited=coin.heads if coin else False,
+            contest=decision.contest if drawn else None,
             error_kind=attempt.error_kind,
             error=attempt.error if attempt.status == "error" else None,
             finish_reason=done.finish_reason if done else None,
@@ -161,7 +199,6 @@ class OutcomeRecords:
             attachments=tuple(file.note for file in query.attachments),
             seed=decision.seed,
             candidates=decision.candidates if drawn else (),
-            contest=decision.contest if drawn else None,
             objective=decision.objective if drawn else None,
             embedding=own.values or None if drawn and own else None,
             embedding_model=own.space if drawn and own and own.values else None,

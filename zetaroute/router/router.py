@@ -9,19 +9,33 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from zetaroute.config import Budget, Home, Objective, Settings
-from zetaroute.domain import Arm, Decision, Outcome, Query, QueryEmbedding, Standing
+from zetaroute.domain import (
+    Arm,
+    AuditTerms,
+    Decision,
+    Outcome,
+    Query,
+    QueryEmbedding,
+    Standing,
+)
 from zetaroute.errors import ArtifactError, StoreError
+from zetaroute.grading.graders import Graders
 from zetaroute.log.contests import RunningContest
+from zetaroute.log.journal import Entry
 from zetaroute.log.pseudonyms import home_salt
 from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome
 from zetaroute.policy import Contest, Limits, Policy, decide, load_policy, tripped
+from zetaroute.policy.decide import NO_AUDIT
 from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.prior import tally_of
 from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
-from zetaroute.router.budget import Spending
+from zetaroute.router.audits import FIRST_SHARE, LATER_SHARE, why_unaudited
+from zetaroute.router.budget import RunBudget, Spending
+from zetaroute.router.options import AskOptions
 from zetaroute.router.prefetch import ForecastCache
 from zetaroute.router.prepare import tagged
+from zetaroute.router.records import spent_usd
 
 _ANEW_S = 2.0
 """How long a state that cannot be read waits for the log that it is made anew from."""
@@ -35,6 +49,10 @@ class Router:
     policy: Policy
     standings: dict[str, Standing]
     spending: Spending = field(default_factory=lambda: Spending(Budget()))
+    audit_spending: Spending = field(default_factory=lambda: Spending(Budget()))
+    """The part of it that goes to audits."""
+    audit_rows: int = 0
+    """Answers that audits had asked for when this was opened."""
     closed: Mapping[str, str] = field(default_factory=dict)
     """Models that cannot be called at all, and why."""
     key: Callable[[], bytes] | None = None
@@ -61,6 +79,22 @@ class Router:
         """Return the query with the tags that its rules go by: to be asked for before anything is decided or sent."""
         return tagged(query, self.settings.privacy)
 
+    def audit_terms(
+        self, query: Query, options: AskOptions, *, graders: Graders, run: RunBudget | None = None
+    ) -> AuditTerms:
+        """Return with which probability a query is asked of several models: by what was spent before, never by it.
+
+        Towards the end of a budget it falls, so that the end comes to no query all at once.
+        """
+        arms, share = self.settings.arms, self.settings.audits.share
+        blocked = why_unaudited(query, options, graders=graders, arms=arms)
+        if blocked is not None:
+            return AuditTerms(probability=0.0, blocked=blocked)
+        if share is None:
+            share = FIRST_SHARE if self.policy.version == COLD else LATER_SHARE
+        left = [budget.share_left() for budget in (self.spending, self.audit_spending, run) if budget]
+        return AuditTerms(probability=share * min(1.0, 2.0 * min(left)))
+
     def prefetch(self, queries: Sequence[Query]) -> None:
         """Look at queries that are to be decided next."""
         policies = [self.policy] if self.contest is None else [self.policy, self.contest.policy]
@@ -75,10 +109,11 @@ class Router:
         objective: Objective | None = None,
         forced: str | None = None,
         kept: str | None = None,
+        audit: AuditTerms = NO_AUDIT,
     ) -> Decision:
         """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none.
 
-        `forced` pins one, and `kept` goes on with one where it may answer.
+        `forced` pins one, and `kept` goes on with one where it may answer; `audit` tosses the coin of an audit.
         """
         start = time.perf_counter()
         query, cached = self._read(query), self.forecasts.pop(query)
@@ -98,6 +133,7 @@ class Router:
             forced=forced,
             kept=kept,
             contest=self.contest,
+            audit=audit,
             expected=cached.by_version,
         )
         standing = self.standings.get(decision.model)
@@ -136,6 +172,18 @@ class Router:
             model: replace(standing, probe_s=ours.get(model)) for model, standing in past.standings.items()
         }
 
+    def sync_spending(self, past: LogState) -> None:
+        """Take what was spent from the log, where other processes write too."""
+        self.spending.refresh(past.spent_usd)
+        self.audit_spending.refresh(past.audit_usd)
+
+    def keep(self, entry: Entry) -> None:
+        """Take the cost of rows as written: they are safe."""
+        cost_usd = spent_usd(entry.outcomes, entry.feedback)
+        self.spending.keep(cost_usd)
+        if any(row.role == "audit" for row in entry.outcomes):
+            self.audit_spending.keep(cost_usd)
+
     def observe(self, outcomes: Sequence[Outcome]) -> None:
         """Take all attempts at one more query into the standings, so that a failing model cools down within a run."""
         now_s = time.time()
@@ -164,6 +212,8 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
         policy=policy,
         standings=past.standings,
         spending=Spending(settings.budget, past.spent_usd),
+        audit_spending=Spending(Budget(daily_usd=settings.audits.budget_usd), past.audit_usd),
+        audit_rows=past.audit_rows,
         closed={**_unopenable(settings.arms), **without_key(settings.arms)},
         key=lambda: home_salt(home.salt),
         contest=_contest(registry, policy, past.contest),

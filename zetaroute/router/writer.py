@@ -51,7 +51,6 @@ class Writer:
     ) -> None:
         """Tell `on_failure` of rows that cannot be written, and `on_merge` why the log takes none (None: it does)."""
         self._router = router
-        self._spending = router.spending
         self._log = log
         self._on_done = on_done
         self._on_unkept = on_unkept
@@ -79,7 +78,7 @@ class Writer:
         return answer, self._add(answer.entry, answer)
 
     def add_entry(self, entry: Entry) -> Safe:
-        """Take what is no answer, such as feedback; the future is done when it was written."""
+        """Take what is no answer, such as feedback or an audit; the future is done when it was written."""
         return self._add(entry, None)
 
     async def aclose(self) -> None:
@@ -124,11 +123,11 @@ class Writer:
         async with self._keeping:
             kept = await self._journal([one.entry for one in found])
             for one, is_kept in zip(found, kept, strict=True):
-                if one.answer is None:
+                self._router.keep(one.entry)
+                if is_kept or one.answer is None or self._on_unkept is None:
                     continue
-                if not is_kept and self._on_unkept is not None and one.answer.outcome.status == "ok":
+                if one.answer.outcome.status == "ok":
                     self._on_unkept(one.answer)
-                self._spending.keep(one.answer.spent_usd)
         if self._on_done is not None:
             try:
                 self._on_done(answers)
@@ -180,11 +179,11 @@ class Writer:
         except StoreError as error:
             if self._on_merge is not None:
                 self._on_merge(error)
-        if self._spending.limited:
+        if self._router.spending.limited or self._router.audit_spending.limited:
             # Other processes spend too. Nothing is kept meanwhile, so that no row is counted twice or never.
             async with self._keeping:
                 past = await asyncio.to_thread(self._obey)
-                self._spending.refresh(past.spent_usd)
+                self._router.sync_spending(past)
         else:
             past = await asyncio.to_thread(self._obey)
         self._router.sync_standings(past)

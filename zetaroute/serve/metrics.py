@@ -61,6 +61,16 @@ def _families(models: Sequence[str]) -> tuple[_Family, ...]:
             help="Known cost in USD by model.",
             labels={"model": models},
         ),
+        _Family(
+            name="zetaroute_audits_total",
+            help="Rows of audits among them: answers of other models, to learn from.",
+            labels={},
+        ),
+        _Family(
+            name="zetaroute_audit_cost_usd_total",
+            help="Known cost in USD of audits, their judges included.",
+            labels={},
+        ),
         _Family(name="zetaroute_unkept_total", help="Rows that the journal did not take.", labels={}),
         _Family(name="zetaroute_feedback_total", help="Judgements that were kept.", labels={}),
         _Family(name="zetaroute_in_flight", help="Requests under way.", labels={}, kind="gauge"),

@@ -12,13 +12,16 @@ from typing import Any
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import StoreError
+from zetaroute.log.journal import Entry
 from zetaroute.policy import Limits
 from zetaroute.policy.guards import may_matter
 from zetaroute.projections import log_of
 from zetaroute.router.answer import Answer
+from zetaroute.router.audits import FIRST_AUDIT, asked_beside
 from zetaroute.router.conversations import Conversation, Conversations
 from zetaroute.router.engine import Engine
 from zetaroute.router.options import AskOptions, Callbacks
+from zetaroute.router.records import spent_usd
 from zetaroute.router.router import open_router
 from zetaroute.router.writer import Writer
 from zetaroute.serve.metrics import Metrics
@@ -26,6 +29,8 @@ from zetaroute.serve.request import ChatRequest
 
 RUN = "serve"
 """How the log marks its rows."""
+AUDITS_END_S = 5.0
+"""How long audits under way may take to end when the server stops; no client waits for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,8 @@ class Service:
             self.log, alone=metrics.workers == 1, tags_matter=_tags_matter(settings)
         )
         self._under_way: set[asyncio.Task[Any]] = set()
+        self._audits: set[asyncio.Task[None]] = set()
+        self._first_audit = self.router.audit_rows == 0
 
     def begin(self, work: Coroutine[Any, Any, Finished]) -> asyncio.Task[Finished]:
         """Start an answer that closing waits for."""
@@ -115,29 +122,53 @@ class Service:
         kept = await safe
         if kept:
             self.failure = None
+            self._begin_audit(answer, options)
         elapsed_s = time.perf_counter() - start
         self.metrics.observe("zetaroute_answer_seconds", elapsed_s)
         self.metrics.observe("zetaroute_added_seconds", max(0.0, elapsed_s - answer.response_s))
         return Finished(answer=answer, kept=kept)
 
+    def _begin_audit(self, answer: Answer, options: AskOptions) -> None:
+        """Ask other models beside an answer that its client has, or is about to have."""
+        if not asked_beside(answer.decision):
+            return
+        if self._first_audit:
+            self._first_audit = False
+            logging.getLogger("zetaroute").warning("note: %s", FIRST_AUDIT)
+        task = asyncio.create_task(self.engine.audit(answer, options, self._keep_audit))
+        self._audits.add(task)
+        task.add_done_callback(self._audits.discard)
+
+    def _keep_audit(self, entry: Entry) -> None:
+        self.writer.add_entry(entry)
+        self._count_rows(entry)
+        self.metrics.add("zetaroute_audits_total", len(entry.outcomes))
+        self.metrics.add("zetaroute_audit_cost_usd_total", spent_usd(entry.outcomes, entry.feedback))
+
     async def aclose(self) -> None:
         """Let what was cut write its rows, then close everything."""
         if self._under_way:
             await asyncio.wait(self._under_way)
+        if self._audits:
+            _, late = await asyncio.wait(self._audits, timeout=AUDITS_END_S)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
         await self.writer.aclose()
         await self.engine.aclose()
 
     def _count(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
-            for row in answer.entry.outcomes:
-                self.metrics.add("zetaroute_outcomes_total", model=row.model, status=row.status)
-                self.metrics.add(
-                    "zetaroute_tokens_total", row.input_tokens or 0, model=row.model, kind="input"
-                )
-                self.metrics.add(
-                    "zetaroute_tokens_total", row.output_tokens or 0, model=row.model, kind="output"
-                )
-                self.metrics.add("zetaroute_cost_usd_total", row.cost_usd or 0.0, model=row.model)
+            self._count_rows(answer.entry)
+
+    def _count_rows(self, entry: Entry) -> None:
+        add = self.metrics.add
+        for row in entry.outcomes:
+            add("zetaroute_outcomes_total", model=row.model, status=row.status)
+            add("zetaroute_tokens_total", row.input_tokens or 0, model=row.model, kind="input")
+            add("zetaroute_tokens_total", row.output_tokens or 0, model=row.model, kind="output")
+            add("zetaroute_cost_usd_total", row.cost_usd or 0.0, model=row.model)
 
     def _merged(self, failure: StoreError | None) -> None:
         if failure is not None and self.log_failure is None:

@@ -29,7 +29,8 @@ Kind = Literal["feedback", "rounds", "rows"]
 _AT_ONCE = 10_000
 _ROUND = (
     "id, time, run, custom_id, conversation, query, system, task, reference, grader, policy_version, model, "
-    "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, status, error_kind, "
+    "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, role, "
+    "audit_probability, audited, status, error_kind, "
     "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, cache_write_tokens, "
     "output_tokens, reasoning_tokens, tokens_estimated, cost_usd, response, thinking, tags, store, forgotten, "
     "accuracy, accuracy_source, satisfaction, rating, "
@@ -37,10 +38,10 @@ _ROUND = (
 )
 _SELECTS: dict[Kind, str] = {
     "feedback": f"SELECT {', '.join(FEEDBACK_COLUMNS)} FROM feedback",
-    "rounds": f"SELECT {_ROUND} FROM rounds",
+    "rounds": f"SELECT {_ROUND} FROM graded",
     # What was asked because another model failed a check tells of hard queries alone.
     "rows": "SELECT query, model AS model_name, accuracy AS performance, response_s AS response_time, "
-    "coalesce(task, '') AS category, tags, cost_usd, id, time FROM rounds WHERE accuracy IS NOT NULL "
+    "coalesce(task, '') AS category, tags, cost_usd, id, time FROM graded WHERE accuracy IS NOT NULL "
     "AND status <> 'cancelled' AND escalated IS NOT TRUE AND store IS NULL AND forgotten IS NULL",
 }
 """What there is to write: all feedback; all attempts, flat; and what routers train on, graded rows with a text."""

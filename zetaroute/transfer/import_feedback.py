@@ -11,6 +11,7 @@ from zetaroute.files.lines import BadLine, LineSource
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in
 from zetaroute.log.named import one_of, outcomes_named
+from zetaroute.log.views import NO_AUDIT
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
 from zetaroute.transfer.feedback_rows import Label, read_labels
 
@@ -84,7 +85,8 @@ def _outcomes(connection: DuckDBPyConnection, labels: Sequence[Label]) -> dict[i
     ids = outcomes_named(connection, [one.outcome_id for one in labels if one.outcome_id])
     named = rows_in(
         connection,
-        "SELECT custom_id, run, model, max(id) FROM outcomes WHERE status = 'ok' AND custom_id IN",
+        f"SELECT custom_id, run, model, max(id) FROM outcomes WHERE status = 'ok' AND {NO_AUDIT} "
+        "AND custom_id IN",
         [one.custom_id for one in labels if one.outcome_id is None],
         "GROUP BY custom_id, run, model",
     )

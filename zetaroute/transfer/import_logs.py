@@ -211,6 +211,7 @@ def _outcome(
         grader=query.grader,
         served_model=row.served_model,
         recorded=True,
+        role="import",
         finish_reason=row.finish_reason,
         response_s=row.response_s,
         input_tokens=row.input_tokens,

@@ -19,6 +19,7 @@ from zetaroute.cli.options import (
     LocalOnly,
     MaxCost,
     Model,
+    NoAudit,
     Preset,
     Seed,
     Timeout,
@@ -176,6 +177,7 @@ def ask_command(
     rate: Rate = None,
     no_log: NoLog = False,
     no_stream: NoStream = False,
+    no_audit: NoAudit = False,
     timeout: Timeout = None,
     seed: Seed = None,
     json: Json = False,
@@ -195,7 +197,9 @@ def ask_command(
     engine, query, kept = _opened(run, query, model, last=continue_, name=cid, reroute=reroute)
     limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
     rated = not (no_log or json or rate)
-    options = _options(run, model, kept, limits, prefer, timeout, seed, rated=rated)
+    options = _options(
+        run, model, kept, limits, prefer, timeout, seed, rated=rated, audits=not (no_audit or dry_run)
+    )
     if dry_run:
         _show_dry_run(run, engine, query, options, check=parse_check(check), json=json)
         return
@@ -250,6 +254,7 @@ def _options(
     seed: int | None,
     *,
     rated: bool,
+    audits: bool,
 ) -> AskOptions:
     from zetaroute.config import PRESETS
     from zetaroute.router.options import AskOptions
@@ -262,6 +267,7 @@ def _options(
         seed=seed,
         deadline_s=timeout_s,
         rating_share=rating_share(run) if rated else None,
+        no_audit=None if audits else "switched off",
     )
 
 

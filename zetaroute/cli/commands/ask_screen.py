@@ -37,7 +37,7 @@ def answer(
     """Ask, show the answer as it comes, keep what came of it, and ask for a rating where that was drawn."""
     import asyncio
 
-    from zetaroute.router.answer import UnkeptAnswerError
+    from zetaroute.router.answer import UnansweredError, UnkeptAnswerError
     from zetaroute.router.options import Callbacks
 
     log = run.log(engine.router.settings) if keep else None
@@ -57,26 +57,41 @@ def answer(
         answer = asyncio.run(asking)
     except UnkeptAnswerError as error:
         answer, unkept = error.answer, error
+    except UnansweredError as error:
+        _audited(run, engine, error.answer, options, log)
+        raise
     except KeyboardInterrupt:
         say("interrupted: " + ("what came until now is kept in the log." if keep else "nothing is kept."))
         raise typer.Exit(130) from None
     if json:
+        # One object tells all; a person has the answer before other models are asked.
+        answer = _audited(run, engine, answer, options, None if unkept else log)
         out_json(answer.json())
     else:
         show.end(answer)
     _note_outcome(run, answer, asked_for=engine.router.arms[answer.model].model)
     if unkept is not None:
         raise unkept
-    if answer.check is not None:
-        _tell_check(run, answer)
-    if answer.note is not None:
-        from zetaroute.report.terminal import plain
-
-        run.note(f"no grade: {plain(answer.note)}")
+    _note_grade(run, answer)
     if answer.outcome.asked:
         ask_rating(run, answer.id)
     if log is not None:
+        if not json:
+            _audited(run, engine, answer, options, log)
         _merge(run, log, answer, rate)
+
+
+def _audited(run: Run, engine: Engine, answer: Answer, options: AskOptions, log: Log | None) -> Answer:
+    """Ask other models the same where the coin said so, to learn from; nothing of it is shown or kept without a log."""
+    import asyncio
+
+    from zetaroute.router.audits import FIRST_AUDIT, asked_beside
+
+    if log is None or not asked_beside(answer.decision):
+        return answer
+    if engine.router.audit_rows == 0:
+        run.note(FIRST_AUDIT)
+    return asyncio.run(engine.finish_audit(answer, options, log.journal))
 
 
 def _note_outcome(run: Run, answer: Answer, *, asked_for: str) -> None:
@@ -98,6 +113,16 @@ def _note_outcome(run: Run, answer: Answer, *, asked_for: str) -> None:
         run.note(
             f"{answer.model} was asked for {asked_for}, and its server says that {plain(served)} answered"
         )
+
+
+def _note_grade(run: Run, answer: Answer) -> None:
+    """Say which answers failed their check, and why there is no grade."""
+    if answer.check is not None:
+        _tell_check(run, answer)
+    if answer.note is not None:
+        from zetaroute.report.terminal import plain
+
+        run.note(f"no grade: {plain(answer.note)}")
 
 
 def _tell_check(run: Run, answer: Answer) -> None:

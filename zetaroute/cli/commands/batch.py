@@ -19,6 +19,7 @@ from zetaroute.cli.options import (
     LocalOnly,
     MaxCost,
     Model,
+    NoAudit,
     Seed,
     Timeout,
 )
@@ -106,6 +107,7 @@ def batch_command(
     restart: Restart = False,
     check: CheckOption = None,
     timeout: Timeout = None,
+    no_audit: NoAudit = False,
     seed: Seed = None,
     json: Json = False,
 ) -> None:
@@ -138,6 +140,8 @@ def batch_command(
             timeout_s=timeout,
             check=parse_check(check),
             ordered=ordered,
+            seeds=all_models,
+            no_audit=no_audit,
         ),
         form=format_,
         part=part,
@@ -176,10 +180,21 @@ def _answered(run: Run, job: BatchJob) -> Progress:
     import asyncio
 
     from zetaroute.batch.job import answer_file
+    from zetaroute.log.standings import read_state
+    from zetaroute.router.audits import FIRST_AUDIT
 
     def show_unkept(answer: Answer) -> None:
         """Show an answer that cannot be kept anywhere else."""
         out(answer.line(job.form).rstrip("\n"))
+
+    home_has_none = read_state(run.home).audit_rows == 0
+
+    def told(progress: Progress) -> None:
+        nonlocal home_has_none
+        if home_has_none and progress.audits:
+            home_has_none = False
+            run.note(FIRST_AUDIT)
+        advance(progress)
 
     try:
         with shown(Meter(job.limit), quiet=run.quiet) as advance:
@@ -187,7 +202,7 @@ def _answered(run: Run, job: BatchJob) -> Progress:
                 run.log(run.settings(quiet=True)),
                 run.settings(quiet=True),
                 job,
-                on_progress=advance,
+                on_progress=told,
                 on_unkept=show_unkept,
                 interruptible=partial(_interruptible, run),
             )
@@ -199,6 +214,7 @@ def _answered(run: Run, job: BatchJob) -> Progress:
 def _preview(run: Run, job: BatchJob, *, json: bool) -> None:
     """Show what the rest would cost."""
     from zetaroute.batch.preview import preview
+    from zetaroute.router.audits import SWITCH
 
     found = preview(run.log(), run.settings(quiet=True), job)
     if json:
@@ -219,6 +235,11 @@ def _preview(run: Run, job: BatchJob, *, json: bool) -> None:
         f"{found['rows']} rows to ask, expected cost ${cost['value']:.4f} [{cost['low']:.4f}, {cost['high']:.4f}]"
         + "".join(notes)
     )
+    if (audits := found["audits"])["rows"]:
+        out(
+            f"audits: about {audits['rows']:.0f} answers of other models beside, to learn from, expected cost "
+            f"${audits['cost_usd']:.4f}; {SWITCH}"
+        )
 
 
 def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:

@@ -44,11 +44,12 @@ class Meter:
 
 
 def counts(progress: Progress) -> str:
-    """Return answers, failures, cost and accuracy so far."""
+    """Return answers, failures, cost and accuracy so far, and the audits beside."""
     accuracy = "" if progress.accuracy is None else f", accuracy {100 * progress.accuracy:.1f}%"
     failed = f", {progress.failed} failed" if progress.failed else ""
     unpriced = f" and {progress.unpriced} of unknown price" if progress.unpriced else ""
-    return f"{progress.answered} answered{failed}, ${progress.cost_usd:.4f}{unpriced}{accuracy}"
+    audits = f", {progress.audits} audits ${progress.audit_cost_usd:.4f}" if progress.audits else ""
+    return f"{progress.answered} answered{failed}, ${progress.cost_usd:.4f}{unpriced}{accuracy}{audits}"
 
 
 @contextmanager

@@ -1,0 +1,46 @@
+"""Which queries are audited, and which models are asked then beside the one that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from zetaroute.domain import Arm, Decision, Query
+from zetaroute.grading.graders import Graders
+from zetaroute.router.options import AskOptions
+
+FIRST_SHARE = 0.25
+"""Probability of an audit until the first promotion."""
+LATER_SHARE = 0.05
+MOST_AT_ONCE = 32
+"""Audits under way in one process, from which on no other begins: what answers users comes first."""
+SWITCH = "`[audit] share = 0` in the config, or --no-audit, turns audits off"
+FIRST_AUDIT = (
+    "audits: some queries are asked of other models too, whose answers are graded to learn from; their cost is told "
+    f"as that of audits, beside the cost of your answers; {SWITCH}"
+)
+"""What is said at the first audit of a home."""
+_TOOLS = frozenset({"tools", "functions"})
+
+
+def why_unaudited(query: Query, options: AskOptions, *, graders: Graders, arms: Iterable[Arm]) -> str | None:
+    """Return why a query cannot be audited, whatever its price, in a few words; None where it can."""
+    if options.no_audit is not None:
+        return options.no_audit
+    reasons = (
+        ("pinned", options.model is not None),
+        ("a conversation goes on", options.kept is not None or bool(query.history)),
+        ("tools", bool(query.after) or not _TOOLS.isdisjoint(query.options)),
+        ("attachments", bool(query.attachments)),
+        ("a highest cost was asked for", options.limits.max_cost_usd is not None),
+        ("recorded", any(arm.provider == "recorded" for arm in arms)),
+        ("nothing can grade it", not graders.can_grade(query, local_only=options.limits.local_only)),
+    )
+    return next((reason for reason, holds in reasons if holds), None)
+
+
+def asked_beside(decision: Decision) -> tuple[str, ...]:
+    """Return the models that an audit asks beside the decided one, each of which may answer the query."""
+    if decision.audit is None or not decision.audit.heads:
+        return ()
+    eligible = {candidate.model for candidate in decision.candidates if candidate.eligible}
+    return tuple(model for model in decision.audit.asks if model != decision.model and model in eligible)
