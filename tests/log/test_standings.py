@@ -96,8 +96,10 @@ def test_tallies_are_kept_per_segment_where_there_is_no_label(home):
         "[]",
         '{"schema": 4, "standings": {}, "spent_usd": {}, "contest": null, "merged": []}',
         '{"schema": 5}',
-        '{"schema": 5, "standings": {"a": {}}, "spent_usd": {}, "contest": null, "merged": []}',
-        '{"schema": 5, "standings": {}, "spent_usd": {}, "contest": {"step": "started"}, "merged": []}',
+        '{"schema": 5, "standings": {"a": {}}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, "contest": null, '
+        '"merged": []}',
+        '{"schema": 5, "standings": {}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, '
+        '"contest": {"step": "started"}, "merged": []}',
     ],
 )
 def test_state_that_cannot_be_read_is_made_anew(home, text):

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from zetaroute.log.schema import migrate
-from zetaroute.log.views import GRADED, judgements_of, latest_of, rounds_from, rounds_of
+from zetaroute.log.views import GRADED, graded_from, graded_of, judgements_of, latest_of
 
 OUTCOMES = 120
 SOME = "SELECT id FROM outcomes WHERE id LIKE '%7' OR fallback_of LIKE '%3'"
@@ -77,7 +77,7 @@ def test_the_last_word_of_each_author_counts(log: duckdb.DuckDBPyConnection) -> 
 
 
 def test_some_rows_asked_alone_say_what_the_views_say(log: duckdb.DuckDBPyConnection) -> None:
-    assert same(log, rounds_of(SOME), f"SELECT * FROM rounds WHERE id IN ({SOME})")
+    assert same(log, graded_of(SOME), f"SELECT * FROM graded WHERE id IN ({SOME})")
     assert same(log, judgements_of(SOME), f"SELECT * FROM judgements WHERE outcome_id IN ({SOME})")
     marks = "SELECT * FROM feedback WHERE metric = 'accuracy'"
     assert same(log, latest_of(marks), "SELECT * FROM latest_feedback WHERE metric = 'accuracy'")
@@ -98,14 +98,14 @@ def test_an_answer_is_judged_by_its_last_attempt(log: duckdb.DuckDBPyConnection)
     assert same(log, f"SELECT id, accuracy FROM served WHERE id IN ({ids})", replaced)
 
 
-def test_rounds_from_an_id_on_are_those_of_the_view(log: duckdb.DuckDBPyConnection) -> None:
+def test_graded_from_an_id_on_are_those_of_the_view(log: duckdb.DuckDBPyConnection) -> None:
     first = f"o{OUTCOMES - 30:03}"
-    ours = log.execute(f"SELECT * FROM ({rounds_from('$first')}) ORDER BY id", {"first": first}).fetchall()
-    assert ours == log.execute("SELECT * FROM rounds WHERE id >= ? ORDER BY id", [first]).fetchall()
+    ours = log.execute(f"SELECT * FROM ({graded_from('$first')}) ORDER BY id", {"first": first}).fetchall()
+    assert ours == log.execute("SELECT * FROM graded WHERE id >= ? ORDER BY id", [first]).fetchall()
     assert len(ours) == 30
 
 
-def test_rounds_from_an_id_on_judge_no_older_row(log: duckdb.DuckDBPyConnection) -> None:
+def test_graded_from_an_id_on_judge_no_older_row(log: duckdb.DuckDBPyConnection) -> None:
     """Whatever is not scanned away is grouped, sorted or joined: that must not grow with the log."""
     log.execute("INSERT INTO outcomes BY NAME SELECT * REPLACE ('a' || id AS id) FROM outcomes")
     log.execute(
@@ -119,8 +119,8 @@ def test_rounds_from_an_id_on_judge_no_older_row(log: duckdb.DuckDBPyConnection)
         ).fetchall()
         return max(_rows(json.loads(plan)))
 
-    assert 0 < worked_on(rounds_from("'o'")) <= told
-    assert worked_on("SELECT * FROM rounds WHERE id >= 'o'") > told, "the view itself judges all rows"
+    assert 0 < worked_on(graded_from("'o'")) <= told
+    assert worked_on("SELECT * FROM graded WHERE id >= 'o'") > told, "the view itself judges all rows"
 
 
 def _rows(plan: dict[str, Any]) -> Iterator[int]:

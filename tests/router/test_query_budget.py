@@ -30,7 +30,7 @@ def priced(decision: Decision) -> list[str]:
 def test_what_answers_cost_in_truth_counts_beside_what_the_next_may(decision: Decision) -> None:
     dear = priced(decision)[-1]
     query_budget = QueryBudget(
-        decision, spending=Spending(Budget()), most_usd=decision.expected_usd(dear) + 0.002
+        decision, spending=[Spending(Budget())], most_usd=decision.expected_usd(dear) + 0.002
     )
     assert query_budget.open()
     assert query_budget.after_answer(dear, 0.002)
@@ -42,7 +42,7 @@ def test_what_answers_cost_in_truth_counts_beside_what_the_next_may(decision: De
 def test_a_try_that_may_be_billed_counts_as_paid(decision: Decision, perhaps_billed: bool) -> None:
     dear = priced(decision)[-1]
     query_budget = QueryBudget(
-        decision, spending=Spending(Budget()), most_usd=1.9 * decision.expected_usd(dear)
+        decision, spending=[Spending(Budget())], most_usd=1.9 * decision.expected_usd(dear)
     )
     assert query_budget.open()
     assert query_budget.after_answer(dear, 0.0)
@@ -56,13 +56,13 @@ def test_what_files_cost_is_held_too() -> None:
     both = decided(forced="good", query=Query(text="hello there", task="greeting", attachments=(file,)))
     assert both.expected_usd("good") == pytest.approx(words + 0.5, abs=0.001)
     run = RunBudget(0.5)
-    assert not QueryBudget(both, spending=Spending(Budget()), run=run).open()
+    assert not QueryBudget(both, spending=[Spending(Budget())], run=run).open()
 
 
 def test_one_failure_counts_once_however_many_models_are_refused_after_it(decision: Decision) -> None:
     cheap, dear = priced(decision)[0], priced(decision)[-1]
     most_usd = decision.expected_usd(dear) + 1.5 * decision.expected_usd(cheap)
-    query_budget = QueryBudget(decision, spending=Spending(Budget()), most_usd=most_usd)
+    query_budget = QueryBudget(decision, spending=[Spending(Budget())], most_usd=most_usd)
     assert query_budget.open()
     assert query_budget.after_answer(dear, 0.0)
     assert not query_budget.after_failure(dear, perhaps_billed=True)
@@ -75,7 +75,7 @@ def test_budgets_hold_the_first_try_beside_the_next_and_get_back_what_was_not_pa
     dear = priced(decision)[-1]
     cost = decision.expected_usd(dear)
     spending, run = Spending(Budget(daily_usd=1.5 * cost)), RunBudget(2.5 * cost)
-    query_budget = QueryBudget(decision, spending=spending, run=run)
+    query_budget = QueryBudget(decision, spending=[spending], run=run)
     assert query_budget.open()
     assert query_budget.after_answer(dear, 0.4 * cost)
     assert run.left_usd() == pytest.approx(1.1 * cost)
@@ -88,7 +88,7 @@ def test_budgets_hold_the_first_try_beside_the_next_and_get_back_what_was_not_pa
 def test_used_up_budget_leaves_what_costs_nothing(decision: Decision) -> None:
     free = next(one.model for one in decision.candidates if decision.expected_usd(one.model) == 0)
     spending = Spending(Budget(daily_usd=0.0))
-    query_budget = QueryBudget(decision, spending=spending)
+    query_budget = QueryBudget(decision, spending=[spending])
     assert query_budget.open()
     assert query_budget.after_answer(free, 0.1)
     assert not query_budget.after_answer(priced(decision)[0], 0.1)
@@ -97,7 +97,7 @@ def test_used_up_budget_leaves_what_costs_nothing(decision: Decision) -> None:
 def test_only_who_names_a_model_has_chosen_its_price() -> None:
     for decision, refused in ((decided(forced="good"), False), (decided(kept="good"), True)):
         query_budget = QueryBudget(
-            decision, spending=Spending(Budget()), most_usd=1.5 * decision.expected_usd("good")
+            decision, spending=[Spending(Budget())], most_usd=1.5 * decision.expected_usd("good")
         )
         assert query_budget.open()
         assert query_budget.after_failure("good", perhaps_billed=True) is not refused

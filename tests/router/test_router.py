@@ -72,7 +72,7 @@ def test_a_cold_start_follows_the_record_that_it_is_told(settings):
     best = settings.arms[0].id
     told = {arm.id: standing(arm.id, 400, 0.95 if arm.id == best else 0.2) for arm in settings.arms}
     before = [router.decide(QUERY, seed=seed).model for seed in range(40)].count(best)
-    router.sync_standings(LogState(standings=told, spent_usd={}, contest=None))
+    router.sync_standings(LogState(standings=told, spent_usd={}, audit_usd={}, audit_rows=0, contest=None))
     after = [router.decide(QUERY, seed=seed).model for seed in range(40)].count(best)
     assert after > 30 > before
 

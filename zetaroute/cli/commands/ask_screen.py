@@ -82,7 +82,7 @@ def answer(
 
 
 def _audited(run: Run, engine: Engine, answer: Answer, options: AskOptions, log: Log | None) -> Answer:
-    """Ask other models the same where the coin said so, to learn from; nothing of it is shown or kept without a log."""
+    """Ask other models the same where the coin said so, to learn from; without a log none is asked."""
     import asyncio
 
     from zetaroute.router.audits import FIRST_AUDIT, asked_beside
