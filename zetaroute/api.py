@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from zetaroute.lifecycle.policies import Policies
     from zetaroute.lifecycle.result import RetrainResult
     from zetaroute.lifecycle.retrain import Promote
+    from zetaroute.log.journal import Journal
     from zetaroute.log.log import Log
     from zetaroute.router.answer import Answer
     from zetaroute.router.engine import Engine
+    from zetaroute.router.options import AskOptions
 
 Place = str | os.PathLike[str]
 Moment = datetime | str
@@ -76,14 +78,11 @@ class Session:
     ) -> Answer:
         """Ask one query as `zetaroute ask` does and return the answer; `keep=False` keeps nothing of it.
 
-        Where it is audited, it comes when the other models have answered too; `audit=False` asks none.
-
-        `model` pins one; `conversation` goes on with one of that name and keeps its model. Works inside a running
-        event loop, which waits meanwhile. Raises UsageError for a wrong argument, NoAnswerError when no model
-        could answer.
+        `model` pins one; `conversation` goes on with one of that name and keeps its model. What is audited comes when
+        the other models have answered too; `audit=False` asks none. Works inside a running event loop, which waits.
+        Raises UsageError for a wrong argument, NoAnswerError when no model could answer.
         """
         from zetaroute.policy import Limits
-        from zetaroute.router.answer import UnansweredError
         from zetaroute.router.attempts import check_query
         from zetaroute.router.conversations import recorded
         from zetaroute.router.options import AskOptions
@@ -110,17 +109,9 @@ class Session:
         )
         if keep:
             self.home.make()
-        journal = self.log.journal if keep else None
-
-        async def asked() -> Answer:
-            try:
-                answer = await engine.ask(query, wanted, check=parse_check(check), journal=journal)
-            except UnansweredError as error:
-                await engine.finish_audit(error.answer, wanted, self.log.journal)
-                raise
-            return await engine.finish_audit(answer, wanted, self.log.journal)
-
-        answer = _own_loop(lambda: asyncio.run(asked()))
+        journal = self.log.journal
+        asking = engine.ask(query, wanted, check=parse_check(check), journal=journal if keep else None)
+        answer = _own_loop(lambda: asyncio.run(_with_audit(engine, asking, wanted, journal)))
         if keep:
             self.log.merge()
         return answer
@@ -327,6 +318,20 @@ def open_session(home: Place | None = None, *, config: Place | None = None) -> S
     found = find_home(None if home is None else Path(home))
     settings = load_settings(None if config is None else Path(config), found.config)
     return Session(found, settings, log_of(found, settings.privacy))
+
+
+async def _with_audit(
+    engine: Engine, asking: Awaitable[Answer], options: AskOptions, journal: Journal
+) -> Answer:
+    """Return an answer when its audit is over; a query that no model could answer is audited too."""
+    from zetaroute.router.answer import UnansweredError
+
+    try:
+        answer = await asking
+    except UnansweredError as error:
+        await engine.finish_audit(error.answer, options, journal)
+        raise
+    return await engine.finish_audit(answer, options, journal)
 
 
 def _own_loop(work: Callable[[], _T]) -> _T:

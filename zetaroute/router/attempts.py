@@ -50,10 +50,9 @@ async def run_attempts(
     """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
     Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
-    `query_budget` holds its cost and the deadline has not passed; every attempt is a row. The budget comes open and
-    is closed in the end. A cancelled call becomes a row of its own: asyncio.CancelledError carries the Answer as its
-    argument (`cut_answer`). So it does where only the grading was cancelled: the answers are kept without a grade.
-    The rows are those of an audit where `beside` is the id of the row that was asked for the user.
+    `query_budget`, which comes open and is closed in the end, holds its cost and time is left. Every attempt is a row, of
+    an audit where `beside` is the id of the user's. Cancelled, it raises asyncio.CancelledError with the Answer as its
+    argument (`cut_answer`): the cut call is a row of its own, or the answers are kept without a grade.
     """
     start, shown = time.perf_counter(), list[str]()
     deadline_s = options.deadline_s

@@ -150,7 +150,9 @@ class Service:
         if self._under_way:
             await asyncio.wait(self._under_way)
         if self._audits:
-            _, late = await asyncio.wait(self._audits, timeout=AUDITS_END_S)
+            _, late = await asyncio.wait(
+                self._audits, timeout=min(AUDITS_END_S, self.settings.serving.shutdown_s)
+            )
             for task in late:
                 task.cancel()
             if late:

@@ -197,9 +197,7 @@ def ask_command(
     engine, query, kept = _opened(run, query, model, last=continue_, name=cid, reroute=reroute)
     limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
     rated = not (no_log or json or rate)
-    options = _options(
-        run, model, kept, limits, prefer, timeout, seed, rated=rated, audits=not (no_audit or dry_run)
-    )
+    options = _options(run, model, kept, limits, prefer, timeout, seed, rated=rated, audits=not no_audit)
     if dry_run:
         _show_dry_run(run, engine, query, options, check=parse_check(check), json=json)
         return

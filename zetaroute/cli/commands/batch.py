@@ -127,13 +127,12 @@ def batch_command(
     from zetaroute.router.prepare import parse_check
 
     run = session(context)
-    models = _models(run, model, all_models=all_models)
     job = BatchJob(
         source=file,
         target=target_of(file, output),
         plan=BatchPlan(
             concurrency=concurrency,
-            models=models,
+            models=_models(run, model, all_models=all_models),
             budget_usd=budget_usd,
             limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
             seed=seed or 0,
@@ -148,10 +147,8 @@ def batch_command(
         limit=limit,
         restart=restart,
     )
-    if dry_run:
-        _preview(run, job, json=json)
-    else:
-        _run(run, job, all_models=all_models, json=json)
+    act = _preview if dry_run else _run
+    act(run, job, json=json)
 
 
 def _models(run: Run, model: str | None, *, all_models: bool) -> tuple[str, ...]:
@@ -162,12 +159,12 @@ def _models(run: Run, model: str | None, *, all_models: bool) -> tuple[str, ...]
     return tuple(arm.id for arm in settings.arms) if all_models else (model,) if model else ()
 
 
-def _run(run: Run, job: BatchJob, *, all_models: bool, json: bool) -> None:
+def _run(run: Run, job: BatchJob, *, json: bool) -> None:
     """Answer the rows, say what was done, and exit with a code where not all went well."""
     progress = _answered(run, job)
     progress.check_usable(job.source)
     _tell(run, progress, job.target, json=json)
-    if all_models:
+    if job.plan.seeds:
         _tell_newcomers(run)
     if progress.interrupted:
         raise typer.Exit(INTERRUPTED)
