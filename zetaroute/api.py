@@ -78,9 +78,8 @@ class Session:
     ) -> Answer:
         """Ask one query as `zetaroute ask` does and return the answer; `keep=False` keeps nothing of it.
 
-        `model` pins one; `conversation` goes on with one of that name and keeps its model. What is audited comes when
-        the other models have answered too; `audit=False` asks none. Works inside a running event loop, which waits.
-        Raises UsageError for a wrong argument, NoAnswerError when no model could answer.
+        `model` pins one; `conversation` goes on with one of that name and keeps its model; `audit=False` asks no other
+        models, which is waited for. Raises UsageError for a wrong argument, NoAnswerError when no model could answer.
         """
         from zetaroute.policy import Limits
         from zetaroute.router.attempts import check_query
@@ -88,9 +87,8 @@ class Session:
         from zetaroute.router.options import AskOptions
         from zetaroute.router.prepare import parse_check, with_files
 
-        query = Query(
-            text=prompt, system=system, task=task, reference=reference, grader=grader, tags=tuple(tags)
-        )
+        query = Query(text=prompt, system=system, task=task, reference=reference, grader=grader)
+        query = replace(query, tags=tuple(tags))
         query = with_files(query, options or {}, attach, None if schema is None else Path(schema))
         engine, kept = self.engine(), None
         check_query(query, engine.graders)

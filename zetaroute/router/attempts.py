@@ -50,12 +50,11 @@ async def run_attempts(
     """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
     Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
-    `query_budget`, which comes open and is closed in the end, holds its cost and time is left. Every attempt is a row, of
-    an audit where `beside` is the id of the user's. Cancelled, it raises asyncio.CancelledError with the Answer as its
-    argument (`cut_answer`): the cut call is a row of its own, or the answers are kept without a grade.
+    `query_budget` (open, and closed in the end) holds its cost and time is left. Each attempt is a row, of an audit
+    where `beside` is the id of the user's. Cancelled, it raises asyncio.CancelledError with the Answer (`cut_answer`),
+    in which the cut call is a row too.
     """
-    start, shown = time.perf_counter(), list[str]()
-    deadline_s = options.deadline_s
+    start, shown, deadline_s = time.perf_counter(), list[str](), options.deadline_s
     made = OutcomeRecords(query, decision, options, arms, beside=beside)
     turn: Decision | None = decision
     try:
