@@ -51,8 +51,8 @@ async def run_attempts(
 
     Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
     `query_budget` (open, and closed in the end) holds its cost and time is left. Each attempt is a row, of an audit
-    where `beside` is the id of the user's. Cancelled, it raises asyncio.CancelledError with the Answer (`cut_answer`),
-    in which the cut call is a row too.
+    where `beside` is the id of the user's. Cancelled, it raises asyncio.CancelledError with the Answer
+    (`cut_answer`), in which the cut call is a row too.
     """
     start, shown, deadline_s = time.perf_counter(), list[str](), options.deadline_s
     made = OutcomeRecords(query, decision, options, arms, beside=beside)
