@@ -78,8 +78,8 @@ class Session:
     ) -> Answer:
         """Ask one query as `zetaroute ask` does and return the answer; `keep=False` keeps nothing of it.
 
-        `model` pins one; `conversation` goes on with one of that name and keeps its model; `audit=False` asks no
-        other models, which is waited for. Raises UsageError for a wrong argument, NoAnswerError when no model could answer.
+        `model` pins one; `conversation` goes on with one of that name and keeps its model; `audit=False` spares the
+        wait for other models. Raises UsageError for a wrong argument, NoAnswerError when no model could answer.
         """
         from zetaroute.policy import Limits
         from zetaroute.router.attempts import check_query

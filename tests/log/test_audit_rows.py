@@ -210,6 +210,8 @@ def test_a_file_of_an_older_version_gets_the_views(home: Home) -> None:
         connection.execute("DELETE FROM migrations WHERE name = '0011_contests'")
         for view in ("served", "rounds", "graded"):
             connection.execute(f"DROP VIEW {view}")
+        for table in ("contests", "evidence"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("CREATE VIEW rounds AS SELECT * FROM outcomes")
         connection.execute("CREATE VIEW served AS SELECT * FROM rounds")
     assert rows(log, "SELECT count(*) FROM graded WHERE judge_cost_usd = 0") == [(1,)]
