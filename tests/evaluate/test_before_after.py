@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from zetaroute.domain import Figure, Objective
-from zetaroute.evaluate.before_after import FEWEST_HITS, BeforeAfter, SideRows, before_after
+from zetaroute.evaluate.before_after import (
+    FEWEST_HITS,
+    BeforeAfter,
+    SideRows,
+    before_after,
+    chance_of_seeing,
+)
 from zetaroute.evaluate.calibration_weights import calibration_weights
 
 OBJECTIVE = Objective(answer_value_usd=0.01, second_value_usd=0.0005)
@@ -94,6 +100,21 @@ def test_every_interval_covers_and_no_estimate_leans(n, audits, share):
             # Intervals that are far too wide would cover as well.
             width = np.mean([figure.high - figure.low for figure in figures])
             assert width < 7.0 * values.std(), (column, name)
+
+
+def test_what_is_not_known_on_heads_is_weighed_by_what_is_known_of_all():
+    rng = np.random.default_rng(2)
+    n, audits, least = 200_000, 0.2, 0.3
+    p = rng.uniform(least, 1.0, n)
+    heads = rng.random(n) < audits
+    seen = heads | (rng.random(n) < p)
+    chance = chance_of_seeing(
+        heads=heads, audits=np.full(n, audits), p=np.where(heads, 0.5, p), least=np.full(n, least)
+    )
+    weights = np.where(seen, 1.0 / chance, 0.0)
+    for low in (0.3, 0.6, 0.9):
+        here = (p > low) & (p < low + 0.1)
+        assert weights[here].mean() == pytest.approx(1.0, abs=0.03)
 
 
 def test_weights_take_out_what_forecasts_tell():

@@ -31,7 +31,8 @@ class SideRows:
     seen: Mask
     """Whether the answer of its choice was seen."""
     probability: Array
-    """Of seeing it, known before the answer: a + (1 - a) p for a model that an audit of probability a asks."""
+    """Of seeing it, known before the answer: a + (1 - a) p for a model that an audit of probability a asks and that
+    is drawn with p otherwise (or see `chance_of_seeing`)."""
     forecast: Array
     """(n,) or (n, k) what was expected of its choice by what was fitted before the unit, such as its accuracy and its
     utility: the more it tells of a KPI, the narrower that KPI's interval."""
@@ -52,6 +53,17 @@ class SideRows:
             amounts={name: values[chosen] for name, values in self.amounts.items()},
             computed=self.computed,
         )
+
+
+def chance_of_seeing(*, heads: Mask, audits: Array, p: Array, least: Array) -> Array:
+    """Return what a seen answer of every unit is weighed by the inverse of, (n,), when p is known on tails alone.
+
+    The coin of probability `audits` (n,) showed `heads`; on tails the model was drawn with `p` (n,), never with less
+    than `least` (n,), which does not depend on the query. Heads stand for a + (1 - a) least of the units and tails
+    for the rest, so that weights are 1 in the mean whatever p is; where p is `least` this is a + (1 - a) p.
+    """
+    seen = audits + (1.0 - audits) * least
+    return np.asarray(np.where(heads, seen, seen * p / least))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
