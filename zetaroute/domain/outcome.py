@@ -148,7 +148,7 @@ class Outcome:
     """Id of the first attempt, where this is not the first."""
     role: Role = "served"
     audit_probability: float | None = None
-    """Of the coin that decides whether several models are asked; 0: the query could not be audited."""
+    """Of the coin that decides whether several models are asked; None: the query could not be audited."""
     audited: bool = False
     """Whether several models were asked."""
     contest: Pairing | None = None

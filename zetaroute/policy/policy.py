@@ -104,8 +104,10 @@ class Contest:
     """Share of the queries that it is given."""
     anchor: str | None = None
     """The single model that the champion always asks; None where it chooses by query."""
+    promoted: bool = False
+    """Whether the challenger is the version in use, and the champion the one before it."""
     proving: bool = False
-    """Whether the challenger was promoted and is still tested for harm."""
+    """Whether it is still tested for harm."""
 
 
 def held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> Index:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from zetaroute.domain import Arm, Decision, Query
+from zetaroute.domain import Arm, Audit, Decision, Query
 from zetaroute.grading.graders import Graders
 from zetaroute.router.options import AskOptions
 
-FIRST_SHARE = 0.25
+EARLY_SHARE = 0.25
 """Probability of an audit until the first promotion."""
-LATER_SHARE = 0.05
+PROVING_SHARE = 0.3
+"""The same while a promoted version is tested for harm."""
+LATE_SHARE = 0.05
 MOST_AT_ONCE = 32
 """Audits under way in one process, from which on no other begins: what answers users comes first."""
 SWITCH = "`[audit] share = 0` in the config, or --no-audit, turns audits off"
@@ -44,3 +47,9 @@ def asked_beside(decision: Decision) -> tuple[str, ...]:
         return ()
     eligible = {candidate.model for candidate in decision.candidates if candidate.eligible}
     return tuple(model for model in decision.audit.asks if model != decision.model and model in eligible)
+
+
+def unaudited(decision: Decision) -> Decision:
+    """Return a decision whose coin fell on heads without its audit, which no budget holds."""
+    coin = Audit(probability=0.0, heads=False, blocked="a budget does not hold what it would cost")
+    return replace(decision, audit=coin)

@@ -147,7 +147,9 @@ class QueryBudget:
         spending: Sequence[Spending],
         run: RunBudget | None = None,
         most_usd: float | None = None,
+        beside: Sequence[str] = (),
     ) -> None:
+        """Hold also what the models `beside` may cost, which are asked when the answer is there."""
         self._decision = decision
         self._spending = spending
         self._run = run or RunBudget(None)
@@ -156,23 +158,26 @@ class QueryBudget:
         self._paid_usd = 0.0
         self._lost_usd = 0.0
         """What failed tries may have cost; no row knows it."""
+        self._beside_usd = sum(map(decision.expected_usd, beside))
         self._next_usd = decision.expected_usd(decision.model)
-        self._held_usd = self._next_usd
+        self._held_usd = 0.0
         self.refused: list[str] = []
         """Models that would have been asked had there been the money."""
 
+    def may_open(self) -> bool:
+        """Return whether every budget holds what `open` is to set aside."""
+        wanted_usd = self._next_usd + self._beside_usd
+        return wanted_usd == 0 or self._fits(wanted_usd)
+
     def open(self) -> bool:
         """Set aside what the decided model may cost; return False when the run's budget does not hold it."""
-        if not self._run.reserve(self._held_usd):
+        wanted_usd = self._next_usd + self._beside_usd
+        if not self._run.reserve(wanted_usd):
             return False
         for spending in self._spending:
-            spending.reserved.add(self._held_usd)
+            spending.reserved.add(wanted_usd)
+        self._held_usd = wanted_usd
         return True
-
-    def open_within(self) -> bool:
-        """Open it where every budget holds the cost: for a call that nobody waits for."""
-        left_usd = [left for spending in self._spending if (left := spending.left_usd()[0]) is not None]
-        return all(self._held_usd <= max(left, 0.0) for left in left_usd) and self.open()
 
     def after_answer(self, model: str, paid_usd: float) -> bool:
         """Return whether a model may be asked beside what the answers until now have cost, and set its cost aside."""
@@ -194,10 +199,14 @@ class QueryBudget:
 
     def _hold(self, model: str) -> bool:
         expected_usd = self._decision.expected_usd(model)
-        total_usd = self._paid_usd + self._lost_usd + expected_usd
-        if expected_usd > 0 and not self._fits(total_usd):
-            self.refused.append(model)
-            return False
+        own_usd = self._paid_usd + self._lost_usd + expected_usd
+        if expected_usd > 0 and not self._fits(own_usd + self._beside_usd):
+            # The user's answer comes first.
+            self._beside_usd = 0.0
+            if not self._fits(own_usd):
+                self.refused.append(model)
+                return False
+        total_usd = own_usd + self._beside_usd
         for reserved in (self._run.reserved, *(spending.reserved for spending in self._spending)):
             reserved.change(total_usd - self._held_usd)
         self._next_usd, self._held_usd = expected_usd, total_usd

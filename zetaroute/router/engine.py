@@ -19,7 +19,7 @@ from zetaroute.policy import Limits, allowed, tripped
 from zetaroute.providers.pool import Providers, open_providers
 from zetaroute.router.answer import Answer, UnansweredError, UnkeptAnswerError
 from zetaroute.router.attempts import cut_answer, run_attempts
-from zetaroute.router.audits import MOST_AT_ONCE, asked_beside
+from zetaroute.router.audits import MOST_AT_ONCE, asked_beside, unaudited
 from zetaroute.router.budget import QueryBudget, RunBudget
 from zetaroute.router.options import SILENT, AskOptions, Callbacks, Patient
 from zetaroute.router.prepare import embedded
@@ -87,7 +87,7 @@ class Engine:
         """
         if options.model is not None:
             self.router.settings.arm(options.model)
-        return self.router.decide(
+        decision = self.router.decide(
             query,
             seed=random.getrandbits(48) if options.seed is None else options.seed,
             limits=options.limits,
@@ -96,6 +96,16 @@ class Engine:
             kept=self._kept(options.kept),
             audit=self.audit_terms(query, options),
         )
+        return decision if self._may_audit(decision, options) else unaudited(decision)
+
+    def _may_audit(self, decision: Decision, options: AskOptions) -> bool:
+        """Return whether all that the audit asks fits into every budget: a part of it would prove nothing."""
+        models = asked_beside(decision)
+        if not models:
+            return True
+        left_usd = self.router.audit_spending.left_usd()[0]
+        fits = left_usd is None or sum(map(decision.expected_usd, models)) <= max(left_usd, 0.0)
+        return fits and self.query_budget(decision, options).may_open()
 
     def audit_terms(self, query: Query, options: AskOptions) -> AuditTerms:
         """Return under which terms a prepared query may be audited now."""
@@ -117,6 +127,7 @@ class Engine:
             spending=(self.router.spending,),
             run=self._budget,
             most_usd=options.limits.max_cost_usd,
+            beside=asked_beside(decision),
         )
 
     async def answer(
@@ -161,29 +172,36 @@ class Engine:
 
         Nothing of it reaches the user. When this is cancelled, the calls that it cuts are handed on too.
         """
+        calls: list[tuple[Decision, QueryBudget]] = []
+        for model in asked_beside(answer.decision):
+            alone = replace(answer.decision, model=model, forced=True, kept=False)
+            budgets = (self.router.spending, self.router.audit_spending)
+            query_budget = QueryBudget(alone, spending=budgets, run=self._budget)
+            if query_budget.may_open() and query_budget.open():
+                calls.append((alone, query_budget))
         self._auditing += 1
         try:
             async with asyncio.TaskGroup() as group:
-                for model in asked_beside(answer.decision):
-                    group.create_task(self._ask_beside(model, answer, options, keep))
+                for call in calls:
+                    group.create_task(self._ask_beside(*call, answer, options, keep))
         finally:
             self._auditing -= 1
 
     async def _ask_beside(
-        self, model: str, answer: Answer, options: AskOptions, keep: Callable[[Entry], object]
+        self,
+        alone: Decision,
+        query_budget: QueryBudget,
+        answer: Answer,
+        options: AskOptions,
+        keep: Callable[[Entry], object],
     ) -> None:
-        alone = replace(answer.decision, model=model, forced=True, kept=False)
-        budgets = (self.router.spending, self.router.audit_spending)
-        query_budget = QueryBudget(alone, spending=budgets, run=self._budget)
-        if not query_budget.open_within():
-            return
         try:
             other = await run_attempts(
                 replace(answer.query, check=None),
                 alone,
                 replace(
                     options,
-                    deadline_s=self.router.arms[model].timeout_s,
+                    deadline_s=self.router.arms[alone.model].timeout_s,
                     outcome_id=None,
                     rating_share=None,
                 ),

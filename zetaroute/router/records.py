@@ -145,7 +145,9 @@ class OutcomeRecords:
         """Return the coin that a row tells of: with all models asked anyway, one that always falls on heads."""
         if self._options.seeds:
             return Audit(probability=1.0, heads=True)
-        return self._decision.audit if drawn or self._beside is not None else None
+        coin = self._decision.audit
+        tells = coin is not None and coin.blocked is None and (drawn or self._beside is not None)
+        return coin if tells else None
 
     def _row(self, attempt: Attempt, *, number: int, first: str | None, escalated: bool) -> Outcome:
         """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""

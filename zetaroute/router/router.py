@@ -30,7 +30,7 @@ from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.prior import tally_of
 from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
-from zetaroute.router.audits import FIRST_SHARE, LATER_SHARE, why_unaudited
+from zetaroute.router.audits import EARLY_SHARE, LATE_SHARE, PROVING_SHARE, why_unaudited
 from zetaroute.router.budget import RunBudget, Spending
 from zetaroute.router.options import AskOptions
 from zetaroute.router.prefetch import ForecastCache
@@ -91,9 +91,15 @@ class Router:
         if blocked is not None:
             return AuditTerms(probability=0.0, blocked=blocked)
         if share is None:
-            share = FIRST_SHARE if self.policy.version == COLD else LATER_SHARE
+            share = self._audit_share()
         left = [budget.share_left() for budget in (self.spending, self.audit_spending, run) if budget]
         return AuditTerms(probability=share * min(1.0, 2.0 * min(left)))
+
+    def _audit_share(self) -> float:
+        """Return the probability of an audit where the config names none."""
+        if self.contest is not None and self.contest.promoted:
+            return PROVING_SHARE if self.contest.proving else LATE_SHARE
+        return EARLY_SHARE if self.policy.version == COLD else LATE_SHARE
 
     def prefetch(self, queries: Sequence[Query]) -> None:
         """Look at queries that are to be decided next."""
@@ -242,7 +248,12 @@ def _contest(
         except ArtifactError:
             return None
     return Contest(
-        epoch=event.epoch, policy=policy, share=running.share, anchor=event.anchor, proving=running.proving
+        epoch=event.epoch,
+        policy=policy,
+        share=running.share,
+        anchor=event.anchor,
+        promoted=event.step == "promoted",
+        proving=running.proving,
     )
 
 
