@@ -20,7 +20,7 @@ from zetaroute.config import Audits, Budget, Home, Settings, parse_settings
 from zetaroute.domain import Attachment, AuditTerms, Check, FileNote, Message, Outcome, Query
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.policy import Limits, Policy, PriorPredictor
+from zetaroute.policy import Contest, Limits, Policy, PriorPredictor
 from zetaroute.registry import COLD
 from zetaroute.router.answer import Answer
 from zetaroute.router.audits import MOST_AT_ONCE
@@ -55,6 +55,14 @@ def both(server: ModelServer) -> Settings:
 def router_of(settings: Settings, kind: type[Router] = Heads, **fields: Any) -> Router:
     policy = Policy(version=fields.pop("version", COLD), predictor=PriorPredictor())
     return kind(settings=settings, policy=policy, standings={}, **fields)
+
+
+def share_in(settings: Settings, **contest: bool) -> float:
+    """Return the probability of an audit while a version is tried beside the one that serves."""
+    tried = Contest(
+        epoch="e", policy=Policy(version="v0009", predictor=PriorPredictor()), share=0.5, **contest
+    )
+    return terms(settings, contest=tried).probability
 
 
 def terms(settings: Settings, query: Query = QUERY, options: AskOptions = ANY, **fields: Any) -> AuditTerms:
@@ -96,6 +104,13 @@ def grades(entries: list[Entry]) -> dict[str, float]:
 def test_more_is_audited_before_the_first_promotion_than_after_it(settings: Settings) -> None:
     assert terms(settings) == AuditTerms(probability=0.25)
     assert terms(settings, version="v0003") == AuditTerms(probability=0.05)
+
+
+def test_a_promoted_version_is_audited_more_while_it_is_tested_for_harm(settings: Settings) -> None:
+    # It is the challenger of the champion of before, which may be the cold start.
+    assert share_in(settings) == 0.25
+    assert share_in(settings, promoted=True, proving=True) == 0.3
+    assert share_in(settings, promoted=True) == 0.05
 
 
 @pytest.mark.parametrize("share", [0.0, 0.4])
@@ -221,23 +236,43 @@ def test_an_audit_escalates_nothing(both: Settings, server: ModelServer) -> None
     assert len(answer.entry.outcomes) == 1
 
 
-@pytest.mark.parametrize("budget", ["run", "home", "audits"])
+@pytest.mark.parametrize("budget", ["run", "audits"])
 def test_an_audit_that_a_budget_does_not_hold_is_left_out(
     both: Settings, server: ModelServer, budget: str
 ) -> None:
     server.reply(says("5"))
     # A call of the cheap model is held, one of the expensive model is not.
-    daily = Budget(daily_usd=0.005)
     run = RunBudget(0.005 if budget == "run" else None)
-    spending = {
-        "spending": Spending(daily if budget == "home" else Budget()),
-        "audit_spending": Spending(daily if budget == "audits" else Budget()),
-    }
-    engine = Engine(router_of(both, **spending), budget=run)
-    _, rows, _ = audited(both, engine=engine)
+    spending = Spending(Budget(daily_usd=0.005 if budget == "audits" else None))
+    engine = Engine(router_of(both, audit_spending=spending), budget=run)
+    answer, rows, _ = audited(both, engine=engine)
+    (row,) = answer.entry.outcomes
     assert rows == []
+    assert (row.audited, row.audit_probability) == (False, None)
+    assert answer.decision.audit is not None
+    assert answer.decision.audit.blocked == "a budget does not hold what it would cost"
     assert [seen.body["model"] for seen in server.seen] == ["m1"]
     assert run.reserved.usd == engine.router.spending.reserved.usd == 0.0
+
+
+def test_what_is_held_for_an_audit_keeps_no_fallback_from_the_user(
+    both: Settings, server: ModelServer
+) -> None:
+    server.reply(by_model(m1=fails(), m2=says("5")))
+    decision = Engine(router_of(both)).decide(QUERY, ANY)
+    # Enough for the cheap model and one call of the other, not for two.
+    run = RunBudget(1.5 * decision.expected_usd("two/m2"))
+    answer, rows, _ = audited(both, engine=Engine(router_of(both), budget=run))
+    assert [row.role for row in answer.entry.outcomes] == ["served", "attempt"]
+    assert (answer.text, answer.audited, answer.refused) == ("5", True, ())
+    assert [row.role for row in rows] == ["audit"], "what the answer cost in truth leaves room for it"
+    assert run.reserved.usd == 0.0
+
+
+def test_a_query_that_cannot_be_audited_says_so_on_its_row(both: Settings, server: ModelServer) -> None:
+    server.reply(says("5"))
+    answer, rows, _ = audited(both, replace(QUERY, reference=None, grader=None))
+    assert (answer.entry.outcomes[0].audit_probability, rows) == (None, [])
 
 
 def test_what_audits_cost_is_counted_in_every_budget(both: Settings, server: ModelServer) -> None:

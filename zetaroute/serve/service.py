@@ -99,6 +99,7 @@ class Service:
     ) -> Finished:
         """Decide, answer and write down; raise NoAnswerError when no model may answer at all."""
         start = time.perf_counter()
+        self.engine.graders.check(wanted.query)
         query, kept_model = await self._continued(wanted)
         options = AskOptions(
             model=wanted.model,
