@@ -8,7 +8,7 @@ from benchmarks.speed.large_log import run
 
 ARMS = 12
 ROWS = 4000
-_HEAD = "schema_version = 1\n[ratings]\nask_share = 0\n"
+_HEAD = "schema_version = 1\n[ratings]\nask_share = 0\n[audit]\nshare = 0\n"
 
 
 def learned_home(home: Path) -> None:

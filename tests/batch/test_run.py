@@ -33,7 +33,7 @@ from zetaroute.router.router import open_router
 
 AUDITED_USD = (10 * 100 + 5 * 200) / 1e6
 """Of one call of `two/m2`."""
-CONFIG = "[explore]\nrate = 0\ncold_start_rate = 0\n[audit]\nshare = 1\n"
+CONFIG = "[explore]\nrate = 0\ncold_start_rate = 0\n"
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def server() -> Iterator[ModelServer]:
 
 @pytest.fixture
 def both(server: ModelServer) -> Settings:
-    return parse_settings(http_config(server) + CONFIG, file=None)
+    return parse_settings(http_config(server, audit_share=1) + CONFIG, file=None)
 
 
 def run_audited(
@@ -124,7 +124,7 @@ def test_a_kill_while_an_audit_runs_loses_no_answer(server: ModelServer, home: H
     never = threading.Event()
     server.reply(by_model(m1=says("0"), m2=lambda seen: (never,)))
     home.make()
-    home.config.write_text(http_config(server) + CONFIG)
+    home.config.write_text(http_config(server, audit_share=1) + CONFIG)
     target = tmp_path / "a.jsonl"
     script = "import sys; from tests.batch.test_run import killable; killable(*sys.argv[1:])"
     words = [sys.executable, "-c", script, str(home.path), str(target)]

@@ -45,12 +45,14 @@ def http_folder(tmp_path: Path, server: ModelServer) -> Path:
     return path
 
 
-def http_config(server: ModelServer) -> str:
+def http_config(server: ModelServer, *, audit_share: float = 0.0) -> str:
     """Return a config with two models on the loopback server."""
     return f"""
 schema_version = 1
 [ratings]
 ask_share = 0
+[audit]
+share = {audit_share}
 [[models]]
 id = "one/m1"
 provider = "openai"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.command import environment, ok, refused, run
+from tests.support.homes import instant
 from tests.support.results import assert_same_result
 from tests.support.waiting import until
 from zetaroute.config import Home, default_config_text, load_settings
@@ -59,10 +59,7 @@ class Cluster:
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("logged")
-    config = re.sub(
-        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
-    )
-    (home / "config.toml").write_text(config, encoding="utf-8")
+    (home / "config.toml").write_text(instant(default_config_text()), encoding="utf-8")
     ok(home, "practice", "generate", "--rows", str(ROWS), "--seed", "3", "-o", str(home / "q.jsonl"))
     ok(home, "batch", str(home / "q.jsonl"))
     ok(home, "log", "export", "--to", str(home / "export"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.cli.command import ok, refused, run
+from tests.support.homes import instant
 from tests.support.results import assert_same_result
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
 from zetaroute.learn.incremental.readers import Reader
@@ -30,10 +30,7 @@ ARMS = parse_settings(default_config_text(), file=None).arms
 def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with graded practice rows, some of them rated on two scales, some repeated."""
     home = tmp_path_factory.mktemp("logged")
-    config = re.sub(
-        r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', default_config_text()
-    )
-    (home / "config.toml").write_text(config, encoding="utf-8")
+    (home / "config.toml").write_text(instant(default_config_text()), encoding="utf-8")
     for name, seed in (("a", "3"), ("b", "3")):
         ok(
             home,

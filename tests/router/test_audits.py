@@ -48,8 +48,14 @@ def server() -> Iterator[ModelServer]:
 def both(server: ModelServer) -> Settings:
     """`one/m1`, local and cheap, and `two/m2`; the first is asked nearly always."""
     return parse_settings(
-        http_config(server) + "[explore]\nrate = 0\ncold_start_rate = 0\n[audit]\nshare = 1\n", file=None
+        http_config(server, audit_share=1) + "[explore]\nrate = 0\ncold_start_rate = 0\n", file=None
     )
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Practice models with audits as they come."""
+    return replace(settings, audits=Audits())
 
 
 def router_of(settings: Settings, kind: type[Router] = Heads, **fields: Any) -> Router:
@@ -175,7 +181,7 @@ def test_recorded_models_are_not_audited(settings: Settings) -> None:
 
 
 def test_a_judge_must_be_one_that_the_query_may_be_shown_to(both: Settings, server: ModelServer) -> None:
-    judged = parse_settings(http_config(server) + JUDGE, file=None)
+    judged = parse_settings(http_config(server, audit_share=1) + JUDGE, file=None)
     query = Query(text="Tell me of Rome.", grader="fair")
     assert terms(judged, query).blocked is None
     assert terms(judged, replace(query, tags=("private",))).blocked == "nothing can grade it"
@@ -304,7 +310,7 @@ def test_what_must_stay_here_is_audited_among_local_models_alone(
         f'[[models]]\nid = "three/m3"\nprovider = "openai"\nbase_url = "{server.url}/v1"\ntags = ["local"]\n'
         "prior_accuracy = 0.1\n"
     )
-    settings = parse_settings(http_config(server) + third + "[audit]\nshare = 1\n", file=None)
+    settings = parse_settings(http_config(server, audit_share=1) + third, file=None)
     answer, rows, _ = audited(settings, query, options)
     assert sorted([answer.model, *(row.model for row in rows)]) == ["one/m1", "three/m3"]
     assert "m2" not in [seen.body["model"] for seen in server.seen]

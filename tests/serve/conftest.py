@@ -65,4 +65,4 @@ def practice_config() -> str:
         f"price = {{ input = {price}, output = {4 * price} }}\nprior_accuracy = {prior}\n"
         for size, price, prior in (("small", 0.1, 0.5), ("medium", 1.0, 0.7), ("large", 3.0, 0.9))
     )
-    return "schema_version = 1\n" + "".join(models)
+    return "schema_version = 1\n[audit]\nshare = 0\n" + "".join(models)

@@ -18,8 +18,6 @@ CONFIG = """
 [explore]
 rate = 0
 cold_start_rate = 0
-[audit]
-share = 1
 [serve]
 shutdown_s = 0.3
 """
@@ -31,7 +29,7 @@ SEEN = "SELECT role, status, response FROM outcomes ORDER BY role DESC, status"
 def audited(tmp_path: Path, server: ModelServer) -> Iterator[Server]:
     home = tmp_path / "audited"
     home.mkdir()
-    (home / "config.toml").write_text(http_config(server) + CONFIG, encoding="utf-8")
+    (home / "config.toml").write_text(http_config(server, audit_share=1) + CONFIG, encoding="utf-8")
     with serving(home) as running:
         yield running
 

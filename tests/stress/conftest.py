@@ -42,7 +42,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_home(folder: Path, *models: str) -> Path:
     """Make a home with these [[models]] blocks, each given as the lines below its heading."""
     folder.mkdir()
-    text = "schema_version = 1\n[ratings]\nask_share = 0\n" + "".join(
+    text = "schema_version = 1\n[ratings]\nask_share = 0\n[audit]\nshare = 0\n" + "".join(
         f"[[models]]\n{model}\n" for model in models
     )
     (folder / "config.toml").write_text(text, encoding="utf-8")

@@ -10,7 +10,8 @@ from zetaroute.config import default_config_text
 
 
 def instant(config: str) -> str:
-    """Return a config with practice models that do not wait."""
+    """Return a config with practice models that do not wait, and without audits."""
+    config = config.replace("# [audit]", "[audit]\nshare = 0")
     return re.sub(r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', config)
 
 

@@ -22,8 +22,8 @@ SERVED = ("served", "one/m1", "ok", "5", True, 1.0)
 @pytest.fixture
 def audited(http_folder: Path, server: ModelServer) -> Path:
     """A home that audits every query that it can, and whose first model is asked."""
-    more = "[explore]\nrate = 0\ncold_start_rate = 0\n[audit]\nshare = 1\n"
-    (http_folder / "config.toml").write_text(http_config(server) + more)
+    more = "[explore]\nrate = 0\ncold_start_rate = 0\n"
+    (http_folder / "config.toml").write_text(http_config(server, audit_share=1) + more)
     return http_folder
 
 

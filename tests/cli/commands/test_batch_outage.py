@@ -19,7 +19,9 @@ def home(tmp_path, server: ModelServer):
         f'price = {{ input = 0, output = 0 }}\nprior_accuracy = {accuracy}\ntags = ["local"]\n'
         for name, accuracy in (("one", 0.9), ("two", 0.2))
     )
-    path.joinpath("config.toml").write_text(f"schema_version = 1\n{models}", encoding="utf-8")
+    path.joinpath("config.toml").write_text(
+        f"schema_version = 1\n[audit]\nshare = 0\n{models}", encoding="utf-8"
+    )
     return path
 
 
