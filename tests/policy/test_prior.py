@@ -111,7 +111,7 @@ def test_newcomer_is_one_until_its_record_rules_it_out():
     assert who(known) == [False, False, True]
     assert who(known | standing("unpriced", 30, 0.85)) == [False, False, True]
     assert who(known | standing("unpriced", 60, 0.1)) == [False, False, False]
-    assert who(known | standing("unpriced", 9, 0.0)) == [False, False, True], "too few answers to rule it out"
+    assert who(known | standing("unpriced", 2, 0.0)) == [False, False, True], "too few answers to rule it out"
     assert who(standing("cheap", 60, 0.9) | standing("good", 60, 0.1)) == [True, True, True], (
         "nobody is known"
     )

@@ -107,8 +107,8 @@ def grades(entries: list[Entry]) -> dict[str, float]:
     return {said.outcome_id: said.value for one in entries for said in one.feedback}
 
 
-def test_more_is_audited_before_the_first_promotion_than_after_it(settings: Settings) -> None:
-    assert terms(settings) == AuditTerms(probability=0.25)
+def test_everything_is_audited_at_first_and_less_after_a_promotion(settings: Settings) -> None:
+    assert terms(settings) == AuditTerms(probability=1.0)
     assert terms(settings, version="v0003") == AuditTerms(probability=0.05)
 
 
@@ -127,7 +127,7 @@ def test_a_share_of_the_config_is_that_of_all_times(settings: Settings, share: f
 
 @pytest.mark.parametrize(
     ("spent_usd", "probability"),
-    [(0.0, 0.25), (0.5, 0.25), (0.75, 0.125), (0.96, 0.02), (1.0, 0.0), (1.2, 0.0)],
+    [(0.0, 1.0), (0.5, 1.0), (0.75, 0.5), (0.96, 0.08), (1.0, 0.0), (1.2, 0.0)],
 )
 def test_audits_thin_out_towards_the_end_of_a_budget(
     settings: Settings, spent_usd: float, probability: float

@@ -27,7 +27,7 @@ from zetaroute.evaluate.evidence import (
 
 COLUMNS = (
     *("share", "own", "paired", "gain_usd", "loss_usd", "gain_accuracy", "variance_usd", "variance_accuracy"),
-    *("worst_gain_usd", "worst_loss_usd", "worst_accuracy"),
+    *("worst_gain_usd", "worst_loss_usd", "worst_accuracy", "next_share"),
 )
 """What of lines says how a contest stands."""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import AuditTerms, Side
-from zetaroute.policy.exploration import PROBATION, QUOTA, draw, only, thompson
+from zetaroute.policy.exploration import PROBATION, draw, only, thompson
 
 CHAMPION_SAMPLES = 0.1
 """Share of the champion's queries whose model is sampled around its best."""
@@ -18,6 +18,10 @@ CHALLENGER_SAMPLES = 0.5
 ADDS_ONE = 1.0 / 3.0
 """Share of the audits that ask one more model, so that challengers of later on can be judged."""
 
+FIRST_ROWS = 30
+"""Rows per model after which the first challenger is fitted."""
+EARLY_AUDITS, FIRST_AUDITS, PROVING_AUDITS, LATER_AUDITS = 1.0, 0.25, 0.3, 0.05
+"""Shares of the queries that are audited, if any: see `audit_share`."""
 TINY = 1e-6
 """Stands for a probability of nothing: a side without a share, on which nothing can be bet."""
 
@@ -96,14 +100,29 @@ def cast(
     return Draw(arm=draw(own, seed), pmf=pmf, side=side, heads=False, asks=())
 
 
+def audit_share(given: float | None, *, early: bool, promoted: bool, proving: bool) -> float:
+    """Return the probability of an audit: the `given` one, else by how much there is to learn from it.
+
+    `early`: nothing has challenged the config's priors yet, and few answers are graded; `promoted`: a version serves
+    that was proven; `proving`: that one is still tested for harm.
+    """
+    if given is not None:
+        return given
+    if early:
+        return EARLY_AUDITS
+    if proving:
+        return PROVING_AUDITS
+    return LATER_AUDITS if promoted else FIRST_AUDITS
+
+
 def toss(seed: int, probability: float) -> bool:
     """Return whether the coin of an audit shows heads, drawn with its own stream of `seed`."""
     return probability > 0.0 and bool(np.random.default_rng([seed, 4]).random() < probability)
 
 
-def kept_by(rate: float) -> float:
+def kept_by(rate: float, quota: float) -> float:
     """Return the share of the queries that exploring, newcomers and probation leave to the two sides at least."""
-    return (1.0 - rate) * (1.0 - QUOTA) * (1.0 - PROBATION)
+    return (1.0 - rate) * (1.0 - quota) * (1.0 - PROBATION)
 
 
 def least_probabilities(share: Array, kept: Array) -> tuple[Array, Array]:

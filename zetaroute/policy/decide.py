@@ -44,10 +44,8 @@ from zetaroute.policy.exploration import (
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, files_usd
 from zetaroute.policy.policy import Contest, Expectation, Policy, held_best
-from zetaroute.policy.prior import RULED_OUT_SE, PriorPredictor, newcomers
+from zetaroute.policy.prior import FEWEST_GRADED, PriorPredictor, newcomers, ruled_out
 
-FEWEST_TO_RULE_OUT = 3
-"""Graded answers without which an audit asks a model, whatever the config claims of it."""
 NO_AUDIT = AuditTerms(probability=0.0, blocked="no audit was asked for")
 
 
@@ -158,8 +156,11 @@ def _decision(
     new = newcomers(arms, own.forecast.rows, standings, query=query, objective=objective, eligible=eligible)
     shares = explored_shares(own.mean[0], eligible, answer_value_usd=objective.answer_value_usd)
 
+    # Audits ask newcomers too, and no user has to take their answers.
+    quota = 0.0 if audit.probability > 0.0 else QUOTA
+
     def explored(pmf: Array) -> Array:
-        floored = with_quota(with_floor(pmf, shares, rate), new, QUOTA)
+        floored = with_quota(with_floor(pmf, shares, rate), new, quota)
         return with_quota(floored, demoted, PROBATION)
 
     if contest is None:
@@ -169,7 +170,7 @@ def _decision(
         other = _opinion(contest.policy.with_record(standings), query, arms, objective, expected)
         if query.check is not None:
             other = other.with_chances(eligible, query.check)
-        lot = _cast(own, other, contest, audit, eligible, new, explored, kept=kept_by(rate), seed=seed)
+        lot = _cast(own, other, contest, audit, eligible, new, explored, kept=kept_by(rate, quota), seed=seed)
     chosen = lot.chosen if fixed is None else [arm.id for arm in arms].index(fixed)
     decider = lot.decider
     return Decision(
@@ -283,10 +284,7 @@ def _alone(own: _Opinion, pmf: Array, terms: AuditTerms, running: Mask, *, seed:
 
 def _ruled_out(own: _Opinion, eligible: Mask) -> Mask:
     """Return the models (K,) whose record leaves no doubt that another is better, for their money and time."""
-    mean, se, rows = own.mean[0], own.se[0], own.forecast.rows
-    known = rows >= FEWEST_TO_RULE_OUT
-    least = np.where(eligible & known, mean - RULED_OUT_SE * se, -np.inf).max()
-    return np.asarray(known & (mean + RULED_OUT_SE * se < least))
+    return ruled_out(own.mean[0], own.se[0], eligible & (own.forecast.rows >= FEWEST_GRADED))
 
 
 def _cast(

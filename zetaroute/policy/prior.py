@@ -41,10 +41,10 @@ SD_ROWS = 3.0
 """Rows that those count for."""
 TINY = 1e-18
 """The least variance: what never varied, such as a price of nothing, is known as well as a number can tell."""
-FEWEST_GRADED = 10
+FEWEST_GRADED = 3
 """Graded answers below which an arm's record rules nothing out, whatever the config claims."""
 RULED_OUT_SE = 2.0
-"""Standard errors, on both sides, by which an arm must stay below the best to be ruled out."""
+"""Standard errors of the difference by which an arm must stay below the best to be ruled out."""
 _EMPTY = Tally()
 _NONE: Mapping[str, Standing] = MappingProxyType({})
 _Key = tuple[tuple[Arm, ...], tuple[Tally, ...]]
@@ -190,8 +190,15 @@ def newcomers(
     mean, se = (
         one[0] for one in record.forecast(record.vectors([query.text]), arms).utility(objective, arms)
     )
-    least = np.where(eligible & judged, mean - RULED_OUT_SE * se, -np.inf).max()
-    return np.asarray(few & ~(judged & (mean + RULED_OUT_SE * se < least)))
+    return np.asarray(few & ~ruled_out(mean, se, eligible & judged))
+
+
+def ruled_out(mean: Array, se: Array, judged: Mask) -> Mask:
+    """Return which of the judged arms (K,) are clearly worse than the best of them, by utilities in USD (K,)."""
+    if not judged.any():
+        return judged
+    best = int(np.where(judged, mean, -np.inf).argmax())
+    return np.asarray(judged & (mean[best] - mean > RULED_OUT_SE * np.hypot(se[best], se)))
 
 
 def tally_of(standings: Mapping[str, Standing], arm: Arm) -> Tally:

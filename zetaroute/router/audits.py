@@ -9,11 +9,6 @@ from zetaroute.domain import Arm, Audit, Decision, Query
 from zetaroute.grading.graders import Graders
 from zetaroute.router.options import AskOptions
 
-EARLY_SHARE = 0.25
-"""Probability of an audit until the first promotion."""
-PROVING_SHARE = 0.3
-"""The same while a promoted version is tested for harm."""
-LATE_SHARE = 0.05
 MOST_AT_ONCE = 32
 """Audits under way in one process, from which on no other begins: what answers users comes first."""
 SWITCH = "`[audit] share = 0` in the config, or --no-audit, turns audits off"

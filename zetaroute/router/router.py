@@ -25,12 +25,13 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.pseudonyms import home_salt
 from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome
 from zetaroute.policy import Contest, Limits, Policy, decide, load_policy, tripped
+from zetaroute.policy.contest import FIRST_ROWS, audit_share
 from zetaroute.policy.decide import NO_AUDIT
 from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.prior import tally_of
 from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
-from zetaroute.router.audits import EARLY_SHARE, LATE_SHARE, PROVING_SHARE, why_unaudited
+from zetaroute.router.audits import why_unaudited
 from zetaroute.router.budget import RunBudget, Spending
 from zetaroute.router.options import AskOptions
 from zetaroute.router.prefetch import ForecastCache
@@ -65,10 +66,19 @@ class Router:
     def rate(self) -> float:
         """Share of queries explored now."""
         explore, arms = self.settings.explore, self.settings.arms
-        if self.policy.version != COLD or self.contest is not None:
+        if not self._is_cold:
             return explore.rate
-        graded = sum(tally_of(self.standings, arm).graded for arm in arms)
-        return cold_rate(explore.cold_start_rate, explore.rate, graded=graded, arms=len(arms))
+        return cold_rate(explore.cold_start_rate, explore.rate, graded=self._graded, arms=len(arms))
+
+    @property
+    def _is_cold(self) -> bool:
+        """Whether nothing was learned yet that could challenge the config's priors."""
+        return self.policy.version == COLD and self.contest is None
+
+    @property
+    def _graded(self) -> int:
+        """Graded answers of the configured models, as far as their records reach."""
+        return sum(tally_of(self.standings, arm).graded for arm in self.settings.arms)
 
     @property
     def arms(self) -> dict[str, Arm]:
@@ -90,16 +100,15 @@ class Router:
         blocked = why_unaudited(query, options, graders=graders, arms=arms)
         if blocked is not None:
             return AuditTerms(probability=0.0, blocked=blocked)
-        if share is None:
-            share = self._audit_share()
+        contest = self.contest
+        share = audit_share(
+            share,
+            early=self._is_cold and self._graded < FIRST_ROWS * len(arms),
+            promoted=self.policy.version != COLD or (contest is not None and contest.promoted),
+            proving=contest is not None and contest.proving,
+        )
         left = [budget.share_left() for budget in (self.spending, self.audit_spending, run) if budget]
         return AuditTerms(probability=share * min(1.0, 2.0 * min(left)))
-
-    def _audit_share(self) -> float:
-        """Return the probability of an audit where the config names none."""
-        if self.contest is not None and self.contest.promoted:
-            return PROVING_SHARE if self.contest.proving else LATE_SHARE
-        return EARLY_SHARE if self.policy.version == COLD else LATE_SHARE
 
     def prefetch(self, queries: Sequence[Query]) -> None:
         """Look at queries that are to be decided next."""
