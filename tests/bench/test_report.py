@@ -73,12 +73,12 @@ def result() -> dict[str, Any]:
 
 def test_report_says_what_was_found():
     report = markdown(bench_report(result(), picture="bench.svg"))
-    assert report.startswith("# made: routing gains +$0.001000 [+$0.000500, +$0.001500] per query")
+    assert report.startswith("# made: routing gains +$1.00 per 1,000 queries [+$0.50, +$1.50]")
     assert "![score against cost](bench.svg)" in report
-    assert "| best single (big\\|er) | 80.0% | $0.002000 | $0.006000 |" in report
+    assert "| best single (big\\|er) | 80.0% | $2.00 | $6.00 |" in report
     assert "AIQ: singles 65.0%, router 75.0%, oracle 85.0%" in report
-    assert "cost per query at the 80.0% of big|er ($0.002000)" in report
-    assert "| $0.010000 | yes | 80.0% | $0.000500 | big\\|er | +0.1 pt ± 0.0 pt |" in report
+    assert "cost of 1,000 queries at the 80.0% of big|er ($2.00)" in report
+    assert "| $0.01 | yes | 80.0% | $0.50 | big\\|er | +0.10 pt ± 0.02 pt |" in report
     tables = re.findall(r"(?:^\|.*\n)+", report, flags=re.MULTILINE)
     assert len(tables) == 4
     for table in tables:
@@ -90,7 +90,10 @@ def test_report_says_what_was_found():
     [
         ({"low": -0.001}, "routing gains"),
         ({"low": -0.001}, "cannot tell"),
-        ({"value": -0.001, "low": -0.002, "high": -0.0005}, "routing loses -$0.001000"),
+        (
+            {"value": -0.001, "low": -0.002, "high": -0.0005},
+            "routing loses -$1.00 per 1,000 queries [-$2.00, -$0.50]",
+        ),
     ],
 )
 def test_verdict_follows_the_interval(change, words):

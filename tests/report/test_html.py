@@ -176,7 +176,7 @@ def test_drawings_are_named_and_take_their_colours_from_the_page(name: str) -> N
 def test_the_retrain_page_says_what_was_found() -> None:
     page = Page(retrain_html(retrained()))
     said = page.text
-    assert "PROMOTE: the new policy is worth +$0.002000 [+$0.001500, +$0.002500] more per query" in said
+    assert "PROMOTE: the new policy gains $2.00 per 1,000 queries [$1.50, $2.50]" in said
     for part in (
         "Before and after on held-out rows",
         "How much each figure changed",
@@ -188,8 +188,8 @@ def test_the_retrain_page_says_what_was_found() -> None:
         "What these figures stand on",
         "1010 of 1010 rows replay recorded outcomes",
         "90.0% of 250 queries moved, mostly from large to small.",
-        "accuracy 80.0% → 90.0%, cost $0.002000 → $0.000100, time 1.00 s → 200.0 ms",
-        "Measured: +$0.002000 [+$0.001000, +$0.003000] utility per query there (better; 40 rows show",
+        "accuracy 80.0% → 90.0%, cost per 1,000 queries $2.00 → $0.10, time 1.00 s → 200.0 ms",
+        "Measured: +$2.00 per 1,000 queries [+$1.00, +$3.00] in utility there (better; 40 rows show",
         "What marks them: json, schema, field",
         "both weighting estimators lie within the judged interval",
     ):
@@ -269,7 +269,7 @@ def test_models_without_a_price_or_with_none_to_pay_are_drawn_where_they_can_be(
     page = retrain_html(result)
     title = re.search(r"Accuracy against cost: [^<]*", page)
     assert title is not None
-    assert "small 60.0% for $0.000000" in title[0]
+    assert "small 60.0% for $0.00" in title[0]
     assert "large" not in title[0]
     assert "small (free)" in Page(page).text
 

@@ -69,7 +69,7 @@ def test_a_report_is_told_in_its_order_and_bars_and_line_ends_stay_in_their_cell
 
 def test_markdown_holds_the_figures_of_every_drawing():
     told = markdown(retrain_report(retrained()))
-    assert "| large | 80.0% [77.0%, 83.0%] | $0.002000 [$0.001900, $0.002100] |" in told
+    assert "| large | 80.0% [77.0%, 83.0%] | $2.00 [$1.90, $2.10] |" in told
     assert "| all queries | 0.0% → 45.0% | 100.0% → 55.0% |" in told
     assert "## Where each would win" not in told
     assert "| v0000 to v0001 | held-out rows |" in markdown(compare_report(compared()))

@@ -17,7 +17,7 @@ from zetaroute.report.tables import (
     spread,
     table,
 )
-from zetaroute.report.words import amount, with_interval
+from zetaroute.report.words import amount, per_thousand
 
 RECORDED = "recorded outcomes: times, costs and scores were recorded elsewhere, not measured here"
 AIQ_NOTE = (
@@ -116,11 +116,15 @@ def _verdict(result: Result) -> str:
     gain = result["results"]["router"]["gain_over_best_single_usd"]
     word = "gains" if gain["value"] >= 0 else "loses"
     certain = gain["low"] is not None and not gain["low"] <= 0 <= gain["high"]
-    told = with_interval(gain, "usd", signed=True)
-    return f"{word} {told} per query over the best single model" + ("" if certain else ": cannot tell")
+    return f"{word} {per_thousand(gain)} over the best single model" + ("" if certain else ": cannot tell")
 
 
-_WORTH = (number("score"), number("cost"), number("response"), number("utility"))
+_WORTH = (
+    number("score"),
+    number("cost of 1,000 queries"),
+    number("response"),
+    number("utility of 1,000 queries"),
+)
 
 
 def _strategies_table(result: Result) -> Table:
@@ -128,7 +132,7 @@ def _strategies_table(result: Result) -> Table:
         [
             f"best single ({result['best_single']})" if name == "best_single" else name.replace("_", " "),
             *_worth(row),
-            figure(row["gain_over_best_single_usd"], "usd", signed=True),
+            figure(row["gain_over_best_single_usd"], "usd_per_query", signed=True),
         ]
         for name, row in result["results"].items()
     ]
@@ -138,9 +142,9 @@ def _strategies_table(result: Result) -> Table:
 def _worth(row: Result) -> list[str]:
     return [
         amount(row["score"], "share"),
-        amount(row["cost_usd"], "usd"),
+        amount(row["cost_usd"], "usd_per_query"),
         amount(row["response_s"], "seconds"),
-        amount(row["utility_usd"], "usd"),
+        amount(row["utility_usd"], "usd_per_query"),
     ]
 
 
@@ -166,7 +170,8 @@ def _sweep_section(points: list[Result]) -> Section:
     ]
     return Section(
         title="At several values of an answer",
-        lead="Gains are paired, router minus best single of that value, ± one standard error.",
+        lead="Gains are paired, router minus best single of that value, ± one standard error; costs and utilities "
+        "are those of 1,000 queries.",
         table=table(columns, [_step(point) for point in points]),
         on_screen=True,
     )
@@ -178,11 +183,11 @@ def _step(point: Result) -> Row:
         amount(point["answer_value_usd"], "usd"),
         "yes" if point["routes"] else "no",
         amount(router["score"], "share"),
-        amount(router["cost_usd"], "usd"),
+        amount(router["cost_usd"], "usd_per_query"),
         point["best_single"],
         spread(gain["score"]["value"], gain["score"]["se"], "share", signed=True),
-        spread(gain["cost_usd"]["value"], gain["cost_usd"]["se"], "usd", signed=True),
-        spread(gain["utility_usd"]["value"], gain["utility_usd"]["se"], "usd", signed=True),
+        spread(gain["cost_usd"]["value"], gain["cost_usd"]["se"], "usd_per_query", signed=True),
+        spread(gain["utility_usd"]["value"], gain["utility_usd"]["se"], "usd_per_query", signed=True),
         amount(point["regret_fraction"], "score"),
     ]
 
@@ -218,10 +223,11 @@ def _measures(result: Result) -> list[str]:
         notes.append(f"AIQ: {scores}; {AIQ_NOTE}")
         equal = sweep["equal_quality"]
         costs = ", ".join(
-            f"{name} {amount(equal[f'{name}_cost_usd'], 'usd')}" for name in ("router", "singles", "oracle")
+            f"{name} {amount(equal[f'{name}_cost_usd'], 'usd_per_query')}"
+            for name in ("router", "singles", "oracle")
         )
         notes.append(
-            f"cost per query at the {amount(equal['score'], 'share')} of {equal['model']} "
-            f"({amount(equal['cost_usd'], 'usd')}), by mixing with single models: {costs}"
+            f"cost of 1,000 queries at the {amount(equal['score'], 'share')} of {equal['model']} "
+            f"({amount(equal['cost_usd'], 'usd_per_query')}), by mixing with single models: {costs}"
         )
     return notes

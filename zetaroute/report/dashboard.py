@@ -8,7 +8,7 @@ from zetaroute.report.decision import FORGOTTEN, candidates_table, how_chosen, r
 from zetaroute.report.html import render
 from zetaroute.report.tables import Result, figures_table
 from zetaroute.report.terminal import one_line
-from zetaroute.report.words import amount, provenance_notes, with_interval
+from zetaroute.report.words import amount, per_thousand, provenance_notes
 
 QUERY_WIDTH = 140
 _TONES = {"PROMOTE": "good", "REJECT": "bad"}
@@ -64,5 +64,5 @@ def _retrain(retrain: Result | None) -> dict[str, Any] | None:
         "verdict": str(retrain["verdict"]),
         "tone": _TONES.get(retrain["verdict"], "unsure"),
         "reasons": [str(reason) for reason in retrain["reasons"]],
-        "utility": with_interval(retrain["difference"].get("utility_usd"), "usd", signed=True),
+        "utility": per_thousand(retrain["difference"].get("utility_usd")),
     }

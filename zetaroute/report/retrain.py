@@ -26,6 +26,7 @@ from zetaroute.report.words import (
     Unit,
     amount,
     change_word,
+    per_thousand,
     provenance_notes,
     satisfaction_words,
     with_interval,
@@ -65,8 +66,8 @@ def retrain_report(result: Result) -> Report:
             Section(
                 title="Against simple alternatives",
                 table=table(
-                    ["policy", "utility per query"],
-                    [[name, figure(value, "usd")] for name, value in result["baselines"].items()],
+                    ["policy", "utility per 1,000 queries"],
+                    [[name, figure(value, "usd_per_query")] for name, value in result["baselines"].items()],
                 ),
             ),
             *_evidence_sections(result),
@@ -82,12 +83,13 @@ def trial_sections(result: Result, models: Sequence[str]) -> list[Section]:
 
 def verdict_sentence(result: Result) -> str:
     """Return the verdict of a retrain in one sentence."""
-    gain = with_interval(result["difference"]["utility_usd"], "usd", signed=True)
+    gain = result["difference"]["utility_usd"]
+    behind = f": {per_thousand(gain)}" if gain["value"] is not None else ""
     if result["verdict"] == "PROMOTE":
-        return f"PROMOTE: the new policy is worth {gain} more per query"
+        return f"PROMOTE: the new policy gains {per_thousand(gain, signed=False)}"
     if result["verdict"] == "REJECT":
-        return f"REJECT: the new policy is not better ({gain} per query)"
-    return f"INSUFFICIENT: the log cannot tell yet ({gain} per query)"
+        return f"REJECT: the new policy is not better{behind}"
+    return f"INSUFFICIENT: the log cannot tell yet{behind}"
 
 
 def changes_section(difference: Result) -> Section:
@@ -118,15 +120,16 @@ def shares_section(title: str, segments: Sequence[Result], models: Sequence[str]
 def support_notes(result: Result) -> list[str]:
     """Return how much the log can say about a candidate, a sentence each."""
     support = result["support"]
-    by = {name: amount(value, "usd", signed=True) for name, value in result["estimators"].items()}
+    by = {name: amount(value, "usd_per_query", signed=True) for name, value in result["estimators"].items()}
     return [
         f"{support['hits']} held-out rows show what the candidate would do differently "
         f"(effective {support['effective_sample_size']:.0f}; largest weight {support['largest_weight']:.1f})",
         f"the policies disagree on {amount(support['disagreement'], 'share')} of the queries",
-        f"the gain in utility by other estimators: weighting alone {by['ips']}, normalised {by['snips']}, "
-        f"the model alone {by['model']} (no evidence by itself)",
+        f"the gain in utility per 1,000 queries by other estimators: weighting alone {by['ips']}, "
+        f"normalised {by['snips']}, the model alone {by['model']} (no evidence by itself)",
         *_agreement(result),
-        f"smallest gain this holdout could prove: {amount(result['detectable_usd'], 'usd')} per query",
+        "smallest gain this holdout could prove: "
+        f"{amount(result['detectable_usd'], 'usd_per_query')} per 1,000 queries",
         *(
             [f"logged rows it would take to prove the estimated gain: about {result['rows_needed']}"]
             if result["rows_needed"] and result["verdict"] == "INSUFFICIENT"
@@ -217,7 +220,7 @@ def _move(segment: Result) -> Card:
     switch = segment["switch"]
     units: dict[str, tuple[str, Unit]] = {
         "accuracy": ("accuracy", "share"),
-        "cost_usd": ("cost", "usd"),
+        "cost_usd": ("cost per 1,000 queries", "usd_per_query"),
         "response_s": ("time", "seconds"),
     }
     expected = ", ".join(
@@ -241,6 +244,6 @@ def _measured(segment: Result) -> str:
     utility, hits = segment["utility_usd"], segment["hits"]
     if hits < FEWEST_HITS or utility["low"] is None:
         return f"Measured: only {hits} held-out rows show the new choice, too few to say what it brings."
-    gain = with_interval(utility, "usd", signed=True)
+    gain = per_thousand(utility)
     word = change_word(utility, BY_NAME["utility_usd"]).lstrip("+!? ")
-    return f"Measured: {gain} utility per query there ({word}; {hits} rows show the new choice)."
+    return f"Measured: {gain} in utility there ({word}; {hits} rows show the new choice)."

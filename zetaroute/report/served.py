@@ -29,9 +29,9 @@ from zetaroute.report.tables import (
 from zetaroute.report.words import (
     amount,
     judge_sentence,
+    per_thousand,
     provenance_notes,
     satisfaction_words,
-    with_interval,
 )
 
 SERVED_NOTE = (
@@ -114,17 +114,15 @@ def compare_report(result: Result) -> Report:
 
 def served_sentence(result: Result) -> str:
     """Return what the served rows say of the newer version in one sentence."""
-    gain = with_interval(result["difference"]["utility_usd"], "usd", signed=True)
+    gain = f"utility {per_thousand(result['difference']['utility_usd'])}"
     for which in ("before", "after"):
         if not result[which]["rows"]:
             return f"{result[which]['version']} has served no query yet: there is nothing served to compare."
     if result["confirmed"] is None:
-        return (
-            f"What was served cannot tell yet whether the newer version is better: {gain} utility per query."
-        )
+        return f"What was served cannot tell yet whether the newer version is better: {gain}."
     if result["confirmed"]:
-        return f"What was served confirms that the newer version is better: {gain} utility per query."
-    return f"What was served contradicts the promotion: {gain} utility per query."
+        return f"What was served confirms that the newer version is better: {gain}."
+    return f"What was served contradicts the promotion: {gain}."
 
 
 def _policies_section(result: Result) -> Section:
@@ -158,8 +156,8 @@ def _served_section(result: Result) -> Section:
 def _promise_sections(result: Result) -> list[Section]:
     sections = []
     if result["canary"] is not None:
-        measured = with_interval(result["canary"], "usd", signed=True)
-        lead = f"Each query went to one of the two policies at random; that measured {measured} utility per query."
+        measured = per_thousand(result["canary"])
+        lead = f"Each query went to one of the two policies at random; that measured a utility of {measured}."
         sections.append(Section(title="The canary", lead=lead, on_screen=True))
     if result["forecasts"]:
         sections.append(
@@ -178,8 +176,8 @@ def _promises_table(result: Result) -> Table:
         [
             f"{_number(one['previous'])} to {_number(one['version'])}",
             "canary" if one["by"] == "canary" else "held-out rows",
-            figure(one["promised"], "usd", signed=True),
-            figure(one["came"], "usd", signed=True),
+            figure(one["promised"], "usd_per_query", signed=True),
+            figure(one["came"], "usd_per_query", signed=True),
             verdict({True: "+ agrees", False: "! disagrees", None: "? cannot tell"}[one["agrees"]]),
         ]
         for one in result["forecasts"]
@@ -187,8 +185,8 @@ def _promises_table(result: Result) -> Table:
     columns: list[Heading] = [
         "promotion",
         Column(title="promised by", spare=1),
-        "utility promised",
-        "utility that came",
+        "promised per 1,000 queries",
+        "came per 1,000 queries",
         "in short",
     ]
     return table(columns, rows)
@@ -210,7 +208,7 @@ def _course_sections(result: Result, warning: str) -> list[Section]:
             f"{one['first']}-{one['last']}",
             _minute(one["since"]),
             figure(one["accuracy_rate"], "share"),
-            figure(one["utility_usd"], "usd"),
+            figure(one["utility_usd"], "usd_per_query"),
         ]
         for one in course["bins"]
     ]
@@ -219,7 +217,7 @@ def _course_sections(result: Result, warning: str) -> list[Section]:
         caption="Every point is the same number of consecutive queries; bands are 95% intervals, dashed lines "
         f"changes of version.{warning}",
     )
-    columns: list[Heading] = ["queries", "since (UTC)", "accuracy", "utility"]
+    columns: list[Heading] = ["queries", "since (UTC)", "accuracy", "utility per 1,000 queries"]
     return [Section(title="Over time", chart=chart, table=table(columns, rows))]
 
 

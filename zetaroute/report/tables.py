@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
-from zetaroute.report.words import KPIS, MAIN, FigureJson, Kpi, Unit, amount, change_word, interval, stands_on
+from zetaroute.report.words import (
+    KPIS,
+    MAIN,
+    FigureJson,
+    Kpi,
+    Scale,
+    Unit,
+    amount,
+    change_word,
+    interval,
+    stands_on,
+)
 
 Result = Mapping[str, Any]
 Tone = Literal["", "good", "bad", "unsure"]
@@ -122,18 +133,20 @@ def number(title: str, *, spare: int = 0) -> Column:
     return Column(title=title, right=True, spare=spare)
 
 
-def figure(value: FigureJson | None, unit: Unit, *, signed: bool = False) -> Cell:
+def figure(value: FigureJson | None, unit: Unit, *, signed: bool = False, scale: Scale | None = None) -> Cell:
     """Return a figure with its interval."""
+    scale = scale or Scale.of_figure(value, unit)
     return Cell(
-        text=amount(value["value"] if value else None, unit, signed=signed),
-        interval=interval(value, unit, signed=signed),
+        text=amount(value["value"] if value else None, unit, signed=signed, scale=scale),
+        interval=interval(value, unit, signed=signed, scale=scale),
     )
 
 
 def spread(mean: float | None, se: float | None, unit: Unit, *, signed: bool = False) -> Cell:
     """Return a mean with its standard error."""
-    error = "" if se is None else f"± {amount(se, unit, signed=signed).removeprefix('+')}"
-    return Cell(text=amount(mean, unit, signed=signed), interval=error)
+    scale = Scale.of(unit, mean, width=se)
+    error = "" if se is None else f"± {amount(se, unit, signed=signed, scale=scale).removeprefix('+')}"
+    return Cell(text=amount(mean, unit, signed=signed, scale=scale), interval=error)
 
 
 def verdict(text: str) -> Cell:
@@ -152,7 +165,14 @@ def figures_table(kpis: Result, *, sources: Result | None = None, exploring: Res
         if (value := kpis.get(kpi.name)) and value["n"]
     ]
     if exploring:
-        rows.append(["Cost of exploring", figure(exploring, "usd"), str(exploring["n"]), "predicted"])
+        rows.append(
+            [
+                "Cost of exploring 1,000 queries",
+                figure(exploring, "usd_per_query"),
+                str(exploring["n"]),
+                "predicted",
+            ]
+        )
     columns: list[Heading] = [
         Column(title="KPI", prose=True),
         Column(title="value", interval=INTERVAL),
@@ -166,12 +186,14 @@ def changes_table(before: Result, after: Result, difference: Result) -> Table:
     """Return a row per KPI that is known after: before, after, the difference and what that means."""
 
     def row(kpi: Kpi) -> Row:
+        old, new, change = before.get(kpi.name), after[kpi.name], difference.get(kpi.name)
+        scale = _scale(kpi.unit, old, new, change)
         return [
             kpi.label,
-            figure(before.get(kpi.name), kpi.unit),
-            figure(after[kpi.name], kpi.unit),
-            figure(difference.get(kpi.name), kpi.unit, signed=True),
-            verdict(change_word(difference.get(kpi.name), kpi)),
+            figure(old, kpi.unit, scale=scale),
+            figure(new, kpi.unit, scale=scale),
+            _change(old, new, change, kpi.unit, scale),
+            verdict(change_word(change, kpi)),
         ]
 
     columns: list[Heading] = [
@@ -183,6 +205,27 @@ def changes_table(before: Result, after: Result, difference: Result) -> Table:
     ]
     known = [kpi for kpi in KPIS if kpi.name in after and after[kpi.name]["value"] is not None]
     return table(columns, [row(kpi) for kpi in known])
+
+
+def _scale(unit: Unit, old: FigureJson | None, new: FigureJson, change: FigureJson | None) -> Scale:
+    """Return one scale for a row of before and after, fine enough for its change."""
+    known = change is not None and change["low"] is not None and change["high"] is not None
+    width = (change["high"] - change["low"]) / 2.0 if change and known else None
+    return Scale.of(unit, old["value"] if old else None, new["value"], width=width)
+
+
+def _change(
+    old: FigureJson | None, new: FigureJson, change: FigureJson | None, unit: Unit, scale: Scale
+) -> Cell:
+    """Return the difference of two figures: of what is written of them, so that it adds up to the last digit."""
+    cell = figure(change, unit, signed=True, scale=scale)
+    if not old or old["value"] is None or not change or change["value"] is None:
+        return cell
+    written = scale.rounded(new["value"]) - scale.rounded(old["value"])
+    # A difference on another mix of queries than its columns is not theirs to tell.
+    if abs(written - scale.times * change["value"]) > 10.0**-scale.decimals:
+        return cell
+    return replace(cell, text=scale.text(round(written, scale.decimals), signed=True))
 
 
 def parts_table(by: Result) -> Table:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-Unit = Literal["share", "seconds", "usd", "score"]
+Unit = Literal["share", "seconds", "usd", "usd_per_query", "score"]
+"""In which values are given; money per query is shown for a thousand of them."""
 FigureJson = Mapping[str, Any]
 
 
@@ -30,34 +32,113 @@ KPIS = (
     Kpi(name="median_response_s", label="Median response time", unit="seconds", higher_is_better=False),
     Kpi(name="p95_response_s", label="95% response time", unit="seconds", higher_is_better=False),
     Kpi(name="ttft_s", label="Time to first token", unit="seconds", higher_is_better=False),
-    Kpi(name="cost_per_query_usd", label="Cost per query", unit="usd", higher_is_better=False),
-    Kpi(name="cost_per_correct_usd", label="Cost per correct answer", unit="usd", higher_is_better=False),
-    Kpi(name="utility_usd", label="Utility per query", unit="usd", higher_is_better=True),
+    Kpi(
+        name="cost_per_query_usd",
+        label="Cost per 1,000 queries",
+        unit="usd_per_query",
+        higher_is_better=False,
+    ),
+    Kpi(
+        name="cost_per_correct_usd",
+        label="Cost per 1,000 correct answers",
+        unit="usd_per_query",
+        higher_is_better=False,
+    ),
+    Kpi(name="utility_usd", label="Utility per 1,000 queries", unit="usd_per_query", higher_is_better=True),
     Kpi(name="error_rate", label="Error rate", unit="share", higher_is_better=False),
     Kpi(name="fallback_rate", label="Fallback rate", unit="share", higher_is_better=False),
     Kpi(name="escalation_rate", label="Escalation rate", unit="share", higher_is_better=None),
     Kpi(name="slow_share", label="Share over the time limit", unit="share", higher_is_better=False),
     Kpi(name="router_s", label="Router overhead", unit="seconds", higher_is_better=False),
-    Kpi(name="router_cost_usd", label="Router cost per query", unit="usd", higher_is_better=False),
-    Kpi(name="judge_cost_usd", label="Cost of judging per query", unit="usd", higher_is_better=False),
+    Kpi(
+        name="router_cost_usd",
+        label="Router cost per 1,000 queries",
+        unit="usd_per_query",
+        higher_is_better=False,
+    ),
+    Kpi(
+        name="judge_cost_usd",
+        label="Cost of judging 1,000 queries",
+        unit="usd_per_query",
+        higher_is_better=False,
+    ),
 )
 MAIN = ("accuracy_rate", "satisfaction_score", "mean_response_s", "cost_per_query_usd", "utility_usd")
 
 
-def amount(value: float | None, unit: Unit, *, signed: bool = False) -> str:
+MOST_DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How values of one kind are written: how many times themselves, with how many decimals, and between what."""
+
+    times: float
+    decimals: int
+    before: str = ""
+    after: str = ""
+    after_change: str = ""
+
+    @classmethod
+    def of(cls, unit: Unit, *values: float | None, width: float | None = None) -> Scale:
+        """Return the scale that suits the largest of some values, with as many decimals as tell a `width` from 0."""
+        size = max((abs(value) for value in values if value is not None), default=0.0)
+        if unit == "share":
+            scale = cls(times=100.0, decimals=1, after="%", after_change=" pt")
+        elif unit == "seconds":
+            after, times = (" ms", 1000.0) if size < 1 else (" s", 1.0)
+            scale = cls(times=times, decimals=1 if size < 1 else 2, after=after, after_change=after)
+        elif unit == "score":
+            scale = cls(times=1.0, decimals=3)
+        else:
+            times = 1000.0 if unit == "usd_per_query" else 1.0
+            scale = cls(times=times, decimals=_money_decimals(times * size), before="$")
+        if not width:
+            return scale
+        needed = min(-math.floor(math.log10(scale.times * width)), MOST_DECIMALS)
+        return replace(scale, decimals=max(scale.decimals, needed))
+
+    @classmethod
+    def of_figure(cls, figure: FigureJson | None, unit: Unit) -> Scale:
+        """Return the scale of a figure and its interval."""
+        if not figure:
+            return cls.of(unit)
+        low, high = figure["low"], figure["high"]
+        return cls.of(unit, figure["value"], width=None if low is None or high is None else high - low)
+
+    def rounded(self, value: float) -> float:
+        """Return the value as it is written, in the units of the scale."""
+        return round(self.times * value, self.decimals)
+
+    def text(self, rounded: float, *, signed: bool = False) -> str:
+        """Return a rounded value in writing."""
+        sign = "-" if rounded < 0 else "+" if signed and rounded > 0 else ""
+        after = self.after_change if signed else self.after
+        return f"{sign}{self.before}{abs(rounded):,.{self.decimals}f}{after}"
+
+
+def _money_decimals(size: float) -> int:
+    """Return how many decimals show cents, or below a dollar three digits without zeros behind."""
+    if size >= 1 or size == 0:
+        return 0 if size >= 100 else 2
+    digits = f"{size:.{min(2 - math.floor(math.log10(size)), MOST_DECIMALS)}f}".rstrip("0")
+    return max(2, len(digits.partition(".")[2]))
+
+
+def amount(value: float | None, unit: Unit, *, signed: bool = False, scale: Scale | None = None) -> str:
     """Return a number in its unit with sensible digits; a dash where it is unknown."""
     if value is None:
         return "-"
-    sign = "+" if signed and value > 0 else "-" if value < 0 else ""
-    size = abs(value)
-    if unit == "share":
-        return f"{sign}{100 * size:.1f}{' pt' if signed else '%'}"
-    if unit == "seconds":
-        return f"{sign}{1000 * size:.1f} ms" if size < 1 else f"{sign}{size:.2f} s"
-    if unit == "usd":
-        digits = 2 if size >= 10 else 4 if size >= 0.1 else 6
-        return f"{sign}${size:.{digits}f}"
-    return f"{sign}{size:.3f}"
+    scale = scale or Scale.of(unit, value)
+    return scale.text(scale.rounded(value), signed=signed)
+
+
+def per_thousand(figure: FigureJson | None, *, signed: bool = True) -> str:
+    """Return `value per 1,000 queries [low, high]` of USD per query."""
+    scale = Scale.of_figure(figure, "usd_per_query")
+    value = amount(figure["value"] if figure else None, "usd_per_query", signed=signed, scale=scale)
+    behind = interval(figure, "usd_per_query", signed=signed, scale=scale)
+    return f"{value} per 1,000 queries {behind}".rstrip()
 
 
 def opinion(metric: str, value: float) -> str:
@@ -67,18 +148,22 @@ def opinion(metric: str, value: float) -> str:
     return f"{value:g}"
 
 
-def interval(figure: FigureJson | None, unit: Unit, *, signed: bool = False) -> str:
+def interval(
+    figure: FigureJson | None, unit: Unit, *, signed: bool = False, scale: Scale | None = None
+) -> str:
     """Return `[low, high]`; nothing where a figure has no interval."""
     if not figure or figure["value"] is None or figure["low"] is None or figure["high"] is None:
         return ""
-    low, high = (amount(figure[end], unit, signed=signed) for end in ("low", "high"))
+    scale = scale or Scale.of_figure(figure, unit)
+    low, high = (amount(figure[end], unit, signed=signed, scale=scale) for end in ("low", "high"))
     return f"[{low}, {high}]"
 
 
 def with_interval(figure: FigureJson | None, unit: Unit, *, signed: bool = False) -> str:
     """Return `value [low, high]`; the value alone where it has no interval."""
-    value = amount(figure["value"] if figure else None, unit, signed=signed)
-    return f"{value} {interval(figure, unit, signed=signed)}".rstrip()
+    scale = Scale.of_figure(figure, unit)
+    value = amount(figure["value"] if figure else None, unit, signed=signed, scale=scale)
+    return f"{value} {interval(figure, unit, signed=signed, scale=scale)}".rstrip()
 
 
 def change_word(figure: FigureJson | None, kpi: Kpi) -> str:

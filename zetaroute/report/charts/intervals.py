@@ -51,9 +51,9 @@ def estimators(result: Result, *, name: str) -> str:
     if gain["low"] is None or gain["low"] == gain["high"]:
         return ""
     rows = [
-        ("doubly robust (judged)", with_interval(gain, "usd", signed=True), gain["value"]),
+        ("doubly robust (judged)", with_interval(gain, "usd_per_query", signed=True), gain["value"]),
         *(
-            (label, amount(others[key], "usd", signed=True), others[key])
+            (label, amount(others[key], "usd_per_query", signed=True), others[key])
             for key, label in (("ips", "weighting alone"), ("snips", "normalised"), ("model", "model alone"))
         ),
     ]
@@ -70,11 +70,12 @@ def estimators(result: Result, *, name: str) -> str:
         axes.plot([gain["low"], gain["high"]], [0, 0], color=SERIES[0], linewidth=1.6)
         axes.margins(x=0.15)
         axes.locator_params(axis="x", nbins=3, prune="upper")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axes.set_xlabel("gain in USD per query")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{1000.0 * value:g}")
+        axes.set_xlabel("gain in USD per 1,000 queries")
 
     told = "; ".join(f"{label} {words}" for label, words, _ in rows)
-    return inline(draw, name=name, title=f"Gain in utility by estimator: {told}", height_in=height)
+    title = f"Gain in utility per 1,000 queries by estimator: {told}"
+    return inline(draw, name=name, title=title, height_in=height)
 
 
 def over_time(course: Result, *, name: str) -> str:

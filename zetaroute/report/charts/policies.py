@@ -54,7 +54,7 @@ def frontier(ways: Sequence[Result], models: Sequence[str], *, name: str) -> str
 
     told = "; ".join(
         f"{way['name']} {amount(way['accuracy_rate']['value'], 'share')} "
-        f"for {amount(way['cost_per_query_usd']['value'], 'usd')} per query"
+        f"for {amount(way['cost_per_query_usd']['value'], 'usd_per_query')} per 1,000 queries"
         for way in shown
     )
     return inline(draw, name=name, title=f"Accuracy against cost: {told}", height_in=3.5)
@@ -149,11 +149,15 @@ def _point(axes: Axes, way: Result, models: Sequence[str], floor: float) -> None
     )
 
 
+def _is_free(cost: Result) -> bool:
+    """Return whether nothing is paid: a cost that was estimated as 0 may still be more."""
+    return bool(cost["value"] <= 0 and not cost["high"])
+
+
 def _label_points(figure: Figure, axes: Axes, shown: Sequence[Result], floor: float) -> None:
     labels = [
         axes.annotate(
-            one_line(way["name"], LONGEST_NAME)
-            + (" (free)" if way["cost_per_query_usd"]["value"] <= 0 else ""),
+            one_line(way["name"], LONGEST_NAME) + (" (free)" if _is_free(way["cost_per_query_usd"]) else ""),
             _place(way, floor),
             xytext=(0, 0),
             textcoords="offset points",
