@@ -231,5 +231,5 @@ def test_output_that_cannot_be_written_is_refused(tmp_path, file):
 def test_a_person_reads_the_same_figures(tmp_path, file):
     said = ok(tmp_path, "bench", str(file), "--sweep", "--jobs", "1")
     assert "AIQ: singles" in said.out
-    assert "cost per query at the" in said.out
+    assert "cost of 1,000 queries at the" in said.out
     assert said.err == ""
