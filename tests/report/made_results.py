@@ -214,6 +214,7 @@ def key_figures(*, author: str = "judge/large") -> dict[str, Any]:
         "until": "2026-01-04 23:00:00",
         "kpis": main,
         "exploring_usd": figure(0.0002, 0.0001),
+        "earned": {"value": 1.2, "low": 0.3, "high": 2.1, "n": 40},
         "audits": {"rows": 12, "cost_usd": 0.0123, "response_s": 34.5},
         "sources": sources(),
         "judges": [judge(author)],

@@ -10,6 +10,7 @@ import polars as pl
 
 from zetaroute.analysis.canary import canary_difference
 from zetaroute.analysis.drift import find_drift
+from zetaroute.analysis.earned import earned
 from zetaroute.analysis.judges import read_judges
 from zetaroute.analysis.promised import forecasts
 from zetaroute.analysis.query_kinds import read_kinds
@@ -55,6 +56,7 @@ def kpis(
     edges = went.edges if went is not None else ()
     frame = read_served(connection, since=since, by_day=by == "day", kinds=kinds, edges=edges)
     served = as_served(frame, settings)
+    audits = _audits(connection, since=since)
     return KpiReport(
         version=current,
         rows=size(frame),
@@ -62,7 +64,8 @@ def kpis(
         until=_moment(frame["until"].max()),
         kpis=figures(served, settings.objective),
         exploring_usd=_exploring(connection, since=since),
-        audits=_audits(connection, since=since),
+        audits=audits,
+        earned=earned(connection, since=since, audits_usd=audits.cost_usd),
         by={} if by is None else _groups(frame, by, settings),
         sources=sources(frame),
         judges=read_judges(connection, since=since),

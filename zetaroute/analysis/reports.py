@@ -67,6 +67,8 @@ class KpiReport:
     exploring_usd: Figure
     """What exploring cost per routed query in utility."""
     audits: Audited
+    earned: Figure
+    """USD that challengers gained over the champions where they were given queries, less what audits cost."""
     by: Mapping[str, KpiGroup]
     """By the value of what was asked for."""
     sources: Mapping[str, Mapping[str, Any]]
@@ -89,6 +91,7 @@ class KpiReport:
             "kpis": _json(self.kpis),
             "exploring_usd": self.exploring_usd.json(),
             "audits": asdict(self.audits),
+            "earned": self.earned.json(),
             "by": {name: group.json() for name, group in self.by.items()},
             "sources": self.sources,
             "judges": [judge.json() for judge in self.judges],

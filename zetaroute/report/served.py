@@ -70,8 +70,23 @@ def kpi_report(result: Result) -> Report:
             Section(title="Share per model", chart=share),
             *_judge_sections(result),
         ],
-        notes=[*_audit_notes(result["audits"]), *provenance_notes(result["provenance"], result["rows"])],
+        notes=[
+            *_earned_notes(result["earned"]),
+            *_audit_notes(result["audits"]),
+            *provenance_notes(result["provenance"], result["rows"]),
+        ],
     )
+
+
+def _earned_notes(earned: Result) -> list[str]:
+    if earned["value"] is None:
+        return []
+    word = "earned" if earned["value"] >= 0 else "cost"
+    return [
+        f"The loop {word} {amount(abs(earned['value']), 'usd')} so far, audits paid for "
+        f"(95% interval {' to '.join(amount(earned[end], 'usd', signed=True) for end in ('low', 'high'))}): "
+        f"what challengers gained over the champion on the {earned['n']} queries that were scored."
+    ]
 
 
 def _audit_notes(audits: Result) -> list[str]:
