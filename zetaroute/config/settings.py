@@ -106,6 +106,18 @@ class Audits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Challengers:
+    """How new versions are made, and what trying them may lose; None: no limit."""
+
+    auto: bool = False
+    """Whether a running `batch` or `serve` starts `retrain` when the log has grown."""
+    max_regret_usd: float | None = None
+    """A month."""
+    max_regret_share: Share | None = None
+    """A month, of what the champion's answers are worth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that config.toml says."""
 
@@ -121,6 +133,7 @@ class Settings:
     rules: tuple[TagRule, ...] = DEFAULT_RULES
     ratings: Ratings = Ratings()
     audits: Audits = Audits()
+    challengers: Challengers = Challengers()
     checks: tuple[TaskCheck, ...] = ()
     serving: Serving = field(default_factory=Serving)
     file: Path | None = None
@@ -191,6 +204,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         rules=rules,
         ratings=root.section("ratings", Ratings),
         audits=root.section("audit", Audits),
+        challengers=_challengers(root),
         checks=read_checks(root.tables("checks"), folder=folder),
         serving=read_serving(root),
         file=file,
@@ -217,6 +231,17 @@ def _gate(root: TomlTable) -> PromotionGate:
     if (gate.response_limit_s is None) != (gate.limit_margin is None):
         root.fail("[gate] needs response_limit_s and limit_margin together.")
     return gate
+
+
+def _challengers(root: TomlTable) -> Challengers:
+    found = root.section("challenger", Challengers)
+    if found.max_regret_usd is not None and found.max_regret_share is not None:
+        root.fail("[challenger] needs max_regret_usd or max_regret_share, not both.")
+    if found.max_regret_usd == 0 or found.max_regret_share == 0:
+        root.fail(
+            "[challenger] needs a limit above 0; `zetaroute policies pin` lets no challenger serve at all."
+        )
+    return found
 
 
 def _guard(table: TomlTable, arms: tuple[Arm, ...]) -> GuardRule:

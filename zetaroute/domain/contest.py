@@ -52,7 +52,7 @@ class ContestEvent:
     """Models whose unknown cost counts as nothing: local ones."""
     accuracy_margin: float
     max_regret_usd: float | None
-    """What the challengers of the epoch may lose; None: no limit."""
+    """What challengers of this champion may lose in a month; None: no limit."""
     evidence: float
     """That the challengers of the epoch beat the champion, by this step; 1 says nothing."""
     harm: float
@@ -64,6 +64,11 @@ class ContestEvent:
     def running(self) -> bool:
         """Whether the contest goes on after this step."""
         return self.step not in {"rolled_back", "ended"}
+
+    @property
+    def width_usd(self) -> float:
+        """By how much two answers may differ at most."""
+        return max(one.high_usd for one in self.ranges) - min(one.low_usd for one in self.ranges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

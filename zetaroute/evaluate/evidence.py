@@ -35,6 +35,8 @@ USUAL_GAIN, USUAL_SPREAD = 1.0, 2.0
 """Mean and standard deviation, in points, of what a challenger gains (`proof.md`'s prior on recorded sets)."""
 LEAST_SHARE, LARGEST_SHARE = 0.25, 0.9
 """Of the queries, that a challenger is given while nothing speaks clearly against it."""
+LEAST_WORST = 1e-12
+"""USD: where nothing can be lost nothing is won either."""
 LARGEST_LOG = 700.0
 """Evidence beyond this would not fit into a float, and no report shows more."""
 
@@ -115,12 +117,14 @@ def scores(units: Units) -> Array:
     return np.where(units.differ, np.where(units.paired, pair, single), 0.0)
 
 
-def design_variance(unit: float, share: float, *, paired: bool) -> float:
-    """Return the mean of psi^2 that is expected before any row; `unit` is an answer's value in USD."""
-    spread = NOISE * unit**2
-    if paired:
-        return DIFFER * 2.0 * spread
-    return DIFFER * spread * (1.0 / (0.5 * max(share, LEAST_SHARE)) + 1.0 / max(1.0 - share, 0.05))
+def design_variance(unit: float, share: Array) -> Array:
+    """Return the mean of psi^2 that is expected before any row, (2, n): of single and of paired queries.
+
+    `unit` is an answer's value in USD, and `share` (n,) what the challenger is given.
+    """
+    spread = DIFFER * NOISE * unit**2
+    single = 1.0 / (0.5 * np.maximum(share, LEAST_SHARE)) + 1.0 / np.maximum(1.0 - share, 0.05)
+    return np.stack([spread * single, np.full(len(share), 2.0 * spread)])
 
 
 def variances(psi: Array, paired: Mask, *, design: Array, past: Array) -> Array:
@@ -147,9 +151,8 @@ def log_evidence(psi: Array, paired: Mask, variance: Array, worst: Array, deltas
     """
     if not len(psi):
         return np.zeros(0)
-    stakes = np.minimum(
-        deltas[:, None] / np.maximum(variance, 1e-300), np.where(paired, PAIRED_STAKE, SINGLE_STAKE) / worst
-    )
+    most = np.where(paired, PAIRED_STAKE, SINGLE_STAKE) / np.maximum(worst, LEAST_WORST)
+    stakes = np.minimum(deltas[:, None] / np.maximum(variance, 1e-300), most)
     wealth = np.cumsum(np.log1p(stakes * psi), axis=1)
     return np.asarray(np.logaddexp.reduce(wealth, axis=0) - math.log(len(deltas)))
 
@@ -179,6 +182,7 @@ class Belief:
 
 def believed_gain(psi: Array, paired: Mask, *, point: float, design: Array) -> Belief:
     """Return the belief after these lines; a `point` is a hundredth of an answer's value in USD."""
+    point = max(point, LEAST_WORST)
     precision = 1.0 / (USUAL_SPREAD * point) ** 2
     total = precision * USUAL_GAIN * point
     for kind in (0, 1):

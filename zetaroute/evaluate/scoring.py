@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,10 +97,12 @@ def scored(
     bets: bool,
     past: Mapping[str, NDArray[Any]],
     promoted: bool,
+    stopped: Callable[[Array, Array], bool] | None = None,
 ) -> Scored:
     """Score queries; `low` and `high` (K,) bound the utilities, and `past` holds the epoch's lines so far.
 
-    A grade that never came counts as the worst for the gain and for the loss alike.
+    A grade that never came counts as the worst for the gain and for the loss alike. `stopped` says of the gains and
+    the shares (n,) whether the challenger has lost what it may: it is given nothing more then.
     """
     ranges, unit = Ranges(low=low, high=high), Ranges(low=np.zeros(len(low)), high=np.ones(len(low)))
     gain, loss, outside = _both(decided, ranges, decided.champion_usd, decided.challenger_usd, "utility")
@@ -130,7 +132,9 @@ def scored(
         clipped=outside,
         missing=(decided.champion_asked & np.isnan(decided.champion_utility))
         | (decided.challenger_asked & np.isnan(decided.challenger_utility)),
-        next_share=_next_shares(gain, paired, past, decided.share, answer_value_usd, promoted=promoted),
+        next_share=np.zeros(len(gain))
+        if stopped is not None and stopped(gain, decided.share)
+        else _next_shares(gain, paired, past, decided.share, answer_value_usd, promoted=promoted),
     )
 
 
@@ -144,6 +148,8 @@ def found_in(
     variance, of_accuracy = (
         np.where(np.isnan(lines[name]), np.inf, lines[name]) for name in ("variance_usd", "variance_accuracy")
     )
+    # Of every line by its own share: a later one is not known yet when it is bet on.
+    usual = design_variance(answer_value_usd, lines["share"])
     share = float(lines["share"][-1]) if len(gain) else 0.5
     return {
         "units": len(gain),
@@ -165,9 +171,7 @@ def found_in(
                 loss[mine],
                 paired[mine],
                 # Harm is watched from the first line: where nothing is bet on a gain its spread is the usual one.
-                np.where(np.isinf(variance), design(answer_value_usd, share)[paired.astype(int)], variance)[
-                    mine
-                ],
+                np.where(np.isinf(variance), np.where(paired, usual[1], usual[0]), variance)[mine],
                 lines["worst_loss_usd"][mine],
                 point * np.array(HARMS),
             )
@@ -179,7 +183,7 @@ def found_in(
 
 def design(unit: float, share: float) -> Array:
     """Return the mean of squared gains that is expected before any row, (2,): of single and of paired lines."""
-    return np.array([design_variance(unit, share, paired=False), design_variance(unit, share, paired=True)])
+    return design_variance(unit, np.array([share]))[:, 0]
 
 
 def _both(

@@ -18,13 +18,23 @@ _COLUMNS = ", ".join(field.name for field in fields(ContestEvent)).replace(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningContest:
-    """The contest that runs, and the share of the queries that its challenger is given."""
+    """The contest that runs, and how far its evidence has come."""
 
     event: ContestEvent
     """Its last step."""
-    share: float
+    last_share: float | None
+    """What the last line of its evidence says of the share; None before the first."""
     units: int
     """Queries that were scored in its epoch."""
+
+    @property
+    def share(self) -> float:
+        """Share of the queries that the challenger is given."""
+        if not self.event.running or self.event.step in {"rejected", "paused"}:
+            return 0.0
+        if self.last_share is None:
+            return PROVING_SHARE if self.event.step == "promoted" else FIRST_SHARE
+        return self.last_share
 
     @property
     def proving(self) -> bool:
@@ -33,12 +43,23 @@ class RunningContest:
 
     def json(self) -> dict[str, Any]:
         """Return what state.json keeps."""
-        return {"event": asdict(self.event), "share": self.share, "units": self.units}
+        return {"event": asdict(self.event), "last_share": self.last_share, "units": self.units}
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> RunningContest:
         """Return what `json` has made."""
-        return cls(event=event_of(stored["event"]), share=stored["share"], units=stored["units"])
+        return cls(event=event_of(stored["event"]), last_share=stored["last_share"], units=stored["units"])
+
+    def after(self, event: ContestEvent) -> RunningContest:
+        """Return how the contest stands after one more step, whose evidence begins anew in another epoch."""
+        if event.epoch != self.event.epoch:
+            return RunningContest.begun(event)
+        return RunningContest(event=event, last_share=self.last_share, units=self.units)
+
+    @classmethod
+    def begun(cls, event: ContestEvent) -> RunningContest:
+        """Return how a contest stands before its first line of evidence."""
+        return cls(event=event, last_share=None, units=0)
 
 
 def event_of(stored: Mapping[str, Any]) -> ContestEvent:
@@ -46,15 +67,6 @@ def event_of(stored: Mapping[str, Any]) -> ContestEvent:
     values = {field.name: stored[field.name] for field in fields(ContestEvent)}
     ranges = tuple(UtilityRange(**one) for one in values["ranges"])
     return ContestEvent(**{**values, "ranges": ranges, "free": tuple(values["free"])})
-
-
-def share_after(event: ContestEvent, last_share: float | None) -> float:
-    """Return the challenger's share after a step; `last_share` is that after the last line of evidence, if any."""
-    if not event.running or event.step in {"rejected", "paused"}:
-        return 0.0
-    if last_share is None:
-        return PROVING_SHARE if event.step == "promoted" else FIRST_SHARE
-    return last_share
 
 
 def last_step(connection: DuckDBPyConnection) -> ContestEvent | None:
@@ -79,4 +91,4 @@ def running_contest(connection: DuckDBPyConnection) -> RunningContest | None:
     units, share = connection.execute(
         "SELECT count(*), max_by(next_share, id) FROM evidence WHERE epoch = ?", [event.epoch]
     ).fetchone() or (0, None)
-    return RunningContest(event=event, share=share_after(event, share), units=units)
+    return RunningContest(event=event, last_share=share, units=units)

@@ -105,14 +105,14 @@ class Log:
         # Over many small files, more threads take eight times the memory and four times as long.
         connection.execute("SET threads = 1")
         merged = self._merge_into(connection)
-        if merged:
-            for derive in self._projections:
-                derived = derive(connection, self.home)
-                if derived is not None:
-                    self.journal.append([derived])
-                    merged += self._merge_into(connection)
-                    if self._on_derived is not None:
-                        self._on_derived(derived)
+        # Also where no row came in: what follows from some is due after a while.
+        for derive in self._projections:
+            derived = derive(connection, self.home)
+            if derived is not None:
+                self.journal.append([derived])
+                merged += self._merge_into(connection)
+                if self._on_derived is not None:
+                    self._on_derived(derived)
         connection.execute("RESET threads")
         if merged or not is_readable_state(self.home):
             try:

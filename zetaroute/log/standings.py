@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from zetaroute.config import Home
 from zetaroute.domain import ALL_TASKS, DEMOTED, Standing, Tally, query_kind_key
 from zetaroute.files.atomic import write_whole
-from zetaroute.log.contests import RunningContest, event_of, running_contest, share_after
+from zetaroute.log.contests import RunningContest, event_of, running_contest
 from zetaroute.log.journal import Journal
 from zetaroute.log.views import graded_from
 
@@ -196,10 +196,8 @@ def read_state(home: Home) -> LogState:
             )
         for stored in entry.get("contests") or ():
             event = event_of(stored)
-            same = contest is not None and contest.event.epoch == event.epoch
-            share = share_after(event, contest.share if contest is not None and same else None)
-            units = contest.units if contest is not None and same else 0
-            contest = RunningContest(event=event, share=share, units=units) if event.running else None
+            stands = RunningContest.begun(event) if contest is None else contest.after(event)
+            contest = stands if event.running else None
     for model, answered_s in _checked(home).items():
         standing = standings.get(model)
         if standing is not None and (standing.last_error_s or 0.0) <= answered_s:

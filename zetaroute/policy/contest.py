@@ -131,6 +131,20 @@ def least_probabilities(share: Array, kept: Array) -> tuple[Array, Array]:
     return np.maximum(champion, TINY), np.maximum(share * (1.0 - CHALLENGER_SAMPLES) * kept, TINY)
 
 
+def affordable_share(share: float, *, kept: float, width_usd: float, limit_usd: float | None) -> float:
+    """Return the largest share up to `share` by which no query may lose more than a twelfth of a limit.
+
+    `width_usd` is the widest range of a utility. With none left a challenger is judged by audits alone.
+    """
+    if limit_usd is None:
+        return share
+    most = limit_usd / 12.0 / max(width_usd, 1e-12) * kept
+    if most * (1.0 - CHALLENGER_SAMPLES) < 1.0:
+        return 0.0
+    odds = most * (1.0 - CHAMPION_SAMPLES)
+    return min(share, odds / (1.0 + odds))
+
+
 def _point_in(weight: Array, point: float) -> int:
     """Return the place (of K with these weights) where a point from 0 to 1 falls."""
     bounds = np.cumsum(weight)

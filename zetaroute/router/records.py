@@ -75,6 +75,8 @@ class OutcomeRecords:
         """Make rows of an audit where `beside` is the id of the first row that was asked for the user."""
         self.query, self._decision, self._options, self._arms = query, decision, options, arms
         self._beside = beside
+        # Made before anything is asked: evidence goes by the order of decisions, not by that of answers.
+        self._first_id = options.outcome_id or new_id()
         self.outcomes: list[Outcome] = []
         self.feedback: list[Feedback] = []
         self.done: list[Completion | None] = []
@@ -156,7 +158,7 @@ class OutcomeRecords:
         drawn, prices = first is None, self._arms[attempt.model].prices
         coin = self._coin(drawn=drawn)
         return Outcome(
-            id=(options.outcome_id if drawn else None) or new_id(),
+            id=self._first_id if drawn else new_id(),
             time=utc_now(),
             query=query.text,
             model=attempt.model,
@@ -179,7 +181,7 @@ class OutcomeRecords:
             escalated=escalated,
             fallback_of=first,
             role=self._role(drawn=drawn),
-            audit_probability=coin.probability if coin else None,
+            audit_probability=coin.probability if coin and coin.blocked is None else None,
             audited=coin.heads if coin else False,
             contest=decision.contest if drawn else None,
             error_kind=attempt.error_kind,

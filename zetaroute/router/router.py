@@ -25,9 +25,9 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.pseudonyms import home_salt
 from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome
 from zetaroute.policy import Contest, Limits, Policy, decide, load_policy, tripped
-from zetaroute.policy.contest import FIRST_ROWS, audit_share
+from zetaroute.policy.contest import FIRST_ROWS, affordable_share, audit_share, kept_by
 from zetaroute.policy.decide import NO_AUDIT
-from zetaroute.policy.exploration import cold_rate
+from zetaroute.policy.exploration import QUOTA, cold_rate
 from zetaroute.policy.prior import tally_of
 from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
@@ -178,7 +178,8 @@ class Router:
         serving = _champion(running, current)
         policy = self.policy if serving == self.policy.version else load_policy(registry, serving)
         # Loading takes a while: only then both change, so that no decision meanwhile mixes them.
-        self.policy, self.contest = policy, _contest(registry, policy, running, self.contest)
+        rate = self.settings.explore.rate
+        self.policy, self.contest = policy, _contest(registry, policy, running, rate, self.contest)
 
     def sync_standings(self, past: LogState) -> None:
         """Take how the models stand from the log, where other processes write too; a probe of ours goes on."""
@@ -231,7 +232,7 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
         audit_rows=past.audit_rows,
         closed={**_unopenable(settings.arms), **without_key(settings.arms)},
         key=lambda: home_salt(home.salt),
-        contest=_contest(registry, policy, past.contest),
+        contest=_contest(registry, policy, past.contest, settings.explore.rate),
     )
 
 
@@ -243,9 +244,16 @@ def _champion(running: RunningContest | None, current: str) -> str:
 
 
 def _contest(
-    registry: Registry, champion: Policy, running: RunningContest | None, known: Contest | None = None
+    registry: Registry,
+    champion: Policy,
+    running: RunningContest | None,
+    rate: float,
+    known: Contest | None = None,
 ) -> Contest | None:
-    """Return the contest that runs, its challenger loaded unless it is known; none where it cannot be loaded."""
+    """Return the contest that runs, its challenger loaded unless it is known; none where it cannot be loaded.
+
+    `rate` is the share of queries that are explored in it.
+    """
     if running is None or running.event.champion != champion.version:
         return None
     event = running.event
@@ -256,10 +264,13 @@ def _contest(
             policy = load_policy(registry, event.challenger)
         except ArtifactError:
             return None
+    share = affordable_share(
+        running.share, kept=kept_by(rate, QUOTA), width_usd=event.width_usd, limit_usd=event.max_regret_usd
+    )
     return Contest(
         epoch=event.epoch,
         policy=policy,
-        share=running.share,
+        share=share,
         anchor=event.anchor,
         promoted=event.step == "promoted",
         proving=running.proving,

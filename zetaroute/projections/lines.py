@@ -1,0 +1,378 @@
+"""From the log to lines of evidence: the next queries of a contest, each once, in the order of their decisions."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from zetaroute.domain import ContestEvent, EvidenceLine, unit_of
+from zetaroute.log.log import rows_in
+from zetaroute.log.views import graded_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from duckdb import DuckDBPyConnection
+
+    from zetaroute.arrays import Array, Index, Mask
+
+    Columns = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
+    """Lines of evidence, column by column."""
+
+DEADLINE = timedelta(hours=1)
+"""How long a grade is waited for; then the worst is assumed. An answer that comes later is not looked for."""
+SLOWEST = 2.0
+"""Times the slowest query of a contest that its decisions are held back: an earlier one may still be under way."""
+ROWS_PER_MODEL = 60
+"""Rows of the log per model before which nothing is bet."""
+MOST_AT_ONCE = 5_000
+"""Queries that one merge scores; the next one goes on."""
+
+_MADE_MS = "try_cast('0x' || left(replace(id, '-', ''), 12) AS BIGINT)"
+"""When an id was made; NULL for one that does not tell."""
+_DECISIONS = f"""
+    SELECT id, strftime(time, '%Y-%m-%dT%H:%M:%S.%f') AS time, {_MADE_MS} AS made_ms, query, conversation,
+           reference IS NOT NULL AS has_reference, audit_probability, audited, contest
+    FROM outcomes
+    WHERE id >= $after AND contest.epoch = $epoch AND fallback_of IS NULL
+          AND audit_probability IS NOT NULL AND forgotten IS NULL
+          -- What can be bet holds for these models alone, and for the one that the champion always asks.
+          AND contest.challenger_model IN (SELECT unnest(from_json($models, '["VARCHAR"]')))
+          AND contest.champion_model IN (SELECT unnest(from_json($champions, '["VARCHAR"]')))
+          AND id NOT IN (SELECT id FROM evidence WHERE epoch = $epoch AND id >= $after)
+    QUALIFY row_number() OVER (PARTITION BY coalesce('c:' || conversation, 'q:' || query) ORDER BY id) = 1
+    ORDER BY id
+"""
+_SLOWEST_MS = f"""
+    SELECT max(epoch_ms(time) - {_MADE_MS}) FROM outcomes
+    WHERE id >= $after AND contest.epoch = $epoch AND fallback_of IS NULL
+"""
+_ASKED = """
+    SELECT id FROM outcomes
+    WHERE id IN (SELECT unnest(from_json($ids, '["VARCHAR"]')))
+          OR (role = 'audit' AND id > $first AND fallback_of IN (SELECT unnest(from_json($ids, '["VARCHAR"]'))))
+"""
+_ANSWERS = f"""
+    SELECT coalesce(fallback_of, id) AS decision, id, model, status, truth, judge, cost_usd, response_s
+    FROM ({graded_of(_ASKED)})
+"""
+_PLAIN = "lower(trim(query, ' \\n\\r\\t'))"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """One answer, or a call that failed."""
+
+    id: str
+    status: str
+    grades: Mapping[str, float | None]
+    """By source: `truth`, `judge`. People's ratings are no evidence."""
+    spent_usd: float
+    """Money and time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unit:
+    """One decision with what is known of its answers."""
+
+    row: Mapping[str, Any]
+    unit: str
+    seen: Mapping[str, _Seen]
+    needed: frozenset[str]
+    """Models whose grades say something of the contest."""
+    grades: Mapping[str, float | None]
+    """Of those."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more is waited for."""
+        return all(grade is not None for grade in self.grades.values()) or any(
+            one.status == "cancelled" for one in self.seen.values()
+        )
+
+
+def new_lines(
+    connection: DuckDBPyConnection,
+    event: ContestEvent,
+    past: Columns,
+    *,
+    stopped: Callable[[Array, Array, float], bool] | None,
+) -> list[EvidenceLine]:
+    """Return the lines of what is complete, in order, up to the first query whose grade is waited for.
+
+    `past` holds the lines of the epoch so far. `stopped` says of new gains, and of what may be lost on queries under
+    way, whether the challenger has lost what it may.
+    """
+    decisions = _decisions(connection, event)
+    if not decisions:
+        return []
+    now_ms = time.time() * 1000.0
+    held_ms = now_ms - SLOWEST * _slowest_ms(connection, event)
+    fresh = _fresh(connection, decisions)
+    due = [one for one in fresh if not held_ms < (one["made_ms"] or 0) <= now_ms][:MOST_AT_ONCE]
+    units = _units(connection, event, due)
+    overdue = (datetime.now(UTC).replace(tzinfo=None) - DEADLINE).isoformat()
+    waiting = (place for place, one in enumerate(units) if not one.complete and one.row["time"] > overdue)
+    ready = units[: next(waiting, len(units))]
+    if not ready:
+        return []
+    known = {one.row["id"] for one in ready}
+    in_flight = event.width_usd * sum(one["contest"]["share"] for one in fresh if one["id"] not in known)
+    return _lines(
+        connection,
+        event,
+        ready,
+        past,
+        stopped=None if stopped is None else lambda gains, shares: stopped(gains, shares, in_flight),
+    )
+
+
+def _after(connection: DuckDBPyConnection, event: ContestEvent) -> str:
+    """Return an id before which no decision of the epoch still comes in."""
+    (last,) = connection.execute(
+        "SELECT max(id) FROM evidence WHERE epoch = ? AND id > ?", [event.epoch, event.epoch]
+    ).fetchone() or (None,)
+    begun = _id_of(_made_ms(event.epoch))
+    return (
+        begun if last is None else max(begun, _id_of(_made_ms(last) - int(DEADLINE.total_seconds() * 1000)))
+    )
+
+
+def _made_ms(identity: str) -> int:
+    return int(identity.replace("-", "")[:12], 16)
+
+
+def _id_of(made_ms: int) -> str:
+    """Return how the ids of a millisecond begin."""
+    digits = f"{made_ms:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+def _decisions(connection: DuckDBPyConnection, event: ContestEvent) -> list[dict[str, Any]]:
+    """Return the decisions without a line, in order, of each text or conversation the first."""
+    models = [one.model for one in event.ranges]
+    wanted = {
+        "after": _after(connection, event),
+        "epoch": event.epoch,
+        "models": json.dumps(models),
+        "champions": json.dumps([model for model in models if event.anchor in {None, model}]),
+    }
+    found = connection.execute(_DECISIONS, wanted)
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def _slowest_ms(connection: DuckDBPyConnection, event: ContestEvent) -> float:
+    wanted = {"after": _after(connection, event), "epoch": event.epoch}
+    (slowest,) = connection.execute(_SLOWEST_MS, wanted).fetchone() or (None,)
+    return max(float(slowest or 0.0), 0.0)
+
+
+def _fresh(connection: DuckDBPyConnection, decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the decisions on queries that were never asked before, with their unit; what trained nothing yet."""
+    units = [f"{unit_of(one['conversation'], one['query']):016x}" for one in decisions]
+    known = {unit for (unit,) in rows_in(connection, "SELECT unit FROM evidence WHERE unit IN", units)}
+    texts = _first(connection, _PLAIN, [_plain(one["query"]) for one in decisions])
+    conversations = _first(connection, "conversation", [one["conversation"] for one in decisions])
+    fresh = []
+    for one, unit in zip(decisions, units, strict=True):
+        # A conversation that begins as another one did was trained on as well.
+        first = min(
+            texts.get(_plain(one["query"]), one["id"]), conversations.get(one["conversation"], one["id"])
+        )
+        if unit not in known and first >= one["id"]:
+            fresh.append({**one, "unit": unit})
+        known.add(unit)
+    return fresh
+
+
+def _plain(query: str) -> str:
+    return query.strip(" \n\r\t").lower()
+
+
+def _first(
+    connection: DuckDBPyConnection, column: str, values: Iterable[str | None]
+) -> dict[str | None, str]:
+    """Return by value the id of the first row that has it."""
+    return dict(
+        rows_in(
+            connection,
+            f"SELECT {column}, min(id) FROM outcomes WHERE fallback_of IS NULL AND {column} IN",
+            values,
+            f"GROUP BY {column}",
+        )
+    )
+
+
+def _units(
+    connection: DuckDBPyConnection, event: ContestEvent, fresh: Sequence[Mapping[str, Any]]
+) -> list[_Unit]:
+    answers = _answers(connection, event, [one["id"] for one in fresh])
+    units = []
+    for one in fresh:
+        draw, seen = one["contest"], answers.get(one["id"], {})
+        sides = {draw["champion_model"], draw["challenger_model"]}
+        needed = (
+            frozenset(sides if one["audited"] else sides & seen.keys()) if len(sides) > 1 else frozenset()
+        )
+        units.append(
+            _Unit(row=one, unit=one["unit"], seen=seen, needed=needed, grades=_grades(one, needed, seen))
+        )
+    return units
+
+
+def _grades(
+    row: Mapping[str, Any], needed: Iterable[str], seen: Mapping[str, _Seen]
+) -> dict[str, float | None]:
+    """Return the grades of answers, all by the same source; a call that failed is wrong.
+
+    So is one that its user did not wait for, unless others were asked beside it: those were not cut alike.
+    """
+    wrong = {"error"} if row["audited"] else {"error", "cancelled"}
+    grades: dict[str, float | None] = {}
+    for source in ("truth", "judge") if row["has_reference"] else ("judge", "truth"):
+        grades = {}
+        for model in needed:
+            one = seen.get(model)
+            grade = None if one is None else one.grades[source]
+            grades[model] = 0.0 if grade is None and one is not None and one.status in wrong else grade
+        if None not in grades.values():
+            break
+    return grades
+
+
+def _answers(
+    connection: DuckDBPyConnection, event: ContestEvent, ids: Sequence[str]
+) -> dict[str, dict[str, _Seen]]:
+    """Return the answers to some decisions, by decision and model."""
+    found: dict[str, dict[str, _Seen]] = {}
+    free = set(event.free)
+    wanted = {"ids": json.dumps(list(ids)), "first": min(ids, default="")}
+    for decision, id_, model, status, truth, judge, cost, seconds in connection.execute(
+        _ANSWERS, wanted
+    ).fetchall():
+        charged = cost if cost is not None else (0.0 if model in free else event.unknown_usd)
+        found.setdefault(decision, {})[model] = _Seen(
+            id=id_,
+            status=status,
+            grades={"truth": truth, "judge": judge},
+            spent_usd=charged + event.second_value_usd * (seconds or 0.0),
+        )
+    return found
+
+
+def _lines(
+    connection: DuckDBPyConnection,
+    event: ContestEvent,
+    ready: Sequence[_Unit],
+    past: Columns,
+    *,
+    stopped: Callable[[Array, Array], bool] | None,
+) -> list[EvidenceLine]:
+    """Score decisions with what was seen of them."""
+    import numpy as np
+
+    from zetaroute.evaluate.scoring import Scored, scored
+
+    (rows,) = connection.execute("SELECT count(*) FROM outcomes").fetchone() or (0,)
+    names = [one.model for one in event.ranges]
+    made: Scored = scored(
+        _decided(event, ready, names),
+        low=np.array([one.low_usd for one in event.ranges]),
+        high=np.array([one.high_usd for one in event.ranges]),
+        anchor=names.index(event.anchor) if event.anchor else None,
+        answer_value_usd=event.answer_value_usd,
+        margin=event.accuracy_margin,
+        bets=rows >= ROWS_PER_MODEL * len(names),
+        past=past,
+        promoted=event.step == "promoted",
+        stopped=stopped,
+    )
+    lines = []
+    for row, one in enumerate(ready):
+        draw = one.row["contest"]
+        champion, challenger = (one.seen.get(draw[f"{side}_model"]) for side in ("champion", "challenger"))
+        lines.append(
+            EvidenceLine(
+                id=one.row["id"],
+                time=one.row["time"],
+                epoch=event.epoch,
+                challenger=draw["challenger"],
+                unit=one.unit,
+                own=draw["side"] == "challenger",
+                share=draw["share"],
+                paired=bool(one.row["audited"]),
+                champion_model=draw["champion_model"],
+                challenger_model=draw["challenger_model"],
+                champion_outcome=champion.id if champion else None,
+                challenger_outcome=challenger.id if challenger else None,
+                champion_p=draw["champion_p"],
+                challenger_p=draw["challenger_p"],
+                audit_probability=one.row["audit_probability"],
+                champion_usd=draw["champion_usd"],
+                challenger_usd=draw["challenger_usd"],
+                **made.line(row),
+            )
+        )
+    return lines
+
+
+def _decided(event: ContestEvent, ready: Sequence[_Unit], names: Sequence[str]) -> Any:
+    """Return decisions with what was seen of them as arrays; the numbers of models are their places in `names`."""
+    import numpy as np
+
+    from zetaroute.evaluate.scoring import Decided
+    from zetaroute.policy.contest import least_probabilities
+
+    def column(name: str) -> Array:
+        return floats([one.row["contest"][name] for one in ready])
+
+    def arms(side: str) -> Index:
+        return np.array([names.index(one.row["contest"][f"{side}_model"]) for one in ready], dtype=np.int64)
+
+    def asked(side: str) -> Mask:
+        return np.array([one.row["contest"][f"{side}_model"] in one.needed for one in ready])
+
+    def right(side: str) -> list[float | None]:
+        return [one.grades.get(one.row["contest"][f"{side}_model"]) for one in ready]
+
+    def utility(side: str) -> list[float | None]:
+        return [
+            None
+            if grade is None
+            else event.answer_value_usd * grade - one.seen[one.row["contest"][f"{side}_model"]].spent_usd
+            for one, grade in zip(ready, right(side), strict=True)
+        ]
+
+    champion_least, challenger_least = least_probabilities(column("share"), column("kept"))
+    return Decided(
+        paired=np.array([bool(one.row["audited"]) for one in ready]),
+        share=column("share"),
+        champion=arms("champion"),
+        challenger=arms("challenger"),
+        champion_p=column("champion_p"),
+        challenger_p=column("challenger_p"),
+        champion_least=champion_least,
+        challenger_least=challenger_least,
+        champion_usd=column("champion_usd"),
+        challenger_usd=column("challenger_usd"),
+        champion_accuracy=column("champion_accuracy"),
+        challenger_accuracy=column("challenger_accuracy"),
+        champion_asked=asked("champion"),
+        challenger_asked=asked("challenger"),
+        champion_utility=floats(utility("champion")),
+        challenger_utility=floats(utility("challenger")),
+        champion_right=floats(right("champion")),
+        challenger_right=floats(right("challenger")),
+    )
+
+
+def floats(values: Sequence[float | None]) -> Array:
+    """Return numbers as an array, with NaN for None."""
+    import numpy as np
+
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
