@@ -191,6 +191,7 @@ def believed_gain(psi: Array, paired: Mask, *, point: float, design: Array) -> B
             spread = (PRIOR_ROWS * design[kind] + float(((mine - mine.mean()) ** 2).sum())) / (
                 PRIOR_ROWS + len(mine)
             )
+            spread = max(spread, point**2)
             precision += len(mine) / spread
             total += float(mine.sum()) / spread
     return Belief(mean=total / precision, sd=1.0 / math.sqrt(precision))
