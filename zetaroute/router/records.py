@@ -181,7 +181,7 @@ class OutcomeRecords:
             escalated=escalated,
             fallback_of=first,
             role=self._role(drawn=drawn),
-            audit_probability=coin.probability if coin and coin.blocked is None else None,
+            audit_probability=coin.probability if coin else None,
             audited=coin.heads if coin else False,
             contest=decision.contest if drawn else None,
             error_kind=attempt.error_kind,
