@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.domain import Objective
-from zetaroute.evaluate.before_after import SideRows
+from zetaroute.evaluate.before_after import SideRows, chance_of_seeing
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -122,7 +122,12 @@ def draw(contest: Contest, rng: np.random.Generator, n: int, *, audits: float, s
         own = {name: values[index, choice] for name, values in brought.items()}
         return SideRows(
             seen=heads | (arm == choice),
-            probability=audits + (1.0 - audits) * pmf[index, choice],
+            probability=chance_of_seeing(
+                heads=heads,
+                audits=np.full(n, audits),
+                p=np.where(heads, 1.0, pmf[index, choice]),
+                alike=before != after,
+            ),
             forecast=np.column_stack([forecast[index, choice], utility[index, choice]]),
             shares={"accuracy_rate": own.pop("accuracy_rate")},
             amounts=own,

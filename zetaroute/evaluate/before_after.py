@@ -10,8 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Figure, Objective
@@ -20,6 +22,7 @@ from zetaroute.evaluate.intervals import NOTHING
 
 FEWEST_HITS = 20
 """Queries on which the policies differ and a column's own answer was seen; a column with fewer is refused."""
+SMALLEST_PROBABILITY = 1e-9
 BURDENS = ("cost_per_query_usd", "mean_response_s")
 """Amounts that the utility counts."""
 
@@ -55,15 +58,20 @@ class SideRows:
         )
 
 
-def chance_of_seeing(*, heads: Mask, audits: Array, p: Array, least: Array) -> Array:
+def chance_of_seeing(*, heads: Mask, audits: Array, p: Array, alike: NDArray[Any]) -> Array:
     """Return what a seen answer of every unit is weighed by the inverse of, (n,), when p is known on tails alone.
 
-    The coin of probability `audits` (n,) showed `heads`; on tails the model was drawn with `p` (n,), never with less
-    than `least` (n,), which does not depend on the query. Heads stand for a + (1 - a) least of the units and tails
-    for the rest, so that weights are 1 in the mean whatever p is; where p is `least` this is a + (1 - a) p.
+    The coin of probability `audits` (n,) showed `heads`; on tails the model was drawn with `p` (n,). Units with the
+    same value of `alike` (n,), which the coin does not change, have about the same p: where it is u in the mean, a
+    unit counts as if it were seen with a + (1 - a) u, of which heads stand for a part and tails for the rest; so the
+    weights are 1 in the mean whatever p is.
     """
-    seen = audits + (1.0 - audits) * least
-    return np.asarray(np.where(heads, seen, seen * p / least))
+    _, place = np.unique(alike, return_inverse=True)
+    tails = np.bincount(place, weights=~heads)
+    usual = (np.bincount(place, weights=np.where(heads, 0.0, p)) / np.maximum(tails, 1.0))[place]
+    usual = np.maximum(usual, SMALLEST_PROBABILITY)
+    seen = audits + (1.0 - audits) * usual
+    return np.asarray(np.where(heads, seen, seen * np.maximum(p, SMALLEST_PROBABILITY) / usual))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
