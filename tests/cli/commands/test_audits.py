@@ -108,18 +108,18 @@ def test_a_batch_tells_its_audits_and_a_preview_what_they_will_cost(
     audited: Path, server: ModelServer, tmp_path: Path
 ) -> None:
     server.reply(says("1"))
-    lines = [{"query": f"What is {n} + 0?", "reference": str(n), "grader": "number"} for n in range(4)]
+    lines = [{"query": f"What is {n} + 0?", "reference": str(n), "grader": "number"} for n in range(2)]
     file = str(write_lines(tmp_path / "q.jsonl", lines))
     preview = ok(audited, "batch", file, "--dry-run")
-    assert "audits: about 4 answers of other models" in preview.out
+    assert "audits: about 2 answers of other models" in preview.out
     assert "--no-audit" in preview.out
-    assert ok(audited, "batch", file, "--dry-run", "--json").json["audits"]["rows"] == 4
+    assert ok(audited, "batch", file, "--dry-run", "--json").json["audits"]["rows"] == 2
     assert "audits" not in ok(audited, "batch", file, "--dry-run", "--no-audit").out
     said = ok(audited, "batch", file)
-    assert "4 answered, $0.0001, accuracy 25.0%, 4 audits $0.0080" in said.out
+    assert "2 answered, $0.0000, accuracy 50.0%, 2 audits $0.0040" in said.out
     assert "audits: some queries" in said.err
     again = ok(audited, "batch", file, "--restart", "--json")
-    assert again.json["audits"] == 4
+    assert again.json["audits"] == 2
     assert "audits: some queries" not in again.err
 
 
