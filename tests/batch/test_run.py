@@ -194,8 +194,11 @@ def test_a_preview_tells_what_audits_cost(home: Home, both: Settings, tmp_path: 
     source = str(write_lines(tmp_path / "q.jsonl", lines))
     job = BatchJob(source=source, target=target_of(source, None))
     told = preview(Log(home), both, job)
-    assert told["audits"].keys() == {"rows", "cost_usd"}
+    assert told["audits"]["rows"] == 1.0
+    assert told["audits"]["cost_usd"] > 0.01
     assert told["rows"] == 2
+    tenth = preview(Log(home), replace(both, audits=Audits(share=0.1)), job)
+    assert tenth["audits"]["cost_usd"] == pytest.approx(0.1 * told["audits"]["cost_usd"])
     off = preview(Log(home), replace(both, audits=Audits(share=0.0)), job)
     assert off["audits"] == {"rows": 0.0, "cost_usd": 0.0}
     assert off["cost_usd"] == told["cost_usd"]

@@ -9,6 +9,7 @@ import pytest
 
 from zetaroute.config import (
     PRESETS,
+    Audits,
     ImportedPrice,
     default_config_text,
     load_settings,
@@ -28,6 +29,12 @@ def test_default_config_serves_three_practice_models():
     assert [arm.id for arm in settings.arms] == ["practice/small", "practice/medium", "practice/large"]
     assert settings.objective == PRESETS["balanced"]
     assert all(arm.prices is not None and arm.local for arm in settings.arms)
+
+
+def test_audits_come_by_their_schedule_unless_the_config_names_a_share():
+    assert parse_settings(default_config_text(), file=None).audits == Audits(share=None, budget_usd=None)
+    own = parse_settings(MODEL + "[audit]\nshare = 0\nbudget_usd = 2\n", file=None)
+    assert own.audits == Audits(share=0.0, budget_usd=2.0)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +63,9 @@ def test_default_config_serves_three_practice_models():
         (MODEL + '[objective]\npreset = "best"\n', ["preset", "quality, "]),
         (MODEL + "[explore]\nrate = 1.5\n", ["rate", "between 0 and 1"]),
         (MODEL + "[ratings]\nask_share = 2\n", ["ask_share", "between 0 and 1"]),
+        (MODEL + "[audit]\nshare = 1.2\n", ["share", "between 0 and 1"]),
+        (MODEL + "[audit]\nbudget_usd = -1\n", ["budget_usd", "at least 0"]),
+        (MODEL + "[audit]\nprobability = 1\n", ["unknown key 'probability'", "share, budget_usd"]),
         (MODEL + "[gate]\nresponse_limit_s = 3\n", ["limit_margin"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmax = 0.5\n', ["needs min"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmin = 0.5\nmodel = "z"\n', ["'z'"]),

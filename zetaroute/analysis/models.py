@@ -196,6 +196,9 @@ def onboarding_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _figures(standing: Standing | None, cost_usd: float | None) -> dict[str, Any]:
     tally = (standing.tallies.get(ALL_TASKS) if standing else None) or Tally()
+    if cost_usd is None and tally.charged:
+        # Of a model that was asked to learn from alone.
+        cost_usd = tally.cost_usd
     return {
         "calls": tally.calls,
         "graded": tally.graded,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Any
 
 from zetaroute.batch.job import BatchJob, open_job
@@ -12,11 +12,10 @@ from zetaroute.batch.output import note_answered
 from zetaroute.batch.progress import Progress
 from zetaroute.batch.run import BatchPlan, feed_of
 from zetaroute.config import Settings
-from zetaroute.domain import Query
 from zetaroute.errors import UnfitQueryError
 from zetaroute.grading.graders import Graders
 from zetaroute.log.log import Log
-from zetaroute.router.audits import asked_beside
+from zetaroute.router.audits import AuditForecast
 from zetaroute.router.budget import RunBudget
 from zetaroute.router.prefetch import Task
 from zetaroute.router.router import Router, open_router
@@ -44,7 +43,8 @@ def preview(log: Log, settings: Settings, job: BatchJob) -> dict[str, Any]:
 
 def _expected(router: Router, feed: Iterable[Task | None], plan: BatchPlan) -> dict[str, Any]:
     mean, variance, spread, unfit = 0.0, 0.0, 0.0, 0
-    audits = _AuditPreview(router, plan)
+    graders, run = Graders(router.settings), RunBudget(plan.budget_usd)
+    audits, graded = AuditForecast(), 0.0
     unpriced: set[str] = set()
     for task in feed:
         if task is None:
@@ -53,7 +53,10 @@ def _expected(router: Router, feed: Iterable[Task | None], plan: BatchPlan) -> d
         try:
             query = router.tagged(query)
             decision = router.decide(query, seed=0, limits=plan.limits, forced=model)
-            audits.add(query, model)
+            options = plan.options(query, model)
+            audit = router.audit_forecast(query, options, graders=graders, run=run, ahead=graded)
+            audits += audit
+            graded += audit.rows + graders.can_grade(query)
         except UnfitQueryError:
             unfit += 1
             continue
@@ -71,29 +74,6 @@ def _expected(router: Router, feed: Iterable[Task | None], plan: BatchPlan) -> d
     return {
         "unfit": unfit,
         "cost_usd": {"value": mean, "low": max(mean - half, 0.0), "high": mean + half},
-        "audits": {"rows": audits.rows, "cost_usd": audits.cost_usd},
+        "audits": asdict(audits),
         "unpriced_models": sorted(unpriced),
     }
-
-
-class _AuditPreview:
-    """How many answers audits are expected to ask for, and what these may cost beside the rows themselves."""
-
-    def __init__(self, router: Router, plan: BatchPlan) -> None:
-        self._router, self._plan = router, plan
-        self._graders = Graders(router.settings)
-        self._run = RunBudget(plan.budget_usd)
-        self.rows = 0.0
-        self.cost_usd = 0.0
-
-    def add(self, query: Query, model: str | None) -> None:
-        """Take in one row."""
-        options = self._plan.options(query, model)
-        terms = self._router.audit_terms(query, options, graders=self._graders, run=self._run)
-        if terms.probability == 0:
-            return
-        heads = replace(terms, probability=1.0)
-        decision = self._router.decide(query, seed=0, limits=self._plan.limits, audit=heads)
-        asked = asked_beside(decision)
-        self.rows += terms.probability * len(asked)
-        self.cost_usd += terms.probability * sum(decision.expected_usd(one) for one in asked)

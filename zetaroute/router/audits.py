@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from zetaroute.domain import Arm, Audit, Decision, Query
 from zetaroute.grading.graders import Graders
@@ -18,6 +18,19 @@ FIRST_AUDIT = (
 )
 """What is said at the first audit of a home."""
 _TOOLS = frozenset({"tools", "functions"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditForecast:
+    """What audits are expected to ask for, their coins not yet tossed."""
+
+    rows: float = 0.0
+    """Answers of other models."""
+    cost_usd: float = 0.0
+
+    def __add__(self, other: AuditForecast) -> AuditForecast:
+        """Return both together."""
+        return AuditForecast(rows=self.rows + other.rows, cost_usd=self.cost_usd + other.cost_usd)
 
 
 def why_unaudited(query: Query, options: AskOptions, *, graders: Graders, arms: Iterable[Arm]) -> str | None:

@@ -226,6 +226,8 @@ class Engine:
     async def finish_audit(self, answer: Answer, options: AskOptions, journal: Journal) -> Answer:
         """Do the audit of an answer, journal its rows and return the answer with them; an interrupt ends it early."""
         entries: list[Entry] = []
+        # The connections are opened anew, for several calls at once where one was enough before.
+        self._many = self._many or len(asked_beside(answer.decision)) > 1
         try:
             async with self:
                 await self.audit(answer, options, entries.append)

@@ -31,7 +31,7 @@ from zetaroute.policy.exploration import QUOTA, cold_rate
 from zetaroute.policy.prior import tally_of
 from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
-from zetaroute.router.audits import why_unaudited
+from zetaroute.router.audits import AuditForecast, asked_beside, why_unaudited
 from zetaroute.router.budget import RunBudget, Spending
 from zetaroute.router.options import AskOptions
 from zetaroute.router.prefetch import ForecastCache
@@ -90,11 +90,18 @@ class Router:
         return tagged(query, self.settings.privacy)
 
     def audit_terms(
-        self, query: Query, options: AskOptions, *, graders: Graders, run: RunBudget | None = None
+        self,
+        query: Query,
+        options: AskOptions,
+        *,
+        graders: Graders,
+        run: RunBudget | None = None,
+        ahead: float = 0.0,
     ) -> AuditTerms:
         """Return with which probability a query is asked of several models: by what was spent before, never by it.
 
-        Towards the end of a budget it falls, so that the end comes to no query all at once.
+        Towards the end of a budget it falls, so that the end comes to no query all at once. `ahead` answers will be
+        graded before the query, beside those that are.
         """
         arms, share = self.settings.arms, self.settings.audits.share
         blocked = why_unaudited(query, options, graders=graders, arms=arms)
@@ -103,12 +110,33 @@ class Router:
         contest = self.contest
         share = audit_share(
             share,
-            early=self._is_cold and self._graded < FIRST_ROWS * len(arms),
+            early=self._is_cold and self._graded + ahead < FIRST_ROWS * len(arms),
             promoted=self.policy.version != COLD or (contest is not None and contest.promoted),
             proving=contest is not None and contest.proving,
         )
         left = [budget.share_left() for budget in (self.spending, self.audit_spending, run) if budget]
         return AuditTerms(probability=share * min(1.0, 2.0 * min(left)))
+
+    def audit_forecast(
+        self,
+        query: Query,
+        options: AskOptions,
+        *,
+        graders: Graders,
+        run: RunBudget | None = None,
+        ahead: float = 0.0,
+    ) -> AuditForecast:
+        """Return what the audit of a tagged query is expected to ask for; raise what `decide` raises."""
+        terms = self.audit_terms(query, options, graders=graders, run=run, ahead=ahead)
+        if terms.probability == 0:
+            return AuditForecast()
+        seed = options.seed or 0
+        decision = self.decide(query, seed=seed, limits=options.limits, audit=replace(terms, probability=1.0))
+        models = asked_beside(decision)
+        return AuditForecast(
+            rows=terms.probability * len(models),
+            cost_usd=terms.probability * sum(map(decision.expected_usd, models)),
+        )
 
     def prefetch(self, queries: Sequence[Query]) -> None:
         """Look at queries that are to be decided next."""

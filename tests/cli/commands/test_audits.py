@@ -59,6 +59,13 @@ def test_json_tells_what_an_audit_cost(audited: Path, server: ModelServer) -> No
     assert (plain["audited"], plain["audit_cost_usd"]) == (False, 0.0)
 
 
+def test_a_dry_run_tells_what_the_audit_of_a_query_costs(audited: Path, server: ModelServer) -> None:
+    said = ok(audited, "ask", *ASKED, "--dry-run")
+    assert "audits: other models may be asked too" in said.err
+    assert "audits" not in ok(audited, "ask", *ASKED, "--dry-run", "--no-audit").err
+    assert server.seen == []
+
+
 @pytest.mark.parametrize("words", [("--no-audit",), ("--no-log",), ("--dry-run",), ("-m", "one/m1")])
 def test_some_words_ask_no_other_model(audited: Path, server: ModelServer, words: tuple[str, ...]) -> None:
     server.reply(says("5"))

@@ -300,12 +300,19 @@ def _show_dry_run(
 ) -> None:
     import asyncio
 
+    from zetaroute.router.audits import SWITCH
+
     async def decided() -> tuple[Query, Decision]:
         async with engine:
             prepared = await engine.prepare(query, options, check=check)
             return prepared, engine.decide(prepared, options)
 
     prepared, decision = asyncio.run(decided())
+    audits = engine.router.audit_forecast(prepared, options, graders=engine.graders)
+    if audits.rows:
+        run.note(
+            f"audits: other models may be asked too, to learn from, for ${audits.cost_usd:.6f} on average; {SWITCH}"
+        )
     if json:
         out_json({**decision.json(), "explanation": explained(run, engine, prepared, decision)})
     else:
