@@ -48,7 +48,7 @@ def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
         [
             row["id"],
             row["time"][5:16],
-            row["model"] + (" (recorded)" if row["recorded"] else ""),
+            row["model"] + " (recorded)" * bool(row["recorded"]) + " (audit)" * (row.get("role") == "audit"),
             row["status"],
             amount(row["accuracy"], "score"),
             amount(row["satisfaction"], "score"),

@@ -157,3 +157,4 @@ def test_the_last_answer_is_that_of_the_user(audited: Path, server: ModelServer)
     assert rows(audited, "SELECT outcome_id FROM feedback WHERE source = 'user'") == [(given,)]
     shown = ok(audited, "log", "show").out
     assert "two/m2 ok (audit)" in shown
+    assert "two/m2 (audit)" in ok(audited, "log", "list").out
