@@ -156,9 +156,10 @@ def _explanation_lines(explanation: Result) -> list[str]:
     if explanation["second"] is None:
         lines.append(f"held best: {explanation['best']}, the only one that may answer")
     else:
-        lead = amount(explanation["lead_usd"], "usd", signed=True)
+        lead = amount(explanation["lead_usd"], "usd_per_query", signed=True)
         lines.append(
-            f"held best: {explanation['best']}, {lead} of predicted utility against {explanation['second']}"
+            f"held best: {explanation['best']}, {lead} of predicted utility per 1,000 such queries against "
+            f"{explanation['second']}"
         )
     if explanation["words"]:
         words = ", ".join(
@@ -187,14 +188,10 @@ def _condition(change: Result) -> str:
     now, then = change["now"], change["then"]
     if change["what"].startswith("cost of "):
         model = change["what"].removeprefix("cost of ")
-        return f"if {model} cost {then / now:.3g} times as much ({_usd(then)} a query)"
+        return f"if {model} cost {then / now:.3g} times as much ({amount(then, 'usd_per_query')} for 1,000 queries)"
     what = {"answer_value_usd": "a right answer", "second_value_usd": "a second"}[change["what"]]
     way = "more" if then > now else "less"
-    return f"if {what} were worth {way} than {_usd(then)} (now {_usd(now)})"
-
-
-def _usd(value: float) -> str:
-    return f"${value:.3g}"
+    return f"if {what} were worth {way} than {amount(then, 'usd')} (now {amount(now, 'usd')})"
 
 
 def candidates_table(candidates: Sequence[Result]) -> Table:
@@ -209,8 +206,8 @@ def candidates_table(candidates: Sequence[Result]) -> Table:
         "accuracy",
         Column(title="satisfaction", spare=3),
         Column(title="response", spare=2),
-        Column(title="cost", spare=1),
-        "utility",
+        Column(title="cost of 1,000", spare=1),
+        "utility of 1,000",
         number("probability"),
     ]
     rows: list[Row] = [
@@ -219,8 +216,8 @@ def candidates_table(candidates: Sequence[Result]) -> Table:
             estimate(one, "accuracy", "share"),
             estimate(one, "satisfaction", "score"),
             estimate(one, "response_s", "seconds"),
-            estimate(one, "cost_usd", "usd"),
-            estimate(one, "utility_usd", "usd"),
+            estimate(one, "cost_usd", "usd_per_query"),
+            estimate(one, "utility_usd", "usd_per_query"),
             amount(one["probability"], "share") if one["eligible"] else "out",
         ]
         for one in _ranked(candidates)
