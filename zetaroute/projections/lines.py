@@ -60,7 +60,7 @@ _ANSWERS = f"""
     SELECT coalesce(fallback_of, id) AS decision, id, model, status, truth, judge, cost_usd, response_s
     FROM ({graded_of(_ASKED)})
 """
-_PLAIN = "lower(trim(query, ' \\n\\r\\t'))"
+_PLAIN = "lower(trim(query, E' \\n\\r\\t'))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,16 +233,15 @@ def _grades(
     So is one that its user did not wait for, unless others were asked beside it: those were not cut alike.
     """
     wrong = {"error"} if row["audited"] else {"error", "cancelled"}
-    grades: dict[str, float | None] = {}
+    found = []
     for source in ("truth", "judge") if row["has_reference"] else ("judge", "truth"):
-        grades = {}
+        grades: dict[str, float | None] = {}
         for model in needed:
             one = seen.get(model)
             grade = None if one is None else one.grades[source]
             grades[model] = 0.0 if grade is None and one is not None and one.status in wrong else grade
-        if None not in grades.values():
-            break
-    return grades
+        found.append(grades)
+    return max(found, key=lambda grades: sum(grade is not None for grade in grades.values()))
 
 
 def _answers(
