@@ -10,8 +10,9 @@ import pytest
 
 from tests.log.test_log import feedback, outcome, rows
 from tests.support.audits import audited_entries
+from zetaroute.analysis.kpi import kpis
 from zetaroute.analysis.outcomes import list_outcomes, show_outcome
-from zetaroute.config import Home
+from zetaroute.config import Home, Settings
 from zetaroute.domain import Arm, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.feedback.ingest import resolve
@@ -50,6 +51,29 @@ def test_an_audit_takes_no_part_in_what_followed_a_failure(home: Home) -> None:
     served = rows(Log(home), "SELECT model, cost_usd, response_s, accuracy, fell_back FROM served")
     assert served == [("c", 0.002, 2.0, 1.0, True)]
     assert rows(Log(home), "SELECT role FROM rounds ORDER BY role") == [("attempt",), ("served",)]
+
+
+def test_key_figures_are_the_same_with_rows_of_audits_and_seeds(home: Home, settings: Settings) -> None:
+    log = Log(home)
+    told = [audited_entries(home, number=number, fails=number % 3 == 0) for number in range(9)]
+    with log.open() as connection:
+        beside = kpis(connection, home, settings).json()
+        connection.execute("DELETE FROM outcomes WHERE role = 'audit'")
+        alone = kpis(connection, home, settings).json()
+    assert beside.pop("audits") == {
+        "rows": 9,
+        "cost_usd": pytest.approx(9 * 0.012),
+        "response_s": pytest.approx(27),
+    }
+    assert alone.pop("audits")["rows"] == 0
+    assert beside["rows"] == len(told)
+    # What is known of the judges, and what waits to be learned from, comes from all rows.
+    assert beside.pop("judges")[0]["judged"] == 9
+    assert beside.pop("drift")["new_graded"] > alone.pop("drift")["new_graded"]
+    assert {**beside, "judges": []} == alone
+    log.append([seed_entry()])
+    with log.open() as connection:
+        assert kpis(connection, home, settings).json()["kpis"] == alone["kpis"]
 
 
 @pytest.mark.parametrize(
