@@ -14,7 +14,7 @@ from zetaroute.analysis.query_kinds import Kinds
 from zetaroute.analysis.served import as_served, model_shares, provenance, read_served, size, sources
 from zetaroute.config import Home, Objective, Settings
 from zetaroute.domain import Arm, Feedback, Outcome
-from zetaroute.evaluate.kpi import differences, figures, unrated
+from zetaroute.evaluate.kpi import figures, on_one_mix, unrated
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 
@@ -102,7 +102,7 @@ def told(frame: pl.DataFrame) -> dict[str, Any]:
         "shares": dict(model_shares(frame)),
         "band": (change.known, change.share, change.band.low, change.band.high),
         **{f"{name} now": one.json() for name, one in figures(as_served(frame, SETTINGS), OBJECTIVE).items()},
-        **{f"{name} then": one.json() for name, one in differences(*sides, OBJECTIVE).items()},
+        **{f"{name} then": one.json() for name, one in on_one_mix(*sides, OBJECTIVE).difference.items()},
     }
 
 

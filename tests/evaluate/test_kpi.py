@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zetaroute.config import Objective
-from zetaroute.evaluate.kpi import Served, differences, figures, mix_weights
+from zetaroute.evaluate.kpi import Served, figures, mix_weights, on_one_mix
 from zetaroute.evaluate.nonresponse import Covariates, Invitation
 from zetaroute.evaluate.satisfaction import SatisfactionEstimate, satisfaction_estimate
 
@@ -83,7 +83,7 @@ def test_other_mix_of_queries_is_not_taken_for_a_change():
         before_hard, after_hard = rng.random(400) < 0.2, rng.random(400) < 0.6
         before = served(rng.random(400) < np.where(before_hard, 0.4, 0.9), np.where(before_hard, "h", "e"))
         after = served(rng.random(400) < np.where(after_hard, 0.4, 0.9), np.where(after_hard, "h", "e"))
-        figure = differences(before, after, OBJECTIVE)["accuracy_rate"]
+        figure = on_one_mix(before, after, OBJECTIVE).difference["accuracy_rate"]
         inside += figure.low <= 0 <= figure.high
     assert inside / 200 >= 0.92
 
@@ -92,7 +92,7 @@ def test_real_change_is_seen():
     rng = np.random.default_rng(1)
     before = served(rng.random(500) < 0.6, ["a"] * 500)
     after = served(rng.random(500) < 0.8, ["a"] * 500)
-    figure = differences(before, after, OBJECTIVE)["accuracy_rate"]
+    figure = on_one_mix(before, after, OBJECTIVE).difference["accuracy_rate"]
     assert figure.low > 0
     assert figure.value == pytest.approx(0.2, abs=0.08)
 
@@ -100,7 +100,32 @@ def test_real_change_is_seen():
 def test_segments_that_only_one_side_has_are_left_out():
     before = served([1, 1, 0, 0], ["a", "a", "b", "b"])
     after = served([1, 0], ["a", "c"])
-    assert differences(before, after, OBJECTIVE)["accuracy_rate"].value == 0.0
+    assert on_one_mix(before, after, OBJECTIVE).difference["accuracy_rate"].value == 0.0
+
+
+def test_both_sides_on_one_mix_add_up_and_stay_in_range():
+    rng = np.random.default_rng(2)
+    for _ in range(100):
+        n = int(rng.integers(2, 30))
+        sides = [
+            served(
+                rng.random(n) < rng.choice([0.02, 0.5, 0.98]),
+                rng.choice(["a", "b", "c"], n),
+                response_s=rng.exponential(size=n),
+                cost_usd=np.where(rng.random(n) < 0.9, 0.0, 0.01),
+            )
+            for _ in range(2)
+        ]
+        found = on_one_mix(*sides, OBJECTIVE)
+        for name, change in found.difference.items():
+            old, new = found.before[name], found.after[name]
+            if change.value is not None:
+                assert change.value == new.value - old.value
+            for figure in (old, new):
+                if figure.low is not None and figure.high is not None and name != "utility_usd":
+                    assert 0.0 <= figure.low <= figure.value
+                    assert figure.value <= figure.high
+                    assert figure.high <= 1.0 or not name.endswith(("rate", "share", "score"))
 
 
 def test_weights_give_the_other_mix():

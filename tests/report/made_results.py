@@ -147,6 +147,7 @@ def compared(
         "after": served
         | {"version": "v0001-abc", "kpis": stored["after"], "share": stored["share"]["after"]},
         "difference": stored["difference"],
+        "one_mix": {"before": stored["before"], "after": stored["after"]},
         "satisfaction": stored["satisfaction"],
         "off_policy": stored["difference"],
         "policies": {"before": stored["before"], "after": stored["after"]},

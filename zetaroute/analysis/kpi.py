@@ -21,7 +21,7 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError, ZetarouteError
 from zetaroute.evaluate.intervals import Moments
-from zetaroute.evaluate.kpi import Served, differences, figures, unrated
+from zetaroute.evaluate.kpi import Served, figures, on_one_mix, unrated
 from zetaroute.evaluate.satisfaction import satisfaction_json
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
@@ -115,7 +115,7 @@ def compare(
     return Comparison(
         before=_side(old, sides[old], served[old], settings),
         after=_side(new, sides[new], served[new], settings),
-        difference=differences(served[old], served[new], settings.objective),
+        one_mix=on_one_mix(served[old], served[new], settings.objective),
         satisfaction=satisfaction_json(unrated(served[old], served[new])),
         retrain=stored,
         canary=canary_difference(connection, new, old),

@@ -13,7 +13,7 @@ from zetaroute.analysis.served import as_served, size
 from zetaroute.config import Settings
 from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError
-from zetaroute.evaluate.kpi import differences
+from zetaroute.evaluate.kpi import on_one_mix
 from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def forecasts(
         came = Figure(value=None, low=None, high=None, n=size(sides[1]))
         if min(size(side) for side in sides) >= FEWEST_ROWS:
             old, new = (as_served(side, settings) for side in sides)
-            came = differences(old, new, objective)["utility_usd"]
+            came = on_one_mix(old, new, objective).difference["utility_usd"]
         found.append(
             {
                 "version": version,

@@ -11,6 +11,7 @@ from zetaroute.domain import Figure
 if TYPE_CHECKING:
     from zetaroute.analysis.drift import LogDrift
     from zetaroute.analysis.judges import Judge
+    from zetaroute.evaluate.kpi import OneMix
 
 _HELD_OUT = (
     "verdict",
@@ -131,8 +132,8 @@ class Comparison:
 
     before: ComparedVersion
     after: ComparedVersion
-    difference: Mapping[str, Figure]
-    """Of what was served, re-weighted to one mix of kinds of queries."""
+    one_mix: OneMix
+    """What was served, re-weighted to one mix of kinds of queries."""
     satisfaction: Mapping[str, Any] | None
     retrain: Mapping[str, Any]
     """The stored result of the retrain that judged the newer version against the older one."""
@@ -155,7 +156,7 @@ class Comparison:
     @property
     def confirmed(self) -> bool | None:
         """Whether what was served agrees that the newer version is better; None where it cannot tell."""
-        utility = self.difference["utility_usd"]
+        utility = self.one_mix.difference["utility_usd"]
         if utility.low is None or utility.high is None:
             return None
         if utility.low > 0:
@@ -168,7 +169,8 @@ class Comparison:
         return {
             "before": self.before.json(),
             "after": self.after.json(),
-            "difference": _json(self.difference),
+            "difference": _json(self.one_mix.difference),
+            "one_mix": {"before": _json(self.one_mix.before), "after": _json(self.one_mix.after)},
             "satisfaction": self.satisfaction,
             "off_policy": stored.get("difference", {}),
             "policies": {"before": stored.get("before", {}), "after": stored.get("after", {})},

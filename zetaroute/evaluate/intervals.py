@@ -138,15 +138,29 @@ class Moments:
         half = t_quantile(0.975, n - 1) * math.sqrt(float(share**2 @ spread) * n / (n - 1))
         return Figure(value=mean, low=max(mean - half, least), high=mean + half, n=n)
 
-    def share(self) -> Figure:
-        """Return the mean of values in 0..1 over all rows with Wilson's interval."""
+    def share(self, weights: Array | None = None) -> Figure:
+        """Return the mean of values in 0..1 over all rows with Wilson's interval; `weights` (g,) re-weight the rows.
+
+        Re-weighted rows are worth what their weights leave of them (Kish 1965), or less where those that count most
+        vary most.
+        """
         known = self.take(self.n > 0)
         n = int(known.n.sum())
-        return wilson(float(known.n @ known.mean) / n, n, n) if n else NOTHING
+        if not n:
+            return NOTHING
+        weight = np.ones(len(known.n)) if weights is None else weights[self.n > 0]
+        share = weight / float(weight @ known.n)
+        mean = min(max(float((share * known.n) @ known.mean), 0.0), 1.0)
+        worth = 1.0 / float(share**2 @ known.n)
+        if weights is not None:
+            variance = float(share**2 @ (known.n * (known.mean * (1.0 - known.mean))))
+            worth = min(worth, mean * (1.0 - mean) / variance) if variance > 0.0 else worth
+        return wilson(mean, worth, n)
 
 
 def ratio(top: Moments, bottom: Array) -> Figure:
-    """Return the sum of `top` over that of `bottom`, which is one value (g,) for all rows of a group, NaN unknown.
+    """Return the sum of `top` over that of `bottom`, which is one value (g,) for all rows of a group, NaN unknown;
+    neither is below 0.
 
     Over the rows that have both; the interval by the delta method.
     """
@@ -161,4 +175,4 @@ def ratio(top: Moments, bottom: Array) -> Figure:
     about = residual - float(top.n @ residual) / n
     variance = float(top.squares.sum() + top.n @ about**2) / (n - 1)
     half = t_quantile(0.975, n - 1) * math.sqrt(variance) / (math.sqrt(n) * below / n)
-    return Figure(value=value, low=value - half, high=value + half, n=n)
+    return Figure(value=value, low=max(value - half, 0.0), high=value + half, n=n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -158,26 +159,39 @@ def mix_weights(before: Served, after: Served) -> Array:
     )
 
 
-def differences(before: Served, after: Served, objective: Objective) -> dict[str, Figure]:
-    """Return after - before per KPI, with the rows of `before` re-weighted to the query mix of `after`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneMix:
+    """The KPIs of two sets of queries, of the kinds that both have, as on one mix of them."""
+
+    before: Mapping[str, Figure]
+    after: Mapping[str, Figure]
+
+    @property
+    def difference(self) -> dict[str, Figure]:
+        """Return after - before per KPI."""
+        return {name: difference_figure(new, self.before[name]) for name, new in self.after.items()}
+
+
+def on_one_mix(before: Served, after: Served, objective: Objective) -> OneMix:
+    """Return the KPIs of both sides with the rows of `before` re-weighted to the query mix of `after`.
 
     Post-stratified means; for medians, quantiles and ratios the rows of shared segments are compared as they
     are. Not causal: a shift inside a segment is not covered.
     """
-    before, after, weights = _on_one_mix(before, after)
+    before, after, weights = _shared_kinds(before, after)
     old, new = figures(before, objective), figures(after, objective)
     if len(weights) and len(after.segment):
-        old |= {name: part.figure(weights) for name, part in _means(before, objective).items()}
+        old |= {name: _weighted(name, part, weights) for name, part in _means(before, objective).items()}
         old["satisfaction_score"] = before.opinion.satisfaction(weights)
-    return {name: difference_figure(new[name], old[name]) for name in new}
+    return OneMix(before=old, after=new)
 
 
 def unrated(before: Served, after: Served) -> SatisfactionChange | None:
-    """Return what those who do not rate could make of the change in satisfaction that `differences` returns.
+    """Return what those who do not rate could make of the change in satisfaction on one mix.
 
     None while a side has hardly any ratings.
     """
-    before, after, weights = _on_one_mix(before, after)
+    before, after, weights = _shared_kinds(before, after)
     return satisfaction_change(before.opinion, after.opinion, weights)
 
 
@@ -188,13 +202,20 @@ def _sizes(side: Served) -> dict[str, float]:
     return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
-def _on_one_mix(before: Served, after: Served) -> tuple[Served, Served, Array]:
+def _shared_kinds(before: Served, after: Served) -> tuple[Served, Served, Array]:
     """Return the rows of the segments that both sides have, and the weights of those before."""
     shared = sorted(set(before.segment.tolist()) & set(after.segment.tolist()))
     before, after = (side.take(np.isin(side.segment, shared)) for side in (before, after))
     if not len(before.segment) or not len(after.segment):
         return before, after, np.zeros(len(before.segment))
     return before, after, mix_weights(before, after)
+
+
+def _weighted(name: str, part: Moments, weights: Array) -> Figure:
+    """Return a mean of re-weighted rows with an interval that does not leave the range of the KPI."""
+    if name in {"accuracy_rate", "error_rate"}:
+        return part.share(weights)
+    return part.figure(weights, least=-math.inf if name == "utility_usd" else 0.0)
 
 
 def _means(served: Served, objective: Objective) -> Mapping[str, Moments]:

@@ -156,13 +156,13 @@ def _policies_section(result: Result) -> Section:
 
 
 def _served_section(result: Result) -> Section:
-    before, after = result["before"], result["after"]
+    before, after, mix = result["before"], result["after"], result["one_mix"]
     known = before["rows"] and after["rows"]
     return Section(
         title="What was served, exploring included",
         lead=f"{before['version']} answered {before['rows']} queries before, "
-        f"{after['version']} {after['rows']} after.",
-        table=changes_table(before["kpis"], after["kpis"], result["difference"]) if known else None,
+        f"{after['version']} {after['rows']} after. Both as on the mix of kinds of queries that came after.",
+        table=changes_table(mix["before"], mix["after"], result["difference"]) if known else None,
         notes=satisfaction_words(result["satisfaction"]) if known else (),
         on_screen=True,
     )
