@@ -17,6 +17,7 @@ from benchmarks.statistics.canaries import canaries
 from benchmarks.statistics.coverage import coverage
 from benchmarks.statistics.looks import false_promotions
 from benchmarks.statistics.power import power
+from benchmarks.statistics.promotions import promotions
 from benchmarks.statistics.ratings import ratings
 from benchmarks.statistics.sizes import FULL, QUICK, Size
 from benchmarks.statistics.tables import tables
@@ -51,6 +52,7 @@ def simulations(size: Size = FULL, *, jobs: int = 2) -> list[str]:
     return [
         *coverage(size, jobs),
         *tables(size, jobs),
+        *promotions(size, jobs),
         *false_promotions(size, jobs),
         *power(size, jobs),
         *canaries(size, jobs),

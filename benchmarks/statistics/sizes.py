@@ -33,6 +33,8 @@ class Size:
     """Replications per regime of rating."""
     tables: int
     """Replications per setting of the table of before and after."""
+    promotions: int
+    """Runs per true gain until a promotion."""
     contested: Sequence[int]
     """Rows of its settings."""
     tried: Sequence[tuple[float, int]]
@@ -52,6 +54,7 @@ FULL = Size(
     canaries=1000,
     ratings=400,
     tables=1000,
+    promotions=1000,
     contested=(100, 300, 1000, 3000),
     tried=((0.05, 3), (0.02, 7), (0.005, 12)),
     planned=((0.02, 3), (0.05, 3), (0.02, 7), (0.05, 7)),
@@ -67,6 +70,7 @@ QUICK = Size(
     canaries=6,
     ratings=2,
     tables=2,
+    promotions=4,
     contested=(300,),
     tried=((0.05, 3),),
     planned=((0.05, 3),),

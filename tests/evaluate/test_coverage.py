@@ -15,6 +15,7 @@ def test_every_table_is_written():
     assert [line for line in lines if line.startswith("## ")] == [
         "## Coverage of the 95% intervals",
         "## The table of before and after",
+        "## What a promotion shows",
         "## False promotions over 100 looks",
         "## Power at the announced size",
         "## Canaries",
