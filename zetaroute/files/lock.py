@@ -23,7 +23,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
     beside = path.with_name(f"{path.name}.lock")
     with contextlib.ExitStack() as stack:
         try:
-            stack.callback(_free, beside, _held(beside))
+            stack.callback(_free, beside, held(beside))
         except BlockingIOError:
             raise StoreError(
                 f"another batch writes {path} just now: wait for it, or name another file with -o."
@@ -33,8 +33,11 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _held(beside: Path) -> int:
-    """Return the open lock file; raises BlockingIOError when another process holds it."""
+def held(beside: Path) -> int:
+    """Return the descriptor of a lock file that is locked until it is closed in every process that has it.
+
+    Raises BlockingIOError while another process holds it.
+    """
     while True:
         descriptor = os.open(beside, os.O_CREAT | os.O_RDWR, 0o600)
         try:

@@ -39,7 +39,7 @@ _SPENT = """
     WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP AND cost_usd IS NOT NULL
     GROUP BY day ORDER BY day
 """
-_AUDIT_ROWS = "SELECT count(*) FROM outcomes WHERE role = 'audit'"
+_ROWS = "SELECT count(*), count(*) FILTER (role = 'audit') FROM outcomes"
 _PLACE = f"coalesce(nullif(task, ''), '{query_kind_key(None, 'x')[:-1]}' || segment, '')"
 """`query_kind_key` in SQL."""
 _FIRST = f"SELECT coalesce(min(id), '') FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW})"
@@ -115,6 +115,8 @@ class LogState:
     """Answers that were ever asked for audits."""
     contest: RunningContest | None
     """The one that runs; None when there is none."""
+    rows: int = 0
+    """Of the log, without those that wait in the journal."""
 
 
 _NOTHING = LogState(standings={}, spent_usd={}, audit_usd={}, audit_rows=0, contest=None)
@@ -152,7 +154,7 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         for model, by_task in tallies.items()
     }
     spent = connection.execute(_SPENT).fetchall()
-    (audit_rows,) = connection.execute(_AUDIT_ROWS).fetchone() or (0,)
+    (rows, audit_rows) = connection.execute(_ROWS).fetchone() or (0, 0)
     running = running_contest(connection)
     state = {
         "schema": _SCHEMA,
@@ -160,6 +162,7 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         "spent_usd": {day: usd for day, usd, _ in spent},
         "audit_usd": {day: usd for day, _, usd in spent if usd},
         "audit_rows": audit_rows,
+        "rows": rows,
         "contest": running.json() if running else None,
         "merged": list(merged),
     }
@@ -208,6 +211,7 @@ def read_state(home: Home) -> LogState:
         audit_usd=dict(audit_usd),
         audit_rows=audit_rows,
         contest=contest,
+        rows=past.rows,
     )
 
 
@@ -275,6 +279,7 @@ def _stored(home: Home) -> tuple[LogState, frozenset[str]] | None:
             spent_usd={day: float(usd) for day, usd in state["spent_usd"].items()},
             audit_usd={day: float(usd) for day, usd in state["audit_usd"].items()},
             audit_rows=int(state["audit_rows"]),
+            rows=int(state["rows"]),
             contest=RunningContest.of(state["contest"]) if state["contest"] else None,
         )
         return past, frozenset(state["merged"])

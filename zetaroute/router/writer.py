@@ -19,6 +19,7 @@ from zetaroute.log.log import Log
 from zetaroute.log.standings import LogState, read_state
 from zetaroute.router.answer import Answer
 from zetaroute.router.attempts import cut_answer
+from zetaroute.router.relearning import Relearning
 from zetaroute.router.router import Router
 
 MERGE_EVERY_S = 5.0
@@ -52,6 +53,7 @@ class Writer:
         """Tell `on_failure` of rows that cannot be written, and `on_merge` why the log takes none (None: it does)."""
         self._router = router
         self._log = log
+        self._relearning = Relearning(log.home, router.settings)
         self._on_done = on_done
         self._on_unkept = on_unkept
         self._on_failure = on_failure
@@ -88,6 +90,7 @@ class Writer:
         for task in (self._settling, self._following):
             if task is not None:
                 await asyncio.wait([task])
+        self._relearning.leave()
 
     def _add(self, entry: Entry, answer: Answer | None) -> Safe:
         safe: Safe = asyncio.get_running_loop().create_future()
@@ -192,6 +195,7 @@ class Writer:
     def _obey(self) -> LogState:
         """Follow what the merge has decided; a version that cannot be loaded is no reason to stop."""
         past = read_state(self._log.home)
+        self._relearning.follow(past.rows)
         with contextlib.suppress(ArtifactError):
             self._router.sync_versions(self._log.home, past)
         return past
