@@ -16,9 +16,9 @@ OPTIONS = {
     "init": "--preset",
     "ask": (
         "-m -s --task --reference --grader --prefer --max-cost-usd --local-only -c --continue --dry-run "
-        "--explain --rate -n --no-log --no-stream --timeout --seed --json"
+        "--explain --rate -n --no-log --no-stream --no-audit --timeout --seed --json"
     ),
-    "batch": "-o --concurrency --budget-usd --limit --all-models --dry-run --restart --json",
+    "batch": "-o --concurrency --budget-usd --limit --all-models --dry-run --no-audit --restart --json",
     "rate": "--metric --comment --author",
     "retrain": "--since --promote --jobs --strict --json",
     "kpi": "--compare --before --after --by --since --fail-under --json",
@@ -52,6 +52,8 @@ ASK = {
     "output_tokens": "number",
     "cost_usd": "number",
     "accuracy": "number?",
+    "audited": "truth",
+    "audit_cost_usd": "number",
     "router_s": "number",
     "candidates": "list",
     "attempts": "list",
@@ -95,7 +97,11 @@ def test_batch_json_and_its_lines(folder: Path, tmp_path: Path) -> None:
     )
     said = ok(folder, "batch", str(file), "--json", "-m", "practice/large")
     kinds = dict.fromkeys(
-        ("rows", "answered", "failed", "skipped", "bad_lines", "cost_usd", "elapsed_s"), "number"
+        (
+            *("rows", "answered", "failed", "skipped", "bad_lines", "cost_usd", "elapsed_s"),
+            *("audits", "audit_cost_usd"),
+        ),
+        "number",
     )
     assert shape(said.json, {**kinds, "accuracy": "number?"}) == []
     (line,) = read_lines(tmp_path / "q.jsonl.answers.jsonl")
