@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from zetaroute.analysis.reports import Comparison, KpiReport
     from zetaroute.batch.regrade import RegradeSummary
     from zetaroute.config import Objective
+    from zetaroute.lifecycle.next_step import Promote
     from zetaroute.lifecycle.policies import Policies
     from zetaroute.lifecycle.result import RetrainResult
-    from zetaroute.lifecycle.retrain import Promote
     from zetaroute.log.journal import Journal
     from zetaroute.log.log import Log
     from zetaroute.router.answer import Answer
@@ -229,15 +229,16 @@ class Session:
         since: Moment | None = None,
         sources: Sequence[str] = (),
         cluster: str | None = None,
-        jobs: int = 2,
+        jobs: int = 1,
         seed: int = 0,
     ) -> RetrainResult:
-        """Learn a new version from the log as `zetaroute retrain` does, and let it serve when that is proven.
+        """Promote the challenger that is proven and learn the next one from the log, as `zetaroute retrain` does.
 
         `sources` are DuckDB files, exports or Parquet globs to learn from in place of the home's own rows. Raises
         UsageError for a wrong argument, ZetarouteError when there is too little to learn from.
         """
-        from zetaroute.lifecycle.retrain import PROMOTE, retrain
+        from zetaroute.lifecycle.next_step import PROMOTE
+        from zetaroute.lifecycle.retrain import retrain
 
         if promote not in PROMOTE:
             raise UsageError(f"promote is {promote!r}: choose one of {', '.join(PROMOTE)}.")
@@ -303,7 +304,7 @@ class Session:
 
     @property
     def policies(self) -> Policies:
-        """The versions of the policy: list, compare, verify, promote, pin, try and roll back."""
+        """The versions of the policy: list, compare, verify, promote, pin and roll back."""
         from zetaroute.lifecycle.policies import Policies
 
         return Policies(home=self.home, log=self.log, settings=lambda: self.settings)

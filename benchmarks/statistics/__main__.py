@@ -2,9 +2,8 @@
 
     python -m benchmarks.statistics.__main__ [--quick] [--jobs 2]
 
-Writes docs/simulations.md: coverage of the 95% intervals, false promotions over 100 looks, power at the announced
-size, canaries, and satisfaction when few rate. The full size takes about half an hour on two cores; `--quick` only
-prints, to see that it runs.
+Writes docs/simulations.md: coverage of the table of before and after. The full size takes about half an hour on two
+cores; `--quick` only prints, to see that it runs.
 """
 
 from __future__ import annotations
@@ -13,12 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks.statistics.canaries import canaries
-from benchmarks.statistics.coverage import coverage
-from benchmarks.statistics.looks import false_promotions
-from benchmarks.statistics.power import power
 from benchmarks.statistics.promotions import promotions
-from benchmarks.statistics.ratings import ratings
 from benchmarks.statistics.sizes import FULL, QUICK, Size
 from benchmarks.statistics.tables import tables
 
@@ -26,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "simulations.md"
 HEAD = [
     "# Simulations",
     "",
-    "What the intervals, the gate and the canary promise, measured where the truth is known. Written by",
+    "What the intervals and the contests promise, measured where the truth is known. Written by",
     "`make simulations`, seeds fixed. Worlds are made from the practice generator and practice models: small",
     "programs, not language models. What the whole loop does on recorded outcomes of real models stands in",
     "[evidence.md](evidence.md).",
@@ -50,13 +44,8 @@ def main() -> None:
 def simulations(size: Size = FULL, *, jobs: int = 2) -> list[str]:
     """Return the lines of Markdown that say what was measured."""
     return [
-        *coverage(size, jobs),
         *tables(size, jobs),
         *promotions(size, jobs),
-        *false_promotions(size, jobs),
-        *power(size, jobs),
-        *canaries(size, jobs),
-        *ratings(size, jobs),
     ]
 
 

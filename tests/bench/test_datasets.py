@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from zetaroute.bench.datasets import read_recordings, text_fold
+from zetaroute.bench.datasets import read_recordings
 from zetaroute.errors import UsageError
 
 
@@ -91,7 +91,7 @@ def test_values_stay_with_their_query_and_model(tmp_path):
     assert sample.arm.tolist() == [0, 1] * 4
     assert sample.texts[:3] == ["q0", "q0", "q1"]
     assert set(sample.tasks) == {"t"}
-    assert sample.fold.tolist() == [text_fold(one) for one in sample.texts]
+    assert (sample.group[0] == sample.group[1], sample.group[0] == sample.group[2]) == (True, False)
     assert found.labels(use_task=False) == [None] * 4
 
 

@@ -79,9 +79,7 @@ def test_the_report_of_a_version_opens_the_log_once_for_what_promoted_it(home: P
     assert (said.code, count) == (0, 1), said.err
 
 
-@pytest.mark.parametrize(
-    "words", [("promote", "v0"), ("pin",), ("canary", "v0"), ("rollback",)], ids=lambda words: words[0]
-)
+@pytest.mark.parametrize("words", [("promote", "v0"), ("pin",), ("rollback",)], ids=lambda words: words[0])
 def test_a_command_that_changes_what_serves_opens_the_log_once(home: Path, words: tuple[str, ...]) -> None:
     count, said = openings(home, "policies", *words)
     assert (said.code, count) == (0, 1), said.err
@@ -94,17 +92,17 @@ def test_a_retrain_reads_once(home: Path, promote: str, wanted: int) -> None:
     assert (said.code, count) == (0, wanted), said.err
 
 
-def test_a_reading_command_says_that_what_came_in_ended_a_canary(home: Path) -> None:
+def test_a_reading_command_says_that_what_came_in_ended_a_contest(home: Path) -> None:
     log = Log(Home(home))
     with log.open() as connection:
         (one,) = connection.execute("SELECT max(id) FROM outcomes").fetchone() or ("",)
-    assert run(home, "policies", "canary", "v0").code == 0
+    challenger = ok(home, "retrain", "--json").json["artifact"]
     # The champion is gone, which the next row that comes in brings to light.
     Registry(home / "artifacts").make_current("v0000")
     said = Feedback(
         id=new_id(), outcome_id=one, metric="rating", value=4.0, source="user", author="me", time=utc_now()
     )
     log.append([Entry(feedback=(said,))])
-    wanted = "note: what came in ended a canary: v0000 was stopped (v0000 was made current)"
+    wanted = f"note: by what came in, the contest of {challenger} is ended: v0000 was made current"
     assert wanted in run(home, "log", "list").err
-    assert "canary" not in run(home, "log", "list").err
+    assert "contest" not in run(home, "log", "list").err

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.evaluate.test_ope import drawn
 from zetaroute.evaluate.drift import LEVEL, Period, accuracy_shift, find_shifts, mix_shift
 
 KINDS = np.array(["dates", "sorting", "stories", "counting"])
 EVEN = np.full(4, 0.25)
 RIGHT = np.array([[0.9, 0.6, 0.3, 0.7], [0.95, 0.8, 0.6, 0.8], [0.95, 0.9, 0.9, 0.9]])
+
+
+def drawn(rng, pmf: np.ndarray) -> np.ndarray:
+    """Draw an arm from each row of probabilities."""
+    return (pmf.cumsum(axis=1)[:, :-1] < rng.random((len(pmf), 1))).sum(axis=1)
 
 
 def period(rng, rows, *, mix=EVEN, right=RIGHT, sharp=0.0, rate=0.1):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
-import pytest
 
-from tests.evaluate.test_ope import world
+from tests.evaluate.test_drift import drawn
 from zetaroute.evaluate.log_checks import (
     check_clock,
     check_feedback,
     check_labels,
-    check_leak,
     check_propensities,
 )
 
@@ -21,32 +17,23 @@ def names(findings) -> list[str]:
     return [finding.name for finding in findings]
 
 
+def logged(rng, n: int):
+    """Return drawn arms (n,) and their probabilities (n, 3)."""
+    pmf = np.tile([0.8, 0.1, 0.1], (n, 1))
+    return drawn(rng, pmf), pmf
+
+
 def test_good_log_has_no_findings():
-    rows, _, _, _ = world(np.random.default_rng(61), 1000)
     entries = np.array([f"o{k}" for k in range(1000)])
-    groups = np.arange(1000, dtype=np.uint64)
-    assert not check_propensities(rows)
+    assert not check_propensities(*logged(np.random.default_rng(61), 1000))
     assert not check_feedback(entries, np.full(1000, "accuracy"), np.full(1000, "me"))
-    assert not check_leak(groups, groups + np.uint64(1000))
 
 
 def test_wrong_propensities_are_named():
-    rows, _, _, _ = world(np.random.default_rng(62), 5000)
-    off = rows.pmf.copy()
-    off[:, 1] /= 3
-    found = check_propensities(replace(rows, pmf=off))
+    arm, pmf = logged(np.random.default_rng(62), 5000)
+    found = check_propensities(arm, pmf * [1.0, 1 / 3, 1.0])
     assert names(found) == ["wrong-propensities"]
     assert found[0].refuses
-
-
-@pytest.mark.parametrize(("share", "refuses"), [(1.0, True), (0.2, False)])
-def test_log_that_never_explored_is_named(share, refuses):
-    rows, _, _, _ = world(np.random.default_rng(63), 2000)
-    fixed = np.arange(2000) < share * 2000
-    pmf = np.where(fixed[:, None], np.eye(3)[rows.before], rows.pmf)
-    found = check_propensities(replace(rows, pmf=pmf, arm=np.where(fixed, rows.before, rows.arm)))
-    assert names(found) == ["no-exploration"]
-    assert found[0].refuses is refuses
 
 
 def test_feedback_sent_twice_is_named_and_two_people_are_not():
@@ -76,10 +63,3 @@ def test_labels_that_come_late_are_named():
     assert "of the newest 100 rows 20% have a known accuracy, of the older ones 100%" in found[0].words
     assert not check_labels(100, 0.28, 0.3)
     assert not check_labels(49, 0.0, 1.0)
-
-
-def test_rows_that_trained_the_candidate_cannot_judge_it():
-    found = check_leak(np.array([1, 2, 3], dtype=np.uint64), np.array([3, 3, 4, 5], dtype=np.uint64))
-    assert names(found) == ["leak"]
-    assert found[0].refuses
-    assert found[0].words.startswith("2 of 4 evaluation rows")

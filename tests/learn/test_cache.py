@@ -101,8 +101,7 @@ def test_survey_comes_back_without_its_texts() -> None:
     arrays = unpack(pack(found.packed()))
     assert_same(Survey.unpacked(arrays), replace(found, texts=TEXTS.to_frame()))
     assert "text " not in str(arrays["plain"])
-    for name in ("training", "held_out"):
-        assert pl.read_parquet(io.BytesIO(arrays[name].tobytes())).columns == ["time", "id", "model"]
+    assert pl.read_parquet(io.BytesIO(arrays["latest"].tobytes())).columns == ["time", "id", "model"]
 
 
 def test_survey_of_nothing_comes_back() -> None:
@@ -113,8 +112,8 @@ def test_survey_of_nothing_comes_back() -> None:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("training", ROWS.to_frame().rename({"time": "moment"})),
-        ("held_out", ROWS.to_frame().with_columns(model=pl.lit(1))),
+        ("latest", ROWS.to_frame().rename({"time": "moment"})),
+        ("latest", ROWS.to_frame().with_columns(model=pl.lit(1))),
         ("plain", []),
         ("plain", {"rows": {}}),
     ],

@@ -65,7 +65,7 @@ def reads() -> Reads:
 @pytest.fixture
 def home(logged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home that was retrained, where few rows are new and a map of some hundred texts is never outgrown."""
-    for name, most in (("RECENT", 40), ("MOST_OF_ARM", 1), ("MOST_HELD_OUT", 60)):
+    for name, most in (("RECENT", 40), ("MOST_OF_ARM", 1)):
         monkeypatch.setattr(survey, name, most)
     monkeypatch.setattr(learning, "MOST_TEXTS", 10)
     place = Path(shutil.copytree(logged, tmp_path / "home"))

@@ -142,14 +142,17 @@ def test_one_model_is_fitted_and_always_chosen():
     assert (choices(learned(world.log(100, seed=1), arms), queries, arms) == 0).all()
 
 
-def test_twenty_models_with_two_hundred_rows_fall_back_to_a_single_one():
+def test_twenty_models_with_two_hundred_rows_hardly_leave_a_single_one():
     rng = np.random.default_rng(0)
     world = World(
         right={kind: tuple(rng.uniform(0.4, 0.8, 20)) for kind in MISSION.right}, cost_usd=(0.0005,) * 20
     )
     fitted = fit(world.log(200, seed=1), world.arms(), objective=OBJECTIVE, seed=0)
     assert np.isfinite(fitted.predictor.accuracy.coef).all()
-    assert not fitted.routes
+    queries = world.queries(200, seed=2)
+    counts = np.bincount(choices(policy_of(fitted), queries, world.arms()), minlength=20)
+    assert world.arms()[int(counts.argmax())].id == fitted.anchor
+    assert counts.max() > 150
 
 
 def test_head_without_a_single_label_leaves_the_prior():
@@ -185,10 +188,11 @@ def test_absurd_values_leave_everything_finite():
 
 def test_stored_policy_forecasts_as_the_fitted_one():
     fitted = fit(MISSION.log(400, seed=1), MISSION.arms(), objective=OBJECTIVE, seed=0)
-    files = stored_files(fitted.predictor)
+    files = stored_files(fitted.predictor, fitted.average)
     manifest = {
         "models": ["m0", "m1"],
         "routes": fitted.routes,
+        "anchor": fitted.anchor,
         "features": {"tasks": [], "texts": 400},
         "priced": {},
     }
@@ -199,6 +203,10 @@ def test_stored_policy_forecasts_as_the_fitted_one():
         vocabulary=tuple(json.loads(files[VOCABULARY])),
     )
     loaded, queries = policy_from(artifact), MISSION.queries(80, seed=5)
+    assert loaded.anchor == fitted.anchor
+    assert (
+        choices(loaded, queries, MISSION.arms()) == choices(policy_of(fitted), queries, MISSION.arms())
+    ).all()
     vectors = loaded.predictor.vectors([text for text, _ in queries])
     for name in ("accuracy", "accuracy_se", "response_s", "cost_usd"):
         np.testing.assert_allclose(

@@ -46,7 +46,7 @@ def made(rows: int, seed: int) -> pl.DataFrame:
             "satisfaction": sometimes(0.3, rng.random(rows).tolist()),
             "rating_simulated": (rng.random(rows) < 0.2).tolist(),
             "recorded": sometimes(0.9, (rng.random(rows) < 0.5).tolist()),
-            "holdout": (rng.random(rows) < 0.5).tolist(),
+            "role": rng.choice(["served", "attempt", "audit"], rows).tolist(),
         },
         schema_overrides={"accuracy": pl.Float64, "fallback_of": pl.String, "models": pl.List(pl.String)},
     )
@@ -54,14 +54,14 @@ def made(rows: int, seed: int) -> pl.DataFrame:
 
 def assert_same(one: Survey, other: Survey) -> None:
     assert one.rows == other.rows
-    for name in ("graded", "held_rows", "since", "until", "hash"):
+    for name in ("graded", "since", "until", "hash"):
         assert getattr(one, name) == getattr(other, name), name
     np.testing.assert_array_equal(one.arm_rows, other.arm_rows)
     for source, sums in one.pairs.items():
         np.testing.assert_allclose(sums, other.pairs[source], rtol=1e-12)
-    for name in ("training", "held_out", "texts"):
+    for name in ("latest", "texts"):
         assert getattr(one, name).equals(getattr(other, name)), name
-    assert one.newest_training() == other.newest_training()
+    assert one.newest() == other.newest()
     assert one.text_labels() == other.text_labels()
 
 
@@ -79,12 +79,12 @@ def test_parts_add_up_to_the_whole(seed, cuts, shuffled):
 def test_counts_are_those_of_the_rows():
     log = made(300, 1)
     found = survey(log, ARMS, 0)
-    training = log.filter(~pl.col("holdout"), pl.col("model") != "gone")
+    training = log.filter(pl.col("model") != "gone")
     assert found.rows["all"] == 300
     assert found.rows["train"] == training.height == found.arm_rows.sum()
     assert found.graded == training["accuracy"].is_not_null().sum()
-    assert found.held_rows == found.held_out.height
-    assert set(found.held_out["model"]) <= {"a", "b", "practice/c"}
+    unknown = log.filter(pl.col("propensity").is_null(), pl.col("role") != "audit")
+    assert found.rows["without_propensity"] == unknown.height
     last = training.sort("time", "id").unique("query", keep="last")
     assert found.text_labels() == dict(last.select("query", "task").iter_rows())
 
@@ -110,12 +110,11 @@ def test_newest_rows_hold_those_of_rare_models():
         | {
             "query": pl.col("id"),
             "models": pl.lit(["a", "b"]),
-            "holdout": pl.lit(value=False),
             "rating_simulated": pl.lit(value=False),
         }
     )
     parts = [survey(log[start : start + 7000], ARMS, 0) for start in range(0, rows, 7000)]
-    newest = total(parts).newest_training()
+    newest = total(parts).newest()
     kept = newest.select(log)
     assert kept["model"].value_counts(sort=True).rows() == [("a", 50_000), ("b", MOST_OF_ARM)]
     assert kept["id"].min() == "002000"
@@ -124,7 +123,7 @@ def test_newest_rows_hold_those_of_rare_models():
 def test_nothing_is_among_the_newest_of_nothing():
     log = made(10, 0)
     assert Newest(start=None, of_model={}).select(log).height == 0
-    assert total([survey(log.clear(), ARMS, 0)]).newest_held_out() == Newest(start=None, of_model={})
+    assert total([survey(log.clear(), ARMS, 0)]).newest() == Newest(start=None, of_model={})
 
 
 @pytest.mark.parametrize("seed", [0, 1])

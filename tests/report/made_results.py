@@ -25,20 +25,7 @@ def kpis(accuracy: float, cost_usd: float, utility_usd: float) -> dict[str, Any]
     }
 
 
-def way(name: str, kind: str, accuracy: float, cost_usd: float | None) -> dict[str, Any]:
-    return {
-        "name": name,
-        "kind": kind,
-        "accuracy_rate": figure(accuracy, 0.03),
-        "cost_per_query_usd": figure(cost_usd, 0.0001),
-        "mean_response_s": figure(0.2),
-        "utility_usd": figure(0.007, 0.0005),
-    }
-
-
-def segment(
-    name: str, models: tuple[str, str] = MODELS, *, moved: float = 0.9, hits: int = 40
-) -> dict[str, Any]:
+def segment(name: str, models: tuple[str, str] = MODELS, *, moved: float = 0.9) -> dict[str, Any]:
     small, large = models
     switch = {"from": large, "to": small, "share": moved} | {
         key: {"before": before, "after": after}
@@ -56,8 +43,6 @@ def segment(
         "after": {small: moved, large: 1.0 - moved},
         "moved": moved,
         "switch": switch if moved else None,
-        "utility_usd": figure(0.002, 0.001),
-        "hits": hits,
     }
 
 
@@ -70,51 +55,36 @@ def retrained(
         "parent": "v0000",
         "verdict": "PROMOTE",
         "promoted": True,
-        "canary": None,
         "reasons": ["utility gains +0.002 USD per query"],
-        "rows": {"train": 510, "holdout": 500, "practice": 0, "recorded": 1010, "simulated_ratings": 3},
+        "rows": {
+            "all": 1010,
+            "train": 1010,
+            "scored": 500,
+            "practice": 0,
+            "recorded": 1010,
+            "simulated_ratings": 3,
+        },
         "before": kpis(0.8, 0.002, 0.006),
         "after": kpis(0.85, 0.001, 0.008),
         "difference": kpis(0.05, -0.001, 0.002),
-        "estimators": {"ips": 0.0021, "snips": 0.0019, "dr": 0.002, "model": 0.001},
-        "support": {
-            "hits": 90,
-            "effective_sample_size": 80.0,
-            "disagreement": 0.5,
-            "largest_weight": 6.0,
-            "propensities_consistent": True,
+        "evidence": {
+            "e_value": 31.4,
+            "promotes_at": 20.0,
+            "accuracy": 55.0,
+            "harm": 0.1,
+            "rolls_back_at": 20.0,
+            "rows": 500,
+            "audited": 120,
         },
-        "satisfaction": {
-            "known": 60,
-            "share": 0.12,
-            "asked": False,
-            "band": figure(0.02, 0.15),
-            "gamma": 2.0,
-            "break_even": 1.4,
-        },
-        "baselines": {"incumbent": figure(0.006)},
-        "share": {"before": {small: 0.0, large: 1.0}, "after": {small: 0.45, large: 0.55}},
-        "best_single": large,
-        "routes": True,
-        "detectable_usd": 0.001,
-        "rows_needed": 400,
-        "segments": [segment(kinds[0], models), segment(kinds[1], models, moved=0.0)],
-        "frontier": [
-            way("incumbent", "policy", 0.8, 0.002),
-            way("candidate", "policy", 0.85, 0.001),
-            way(small, "single", 0.6, 0.0001),
-            way(large, "single", 0.8, 0.002),
-            way("uniform", "baseline", 0.7, 0.00105),
+        "audits_needed": None,
+        "audit_usd_needed": None,
+        "harm": [
+            {"name": kinds[1], "rows": 250, "gain_usd": 0.0, "harm": 1.2, "harmed": False},
+            {"name": kinds[0], "rows": 250, "gain_usd": 0.004, "harm": 0.01, "harmed": False},
         ],
-        "break_even": {
-            "ways": ["incumbent", "candidate", small],
-            "answer_values_usd": [0.001, 0.01, 0.1],
-            "second_values_usd": [0.0001, 0.0005, 0.0025],
-            "best": [[2, 1, 1], [2, 1, 1], [2, 2, 1]],
-            "clear": [[True, True, False], [False, True, True], [True, True, True]],
-            "answer_value_usd": 0.01,
-            "second_value_usd": 0.0005,
-        },
+        "model_share": {"before": {small: 0.0, large: 1.0}, "after": {small: 0.45, large: 0.55}},
+        "anchor": large,
+        "segments": [segment(kinds[0], models), segment(kinds[1], models, moved=0.0)],
     }
 
 
@@ -134,6 +104,17 @@ def course() -> dict[str, Any]:
     return {"bins": bins, "marks": [mark]}
 
 
+def rated() -> dict[str, Any]:
+    return {
+        "known": 60,
+        "share": 0.12,
+        "asked": False,
+        "band": figure(0.02, 0.15),
+        "gamma": 2.0,
+        "break_even": 1.4,
+    }
+
+
 def compared(
     models: tuple[str, str] = MODELS, *, kinds: tuple[str, str] = ("json, schema, field", "stories")
 ) -> dict[str, Any]:
@@ -143,17 +124,17 @@ def compared(
     accuracy = {side: figure(0.8, 0.02) for side in ("before", "after", "difference")}
     served = {"rows": 200, "provenance": provenance}
     return {
-        "before": served | {"version": "v0000", "kpis": stored["before"], "share": stored["share"]["before"]},
+        "before": served
+        | {"version": "v0000", "kpis": stored["before"], "share": stored["model_share"]["before"]},
         "after": served
-        | {"version": "v0001-abc", "kpis": stored["after"], "share": stored["share"]["after"]},
+        | {"version": "v0001-abc", "kpis": stored["after"], "share": stored["model_share"]["after"]},
         "difference": stored["difference"],
         "one_mix": {"before": stored["before"], "after": stored["after"]},
-        "satisfaction": stored["satisfaction"],
+        "satisfaction": rated(),
         "off_policy": stored["difference"],
         "policies": {"before": stored["before"], "after": stored["after"]},
         "verdict": stored["verdict"],
         "reasons": stored["reasons"],
-        "canary": figure(0.0011, 0.0004),
         "forecasts": [
             {
                 "version": "v0001-aaaaaaaaaaaa",
@@ -170,8 +151,8 @@ def compared(
             {
                 "name": kind,
                 "rows": {"before": 100, "after": 100},
-                "before": dict(stored["share"]["before"]),
-                "after": dict(stored["share"]["after"]),
+                "before": dict(stored["model_share"]["before"]),
+                "after": dict(stored["model_share"]["after"]),
                 "accuracy_rate": copy.deepcopy(accuracy),
             }
             for kind in kinds

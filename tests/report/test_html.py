@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.report.browser import Browser, browsing, find_browser
-from tests.report.made_results import compared, key_figures, retrained, segment
+from tests.report.made_results import compared, figure, key_figures, retrained, segment
 from zetaroute.report import html
 from zetaroute.report.retrain import retrain_report
 from zetaroute.report.served import compare_report, kpi_report
@@ -178,34 +177,20 @@ def test_the_retrain_page_says_what_was_found() -> None:
     said = page.text
     assert "PROMOTE: the new policy gains $2.00 per 1,000 queries [$1.50, $2.50]" in said
     for part in (
-        "Before and after on held-out rows",
+        "Before and after",
         "How much each figure changed",
         "Who answers what",
-        "Cost and accuracy",
-        "Where each would win",
         "Which kinds of queries moved, and why",
-        "How much the log can say",
+        "How strong the evidence is",
         "What these figures stand on",
         "1010 of 1010 rows replay recorded outcomes",
         "90.0% of 250 queries moved, mostly from large to small.",
         "accuracy 80.0% → 90.0%, cost per 1,000 queries $2.00 → $0.10, time 1.00 s → 200.0 ms",
-        "Measured: +$2.00 per 1,000 queries [+$1.00, +$3.00] in utility there (better; 40 rows show",
         "What marks them: json, schema, field",
-        "both weighting estimators lie within the judged interval",
+        "evidence of a gain: 31.4 of the 20 that promote",
     ):
         assert part in said
     assert said.count("queries moved, mostly") == 1
-
-
-def test_a_kind_with_few_rows_is_not_measured_and_a_lone_estimator_is_no_alarm() -> None:
-    result = retrained()
-    result["segments"][0]["hits"] = 9
-    result["estimators"]["ips"] = 0.01
-    said = Page(retrain_html(result)).text
-    assert "only 9 held-out rows show the new choice" in said
-    assert "weighting alone outside the judged interval: by itself it is noisier" in said
-    result["estimators"]["snips"] = 0.01
-    assert "do not trust the estimate before you know why" in Page(retrain_html(result)).text
 
 
 @pytest.mark.parametrize(
@@ -224,13 +209,9 @@ def test_policies_that_do_not_differ_have_nothing_to_compare() -> None:
     }
     result["segments"] = [segment("stories", moved=0.0)]
     page = Page(retrain_html(result))
-    assert "None: for nearly every held-out query" in page.text
+    assert "None: for nearly every one of the latest queries" in page.text
     assert "How much each figure changed" not in page.text
-    assert [svg["aria-labelledby"] for svg in page.found("svg")] == [
-        "frontier-title",
-        "worth-title",
-        "shares-title",
-    ]
+    assert [svg["aria-labelledby"] for svg in page.found("svg")] == ["shares-title"]
 
 
 def nothing(value: Any) -> Any:
@@ -243,13 +224,11 @@ def nothing(value: Any) -> Any:
 
 
 def test_a_result_without_figures_or_parts_still_makes_a_page() -> None:
-    result = nothing(retrained()) | {"verdict": "INSUFFICIENT", "detectable_usd": None, "rows_needed": None}
-    result |= {"segments": [], "break_even": None}
-    assert "INSUFFICIENT" in Page(retrain_html(result)).text
-    old = {
-        key: value for key, value in retrained().items() if key not in {"segments", "frontier", "break_even"}
-    }
-    assert "Cost and accuracy" not in Page(retrain_html(old)).text
+    result = nothing(retrained()) | {"verdict": "INSUFFICIENT", "before": {}, "after": {}, "segments": []}
+    result |= {"difference": {"utility_usd": nothing(figure(0.0))}}
+    said = Page(retrain_html(result)).text
+    assert "INSUFFICIENT" in said
+    assert "No query was scored yet." in said
     never = compared() | {
         "verdict": None,
         "held_out": {},
@@ -258,20 +237,6 @@ def test_a_result_without_figures_or_parts_still_makes_a_page() -> None:
     }
     never["over_time"] = {"bins": [], "marks": []}
     assert "it was never judged" in Page(compare_html(never)).text
-
-
-def test_models_without_a_price_or_with_none_to_pay_are_drawn_where_they_can_be() -> None:
-    result = retrained()
-    free, unknown = copy.deepcopy(result["frontier"][2]), copy.deepcopy(result["frontier"][3])
-    free["cost_per_query_usd"] = {"value": 0.0, "low": 0.0, "high": 0.0, "n": 500}
-    unknown["cost_per_query_usd"] = {"value": None, "low": None, "high": None, "n": 500}
-    result["frontier"][2:4] = [free, unknown]
-    page = retrain_html(result)
-    title = re.search(r"Accuracy against cost: [^<]*", page)
-    assert title is not None
-    assert "small 60.0% for $0.00" in title[0]
-    assert "large" not in title[0]
-    assert "small (free)" in Page(page).text
 
 
 @pytest.fixture(scope="module")

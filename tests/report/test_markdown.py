@@ -6,14 +6,10 @@ import pytest
 
 from tests.report.made_results import compared, figure, retrained
 from zetaroute.report.markdown import markdown
-from zetaroute.report.retrain import retrain_report, support_notes
+from zetaroute.report.retrain import retrain_report
 from zetaroute.report.served import compare_report, served_sentence
 from zetaroute.report.tables import Cell, Column, Report, Section, table
 from zetaroute.report.words import satisfaction_words
-
-
-def notes(**changes) -> str:
-    return "\n".join(support_notes(retrained() | changes))
 
 
 def rated(break_even: float | None, half: float | None = 0.02) -> dict:
@@ -36,10 +32,11 @@ def test_satisfaction_says_what_it_stands_on(satisfaction, words):
     assert words in told
 
 
-def test_p95_is_told_where_it_can_be():
-    assert "it takes 100 rows" in notes()
-    shown = notes(difference=retrained()["difference"] | {"p95_response_s": figure(-0.2, 0.1)})
-    assert "95% response time: -200.0 ms [-300.0 ms, -100.0 ms]" in shown
+def test_what_is_still_needed_is_told_with_its_price():
+    found = retrained() | {"verdict": "INSUFFICIENT", "audits_needed": 340, "audit_usd_needed": 0.41}
+    told = markdown(retrain_report(found))
+    assert "INSUFFICIENT: the evidence does not suffice yet" in told
+    assert "about 340 more audited queries, $0.41" in told
 
 
 def test_before_anything_was_served_there_is_nothing_to_compare():
@@ -69,7 +66,6 @@ def test_a_report_is_told_in_its_order_and_bars_and_line_ends_stay_in_their_cell
 
 def test_markdown_holds_the_figures_of_every_drawing():
     told = markdown(retrain_report(retrained()))
-    assert "| large | 80.0% [77.0%, 83.0%] | $2.00 [$1.90, $2.10] |" in told
     assert "| all queries | 0.0% → 45.0% | 100.0% → 55.0% |" in told
-    assert "## Where each would win" not in told
-    assert "| v0000 to v0001 | held-out rows |" in markdown(compare_report(compared()))
+    assert "| stories | 250 | $0.00 | 1.2 |" in told
+    assert "| v0000 to v0001 |" in markdown(compare_report(compared()))

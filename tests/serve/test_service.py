@@ -123,28 +123,27 @@ def test_a_promotion_is_followed_without_a_pause(home: Path) -> None:
         assert "sandbox" in report.headers["content-security-policy"]
 
 
-def test_a_canary_gets_its_share_of_every_worker(home: Path) -> None:
-    ok(home, "practice", "generate", "--rows", "500", "-o", str(home / "q.jsonl"))
+def test_a_challenger_gets_its_share_of_every_worker(home: Path) -> None:
+    ok(home, "practice", "generate", "--rows", "300", "-o", str(home / "q.jsonl"))
     ok(home, "batch", str(home / "q.jsonl"), "--concurrency", "32")
-    new = ok(home, "retrain", "--promote", "never", "--json").json["artifact"]
     with serving(home, "--workers", "2") as server, ThreadPoolExecutor(4) as pool:
         until(lambda: server.ask().status_code == 200)
-        ok(home, "policies", "canary", new)
+        learned = ok(home, "retrain", "--json").json
+        new, share = learned["artifact"], learned["share"]
         policies: list[str] = []
 
         def every_worker_takes_part() -> bool:
             begun = server.ask().headers["x-zetaroute-outcome"]
             policies[:] = pool.map(lambda _: server.ask().headers["x-zetaroute-policy"], range(200))
             (found,) = rows(
-                home, f"SELECT count(*), count(*) FILTER (duel.share = 0.1) {SERVED} AND id > '{begun}'"
+                home, f"SELECT count(*), count(contest) {SERVED} AND contest IS NOT NULL AND id > '{begun}'"
             )
-            assert found[0] == 200
             return bool(found[1] == 200)
 
         # Each worker looks every few seconds at what was decided.
         until(every_worker_takes_part)
-    # A tenth of 200 at random: 20, with a standard deviation of 4.2; more than four and a half of them either way.
-    assert 1 <= policies.count(new) <= 40
+    # Of 200 at random, with a standard deviation of 7.1 at most; more than four of them either way.
+    assert abs(policies.count(new) - 200 * share) <= 32
     assert set(policies) == {"v0000", new}
 
 

@@ -15,10 +15,13 @@ def instant(config: str) -> str:
     return re.sub(r'(?m)^provider = "practice".*$', 'provider = "practice"\ndelay = 0', config)
 
 
-def practice_home(home: Path, *, rows: int, seed: int) -> Path:
+def practice_home(home: Path, *, rows: int, seed: int, audited: bool = False) -> Path:
     """Make a home at an empty or missing folder and route so many practice rows in it."""
     home.mkdir(exist_ok=True)
-    (home / "config.toml").write_text(instant(default_config_text()), encoding="utf-8")
+    config = instant(default_config_text())
+    if audited:
+        config = config.replace("[audit]\nshare = 0", "[audit]")
+    (home / "config.toml").write_text(config, encoding="utf-8")
     route(home, rows=rows, seed=seed)
     return home
 

@@ -67,8 +67,12 @@ class World:
             answered=np.ones(rows, dtype=bool),
             pmf=np.tile(chances, (rows, 1)),
             eligible=np.ones((rows, self.count), dtype=bool),
-            fold=np.array([unit_of(None, text) % 5 for text, _ in queries]),
-            stratum=np.ones(rows, dtype=np.int64),
+            decision=np.arange(rows, dtype=np.uint64) + np.uint64(1_000_003 * seed),
+            shadow=np.zeros(rows, dtype=bool),
+            seeded=np.zeros(rows, dtype=bool),
+            audited=np.zeros(rows, dtype=bool),
+            audit_probability=np.zeros(rows),
+            live=np.zeros(rows, dtype=bool),
             group=np.array([unit_of(None, text) for text, _ in queries], dtype=np.uint64),
             weight=np.ones(rows),
             trust=np.ones(rows),
@@ -85,7 +89,7 @@ def together(*logs: Sample) -> Sample:
 
 def policy_of(fitted: Fitted) -> Policy:
     """Return what was fitted as a policy."""
-    return Policy(version="fitted", predictor=fitted.predictor)
+    return Policy(version="fitted", predictor=fitted.predictor, anchor=fitted.anchor, average=fitted.average)
 
 
 def learned(log: Sample, arms: Sequence[Arm], objective: Objective = OBJECTIVE) -> Policy:

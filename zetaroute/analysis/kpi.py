@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import polars as pl
 
-from zetaroute.analysis.canary import canary_difference
+from zetaroute.analysis.contest import contest_result
 from zetaroute.analysis.drift import find_drift
 from zetaroute.analysis.earned import earned
 from zetaroute.analysis.judges import read_judges
@@ -95,7 +95,7 @@ def compare(
     since: str | None = None,
     examples: bool = False,
 ) -> Comparison:
-    """Return what two versions really served, their difference on one query mix, and the held-out estimate.
+    """Return what two versions really served, their difference on one query mix, and what their contest has measured.
 
     Without names: the current version against the one it replaced. Pinned queries are left out, since no
     version chose their model. `examples` adds some of the queries themselves.
@@ -108,7 +108,7 @@ def compare(
     frame = read_served(connection, since=since, kinds=kinds, edges=went.edges).filter(~pl.col("forced"))
     sides = {name: frame.filter(pl.col("policy_version") == name) for name in (old, new)}
     served = {name: as_served(part, settings) for name, part in sides.items()}
-    stored = _stored_result(registry, new)
+    stored = _stored_result(registry, new) | (contest_result(connection, new, settings.objective) or {})
     if stored.get("parent") != old:
         stored = {"verdict": None, "reasons": [f"{new} was never judged against {old}"]}
     told = by_segment((sides[old], served[old]), (sides[new], served[new]))
@@ -118,7 +118,6 @@ def compare(
         one_mix=on_one_mix(served[old], served[new], settings.objective),
         satisfaction=satisfaction_json(unrated(served[old], served[new])),
         retrain=stored,
-        canary=canary_difference(connection, new, old),
         forecasts=forecasts(connection, frame, registry=registry, settings=settings),
         over_time=over_time(frame, as_served(frame, settings), settings.objective, went.marks),
         segments=told,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from zetaroute.analysis.canary import canary_difference
+from zetaroute.analysis.contest import contest_gain
 from zetaroute.analysis.served import as_served, size
 from zetaroute.config import Settings
 from zetaroute.domain import Figure
@@ -26,7 +26,7 @@ FEWEST_ROWS = 50
 def forecasts(
     connection: DuckDBPyConnection, frame: pl.DataFrame, *, registry: Registry, settings: Settings
 ) -> list[dict[str, Any]]:
-    """Return, for every promotion by the gate or a canary, the utility per query that it promised and what came.
+    """Return, for every promotion that evidence made, the utility per query that it promised and what came.
 
     `frame` holds what was served, by kind. What came is the difference between what the
     two versions served, re-weighted to one mix of kinds: exploring included, and not causal.
@@ -38,7 +38,7 @@ def forecasts(
     objective = replace(settings.objective, satisfaction_value_usd=0.0)
     found = []
     for version, previous, author in promoted:
-        promised = _promised(connection, registry, version, previous, author)
+        promised = _promised(connection, registry, version, previous)
         sides = [frame.filter(pl.col("policy_version") == name) for name in (previous, version)]
         came = Figure(value=None, low=None, high=None, n=size(sides[1]))
         if min(size(side) for side in sides) >= FEWEST_ROWS:
@@ -58,11 +58,11 @@ def forecasts(
 
 
 def _promised(
-    connection: DuckDBPyConnection, registry: Registry, version: str, previous: str, author: str
+    connection: DuckDBPyConnection, registry: Registry, version: str, previous: str
 ) -> dict[str, Any] | None:
-    """Return the gain that the promotion stood on: the canary's own, else that on held-out rows."""
-    if author == "canary":
-        return canary_difference(connection, version, previous)
+    """Return the gain that the promotion stood on: that of its contest, of older versions that on held-out rows."""
+    if (measured := contest_gain(connection, version)) is not None:
+        return measured
     if version == COLD:
         return None
     try:

@@ -17,17 +17,11 @@ _HELD_OUT = (
     "verdict",
     "rows",
     "difference",
-    "estimators",
-    "support",
+    "evidence",
     "satisfaction",
-    "baselines",
     "share",
+    "model_share",
     "segments",
-    "frontier",
-    "break_even",
-    "best_single",
-    "detectable_usd",
-    "rows_needed",
 )
 """What a report shows again of the stored result of a retrain."""
 
@@ -136,9 +130,7 @@ class Comparison:
     """What was served, re-weighted to one mix of kinds of queries."""
     satisfaction: Mapping[str, Any] | None
     retrain: Mapping[str, Any]
-    """The stored result of the retrain that judged the newer version against the older one."""
-    canary: Mapping[str, Any] | None
-    """Utility per query that a canary measured."""
+    """The stored result of the retrain that learned the newer version, with what its contest has measured."""
     forecasts: Sequence[Mapping[str, Any]]
     """What every promotion promised, and what came."""
     over_time: Mapping[str, Any]
@@ -149,7 +141,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str | None:
-        """What the gate said of the newer version; None where it was never judged against the older one."""
+        """What the evidence said of the newer version; None where it never challenged the older one."""
         verdict: str | None = self.retrain.get("verdict")
         return verdict
 
@@ -176,7 +168,6 @@ class Comparison:
             "policies": {"before": stored.get("before", {}), "after": stored.get("after", {})},
             "verdict": self.verdict,
             "reasons": stored.get("reasons", []),
-            "canary": self.canary,
             "forecasts": self.forecasts,
             "confirmed": self.confirmed,
             "over_time": self.over_time,

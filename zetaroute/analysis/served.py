@@ -18,7 +18,7 @@ from zetaroute.config import Settings
 from zetaroute.evaluate.intervals import Moments
 from zetaroute.evaluate.kpi import Served, Times
 from zetaroute.evaluate.nonresponse import FEWEST_RATED, Covariates, Invitation, after_columns
-from zetaroute.evaluate.ope import FOLDS
+from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.evaluate.satisfaction import (
     LEVELS,
     SatisfactionEstimate,

@@ -20,7 +20,7 @@ from zetaroute.config import Explore, Home, Objective, Settings
 from zetaroute.domain import Arm, Decision, Feedback, Outcome, Query, new_id, unit_of, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.learn.fit import fit
-from zetaroute.learn.frame import is_holdout, read_frame, sample
+from zetaroute.learn.frame import read_frame, sample
 from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
@@ -31,7 +31,7 @@ from zetaroute.registry import Registry
 from zetaroute.router.router import open_router
 
 MERGE_EVERY = 100
-"""Rows between two merges: two looks of a canary, and of a cold start at how the models stand."""
+"""Rows between two merges: two looks at a contest, and of a cold start at how the models stand."""
 MERGE_FIRST = 20
 """The same for the first MERGE_EVERY rows: a run merges every few seconds, and it starts slowly."""
 
@@ -80,13 +80,13 @@ def replay(
         served = _play(train, part, settings, home, log, before=played, seed=seed, use_task=plan.use_task)
         played += len(part)
         if (serving := registry.current()) != known:
-            promotions.append({"round": number, "version": serving, "by": "canary"})
+            promotions.append({"round": number, "version": serving, "by": "evidence"})
         incumbent = load_policy(registry, serving).with_record(read_state(home).standings)
         done = retrain(
             home=home, settings=settings, log=log, seed=plan.seed, jobs=jobs, author="replay", page=False
         )
         if done.promoted:
-            promotions.append({"round": number, "version": done.version, "by": "gate"})
+            promotions.append({"round": number, "version": done.serves, "by": "retrain"})
         known = registry.current()
         rounds.append(
             {
@@ -96,7 +96,6 @@ def replay(
                 "estimate": done.difference["utility_usd"].json(),
                 "score": _served_score(log),
                 "utility_usd": float(served.mean()),
-                "canary": done.canary,
             }
         )
         if on_round is not None:
@@ -221,9 +220,9 @@ class _Marker:
         return policy.exploit(forecast, arms=self._arms, objective=self._objective, eligible=eligible)
 
     def _unseen(self, order: Index, part: Index) -> Index:
-        """Return the queries that cannot have trained: those not drawn yet, and the holdout of those that were."""
+        """Return the queries that cannot have trained: those not drawn yet."""
         drawn = order[: int(np.flatnonzero(order == part[-1])[0]) + 1].tolist()
-        trained = {self._groups[row] for row in drawn if not is_holdout(self._groups[row])}
+        trained = {self._groups[row] for row in drawn}
         return np.flatnonzero([group not in trained for group in self._groups])
 
 

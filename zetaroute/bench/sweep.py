@@ -26,7 +26,7 @@ from zetaroute.domain import Arm
 from zetaroute.errors import UsageError
 from zetaroute.evaluate.frontier import Hull, aiq, hull, regret_fraction
 from zetaroute.evaluate.intervals import mean_figure
-from zetaroute.evaluate.ope import FOLDS
+from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.ridge import fit_heads
 from zetaroute.learn.routing_gain import with_lengths
@@ -95,11 +95,12 @@ def _forecasts(
     if fitted.routing_gain is not None:
         x, count = np.repeat(vectors[:, 1:], len(arms), axis=0), len(arms)
         parts: dict[int, Forecast] = {}
+        folds = (rows.group % FOLDS).astype(np.int64)
         for fold in range(FOLDS):
-            out = rows.fold == fold
+            out = folds == fold
             fold_predictor = fit_heads(x[~out], take(rows, ~out), arms, fitted.map)
             parts[fold] = fold_predictor.forecast(vectors[out[::count]], arms)
-        crossed = _woven(parts, rows.fold[::count])
+        crossed = _woven(parts, folds[::count])
     return Forecasts(
         policy=Policy(version="sweep", predictor=routed),
         test=forecast_of(routed, test, arms, use_task=use_task),

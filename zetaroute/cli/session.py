@@ -57,11 +57,10 @@ class Run:
         return log_of(self.home, privacy, on_derived=self._tell_derived)
 
     def _tell_derived(self, entry: Entry) -> None:
-        """Say how a canary ended by what came in with this command."""
-        for step in entry.canaries:
-            if not step.running:
-                how = step.step.replace("_", " ")
-                self.note(f"what came in ended a canary: {step.version} was {how} ({step.reason})")
+        """Say what became of the contest by what came in with this command."""
+        for event in entry.contests:
+            how = event.step.replace("_", " ")
+            self.note(f"by what came in, the contest of {event.challenger} is {how}: {event.reason}")
 
     def open(self) -> Session:
         """Return the home as Python uses it, with these settings."""

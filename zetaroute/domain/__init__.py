@@ -47,7 +47,7 @@ from zetaroute.domain.outcome import (
     is_same_model,
     tool_calls_as_text,
 )
-from zetaroute.domain.promotion import CanaryEvent, CanaryStep, Promotion
+from zetaroute.domain.promotion import Promotion
 from zetaroute.domain.query import (
     Attachment,
     Check,
@@ -74,8 +74,6 @@ __all__ = [
     "Attempt",
     "Audit",
     "AuditTerms",
-    "CanaryEvent",
-    "CanaryStep",
     "Candidate",
     "Check",
     "Completion",

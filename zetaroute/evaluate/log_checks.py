@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array, Index
 from zetaroute.evaluate.judge_agreement import Agreement
-from zetaroute.evaluate.ope import LoggedRows, support
 
 WRONG_PROPENSITIES = (
     "the logged propensities do not fit the models that were drawn: this log cannot be used to judge"
@@ -27,31 +28,27 @@ class LogFault:
     """One fault of a log."""
 
     name: str
-    """wrong-propensities, no-exploration, duplicate-feedback, future-rows, clock-backwards, delayed-labels, leak,
-    coin-judge"""
+    """wrong-propensities, duplicate-feedback, future-rows, clock-backwards, delayed-labels, coin-judge"""
     words: str
     refuses: bool
     """Whether the log cannot be used to judge before this is fixed."""
 
 
-def check_propensities(rows: LoggedRows) -> list[LogFault]:
-    """Find probabilities that do not fit what was drawn, and candidates that the log has never tried."""
-    seen = support(rows)
-    if not seen.propensities_consistent:
-        words = (
-            "the logged propensities do not fit the models that were drawn: this log cannot be used to judge"
-        )
-        return [LogFault(name="wrong-propensities", words=words, refuses=True)]
-    gain = np.maximum(rows.change(), 0.0)
-    wanted = float(gain.sum())
-    never = float(gain[rows.pmf < NEVER].sum()) / wanted if wanted > 0 else 0.0
-    if never == 0.0:
+def check_propensities(arm: Index, pmf: Array) -> list[LogFault]:
+    """Find logged probabilities (n, K) that do not fit the models (n,) that were drawn.
+
+    They are held against an even draw over all possible models: the weights of what was drawn add up to what that
+    one wants more of, within three standard deviations.
+    """
+    possible = pmf > 0
+    more = np.maximum(possible / np.maximum(possible.sum(axis=1, keepdims=True), 1) - pmf, 0.0)
+    p = np.maximum(pmf, NEVER)
+    row, wanted = np.arange(len(arm)), more.sum(axis=1)
+    weight = more[row, arm] / p[row, arm]
+    spread = float(((more**2 / p).sum(axis=1) - wanted**2).sum())
+    if spread <= 0 or abs(float(weight.sum() - wanted.sum())) <= 3.0 * math.sqrt(spread):
         return []
-    words = (
-        f"on {never:.0%} of the rows where the policies differ the model that the candidate would use could not "
-        "have been drawn: the log did not explore there, raise the exploration rate"
-    )
-    return [LogFault(name="no-exploration", words=words, refuses=never > 0.5)]
+    return [LogFault(name="wrong-propensities", words=WRONG_PROPENSITIES, refuses=True)]
 
 
 def check_feedback(
@@ -124,15 +121,3 @@ def kappa_words(found: Agreement) -> str:
     """Return how far a judge agrees with the truth."""
     low, value, high = found.kappa.low, found.kappa.value, found.kappa.high
     return f"kappa {value:+.2f} [{low:+.2f}, {high:+.2f}] with the truth on {found.pairs} answers"
-
-
-def check_leak(trained: NDArray[np.uint64], evaluated: NDArray[np.uint64]) -> list[LogFault]:
-    """Find conversations or texts (their group numbers) that both trained the candidate and judge it."""
-    leaked = int(np.isin(evaluated, trained).sum())
-    if not leaked:
-        return []
-    words = (
-        f"{leaked} of {len(evaluated)} evaluation rows share a conversation or a text with rows that the candidate "
-        "was trained on: it cannot be judged by them"
-    )
-    return [LogFault(name="leak", words=words, refuses=True)]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Figure
-from zetaroute.evaluate.ope import Difference, LoggedRows, PairedDR, hits_of
 from zetaroute.evaluate.reward_model import outcome_model
 
 FEWEST_RATED = 20
@@ -101,14 +100,6 @@ class ResponsePropensity:
         q = outcome_model(seen.all, seen.arm, counting, seen.fold, arms=seen.arms, rows=seen.rows)
         return np.clip(q[np.arange(len(reward)), seen.arm], 0.0, 1.0)
 
-    def missing(self) -> Array:
-        """Return for every row and arm the chance that a rating would not be given, by what is known of the
-        query, (n, K)."""
-        seen = self.seen
-        return 1.0 - response_propensity(
-            seen.x, seen.arm, self.known, seen.fold, arms=seen.arms, among=self.among, rows=seen.rows
-        )
-
 
 def response_propensity(
     x: NDArray[np.floating[Any]],
@@ -171,86 +162,10 @@ def _log_odds(known: Array, times: Array) -> float:
     return float(np.log(share / (1.0 - share)))
 
 
-FEWEST_HITS = 20
-"""Rated rows showing the candidate's choice below which nothing is said."""
 ODDS_RATIO = 2.0
 """Odds ratio of the band that is shown."""
 LARGEST_GAMMA = 100.0
 BISECTIONS = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RatingSensitivity:
-    """The change of a KPI that is missing for some rows."""
-
-    difference: Difference
-    comparison: PairedDR
-    """The completed values, to ask more of."""
-    known: int
-    share: float
-    """Share of the rows whose value is known; of those that were asked, where it stands on them."""
-    asked: bool
-    """Whether it stands on ratings that were asked for at random alone; else on all, volunteered ones among them."""
-    band: Figure
-    """Interval if the unknown ones had up to `ODDS_RATIO` times other odds; empty when there is too little to say."""
-    break_even: float | None
-    """Smallest odds ratio at which the direction is not proven any more, at most `LARGEST_GAMMA`; None when it is
-    not proven even if nothing unseen decides who rates."""
-
-
-def rated_difference(
-    rows: LoggedRows, reward: Array, *, after: Array | None = None, asking: Invitation | None = None
-) -> RatingSensitivity:
-    """Estimate the change of a reward in 0..1 (n,) that is NaN where it was not given.
-
-    Doubly robust in both steps: the model's choice (known propensities) and the rating, whose chance may depend on
-    features, arm and what is known `after` the answer (n, S). Where enough were asked at random, only they count. The
-    band moves the unrated of the two policies in opposite directions.
-    """
-    seen = Covariates(
-        x=rows.x,
-        arm=rows.arm,
-        arms=rows.pmf.shape[1],
-        fold=rows.fold,
-        after=np.zeros((len(reward), 0)) if after is None else after,
-    )
-    here = ~np.isnan(reward)
-    if asking is not None and int((here & asking.answered).sum()) >= FEWEST_RATED:
-        found = _difference(rows, reward, ResponsePropensity(seen, here, asking), asked=True)
-        if found.band.value is not None:
-            return found
-    return _difference(rows, reward, ResponsePropensity(seen, here), asked=False)
-
-
-def _difference(
-    rows: LoggedRows, reward: Array, response: ResponsePropensity, *, asked: bool
-) -> RatingSensitivity:
-    known = response.known
-    count = int(known.sum())
-    comparison = PairedDR(rows, response.completed(reward) if count else reward, bounded=True)
-    # What was completed speaks for many rows, but only what was rated is evidence.
-    hits = hits_of(rows.take(known))
-    difference = comparison.difference()
-    degrees = max(min(difference.degrees, hits - 1.0), 1.0)
-    found = RatingSensitivity(
-        difference=replace(difference, n=count, hits=hits, degrees=degrees),
-        comparison=comparison,
-        known=count,
-        share=float(known[response.among].mean()) if response.among.any() else 0.0,
-        asked=asked,
-        band=Figure(value=None, low=None, high=None, n=count),
-        break_even=None,
-    )
-    if comparison.q is None or hits < FEWEST_HITS:
-        return found
-    within = response.within
-    unknown = Unknown(
-        change=rows.change()[within] / max(int(within.sum()), 1),
-        q=comparison.q,
-        missing=response.missing()[within],
-    )
-    figure = found.difference.figure()
-    return replace(found, band=unknown.band(figure), break_even=unknown.break_even(figure))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The outcome model of the doubly robust estimators: what each row's reward would have been by every arm.
+"""The outcome model behind completed ratings: what each row's reward would have been by every arm.
 
 It may be as wrong as it likes: it decides how wide an interval is, never whether it is true.
 """
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
 
+FOLDS = 5
+"""Cross-fitting folds that rows are dealt into."""
 POOLED_RIDGE = 10.0
 ARM_RIDGE = 30.0
-PRIOR_ROWS = 10.0
-"""Rows' worth of the mean squared error that each arm's own is shrunk towards."""
 
 
 def outcome_model(
@@ -51,13 +51,6 @@ def outcome_model(
         own = _ridge(train.xx, about - train.xx @ pooled, ARM_RIDGE)
         q[out] = level + x[out] @ (pooled + own).T
     return q
-
-
-def arm_variance(residual: Array, arm: Index, *, arms: int) -> Array:
-    """Return each arm's mean squared residual (K,), shrunk towards that of all arms together."""
-    squares = np.bincount(arm, weights=residual**2, minlength=arms)
-    counts = np.bincount(arm, minlength=arms)
-    return np.asarray((squares + PRIOR_ROWS * float(np.mean(residual**2))) / (counts + PRIOR_ROWS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

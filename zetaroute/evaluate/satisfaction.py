@@ -17,7 +17,6 @@ from zetaroute.evaluate.nonresponse import (
     ODDS_RATIO,
     Covariates,
     Invitation,
-    RatingSensitivity,
     ResponsePropensity,
     Unknown,
 )
@@ -97,9 +96,9 @@ class SatisfactionChange:
     """Share of those who could rate that did, as it is modelled."""
     asked: bool
     band: Figure
-    """The interval if the unrated had up to `missing.ODDS_RATIO` times other odds."""
+    """The interval if the unrated had up to `ODDS_RATIO` times other odds."""
     break_even: float | None
-    """As in `missing.RatingSensitivity`."""
+    """Smallest odds ratio at which the direction is not proven any more; None when it is not proven anyway."""
 
 
 def as_it_comes(satisfaction: Array, *, could: Mask, rows: Array | None = None) -> SatisfactionEstimate:
@@ -263,7 +262,7 @@ def one_scale(
     return np.where(people, mean, satisfaction)
 
 
-def satisfaction_json(rated: RatingSensitivity | SatisfactionChange | None) -> dict[str, Any] | None:
+def satisfaction_json(rated: SatisfactionChange | None) -> dict[str, Any] | None:
     """Return on how many ratings the change in satisfaction stands, and what the unrated could make of it."""
     if rated is None:
         return None

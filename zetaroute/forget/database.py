@@ -157,7 +157,7 @@ def _sync(path: Path) -> None:
 
 
 def _renew_standings(log: Log, *, patience_s: float) -> None:
-    """Write state.json anew, which may quote the reason of a canary, and remove what killed writers left."""
+    """Write state.json anew, which may quote the reason of a contest, and remove what killed writers left."""
     with log.open(patience_s=patience_s) as connection:
         write_standings(connection, log.home.state)
     for whole in (log.home.state, log.home.vectors):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce, wraps
-from operator import add
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -13,22 +12,13 @@ import numpy as np
 from zetaroute.arrays import Array, Index
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
-from zetaroute.evaluate.ope import FOLDS
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.learn.feature_maps import TextMap, VectorMap, enough_embedded, outgrown
-from zetaroute.learn.incremental.sufficient_statistics import Folds, gather_folds
+from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather_rows
 from zetaroute.learn.incremental.vectors import RowVectors, Vectors
 from zetaroute.learn.model_drift import ModelDrift, find_drifts, weights_after
 from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at, solve
-from zetaroute.learn.routing_gain import (
-    Gain,
-    Judge,
-    benefit_of_doubt,
-    best_single,
-    cross_validated,
-    log_judge,
-    with_lengths,
-)
+from zetaroute.learn.routing_gain import Gain, Judge, cross_validated, kept_anchor, with_lengths
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.learned import LearnedPredictor
 
@@ -42,11 +32,13 @@ class Fitted:
 
     predictor: LearnedPredictor
     routes: bool
-    """Whether routing beat the best single model on the training rows; if not, the predictor has a centre."""
-    best_single: str
-    """The best single model by the training rows."""
+    """Whether it tells queries apart; if not, the predictor has a centre."""
+    anchor: str
+    """The single model that answers unless another one is expected to be better: see `Policy.anchor`."""
+    average: Array
+    """(1 + size,) the average query."""
     routing_gain: Gain | None
-    """Cross-validated utility of routing minus the best single model; None where the log cannot say."""
+    """Cross-validated utility of routing minus the best single model; None without a judge."""
     map: AnyMap
     vectors: Vectors
     """Turns texts and task labels into vectors by `map`."""
@@ -83,29 +75,35 @@ def fit(
 ) -> Fitted:
     """Fit a predictor on training rows that are at hand, in order of time, `jobs` folds at a time.
 
-    A feature map that is `known` is kept while it is not outgrown. With a `judge` of the caller's, see `conclude`.
+    A feature map that is `known` is kept while it is not outgrown. Where a `judge` is given, routing is used only if
+    its cross-validated gain over the best single model exceeds one standard error; without, a contest judges it.
     """
     labels = dict(zip(rows.texts, rows.tasks, strict=True))
     feature_map, vectors = map_of(labels, known, seed=seed, distinct=len(labels))
     index = np.arange(len(rows.arm))
     at_hand = RowVectors(rows, vectors, index)
-    return conclude(
-        gather_folds(rows, index, at_hand.at, arms=len(arms), size=feature_map.size),
+    x = at_hand.near.astype(np.float64)
+    fitted = conclude(
+        gather_rows(rows, index, at_hand.at, arms=len(arms), size=feature_map.size),
         rows,
-        at_hand.near.astype(np.float64),
+        x,
         arms,
         arm_rows=np.bincount(rows.arm, minlength=len(arms)),
         feature_map=feature_map,
         vectors=vectors,
         objective=objective,
-        jobs=jobs,
-        judge=judge,
     )
+    if judge is None:
+        return fitted
+    found = cross_validated(x, rows, arms, feature_map, objective=objective, jobs=jobs)
+    gain = None if found is None else judge(*found)
+    routes = gain is not None and gain.mean > gain.se
+    predictor = fitted.predictor if routes else replace(fitted.predictor, centre=fitted.average)
+    return replace(fitted, predictor=predictor, routes=routes, routing_gain=gain)
 
 
-@single_threaded
 def conclude(
-    folds: Folds,
+    sums: SufficientStatistics,
     latest: Sample,
     x: Array,
     arms: Sequence[Arm],
@@ -114,40 +112,29 @@ def conclude(
     feature_map: AnyMap,
     vectors: Vectors,
     objective: Objective,
-    jobs: int,
-    judge: Judge | None = None,
+    anchor: str | None = None,
 ) -> Fitted:
-    """Fit a predictor from the sums per fold of all training rows, and from the `latest` what no sums can tell.
+    """Fit a predictor from the sums of all training rows, and from the `latest` what no sums can tell.
 
-    These rows are in order of time, with vectors `x` (n, D). `arm_rows` (K,) counts all rows of every arm.
-    Routing is used unless its cross-validated gain over the best single model, judged from the logged propensities,
-    says that it loses. Where that is hardly known, what is usual counts (`benefit_of_doubt`): the gate and the
-    canary judge the whole candidate afterwards, on rows of their own. After a `judge` of the caller's none does, so
-    there the gain must exceed one standard error.
+    These rows are in order of time, with vectors `x` (n, D). `arm_rows` (K,) counts all rows of every arm. The model
+    `anchor` stays the single model to beat unless another is better by more than their standard errors.
     """
-    drifts = find_drifts(x, latest, solve(reduce(add, folds))[0])
+    drifts = find_drifts(x, latest, solve(sums)[0])
     if drifts:
         latest = replace(latest, weight=weights_after(latest, drifts, arm_rows))
-        folds = _faded(folds, latest, drifts, x)
+        sums = _faded(sums, latest, drifts, x)
     predictor = replace(
-        heads(reduce(add, folds), x, latest, arms, feature_map),
+        heads(sums, x, latest, arms, feature_map),
         priced=prices_learned_at(latest, arms),
         rating=fit_classes(x, latest.satisfaction, latest.arm, len(arms)),
     )
-    known = with_lengths(latest.texts, x)
-    best = best_single(predictor, known, arms, objective)
-    gain: Gain | None = None
-    if len(arms) > 1 and len(latest.arm) >= 10 * FOLDS:
-        found = cross_validated(folds, x, latest, arms, feature_map, objective=objective, jobs=jobs)
-        gain = (judge or log_judge(x, latest, arms, objective))(*found)
-    routes = gain is not None and gain.mean > (
-        gain.se if judge else -benefit_of_doubt(gain.se, latest, arms, objective)
-    )
+    average = with_lengths(latest.texts, x).mean(axis=0)
     return Fitted(
-        predictor=predictor if routes else replace(predictor, centre=known.mean(axis=0)),
-        routes=routes,
-        best_single=arms[best].id,
-        routing_gain=gain,
+        predictor=predictor,
+        routes=True,
+        anchor=arms[kept_anchor(predictor, average, arms, objective, anchor)].id,
+        average=average,
+        routing_gain=None,
         map=feature_map,
         vectors=vectors,
         drifts=drifts,
@@ -182,16 +169,18 @@ def map_of(
     return fresh.frozen, fresh.vectors
 
 
-def _faded(folds: Folds, latest: Sample, drifts: Sequence[ModelDrift], x: Array) -> Folds:
-    """Return the sums per fold with the rows of changed arms from before their change at the weights of `latest`.
+def _faded(
+    sums: SufficientStatistics, latest: Sample, drifts: Sequence[ModelDrift], x: Array
+) -> SufficientStatistics:
+    """Return the sums with the rows of changed arms from before their change at the weights of `latest`.
 
     All rows of an arm since its change are among the latest, for it was seen there.
     """
-    arms, size = folds[0].moment.shape[1:]
+    arms, size = sums.moment.shape[1:]
     weight, after = np.ones(arms), np.zeros(len(latest.arm), dtype=bool)
     for drift in drifts:
         mine, old = latest.arm == drift.arm, latest.time_s < drift.since_s
         after |= mine & ~old
         weight[drift.arm] = latest.weight[mine & old].min(initial=1.0)
-    since = gather_folds(latest, np.flatnonzero(after), lambda rows: x[rows], arms=arms, size=size)
-    return tuple((fold - new).scaled(weight) + new for fold, new in zip(folds, since, strict=True))
+    since = gather_rows(latest, np.flatnonzero(after), lambda rows: x[rows], arms=arms, size=size)
+    return (sums - since).scaled(weight) + since

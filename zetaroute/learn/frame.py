@@ -1,15 +1,14 @@
-"""The log as a frame, read with DuckDB into Polars, split into training rows and the holdout that judges."""
+"""The log as a frame, read with DuckDB into Polars, and its rows as arrays."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from zetaroute.arrays import Array, Index, Mask
+from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, unit_of
 from zetaroute.evaluate.satisfaction import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 COLUMNS = (
     "id, store, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     "md5_number_lower(concat_ws(chr(31), id, coalesce(task, ''), query)) AS key, "
-    # The propensities of a contest's rows are those over both policies, so its draw must not divide them.
-    "coalesce(contest.epoch || ' ' || contest.share, policy_version) AS drawn_by, "
+    "md5_number_lower(coalesce(fallback_of, id)) AS decision, "
+    "role, coalesce(audited, false) AS audited, audit_probability, contest IS NOT NULL AS live, "
     f"accuracy, {LOST} AS lost, accuracy_source, truth, judge, user_says, "
     "satisfaction, satisfaction_source, rating, thumbs, verdict, prompted, asked, ask_probability, "
     "rating_simulated, response_s, cost_usd, recorded, "
@@ -43,13 +42,13 @@ model failed a check, for those tell of hard queries alone."""
 def read_frame(
     connection: DuckDBPyConnection, *, since: str | None = None, scales: Scales | None = None
 ) -> pl.DataFrame:
-    """Return the rows of the log that can teach something, oldest first, with their group and split.
+    """Return the rows of the log that can teach something, oldest first, with their group.
 
     `since` is an ISO 8601 moment in UTC. Of a part of a log `scales` are those of the whole.
     """
     select = f"SELECT {COLUMNS} FROM graded WHERE {TEACHING}"
     frame = pl.DataFrame(rows_since(connection, select, since, order="time, id"))
-    return with_split(on_one_scale(frame, scales))
+    return with_groups(on_one_scale(frame, scales))
 
 
 def read_scales(connection: DuckDBPyConnection, *, since: str | None = None) -> Scales:
@@ -113,27 +112,13 @@ def forgotten_rows(connection: DuckDBPyConnection, *, since: str | None = None) 
     return [f"{count} forgotten rows are not used"] if count else []
 
 
-def with_split(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add the columns `group` (conversation, else normalised text) and `holdout` (half of the groups)."""
-    groups = [unit_of(conversation, query) for conversation, query in _pairs(frame)]
-    return frame.with_columns(
-        pl.Series("group", groups, dtype=pl.UInt64),
-        pl.Series("holdout", [is_holdout(group) for group in groups], dtype=pl.Boolean),
-    )
+def with_groups(frame: pl.DataFrame) -> pl.DataFrame:
+    """Add the column `group`: the conversation, else the normalised text."""
+    groups = [unit_of(*pair) for pair in frame.select("conversation", "query").iter_rows()]
+    return frame.with_columns(pl.Series("group", groups, dtype=pl.UInt64))
 
 
-def is_holdout(group: int) -> bool:
-    """Return whether a group is reserved for the gate: half of them, by the first bit of the hash."""
-    return group < 2**63
-
-
-def _pairs(frame: pl.DataFrame) -> Iterator[tuple[str | None, str]]:
-    yield from frame.select("conversation", "query").iter_rows()
-
-
-def sample(
-    frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, float] | None = None, folds: int = 5
-) -> Sample:
+def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, float] | None = None) -> Sample:
     """Return the rows of `frame` whose model is one of `arms` (in that order) as arrays.
 
     `trust` says how much the accuracy from a source counts in a fit; one that it does not name counts fully.
@@ -157,8 +142,12 @@ def sample(
         answered=(frame["status"] == "ok").to_numpy().astype(bool),
         pmf=pmf,
         eligible=eligible,
-        fold=(frame["group"] % folds).to_numpy().astype(np.int64),
-        stratum=_numbered(frame["drawn_by"].fill_null("")),
+        decision=frame["decision"].to_numpy().astype(np.uint64),
+        shadow=(frame["role"] == "audit").to_numpy().astype(bool),
+        seeded=(frame["role"] == "seed").to_numpy().astype(bool),
+        audited=frame["audited"].to_numpy().astype(bool),
+        audit_probability=_floats(frame["audit_probability"]),
+        live=frame["live"].to_numpy().astype(bool),
         group=frame["group"].to_numpy().astype(np.uint64),
         weight=np.ones(frame.height),
         trust=trust_of(frame, trust or {}),
@@ -190,15 +179,6 @@ def _chances(frame: pl.DataFrame, place: Mapping[str, int]) -> tuple[Array, Mask
     pmf[row] = 0.0
     pmf[row, arm], eligible[row, arm] = _floats(listed["pmf"]), listed["eligible"].to_numpy().astype(bool)
     return pmf, eligible
-
-
-def _numbered(names: pl.Series) -> Index:
-    """Return a number for every name, the same wherever the name occurs."""
-    numbers = {
-        name: int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 1
-        for name in names.unique().to_list()
-    }
-    return names.replace_strict(numbers, return_dtype=pl.Int64).to_numpy().astype(np.int64)
 
 
 def _costs(frame: pl.DataFrame, arms: Sequence[Arm]) -> Array:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
-from zetaroute.evaluate.ope import LoggedRows
 
 TARGETS = 4
 """How many things the linear heads learn of a row."""
@@ -45,10 +43,18 @@ class Sample:
     """(n, K) logged probabilities; rows without any are NaN."""
     eligible: Mask
     """(n, K)"""
-    fold: Index
-    """(n,) cross-fitting fold of the row's group."""
-    stratum: Index
-    """(n,) number of what drew the row's arm, the same in every part of a log."""
+    decision: NDArray[np.uint64]
+    """(n,) number of the query's decision: its fallbacks and audits share it."""
+    shadow: Mask
+    """(n,) whether it was asked beside the answer that a user got, to learn from."""
+    seeded: Mask
+    """(n,) whether every model was asked."""
+    audited: Mask
+    """(n,) whether the coin of its decision let several models be asked."""
+    audit_probability: Array
+    """(n,) that of the coin; NaN where none was tossed."""
+    live: Mask
+    """(n,) whether a contest ran when it was decided."""
     group: NDArray[np.uint64]
     """(n,) number of the row's conversation or text: rows that share it depend on one another."""
     weight: Array
@@ -74,11 +80,6 @@ def targets(rows: Sample) -> Array:
 def target_weights(rows: Sample) -> Array:
     """Return how much the rows count for each target, (n, TARGETS): trust is about accuracy alone."""
     return np.column_stack([rows.weight * rows.trust, rows.weight, rows.weight, rows.weight])
-
-
-def clusters(rows: Sample) -> Index:
-    """Return numbers from 0 (n,) that rows of one group share."""
-    return np.asarray(np.unique(rows.group, return_inverse=True)[1], dtype=np.int64)
 
 
 def take(rows: Sample, keep: Mask) -> Sample:
@@ -107,26 +108,6 @@ def at(rows: Sample, index: Index) -> Sample:
     values = {name: getattr(rows, name)[index] for name in rows.__slots__ if name not in {"texts", "tasks"}}
     return Sample(
         texts=[rows.texts[row] for row in where], tasks=[rows.tasks[row] for row in where], **values
-    )
-
-
-def compared(
-    rows: Sample,
-    x: NDArray[np.floating[Any]],
-    *,
-    before: Index,
-    after: Index,
-) -> LoggedRows:
-    """Return the rows, with their vectors (n, D), as what two policies' arms (n,) are compared on."""
-    return LoggedRows(
-        x=x,
-        arm=rows.arm,
-        pmf=rows.pmf,
-        before=before,
-        after=after,
-        fold=rows.fold,
-        stratum=rows.stratum,
-        cluster=clusters(rows),
     )
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from zetaroute.config import Settings
 from zetaroute.domain import utc_now
-from zetaroute.features import AnyMap, EmbeddedMap
+from zetaroute.features import EmbeddedMap
 from zetaroute.learn.clusters import cell_terms
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.survey import Survey
 from zetaroute.learn.incremental.train import TrainingResult, TrainingSource
-from zetaroute.policy import Policy
+from zetaroute.policy import LearnedPredictor, Policy
 from zetaroute.policy.serialise import policy_from, priced_json, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
 
@@ -29,7 +29,7 @@ def manifest_of(
         "parent": parent,
         "models": list(fitted.predictor.models),
         "routes": fitted.routes,
-        "best_single": fitted.best_single,
+        "anchor": fitted.anchor,
         "priced": {model: priced_json(priced) for model, priced in fitted.predictor.priced.items()},
         "objective": asdict(settings.objective),
         "features": {
@@ -58,32 +58,38 @@ class CandidatePolicy:
     manifest: dict[str, Any]
     files: dict[str, bytes]
     policy: Policy
+    predictor: LearnedPredictor
 
 
 def candidate_of(
+    fitted: Fitted,
     lesson: TrainingResult,
     source: TrainingSource,
     settings: Settings,
     registry: Registry,
     *,
     parent: str,
-    known: AnyMap | None,
+    known: Policy,
     seed: int,
 ) -> CandidatePolicy:
-    """Return the candidate that was learned; on the `known` map its kinds of queries keep their names."""
-    fitted = lesson.fitted
-    files = stored_files(fitted.predictor)
-    same_map = known is not None and fitted.map.identity() == known.identity()
-    names = registry.manifest(parent).get("segments") if same_map else None
+    """Return what was fitted as a candidate; on the map of `known` its kinds of queries keep their names."""
+    files = stored_files(fitted.predictor, fitted.average)
+    names = None
+    if (
+        isinstance(known.predictor, LearnedPredictor)
+        and fitted.map.identity() == known.predictor.map.identity()
+    ):
+        names = registry.manifest(known.version).get("segments")
     manifest = manifest_of(lesson.survey, fitted, settings, parent=parent, seed=seed) | {
         "checks": {name: asdict(one) for name, one in source.checks.items()},
         "reliability": {name: asdict(one) for name, one in lesson.reliability.items()},
-        "segments": cell_terms(fitted, lesson.training.rows.texts, kept=names),
+        "segments": cell_terms(fitted, lesson.newest.rows.texts, kept=names),
     }
     policy = _loaded(manifest, files)
     return CandidatePolicy(
         manifest=manifest,
         files=files,
+        predictor=fitted.predictor,
         policy=policy if source.given is None else policy.with_embeddings(source.given),
     )
 

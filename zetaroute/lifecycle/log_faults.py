@@ -17,12 +17,10 @@ from zetaroute.evaluate.log_checks import (
     check_feedback,
     check_judges,
     check_labels,
-    check_leak,
     check_propensities,
 )
-from zetaroute.evaluate.ope import LoggedRows
 from zetaroute.learn.frame import TEACHING
-from zetaroute.learn.samples import Sample, take
+from zetaroute.learn.samples import Sample
 from zetaroute.log.log import from_moment
 from zetaroute.registry import COLD, Registry
 from zetaroute.report.terminal import one_line
@@ -57,32 +55,10 @@ _LABELS = """
 """
 
 
-def all_faults(
-    of_the_log: Sequence[LogFault], *, trained: Sample, judged: Sample, compared: LoggedRows
-) -> list[LogFault]:
-    """Return the faults of the log and of the rows that are judged by, the ones that forbid a judgement first."""
-    found = [*check_propensities(compared), *check_leak(trained.group, judged.group), *of_the_log]
-    return sorted(found, key=lambda finding: not finding.refuses)
-
-
-def log_findings(connection: DuckDBPyConnection, registry: Registry, rows: Sample) -> list[LogFault]:
-    """Return the faults of a log that show with nothing fitted and no policy judged; `rows` are those of it.
-
-    The logged probabilities are held against what was drawn as an even draw over all possible models would be.
-    """
-    drawn = take(rows, ~np.isnan(rows.pmf[:, 0]))
-    possible = drawn.pmf > 0
-    compared = LoggedRows(
-        x=np.zeros((len(drawn.arm), 1)),
-        arm=drawn.arm,
-        pmf=drawn.pmf,
-        before=drawn.pmf,
-        after=possible / np.maximum(possible.sum(axis=1, keepdims=True), 1),
-        fold=drawn.fold,
-        stratum=drawn.stratum,
-    )
-    faults = check_propensities(compared) if len(drawn.arm) else []
-    return [*faults, *faults_of_log(connection, registry, since=None)]
+def faults_of_rows(rows: Sample) -> list[LogFault]:
+    """Return what forbids a judgement by the rows of a log: probabilities that do not fit what was drawn."""
+    drawn = ~np.isnan(rows.pmf[:, 0])
+    return check_propensities(rows.arm[drawn], rows.pmf[drawn])
 
 
 def faults_of_log(connection: DuckDBPyConnection, registry: Registry, *, since: str | None) -> list[LogFault]:

@@ -51,7 +51,7 @@ class Policies:
             return versions.verify(connection, self.home, settings, version)
 
     def promote(self, version: str, *, reason: str = "promoted by hand") -> str:
-        """Let a version serve from the next query on, whatever the gate said of it; return its name."""
+        """Let a version serve from the next query on, whatever the evidence says of it; return its name."""
         return versions.promote(self.home, self.log, version, reason=reason)
 
     def pin(self, version: str = "current") -> str:
@@ -59,13 +59,9 @@ class Policies:
         return versions.pin(self.home, self.log, version)
 
     def unpin(self) -> str | None:
-        """Let retrains and canaries replace the current version again; return what was pinned, or None."""
+        """Let challengers replace the current version again; return what was pinned, or None."""
         return versions.unpin(self.home)
 
-    def canary(self, version: str) -> str:
-        """Try a version on a share of the queries; return its name. Raises UsageError for the one that serves."""
-        return versions.try_out(self.home, self.log, self.settings(), version)
-
     def rollback(self) -> str:
-        """End the canary, else go back to the version that served before; return the one that serves now."""
+        """End the contest, else go back to the version that served before; return the one that serves now."""
         return versions.rollback(self.home, self.log)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from zetaroute.domain import Figure
-from zetaroute.evaluate.ope import Support
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,36 +15,31 @@ class RetrainRecord:
     """What a retrain found, as its artifact keeps it and its report shows it."""
 
     parent: str
-    """The version in use, which the candidate was compared with."""
+    """The version that served when it began to learn."""
     verdict: str
-    """PROMOTE, REJECT or INSUFFICIENT."""
+    """PROMOTE, REJECT or INSUFFICIENT: what the evidence says of the challengers so far."""
     promoted: bool
     reasons: Sequence[str]
     rows: Mapping[str, int]
     before: Mapping[str, Figure]
-    """Key figures of the version in use on held-out rows."""
+    """Key figures of the champion, by the queries that were scored."""
     after: Mapping[str, Figure]
-    """The candidate's."""
+    """The challengers'."""
     difference: Mapping[str, Figure]
-    estimators: Mapping[str, float]
-    """The difference in utility per query by other estimators."""
-    support: Support
-    satisfaction: Mapping[str, Any] | None
+    evidence: Mapping[str, Any]
+    """How strong it is, and what it takes."""
+    audits_needed: int | None
+    audit_usd_needed: float | None
     harm: Sequence[Mapping[str, Any]]
-    """The difference by kind of query."""
-    baselines: Mapping[str, Figure]
-    """Utility in USD per query of the fixed alternatives."""
-    share: Mapping[str, Mapping[str, float]]
+    """What the evidence says of every kind of query."""
+    model_share: Mapping[str, Mapping[str, float]]
     """How often each model is used, before and after."""
-    best_single: str
-    routes: bool
-    """Whether the candidate tells queries apart."""
-    detectable_usd: float | None
-    rows_needed: int | None
+    anchor: str
+    """The single model that the new version asks unless another is expected to be clearly better."""
+    segments: Sequence[Mapping[str, Any]]
+    """What changes per kind of query."""
     reliability: Mapping[str, Any]
     """How far each source of judgements is right."""
-    shown: Mapping[str, Any]
-    """Kinds of queries, frontier and break-even, for the report."""
 
     def json(self) -> dict[str, Any]:
         """Return what `kpi.json` of the artifact holds."""
@@ -58,18 +52,14 @@ class RetrainRecord:
             "before": _json(self.before),
             "after": _json(self.after),
             "difference": _json(self.difference),
-            "estimators": self.estimators,
-            "support": asdict(self.support),
-            "satisfaction": self.satisfaction,
-            "harm": self.harm,
-            "baselines": _json(self.baselines),
-            "share": self.share,
-            "best_single": self.best_single,
-            "routes": self.routes,
-            "detectable_usd": self.detectable_usd,
-            "rows_needed": self.rows_needed,
+            "evidence": dict(self.evidence),
+            "audits_needed": self.audits_needed,
+            "audit_usd_needed": self.audit_usd_needed,
+            "harm": list(self.harm),
+            "model_share": self.model_share,
+            "anchor": self.anchor,
+            "segments": list(self.segments),
             "reliability": self.reliability,
-            **self.shown,
         }
 
 
@@ -79,9 +69,11 @@ class RetrainResult:
 
     version: str
     """The new version, whether it serves or not."""
+    serves: str
+    """The version that serves now."""
+    share: float
+    """Share of the queries that a challenger, or a promoted version that is tested, is given from now on."""
     record: RetrainRecord
-    canary: Mapping[str, Any] | None
-    """How the canary stands that runs now."""
     elapsed_s: float
     report: Path
     """The Markdown report."""
@@ -93,7 +85,7 @@ class RetrainResult:
 
     @property
     def promoted(self) -> bool:
-        """Whether the new version serves."""
+        """Whether a version came to serve."""
         return self.record.promoted
 
     @property
@@ -103,15 +95,16 @@ class RetrainResult:
 
     @property
     def difference(self) -> Mapping[str, Figure]:
-        """The candidate minus the version in use, on held-out rows, by key figure."""
+        """The challengers minus the champion, by key figure."""
         return self.record.difference
 
     def json(self) -> dict[str, Any]:
         """Return what `retrain --json` prints."""
         return {
             "artifact": self.version,
+            "serves": self.serves,
+            "share": self.share,
             **self.record.json(),
-            "canary": self.canary,
             "elapsed_s": self.elapsed_s,
         }
 

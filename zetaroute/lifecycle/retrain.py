@@ -1,19 +1,18 @@
-"""Retrain: read the log, fit, compare with the policy in use on held-out rows, store, and promote if proven."""
+"""Retrain: promote what the evidence proves, learn from all rows, store what was learned, and let it challenge."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from zetaroute.analysis.canary import canary_standing
+import numpy as np
+
 from zetaroute.config import Home, Settings
-from zetaroute.errors import ArtifactError
-from zetaroute.evaluate.gate import Verdict, collapsed_model, judge
+from zetaroute.domain import EvidenceLine
 from zetaroute.evaluate.log_checks import LogFault
-from zetaroute.evaluate.satisfaction import satisfaction_json
 from zetaroute.features.cluster_names import cell_names
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.readers import on_cluster
@@ -25,24 +24,86 @@ from zetaroute.learn.incremental.train import (
     opener,
     train,
 )
-from zetaroute.learn.samples import take
-from zetaroute.lifecycle.canary import begin_canary, deserves_trial, may_succeed
+from zetaroute.learn.progressive import Challenged, bounds_of, play
+from zetaroute.learn.routing_gain import kept_anchor
 from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of
-from zetaroute.lifecycle.holdout import Evaluation, evaluate, margins_of
-from zetaroute.lifecycle.log_faults import all_faults, faults_of_log
-from zetaroute.lifecycle.report_data import report_data
+from zetaroute.lifecycle.contests import limit_usd, past_lines, promoted
+from zetaroute.lifecycle.evidence import Evidence
+from zetaroute.lifecycle.log_faults import faults_of_log, faults_of_rows
+from zetaroute.lifecycle.moves import moves_of
+from zetaroute.lifecycle.next_step import NextStep, OpenContest, Promote, Terms, next_step
+from zetaroute.lifecycle.record import of_the_fit, publish, record_of
 from zetaroute.lifecycle.result import RetrainRecord, RetrainResult
+from zetaroute.lifecycle.verdict import Verdict, judged
 from zetaroute.lifecycle.versions import make_current
-from zetaroute.log.log import Log
+from zetaroute.log.contests import RunningContest, running_contest
+from zetaroute.log.journal import Entry
+from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
-from zetaroute.registry import Registry
-from zetaroute.report import html
-from zetaroute.report.markdown import markdown
-from zetaroute.report.retrain import retrain_report
+from zetaroute.registry import COLD, Registry
 
-Promote = Literal["auto", "canary", "never", "force"]
-PROMOTE: tuple[Promote, ...] = get_args(Promote)
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_MONEY = """
+    SELECT coalesce(sum(cost_usd) FILTER (role = 'audit')
+                    / nullif(count(DISTINCT fallback_of) FILTER (role = 'audit'), 0), avg(cost_usd), 0),
+           count(*) FILTER (fallback_of IS NULL AND time > current_timestamp AT TIME ZONE 'UTC' - INTERVAL 30 DAY)
+    FROM outcomes
+"""
+"""What an audited query costs more; before any was audited, what a query costs. And the queries of a month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What the log says before anything is learned from it."""
+
+    source: TrainingSource
+    faults: list[LogFault]
+    contest: OpenContest | None
+    evidence: Evidence
+    usd_per_audit: float
+    monthly: int
+    """Queries of the last 30 days."""
+    won: bool = False
+    """Whether its challenger has just come to serve."""
+
+    def judged(self, evidence: Evidence, settings: Settings, more: Sequence[LogFault] = ()) -> Verdict:
+        """Judge by some evidence, with `more` faults of the log than were found at first."""
+        faults = [*more, *self.faults]
+        return judged(evidence, settings, faults=faults, usd_per_audit=self.usd_per_audit)
+
+    def notes(self) -> list[str]:
+        """Return what is to be said beside the reasons of the verdict."""
+        return [*self.source.notes, *(fault.words for fault in self.faults if not fault.refuses)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Policies:
+    """The policies of now."""
+
+    serving: str
+    """The version that serves."""
+    champion: Policy
+    champion_anchor: str | None
+    """The single model that the champion always asks, if it is one."""
+    newest: Policy
+    """The challenger of now, else the champion: its map and its single model are kept where they can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Learned:
+    """What was learned from all rows, and what past rows say of it."""
+
+    lesson: TrainingResult
+    fitted: Fitted
+    """From all rows."""
+    past: Challenged | None
+    """Past rows played through; None where a contest has scored what there is."""
+    evidence: Evidence
+    faults: Sequence[LogFault]
+    """Of the rows."""
 
 
 def retrain(
@@ -51,7 +112,7 @@ def retrain(
     settings: Settings,
     log: Log,
     seed: int = 0,
-    jobs: int = 2,
+    jobs: int = 1,
     since: str | None = None,
     sources: Sequence[str] = (),
     cluster: str | None = None,
@@ -60,51 +121,131 @@ def retrain(
     author: str = "retrain",
     page: bool = True,
 ) -> RetrainResult:
-    """Fit a candidate from the log, judge it against the policy in use, store it, and promote it when proven.
+    """Promote the challenger that the evidence proves, learn from all rows, and let what was learned challenge.
 
-    A candidate that is hopeful and not proven is tried by a canary, unless one runs already. With `sources` (see
+    Where no contest has run, past rows are played through, so that a log has its verdict at once. With `sources` (see
     `open_sources`) their rows are learned from and judged by, in place of the home's own. The workers of the Dask
-    cluster at the address `cluster` do what is done with rows. A large log is read `partition_rows` at a time. `page`
-    decides whether the report is also drawn as HTML.
+    cluster at the address `cluster` do what is done with rows. A large log is read `partition_rows` at a time; linear
+    algebra takes `jobs` threads. `page` decides whether the report is also drawn as HTML.
 
     Raises ZetarouteError when the log holds too little to learn from.
     """
+    from threadpoolctl import threadpool_limits
+
     start = time.perf_counter()
     registry = Registry(home.artifacts)
-    source, of_the_log, canary = _opened(
+    before = _opened(
         log, registry, settings, since=since, sources=sources, cluster=cluster, partition_rows=partition_rows
     )
-    # Only now: what came in at the opening may have ended a canary.
-    parent = registry.current()
-    incumbent = load_policy(registry, parent).with_record(read_state(home).standings)
-    if source.given is not None:
-        incumbent = incumbent.with_embeddings(source.given)
-    known = incumbent.predictor.map if isinstance(incumbent.predictor, LearnedPredictor) else None
-    with on_cluster(cluster) if cluster is not None else nullcontext():
-        lesson = train(source, settings, log, known=known, seed=seed, jobs=jobs)
-        made = candidate_of(lesson, source, settings, registry, parent=parent, known=known, seed=seed)
-        evaluation = _tried(lesson, made, incumbent, settings, jobs=jobs)
-    trial = evaluation.trial
-    faults = all_faults(of_the_log, trained=lesson.training.rows, judged=trial.rows, compared=trial.compared)
-    verdict = _judged(lesson, evaluation, settings, registry, faults)
-    pinned = registry.pinned()
-    promoted = promote == "force" or (promote == "auto" and verdict.word == "PROMOTE" and pinned is None)
-    tried = (
-        not (promoted or pinned or any(fault.refuses for fault in faults))
-        and deserves_trial(promote, verdict, evaluation.differences["utility_usd"], evaluation.support)
-        and may_succeed(canary, registry, lesson.survey.rows["train"])
+    verdict = before.judged(before.evidence, settings)
+    free = promote == "auto" and registry.pinned() is None
+    if free and verdict.word == "PROMOTE" and before.contest is not None and before.contest.may_win:
+        contest = _promoted(before.contest, log, registry, verdict, author=author)
+        before = replace(before, contest=contest, won=True)
+    sides = _policies(registry, home, before)
+    with (
+        on_cluster(cluster) if cluster is not None else nullcontext(),
+        threadpool_limits(jobs, user_api="blas"),
+    ):
+        learned = _learned(before, sides, settings, log, seed=seed)
+    if before.contest is None:
+        verdict = before.judged(learned.evidence, settings, learned.faults)
+    proven = free and learned.past is not None and verdict.word == "PROMOTE"
+    made = _made(learned, sides, before, settings, registry, proven=proven, seed=seed)
+    step = next_step(
+        promote,
+        before.contest,
+        _terms(before, sides, learned, settings, made),
+        settings,
+        registry,
+        proven=learned.evidence.standing if proven else None,
+        author=author,
     )
-    notes = _notes(pinned, source, faults)
-    record = _record(
-        lesson, made, evaluation, verdict, settings, parent=parent, promoted=promoted, notes=notes
+    serves, forced = proven or promote == "force", promote == "force"
+    record = _record(before, sides, learned, made, verdict, step, settings, serves=serves)
+    version = publish(registry, made, record, itself=serves, page=page)
+    entry = _entry(registry, learned, step, settings, version, record, forced=forced, author=author)
+    return _written(log, registry, entry, version, record, start)
+
+
+def _written(
+    log: Log, registry: Registry, entry: Entry, version: str, record: RetrainRecord, start: float
+) -> RetrainResult:
+    """Write down how the contest goes on, and return what was done."""
+    if entry != Entry():
+        log.append([entry])
+        log.merge(patience_s=PATIENCE_S)
+    running = read_state(log.home).contest
+    return RetrainResult(
+        version=version,
+        serves=registry.current(),
+        share=0.0 if running is None else running.share,
+        record=record,
+        elapsed_s=time.perf_counter() - start,
+        report=registry.folder / version / "report.md",
     )
-    version = _published(registry, made, lesson, evaluation, verdict, record, page=page)
-    if promoted or tried:
-        canary = _put_in_use(
-            log, registry, settings, lesson, record, version=version, forced=promote == "force", author=author
-        )
-    elapsed_s, report = time.perf_counter() - start, registry.folder / version / "report.md"
-    return RetrainResult(version=version, record=record, canary=canary, elapsed_s=elapsed_s, report=report)
+
+
+def _made(
+    learned: _Learned,
+    sides: _Policies,
+    before: _Before,
+    settings: Settings,
+    registry: Registry,
+    *,
+    proven: bool,
+    seed: int,
+) -> CandidatePolicy:
+    """Return the new version: what past rows have scored last where they prove it, else what all rows teach."""
+    fitted, past = learned.fitted, learned.past
+    if proven and past is not None:
+        anchor = fitted.predictor.models[past.anchor]
+        fitted = replace(fitted, predictor=past.predictor, anchor=anchor, average=past.average, drifts=())
+    return candidate_of(
+        fitted,
+        learned.lesson,
+        before.source,
+        settings,
+        registry,
+        parent=sides.serving,
+        known=sides.newest,
+        seed=seed,
+    )
+
+
+def _record(
+    before: _Before,
+    sides: _Policies,
+    learned: _Learned,
+    made: CandidatePolicy,
+    verdict: Verdict,
+    step: NextStep,
+    settings: Settings,
+    *,
+    serves: bool,
+) -> RetrainRecord:
+    anchor = made.policy.anchor if sides.serving == COLD else None
+    moves = moves_of(
+        learned.lesson.newest,
+        settings.arms,
+        settings.objective,
+        champion=sides.champion,
+        anchor=sides.champion_anchor or anchor,
+        challenger=made.policy,
+        predictor=made.predictor,
+        names=cell_names(made.manifest["segments"], len(made.predictor.map.spaces.coarse)),
+    )
+    return record_of(
+        learned.evidence,
+        verdict,
+        learned.lesson.survey.rows,
+        made,
+        moves,
+        parent=sides.champion.version if before.contest is None else before.contest.event.champion,
+        promoted=before.won or serves,
+        notes=[*of_the_fit(learned.fitted, moves), *step.words, *before.notes()],
+        objective=settings.objective,
+    )
 
 
 def _opened(
@@ -116,8 +257,8 @@ def _opened(
     sources: Sequence[str],
     cluster: str | None,
     partition_rows: int,
-) -> tuple[TrainingSource, list[LogFault], dict[str, Any] | None]:
-    """Return what to learn from, the faults of that log, and how the home's canary stands."""
+) -> _Before:
+    """Return what to learn from, the faults of that log, and how the home's contest stands."""
     with opener(log, sources)() as connection:
         source = open_source(
             connection,
@@ -130,208 +271,130 @@ def _opened(
         )
         faults = faults_of_log(connection, registry, since=since)
         if source.own:
-            return source, faults, canary_standing(connection)
+            return _with_contest(connection, source, faults, settings)
     with log.open() as connection:
-        return source, faults, canary_standing(connection)
+        return _with_contest(connection, source, faults, settings)
 
 
-def _put_in_use(
-    log: Log,
+def _with_contest(
+    connection: DuckDBPyConnection, source: TrainingSource, faults: list[LogFault], settings: Settings
+) -> _Before:
+    usd, monthly = connection.execute(_MONEY).fetchone() or (0.0, 0)
+    running, contest = running_contest(connection), None
+    evidence = Evidence.nothing(settings.objective)
+    if running is not None:
+        evidence = Evidence.of_contest(connection, running, settings.objective)
+        contest = OpenContest(running=running, found=evidence.standing)
+    return _Before(
+        source=source,
+        faults=faults,
+        contest=contest,
+        evidence=evidence,
+        usd_per_audit=float(usd),
+        monthly=monthly,
+    )
+
+
+def _promoted(
+    contest: OpenContest, log: Log, registry: Registry, verdict: Verdict, *, author: str
+) -> OpenContest:
+    """Let the challenger serve, from now on beside the champion of before."""
+    event = contest.event
+    registry.verify(event.challenger)
+    reason = f"{verdict.word}: {verdict.reasons[0]}"
+    entry = make_current(registry, event.challenger, reason=reason, author=author)
+    serving = promoted(event, contest.found, reason=verdict.reasons[0], author=author)
+    log.append([replace(entry, contests=(serving,))])
+    running = RunningContest.begun(serving)
+    found = replace(contest.found, units=0, paired=0, e_value=1.0, accuracy=1.0, harm=1.0)
+    return OpenContest(running=running, found=found)
+
+
+def _policies(registry: Registry, home: Home, before: _Before) -> _Policies:
+    serving, contest = registry.current(), before.contest
+    goes_on = contest is not None and not contest.serves
+
+    def load(version: str) -> Policy:
+        policy = load_policy(registry, version).with_record(read_state(home).standings)
+        return policy if before.source.given is None else policy.with_embeddings(before.source.given)
+
+    champion = load(serving)
+    newest = load(contest.event.challenger) if contest is not None and goes_on else champion
+    anchor = contest.event.anchor if contest is not None and goes_on else None
+    return _Policies(serving=serving, champion=champion, champion_anchor=anchor, newest=newest)
+
+
+def _learned(before: _Before, sides: _Policies, settings: Settings, log: Log, *, seed: int) -> _Learned:
+    """Learn from all rows, and play past rows through where no contest has scored any and none was promoted."""
+    predictor = sides.newest.predictor
+    known = predictor.map if isinstance(predictor, LearnedPredictor) else None
+    anchor = sides.champion_anchor or sides.newest.anchor
+    lesson = train(before.source, settings, log, known=known, anchor=anchor, seed=seed)
+    fitted, rows, objective = lesson.fitted, lesson.newest, settings.objective
+    faults, past = faults_of_rows(rows.rows), None
+    if before.contest is None and sides.serving == COLD and not faults:
+        past = play(
+            rows.rows,
+            rows.x.astype(np.float64),
+            settings.arms,
+            objective=objective,
+            feature_map=fitted.map,
+            margin=settings.gate.accuracy_margin,
+        )
+    if past is None:
+        return _Learned(lesson=lesson, fitted=fitted, past=None, evidence=before.evidence, faults=faults)
+    played = settings.arms[past.anchor].id
+    kept = kept_anchor(fitted.predictor, fitted.average, settings.arms, objective, played)
+    with before.source.open() as connection:
+        evidence = Evidence.of_past(connection, past, rows, settings)
+    return _Learned(
+        lesson=lesson,
+        fitted=replace(fitted, anchor=settings.arms[kept].id),
+        past=past,
+        evidence=evidence,
+        faults=faults,
+    )
+
+
+def _terms(
+    before: _Before, sides: _Policies, learned: _Learned, settings: Settings, made: CandidatePolicy
+) -> Terms:
+    """Return what a contest would begin with now."""
+    past, anchor, earlier = learned.past, made.policy.anchor, 1.0
+    if past is not None:
+        same = anchor == settings.arms[past.anchor].id
+        earlier = past.earlier if same else min(1.0, learned.evidence.standing.e_value)
+    bounds = bounds_of(learned.lesson.newest.rows, settings.arms, settings.objective)
+    return Terms(
+        champion=sides.serving,
+        anchor=anchor if sides.serving == COLD else None,
+        bounds=bounds if past is None else past.bounds,
+        earlier=earlier,
+        max_regret_usd=limit_usd(made.policy, settings, monthly=before.monthly),
+        drifted=bool(learned.fitted.drifts),
+    )
+
+
+def _entry(
     registry: Registry,
+    learned: _Learned,
+    step: NextStep,
     settings: Settings,
-    lesson: TrainingResult,
+    version: str,
     record: RetrainRecord,
     *,
-    version: str,
     forced: bool,
     author: str,
-) -> dict[str, Any] | None:
-    """Let a version serve, or a canary try it when it is not promoted; return how the canary stands then."""
-    if record.promoted:
-        reason = f"{record.verdict}: {record.reasons[0]}"
-        log.append([make_current(registry, version, reason=reason, author=author, forced=forced)])
-    with log.open() as connection:
-        if not record.promoted:
-            begin_canary(
-                log,
-                connection,
-                settings,
-                version=version,
-                champion=record.parent,
-                cost_usd=lesson.training.rows.cost_usd,
-                response_s=lesson.training.rows.response_s,
-                reason=record.reasons[0],
-                author=author,
-            )
-        return canary_standing(connection)
-
-
-def _record(
-    lesson: TrainingResult,
-    made: CandidatePolicy,
-    evaluation: Evaluation,
-    verdict: Verdict,
-    settings: Settings,
-    *,
-    parent: str,
-    promoted: bool,
-    notes: Sequence[str],
-) -> RetrainRecord:
-    """Return what a retrain found; `notes` are said behind the reasons of the verdict."""
-    fitted, utility = lesson.fitted, evaluation.differences["utility_usd"]
-    changes = {name: change.figure() for name, change in evaluation.differences.items()}
-    return RetrainRecord(
-        parent=parent,
-        verdict=verdict.word,
-        promoted=promoted,
-        reasons=[*verdict.reasons, *_of_the_fit(fitted), *notes],
-        rows={**lesson.survey.rows, "holdout": len(evaluation.trial.rows.arm)},
-        before=evaluation.before,
-        after=evaluation.after,
-        difference=changes | {"p95_response_s": evaluation.p95_response_s},
-        estimators={
-            "ips": utility.ips,
-            "snips": utility.snips,
-            "dr": utility.mean,
-            "model": utility.model,
-        },
-        support=evaluation.support,
-        satisfaction=satisfaction_json(evaluation.rated),
-        harm=[
-            {"name": one.name, "tested": one.tested, "harmed": one.harmed, **one.difference.figure().json()}
-            for one in evaluation.segments
-        ],
-        baselines=evaluation.baselines,
-        share={"before": dict(evaluation.share_before), "after": dict(evaluation.share_after)},
-        best_single=fitted.best_single,
-        routes=fitted.routes,
-        detectable_usd=verdict.detectable_usd,
-        rows_needed=verdict.rows_needed,
-        reliability=made.manifest["reliability"],
-        shown=report_data(evaluation.trial, objective=settings.objective, feature_map=fitted.map),
-    )
-
-
-def _of_the_fit(fitted: Fitted) -> list[str]:
-    words = []
-    if not fitted.routes:
-        words.append(
-            f"routing was not shown to beat the best single model on the training rows, so the candidate "
-            f"always uses {fitted.best_single}: do not route"
-        )
-    for drift in fitted.drifts:
-        words.append(
-            f"{fitted.predictor.models[drift.arm]} got {'worse' if drift.z < 0 else 'better'} (z {drift.z:+.1f}): "
-            "its older rows hardly count any more, and only newer rows are judged"
-        )
-    return words
-
-
-def _notes(pinned: str | None, source: TrainingSource, faults: Sequence[LogFault]) -> list[str]:
-    """Return what is to be said beside the reasons of the verdict."""
-    goes_on = f"{pinned} is pinned and goes on serving: `zetaroute policies pin --off` ends that"
-    return [
-        *([] if pinned is None else [goes_on]),
-        *source.notes,
-        *(fault.words for fault in faults if not fault.refuses),
-    ]
-
-
-def _published(
-    registry: Registry,
-    made: CandidatePolicy,
-    lesson: TrainingResult,
-    evaluation: Evaluation,
-    verdict: Verdict,
-    record: RetrainRecord,
-    *,
-    page: bool,
-) -> str:
-    """Store the candidate with what was found of it, and return the name of the version."""
-    gate = {
-        "tested": verdict.tested,
-        "level": verdict.level,
-        "holdout_rows": _holdout_rows(lesson, evaluation),
-        "verdict": verdict.word,
-        "promoted": record.promoted,
-    }
-    result = record.json()
-    files = {
-        **made.files,
-        "kpi.json": json.dumps(result, indent=2, allow_nan=False).encode(),
-        "report.md": markdown(retrain_report(result)).encode(),
-    }
-    if page:
-        files["report.html"] = html.page(retrain_report(result)).encode()
-    return registry.publish({**made.manifest, "gate": gate}, files)
-
-
-def _tried(
-    lesson: TrainingResult, made: CandidatePolicy, incumbent: Policy, settings: Settings, *, jobs: int
-) -> Evaluation:
-    """Compare the candidate with the incumbent on the held-out rows since the last change in a model."""
-    changed_s = max((drift.since_s for drift in lesson.fitted.drifts), default=0.0)
-    current = lesson.held_out.rows.time_s >= changed_s
-    return evaluate(
-        take(lesson.held_out.rows, current),
-        lesson.held_out.x[current],
-        settings.arms,
-        settings,
-        lesson.fitted,
-        incumbent=incumbent,
-        candidate=made.policy,
-        names=cell_names(made.manifest["segments"], len(lesson.fitted.map.spaces.coarse)),
-        jobs=jobs,
-    )
-
-
-def _judged(
-    lesson: TrainingResult,
-    evaluation: Evaluation,
-    settings: Settings,
-    registry: Registry,
-    faults: Sequence[LogFault],
-) -> Verdict:
-    fitted = lesson.fitted
-    shares = (evaluation.share_before, evaluation.share_after)
-    tests, tested_rows = _tests_before(registry)
-    return judge(
-        utility=evaluation.differences["utility_usd"],
-        margins=margins_of(settings.gate, evaluation),
-        support=evaluation.support,
-        tests_before=tests,
-        # A change in a model is judged at once, on the rows since then; the level still shrinks with every test.
-        tested_rows=0 if fitted.drifts else tested_rows,
-        holdout_rows=_holdout_rows(lesson, evaluation),
-        segments=evaluation.segments,
-        findings=faults,
-        collapse=collapsed_model(*shares) if fitted.routes else None,
-        satisfaction_usd=evaluation.satisfaction_usd(settings.objective),
-    )
-
-
-def _holdout_rows(lesson: TrainingResult, evaluation: Evaluation) -> int:
-    """Return how many held-out rows there are.
-
-    Of a log so large that only its newest rows are judged by, all of them count towards the next test.
-    """
-    return len(evaluation.trial.rows.arm) if lesson.fitted.drifts else lesson.survey.held_rows
-
-
-def _tests_before(registry: Registry) -> tuple[int, int]:
-    """Return how many tests earlier retrains have spent, and the largest holdout they looked at.
-
-    A version that was damaged since counts as a test, so that damage never makes the gate easier.
-    """
-    spent, largest = 0, 0
-    for version in registry.versions():
-        try:
-            gate = registry.manifest(version)["gate"]
-        except ArtifactError:
-            spent += 1
-            continue
-        if gate["tested"]:
-            # A test that promoted has spent nothing: it was right, or the one error that is allowed was made.
-            spent += not (gate["verdict"] == "PROMOTE" and gate.get("promoted", False))
-            largest = max(largest, gate["holdout_rows"])
-    return spent, largest
+) -> Entry:
+    """Return how the contest goes on, with past rows that were scored; let the new version serve if it is to."""
+    events = step.named(version)
+    lines: tuple[EvidenceLine, ...] = ()
+    if learned.past is not None:
+        models = [arm.id for arm in settings.arms]
+        lines = past_lines(learned.past, learned.lesson.newest, models, events, version=version)
+    entry = Entry(contests=events, evidence=lines)
+    if not forced and not any(event.step == "promoted" for event in events):
+        return entry
+    reason = f"{record.verdict}: {record.reasons[0]}"
+    served = make_current(registry, version, reason=reason, author=author, forced=forced)
+    return replace(entry, promotions=served.promotions)

@@ -1,4 +1,4 @@
-"""The versions of the policy: list, show, compare, verify, promote, pin, try and roll back."""
+"""The versions of the policy: list, show, compare, verify, promote, pin and roll back."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from zetaroute.analysis.canary import canary_standing
+from zetaroute.analysis.contest import contest_json
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Arm, Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError, UsageError
 from zetaroute.features import EmbeddedMap
 from zetaroute.features.hashed import SPACE
 from zetaroute.learn.embeddings import with_embeddings
-from zetaroute.lifecycle.canary import begin_canary, end_canary
+from zetaroute.lifecycle.contests import end_contest
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
@@ -45,8 +45,8 @@ class VersionSummary:
     version: str
     current: str
     """That it serves, in words; empty where it does not."""
-    canary: str
-    """How it is tried, in words; empty where it is not."""
+    contest: str
+    """How it stands as a challenger, in words; empty where it is none."""
     created: str
     parent: str | None
     verdict: str
@@ -80,7 +80,7 @@ def list_versions(connection: DuckDBPyConnection, home: Home) -> list[VersionSum
     """Return what is known of every version, oldest first; a damaged one says so."""
     registry = Registry(home.artifacts)
     current = registry.current()
-    canary = canary_standing(connection)
+    contest = contest_json(connection)
     promoted = dict(
         connection.execute("SELECT version, max(time)::VARCHAR FROM promotions GROUP BY version").fetchall()
     )
@@ -98,7 +98,7 @@ def list_versions(connection: DuckDBPyConnection, home: Home) -> list[VersionSum
             VersionSummary(
                 version=version,
                 current=_serving(version, current, registry.pinned()),
-                canary=_words(canary) if canary is not None and version == canary["version"] else "",
+                contest=_words(contest) if contest is not None and version == contest["challenger"] else "",
                 created=manifest.get("created", "")[:19],
                 parent=manifest.get("parent"),
                 verdict=verdict or "the config's priors",
@@ -115,11 +115,15 @@ def _serving(version: str, current: str, pinned: str | None) -> str:
     return "serves now, pinned" if version == pinned else "serves now"
 
 
-def _words(canary: Mapping[str, Any]) -> str:
-    evidence = canary["evidence"]
+def _words(contest: Mapping[str, Any]) -> str:
+    evidence = contest["evidence"]
+    against = f"{evidence['harm']:.2g} of {evidence['rolls_back_at']:.0f} against"
+    scored = f"{evidence['rows']} queries scored"
+    if contest["step"] == "promoted":
+        return f"tested for harm on {100 * contest['share']:.0f}%, {scored}: evidence {against}"
     return (
-        f"tried on {100 * canary['share']:.0f}%, {canary['graded']} graded: evidence {evidence['gain']:.2g} of "
-        f"{evidence['promotes_at']:.0f} for, {evidence['harm']:.2g} of {evidence['rolls_back_at']:.0f} against"
+        f"challenges on {100 * contest['share']:.0f}%, {scored}: evidence {evidence['e_value']:.2g} of "
+        f"{evidence['promotes_at']:.0f} for, {against}"
     )
 
 
@@ -262,26 +266,26 @@ def _facts(registry: Registry, version: str) -> dict[str, Any]:
         "training rows": manifest["training"]["rows"],
         "rows until": manifest["training"]["until"][:19],
         "routes": "by query" if manifest["routes"] else f"always {manifest['best_single']}",
-        "best single": manifest["best_single"],
+        "best single": manifest.get("anchor") or manifest.get("best_single"),
         "models": ", ".join(manifest["models"]),
         "objective": ", ".join(f"{name} {value:g}" for name, value in manifest["objective"].items()),
     }
 
 
 def pin(home: Home, log: Log, version: str, *, author: str = "user") -> str:
-    """Let a version serve until a person says otherwise: no retrain and no canary replaces it. Returns its name."""
+    """Let a version serve until a person says otherwise: no challenger is given a query. Returns its name."""
     registry = Registry(home.artifacts)
     name = _whole(registry, version)
     if name != registry.current_or_none():
         log.append([make_current(registry, name, reason="pinned", author=author, forced=True)])
     with log.open() as connection:
-        end_canary(log, connection, reason=f"{name} was pinned", author=author)
+        end_contest(log, connection, reason=f"{name} was pinned", author=author)
     registry.pin(name)
     return name
 
 
 def unpin(home: Home) -> str | None:
-    """Let retrains and canaries replace the current version again; return what was pinned, or None."""
+    """Let challengers replace the current version again; return what was pinned, or None."""
     registry = Registry(home.artifacts)
     pinned = registry.pinned()
     registry.pin(None)
@@ -326,48 +330,17 @@ def make_current(
     return Entry(promotions=(promotion,))
 
 
-def try_out(home: Home, log: Log, settings: Settings, version: str, *, author: str = "user") -> str:
-    """Give a version a share of the queries beside the current one; return its full name.
-
-    Raises UsageError for the version that serves already.
-    """
-    registry = Registry(home.artifacts)
-    with log.open() as connection:
-        # Only now: what came in at the opening may have ended a canary.
-        name, current = _whole(registry, version), registry.current()
-        if name == current:
-            raise UsageError(
-                f"{name} serves already: name another version, `zetaroute policies list` shows them."
-            )
-        rows = connection.execute(
-            "SELECT cost_usd, response_s FROM outcomes WHERE status = 'ok'"
-        ).fetchnumpy()
-        known = {
-            key: np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan) for key, column in rows.items()
-        }
-        begin_canary(
-            log,
-            connection,
-            settings,
-            version=name,
-            champion=current,
-            **known,
-            reason="tried by hand",
-            author=author,
-        )
-    return name
-
-
 def rollback(home: Home, log: Log, *, author: str = "user") -> str:
     """Go back to the version that the current one replaced; return the version that serves now.
 
-    A canary that runs is ended, and nothing else changes. Works although the current version is damaged: only the
-    one to go back to must be whole.
+    A contest that runs is ended, and where it did not make the current version serve, nothing else changes. Works
+    although the current version is damaged: only the one to go back to must be whole.
     """
     registry = Registry(home.artifacts)
     with log.open() as connection:
         current = registry.current()
-        if end_canary(log, connection, reason="rolled back by hand", author=author) is not None:
+        ended = end_contest(log, connection, reason="rolled back by hand", author=author)
+        if ended is not None and ended.challenger != current:
             return current
         if current == COLD:
             raise UsageError(f"{COLD} serves, the config's priors: there is nothing to go back to.")

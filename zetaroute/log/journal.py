@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from zetaroute.domain import (
-    CanaryEvent,
     ContestEvent,
     EvidenceLine,
     Export,
@@ -44,7 +43,6 @@ _READ = {
     "outcomes": {"model", "status", "time"},
     "feedback": {"time"},
     "contests": {field.name for field in fields(ContestEvent)},
-    "canaries": {field.name for field in fields(CanaryEvent)},
 }
 """What the readers of a waiting line rely on."""
 
@@ -56,7 +54,6 @@ class Entry:
     outcomes: tuple[Outcome, ...] = ()
     feedback: tuple[Feedback, ...] = ()
     promotions: tuple[Promotion, ...] = ()
-    canaries: tuple[CanaryEvent, ...] = ()
     contests: tuple[ContestEvent, ...] = ()
     evidence: tuple[EvidenceLine, ...] = ()
     exports: tuple[Export, ...] = ()

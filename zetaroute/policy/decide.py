@@ -215,8 +215,8 @@ class _Opinion:
 
     def best(self, eligible: Mask) -> int:
         """Return the arm (of the K eligible or not) that the policy prefers."""
-        chosen = held_best(self.mean, self.se, self.forecast.rows, eligible[None, :])
-        return int(chosen[0])
+        singles = self.policy.singles(self.arms, self.objective)
+        return int(held_best(self.mean, self.se, self.forecast.rows, eligible[None, :], singles)[0])
 
     def with_chances(self, eligible: Mask, check: Check) -> _Opinion:
         """Return the same where answers that fail a check are asked of other eligible arms."""

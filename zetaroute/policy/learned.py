@@ -13,7 +13,7 @@ from zetaroute.domain import Arm, Prices
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead, within
-from zetaroute.policy.prior import PRIORS, _Memo
+from zetaroute.policy.prior import PRIORS, Memo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,8 @@ class LearnedPredictor:
     """(1 + size,) the average query. When it is given every query is forecast as that one: the log did not show
     that telling queries apart pays, so the best single model at the prices and values of now answers."""
 
-    _latest: _Memo[tuple[Arm, ...], _HeadsByArm] = field(
-        default_factory=_Memo, init=False, repr=False, compare=False
+    _latest: Memo[tuple[Arm, ...], _HeadsByArm] = field(
+        default_factory=Memo, init=False, repr=False, compare=False
     )
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:

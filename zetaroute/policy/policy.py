@@ -15,7 +15,11 @@ from zetaroute.policy.escalation import CheckReliability
 from zetaroute.policy.exploration import exploit
 from zetaroute.policy.forecast import Forecast, Predictor
 from zetaroute.policy.learned import LearnedPredictor
-from zetaroute.policy.prior import PriorPredictor
+from zetaroute.policy.prior import Memo, PriorPredictor
+
+DEVIATES = 0.5
+"""Standard errors of the difference that another model must be expected to be better by to take the place of the
+single one: more of them starve young candidates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,14 @@ class Policy:
     """By grader: how well its checks were measured to tell right answers from wrong ones."""
     kinds: tuple[str | None, ...] = ()
     """Names of the learned kinds of queries, by cell; None where one has none that lasts."""
+    anchor: str | None = None
+    """The single model that answers unless another is expected to be clearly better; None for a version that goes by
+    each model's lower bound."""
+    average: Array | None = None
+    """(1 + size,) the average query, by which single models are ranked."""
+    ranked: Memo[tuple[tuple[Arm, ...], Objective], Array] = field(
+        default_factory=Memo, repr=False, compare=False
+    )
 
     @property
     def reads_hashed(self) -> bool:
@@ -90,7 +102,16 @@ class Policy:
     ) -> Index:
         """Return the arm that this policy prefers for each of n queries; `eligible` is (n, K)."""
         mean, se = forecast.utility(objective, arms)
-        return held_best(mean, se, forecast.rows, eligible)
+        return held_best(mean, se, forecast.rows, eligible, self.singles(arms, objective))
+
+    def singles(self, arms: Sequence[Arm], objective: Objective) -> Array | None:
+        """Return how the arms rank as single models (K,), the anchor first; None for a version without one."""
+        if self.anchor is None or self.average is None:
+            return None
+        predictor, average, anchor = self.predictor, self.average, self.anchor
+        return self.ranked.of(
+            (tuple(arms), objective), lambda: ranked_singles(predictor, average, arms, objective, anchor)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +131,35 @@ class Contest:
     """Whether it is still tested for harm."""
 
 
-def held_best(mean: Array, se: Array, rows: Array, eligible: Mask) -> Index:
-    """Return the arm that is held best for each of n queries; all arrays (n, K) but `rows` (K,).
+def held_best(mean: Array, se: Array, rows: Array, eligible: Mask, singles: Array | None = None) -> Index:
+    """Return the arm that is held best for each of n queries; all arrays (n, K) but `rows` and `singles` (K,).
 
-    A model that was never tried is not held best on the config's word while others have a record.
+    A model that was never tried is not held best on the config's word while others have a record. With `singles`,
+    the eligible arm that ranks first there answers unless the best one is DEVIATES better.
     """
+    able = _able(rows, eligible)
+    if singles is None:
+        return exploit(mean, se, able)
+    query, single = np.arange(len(mean)), single_best(singles, rows, eligible)
+    best = np.where(able, mean, -np.inf).argmax(axis=1)
+    doubt = np.hypot(se[query, best], se[query, single])
+    clear = mean[query, best] - mean[query, single] > DEVIATES * doubt
+    return np.where(clear, best, single)
+
+
+def single_best(singles: Array, rows: Array, eligible: Mask) -> Index:
+    """Return, for each of n queries, the eligible arm (n, K) that ranks first in `singles` (K,)."""
+    return np.asarray(np.where(_able(rows, eligible), singles, -np.inf).argmax(axis=1))
+
+
+def ranked_singles(
+    predictor: Predictor, average: Array, arms: Sequence[Arm], objective: Objective, anchor: str
+) -> Array:
+    """Return how the arms rank as single models (K,): the anchor first, then by the `average` query (1 + size,)."""
+    mean, _ = predictor.forecast(average[None], arms).utility(objective, arms)
+    return np.where([arm.id == anchor for arm in arms], np.inf, mean[0])
+
+
+def _able(rows: Array, eligible: Mask) -> Mask:
     tried = eligible & (rows > 0)
-    return exploit(mean, se, np.where(tried.any(axis=1, keepdims=True), tried, eligible))
+    return np.where(tried.any(axis=1, keepdims=True), tried, eligible)

@@ -50,7 +50,7 @@ _NONE: Mapping[str, Standing] = MappingProxyType({})
 _Key = tuple[tuple[Arm, ...], tuple[Tally, ...]]
 
 
-class _Memo(Generic[Key, Value]):
+class Memo(Generic[Key, Value]):
     """What was worked out last: for most queries the same arms stand as they stood for the one before."""
 
     def __init__(self) -> None:
@@ -71,11 +71,11 @@ class PriorPredictor:
     """
 
     def __init__(
-        self, standings: Mapping[str, Standing] = _NONE, latest: _Memo[_Key, _Known] | None = None
+        self, standings: Mapping[str, Standing] = _NONE, latest: Memo[_Key, _Known] | None = None
     ) -> None:
         """Take how the arms stand, by id, and what was known of them last."""
         self._standings = standings
-        self._latest = _Memo[_Key, _Known]() if latest is None else latest
+        self._latest = Memo[_Key, _Known]() if latest is None else latest
 
     def with_record(self, standings: Mapping[str, Standing]) -> PriorPredictor:
         """Return the same with the record of every arm at hand."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.arrays import Array
 from zetaroute.domain import Prices
 from zetaroute.errors import ArtifactError
 from zetaroute.features import AnyMap, EmbeddedMap, FeatureMap, Spaces
@@ -26,8 +27,8 @@ _EMBED = ("mean", "components", "average")
 _SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine", "task_coef", "task_intercept")
 
 
-def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
-    """Return the files of an artifact that hold the predictor."""
+def stored_files(predictor: LearnedPredictor, average: Array) -> dict[str, bytes]:
+    """Return the files of an artifact that hold the predictor and the average query (1 + size,)."""
     arrays: dict[str, NDArray[np.generic]] = {
         f"map.{name}": getattr(predictor.map.spaces, name) for name in _SPACES
     }
@@ -38,8 +39,7 @@ def stored_files(predictor: LearnedPredictor) -> dict[str, bytes]:
         if head is not None:
             arrays |= head.arrays(name)
     _share_spreads(arrays)
-    if predictor.centre is not None:
-        arrays["centre"] = predictor.centre
+    arrays["average"] = average
     words = sorted(predictor.map.vocabulary, key=predictor.map.vocabulary.__getitem__)
     return {ARRAYS: pack(arrays), VOCABULARY: json.dumps(words, ensure_ascii=False).encode()}
 
@@ -61,7 +61,12 @@ def policy_from(artifact: Artifact) -> Policy:
             centre=None if artifact.manifest["routes"] else np.asarray(arrays["centre"], dtype=np.float64),
             priced={model: _priced(stored) for model, stored in artifact.manifest["priced"].items()},
         )
+        # Versions of before contests have none.
+        anchor = artifact.manifest.get("anchor")
+        average = np.asarray(arrays["average"], dtype=np.float64) if anchor is not None else None
         _check_shapes(predictor)
+        if average is not None and average.shape != (1 + predictor.map.size,):
+            raise ValueError(f"the average query has the shape {average.shape}")
     except (LookupError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"{artifact.version} does not fit together ({error}): go back with `zetaroute policies rollback`."
@@ -71,7 +76,14 @@ def policy_from(artifact: Artifact) -> Policy:
         name: CheckReliability(passes=one["passes"], catches=one["catches"]) for name, one in measured.items()
     }
     kinds = lasting_names(artifact.manifest.get("segments"), len(predictor.map.spaces.coarse))
-    return Policy(version=artifact.version, predictor=predictor, checks=checks, kinds=kinds)
+    return Policy(
+        version=artifact.version,
+        predictor=predictor,
+        checks=checks,
+        kinds=kinds,
+        anchor=anchor,
+        average=average,
+    )
 
 
 def _map(artifact: Artifact, arrays: Mapping[str, NDArray[np.generic]]) -> AnyMap:

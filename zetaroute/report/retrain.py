@@ -1,84 +1,53 @@
-"""The report of a retrain, and what its trial on held-out rows showed."""
+"""The report of a retrain: the verdict, the evidence, before and after, and which queries would move."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from zetaroute.report.charts.break_even import break_even
-from zetaroute.report.charts.intervals import estimators, forest
-from zetaroute.report.charts.policies import frontier, shares
+from zetaroute.report.charts.intervals import forest
+from zetaroute.report.charts.policies import shares
 from zetaroute.report.tables import (
-    BY_NAME,
     Card,
     Chart,
+    Heading,
     Report,
     Result,
     Section,
-    Table,
     Tone,
     changes_table,
-    figure,
+    number,
     shares_table,
     table,
 )
-from zetaroute.report.words import (
-    Unit,
-    amount,
-    change_word,
-    per_thousand,
-    provenance_notes,
-    satisfaction_words,
-    with_interval,
-)
+from zetaroute.report.words import Unit, amount, per_thousand, provenance_notes
 
 MOST_MOVES = 12
 SMALLEST_MOVE = 0.01
 """Share of a kind's queries below which it does not count as moved."""
-FEWEST_HITS = 10
-"""Rows that must show the new choice before a kind's own estimate is shown."""
 TONES: Mapping[str, Tone] = {"PROMOTE": "good", "REJECT": "bad"}
 
 
 def retrain_report(result: Result) -> Report:
-    """Return the report of a retrain: verdict, before and after on held-out rows, who answers what, evidence."""
-    rows, models = result["rows"], list(result["share"]["before"])
-    segments = [{"name": "all queries", **result["share"]}, *result.get("segments", [])]
+    """Return the report of a retrain: verdict, evidence, before and after, who answers what, what moves."""
+    rows, share = result["rows"], result["model_share"]
+    segments = [{"name": "all queries", **share}, *result["segments"]]
     return Report(
         headline=verdict_sentence(result),
         tone=TONES.get(result["verdict"], "unsure"),
         subject="what a retrain found",
         reasons=result["reasons"],
-        lead=f"Policy before: {result['parent']}. Trained on {rows['train']} rows; judged on {rows['holdout']} "
-        "held-out rows that no policy was trained on.",
+        lead=f"Policy before: {result['parent']}. Trained on {rows['train']} rows; judged by {rows['scored']} "
+        "queries, each by what was learned before it was asked.",
         sections=[
-            Section(
-                title="Before and after on held-out rows",
-                lead="What each policy's best choice would have brought, estimated from the logged propensities "
-                "(doubly robust, 95% intervals); exploring is left out of both sides.",
-                table=changes_table(result["before"], result["after"], result["difference"]),
-                notes=satisfaction_words(result.get("satisfaction")),
-                on_screen=True,
-            ),
-            changes_section(result["difference"]),
-            *_cost_sections(result, models),
-            shares_section("Who answers what", segments, models),
-            Section(
-                title="Against simple alternatives",
-                table=table(
-                    ["policy", "utility per 1,000 queries"],
-                    [[name, figure(value, "usd_per_query")] for name, value in result["baselines"].items()],
-                ),
-            ),
-            *_evidence_sections(result),
+            _table_section(result),
+            *([changes_section(result["difference"])] if result["after"] else []),
+            _evidence_section(result),
+            shares_section("Who answers what", segments, list(share["before"])),
+            *moves_sections(result),
         ],
-        notes=provenance_notes(rows, rows.get("all", rows["train"] + rows["holdout"])),
+        notes=provenance_notes(rows, rows["all"]),
     )
-
-
-def trial_sections(result: Result, models: Sequence[str]) -> list[Section]:
-    """Return what the trial of a stored result showed; a result without a part has no section for it."""
-    return [*_cost_sections(result, models), *_evidence_sections(result)]
 
 
 def verdict_sentence(result: Result) -> str:
@@ -88,8 +57,56 @@ def verdict_sentence(result: Result) -> str:
     if result["verdict"] == "PROMOTE":
         return f"PROMOTE: the new policy gains {per_thousand(gain, signed=False)}"
     if result["verdict"] == "REJECT":
-        return f"REJECT: the new policy is not better{behind}"
-    return f"INSUFFICIENT: the log cannot tell yet{behind}"
+        return f"REJECT: the challenger is not better{behind}"
+    return f"INSUFFICIENT: the evidence does not suffice yet{behind}"
+
+
+def _table_section(result: Result) -> Section:
+    title = "Before and after"
+    if not result["after"]:
+        return Section(title=title, lead="No query was scored yet.", on_screen=True)
+    return Section(
+        title=title,
+        lead="The champion and its challengers as they would answer alone, by the queries that were scored; "
+        "exploring is left out of both sides.",
+        table=changes_table(result["before"], result["after"], result["difference"]),
+        on_screen=True,
+    )
+
+
+def _evidence_section(result: Result) -> Section:
+    found = result["evidence"]
+    notes = [
+        f"{found['rows']} queries were scored, {found['audited']} of them by asking the models of both sides",
+        f"evidence of a gain: {found['e_value']:.3g} of the {found['promotes_at']:.0f} that promote; where nothing "
+        "is gained it gets there in one home of twenty at most, however often one looks",
+        f"evidence that accuracy keeps its margin: {found['accuracy']:.3g} of {found['promotes_at']:.0f}",
+        f"evidence of harm: {found['harm']:.3g} of the {found['rolls_back_at']:.0f} that stop a challenger",
+        "ratings steer the policy but are no evidence: too few answers are rated, and not at random",
+    ]
+    if result["audits_needed"]:
+        notes.append(
+            f"to prove the estimated gain: about {result['audits_needed']} more audited queries, "
+            f"{amount(result['audit_usd_needed'], 'usd')} of audits"
+        )
+    kinds = [
+        [
+            one["name"],
+            str(one["rows"]),
+            amount(one["gain_usd"], "usd_per_query", signed=True),
+            f"{one['harm']:.2g}" + (" (harmed)" if one["harmed"] else ""),
+        ]
+        for one in result["harm"]
+    ]
+    columns: list[Heading] = [
+        "kind of query",
+        number("queries"),
+        number("gain per 1,000"),
+        number("evidence of harm"),
+    ]
+    return Section(
+        title="How strong the evidence is", table=table(columns, kinds) if kinds else None, notes=notes
+    )
 
 
 def changes_section(difference: Result) -> Section:
@@ -117,103 +134,21 @@ def shares_section(title: str, segments: Sequence[Result], models: Sequence[str]
     )
 
 
-def support_notes(result: Result) -> list[str]:
-    """Return how much the log can say about a candidate, a sentence each."""
-    support = result["support"]
-    by = {name: amount(value, "usd_per_query", signed=True) for name, value in result["estimators"].items()}
-    return [
-        f"{support['hits']} held-out rows show what the candidate would do differently "
-        f"(effective {support['effective_sample_size']:.0f}; largest weight {support['largest_weight']:.1f})",
-        f"the policies disagree on {amount(support['disagreement'], 'share')} of the queries",
-        f"the gain in utility per 1,000 queries by other estimators: weighting alone {by['ips']}, "
-        f"normalised {by['snips']}, the model alone {by['model']} (no evidence by itself)",
-        *_agreement(result),
-        "smallest gain this holdout could prove: "
-        f"{amount(result['detectable_usd'], 'usd_per_query')} per 1,000 queries",
-        *(
-            [f"logged rows it would take to prove the estimated gain: about {result['rows_needed']}"]
-            if result["rows_needed"] and result["verdict"] == "INSUFFICIENT"
-            else []
-        ),
-        "ratings steer the policy but are left out of the utility that is tested: too few answers are rated",
-        _slowest_note(result["difference"].get("p95_response_s")),
-    ]
-
-
-def _agreement(result: Result) -> list[str]:
-    """Return whether the estimators that weigh what was drawn agree with the one that is judged."""
-    gain, others = result["difference"]["utility_usd"], result["estimators"]
-    if gain["low"] is None or gain["low"] == gain["high"]:
+def moves_sections(result: Result) -> list[Section]:
+    """Return the kinds of queries that moved to another model, those with most moved queries first; nothing where a
+    stored result holds none."""
+    segments = result.get("segments")
+    if segments is None:
         return []
-    names = {"ips": "weighting alone", "snips": "normalised weighting"}
-    outside = [name for key, name in names.items() if not gain["low"] <= others[key] <= gain["high"]]
-    if not outside:
-        return ["both weighting estimators lie within the judged interval"]
-    alarm = (
-        "do not trust the estimate before you know why"
-        if len(outside) == len(names)
-        else "by itself it is noisier, so this alone is no alarm"
-    )
-    return [f"{' and '.join(outside)} outside the judged interval: {alarm}"]
-
-
-def _slowest_note(p95: Result | None) -> str:
-    if p95 is None or p95["value"] is None:
-        return "no figure for the 95% response time: it takes 100 rows that show the candidate's choice"
-    return f"95% response time: {with_interval(p95, 'seconds', signed=True)}"
-
-
-def _cost_sections(result: Result, models: Sequence[str]) -> list[Section]:
-    strategies, picture = result.get("frontier", []), result.get("break_even")
-    sections = []
-    if strategies:
-        cost = Chart(
-            draw=partial(frontier, strategies, models, name="frontier"),
-            caption="Full diamond: the candidate; hollow: the incumbent. Circles: one model for everything; the "
-            "cross: a uniform draw. Lines are 95% intervals. The dashed line is what mixing single models at random "
-            "would reach: a policy above it is worth having.",
-        )
-        sections.append(Section(title="Cost and accuracy", chart=cost, table=_strategies_table(strategies)))
-    if picture:
-        wins = Chart(
-            draw=partial(break_even, picture, models, name="worth"),
-            caption="Which policy or single model has the highest estimated utility, if an answer and a second were "
-            "worth something else to you. Pale: the lead is within the noise. Both policies were fitted for your own "
-            "values (the star), so elsewhere a retrain with those values could do better still.",
-        )
-        sections.append(Section(title="Where each would win", chart=wins))
-    return sections
-
-
-def _strategies_table(strategies: Sequence[Result]) -> Table:
-    names = ("accuracy_rate", "cost_per_query_usd", "mean_response_s", "utility_usd")
-    shown = [BY_NAME[name] for name in names]
-    rows = [[one["name"], *(figure(one[kpi.name], kpi.unit) for kpi in shown)] for one in strategies]
-    return table(["strategy", *(kpi.label for kpi in shown)], rows)
-
-
-def _evidence_sections(result: Result) -> list[Section]:
-    judged = Chart(
-        draw=partial(estimators, result, name="estimators"),
-        caption="The estimate that is judged, with its 95% interval (shaded), and three others. The model alone is "
-        "no evidence.",
-    )
-    evidence = Section(title="How much the log can say", chart=judged, notes=support_notes(result))
-    return [_moves_section(result["segments"]), evidence] if "segments" in result else [evidence]
-
-
-def _moves_section(segments: Sequence[Result]) -> Section:
-    """Return the kinds of queries that moved to another model, those with most moved queries first."""
     moved = [one for one in segments if one["switch"] and one["moved"] >= SMALLEST_MOVE]
     moved.sort(key=lambda one: -one["rows"] * one["moved"])
     lead = (
-        "Expectations are the candidate's own predictions: they say why it chose so, and prove nothing. What was "
-        "measured stands on held-out rows."
+        "Expectations are the new version's own predictions: they say why it chose so, and prove nothing."
         if moved
-        else "None: for nearly every held-out query both policies choose the same model."
+        else "None: for nearly every one of the latest queries both sides choose the same model."
     )
     cards = [_move(one) for one in moved[:MOST_MOVES]]
-    return Section(title="Which kinds of queries moved, and why", lead=lead, cards=cards)
+    return [Section(title="Which kinds of queries moved, and why", lead=lead, cards=cards)]
 
 
 def _move(segment: Result) -> Card:
@@ -234,16 +169,6 @@ def _move(segment: Result) -> Card:
         lines=[
             f"{share} of {segment['rows']} queries moved, mostly from {switch['from']} to {switch['to']}.",
             f"Expected there: {expected}.",
-            _measured(segment),
             *([f"What marks them: {', '.join(segment['terms'])}"] if segment["terms"] else []),
         ],
     )
-
-
-def _measured(segment: Result) -> str:
-    utility, hits = segment["utility_usd"], segment["hits"]
-    if hits < FEWEST_HITS or utility["low"] is None:
-        return f"Measured: only {hits} held-out rows show the new choice, too few to say what it brings."
-    gain = per_thousand(utility)
-    word = change_word(utility, BY_NAME["utility_usd"]).lstrip("+!? ")
-    return f"Measured: {gain} in utility there ({word}; {hits} rows show the new choice)."

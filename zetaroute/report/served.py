@@ -7,11 +7,10 @@ from functools import partial
 from zetaroute.report.charts.calibration import calibration
 from zetaroute.report.charts.intervals import over_time
 from zetaroute.report.charts.policies import shares
-from zetaroute.report.retrain import changes_section, shares_section, trial_sections
+from zetaroute.report.retrain import changes_section, moves_sections, shares_section
 from zetaroute.report.tables import (
     Card,
     Chart,
-    Column,
     Heading,
     Report,
     Result,
@@ -102,7 +101,9 @@ def _audit_notes(audits: Result) -> list[str]:
 def compare_report(result: Result) -> Report:
     """Return the report of before against after: the policies as estimated, and what was served under each."""
     before, after, held = result["before"], result["after"], result["held_out"]
-    models = [*held.get("share", {}).get("before", {})]
+    # The version before contests calls it a share.
+    used = held.get("model_share", held.get("share", {}))
+    models = [*used.get("before", {})]
     models += sorted({*before["share"], *after["share"]}.difference(models))
     everything = {"name": "all queries", "before": before["share"], "after": after["share"]}
     return Report(
@@ -120,7 +121,7 @@ def compare_report(result: Result) -> Report:
                 "Who answered what, exploring included", [everything, *result["segments"]], models
             ),
             *_promise_sections(result),
-            *(trial_sections(held, models) if "estimators" in held else []),
+            *moves_sections(held),
             *_example_sections(result),
         ],
         notes=[SERVED_NOTE, *provenance_notes(after["provenance"], after["rows"])],
@@ -147,8 +148,8 @@ def _policies_section(result: Result) -> Section:
     policies = result["policies"]
     return Section(
         title=title,
-        lead="Estimated on held-out rows by what each policy would choose, exploring left out. "
-        f"The verdict was {result['verdict']}.",
+        lead="Both sides of their contest as they would answer alone, by the queries that were scored; exploring is "
+        f"left out. The verdict was {result['verdict']}.",
         table=changes_table(policies["before"], policies["after"], result["off_policy"]),
         notes=satisfaction_words(result["held_out"].get("satisfaction")),
         on_screen=True,
@@ -169,28 +170,22 @@ def _served_section(result: Result) -> Section:
 
 
 def _promise_sections(result: Result) -> list[Section]:
-    sections = []
-    if result["canary"] is not None:
-        measured = per_thousand(result["canary"])
-        lead = f"Each query went to one of the two policies at random; that measured a utility of {measured}."
-        sections.append(Section(title="The canary", lead=lead, on_screen=True))
-    if result["forecasts"]:
-        sections.append(
-            Section(
-                title="What promotions promised, and what came",
-                lead=_kept_promises(result),
-                table=_promises_table(result),
-                on_screen=True,
-            )
+    if not result["forecasts"]:
+        return []
+    return [
+        Section(
+            title="What promotions promised, and what came",
+            lead=_kept_promises(result),
+            table=_promises_table(result),
+            on_screen=True,
         )
-    return sections
+    ]
 
 
 def _promises_table(result: Result) -> Table:
-    rows = [
+    rows: list[Row] = [
         [
             f"{_number(one['previous'])} to {_number(one['version'])}",
-            "canary" if one["by"] == "canary" else "held-out rows",
             figure(one["promised"], "usd_per_query", signed=True),
             figure(one["came"], "usd_per_query", signed=True),
             verdict({True: "+ agrees", False: "! disagrees", None: "? cannot tell"}[one["agrees"]]),
@@ -199,9 +194,8 @@ def _promises_table(result: Result) -> Table:
     ]
     columns: list[Heading] = [
         "promotion",
-        Column(title="promised by", spare=1),
         "promised per 1,000 queries",
-        "came per 1,000 queries",
+        "what came",
         "in short",
     ]
     return table(columns, rows)

@@ -8,7 +8,7 @@ from zetaroute.report.tables import Column, Heading, Report, Result, Section, Ta
 
 
 def versions_table(rows: Sequence[Result]) -> Table:
-    """Return a line per version: which serves, and what the gate said of it."""
+    """Return a line per version: which serves, which challenges it, and what the evidence said."""
     columns: list[Heading] = [
         "version",
         Column(title="", prose=True),
@@ -21,7 +21,7 @@ def versions_table(rows: Sequence[Result]) -> Table:
     cells = [
         [
             row["version"],
-            row["current"] or row["canary"] or "",
+            "; ".join(word for word in (row["current"], row["contest"]) if word),
             _minute(row["created"]),
             row["parent"] or "",
             row["verdict"] or "",

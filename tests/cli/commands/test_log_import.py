@@ -185,12 +185,12 @@ def test_texts_are_kept_as_the_privacy_of_the_home_says(folder: Path, tmp_path: 
 def test_such_a_log_teaches_the_heads_and_is_no_evidence(folder: Path, tmp_path: Path) -> None:
     ok(folder, "log", "import", str(history(tmp_path / "r.jsonl", 60)))
     learned = ok(folder, "retrain", "--json").json
-    assert (learned["verdict"], learned["promoted"], learned["canary"]) == ("INSUFFICIENT", False, None)
-    assert "cannot tell whether routing would have helped" in learned["reasons"][0]
+    assert (learned["verdict"], learned["promoted"]) == ("INSUFFICIENT", False)
+    assert "no query can be scored yet" in learned["reasons"][0]
     counts = learned["rows"]
-    assert (counts["holdout"], counts["imported"], counts["without_propensity"]) == (0, 180, 180)
+    assert (counts["scored"], counts["imported"], counts["without_propensity"]) == (0, 180, 180)
     assert counts["train"] > 0
-    assert {one["value"] for one in learned["after"].values()} == {None}
+    assert learned["after"] == {}
     report = folder / "artifacts" / learned["artifact"]
     for page in (
         ok(folder, "kpi").out,
@@ -222,8 +222,8 @@ def test_routed_rows_alone_are_judged_by(folder: Path, tmp_path: Path) -> None:
     ok(folder, "batch", str(write_lines(tmp_path / "q.jsonl", asked)), "-o", str(tmp_path / "out.jsonl"))
     told = ok(folder, "retrain", "--json").json["rows"]
     assert (told["imported"], told["without_propensity"], told["all"]) == (180, 180, 240)
-    assert 0 < told["holdout"] < 60
-    assert told["train"] > 60
+    assert 0 < told["scored"] <= 60
+    assert told["train"] == 240
 
 
 @pytest.mark.parametrize("form", ["jsonl", "rows"])

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Mask
+from zetaroute.domain import unit_of
 from zetaroute.errors import UsageError
 from zetaroute.learn.samples import Sample
 
@@ -86,11 +87,15 @@ class Recordings:
             answered=np.ones(n * arms, dtype=bool),
             pmf=np.full((n * arms, arms), 1.0 / arms),
             eligible=np.ones((n * arms, arms), dtype=bool),
-            fold=np.repeat([text_fold(text) for text in self.texts], arms),
             tokens=np.full((n * arms, 2), np.nan),
             time_s=np.zeros(n * arms),
-            stratum=np.ones(n * arms, dtype=np.int64),
-            group=np.repeat(np.arange(n, dtype=np.uint64), arms),
+            decision=np.arange(n * arms, dtype=np.uint64),
+            shadow=np.zeros(n * arms, dtype=bool),
+            seeded=np.ones(n * arms, dtype=bool),
+            audited=np.ones(n * arms, dtype=bool),
+            audit_probability=np.ones(n * arms),
+            live=np.zeros(n * arms, dtype=bool),
+            group=np.repeat(np.array([unit_of(None, text) for text in self.texts], dtype=np.uint64), arms),
             weight=np.ones(n * arms),
             trust=np.ones(n * arms),
             ask_chance=np.full(n * arms, np.nan),
@@ -107,11 +112,6 @@ class Split:
     test: str = "test"
     test_share: float = 0.3
     """Where the rows do not name both: a query is test when `int(sha1(query), 16) % 10 < 10 test_share`."""
-
-
-def text_fold(text: str, folds: int = 5) -> int:
-    """Return the cross-validation fold of a text: the same text is always in the same one."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()[0] % folds
 
 
 def from_long(long: pl.DataFrame, path: Path, *, models: Sequence[str] | None, split: Split) -> Recordings:

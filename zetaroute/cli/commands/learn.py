@@ -27,10 +27,8 @@ Since = Annotated[
     str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
 ]
 Promote = Annotated[
-    Literal["auto", "canary", "never", "force"],
-    typer.Option(
-        "--promote", help="auto (when proven; tried by a canary when hopeful), canary, never, force."
-    ),
+    Literal["auto", "never", "force"],
+    typer.Option("--promote", help="auto (when proven; challenges until then), never, force."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 unless the verdict is PROMOTE.")]
 Compare = Annotated[bool, typer.Option("--compare", help="The current version against its predecessor.")]
@@ -72,7 +70,7 @@ def retrain_command(
     ] = None,
     since: Since = None,
     promote: Promote = "auto",
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")] = 2,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Threads of the linear algebra.")] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     strict: Strict = False,
     if_stale: Annotated[
@@ -84,7 +82,7 @@ def retrain_command(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Learn a new policy from the log, compare it with the one in use, and promote it when that is proven.
+    """Promote the challenger that the evidence proves, and learn the next one from all of the log.
 
     \b
     Examples
@@ -156,13 +154,10 @@ def _is_stale(run: Run, settings: Settings, *, min_rows: int | None, json: bool)
 
 
 def _now_serves(done: RetrainResult) -> str:
-    canary = done.canary
+    beside = f"; a challenger is given {100 * done.share:.0f}% of the queries" if done.share else ""
     if done.promoted:
-        return f"{done.version} serves from now on"
-    if canary is None:
-        return f"{done.record.parent} goes on serving"
-    which = "it" if canary["version"] == done.version else canary["version"]
-    return f"{done.record.parent} goes on serving, and a canary tries {which} on {100 * canary['share']:.0f}%"
+        return f"{done.serves} serves from now on"
+    return f"{done.serves} goes on serving{beside}"
 
 
 def kpi_command(

@@ -16,7 +16,7 @@ from zetaroute.errors import UsageError
 policies = typer.Typer(
     cls=CommandGroup,
     name="policies",
-    help="The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
+    help="The versions of the policy: list, show, diff, verify, promote, pin, guards, roll back.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 @policies.command("list")
 def list_command(context: typer.Context, json: Json = False) -> None:
-    """List the versions: which serves, what the gate said of each."""
+    """List the versions: which serves, which challenges it, what the evidence said."""
     rows = session(context).policies().list()
     if json:
         out_json([row.json() for row in rows])
@@ -75,7 +75,7 @@ def promote_command(
         str, typer.Option("--reason", help="Kept in the log of promotions.")
     ] = "promoted by hand",
 ) -> None:
-    """Let a version serve from the next query on, whatever the gate said of it."""
+    """Let a version serve from the next query on, whatever the evidence says of it."""
     out(f"{session(context).policies().promote(version, reason=reason)} serves from now on")
 
 
@@ -107,21 +107,13 @@ def pin_command(
     version: Version = "current",
     off: Annotated[bool, typer.Option("--off", help="Take the pin away.")] = False,
 ) -> None:
-    """Keep a version: no retrain and no canary replaces it until a person does."""
+    """Keep a version: no challenger is given a query until a person says so."""
     policies = session(context).policies()
     if off:
         pinned = policies.unpin()
         out(f"{pinned} may be replaced again" if pinned else "nothing was pinned")
         return
     out(f"{policies.pin(version)} serves until you say otherwise")
-
-
-@policies.command("canary")
-def canary_command(context: typer.Context, version: Version) -> None:
-    """Try a version on a small share of the queries; the evidence promotes it or rolls it back."""
-    run = session(context)
-    run.settings()
-    out(f"{run.policies().canary(version)} is tried from now on")
 
 
 @policies.command("guards")
@@ -201,5 +193,5 @@ def _guard_cells(row: dict[str, Any]) -> list[str]:
 
 @policies.command("rollback")
 def rollback_command(context: typer.Context) -> None:
-    """End the canary, else go back to the version that served before; the very next query obeys."""
+    """End the contest, else go back to the version that served before; the very next query obeys."""
     out(f"{session(context).policies().rollback()} serves from now on")

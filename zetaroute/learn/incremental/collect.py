@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from operator import add
 
 import numpy as np
 import polars as pl
 
 from zetaroute.arrays import Array32
 from zetaroute.domain import Arm
-from zetaroute.evaluate.ope import FOLDS
 from zetaroute.learn.frame import sample
 from zetaroute.learn.incremental.cache import PartitionCache
 from zetaroute.learn.incremental.readers import Reader
 from zetaroute.learn.incremental.sufficient_statistics import (
-    Folds,
     SufficientStatistics,
-    gather_folds,
+    gather_rows,
     packed,
     unpacked,
 )
@@ -37,8 +34,8 @@ class CollectRequest:
     """Turns texts and task labels into vectors."""
     size: int
     """Length of a vector."""
-    training: Newest
-    held_out: Newest
+    newest: Newest
+    """Which rows are read one by one."""
     known: KnownVectors
     """Vectors that the map has made before."""
     count: bool = True
@@ -71,11 +68,8 @@ class ReadRows:
 class Collected:
     """What a part of a log teaches, or all of it."""
 
-    sums: Folds
-    training: ReadRows
-    """The newest training rows."""
-    held_out: ReadRows
-    """The newest rows that a candidate can be judged by."""
+    sums: SufficientStatistics
+    newest: ReadRows
 
 
 def collect(
@@ -91,48 +85,36 @@ def collect(
     Sums that the `cache` has under the `key` are not counted again; of those parts only the `newest`, which hold some
     of the newest rows, are read.
     """
-    sums: Folds = (SufficientStatistics.nothing(TARGETS, len(wanted.arms), wanted.size),) * FOLDS
-    changed, training, held_out = [], [], []
+    sums = SufficientStatistics.nothing(TARGETS, len(wanted.arms), wanted.size)
+    changed, read = [], []
     for number in range(reader.parts):
         kept = cache.read(number, key, unpacked) if cache else None
         if kept is None:
             changed.append(number)
         else:
-            sums = tuple(map(add, sums, kept))
+            sums = sums + kept
     for number, found in zip(changed, reader.each(collect_statistics, wanted, changed), strict=True):
-        sums = tuple(map(add, sums, found.sums))
-        training.append(found.training)
-        held_out.append(found.held_out)
+        sums = sums + found.sums
+        read.append(found.newest)
         if cache:
             cache.write(number, key, packed(found.sums))
     uncounted = replace(wanted, count=False)
     for found in reader.each(collect_statistics, uncounted, sorted(newest.difference(changed))):
-        training.append(found.training)
-        held_out.append(found.held_out)
-    return Collected(sums=sums, training=ReadRows.together(training), held_out=ReadRows.together(held_out))
+        read.append(found.newest)
+    return Collected(sums=sums, newest=ReadRows.together(read))
 
 
 def collect_statistics(frame: pl.DataFrame, wanted: CollectRequest) -> Collected:
     """Learn what is wanted from a part of the log."""
     arms = wanted.arms
-    seen = frame.filter(pl.col("model").is_in([arm.id for arm in arms]))
-    training = seen.filter(~pl.col("holdout"))
+    frame = frame.filter(pl.col("model").is_in([arm.id for arm in arms]))
     if not wanted.count:
-        training = wanted.training.select(training)
-    near = wanted.training.select(training.with_row_index("place"))
-    rows, place = sample(training, arms, trust=wanted.trust), near["place"].to_numpy().astype(np.int64)
+        frame = wanted.newest.select(frame)
+    near = wanted.newest.select(frame.with_row_index("place"))
+    rows, place = sample(frame, arms, trust=wanted.trust), near["place"].to_numpy().astype(np.int64)
     vectors = RowVectors(rows, wanted.vectors, place, known=wanted.known)
     index = np.arange(len(rows.arm) if wanted.count else 0)
-    judged = wanted.held_out.select(seen.filter("holdout"))
-    held_out = sample(judged, arms)
-    usable = np.flatnonzero(~np.isnan(held_out.pmf[:, 0]))
-    held_out = at(held_out, usable)
     return Collected(
-        sums=gather_folds(rows, index, vectors.at, arms=len(arms), size=wanted.size),
-        training=ReadRows(rows=at(rows, place), x=vectors.near, order=near.select("time", "id")),
-        held_out=ReadRows(
-            rows=held_out,
-            x=wanted.known.of(held_out, wanted.vectors),
-            order=judged[usable].select("time", "id"),
-        ),
+        sums=gather_rows(rows, index, vectors.at, arms=len(arms), size=wanted.size),
+        newest=ReadRows(rows=at(rows, place), x=vectors.near, order=near.select("time", "id")),
     )

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
-from zetaroute.evaluate.ope import FOLDS
 from zetaroute.learn.samples import Sample, target_weights, targets
 
 CHUNK = 20_000
@@ -75,8 +74,6 @@ class SufficientStatistics:
         )
 
 
-Folds = tuple[SufficientStatistics, ...]
-"""The sums of each cross-fitting fold."""
 _ARRAYS = ("moment", "square", "total", "rows")
 
 
@@ -112,39 +109,34 @@ def gather(x: Array, y: Array, arm: Index, arms: int, weight: Array | None = Non
     )
 
 
-def gather_folds(
+def gather_rows(
     rows: Sample, index: Index, vectors: Callable[[Index], Array], *, arms: int, size: int
-) -> Folds:
-    """Return the sums per fold over the rows at `index`, whose `vectors` (m, size) are made a chunk at a time."""
+) -> SufficientStatistics:
+    """Return the sums over the rows at `index`, whose `vectors` (m, size) are made a chunk at a time."""
     y, weight = targets(rows), target_weights(rows)
-    found = [SufficientStatistics.nothing(y.shape[1], arms, size)] * FOLDS
+    found = SufficientStatistics.nothing(y.shape[1], arms, size)
     for start in range(0, len(index), CHUNK):
         chunk = index[start : start + CHUNK]
-        x, fold = vectors(chunk), rows.fold[chunk]
-        for number in np.unique(fold).tolist():
-            mine = chunk[fold == number]
-            found[number] = found[number] + gather(
-                x[fold == number], y[mine], rows.arm[mine], arms, weight[mine]
-            )
-    return tuple(found)
+        found = found + gather(vectors(chunk), y[chunk], rows.arm[chunk], arms, weight[chunk])
+    return found
 
 
-def packed(folds: Folds) -> dict[str, NDArray[np.generic]]:
+def packed(sums: SufficientStatistics) -> dict[str, NDArray[np.generic]]:
     """Return sums as arrays for a file: of a symmetric matrix one triangle, and each that is shared once."""
-    grams = {id(gram): gram for sums in folds for gram in sums.gram if gram.any()}
+    grams = {id(gram): gram for gram in sums.gram}
     place = {one: number for number, one in enumerate(grams)}
-    upper = np.triu_indices(folds[0].moment.shape[2])
+    upper = np.triu_indices(sums.moment.shape[2])
     return {
         "gram": np.array([gram[:, *upper] for gram in grams.values()]),
-        "gram_of": np.array([[place.get(id(gram), -1) for gram in sums.gram] for sums in folds]),
-        **{name: np.stack([getattr(sums, name) for sums in folds]) for name in _ARRAYS},
+        "gram_of": np.array([place[id(gram)] for gram in sums.gram]),
+        **{name: getattr(sums, name) for name in _ARRAYS},
     }
 
 
-def unpacked(arrays: Mapping[str, NDArray[np.generic]]) -> Folds:
+def unpacked(arrays: Mapping[str, NDArray[np.generic]]) -> SufficientStatistics:
     """Return the sums that `packed` made arrays of; raises KeyError, ValueError or IndexError for others."""
     values = {name: np.asarray(arrays[name], dtype=np.float64) for name in _ARRAYS}
-    arms, size = values["moment"].shape[2:]
+    _, arms, size = values["moment"].shape
     upper = np.triu_indices(size)
     grams = []
     for triangle in np.asarray(arrays["gram"], dtype=np.float64):
@@ -152,12 +144,4 @@ def unpacked(arrays: Mapping[str, NDArray[np.generic]]) -> Folds:
         gram[:, *upper] = triangle
         gram.transpose(0, 2, 1)[:, *upper] = triangle
         grams.append(gram)
-    # Where no row of a fold has a target, its place is -1.
-    grams.append(np.zeros((arms, size, size)))
-    return tuple(
-        SufficientStatistics(
-            gram=tuple(grams[place] for place in places),
-            **{name: values[name][fold] for name in _ARRAYS},
-        )
-        for fold, places in enumerate(arrays["gram_of"].tolist())
-    )
+    return SufficientStatistics(gram=tuple(grams[place] for place in arrays["gram_of"].tolist()), **values)

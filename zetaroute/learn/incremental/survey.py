@@ -26,12 +26,10 @@ from zetaroute.learn.incremental.readers import Reader
 from zetaroute.learn.label_trust import pairs_in
 
 RECENT = 50_000
-"""Newest training rows that everything is read from that no sums can tell: drift, scatter, ratings, and the judgement
-whether routing pays. These are known well enough from so many rows."""
+"""Newest rows that everything is read from that no sums can tell: drift, scatter, ratings, and the evidence of rows
+that were decided before any contest. These are known well enough from so many rows."""
 MOST_OF_ARM = 1_000
-"""Newest training rows of every arm that are read with them, so that a rare one is not forgotten."""
-MOST_HELD_OUT = 200_000
-"""Newest held-out rows that a candidate is judged by: enough to tell half a point of accuracy."""
+"""Newest rows of every arm that are read with them, so that a rare one is not forgotten."""
 _TEXTS_KEPT = int(OUTGROWN * MOST_TEXTS)
 """Distinct texts that are told apart; as many as it takes to say that a map is outgrown."""
 
@@ -63,11 +61,6 @@ class Newest:
 
     @classmethod
     def of(cls, rows: pl.DataFrame) -> Newest:
-        """Return from where on these rows are, oldest first."""
-        return cls(start=_first(rows), of_model={})
-
-    @classmethod
-    def for_training(cls, rows: pl.DataFrame) -> Newest:
         """Return from where on the newest RECENT of these rows are, and the newest MOST_OF_ARM of each model."""
         ends = rows.group_by("model", maintain_order=True).agg(pl.col("time", "id").tail(MOST_OF_ARM).first())
         return cls(
@@ -97,12 +90,8 @@ class Survey:
     """Training rows whose accuracy is known."""
     arm_rows: Index
     """(K,) training rows of every arm."""
-    training: pl.DataFrame
+    latest: pl.DataFrame
     """ROWS, of the newest training rows."""
-    held_out: pl.DataFrame
-    """The same of held-out rows that a candidate can be judged by."""
-    held_rows: int
-    """How many of those there are."""
     texts: pl.DataFrame
     """TEXTS, of distinct texts those with the lowest rank, so that every part keeps the same ones."""
     since: datetime | None
@@ -120,22 +109,16 @@ class Survey:
             pairs={source: sums + other.pairs[source] for source, sums in self.pairs.items()},
             graded=self.graded + other.graded,
             arm_rows=self.arm_rows + other.arm_rows,
-            training=_newest(pl.concat([self.training, other.training]), RECENT, MOST_OF_ARM),
-            held_out=_newest(pl.concat([self.held_out, other.held_out]), MOST_HELD_OUT, 0),
-            held_rows=self.held_rows + other.held_rows,
+            latest=_newest(pl.concat([self.latest, other.latest])),
             texts=_lowest(pl.concat([self.texts, other.texts])),
             since=min(times[0], default=None),
             until=max(times[1], default=None),
             hash=(self.hash + other.hash) % 2**64,
         )
 
-    def newest_training(self) -> Newest:
+    def newest(self) -> Newest:
         """Return which training rows are read one by one."""
-        return Newest.for_training(self.training)
-
-    def newest_held_out(self) -> Newest:
-        """Return which held-out rows a candidate is judged by."""
-        return Newest.of(self.held_out)
+        return Newest.of(self.latest)
 
     def text_labels(self) -> dict[str, str | None]:
         """Return at most MOST_TEXTS distinct training texts, oldest first, with their task labels."""
@@ -144,28 +127,25 @@ class Survey:
 
     def packed(self) -> Arrays:
         """Return the survey as arrays for a file, without any text."""
-        plain = {name: getattr(self, name) for name in ("rows", "graded", "held_rows", "hash")} | {
+        plain = {name: getattr(self, name) for name in ("rows", "graded", "hash")} | {
             "pairs": {source: sums.tolist() for source, sums in self.pairs.items()},
             "arm_rows": self.arm_rows.tolist(),
             "since": self.since and self.since.isoformat(),
             "until": self.until and self.until.isoformat(),
         }
-        frames = {name: _parquet(getattr(self, name)) for name in ("training", "held_out")}
-        return {"plain": np.array(json.dumps(plain)), **frames}
+        return {"plain": np.array(json.dumps(plain)), "latest": _parquet(self.latest)}
 
     @classmethod
     def unpacked(cls, arrays: Arrays) -> Survey:
         """Return the survey that `packed` made arrays of; raises one of many errors for others."""
         plain = json.loads(str(arrays["plain"]))
-        frames = {
-            name: pl.read_parquet(io.BytesIO(arrays[name].tobytes())) for name in ("training", "held_out")
-        }
-        if any(frame.schema != ROWS for frame in frames.values()):
+        latest = pl.read_parquet(io.BytesIO(arrays["latest"].tobytes()))
+        if latest.schema != ROWS:
             raise ValueError("these are no rows")
         return cls(
             **plain
-            | frames
             | {
+                "latest": latest,
                 "pairs": {source: np.array(sums) for source, sums in plain["pairs"].items()},
                 "arm_rows": np.array(plain["arm_rows"], dtype=np.int64),
                 "texts": TEXTS.to_frame(),
@@ -204,28 +184,17 @@ def survey_log(
 def survey(frame: pl.DataFrame, arms: Sequence[Arm], seed: int) -> Survey:
     """Survey a part of the log; `seed` decides which of very many texts are kept."""
     models = [arm.id for arm in arms]
-    seen = frame.filter(~pl.col("holdout"))
-    training = seen.filter(pl.col("model").is_in(models))
-    foreign = pl.col("models").list.set_difference(pl.lit(models, dtype=pl.List(pl.String)))
-    held_out = frame.filter(
-        pl.col("holdout"),
-        pl.col("model").is_in(models),
-        pl.col("propensity").is_not_null(),
-        pl.col("fallback_of").is_null(),
-        foreign.list.len() == 0,
-    )
+    training = frame.filter(pl.col("model").is_in(models))
     return Survey(
         rows=_counts(frame) | {"train": training.height},
-        pairs=pairs_in(seen),
+        pairs=pairs_in(frame),
         graded=int(training["accuracy"].is_not_null().sum()),
         arm_rows=np.array([(training["model"] == model).sum() for model in models], dtype=np.int64),
-        training=_newest(training.select(ROWS.names()), RECENT, MOST_OF_ARM),
-        held_out=_newest(held_out.select(ROWS.names()), MOST_HELD_OUT, 0),
-        held_rows=held_out.height,
+        latest=_newest(training.select(ROWS.names())),
         texts=_texts(training, seed),
-        since=cast("datetime | None", seen["time"].min()),
-        until=cast("datetime | None", seen["time"].max()),
-        hash=int(seen["id"].hash(seed=0).sum() or 0),
+        since=cast("datetime | None", frame["time"].min()),
+        until=cast("datetime | None", frame["time"].max()),
+        hash=int(frame["id"].hash(seed=0).sum() or 0),
     )
 
 
@@ -238,7 +207,10 @@ def _counts(frame: pl.DataFrame) -> dict[str, int]:
     recorded = frame["recorded"].fill_null(value=False)
     found = {
         "all": frame.height,
-        "without_propensity": frame["propensity"].is_null().sum(),
+        # What an audit asks is judged without one.
+        "without_propensity": (
+            frame["propensity"].is_null() & ~frame["role"].is_in(["audit", "seed"]).fill_null(value=False)
+        ).sum(),
         "rated": frame["satisfaction"].is_not_null().sum(),
         "simulated_ratings": frame["rating_simulated"].sum(),
         "graded": frame["accuracy"].is_not_null().sum(),
@@ -264,11 +236,11 @@ def _lowest(texts: pl.DataFrame) -> pl.DataFrame:
     return first.join(last, on="query").sort("rank", "query").head(_TEXTS_KEPT).select(TEXTS.names())
 
 
-def _newest(rows: pl.DataFrame, most: int, most_of_model: int) -> pl.DataFrame:
+def _newest(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the newest rows, and those that are the newest of their model, oldest first."""
     rows = rows.sort("time", "id")
     count = pl.len() - 1 - pl.int_range(pl.len())
-    return rows.filter((count < most) | (count.over("model") < most_of_model))
+    return rows.filter((count < RECENT) | (count.over("model") < MOST_OF_ARM))
 
 
 def _first(rows: pl.DataFrame) -> RowPosition | None:

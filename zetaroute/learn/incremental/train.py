@@ -71,13 +71,12 @@ class TrainingSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
-    """What a log teaches, and the rows that a candidate is judged by."""
+    """What a log teaches."""
 
     survey: Survey
     fitted: Fitted
-    training: ReadRows
+    newest: ReadRows
     """The newest training rows."""
-    held_out: ReadRows
     reliability: dict[str, SourceReliability]
 
 
@@ -144,9 +143,17 @@ def open_source(
 
 
 def train(
-    source: TrainingSource, settings: Settings, log: Log, *, known: AnyMap | None, seed: int, jobs: int
+    source: TrainingSource,
+    settings: Settings,
+    log: Log,
+    *,
+    known: AnyMap | None,
+    anchor: str | None,
+    seed: int,
 ) -> TrainingResult:
     """Learn from all rows of a source, on the `known` feature map while it is not outgrown.
+
+    The single model `anchor` is kept unless another is better (see `conclude`).
 
     Raises ZetarouteError when there is too little to learn from.
     """
@@ -174,34 +181,27 @@ def train(
         # What has fitted a map knows the vectors of the texts that it was fitted on, and is too large to send.
         vectors=feature_map.vectors if source.clustered else vectors,
         size=feature_map.size,
-        training=seen.newest_training(),
-        held_out=seen.newest_held_out(),
+        newest=seen.newest(),
         known=KnownVectors.read(log.home.vectors, feature_map.identity(), feature_map.size)
         if keeps_vectors
         else KnownVectors(),
     )
     found = _collected(source, wanted, seen, feature_map, surveyed_as)
     if keeps_vectors:
-        keep_vectors(
-            log.home.vectors,
-            feature_map.identity(),
-            [(side.rows.key, side.x) for side in (found.training, found.held_out)],
-        )
+        keep_vectors(log.home.vectors, feature_map.identity(), found.newest.rows.key, found.newest.x)
     _drop_forgotten(log, source)
     fitted = conclude(
         found.sums,
-        found.training.rows,
-        found.training.x.astype(np.float64),
+        found.newest.rows,
+        found.newest.x.astype(np.float64),
         arms,
         arm_rows=seen.arm_rows,
         feature_map=feature_map,
         vectors=vectors,
         objective=settings.objective,
-        jobs=jobs,
+        anchor=anchor,
     )
-    return TrainingResult(
-        survey=seen, fitted=fitted, training=found.training, held_out=found.held_out, reliability=believed
-    )
+    return TrainingResult(survey=seen, fitted=fitted, newest=found.newest, reliability=believed)
 
 
 def _collected(
@@ -211,8 +211,8 @@ def _collected(
     if cache is None or not isinstance(source.reader, Partitions):
         return collect(source.reader, wanted)
     costs = [(arm.id, arm.prices) for arm in wanted.arms]
-    counted_as = repr(("sums", feature_map.identity(), wanted.trust, source.reader.scales, costs))
-    newest = cache.holding(seen.training) | cache.holding(seen.held_out)
+    counted_as = repr(("sums of all rows", feature_map.identity(), wanted.trust, source.reader.scales, costs))
+    newest = cache.holding(seen.latest)
     found = collect(source.reader, wanted, cache=cache, key=counted_as, newest=newest)
     cache.keep_only([surveyed_as, counted_as])
     return found

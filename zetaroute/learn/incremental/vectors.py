@@ -57,9 +57,8 @@ class KnownVectors:
         return found
 
 
-def keep_vectors(path: Path, feature_map: str, parts: Sequence[tuple[NDArray[np.uint64], Array32]]) -> None:
+def keep_vectors(path: Path, feature_map: str, key: NDArray[np.uint64], x: Array32) -> None:
     """Keep the vectors of rows with these keys in place of what was kept; a disk without room keeps none."""
-    key, x = (np.concatenate(one) for one in zip(*parts, strict=True))
     order = np.argsort(key, kind="stable")
     with suppress(OSError):
         write_whole(path, pack({"map": np.array(feature_map), "key": key[order], "x": x[order]}))

@@ -1,4 +1,4 @@
-"""Drawings of figures with their intervals: changes per KPI, estimators side by side, the course over time."""
+"""Drawings of figures with their intervals: changes per KPI, the course over time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from zetaroute.report.charts import BAD, GOOD, INK, LINE, SERIES, SOFT, UNSURE, WIDTH_IN, inline
 from zetaroute.report.terminal import one_line
-from zetaroute.report.words import KPIS, Kpi, amount, change_word, with_interval
+from zetaroute.report.words import KPIS, Kpi, change_word, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,40 +42,6 @@ def forest(difference: Result, *, name: str) -> str:
     return inline(
         draw, name=name, title=f"Change of each KPI with its 95% interval: {told}", height_in=height
     )
-
-
-def estimators(result: Result, *, name: str) -> str:
-    """Return the gain in utility by every estimator, the one that is judged with its interval; empty where the
-    policies do not differ."""
-    gain, others = result["difference"]["utility_usd"], result["estimators"]
-    if gain["low"] is None or gain["low"] == gain["high"]:
-        return ""
-    rows = [
-        ("doubly robust (judged)", with_interval(gain, "usd_per_query", signed=True), gain["value"]),
-        *(
-            (label, amount(others[key], "usd_per_query", signed=True), others[key])
-            for key, label in (("ips", "weighting alone"), ("snips", "normalised"), ("model", "model alone"))
-        ),
-    ]
-    height = 0.42 * len(rows) + 0.55
-
-    def draw(figure: Figure) -> None:
-        axes = _beside_words(figure, height, len(rows))
-        axes.axvspan(gain["low"], gain["high"], color=LINE, linewidth=0, alpha=0.7)
-        for row, (label, words, value) in enumerate(rows):
-            _words(axes, row, label, words)
-            axes.plot(
-                [value], [row], color=SERIES[0], marker="D" if row == 0 else "ov^"[row - 1], markersize=5.5
-            )
-        axes.plot([gain["low"], gain["high"]], [0, 0], color=SERIES[0], linewidth=1.6)
-        axes.margins(x=0.15)
-        axes.locator_params(axis="x", nbins=3, prune="upper")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{1000.0 * value:g}")
-        axes.set_xlabel("gain in USD per 1,000 queries")
-
-    told = "; ".join(f"{label} {words}" for label, words, _ in rows)
-    title = f"Gain in utility per 1,000 queries by estimator: {told}"
-    return inline(draw, name=name, title=title, height_in=height)
 
 
 def over_time(course: Result, *, name: str) -> str:

@@ -9,7 +9,7 @@ from zetaroute.analysis.guards import lost
 from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
 from zetaroute.learn.frame import read_frame, sample
-from zetaroute.lifecycle.log_faults import log_findings
+from zetaroute.lifecycle.log_faults import faults_of_log, faults_of_rows
 from zetaroute.lifecycle.versions import verify
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
@@ -72,7 +72,10 @@ def examine_rows(home: Home, settings: Settings, log: OpenedLog) -> Iterator[Dia
         return
     frame = read_frame(connection)
     if frame.height:
-        faults = log_findings(connection, Registry(home.artifacts), sample(frame, settings.arms))
+        faults = [
+            *faults_of_rows(sample(frame, settings.arms)),
+            *faults_of_log(connection, Registry(home.artifacts), since=None),
+        ]
         for fault in faults:
             yield (wrong if fault.refuses else doubtful)("finding", f"{fault.name}: {fault.words}")
         if not faults:

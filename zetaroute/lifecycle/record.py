@@ -1,0 +1,101 @@
+"""The record of a retrain, and its artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+
+from zetaroute.analysis.contest import evidence_json
+from zetaroute.domain import Figure, Objective
+from zetaroute.evaluate.intervals import NOTHING
+from zetaroute.learn.fit import Fitted
+from zetaroute.lifecycle.candidate import CandidatePolicy
+from zetaroute.lifecycle.evidence import Evidence
+from zetaroute.lifecycle.margins import kinds_of_query
+from zetaroute.lifecycle.moves import Moves
+from zetaroute.lifecycle.result import RetrainRecord
+from zetaroute.lifecycle.verdict import Verdict
+from zetaroute.registry import Registry
+from zetaroute.report import html
+from zetaroute.report.markdown import markdown
+from zetaroute.report.retrain import retrain_report
+
+
+def record_of(
+    evidence: Evidence,
+    verdict: Verdict,
+    rows: Mapping[str, int],
+    made: CandidatePolicy,
+    moves: Moves,
+    *,
+    parent: str,
+    promoted: bool,
+    notes: Sequence[str],
+    objective: Objective,
+) -> RetrainRecord:
+    """Return what a retrain found; `notes` are said behind the reasons of the verdict."""
+    table, found = evidence.table, evidence.found
+    change = {"utility_usd": NOTHING} if table is None else dict(table.difference)
+    if verdict.word == "PROMOTE":
+        # What was just promoted looks better than it is: no interval for one look holds.
+        change["utility_usd"] = _around(change["utility_usd"], evidence.gain(objective))
+    return RetrainRecord(
+        parent=parent,
+        verdict=verdict.word,
+        promoted=promoted,
+        reasons=[*verdict.reasons, *notes],
+        rows={**rows, "scored": evidence.standing.units},
+        before={} if table is None else table.before,
+        after={} if table is None else table.after,
+        difference=change,
+        evidence=evidence_json(evidence.standing),
+        audits_needed=verdict.audits_needed,
+        audit_usd_needed=verdict.audit_usd_needed,
+        harm=[] if found is None else [asdict(one) for one in kinds_of_query(found, objective)],
+        model_share=moves.model_share(),
+        anchor=made.manifest["anchor"],
+        segments=moves.segments(made.predictor.map),
+        reliability=made.manifest["reliability"],
+    )
+
+
+def of_the_fit(fitted: Fitted, moves: Moves) -> list[str]:
+    """Return what is to be said of what was learned."""
+    words = []
+    if moves.none:
+        words.append(
+            "nothing new was learned: the new version would ask the champion's models for every one of the latest "
+            "queries"
+        )
+    for drift in fitted.drifts:
+        words.append(
+            f"{fitted.predictor.models[drift.arm]} got {'worse' if drift.z < 0 else 'better'} (z {drift.z:+.1f}): "
+            "its older rows hardly count any more"
+        )
+    return words
+
+
+def _around(figure: Figure, interval: Figure) -> Figure:
+    """Return a figure with another interval, which is widened to hold it."""
+    if figure.value is None or interval.low is None or interval.high is None:
+        return interval
+    return replace(figure, low=min(interval.low, figure.value), high=max(interval.high, figure.value))
+
+
+def publish(
+    registry: Registry, made: CandidatePolicy, record: RetrainRecord, *, itself: bool, page: bool
+) -> str:
+    """Store the new version with what was found, and return its name; `itself` says whether it was promoted."""
+    result = record.json()
+    report = retrain_report(result)
+    files = {
+        **made.files,
+        "kpi.json": json.dumps(result, indent=2, allow_nan=False).encode(),
+        "report.md": markdown(report).encode(),
+    }
+    if page:
+        files["report.html"] = html.page(report).encode()
+    # The verdict may be on the challenger of before.
+    verdict = record.verdict if itself or record.verdict != "PROMOTE" else "INSUFFICIENT"
+    return registry.publish({**made.manifest, "gate": {"verdict": verdict, "promoted": itself}}, files)

@@ -1,0 +1,144 @@
+"""The verdict of a retrain: PROMOTE, REJECT or INSUFFICIENT, in words, and what would settle it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from zetaroute.config import Settings
+from zetaroute.domain import Objective
+from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
+from zetaroute.evaluate.log_checks import LogFault
+from zetaroute.lifecycle.contests import proves_gain
+from zetaroute.lifecycle.evidence import Evidence
+from zetaroute.lifecycle.margins import kinds_of_query, margin_words, satisfaction_words
+from zetaroute.projections.evidence import ContestStanding
+
+Word = Literal["PROMOTE", "REJECT", "INSUFFICIENT"]
+NO_ROWS = (
+    "no query can be scored yet: rows without a logged probability teach what to expect of each model and prove "
+    "nothing; what is asked through zetaroute from now on is scored"
+)
+FEWEST_AUDITED = 50
+"""Audited queries below which the variance of their gains is a guess."""
+PLANNED_SPREAD = 0.3 * 2.0 * 0.16
+"""Variance of the difference of two models' grades on one query, in squares of an answer's value, before any was seen
+(`evaluate.evidence`)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the evidence says of the challengers so far."""
+
+    word: Word
+    reasons: tuple[str, ...]
+    audits_needed: int | None
+    """Audited queries that would prove the estimated gain, as a plan; None where none is estimated."""
+    audit_usd_needed: float | None
+    """What they would cost."""
+
+
+def judged(
+    evidence: Evidence, settings: Settings, *, faults: Sequence[LogFault], usd_per_audit: float
+) -> Verdict:
+    """Judge by what was measured of challengers; `usd_per_audit` is what an audited query is expected to cost."""
+    standing, found, objective = evidence.standing, evidence.found, settings.objective
+    broken, questions = satisfaction_words(
+        evidence.satisfaction(), standing.belief.mean, settings.gate, objective
+    )
+    variance = None
+    if found is not None:
+        worse, unknown = margin_words(found, settings.gate)
+        harmed = [one for one in kinds_of_query(found, objective) if one.harmed]
+        broken += worse
+        broken += [f"it loses on {one.name}: {one.gain_usd:+.6f} USD per query" for one in harmed]
+        questions += unknown
+        squares = found.lines["gain_usd"][found.paired] ** 2
+        variance = float(squares.mean()) if len(squares) >= FEWEST_AUDITED else None
+    needed = _audits_needed(standing, objective, variance)
+    return _verdict(
+        standing,
+        rejected=evidence.rejected,
+        broken=broken,
+        open_questions=questions,
+        faults=faults,
+        needed=needed,
+        usd_needed=None if needed is None else needed * usd_per_audit,
+    )
+
+
+def _verdict(
+    standing: ContestStanding,
+    *,
+    rejected: bool,
+    broken: Sequence[str],
+    open_questions: Sequence[str],
+    faults: Sequence[LogFault],
+    needed: int | None,
+    usd_needed: float | None,
+) -> Verdict:
+    refusals = [fault.words for fault in faults if fault.refuses]
+    if refusals:
+        return Verdict(
+            word="INSUFFICIENT", reasons=tuple(refusals), audits_needed=None, audit_usd_needed=None
+        )
+    if rejected or broken or standing.harm >= ROLLS_BACK_AT:
+        words = [*broken]
+        if rejected or standing.harm >= ROLLS_BACK_AT:
+            words.insert(
+                0,
+                f"the challenger loses: the evidence of harm is {standing.harm:.3g}, and {ROLLS_BACK_AT:.0f} "
+                "takes its queries away",
+            )
+        return Verdict(word="REJECT", reasons=tuple(words), audits_needed=None, audit_usd_needed=None)
+    strength = f"{_scored(standing)}: the evidence of a gain is {standing.e_value:.3g} of {PROMOTES_AT:.0f}"
+    if proves_gain(standing) and not open_questions:
+        kept = f"the evidence that accuracy keeps its margin is {standing.accuracy:.3g}"
+        return Verdict(word="PROMOTE", reasons=(strength, kept), audits_needed=None, audit_usd_needed=None)
+    reasons = [strength] if standing.units else [NO_ROWS]
+    if standing.e_value >= PROMOTES_AT:
+        reasons += _what_is_open(standing)
+    elif needed is not None and usd_needed is not None:
+        reasons.append(
+            f"at the estimated gain about {needed} more audited queries would settle it, about ${usd_needed:.2g} of "
+            "audits: `zetaroute batch` with references brings them, `[audit] share` says how many are audited"
+        )
+    else:
+        reasons.append("what is estimated so far is no gain: later challengers learn from more rows")
+    return Verdict(
+        word="INSUFFICIENT",
+        reasons=(*reasons, *open_questions),
+        audits_needed=needed,
+        audit_usd_needed=usd_needed,
+    )
+
+
+def _scored(standing: ContestStanding) -> str:
+    return f"{standing.units} queries were scored, {standing.paired} of them audited"
+
+
+def _what_is_open(standing: ContestStanding) -> list[str]:
+    words = []
+    if standing.accuracy < PROMOTES_AT:
+        words.append(
+            f"the evidence that accuracy keeps its margin is {standing.accuracy:.3g} of {PROMOTES_AT:.0f}"
+        )
+    if standing.own_mean_usd is None:
+        words.append("the newest challenger has no scored query of its own yet")
+    elif standing.own_mean_usd <= 0.0:
+        words.append(
+            f"the newest challenger's own queries show no gain ({standing.own_mean_usd:+.6f} USD each)"
+        )
+    return words
+
+
+def _audits_needed(standing: ContestStanding, objective: Objective, variance: float | None) -> int | None:
+    """Return log(what is missing of the evidence) x 2 v / gain^2: bets of gain / v grow by gain^2 / 2 v a query."""
+    gain = standing.belief.mean
+    if gain <= 0.0 or standing.e_value >= PROMOTES_AT:
+        return None
+    spread = PLANNED_SPREAD * objective.answer_value_usd**2 if variance is None else variance
+    missing = math.log(PROMOTES_AT) - math.log(max(standing.e_value, 1e-300))
+    return max(1, math.ceil(missing * 2.0 * spread / gain**2))
