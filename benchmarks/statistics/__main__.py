@@ -12,6 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from benchmarks.statistics.loops import loops
 from benchmarks.statistics.promotions import promotions
 from benchmarks.statistics.sizes import FULL, QUICK, Size
 from benchmarks.statistics.tables import tables
@@ -46,6 +47,7 @@ def simulations(size: Size = FULL, *, jobs: int = 2) -> list[str]:
     return [
         *tables(size, jobs),
         *promotions(size, jobs),
+        *loops(size, jobs),
     ]
 
 

@@ -35,6 +35,8 @@ class Size:
     """Replications per setting of the table of before and after."""
     promotions: int
     """Runs per true gain until a promotion."""
+    loops: int
+    """Contests per line."""
     contested: Sequence[int]
     """Rows of its settings."""
     tried: Sequence[tuple[float, int]]
@@ -55,6 +57,7 @@ FULL = Size(
     ratings=400,
     tables=1000,
     promotions=1000,
+    loops=1000,
     contested=(100, 300, 1000, 3000),
     tried=((0.05, 3), (0.02, 7), (0.005, 12)),
     planned=((0.02, 3), (0.05, 3), (0.02, 7), (0.05, 7)),
@@ -71,6 +74,7 @@ QUICK = Size(
     ratings=2,
     tables=2,
     promotions=4,
+    loops=3,
     contested=(300,),
     tried=((0.05, 3),),
     planned=((0.05, 3),),
