@@ -9,7 +9,6 @@ Every figure is in points of a right answer: 1 point is a hundredth of what an a
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -18,7 +17,7 @@ from typing import Any
 from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.full_information import bench_full_information
 from zetaroute.bench.replay import ReplayPlan, replay
-from zetaroute.config import Home, Objective
+from zetaroute.config import Objective
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
 SCORE_ONLY = 1e6
@@ -46,6 +45,7 @@ WEIGHTS: dict[str, list[tuple[str, float, float]]] = {
         (".03 per $/1k", 0.03, 0),
         (".1 per $/1k", 0.1, 0),
     ],
+    "mmlu_pro": [(".1 per $/1k", 0.1, 0)],
     "bfcl": [
         ("score", 0, 0),
         (".01 per $/1k", 0.01, 0),
@@ -53,6 +53,12 @@ WEIGHTS: dict[str, list[tuple[str, float, float]]] = {
         (".02 per s", 0, 0.02),
         (".1 per s", 0, 0.1),
     ],
+}
+
+_ONLINE = {
+    "online": "online_gain_usd",
+    "first 500": "online_first_usd",
+    "after 3,000": "online_later_usd",
 }
 
 
@@ -83,8 +89,8 @@ def _head() -> list[str]:
         "",
         "What the learner and the loop are worth on recorded outcomes of real models. Written by",
         "`make evidence BENCH_DIR=...`; the recordings are not part of this repository. Points are hundredths of",
-        "what a right answer is worth; ± is one paired standard error over the test queries. What the intervals, the",
-        "gate and the canary promise is measured in [simulations.md](simulations.md), other routers in",
+        "what a right answer is worth; ± is one paired standard error over the test queries. What the intervals and",
+        "the evidence promise is measured in [simulations.md](simulations.md), other routers in",
         "[rivals.md](rivals.md).",
         "",
     ]
@@ -131,13 +137,17 @@ def _loops(folder: Path, seeds: int) -> list[str]:
     lines = [
         "## The loop with partial feedback",
         "",
-        f"Ten rounds over the training queries (at most 6,000), {seeds} seeds, the product's defaults; only the",
-        "drawn model's outcome is seen. 'learned' is the policy of the last round without the gate, 'served' what",
-        "the gate let through, both as gains over the best single model on the test queries. 'covered' is how",
-        "many rounds' 95% intervals held the true change, which the recordings know.",
+        f"At most 6,000 answers to the training queries, those of audits included, {seeds} seeds, the product's",
+        "defaults; only the outcomes of the models that are asked are seen. Points over the best single model:",
+        "'learned' is the last version, 'served' what serves in the end, 'mix' what users get in the end, champion",
+        "and challenger by their shares, all on the test queries; 'online' is what came of the stream of queries,",
+        "money and time of audits subtracted: of all, of the first 500 and of those after the first 3,000.",
+        "'covered' is how many rounds' 95% intervals held the true gain, which the recordings know.",
         "",
-        *_row("set", "value", "learned", "served", "full information", "promotions", "covered"),
-        *_row(*["---"] * 7),
+        *_row(
+            "set", "value", "learned", "served", "mix", "full information", *_ONLINE, "promoted", "covered"
+        ),
+        *_row(*["---"] * 11),
     ]
     for name, recordings in _sets(folder):
         label, per_dollar, per_second = WEIGHTS[name][-1]
@@ -148,7 +158,7 @@ def _loops(folder: Path, seeds: int) -> list[str]:
                 100 * (run["final"][way] - run["final"]["best_single"]) / worth.answer_value_usd
                 for run in runs
             ]
-            for way in ("learned", "served", "full_information")
+            for way in ("learned", "served", "mix", "full_information")
         }
         covered = [_covers(one) for run in runs for one in run["rounds"]]
         lines += _row(
@@ -156,17 +166,22 @@ def _loops(folder: Path, seeds: int) -> list[str]:
             label,
             _spread(gains["learned"]),
             _spread(gains["served"]),
+            _spread(gains["mix"]),
             _spread(gains["full_information"]),
-            f"{fmean(len(run['promotions']) for run in runs):.1f}",
+            *(_spread(_points_of(runs, key, worth)) for key in _ONLINE.values()),
+            f"{sum(any(one['by'] == 'evidence' for one in run['promotions']) for run in runs)} of {seeds}",
             f"{sum(covered)} of {len(covered)}",
         )
     return [*lines, "", "± here is the standard deviation over the seeds.", ""]
 
 
 def _loop(recordings: Recordings, worth: Objective, seed: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        plan = ReplayPlan(rounds=10, rows=6000, explore=None, seed=seed)
-        return replay(recordings, home=Home(Path(folder)), objective=worth, plan=plan)
+    plan = ReplayPlan(rounds=10, rows=6000, explore=None, seed=seed)
+    return replay(recordings, objective=worth, plan=plan)
+
+
+def _points_of(runs: Sequence[dict[str, Any]], key: str, worth: Objective) -> list[float]:
+    return [100 * run[key] / worth.answer_value_usd for run in runs if run[key] is not None]
 
 
 def _covers(one: dict[str, Any]) -> bool:
@@ -181,6 +196,8 @@ def _points(figure: dict[str, Any], worth: Objective) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
+    if not values:
+        return ""
     return f"{fmean(values):+.2f} ± {stdev(values) if len(values) > 1 else 0.0:.2f}"
 
 

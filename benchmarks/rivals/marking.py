@@ -5,12 +5,9 @@ Points are hundredths of what a right answer is worth, as gains over the best si
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +15,7 @@ from benchmarks.rivals.protocols import Array, Index, Streamed, StreamedEntry, T
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, fit_full, route, sides, utility
 from zetaroute.bench.replay import ReplayPlan, replay
-from zetaroute.config import Home, Objective
+from zetaroute.config import Objective
 from zetaroute.policy import Policy
 
 ROUNDS, MOST_ROWS = 10, 6000
@@ -99,8 +96,7 @@ def streamed(
             after = truth[np.arange(len(truth)), rival.choose(test.texts, tested)] - truth[:, best]
             found.setdefault(entry.name, []).append((float(after.mean()), float(online)))
         if seed in seeds[:loops]:
-            single = float(known[order, best].mean())
-            for name, pair in _loop(recordings, worth, seed, single_online=single).items():
+            for name, pair in _loop(recordings, worth, seed).items():
                 found.setdefault(name, []).append(pair)
     return {
         name: StreamGain(test=_over([a for a, _ in runs], worth), online=_over([b for _, b in runs], worth))
@@ -130,21 +126,12 @@ def stream(rival: Streamed, texts: Sequence[str], x: Array, reward: Array, order
     return drawn
 
 
-def _loop(
-    recordings: Recordings, worth: Objective, seed: int, *, single_online: float
-) -> dict[str, tuple[float, float]]:
-    """Return (test, online) gains in USD of the loop's last policy before and behind the gate."""
-    with tempfile.TemporaryDirectory() as folder:
-        plan = ReplayPlan(rounds=ROUNDS, rows=MOST_ROWS, explore=None, seed=seed)
-        run = replay(recordings, home=Home(Path(folder)), objective=worth, plan=plan, jobs=1)
-    online = _online(run["rounds"]) - single_online
-    final = run["final"]
+def _loop(recordings: Recordings, worth: Objective, seed: int) -> dict[str, tuple[float, float]]:
+    """Return (test, online) gains in USD of the loop's last version, and of what served in the end."""
+    plan = ReplayPlan(rounds=ROUNDS, rows=MOST_ROWS, explore=None, seed=seed)
+    run = replay(recordings, objective=worth, plan=plan, jobs=1)
+    online, final = run["online_gain_usd"], run["final"]
     return {f"zetaroute, {way}": (final[way] - final["best_single"], online) for way in ("learned", "served")}
-
-
-def _online(rounds: Sequence[dict[str, Any]]) -> float:
-    rows = np.diff([0, *(one["rows"] for one in rounds)])
-    return float(np.average([one["utility_usd"] for one in rounds], weights=rows))
 
 
 def _paired(truth: Array, chosen: Index, single: Array, worth: Objective) -> Gain:

@@ -13,12 +13,12 @@ from tests.support.recordings import MODELS, written
 from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.bench.replay_seeds import replay_seeds, summary
-from zetaroute.config import Home, Objective
+from zetaroute.config import Objective
 
 OBJECTIVE = Objective(answer_value_usd=0.01, satisfaction_value_usd=0.0, second_value_usd=0.0005)
 PLAN = ReplayPlan(rounds=2, rows=140, explore=0.5, seed=3)
 SHORT = ("--rounds", "2", "--rows", "140", "--explore", "0.5", "--jobs", "1")
-FINAL = ("learned", "served", "best_single", "full_information", "oracle")
+FINAL = ("learned", "served", "mix", "best_single", "full_information", "oracle")
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,8 @@ def recordings(file: Path) -> Recordings:
 
 
 @pytest.fixture(scope="module")
-def played(recordings: Recordings, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    home = Home(tmp_path_factory.mktemp("played") / "home")
-    return replay(recordings, home=home, objective=OBJECTIVE, plan=PLAN, jobs=1)
+def played(recordings: Recordings) -> dict[str, Any]:
+    return replay(recordings, objective=OBJECTIVE, plan=PLAN, jobs=1)
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +52,13 @@ def test_json_is_that_of_the_contract(told, played):
         "final": "object",
         "share_learned": "number?",
         "share_served": "number?",
+        "share_mix": "number?",
+        "online_gain_usd": "number",
+        "audits": "object",
         "promotions": "list",
     }
     assert shape(told, whole) == []
-    assert [one["rows"] for one in told["rounds"]] == [70, 140]
+    assert 140 <= told["rounds"][-1]["rows"] < 140 + len(MODELS)
     kinds = dict.fromkeys(("rows", "score", "utility_usd", "regret_usd", "truth_usd"), "number")
     for one in told["rounds"]:
         assert shape(one, kinds | {"verdict": "text", "estimate": "object"}) == []
@@ -87,7 +89,6 @@ def test_shares_are_null_where_no_model_can_be_gained_on(tmp_path):
     file = written(tmp_path / "alike.parquet", accuracy=alike, cost_usd=dict.fromkeys(MODELS, 0.001))
     found = replay(
         read_recordings(file),
-        home=Home(tmp_path / "home"),
         objective=OBJECTIVE,
         plan=ReplayPlan(rounds=1, rows=60, explore=0.5, seed=0),
         jobs=1,
@@ -114,7 +115,10 @@ def made_run(seed: int, *, low: float | None, share: float | None) -> dict[str, 
         "final": {"learned": 1.0 + seed},
         "share_learned": share,
         "share_served": None,
-        "promotions": [{"round": 1}] * seed,
+        "share_mix": None,
+        "online_gain_usd": 0.1 * seed,
+        "audits": {"rows": seed, "cost_usd": 0.0},
+        "promotions": [{"rows": 10}] * seed,
     }
 
 
@@ -130,7 +134,8 @@ def test_summary_of_seeds_by_hand():
     assert found["share_learned"] == {"mean": pytest.approx(0.7), "se": pytest.approx(0.2), "n": 2}
     assert found["share_served"] == {"mean": None, "se": None, "n": 0}
     assert found["final"]["learned"] == {"mean": 3.0, "se": pytest.approx(3**-0.5), "n": 3}
-    assert found["promotions"]["mean"] == 2.0
+    assert found["promotions"]["mean"] == found["audits"]["rows"]["mean"] == 2.0
+    assert found["online_gain_usd"]["mean"] == pytest.approx(0.2)
     assert [(one["rows"], one["covered"], one["estimates"]) for one in found["rounds"]] == [
         (10, 1, 2),
         (20, 3, 3),
@@ -139,14 +144,15 @@ def test_summary_of_seeds_by_hand():
     assert found["rounds"][0]["regret_usd"]["mean"] == pytest.approx(0.2)
 
 
-def test_seeds_in_processes_of_their_own_are_the_single_runs(recordings, played, tmp_path):
+def test_seeds_in_processes_of_their_own_are_the_single_runs(recordings):
     plan = replace(PLAN, rounds=1, rows=70)
-    found = replay_seeds(recordings, folder=tmp_path, objective=OBJECTIVE, plan=plan, seeds=[3, 4], jobs=2)
+    found = replay_seeds(recordings, objective=OBJECTIVE, plan=plan, seeds=[3, 4], jobs=2)
     assert found["seeds"] == [3, 4]
     assert [run["seed"] for run in found["runs"]] == [3, 4]
+    alone = replay(recordings, objective=OBJECTIVE, plan=plan, jobs=1)
     first, other = (run["rounds"][0]["score"] for run in found["runs"])
-    assert first == played["rounds"][0]["score"] != other
-    assert found["runs"][0]["final"]["oracle"] == played["final"]["oracle"]
+    assert first == alone["rounds"][0]["score"] != other
+    assert found["runs"][0]["final"] == alone["final"]
     assert found["final"]["best_single"]["se"] == 0.0
 
 

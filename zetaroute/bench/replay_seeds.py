@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.replay import ReplayPlan, replay
-from zetaroute.config import Home, Objective
+from zetaroute.config import Objective
 
 Run = Mapping[str, Any]
 
@@ -19,13 +18,12 @@ Run = Mapping[str, Any]
 def replay_seeds(
     recordings: Recordings,
     *,
-    folder: Path,
     objective: Objective,
     plan: ReplayPlan,
     seeds: Sequence[int],
     jobs: int = 2,
 ) -> dict[str, Any]:
-    """Replay once per seed, `jobs` at a time in processes of their own, with their homes under `folder`.
+    """Replay once per seed, `jobs` at a time in processes of their own.
 
     Returns mean and standard error over the seeds, how often the rounds' intervals held the truth, and `runs`,
     the JSON of every replay. Raises UsageError when there are fewer rows than rounds.
@@ -35,7 +33,6 @@ def replay_seeds(
     runs = Parallel(n_jobs=min(jobs, len(seeds)))(
         delayed(replay)(
             recordings,
-            home=Home(folder / f"seed-{seed}"),
             objective=objective,
             plan=replace(plan, seed=seed),
             jobs=1,
@@ -55,6 +52,9 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
         "seeds": [run["seed"] for run in runs],
         "share_learned": _mean([run["share_learned"] for run in runs]),
         "share_served": _mean([run["share_served"] for run in runs]),
+        "share_mix": _mean([run["share_mix"] for run in runs]),
+        "online_gain_usd": _mean([run["online_gain_usd"] for run in runs]),
+        "audits": {name: _mean([run["audits"][name] for run in runs]) for name in ("rows", "cost_usd")},
         "final": {name: _mean([run["final"][name] for run in runs]) for name in runs[0]["final"]},
         "promotions": _mean([len(run["promotions"]) for run in runs]),
         "coverage": {

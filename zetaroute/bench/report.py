@@ -52,6 +52,8 @@ def replay_report(result: Result) -> Report:
             str(one["rows"]),
             amount(one["score"], "share"),
             one["verdict"],
+            f"{one['e_value']:.3g}",
+            amount(one["share"], "share"),
             figure(one["estimate"], "usd", signed=True),
             amount(one["truth_usd"], "usd", signed=True),
             amount(one["regret_usd"], "usd"),
@@ -62,20 +64,32 @@ def replay_report(result: Result) -> Report:
         number("rows"),
         number("served score"),
         "verdict",
-        Column(title="estimated change", interval=INTERVAL),
-        number("true change"),
-        number("candidate's regret"),
+        number("evidence"),
+        number("challenger's share"),
+        Column(title="estimated gain", interval=INTERVAL),
+        number("true gain"),
+        number("regret"),
     ]
-    shares = {name: result[f"share_{name}"] for name in ("learned", "served")}
+    shares = {name: result[f"share_{name}"] for name in ("learned", "served", "mix")}
     gained = ", ".join(f"{name} {amount(share, 'share')}" for name, share in shares.items())
+    promoted = ", ".join(
+        f"{one['version']} after {one['rows']} rows ({one['by']})" for one in result["promotions"]
+    )
+    audits = result["audits"]
     return Report(
-        headline=f"{result['dataset']}, seed {result['seed']}: the loop on recorded outcomes, where only the outcome "
-        "of the drawn model is seen",
+        headline=f"{result['dataset']}, seed {result['seed']}: the loop on recorded outcomes, which sees only what "
+        "it asks for",
         sections=[
             Section(table=table(columns, rounds), on_screen=True),
             _final_section({name: Cell(text=amount(one, "usd")) for name, one in result["final"].items()}),
         ],
-        notes=[f"share of the gain that full information would bring: {gained}"],
+        notes=[
+            f"share of the gain that full information would bring: {gained}",
+            f"per query of the stream, audits paid for, over the best single model: "
+            f"{amount(result['online_gain_usd'], 'usd', signed=True)}",
+            f"audits: {audits['rows']} answers, {amount(audits['cost_usd'], 'usd')}",
+            f"promoted: {promoted or 'nothing'}",
+        ],
     )
 
 
@@ -95,8 +109,8 @@ def seeds_report(result: Result) -> Report:
     columns: list[Heading] = [
         number("rows"),
         "served score",
-        "candidate's regret",
-        "true change",
+        "regret",
+        "true gain",
         "intervals that held the truth",
     ]
     finals = {name: spread(one["mean"], one["se"], "usd") for name, one in result["final"].items()}
@@ -104,7 +118,8 @@ def seeds_report(result: Result) -> Report:
         headline=f"{result['dataset']}: means over {seeds} seeds ± standard error",
         sections=[Section(table=table(columns, rounds), on_screen=True), _final_section(finals)],
         notes=[
-            *(_share_note(name, result[f"share_{name}"], seeds) for name in ("learned", "served")),
+            *(_share_note(name, result[f"share_{name}"], seeds) for name in ("learned", "served", "mix")),
+            _online_note(result["online_gain_usd"]),
             f"95% intervals held the truth in {coverage['covered']} of {coverage['estimates']} rounds",
         ],
     )
@@ -204,6 +219,13 @@ def _share_note(name: str, share: Result, seeds: int) -> str:
     return (
         f"share of the full-information gain {name}: {gained.text} {gained.interval} "
         f"({share['n']} of {seeds} seeds have a clear gain)"
+    )
+
+
+def _online_note(gain: Result) -> str:
+    told = spread(gain["mean"], gain["se"], "usd", signed=True)
+    return (
+        f"per query of the stream, audits paid for, over the best single model: {told.text} {told.interval}"
     )
 
 

@@ -20,7 +20,6 @@ from zetaroute.domain import (
     Audit,
     AuditTerms,
     Candidate,
-    Check,
     Decision,
     Estimate,
     Pairing,
@@ -28,9 +27,7 @@ from zetaroute.domain import (
     Standing,
 )
 from zetaroute.errors import NoAnswerError
-from zetaroute.features import Embeddings
 from zetaroute.policy.contest import Draw, SideView, cast, kept_by, toss
-from zetaroute.policy.escalation import CheckReliability, second_chances
 from zetaroute.policy.exploration import (
     PROBATION,
     QUOTA,
@@ -41,9 +38,9 @@ from zetaroute.policy.exploration import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, files_usd
-from zetaroute.policy.policy import Contest, Expectation, Policy, held_best
+from zetaroute.policy.opinion import Opinion, opinion_of
+from zetaroute.policy.policy import Contest, Expectation, Policy
 from zetaroute.policy.prior import FEWEST_GRADED, PriorPredictor, newcomers, ruled_out
 
 NO_AUDIT = AuditTerms(probability=0.0, blocked="no audit was asked for")
@@ -79,7 +76,7 @@ def decide(
     Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and ForbiddenQueryError when
     the rules on tags do.
     """
-    own = _opinion(policy.with_record(standings), query, arms, objective, expected)
+    own = opinion_of(policy.with_record(standings), query, arms, objective, expected)
     files = files_usd(arms, query)
     costs = own.costs_usd(files)
     fixed, limits = _fixed(forced, kept, arms, query=query, costs=costs, limits=limits, rules=rules)
@@ -133,7 +130,7 @@ def _fixed(
 
 
 def _decision(
-    own: _Opinion,
+    own: Opinion,
     contest: Contest | None,
     audit: AuditTerms,
     query: Query,
@@ -167,7 +164,7 @@ def _decision(
         pmf = explored(thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0])))
         lot = _alone(own, pmf, audit, eligible & ~_ruled_out(own, eligible), seed=seed)
     else:
-        other = _opinion(contest.policy.with_record(standings), query, arms, objective, expected)
+        other = opinion_of(contest.policy.with_record(standings), query, arms, objective, expected)
         if query.check is not None:
             other = other.with_chances(eligible, query.check)
         lot = _cast(own, other, contest, audit, eligible, new, explored, kept=kept_by(rate, quota), seed=seed)
@@ -193,75 +190,10 @@ def _decision(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Opinion:
-    """What one policy expects of every arm for one query; arrays (1, K)."""
-
-    policy: Policy
-    arms: Sequence[Arm]
-    objective: Objective
-    forecast: Forecast
-    mean: Array
-    """Utility in USD."""
-    se: Array
-    segment: str | None = None
-    """The learned kind of the query."""
-    after: tuple[tuple[int, ...], ...] = ()
-    """For every arm those that may be asked after it; empty where nothing is checked."""
-
-    def costs_usd(self, files: Mapping[str, float]) -> list[float]:
-        """Return what every arm is expected to cost, with what reading the query's files costs by model."""
-        costs = self.forecast.cost_usd[0].tolist()
-        return [cost + files.get(arm.id, 0.0) for arm, cost in zip(self.arms, costs, strict=True)]
-
-    def best(self, eligible: Mask) -> int:
-        """Return the arm (of the K eligible or not) that the policy prefers."""
-        singles = self.policy.singles(self.arms, self.objective)
-        return int(held_best(self.mean, self.se, self.forecast.rows, eligible[None, :], singles)[0])
-
-    def with_chances(self, eligible: Mask, check: Check) -> _Opinion:
-        """Return the same where answers that fail a check are asked of other eligible arms."""
-        unliked = replace(self.objective, satisfaction_value_usd=0.0)
-        chances = second_chances(
-            self.forecast.utility(unliked, self.arms)[0][0],
-            self.forecast.accuracy[0],
-            eligible,
-            answer_value_usd=self.objective.answer_value_usd,
-            reliability=self.policy.checks.get(check.grader, CheckReliability()),
-        )
-        return replace(self, mean=self.mean + chances.gain_usd, after=chances.after)
-
-
-def _opinion(
-    policy: Policy,
-    query: Query,
-    arms: Sequence[Arm],
-    objective: Objective,
-    expected: Mapping[str, Expectation],
-) -> _Opinion:
-    found = expected.get(policy.version)
-    if found is None:
-        own, knowing = query.embedding, policy
-        if own is not None and own.values:
-            given = np.array(own.values, dtype=np.float32)
-            knowing = policy.with_embeddings(Embeddings(space=own.space, by_text={query.text: given}))
-        (found,) = knowing.expect([query], arms)
-    mean, se = found.forecast.utility(objective, arms)
-    return _Opinion(
-        policy=policy,
-        arms=arms,
-        objective=objective,
-        forecast=found.forecast,
-        mean=mean,
-        se=se,
-        segment=found.segment,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Lot:
     """What was drawn for a query, and what from."""
 
-    decider: _Opinion
+    decider: Opinion
     """The policy that the query was given to."""
     chosen: int
     pmf: Array
@@ -270,7 +202,7 @@ class _Lot:
     pairing: Pairing | None = None
 
 
-def _alone(own: _Opinion, pmf: Array, terms: AuditTerms, running: Mask, *, seed: int) -> _Lot:
+def _alone(own: Opinion, pmf: Array, terms: AuditTerms, running: Mask, *, seed: int) -> _Lot:
     """Draw for the one policy that there is; an audit asks all models (K,) that may still be the best one."""
     heads = toss(seed, terms.probability)
     if heads:
@@ -282,14 +214,14 @@ def _alone(own: _Opinion, pmf: Array, terms: AuditTerms, running: Mask, *, seed:
     return _Lot(decider=own, chosen=chosen, pmf=pmf, audit=_audit(own, terms, asks, heads=heads))
 
 
-def _ruled_out(own: _Opinion, eligible: Mask) -> Mask:
+def _ruled_out(own: Opinion, eligible: Mask) -> Mask:
     """Return the models (K,) whose record leaves no doubt that another is better, for their money and time."""
     return ruled_out(own.mean[0], own.se[0], eligible & (own.forecast.rows >= FEWEST_GRADED))
 
 
 def _cast(
-    own: _Opinion,
-    other: _Opinion,
+    own: Opinion,
+    other: Opinion,
     contest: Contest,
     terms: AuditTerms,
     eligible: Mask,
@@ -325,7 +257,7 @@ def _cast(
     )
 
 
-def _pairing(contest: Contest, other: _Opinion, before: int, after: int, drawn: Draw, kept: float) -> Pairing:
+def _pairing(contest: Contest, other: Opinion, before: int, after: int, drawn: Draw, kept: float) -> Pairing:
     """Return the models of both sides with what the challenger's heads, older than the query, expect of them."""
     unliked = replace(other.objective, satisfaction_value_usd=0.0)
     gains, right = other.forecast.utility(unliked, other.arms)[0][0], other.forecast.accuracy[0]
@@ -346,7 +278,7 @@ def _pairing(contest: Contest, other: _Opinion, before: int, after: int, drawn: 
     )
 
 
-def _audit(own: _Opinion, terms: AuditTerms, asks: Sequence[int], *, heads: bool) -> Audit:
+def _audit(own: Opinion, terms: AuditTerms, asks: Sequence[int], *, heads: bool) -> Audit:
     return Audit(
         probability=terms.probability,
         heads=heads,
@@ -355,7 +287,7 @@ def _audit(own: _Opinion, terms: AuditTerms, asks: Sequence[int], *, heads: bool
     )
 
 
-def _candidates(opinion: _Opinion, excluded: Sequence[Exclusion | None], pmf: Array) -> tuple[Candidate, ...]:
+def _candidates(opinion: Opinion, excluded: Sequence[Exclusion | None], pmf: Array) -> tuple[Candidate, ...]:
     """Return the K arms as one decision saw them, with their probabilities (K,)."""
     forecast, cold = opinion.forecast, isinstance(opinion.policy.predictor, PriorPredictor)
     accuracy = _estimates(forecast.accuracy, forecast.accuracy_se)

@@ -17,7 +17,7 @@ from zetaroute.policy.forecast import Forecast, Predictor
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.prior import Memo, PriorPredictor
 
-DEVIATES = 0.5
+DEVIATES = 0.25
 """Standard errors of the difference that another model must be expected to be better by to take the place of the
 single one: more of them starve young candidates."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,11 +40,17 @@ Output = Annotated[
 Seeds = Annotated[
     int, typer.Option("--seeds", min=1, help="Replays, from --seed upwards; more than one brings means.")
 ]
-Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Retrains.")]
-Rows = Annotated[int, typer.Option("--rows", min=1, help="Queries in all, drawn without replacement.")]
+Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Points at which it reports.")]
+Rows = Annotated[int, typer.Option("--rows", min=1, help="Answers in all, those of audits included.")]
 ExploreRate = Annotated[
     float | None,
     typer.Option("--explore", min=0, max=1, help="Share explored all along; default as in the config."),
+]
+AuditShare = Annotated[
+    float | None,
+    typer.Option(
+        "--audit", min=0, max=1, help="Share of the queries that are audited; default as in the config."
+    ),
 ]
 
 
@@ -105,6 +110,7 @@ def replay_command(
     rounds: Rounds = 10,
     rows: Rows = 6000,
     explore: ExploreRate = None,
+    audit: AuditShare = None,
     train_split: TrainSplit = "train",
     test_split: TestSplit = "test",
     test_share: TestShare = 0.3,
@@ -117,30 +123,25 @@ def replay_command(
     jobs: Jobs = 2,
     json: Json = False,
 ) -> None:
-    """Play the whole loop on recorded outcomes: only the drawn model's outcome is seen, round by round.
+    """Play the whole loop on recorded outcomes: only the outcomes of the models that it asks are seen.
 
     \b
     Examples
       zetaroute replay outcomes.parquet --rounds 10 --rows 6000
-      zetaroute replay outcomes.parquet --explore 0.05 --seed 3 --json
+      zetaroute replay outcomes.parquet --audit 0.25 --seed 3 --json
       zetaroute replay outcomes.parquet --seeds 8 --jobs 4
     """
     from zetaroute.bench.replay import ReplayPlan, replay
     from zetaroute.bench.replay_seeds import replay_seeds
-    from zetaroute.config import Home
 
     recordings = _read(file, train_split, test_split, test_share, models)
     objective = _objective(answer_value_usd, second_value_usd)
-    plan = ReplayPlan(rounds=rounds, rows=rows, explore=explore, seed=seed, use_task=use_task)
-    with tempfile.TemporaryDirectory(prefix="zetaroute-replay-") as name:
-        folder = Path(name)
-        if seeds == 1:
-            found = replay(recordings, home=Home(folder), objective=objective, plan=plan, jobs=jobs)
-        else:
-            every = range(seed, seed + seeds)
-            found = replay_seeds(
-                recordings, folder=folder, objective=objective, plan=plan, seeds=every, jobs=jobs
-            )
+    plan = ReplayPlan(rounds=rounds, rows=rows, explore=explore, seed=seed, audit=audit, use_task=use_task)
+    if seeds == 1:
+        found = replay(recordings, objective=objective, plan=plan, jobs=jobs)
+    else:
+        every = range(seed, seed + seeds)
+        found = replay_seeds(recordings, objective=objective, plan=plan, seeds=every, jobs=jobs)
     if json:
         out_json(found)
         return

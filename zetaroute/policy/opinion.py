@@ -1,0 +1,81 @@
+"""What one policy expects of every model for one query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zetaroute.arrays import Array, Mask
+from zetaroute.config import Objective
+from zetaroute.domain import Arm, Check, Query
+from zetaroute.features import Embeddings
+from zetaroute.policy.escalation import CheckReliability, second_chances
+from zetaroute.policy.forecast import Forecast
+from zetaroute.policy.policy import Expectation, Policy, held_best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What one policy expects of every arm for one query; arrays (1, K)."""
+
+    policy: Policy
+    arms: Sequence[Arm]
+    objective: Objective
+    forecast: Forecast
+    mean: Array
+    """Utility in USD."""
+    se: Array
+    segment: str | None = None
+    """The learned kind of the query."""
+    after: tuple[tuple[int, ...], ...] = ()
+    """For every arm those that may be asked after it; empty where nothing is checked."""
+
+    def costs_usd(self, files: Mapping[str, float]) -> list[float]:
+        """Return what every arm is expected to cost, with what reading the query's files costs by model."""
+        costs = self.forecast.cost_usd[0].tolist()
+        return [cost + files.get(arm.id, 0.0) for arm, cost in zip(self.arms, costs, strict=True)]
+
+    def best(self, eligible: Mask) -> int:
+        """Return the arm (of the K eligible or not) that the policy prefers."""
+        singles = self.policy.singles(self.arms, self.objective)
+        return int(held_best(self.mean, self.se, self.forecast.rows, eligible[None, :], singles)[0])
+
+    def with_chances(self, eligible: Mask, check: Check) -> Opinion:
+        """Return the same where answers that fail a check are asked of other eligible arms."""
+        unliked = replace(self.objective, satisfaction_value_usd=0.0)
+        chances = second_chances(
+            self.forecast.utility(unliked, self.arms)[0][0],
+            self.forecast.accuracy[0],
+            eligible,
+            answer_value_usd=self.objective.answer_value_usd,
+            reliability=self.policy.checks.get(check.grader, CheckReliability()),
+        )
+        return replace(self, mean=self.mean + chances.gain_usd, after=chances.after)
+
+
+def opinion_of(
+    policy: Policy,
+    query: Query,
+    arms: Sequence[Arm],
+    objective: Objective,
+    expected: Mapping[str, Expectation],
+) -> Opinion:
+    found = expected.get(policy.version)
+    if found is None:
+        own, knowing = query.embedding, policy
+        if own is not None and own.values:
+            given = np.array(own.values, dtype=np.float32)
+            knowing = policy.with_embeddings(Embeddings(space=own.space, by_text={query.text: given}))
+        (found,) = knowing.expect([query], arms)
+    mean, se = found.forecast.utility(objective, arms)
+    return Opinion(
+        policy=policy,
+        arms=arms,
+        objective=objective,
+        forecast=found.forecast,
+        mean=mean,
+        se=se,
+        segment=found.segment,
+    )
