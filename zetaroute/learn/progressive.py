@@ -33,6 +33,7 @@ TAIL = 0.99
 LEAST_P = 0.001
 """A model that was drawn with less is not used where the log is the judge: its rows would say nothing."""
 _OF_THE_DRAW = ("share", "paired", "champion_p", "challenger_p", "champion_usd", "challenger_usd")
+_NONE = np.zeros(0, dtype=np.uint64)
 _SALT, _ODD = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 
 
@@ -105,7 +106,14 @@ class Challenged:
 
 
 def play(
-    rows: Sample, x: Array, arms: Sequence[Arm], *, objective: Objective, feature_map: AnyMap, margin: float
+    rows: Sample,
+    x: Array,
+    arms: Sequence[Arm],
+    *,
+    objective: Objective,
+    feature_map: AnyMap,
+    margin: float,
+    known: NDArray[np.uint64] = _NONE,
 ) -> Challenged | None:
     """Play rows with vectors `x` (n, D) through; None where there are too few for a first challenger.
 
@@ -113,11 +121,11 @@ def play(
     the units (conversations, else texts) that begin before the next one and of which there is no earlier row: what
     trained on a text never judges it. A row counts by its logged probabilities; where several models were asked, the
     difference of their answers counts. One without either teaches only, and so does one that was decided within a
-    contest, which has scored it. `margin` is what accuracy may lose.
+    contest, which has scored it, or whose unit is `known` from earlier evidence. `margin` is what accuracy may lose.
     """
     order = _order(rows)
     rows, x = at(rows, order), x[order]
-    trials = _Trials.of(rows)
+    trials = _Trials.of(rows, known)
     edges = _edges(trials.start, FIRST_ROWS * len(arms), len(rows.arm))
     vectors, y, weight = with_lengths(rows.texts, x), targets(rows), target_weights(rows)
     sums, done = SufficientStatistics.nothing(TARGETS, len(arms), x.shape[1]), 0
@@ -127,8 +135,8 @@ def play(
         sums = sums + gather(x[new], y[new], rows.arm[new], len(arms), weight[new])
         done, past = begin, at(rows, np.arange(begin))
         predictor, average = heads(sums, x[:begin], past, arms, feature_map), vectors[:begin].mean(axis=0)
-        known = None if now is None else arms[now.anchor].id
-        anchor = kept_anchor(predictor, average, arms, objective, known)
+        single = None if now is None else arms[now.anchor].id
+        anchor = kept_anchor(predictor, average, arms, objective, single)
         if now is None or anchor != now.anchor:
             now = Challenged(
                 blocks=(),
@@ -221,8 +229,8 @@ class _Trials:
     """Whether no earlier row is of the same conversation or text."""
 
     @classmethod
-    def of(cls, rows: Sample) -> _Trials:
-        """Return the trials of rows in the order in which they are played."""
+    def of(cls, rows: Sample, known: NDArray[np.uint64]) -> _Trials:
+        """Return the trials of rows in the order in which they are played; `known` units are not new."""
         count = len(rows.arm)
         logged, _ = _dated(rows)
         key = np.where(logged, rows.decision, rows.group)
@@ -231,6 +239,7 @@ class _Trials:
         first = np.minimum.reduceat(drawn, start) if count else start
         new = np.zeros(len(start), dtype=bool)
         new[np.unique(rows.group[start], return_index=True)[1]] = True
+        new &= ~np.isin(rows.group[start], known)
         end = np.r_[start[1:], count]
         return cls(start=start, end=end, drawn=np.where(first < count, first, -1), new=new)
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zetaroute.analysis.contest import NUMBERS, Lines
 from zetaroute.config import Settings
-from zetaroute.domain import ContestEvent, EvidenceLine, UtilityRange, new_id, utc_now
+from zetaroute.domain import ContestEvent, ContestStep, EvidenceLine, UtilityRange, new_id, utc_now
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.evidence import PROMOTES_AT
 from zetaroute.learn.incremental.collect import ReadRows
@@ -19,7 +20,6 @@ from zetaroute.learn.progressive import Block, Challenged, UtilityBounds, lines_
 from zetaroute.log.contests import running_event
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.policy import Policy
 from zetaroute.policy.serialise import stored_prices
 from zetaroute.projections.evidence import ContestStanding, standing_of, step_of
 from zetaroute.registry import Registry
@@ -124,28 +124,22 @@ def changed_terms(event: ContestEvent, settings: Settings, registry: Registry) -
     return None
 
 
-def limit_usd(policy: Policy, settings: Settings, *, monthly: int) -> float | None:
-    """Return what challengers may lose in a month of so many queries; None: no limit.
-
-    A share is of what the answers of the best single model are worth, by what `policy` expects.
-    """
-    limits = settings.challengers
-    if limits.max_regret_share is None or policy.average is None:
-        return limits.max_regret_usd
-    unliked = replace(settings.objective, satisfaction_value_usd=0.0)
-    forecast = policy.predictor.forecast(policy.average[None], settings.arms)
-    worth = float(forecast.utility(unliked, settings.arms)[0].max()) * monthly
-    return max(limits.max_regret_share * worth, settings.objective.answer_value_usd)
-
-
-def end_contest(log: Log, connection: DuckDBPyConnection, *, reason: str, author: str) -> ContestEvent | None:
-    """Stop giving queries to a challenger; return the last step of the contest that ran, or None."""
+def take_step(
+    log: Log, connection: DuckDBPyConnection, step: ContestStep, *, reason: str, author: str
+) -> ContestEvent | None:
+    """Let the contest that runs take a step, such as its end; return that, or None where no contest runs."""
     running = running_event(connection)
     if running is None:
         return None
-    ended = step_of(running, "ended", standing_of(connection, running), reason=reason, author=author)
-    log.write(connection, Entry(contests=(ended,)))
-    return ended
+    event = step_of(running, step, standing_of(connection, running), reason=reason, author=author)
+    log.write(connection, Entry(contests=(event,)))
+    return event
+
+
+def scored_units(connection: DuckDBPyConnection) -> NDArray[np.uint64]:
+    """Return the units that evidence has counted, as `Sample.group` numbers them."""
+    units = connection.execute("SELECT DISTINCT unit FROM evidence").fetchall()
+    return np.array([int(unit, 16) for (unit,) in units], dtype=np.uint64)
 
 
 def past_columns(challenged: Challenged, newest: ReadRows) -> Lines:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,6 +35,8 @@ class Evidence:
     """Every KPI of the champion and of the challengers."""
     rejected: bool = False
     """Whether a challenger was stopped for the harm that it did."""
+    serves: bool = False
+    """Whether the challenger serves already, and is held against the champion of before."""
 
     @classmethod
     def of_contest(
@@ -43,7 +45,8 @@ class Evidence:
         """Return the evidence of the contest that runs."""
         event = running.event
         found = measured(connection, contest_lines(connection, event.epoch))
-        return cls._of(standing_of(connection, event), found, objective, rejected=event.step == "rejected")
+        evidence = cls._of(standing_of(connection, event), found, objective)
+        return replace(evidence, rejected=event.step == "rejected", serves=event.step == "promoted")
 
     @classmethod
     def of_past(
@@ -55,7 +58,7 @@ class Evidence:
             answer_value_usd=objective.answer_value_usd, margin=settings.gate.accuracy_margin
         )
         found = measured(connection, past_columns(past, newest))
-        return cls._of(ContestStanding(**standing), found, objective, rejected=False)
+        return cls._of(ContestStanding(**standing), found, objective)
 
     @classmethod
     def nothing(cls, objective: Objective) -> Evidence:
@@ -68,12 +71,10 @@ class Evidence:
         return cls(standing=standing, found=None, table=None)
 
     @classmethod
-    def _of(
-        cls, standing: ContestStanding, found: Measured, objective: Objective, *, rejected: bool
-    ) -> Evidence:
+    def _of(cls, standing: ContestStanding, found: Measured, objective: Objective) -> Evidence:
         if not standing.units:
-            return cls(standing=standing, found=None, table=None, rejected=rejected)
-        return cls(standing=standing, found=found, table=found.table(objective), rejected=rejected)
+            return cls(standing=standing, found=None, table=None)
+        return cls(standing=standing, found=found, table=found.table(objective))
 
     def satisfaction(self) -> Figure:
         """Return the change in satisfaction."""

@@ -75,6 +75,8 @@ class Terms:
     """What challenges of other single models in past rows have left of the evidence."""
     max_regret_usd: float | None
     """What challengers may lose in a month."""
+    warning: str | None
+    """What is to be said of that."""
     drifted: bool
     """Whether a model has changed."""
 
@@ -109,7 +111,7 @@ def next_step(
         author=author,
     )
     if proven is None:
-        return NextStep(events=(*ended, began), words=(_challenges(terms),))
+        return NextStep(events=(*ended, began), words=_challenges(terms))
     serving = promoted(began, proven, reason="the evidence of past rows promotes it", author=author)
     return NextStep(events=(*ended, began, serving))
 
@@ -173,6 +175,7 @@ def _ended(standing: OpenContest | None, reason: str, author: str) -> tuple[Cont
     return (step_of(standing.event, "ended", standing.found, reason=reason, author=author),)
 
 
-def _challenges(terms: Terms) -> str:
+def _challenges(terms: Terms) -> tuple[str, ...]:
     against = terms.champion if terms.anchor is None else f"the best single model, {terms.anchor},"
-    return f"{NEW} challenges {against} from now on: its share of the queries follows the evidence"
+    words = f"{NEW} challenges {against} from now on: its share of the queries follows the evidence"
+    return (words,) if terms.warning is None else (words, terms.warning)

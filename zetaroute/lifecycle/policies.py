@@ -60,7 +60,7 @@ class Policies:
 
     def unpin(self) -> str | None:
         """Let challengers replace the current version again; return what was pinned, or None."""
-        return versions.unpin(self.home)
+        return versions.unpin(self.home, self.log)
 
     def rollback(self) -> str:
         """End the contest, else go back to the version that served before; return the one that serves now."""

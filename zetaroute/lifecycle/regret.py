@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from zetaroute.config import Settings
+from zetaroute.policy import Policy
 
 FEWEST_ANSWERS = 100
 """Right answers that a limit must be worth for a challenger to be tried much."""
+
+
+def worth_usd(policy: Policy, settings: Settings, *, queries: int) -> float:
+    """Return what the best single model's answers to so many queries are worth, by what a policy expects."""
+    if policy.average is None:
+        return 0.0
+    unliked = replace(settings.objective, satisfaction_value_usd=0.0)
+    forecast = policy.predictor.forecast(policy.average[None], settings.arms)
+    return queries * float(forecast.utility(unliked, settings.arms)[0].max())
 
 
 def regret_limit_usd(settings: Settings, favourite_utility_usd: float) -> float | None:

@@ -19,24 +19,23 @@ from zetaroute.learn.incremental.readers import on_cluster
 from zetaroute.learn.incremental.train import (
     PARTITION_ROWS,
     TrainingResult,
-    TrainingSource,
-    open_source,
-    opener,
     train,
 )
 from zetaroute.learn.progressive import Challenged, bounds_of, play
 from zetaroute.learn.routing_gain import kept_anchor
 from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of
-from zetaroute.lifecycle.contests import limit_usd, past_lines, promoted
+from zetaroute.lifecycle.contests import past_lines, promoted
 from zetaroute.lifecycle.evidence import Evidence
-from zetaroute.lifecycle.log_faults import faults_of_log, faults_of_rows
+from zetaroute.lifecycle.log_faults import faults_of_rows
+from zetaroute.lifecycle.log_findings import LogFindings, look_at
 from zetaroute.lifecycle.moves import moves_of
 from zetaroute.lifecycle.next_step import NextStep, OpenContest, Promote, Terms, next_step
 from zetaroute.lifecycle.record import of_the_fit, publish, record_of
+from zetaroute.lifecycle.regret import regret_limit_usd, regret_warning, worth_usd
 from zetaroute.lifecycle.result import RetrainRecord, RetrainResult
-from zetaroute.lifecycle.verdict import Verdict, judged
+from zetaroute.lifecycle.verdict import Verdict
 from zetaroute.lifecycle.versions import make_current
-from zetaroute.log.contests import RunningContest, running_contest
+from zetaroute.log.contests import RunningContest
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.standings import read_state
@@ -44,39 +43,7 @@ from zetaroute.policy import LearnedPredictor, Policy, load_policy
 from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-_MONEY = """
-    SELECT coalesce(sum(cost_usd) FILTER (role = 'audit')
-                    / nullif(count(DISTINCT fallback_of) FILTER (role = 'audit'), 0), avg(cost_usd), 0),
-           count(*) FILTER (fallback_of IS NULL AND time > current_timestamp AT TIME ZONE 'UTC' - INTERVAL 30 DAY)
-    FROM outcomes
-"""
-"""What an audited query costs more; before any was audited, what a query costs. And the queries of a month."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Before:
-    """What the log says before anything is learned from it."""
-
-    source: TrainingSource
-    faults: list[LogFault]
-    contest: OpenContest | None
-    evidence: Evidence
-    usd_per_audit: float
-    monthly: int
-    """Queries of the last 30 days."""
-    won: bool = False
-    """Whether its challenger has just come to serve."""
-
-    def judged(self, evidence: Evidence, settings: Settings, more: Sequence[LogFault] = ()) -> Verdict:
-        """Judge by some evidence, with `more` faults of the log than were found at first."""
-        faults = [*more, *self.faults]
-        return judged(evidence, settings, faults=faults, usd_per_audit=self.usd_per_audit)
-
-    def notes(self) -> list[str]:
-        """Return what is to be said beside the reasons of the verdict."""
-        return [*self.source.notes, *(fault.words for fault in self.faults if not fault.refuses)]
+    pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +101,7 @@ def retrain(
 
     start = time.perf_counter()
     registry = Registry(home.artifacts)
-    before = _opened(
+    before = look_at(
         log, registry, settings, since=since, sources=sources, cluster=cluster, partition_rows=partition_rows
     )
     verdict = before.judged(before.evidence, settings)
@@ -189,7 +156,7 @@ def _written(
 def _made(
     learned: _Learned,
     sides: _Policies,
-    before: _Before,
+    before: LogFindings,
     settings: Settings,
     registry: Registry,
     *,
@@ -214,7 +181,7 @@ def _made(
 
 
 def _record(
-    before: _Before,
+    before: LogFindings,
     sides: _Policies,
     learned: _Learned,
     made: CandidatePolicy,
@@ -248,53 +215,6 @@ def _record(
     )
 
 
-def _opened(
-    log: Log,
-    registry: Registry,
-    settings: Settings,
-    *,
-    since: str | None,
-    sources: Sequence[str],
-    cluster: str | None,
-    partition_rows: int,
-) -> _Before:
-    """Return what to learn from, the faults of that log, and how the home's contest stands."""
-    with opener(log, sources)() as connection:
-        source = open_source(
-            connection,
-            log,
-            settings,
-            since=since,
-            sources=sources,
-            cluster=cluster is not None,
-            partition_rows=partition_rows,
-        )
-        faults = faults_of_log(connection, registry, since=since)
-        if source.own:
-            return _with_contest(connection, source, faults, settings)
-    with log.open() as connection:
-        return _with_contest(connection, source, faults, settings)
-
-
-def _with_contest(
-    connection: DuckDBPyConnection, source: TrainingSource, faults: list[LogFault], settings: Settings
-) -> _Before:
-    usd, monthly = connection.execute(_MONEY).fetchone() or (0.0, 0)
-    running, contest = running_contest(connection), None
-    evidence = Evidence.nothing(settings.objective)
-    if running is not None:
-        evidence = Evidence.of_contest(connection, running, settings.objective)
-        contest = OpenContest(running=running, found=evidence.standing)
-    return _Before(
-        source=source,
-        faults=faults,
-        contest=contest,
-        evidence=evidence,
-        usd_per_audit=float(usd),
-        monthly=monthly,
-    )
-
-
 def _promoted(
     contest: OpenContest, log: Log, registry: Registry, verdict: Verdict, *, author: str
 ) -> OpenContest:
@@ -310,7 +230,7 @@ def _promoted(
     return OpenContest(running=running, found=found)
 
 
-def _policies(registry: Registry, home: Home, before: _Before) -> _Policies:
+def _policies(registry: Registry, home: Home, before: LogFindings) -> _Policies:
     serving, contest = registry.current(), before.contest
     goes_on = contest is not None and not contest.serves
 
@@ -324,7 +244,7 @@ def _policies(registry: Registry, home: Home, before: _Before) -> _Policies:
     return _Policies(serving=serving, champion=champion, champion_anchor=anchor, newest=newest)
 
 
-def _learned(before: _Before, sides: _Policies, settings: Settings, log: Log, *, seed: int) -> _Learned:
+def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log, *, seed: int) -> _Learned:
     """Learn from all rows, and play past rows through where no contest has scored any and none was promoted."""
     predictor = sides.newest.predictor
     known = predictor.map if isinstance(predictor, LearnedPredictor) else None
@@ -340,6 +260,7 @@ def _learned(before: _Before, sides: _Policies, settings: Settings, log: Log, *,
             objective=objective,
             feature_map=fitted.map,
             margin=settings.gate.accuracy_margin,
+            known=before.scored,
         )
     if past is None:
         return _Learned(lesson=lesson, fitted=fitted, past=None, evidence=before.evidence, faults=faults)
@@ -357,7 +278,7 @@ def _learned(before: _Before, sides: _Policies, settings: Settings, log: Log, *,
 
 
 def _terms(
-    before: _Before, sides: _Policies, learned: _Learned, settings: Settings, made: CandidatePolicy
+    before: LogFindings, sides: _Policies, learned: _Learned, settings: Settings, made: CandidatePolicy
 ) -> Terms:
     """Return what a contest would begin with now."""
     past, anchor, earlier = learned.past, made.policy.anchor, 1.0
@@ -365,12 +286,14 @@ def _terms(
         same = anchor == settings.arms[past.anchor].id
         earlier = past.earlier if same else min(1.0, learned.evidence.standing.e_value)
     bounds = bounds_of(learned.lesson.newest.rows, settings.arms, settings.objective)
+    limit_usd = regret_limit_usd(settings, worth_usd(made.policy, settings, queries=before.monthly))
     return Terms(
         champion=sides.serving,
         anchor=anchor if sides.serving == COLD else None,
         bounds=bounds if past is None else past.bounds,
         earlier=earlier,
-        max_regret_usd=limit_usd(made.policy, settings, monthly=before.monthly),
+        max_regret_usd=limit_usd,
+        warning=regret_warning(settings, limit_usd),
         drifted=bool(learned.fitted.drifts),
     )
 

@@ -59,8 +59,7 @@ def judged(
         variance = float(squares.mean()) if len(squares) >= FEWEST_AUDITED else None
     needed = _audits_needed(standing, objective, variance)
     return _verdict(
-        standing,
-        rejected=evidence.rejected,
+        evidence,
         broken=broken,
         open_questions=questions,
         faults=faults,
@@ -70,33 +69,31 @@ def judged(
 
 
 def _verdict(
-    standing: ContestStanding,
+    evidence: Evidence,
     *,
-    rejected: bool,
     broken: Sequence[str],
     open_questions: Sequence[str],
     faults: Sequence[LogFault],
     needed: int | None,
     usd_needed: float | None,
 ) -> Verdict:
+    standing = evidence.standing
     refusals = [fault.words for fault in faults if fault.refuses]
     if refusals:
-        return Verdict(
-            word="INSUFFICIENT", reasons=tuple(refusals), audits_needed=None, audit_usd_needed=None
+        return _plain("INSUFFICIENT", *refusals)
+    harmful = evidence.rejected or standing.harm >= ROLLS_BACK_AT
+    if harmful or broken:
+        loses = (
+            f"the challenger loses: the evidence of harm is {standing.harm:.3g}, and {ROLLS_BACK_AT:.0f} takes its "
+            "queries away"
         )
-    if rejected or broken or standing.harm >= ROLLS_BACK_AT:
-        words = [*broken]
-        if rejected or standing.harm >= ROLLS_BACK_AT:
-            words.insert(
-                0,
-                f"the challenger loses: the evidence of harm is {standing.harm:.3g}, and {ROLLS_BACK_AT:.0f} "
-                "takes its queries away",
-            )
-        return Verdict(word="REJECT", reasons=tuple(words), audits_needed=None, audit_usd_needed=None)
+        return _plain("REJECT", *([loses] if harmful else []), *broken)
     strength = f"{_scored(standing)}: the evidence of a gain is {standing.e_value:.3g} of {PROMOTES_AT:.0f}"
+    if evidence.serves:
+        return _plain("INSUFFICIENT", f"{strength}, for the version that serves already")
     if proves_gain(standing) and not open_questions:
         kept = f"the evidence that accuracy keeps its margin is {standing.accuracy:.3g}"
-        return Verdict(word="PROMOTE", reasons=(strength, kept), audits_needed=None, audit_usd_needed=None)
+        return _plain("PROMOTE", strength, kept)
     reasons = [strength] if standing.units else [NO_ROWS]
     if standing.e_value >= PROMOTES_AT:
         reasons += _what_is_open(standing)
@@ -113,6 +110,11 @@ def _verdict(
         audits_needed=needed,
         audit_usd_needed=usd_needed,
     )
+
+
+def _plain(word: Word, *reasons: str) -> Verdict:
+    """Return a verdict that more audits of the same do not change."""
+    return Verdict(word=word, reasons=reasons, audits_needed=None, audit_usd_needed=None)
 
 
 def _scored(standing: ContestStanding) -> str:

@@ -12,12 +12,13 @@ import polars as pl
 
 from zetaroute.analysis.contest import contest_json
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Arm, Promotion, new_id, utc_now
+from zetaroute.domain import Arm, ContestStep, Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError, UsageError
 from zetaroute.features import EmbeddedMap
 from zetaroute.features.hashed import SPACE
 from zetaroute.learn.embeddings import with_embeddings
-from zetaroute.lifecycle.contests import end_contest
+from zetaroute.lifecycle.contests import take_step
+from zetaroute.log.contests import running_event
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
@@ -279,16 +280,24 @@ def pin(home: Home, log: Log, version: str, *, author: str = "user") -> str:
     if name != registry.current_or_none():
         log.append([make_current(registry, name, reason="pinned", author=author, forced=True)])
     with log.open() as connection:
-        end_contest(log, connection, reason=f"{name} was pinned", author=author)
+        running = running_event(connection)
+        if running is not None:
+            # A version that is still tested for harm serves alone once it is pinned.
+            step: ContestStep = "ended" if running.step == "promoted" else "paused"
+            take_step(log, connection, step, reason=f"{name} was pinned", author=author)
     registry.pin(name)
     return name
 
 
-def unpin(home: Home) -> str | None:
+def unpin(home: Home, log: Log, *, author: str = "user") -> str | None:
     """Let challengers replace the current version again; return what was pinned, or None."""
     registry = Registry(home.artifacts)
     pinned = registry.pinned()
     registry.pin(None)
+    with log.open() as connection:
+        running = running_event(connection)
+        if pinned and running is not None and running.step == "paused" and running.author != "evidence":
+            take_step(log, connection, "resumed", reason=f"{pinned} is pinned no more", author=author)
     return pinned
 
 
@@ -339,7 +348,7 @@ def rollback(home: Home, log: Log, *, author: str = "user") -> str:
     registry = Registry(home.artifacts)
     with log.open() as connection:
         current = registry.current()
-        ended = end_contest(log, connection, reason="rolled back by hand", author=author)
+        ended = take_step(log, connection, "ended", reason="rolled back by hand", author=author)
         if ended is not None and ended.challenger != current:
             return current
         if current == COLD:

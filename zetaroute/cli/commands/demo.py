@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zetaroute.setup.demo import OnProgress, Phase
 
 CONCURRENCY = 4
-AFTER_SHARE = 0.5
+AFTER_SHARE = 1.0
 """Queries of the second phase, as a share of the first."""
 
 practice = typer.Typer(
@@ -45,7 +45,7 @@ def add_to(app: typer.Typer) -> None:
 def demo_command(
     context: typer.Context,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Other queries and draws.")] = 0,
-    rows: Annotated[int, typer.Option("--rows", min=400, help="Queries before the retrain.")] = 2400,
+    rows: Annotated[int, typer.Option("--rows", min=200, help="Queries before the retrain.")] = 600,
 ) -> None:
     """Turn the whole loop on practice models: route, rate, retrain, route again, compare.
 
@@ -98,15 +98,18 @@ def _play(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     home = demo_home(run.home)
     home.make()
     run.note("practice models answer: small built-in programs, not language models; ratings are simulated")
-    out(f"1. {rows} queries with the cold-start policy: it explores, so that there is something to learn")
+    out(
+        f"1. {rows} queries with the cold-start policy: all models are asked, so that there is something to learn"
+    )
     _route(run, home, settings, Phase(name="before", rows=rows, seed=2 * seed), screen)
-    out("\n2. retrain: fit on one half of the log, judge on the other")
+    out("\n2. retrain: play the queries through, each judged by what was learned before it")
     with _waiting(run):
         done = learn(home, settings, seed=seed)
     show_report(screen, retrain_report(done.json()))
     after = int(AFTER_SHARE * rows)
-    serving = done.version if done.promoted else done.record.parent
-    out(f"\n3. {after} new queries with {serving}")
+    serving = done.serves
+    beside = ", and half of them with the policy before, as a test for harm" if done.promoted else ""
+    out(f"\n3. {after} new queries with {serving}{beside}")
     _route(run, home, settings, Phase(name="after", rows=after, seed=2 * seed + 1), screen)
     if not done.promoted:
         out(

@@ -1,0 +1,107 @@
+"""What a log says before anything is learned from it: what to learn from, its faults, and how the contest stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zetaroute.config import Settings
+from zetaroute.evaluate.log_checks import LogFault
+from zetaroute.learn.incremental.train import TrainingSource, open_source, opener
+from zetaroute.lifecycle.contests import scored_units
+from zetaroute.lifecycle.evidence import Evidence
+from zetaroute.lifecycle.log_faults import faults_of_log
+from zetaroute.lifecycle.next_step import OpenContest
+from zetaroute.lifecycle.verdict import Verdict, judged
+from zetaroute.log.contests import running_contest
+from zetaroute.log.log import Log
+from zetaroute.registry import Registry
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_MONEY = """
+    SELECT coalesce(sum(cost_usd) FILTER (role = 'audit')
+                    / nullif(count(DISTINCT fallback_of) FILTER (role = 'audit'), 0), avg(cost_usd), 0),
+           count(*) FILTER (fallback_of IS NULL AND time > current_timestamp AT TIME ZONE 'UTC' - INTERVAL 30 DAY)
+    FROM outcomes
+"""
+"""What an audited query costs more; before any was audited, what a query costs. And the queries of a month."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFindings:
+    """What the log says before anything is learned from it."""
+
+    source: TrainingSource
+    faults: list[LogFault]
+    contest: OpenContest | None
+    evidence: Evidence
+    usd_per_audit: float
+    monthly: int
+    """Queries of the last 30 days."""
+    scored: NDArray[np.uint64]
+    """Units that some contest has scored; they never count again."""
+    won: bool = False
+    """Whether its challenger has just come to serve."""
+
+    def judged(self, evidence: Evidence, settings: Settings, more: Sequence[LogFault] = ()) -> Verdict:
+        """Judge by some evidence, with `more` faults of the log than were found at first."""
+        faults = [*more, *self.faults]
+        return judged(evidence, settings, faults=faults, usd_per_audit=self.usd_per_audit)
+
+    def notes(self) -> list[str]:
+        """Return what is to be said beside the reasons of the verdict."""
+        return [*self.source.notes, *(fault.words for fault in self.faults if not fault.refuses)]
+
+
+def look_at(
+    log: Log,
+    registry: Registry,
+    settings: Settings,
+    *,
+    since: str | None,
+    sources: Sequence[str],
+    cluster: str | None,
+    partition_rows: int,
+) -> LogFindings:
+    """Return what to learn from, the faults of that log, and how the home's contest stands."""
+    with opener(log, sources)() as connection:
+        source = open_source(
+            connection,
+            log,
+            settings,
+            since=since,
+            sources=sources,
+            cluster=cluster is not None,
+            partition_rows=partition_rows,
+        )
+        faults = faults_of_log(connection, registry, since=since)
+        if source.own:
+            return _with_contest(connection, source, faults, settings)
+    with log.open() as connection:
+        return _with_contest(connection, source, faults, settings)
+
+
+def _with_contest(
+    connection: DuckDBPyConnection, source: TrainingSource, faults: list[LogFault], settings: Settings
+) -> LogFindings:
+    usd, monthly = connection.execute(_MONEY).fetchone() or (0.0, 0)
+    running, contest = running_contest(connection), None
+    evidence = Evidence.nothing(settings.objective)
+    if running is not None:
+        evidence = Evidence.of_contest(connection, running, settings.objective)
+        contest = OpenContest(running=running, found=evidence.standing)
+    return LogFindings(
+        source=source,
+        faults=faults,
+        contest=contest,
+        evidence=evidence,
+        usd_per_audit=float(usd),
+        monthly=monthly,
+        scored=scored_units(connection),
+    )
