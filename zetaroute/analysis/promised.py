@@ -3,47 +3,41 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
+import numpy as np
 
 from zetaroute.analysis.contest import contest_gain
-from zetaroute.analysis.served import as_served, size
-from zetaroute.config import Settings
 from zetaroute.domain import Figure
 from zetaroute.errors import ArtifactError
-from zetaroute.evaluate.kpi import on_one_mix
+from zetaroute.evaluate.intervals import mean_figure
 from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FEWEST_ROWS = 50
-"""Queries that each side must have answered before a forecast is held against them."""
+FEWEST_UNITS = 50
+"""Scored queries by which a promotion must have been tested before its forecast is held against them."""
+_CAME = """
+    SELECT gain_usd FROM evidence WHERE epoch IN (
+        SELECT max(epoch) FROM contests WHERE challenger = ? AND champion = ? AND step = 'promoted'
+    )
+"""
 
 
-def forecasts(
-    connection: DuckDBPyConnection, frame: pl.DataFrame, *, registry: Registry, settings: Settings
-) -> list[dict[str, Any]]:
+def forecasts(connection: DuckDBPyConnection, *, registry: Registry) -> list[dict[str, Any]]:
     """Return, for every promotion that evidence made, the utility per query that it promised and what came.
 
-    `frame` holds what was served, by kind. What came is the difference between what the
-    two versions served, re-weighted to one mix of kinds: exploring included, and not causal.
+    What came is what the test for harm has measured since: queries drawn for the promoted version and for the
+    champion of before.
     """
     promoted = connection.execute(
         "SELECT version, previous, author FROM promotions WHERE NOT forced AND previous IS NOT NULL ORDER BY time"
     ).fetchall()
-    # Ratings are left out of what is promised, so they are left out of what came.
-    objective = replace(settings.objective, satisfaction_value_usd=0.0)
     found = []
     for version, previous, author in promoted:
         promised = _promised(connection, registry, version, previous)
-        sides = [frame.filter(pl.col("policy_version") == name) for name in (previous, version)]
-        came = Figure(value=None, low=None, high=None, n=size(sides[1]))
-        if min(size(side) for side in sides) >= FEWEST_ROWS:
-            old, new = (as_served(side, settings) for side in sides)
-            came = on_one_mix(old, new, objective).difference["utility_usd"]
+        came = _came(connection, version, previous)
         found.append(
             {
                 "version": version,
@@ -51,10 +45,17 @@ def forecasts(
                 "by": author,
                 "promised": promised,
                 "came": came.json(),
-                "agrees": _overlap(promised, came.json()),
+                "agrees": _kept(promised, came),
             }
         )
     return found
+
+
+def _came(connection: DuckDBPyConnection, version: str, previous: str) -> Figure:
+    gains = connection.execute(_CAME, [version, previous]).fetchnumpy()["gain_usd"]
+    if len(gains) < FEWEST_UNITS:
+        return Figure(value=None, low=None, high=None, n=len(gains))
+    return mean_figure(np.asarray(gains, dtype=np.float64))
 
 
 def _promised(
@@ -73,11 +74,11 @@ def _promised(
     return figure if stored.get("parent") == previous else None
 
 
-def _overlap(promised: dict[str, Any] | None, came: dict[str, Any]) -> bool | None:
-    """Return whether the two intervals share anything; None where one of them is missing."""
-    ends = [
-        figure[end] for figure in (promised or {"low": None, "high": None}, came) for end in ("low", "high")
-    ]
-    if None in ends:
+def _kept(promised: dict[str, Any] | None, came: Figure) -> bool | None:
+    """Return whether what came is not surely less than what was promised; None where one of them is missing.
+
+    More is no broken promise: it was measured on challengers that had learned from fewer rows.
+    """
+    if promised is None or promised["low"] is None or came.high is None:
         return None
-    return bool(ends[0] <= ends[3] and ends[2] <= ends[1])
+    return bool(came.high >= promised["low"])

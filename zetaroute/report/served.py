@@ -188,7 +188,7 @@ def _promises_table(result: Result) -> Table:
             f"{_number(one['previous'])} to {_number(one['version'])}",
             figure(one["promised"], "usd_per_query", signed=True),
             figure(one["came"], "usd_per_query", signed=True),
-            verdict({True: "+ agrees", False: "! disagrees", None: "? cannot tell"}[one["agrees"]]),
+            verdict({True: "+ kept", False: "! fell short", None: "? cannot tell"}[one["agrees"]]),
         ]
         for one in result["forecasts"]
     ]
@@ -204,8 +204,8 @@ def _promises_table(result: Result) -> Table:
 def _kept_promises(result: Result) -> str:
     agree = [one["agrees"] for one in result["forecasts"] if one["agrees"] is not None]
     if not agree:
-        return "No promotion can be compared with what came after it yet."
-    return f"{sum(agree)} of {len(agree)} promotions agree with what was served after them (not causal)."
+        return "No promotion can be compared with what was measured after it yet."
+    return f"{sum(agree)} of {len(agree)} promotions brought what they promised, or more, as measured after them."
 
 
 def _course_sections(result: Result, warning: str) -> list[Section]:
