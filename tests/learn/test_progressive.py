@@ -211,3 +211,32 @@ def test_too_few_rows_say_nothing():
         at(log, few), x[few], USEFUL.arms(), objective=OBJECTIVE, feature_map=feature_map, margin=0.02
     )
     assert found is None
+
+
+def test_where_answers_can_be_graded_a_failure_is_wrong_and_a_grade_that_never_came_the_worst():
+    log, x = audited_log(USEFUL, 400, 5, audits=0.0)
+    number = np.arange(400)
+    failed, ungraded = number % 5 == 0, number % 5 == 1
+    holes = replace(
+        log,
+        answered=~failed,
+        accuracy=np.where(failed | ungraded, np.nan, log.accuracy),
+        time_s=number * 100.0,
+    )
+    scored = failures = missing = 0
+    for block in played(USEFUL, holes, x, 400).blocks:
+        assert not ungraded[block.row][block.row > 400 - 36].any()
+        apart = block.decided.champion != block.decided.challenger
+        for side in ("champion", "challenger"):
+            place = getattr(block, f"{side}_row")
+            here = apart & (place >= 0)
+            right = getattr(block.decided, f"{side}_right")
+            assert (right[here & failed[place]] == 0.0).all()
+            assert block.scored.missing[here & ungraded[place]].all()
+            failures += int((here & failed[place]).sum())
+            missing += int((here & ungraded[place]).sum())
+        scored += len(block.row)
+    assert min(failures, missing) > 5
+    silent = replace(holes, audit_probability=np.full(400, np.nan))
+    for block in played(USEFUL, silent, x, 400).blocks:
+        assert not (failed | ungraded)[block.row].any()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.log.test_log import feedback, outcome
 from tests.support.contested_rows import BEGAN_S, asked, began
-from zetaroute.domain import FIRST_SHARE, PROVING_SHARE, ContestEvent, new_id
+from zetaroute.domain import FIRST_SHARE, GRADE_DEADLINE, PROVING_SHARE, ContestEvent, new_id
 from zetaroute.evaluate.evidence import ROLLS_BACK_AT
 from zetaroute.log.contests import running_event
 from zetaroute.log.journal import Entry
@@ -20,7 +20,6 @@ from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
 from zetaroute.projections import log_of
 from zetaroute.projections.evidence import standing_of, step_of
-from zetaroute.projections.lines import DEADLINE
 from zetaroute.registry import COLD, Registry
 
 BETTER, WORSE = {"a": 0.0, "b": 1.0}, {"a": 1.0, "b": 0.0}
@@ -111,9 +110,9 @@ def test_a_pair_waits_for_both_grades(log, event):
 
 def test_after_the_deadline_a_missing_grade_is_the_worst_for_gain_and_loss(log, versions):
     event = begin(
-        log, began(*versions, id=(old := new_id(time.time() - 2 * DEADLINE.total_seconds())), epoch=old)
+        log, began(*versions, id=(old := new_id(time.time() - 2 * GRADE_DEADLINE.total_seconds())), epoch=old)
     )
-    late_s = time.time() - DEADLINE.total_seconds() - 60.0
+    late_s = time.time() - GRADE_DEADLINE.total_seconds() - 60.0
     add(log, asked(event, right={"a": 0.5}, heads=True, at_s=late_s))
     ((gain, loss, accuracy, missing),) = lines(log, "gain_usd, loss_usd, gain_accuracy, missing")
     assert (gain, loss) == (pytest.approx(-0.001 - 0.005), pytest.approx(-0.01 + 0.005))

@@ -5,6 +5,7 @@ Time is seconds (`_s`), money is USD (`_usd`), tokens are counts. A value is mad
 
 from zetaroute.domain.contest import (
     FIRST_SHARE,
+    GRADE_DEADLINE,
     PROVEN_SHARE,
     PROVING_SHARE,
     PROVING_UNITS,
@@ -65,6 +66,7 @@ __all__ = [
     "CONFIG_ERRORS",
     "DEMOTED",
     "FIRST_SHARE",
+    "GRADE_DEADLINE",
     "OUTAGE_ERRORS",
     "PROVEN_SHARE",
     "PROVING_SHARE",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 Side = Literal["champion", "challenger"]
@@ -10,6 +11,8 @@ ContestStep = Literal[
     "began", "refitted", "rejected", "promoted", "paused", "resumed", "rolled_back", "ended"
 ]
 
+GRADE_DEADLINE = timedelta(hours=1)
+"""How long the evidence waits for a grade; then the worst is assumed."""
 FIRST_SHARE = 0.69
 """Share of the queries that a challenger begins with: the probability of a gain that is usual."""
 PROVING_SHARE, PROVEN_SHARE = 0.5, 0.95

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.config import Objective
-from zetaroute.domain import Arm
+from zetaroute.domain import GRADE_DEADLINE, Arm
 from zetaroute.evaluate.scoring import COLUMNS, Decided, Scored, found_in, scored
 from zetaroute.features import AnyMap
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
@@ -304,8 +304,8 @@ def _scored(
     paired = np.where(by_pmf, rows.audited[drawn], rows.seeded[first])
     seen = _seen(trials, rows, paired, len(arms))
     able = np.where(by_pmf[:, None], rows.eligible[drawn], seen >= 0)
-    accuracy = np.where(rows.lost, 0.0, rows.accuracy)
-    graded = ~np.isnan(accuracy[np.where(by_pmf, drawn, first)])
+    accuracy, known_by_now = _grades(rows)
+    graded = known_by_now[np.where(by_pmf, drawn, first)]
     kept = trials.new & able.any(axis=1) & (by_pmf | paired) & ~rows.live[first] & graded
     first, drawn, paired, seen = first[kept], drawn[kept], paired[kept], seen[kept]
     forecast = now.predictor.forecast(vectors[first], arms)
@@ -324,7 +324,7 @@ def _scored(
     known, single = np.ones(len(unit), dtype=bool), ~paired & (champion != challenger)
     for side, arm in (("champion", champion), ("challenger", challenger)):
         place, p = places[side], pmf[unit, arm]
-        known &= (place < 0) | ~np.isnan(accuracy[place])
+        known &= (place < 0) | known_by_now[place]
         values |= {
             side: arm,
             f"{side}_p": p,
@@ -355,6 +355,18 @@ def _scored(
             promoted=False,
         ),
     )
+
+
+def _grades(rows: Sample) -> tuple[Array, Mask]:
+    """Return how right each answer is (n,), and of which that is to be counted by now.
+
+    Where something can grade answers, a call that failed is wrong, and a grade that never came is NaN and counts: it
+    is the worst for both sides.
+    """
+    gradable = ~np.isnan(rows.audit_probability)
+    accuracy = np.where(rows.lost | (gradable & ~rows.answered & np.isnan(rows.accuracy)), 0.0, rows.accuracy)
+    overdue = rows.time_s < rows.time_s.max(initial=-np.inf) - GRADE_DEADLINE.total_seconds()
+    return accuracy, ~np.isnan(accuracy) | (gradable & overdue)
 
 
 def _seen(trials: _Trials, rows: Sample, paired: Mask, arms: int) -> Index:

@@ -7,10 +7,10 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.domain import ContestEvent, EvidenceLine, unit_of
+from zetaroute.domain import GRADE_DEADLINE, ContestEvent, EvidenceLine, unit_of
 from zetaroute.log.log import rows_in
 from zetaroute.log.views import graded_of
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     Columns = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
     """Lines of evidence, column by column."""
 
-DEADLINE = timedelta(hours=1)
-"""How long a grade is waited for; then the worst is assumed. An answer that comes later is not looked for."""
 SLOWEST = 2.0
 """Times the slowest query of a contest that its decisions are held back: an earlier one may still be under way."""
 ROWS_PER_MODEL = 60
@@ -115,7 +113,7 @@ def new_lines(
     fresh = _fresh(connection, decisions)
     due = [one for one in fresh if not held_ms < (one["made_ms"] or 0) <= now_ms][:MOST_AT_ONCE]
     units = _units(connection, event, due)
-    overdue = (datetime.now(UTC).replace(tzinfo=None) - DEADLINE).isoformat()
+    overdue = (datetime.now(UTC).replace(tzinfo=None) - GRADE_DEADLINE).isoformat()
     waiting = (place for place, one in enumerate(units) if not one.complete and one.row["time"] > overdue)
     ready = units[: next(waiting, len(units))]
     if not ready:
@@ -138,7 +136,9 @@ def _after(connection: DuckDBPyConnection, event: ContestEvent) -> str:
     ).fetchone() or (None,)
     begun = _id_of(_made_ms(event.epoch))
     return (
-        begun if last is None else max(begun, _id_of(_made_ms(last) - int(DEADLINE.total_seconds() * 1000)))
+        begun
+        if last is None
+        else max(begun, _id_of(_made_ms(last) - int(GRADE_DEADLINE.total_seconds() * 1000)))
     )
 
 
