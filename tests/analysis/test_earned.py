@@ -1,4 +1,4 @@
-"""What the loop earned is the share of each gain, added up, less what audits cost."""
+"""What the loop earned is the share of each gain since contests began, added up, less what audits cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from zetaroute.analysis.earned import earned
 from zetaroute.config import Home
-from zetaroute.domain import EvidenceLine, new_id
+from zetaroute.domain import ContestEvent, EvidenceLine, new_id
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 
@@ -45,6 +45,27 @@ LINE = EvidenceLine(
     next_share=0.5,
 )
 
+BEGAN = ContestEvent(
+    id="e",
+    time="2026-01-01T00:00:00",
+    epoch="e",
+    step="began",
+    champion="v0000",
+    anchor="a",
+    challenger="v0001",
+    ranges=(),
+    answer_value_usd=1.0,
+    second_value_usd=0.0,
+    unknown_usd=0.0,
+    free=(),
+    accuracy_margin=0.02,
+    max_regret_usd=None,
+    evidence=1.0,
+    harm=1.0,
+    reason="made",
+    author="test",
+)
+
 
 @pytest.fixture
 def log(tmp_path: Path) -> Log:
@@ -54,7 +75,8 @@ def log(tmp_path: Path) -> Log:
         replace(LINE, id=new_id(), share=share, gain_usd=gain, time=f"2026-01-0{day}T00:00:00")
         for day, (share, gain) in enumerate(gains, start=1)
     ]
-    log.append([Entry(evidence=tuple(lines))])
+    past = replace(LINE, id=new_id(), share=0.9, gain_usd=7.0, time="2025-12-01T00:00:00")
+    log.append([Entry(evidence=(past, *lines), contests=(BEGAN,))])
     return log
 
 

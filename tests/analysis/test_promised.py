@@ -8,34 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.analysis.test_earned import LINE
+from tests.analysis.test_earned import BEGAN, LINE
 from zetaroute.analysis.promised import forecasts
 from zetaroute.config import Home
-from zetaroute.domain import ContestEvent, Promotion, new_id
+from zetaroute.domain import Promotion, new_id
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.registry import COLD, Registry
-
-EVENT = ContestEvent(
-    id="",
-    time="2026-01-01T00:00:00",
-    epoch="",
-    step="began",
-    champion=COLD,
-    anchor="a",
-    challenger="v0001",
-    ranges=(),
-    answer_value_usd=1.0,
-    second_value_usd=0.0,
-    unknown_usd=0.0,
-    free=(),
-    accuracy_margin=0.02,
-    max_regret_usd=None,
-    evidence=1.0,
-    harm=1.0,
-    reason="made",
-    author="test",
-)
 
 
 def told(folder: Path, *, before: float, after: float, units: int = 400) -> dict:
@@ -43,7 +22,7 @@ def told(folder: Path, *, before: float, after: float, units: int = 400) -> dict
     log = Log(Home(folder))
     rng = np.random.default_rng(3)
     began, promoted = (
-        replace(EVENT, id=(id_ := new_id()), epoch=id_, step=step) for step in ("began", "promoted")
+        replace(BEGAN, id=(id_ := new_id()), epoch=id_, step=step) for step in ("began", "promoted")
     )
     lines = []
     for event, gain, count in ((began, before, 1500), (promoted, after, units)):

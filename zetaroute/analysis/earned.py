@@ -13,7 +13,11 @@ from zetaroute.log.log import from_moment
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_GAINS = "SELECT time, share * gain_usd AS usd FROM evidence"
+_GAINS = """
+    SELECT line.time AS time, share * gain_usd AS usd
+    FROM evidence line JOIN contests began ON began.id = line.epoch WHERE line.time >= began.time
+"""
+"""Past rows that a contest began with were served by the champion alone."""
 
 
 def earned(connection: DuckDBPyConnection, *, since: str | None, audits_usd: float) -> Figure:
