@@ -63,11 +63,12 @@ def test_single_models_are_ranked_by_the_average_query_with_the_values_of_now():
 
 def test_the_single_model_to_beat_is_kept_unless_another_is_better_beyond_the_noise():
     even = World(right=dict.fromkeys(WORLD.right, (0.7, 0.7)), cost_usd=(0.0005, 0.0005))
-    log = even.log(300, seed=3)
-    for known in ("m0", "m1"):
-        fitted = fit(log, even.arms(), objective=OBJECTIVE, seed=0)
-        kept = kept_anchor(fitted.predictor, fitted.average, even.arms(), OBJECTIVE, known)
-        assert even.arms()[kept].id == known
+    kept = 0
+    for seed in range(12):
+        fitted = fit(even.log(200, seed=seed), even.arms(), objective=OBJECTIVE, seed=0)
+        for place, known in enumerate(("m0", "m1")):
+            kept += kept_anchor(fitted.predictor, fitted.average, even.arms(), OBJECTIVE, known) == place
+    assert kept >= 17, "of 24; the best of each log would be 12"
     better = World(right=dict.fromkeys(WORLD.right, (0.3, 0.9)), cost_usd=(0.0005, 0.0005))
     fitted = fit(better.log(600, seed=3), better.arms(), objective=OBJECTIVE, seed=0)
     assert kept_anchor(fitted.predictor, fitted.average, better.arms(), OBJECTIVE, "m0") == 1
