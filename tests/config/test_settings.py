@@ -10,6 +10,7 @@ import pytest
 from zetaroute.config import (
     PRESETS,
     Audits,
+    Challengers,
     ImportedPrice,
     default_config_text,
     load_settings,
@@ -35,6 +36,12 @@ def test_audits_come_by_their_schedule_unless_the_config_names_a_share():
     assert parse_settings(default_config_text(), file=None).audits == Audits(share=None, budget_usd=None)
     own = parse_settings(MODEL + "[audit]\nshare = 0\nbudget_usd = 2\n", file=None)
     assert own.audits == Audits(share=0.0, budget_usd=2.0)
+
+
+def test_challengers_have_no_limit_and_come_by_hand_unless_the_config_says_so():
+    assert parse_settings(default_config_text(), file=None).challengers == Challengers()
+    own = parse_settings(MODEL + "[challenger]\nauto = true\nmax_regret_usd = 2\n", file=None)
+    assert own.challengers == Challengers(auto=True, max_regret_usd=2.0)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,12 @@ def test_audits_come_by_their_schedule_unless_the_config_names_a_share():
         (MODEL + "[ratings]\nask_share = 2\n", ["ask_share", "between 0 and 1"]),
         (MODEL + "[audit]\nshare = 1.2\n", ["share", "between 0 and 1"]),
         (MODEL + "[audit]\nbudget_usd = -1\n", ["budget_usd", "at least 0"]),
+        (MODEL + '[challenger]\nauto = "yes"\n', ["auto", "true or false", "'yes'"]),
+        (MODEL + "[challenger]\nmax_regret_usd = 0\n", ["[challenger]", "above 0", "policies pin"]),
+        (
+            MODEL + "[challenger]\nmax_regret_usd = 1\nmax_regret_share = 0.1\n",
+            ["max_regret_usd or max_regret_share", "not both"],
+        ),
         (MODEL + "[audit]\nprobability = 1\n", ["unknown key 'probability'", "share, budget_usd"]),
         (MODEL + "[gate]\nresponse_limit_s = 3\n", ["limit_margin"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmax = 0.5\n', ["needs min"]),

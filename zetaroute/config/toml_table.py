@@ -113,6 +113,15 @@ class TomlTable:
             self.fail(f"key {key} must be a whole number of at least {low:g}, not {value!r}.")
         return value
 
+    def flag(self, key: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self._take(key)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.fail(f"key {key} must be true or false, without quotation marks, not {value!r}.")
+        return value
+
     def texts(self, key: str, choices: Sequence[str] = ()) -> tuple[str, ...]:
         """Return a list of texts, each one of `choices` where there are any."""
         value = self._take(key)
@@ -188,6 +197,8 @@ class TomlTable:
         hint, limits = get_args(hint) if get_origin(hint) is Annotated else (hint, Bounds())
         if hint is str:
             return self.needed(key) if needed else self.text(key)
+        if hint is bool:
+            return self.flag(key, default=bool(default))
         if hint is int:
             return self.whole(key, low=max(1, limits.low))
         if hint is float:

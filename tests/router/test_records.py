@@ -1,0 +1,29 @@
+"""The first row of a query carries the decision, and its id tells when that was made."""
+
+from __future__ import annotations
+
+import time
+
+from zetaroute.domain import Attempt, Audit, Query
+from zetaroute.policy import Limits
+from zetaroute.router.options import AskOptions
+from zetaroute.router.records import OutcomeRecords
+from zetaroute.router.router import open_router
+
+
+def test_ids_go_by_the_order_of_decisions_not_of_answers(home, settings):
+    router = open_router(home, settings)
+    query, options = Query(text="hello"), AskOptions(limits=Limits())
+    made = []
+    for seed in range(3):
+        decision = router.decide(query, seed=seed)
+        made.append(OutcomeRecords(query, decision, options, router.arms))
+        time.sleep(0.002)
+    for records in reversed(made):
+        model = records._decision.model
+        records.add([Attempt(model=model, status="error", error_kind="server")] * 2, escalated=False)
+    first = [records.outcomes[0].id for records in made]
+    assert first == sorted(first)
+    for records in made:
+        assert [row.fallback_of for row in records.outcomes] == [None, records.outcomes[0].id]
+        assert isinstance(records._decision.audit, Audit)
