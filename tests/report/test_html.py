@@ -228,7 +228,7 @@ def test_a_result_without_figures_or_parts_still_makes_a_page() -> None:
     result |= {"difference": {"utility_usd": nothing(figure(0.0))}}
     said = Page(retrain_html(result)).text
     assert "INSUFFICIENT" in said
-    assert "No query was scored yet." in said
+    assert "Nothing to show yet: " in said
     never = compared() | {
         "verdict": None,
         "held_out": {},

@@ -21,6 +21,8 @@ NO_ROWS = (
     "no query can be scored yet: rows without a logged probability teach what to expect of each model and prove "
     "nothing; what is asked through zetaroute from now on is scored"
 )
+FEWEST_SCORED = 20
+"""Scored queries below which the gain is what is usual, and no plan is made of it."""
 FEWEST_AUDITED = 50
 """Audited queries below which the variance of their gains is a guess."""
 PLANNED_SPREAD = 0.3 * 2.0 * 0.16
@@ -102,7 +104,7 @@ def _verdict(
             f"at the estimated gain about {needed} more audited queries would settle it, about ${usd_needed:.2g} of "
             "audits: `zetaroute batch` with references brings them, `[audit] share` says how many are audited"
         )
-    else:
+    elif standing.units >= FEWEST_SCORED:
         reasons.append("what is estimated so far is no gain: later challengers learn from more rows")
     return Verdict(
         word="INSUFFICIENT",
@@ -139,7 +141,7 @@ def _what_is_open(standing: ContestStanding) -> list[str]:
 def _audits_needed(standing: ContestStanding, objective: Objective, variance: float | None) -> int | None:
     """Return log(what is missing of the evidence) x 2 v / gain^2: bets of gain / v grow by gain^2 / 2 v a query."""
     gain = standing.belief.mean
-    if gain <= 0.0 or standing.e_value >= PROMOTES_AT:
+    if gain <= 0.0 or standing.e_value >= PROMOTES_AT or standing.units < FEWEST_SCORED:
         return None
     spread = PLANNED_SPREAD * objective.answer_value_usd**2 if variance is None else variance
     missing = math.log(PROMOTES_AT) - math.log(max(standing.e_value, 1e-300))

@@ -22,6 +22,8 @@ from zetaroute.report.tables import (
 )
 from zetaroute.report.words import Unit, amount, per_thousand, provenance_notes
 
+FEWEST_SEEN = 20
+"""Answers of each side that a column of the table stands on at least (`evaluate.before_after`)."""
 MOST_MOVES = 12
 SMALLEST_MOVE = 0.01
 """Share of a kind's queries below which it does not count as moved."""
@@ -63,13 +65,23 @@ def verdict_sentence(result: Result) -> str:
 
 def _table_section(result: Result) -> Section:
     title = "Before and after"
-    if not result["after"]:
-        return Section(title=title, lead="No query was scored yet.", on_screen=True)
+    if not any(figure["value"] is not None for figure in result["after"].values()):
+        scored = result["evidence"]["rows"]
+        lead = (
+            f"Nothing to show yet: {scored} queries were scored, and both columns need {FEWEST_SEEN} answers that "
+            "were seen. Queries with references bring them."
+        )
+        return Section(title=title, lead=lead, on_screen=True)
     return Section(
         title=title,
         lead="The champion and its challengers as they would answer alone, by the queries that were scored; "
         "exploring is left out of both sides.",
-        table=changes_table(result["before"], result["after"], result["difference"]),
+        table=changes_table(
+            result["before"],
+            result["after"],
+            result["difference"],
+            proven=result["verdict"] != "INSUFFICIENT",
+        ),
         on_screen=True,
     )
 

@@ -182,8 +182,11 @@ def figures_table(kpis: Result, *, sources: Result | None = None, exploring: Res
     return table(columns, rows)
 
 
-def changes_table(before: Result, after: Result, difference: Result) -> Table:
-    """Return a row per KPI that is known after: before, after, the difference and what that means."""
+def changes_table(before: Result, after: Result, difference: Result, *, proven: bool = True) -> Table:
+    """Return a row per KPI that is known after: before, after, the difference and what that means.
+
+    Where nothing is `proven` yet, no word says that one is better or worse.
+    """
 
     def row(kpi: Kpi) -> Row:
         old, new, change = before.get(kpi.name), after[kpi.name], difference.get(kpi.name)
@@ -193,7 +196,7 @@ def changes_table(before: Result, after: Result, difference: Result) -> Table:
             figure(old, kpi.unit, scale=scale),
             figure(new, kpi.unit, scale=scale),
             _change(old, new, change, kpi.unit, scale),
-            verdict(change_word(change, kpi)),
+            *([verdict(change_word(change, kpi))] if proven else []),
         ]
 
     columns: list[Heading] = [
@@ -201,7 +204,7 @@ def changes_table(before: Result, after: Result, difference: Result) -> Table:
         Column(title="before", brief=True),
         Column(title="after", brief=True),
         Column(title="difference", interval=INTERVAL),
-        "in short",
+        *(["in short"] if proven else []),
     ]
     known = [kpi for kpi in KPIS if kpi.name in after and after[kpi.name]["value"] is not None]
     return table(columns, [row(kpi) for kpi in known])
