@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -95,7 +95,9 @@ def contest_result(
     if epoch is None or lines is None or not len(lines["differ"]):
         return None
     table = measured(connection, lines).table(objective)
-    parts = {"before": table.before, "after": table.after, "difference": table.difference}
+    gain = gain_interval(lines, epoch["answer_value_usd"] / 100.0)
+    change = {**table.difference, "utility_usd": at_every_look(table.difference["utility_usd"], gain)}
+    parts = {"before": table.before, "after": table.after, "difference": change}
     return {"parent": epoch["champion"]} | {
         name: {kpi: figure.json() for kpi, figure in figures.items()} for name, figures in parts.items()
     }
@@ -109,6 +111,16 @@ def _epoch(connection: DuckDBPyConnection, version: str) -> dict[str, Any] | Non
         [version],
     ).fetchone()
     return None if row is None else dict(zip(("epoch", "champion", "answer_value_usd"), row, strict=True))
+
+
+def at_every_look(figure: Figure, interval: Figure) -> Figure:
+    """Return a figure with an interval that holds at every look, widened to hold the figure.
+
+    What was just promoted looks better than it is: there no interval for one look holds.
+    """
+    if figure.value is None or interval.low is None or interval.high is None:
+        return interval
+    return replace(figure, low=min(interval.low, figure.value), high=max(interval.high, figure.value))
 
 
 def gain_interval(lines: Lines, point: float) -> Figure:

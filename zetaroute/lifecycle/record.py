@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
-from zetaroute.analysis.contest import evidence_json
-from zetaroute.domain import Figure, Objective
+from zetaroute.analysis.contest import at_every_look, evidence_json
+from zetaroute.domain import Objective
 from zetaroute.evaluate.intervals import NOTHING
 from zetaroute.learn.fit import Fitted
 from zetaroute.lifecycle.candidate import CandidatePolicy
@@ -39,7 +39,7 @@ def record_of(
     change = {"utility_usd": NOTHING} if table is None else dict(table.difference)
     if verdict.word == "PROMOTE":
         # What was just promoted looks better than it is: no interval for one look holds.
-        change["utility_usd"] = _around(change["utility_usd"], evidence.gain(objective))
+        change["utility_usd"] = at_every_look(change["utility_usd"], evidence.gain(objective))
     return RetrainRecord(
         parent=parent,
         verdict=verdict.word,
@@ -74,13 +74,6 @@ def of_the_fit(fitted: Fitted, moves: Moves) -> list[str]:
             "its older rows hardly count any more"
         )
     return words
-
-
-def _around(figure: Figure, interval: Figure) -> Figure:
-    """Return a figure with another interval, which is widened to hold it."""
-    if figure.value is None or interval.low is None or interval.high is None:
-        return interval
-    return replace(figure, low=min(interval.low, figure.value), high=max(interval.high, figure.value))
 
 
 def publish(
