@@ -12,7 +12,7 @@ import pytest
 
 from tests.log.test_log import feedback, outcome
 from tests.support.contested_rows import BEGAN_S, asked, began
-from zetaroute.domain import FIRST_SHARE, GRADE_DEADLINE, PROVING_SHARE, ContestEvent, new_id
+from zetaroute.domain import FIRST_SHARE, GRADE_DEADLINE, PROVING_SHARE, ContestEvent, new_id, utc_now
 from zetaroute.evaluate.evidence import ROLLS_BACK_AT
 from zetaroute.log.contests import running_event
 from zetaroute.log.journal import Entry
@@ -265,8 +265,19 @@ def test_an_answer_that_came_after_later_ones_still_counts(log, event):
 
 def test_a_decision_is_held_back_while_an_earlier_one_may_still_be_under_way(log, event):
     slow = asked(event, right=BETTER)
-    add(log, replace(slow, row=replace(slow.row, time="2999-01-01T00:00:00")))
+    add(log, replace(slow, row=replace(slow.row, time=utc_now())))
     assert scored(log) == []
+
+
+def test_a_clock_that_was_wrong_once_stops_nothing(log, event):
+    ahead = asked(event, right={}, at_s=time.time() + 10**6)
+    log.append([Entry(outcomes=(replace(ahead.row, time="2999-01-01T00:00:00"),))])
+    now = asked(event, right=BETTER)
+    add(log, now)
+    assert scored(log) == [now.id, ahead.id]
+    later = asked(event, right=BETTER)
+    add(log, later)
+    assert scored(log) == [now.id, later.id, ahead.id]
 
 
 def test_all_looks_see_the_same_whatever_was_merged_when(log, home, event, tmp_path):

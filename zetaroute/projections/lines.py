@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import GRADE_DEADLINE, ContestEvent, EvidenceLine, unit_of
@@ -30,6 +29,7 @@ ROWS_PER_MODEL = 60
 MOST_AT_ONCE = 5_000
 """Queries that one merge scores; the next one goes on."""
 
+_DEADLINE_MS = GRADE_DEADLINE.total_seconds() * 1000.0
 _MADE_MS = "try_cast('0x' || left(replace(id, '-', ''), 12) AS BIGINT)"
 """When an id was made; NULL for one that does not tell."""
 _DECISIONS = f"""
@@ -48,6 +48,7 @@ _DECISIONS = f"""
 _SLOWEST_MS = f"""
     SELECT max(epoch_ms(time) - {_MADE_MS}) FROM outcomes
     WHERE id >= $after AND contest.epoch = $epoch AND fallback_of IS NULL
+          AND time <= current_timestamp AT TIME ZONE 'UTC'
 """
 _ASKED = """
     SELECT id FROM outcomes
@@ -108,13 +109,20 @@ def new_lines(
     decisions = _decisions(connection, event)
     if not decisions:
         return []
-    now_ms = time.time() * 1000.0
-    held_ms = now_ms - SLOWEST * _slowest_ms(connection, event)
-    fresh = _fresh(connection, decisions)
-    due = [one for one in fresh if not held_ms < (one["made_ms"] or 0) <= now_ms][:MOST_AT_ONCE]
+    fresh, now_ms = _fresh(connection, decisions), time.time() * 1000.0
+
+    def came_within(past_ms: float, made_ms: int | None) -> bool:
+        # A clock that was wrong once must not stop everything: what lies ahead of it has come.
+        return now_ms - min(past_ms, _DEADLINE_MS) < (made_ms or 0) <= now_ms
+
+    held_ms = SLOWEST * _slowest_ms(connection, event)
+    due = [one for one in fresh if not came_within(held_ms, one["made_ms"])][:MOST_AT_ONCE]
     units = _units(connection, event, due)
-    overdue = (datetime.now(UTC).replace(tzinfo=None) - GRADE_DEADLINE).isoformat()
-    waiting = (place for place, one in enumerate(units) if not one.complete and one.row["time"] > overdue)
+    waiting = (
+        place
+        for place, one in enumerate(units)
+        if not one.complete and came_within(_DEADLINE_MS, one.row["made_ms"])
+    )
     ready = units[: next(waiting, len(units))]
     if not ready:
         return []
@@ -132,14 +140,11 @@ def new_lines(
 def _after(connection: DuckDBPyConnection, event: ContestEvent) -> str:
     """Return an id before which no decision of the epoch still comes in."""
     (last,) = connection.execute(
-        "SELECT max(id) FROM evidence WHERE epoch = ? AND id > ?", [event.epoch, event.epoch]
+        "SELECT max(id) FROM evidence WHERE epoch = ? AND id BETWEEN ? AND ?",
+        [event.epoch, event.epoch, _id_of(int(time.time() * 1000.0) + 1)],
     ).fetchone() or (None,)
     begun = _id_of(_made_ms(event.epoch))
-    return (
-        begun
-        if last is None
-        else max(begun, _id_of(_made_ms(last) - int(GRADE_DEADLINE.total_seconds() * 1000)))
-    )
+    return begun if last is None else max(begun, _id_of(_made_ms(last) - int(_DEADLINE_MS)))
 
 
 def _made_ms(identity: str) -> int:
