@@ -21,6 +21,7 @@ from zetaroute.domain import Attachment, AuditTerms, Check, FileNote, Message, O
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Contest, Limits, Policy, PriorPredictor
+from zetaroute.policy.contest import FIRST_ROWS
 from zetaroute.registry import COLD
 from zetaroute.router.answer import Answer
 from zetaroute.router.audits import MOST_AT_ONCE
@@ -175,9 +176,11 @@ def test_the_first_turn_of_a_conversation_may_be_audited(settings: Settings) -> 
     assert terms(settings, replace(QUERY, conversation="c")).blocked is None
 
 
-def test_recorded_models_are_not_audited(settings: Settings) -> None:
-    arms = (*settings.arms[1:], replace(settings.arms[0], provider="recorded"))
-    assert terms(replace(settings, arms=arms)).blocked == "recorded"
+def test_recordings_need_nothing_that_grades_them(settings: Settings) -> None:
+    arms = tuple(replace(arm, provider="recorded") for arm in settings.arms)
+    unreferenced = replace(QUERY, reference=None, grader=None)
+    assert terms(replace(settings, arms=arms), unreferenced).blocked is None
+    assert terms(replace(settings, arms=(*settings.arms[1:], arms[0])), unreferenced).blocked is not None
 
 
 def test_a_judge_must_be_one_that_the_query_may_be_shown_to(both: Settings, server: ModelServer) -> None:
@@ -398,3 +401,14 @@ def test_an_unkept_answer_is_not_audited(both: Settings, server: ModelServer, tm
     assert answer.decision.audit is not None
     assert answer.decision.audit.blocked == "nothing is kept"
     assert not answer.audited
+
+
+def test_a_batch_that_merges_late_audits_no_more_than_it_needs_at_first(settings: Settings) -> None:
+    engine = Engine(router_of(settings, Router))
+    audited = 0
+    for seed in range(400):
+        decision = engine.decide(replace(QUERY, text=f"What is {seed} + 1?"), replace(ANY, seed=seed))
+        audited += decision.audit is not None and decision.audit.heads
+    first = FIRST_ROWS
+    # Then a quarter of the queries.
+    assert first < audited < first + 150

@@ -37,14 +37,16 @@ def why_unaudited(query: Query, options: AskOptions, *, graders: Graders, arms: 
     """Return why a query cannot be audited, whatever its price, in a few words; None where it can."""
     if options.no_audit is not None:
         return options.no_audit
+    recorded = all(arm.provider == "recorded" for arm in arms)
+    local_only = options.limits.local_only
     reasons = (
         ("pinned", options.model is not None),
         ("a conversation goes on", options.kept is not None or bool(query.history)),
         ("tools", bool(query.after) or not _TOOLS.isdisjoint(query.options)),
         ("attachments", bool(query.attachments)),
         ("a highest cost was asked for", options.limits.max_cost_usd is not None),
-        ("recorded", any(arm.provider == "recorded" for arm in arms)),
-        ("nothing can grade it", not graders.can_grade(query, local_only=options.limits.local_only)),
+        # A recording brings its score along.
+        ("nothing can grade it", not recorded and not graders.can_grade(query, local_only=local_only)),
     )
     return next((reason for reason, holds in reasons if holds), None)
 

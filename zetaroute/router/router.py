@@ -60,6 +60,8 @@ class Router:
     """What texts are hashed with for a policy that was learned from hashed terms; None where none is."""
     contest: Contest | None = None
     """The policy that is tried beside the one in use."""
+    audits_since: int = 0
+    """Answers that audits have asked for since the standings were taken from the log: many at once, in a batch."""
     forecasts: ForecastCache = field(default_factory=ForecastCache)
 
     @property
@@ -77,8 +79,8 @@ class Router:
 
     @property
     def _graded(self) -> int:
-        """Graded answers of the configured models, as far as their records reach."""
-        return sum(tally_of(self.standings, arm).graded for arm in self.settings.arms)
+        """Graded answers of the configured models, as far as their records reach, and those under way since then."""
+        return self.audits_since + sum(tally_of(self.standings, arm).graded for arm in self.settings.arms)
 
     @property
     def arms(self) -> dict[str, Arm]:
@@ -179,6 +181,8 @@ class Router:
             audit=audit,
             expected=cached.by_version,
         )
+        if decision.audit is not None:
+            self.audits_since += len(decision.audit.asks)
         standing = self.standings.get(decision.model)
         if standing is not None and tripped(standing):
             self.standings[decision.model] = replace(standing, probe_s=time.time())
@@ -215,6 +219,7 @@ class Router:
         self.standings = {
             model: replace(standing, probe_s=ours.get(model)) for model, standing in past.standings.items()
         }
+        self.audits_since = 0
 
     def sync_spending(self, past: LogState) -> None:
         """Take what was spent from the log, where other processes write too."""
