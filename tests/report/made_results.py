@@ -67,6 +67,8 @@ def retrained(
         "before": kpis(0.8, 0.002, 0.006),
         "after": kpis(0.85, 0.001, 0.008),
         "difference": kpis(0.05, -0.001, 0.002),
+        "queries_missing": 0,
+        "left_out": [],
         "evidence": {
             "e_value": 31.4,
             "promotes_at": 20.0,

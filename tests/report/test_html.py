@@ -229,6 +229,10 @@ def test_a_result_without_figures_or_parts_still_makes_a_page() -> None:
     said = Page(retrain_html(result)).text
     assert "INSUFFICIENT" in said
     assert "Nothing to show yet: " in said
+    few = result | {"queries_missing": 74}
+    assert "What would do: about 74 more queries with references." in Page(retrain_html(few)).text
+    timeless = retrained() | {"left_out": ["mean_response_s"]}
+    assert "leaves out what too few answers tell: mean response time" in Page(retrain_html(timeless)).text
     never = compared() | {
         "verdict": None,
         "held_out": {},

@@ -49,6 +49,8 @@ def record_of(
         before={} if table is None else table.before,
         after={} if table is None else table.after,
         difference=change,
+        queries_missing=None if table is None else table.units_missing,
+        left_out=() if table is None else table.left_out,
         evidence=evidence_json(evidence.standing),
         audits_needed=verdict.audits_needed,
         audit_usd_needed=verdict.audit_usd_needed,

@@ -26,6 +26,10 @@ class RetrainRecord:
     after: Mapping[str, Figure]
     """The challengers'."""
     difference: Mapping[str, Figure]
+    queries_missing: int | None
+    """How many more scored queries would fill both columns; None where no number would."""
+    left_out: Sequence[str]
+    """Key figures that the utility of the columns does not count, since too few answers tell them."""
     evidence: Mapping[str, Any]
     """How strong it is, and what it takes."""
     audits_needed: int | None
@@ -52,6 +56,8 @@ class RetrainRecord:
             "before": _json(self.before),
             "after": _json(self.after),
             "difference": _json(self.difference),
+            "queries_missing": self.queries_missing,
+            "left_out": list(self.left_out),
             "evidence": dict(self.evidence),
             "audits_needed": self.audits_needed,
             "audit_usd_needed": self.audit_usd_needed,

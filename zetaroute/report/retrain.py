@@ -8,6 +8,7 @@ from functools import partial
 from zetaroute.report.charts.intervals import forest
 from zetaroute.report.charts.policies import shares
 from zetaroute.report.tables import (
+    BY_NAME,
     Card,
     Chart,
     Heading,
@@ -23,7 +24,7 @@ from zetaroute.report.tables import (
 from zetaroute.report.words import Unit, amount, per_thousand, provenance_notes
 
 FEWEST_SEEN = 20
-"""Answers of each side that a column of the table stands on at least (`evaluate.before_after`)."""
+"""Queries that a column of the table stands on at least (`evaluate.before_after`)."""
 MOST_MOVES = 12
 SMALLEST_MOVE = 0.01
 """Share of a kind's queries below which it does not count as moved."""
@@ -66,12 +67,14 @@ def verdict_sentence(result: Result) -> str:
 def _table_section(result: Result) -> Section:
     title = "Before and after"
     if not any(figure["value"] is not None for figure in result["after"].values()):
-        scored = result["evidence"]["rows"]
+        scored, missing = result["evidence"]["rows"], result["queries_missing"]
+        more = f"about {missing} more queries with references" if missing else "queries with references"
         lead = (
-            f"Nothing to show yet: {scored} queries were scored, and both columns need {FEWEST_SEEN} answers that "
-            "were seen. Queries with references bring them."
+            f"Nothing to show yet: {scored} queries were scored, and both columns need {FEWEST_SEEN} answers to "
+            f"queries on which the two differ. What would do: {more}."
         )
         return Section(title=title, lead=lead, on_screen=True)
+    left_out = " and ".join(BY_NAME[name].label.lower() for name in result["left_out"])
     return Section(
         title=title,
         lead="The champion and its challengers as they would answer alone, by the queries that were scored; "
@@ -82,6 +85,7 @@ def _table_section(result: Result) -> Section:
             result["difference"],
             proven=result["verdict"] != "INSUFFICIENT",
         ),
+        notes=[f"the utility leaves out what too few answers tell: {left_out}"] if left_out else (),
         on_screen=True,
     )
 
