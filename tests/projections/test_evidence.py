@@ -194,6 +194,16 @@ def test_people_and_mixed_sources_are_no_evidence(log, event):
     assert lines(log, "gain_accuracy") == [(1.0,), (0.75,)]
 
 
+@pytest.mark.parametrize(("reference", "grade"), [("yes", 1.0), (None, 0.5)])
+def test_what_graded_the_other_queries_grades_this_one_too(log, event, reference, grade):
+    """Somebody corrects some answers of a judge: which ones, no coin decides."""
+    single = asked(event, right={"b": 1.0}, model="b", source="truth", reference=reference)
+    judged = Entry(feedback=(feedback(single.id, 0.5, source="judge"),))
+    log.append([single.entry, judged])
+    log.merge()
+    assert lines(log, "gain_accuracy") == [(pytest.approx(0.6 - 0.5 + (grade - 0.6) / 0.25),)]
+
+
 def test_a_text_and_a_conversation_score_once(log, event):
     first = asked(event, right=BETTER, query="What is  it?")
     again = asked(event, right=WORSE, query="what IS it? ")
