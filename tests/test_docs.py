@@ -14,7 +14,6 @@ import pytest
 from zetaroute.config import parse_settings
 from zetaroute.errors import ConfigError
 from zetaroute.log.schema import (
-    CANARY_COLUMNS,
     EXPORT_COLUMNS,
     FEEDBACK_COLUMNS,
     OUTCOME_COLUMNS,
@@ -197,7 +196,6 @@ def test_every_column_of_the_log_is_documented() -> None:
         "pmf",
         *FEEDBACK_COLUMNS,
         *PROMOTION_COLUMNS,
-        *CANARY_COLUMNS,
         *EXPORT_COLUMNS,
     ]
     assert [name for name in columns if f"`{name}`" not in page] == []

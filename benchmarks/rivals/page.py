@@ -47,10 +47,8 @@ one seed leaves it unknown.
   own price penalty off because money is in the reward; and once more with one forced pull per model and without
   forgetting.
 - epsilon-greedy: one mean per model, a tenth of the queries drawn evenly.
-- zetaroute: the product's loop and defaults in ten rounds; it learns ten times, the others after every query. Before
-  its first promotion it goes by each model's record, read anew every 100 queries (every 20 of the first 100).
-  'learned' is its last policy without the gate, 'served' what the gate let through; half of its rows are the
-  gate's holdout. Both served the same stream.
+- zetaroute: the product's loop and defaults, audits included: they count as answers and their money and time are
+  subtracted. 'learned' is its last version, 'served' what serves in the end.
 """
 PACKAGES = ("zetaroute", "scikit-learn", "numpy")
 

@@ -12,7 +12,7 @@ _HEAD = "schema_version = 1\n[ratings]\nask_share = 0\n[audit]\nshare = 0\n"
 
 
 def learned_home(home: Path) -> None:
-    """Make a home with a policy for ARMS models, learned from ROWS practice queries of which half were held out."""
+    """Make a home with a policy for ARMS models, learned from ROWS practice queries."""
     home.mkdir()
     sizes = ("small", "medium", "large")
     places = [f'provider = "practice"\nmodel = "{sizes[number % 3]}"\ndelay = 0' for number in range(ARMS)]

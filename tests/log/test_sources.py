@@ -113,7 +113,7 @@ def test_file_that_a_process_writes_is_busy(two, tmp_path):
 def test_files_of_an_older_version_lack_columns_and_are_read_all_the_same(two, tmp_path):
     path = tmp_path / "old.parquet"
     with open_sources([str(two[0].home.database)]) as connection:
-        connection.execute(f"COPY (SELECT * EXCLUDE (embedding, duel, pmf) FROM outcomes) TO '{path}'")
+        connection.execute(f"COPY (SELECT * EXCLUDE (embedding, contest, pmf) FROM outcomes) TO '{path}'")
     assert seen(path)[:3] == (6, 6, 0)
 
 

@@ -55,7 +55,7 @@ def rewrite(
 ) -> None:
     """Write the file of a log anew without the texts of these outcomes; numbers and decisions stay.
 
-    `reasons` are words that promotions and canaries stand on, each with what takes its place; `segments` are names of
+    `reasons` are words that promotions and contests stand on, each with what takes its place; `segments` are names of
     kinds of queries that no row keeps. Raises StoreBusyError
     when others do not leave the file for `patience_s`, StoreError when there is no room or the system does not
     let an open file be replaced; then the old file stands.
@@ -139,7 +139,7 @@ def _changed(table: str, reasons: Mapping[str, str]) -> str:
     if table == "feedback":
         gone = "list_contains(getvariable('forgotten'), outcome_id)"
         return f" REPLACE (CASE WHEN {gone} THEN NULL ELSE comment END AS comment)"
-    if table in {"promotions", "canaries"} and reasons:
+    if table in {"promotions", "contests", "canaries"} and reasons:
         words = "reason"
         for old, new in reasons.items():
             words = f"replace({words}, {_quoted(old)}, {_quoted(new)})"

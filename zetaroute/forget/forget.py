@@ -28,6 +28,12 @@ _SAME = """
     AND query IN (SELECT query FROM outcomes WHERE id IN (FROM chosen)) ORDER BY id
 """
 
+_REASONED = """
+    SELECT table_name FROM information_schema.tables
+    WHERE table_schema = 'main' AND table_name IN ('promotions', 'contests', 'canaries')
+"""
+"""The tables that tell reasons; files of older versions may have one more."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
@@ -137,12 +143,9 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
         exports = [
             Path(path) for (path,) in connection.execute("SELECT DISTINCT path FROM exports").fetchall()
         ]
-        reasons = {
-            reason
-            for (reason,) in connection.execute(
-                "SELECT reason FROM promotions UNION SELECT reason FROM canaries"
-            ).fetchall()
-        }
+        tables = {name for (name,) in connection.execute(_REASONED).fetchall()}
+        told = " UNION ".join(f"SELECT reason FROM {table}" for table in sorted(tables))
+        reasons = {reason for (reason,) in connection.execute(told).fetchall()}
         named = "SELECT DISTINCT segment FROM outcomes WHERE segment IS NOT NULL"
         segments = {segment for (segment,) in connection.execute(named).fetchall()}
     gone = orphaned(chosen.queries, _remaining(log, ids), words_of(registry, reasons | segments))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from zetaroute.log.journal import SUFFIX, Journal, is_intact, lines_of
 from zetaroute.log.schema import (
-    CANARY_COLUMNS,
     CONTEST_COLUMNS,
     EVIDENCE_COLUMNS,
     EXPORT_COLUMNS,
@@ -96,7 +95,6 @@ def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
                 outcomes: '{struct(OUTCOME_COLUMNS)}[]',
                 feedback: '{struct(FEEDBACK_COLUMNS)}[]',
                 promotions: '{struct(PROMOTION_COLUMNS)}[]',
-                canaries: '{struct(CANARY_COLUMNS)}[]',
                 contests: '{struct(CONTEST_COLUMNS)}[]',
                 evidence: '{struct(EVIDENCE_COLUMNS)}[]',
                 exports: '{struct(EXPORT_COLUMNS)}[]'
@@ -113,7 +111,7 @@ def _insert_rows(connection: DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     try:
         pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
-        for table in ("outcomes", "feedback", "promotions", "canaries", "contests", "evidence", "exports"):
+        for table in ("outcomes", "feedback", "promotions", "contests", "evidence", "exports"):
             extra = pmf if table == "outcomes" else ""
             connection.execute(f"""
                 INSERT INTO {table} BY NAME

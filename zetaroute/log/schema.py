@@ -60,10 +60,6 @@ OUTCOME_COLUMNS = {
     "attachments": "STRUCT(name VARCHAR, media_type VARCHAR, sha256 VARCHAR, size BIGINT)[]",
     "seed": "BIGINT",
     "candidates": f"{_CANDIDATE}[]",
-    "duel": (
-        "STRUCT(canary VARCHAR, share DOUBLE, least DOUBLE, before VARCHAR, after VARCHAR, before_usd DOUBLE, "
-        "after_usd DOUBLE, before_accuracy DOUBLE, after_accuracy DOUBLE)"
-    ),
     "embedding": "FLOAT[]",
     "embedding_model": "VARCHAR",
     "router_cost_usd": "DOUBLE",
@@ -109,26 +105,6 @@ PROMOTION_COLUMNS = {
     "reason": "VARCHAR",
     "author": "VARCHAR",
     "forced": "BOOLEAN",
-}
-CANARY_COLUMNS = {
-    "id": "VARCHAR",
-    "time": "TIMESTAMP",
-    "canary": "VARCHAR",
-    "step": "VARCHAR",
-    "version": "VARCHAR",
-    "champion": "VARCHAR",
-    "share": "DOUBLE",
-    "promote_at": "DOUBLE",
-    "evidence": "DOUBLE",
-    "accuracy_margin": "DOUBLE",
-    "answer_value_usd": "DOUBLE",
-    "second_value_usd": "DOUBLE",
-    "lowest_usd": "DOUBLE",
-    "highest_usd": "DOUBLE",
-    "unknown_usd": "DOUBLE",
-    "free": "VARCHAR[]",
-    "reason": "VARCHAR",
-    "author": "VARCHAR",
 }
 CONTEST_COLUMNS = {
     "id": "VARCHAR",
@@ -197,7 +173,6 @@ def _tables(connection: DuckDBPyConnection) -> None:
     connection.execute(f"CREATE TABLE outcomes ({columns_of(OUTCOME_COLUMNS)}, pmf DOUBLE[])")
     connection.execute(f"CREATE TABLE feedback ({columns_of(FEEDBACK_COLUMNS)})")
     connection.execute(f"CREATE TABLE promotions ({columns_of(PROMOTION_COLUMNS)})")
-    connection.execute(f"CREATE TABLE canaries ({columns_of(CANARY_COLUMNS)})")
     _contest_tables(connection)
     connection.execute(f"CREATE TABLE exports ({columns_of(EXPORT_COLUMNS)})")
     make_views(connection)
