@@ -76,9 +76,6 @@ class World:
             group=np.array([unit_of(None, text) for text, _ in queries], dtype=np.uint64),
             weight=np.ones(rows),
             trust=np.ones(rows),
-            ask_chance=np.full(rows, np.nan),
-            asked=np.zeros(rows, dtype=bool),
-            prompted=np.zeros(rows, dtype=bool),
         )
 
 

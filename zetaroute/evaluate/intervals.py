@@ -21,13 +21,6 @@ def t_quantile(probability: float, degrees: float) -> float:
     return float(stdtrit(max(min(degrees, 1e9), 1.0), probability))
 
 
-def t_probability(value: float, degrees: float) -> float:
-    """Return the probability that Student's t is at most `value`; `degrees` may be infinite."""
-    from scipy.special import stdtr
-
-    return float(stdtr(max(min(degrees, 1e9), 1.0), value))
-
-
 def mean_figure(values: Array) -> Figure:
     """Return the mean with its t interval."""
     x = values[~np.isnan(values)]

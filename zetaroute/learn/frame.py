@@ -26,7 +26,7 @@ COLUMNS = (
     "md5_number_lower(coalesce(fallback_of, id)) AS decision, "
     "role, coalesce(audited, false) AS audited, audit_probability, contest IS NOT NULL AS live, "
     f"accuracy, {LOST} AS lost, accuracy_source, truth, judge, user_says, "
-    "satisfaction, satisfaction_source, rating, thumbs, verdict, prompted, asked, ask_probability, "
+    "satisfaction, satisfaction_source, rating, thumbs, verdict, "
     "rating_simulated, response_s, cost_usd, recorded, "
     "input_tokens, cached_tokens, output_tokens, embedding, embedding_model, "
     "list_transform(candidates, lambda c: c.model) AS models, pmf, "
@@ -151,9 +151,6 @@ def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, floa
         group=frame["group"].to_numpy().astype(np.uint64),
         weight=np.ones(frame.height),
         trust=trust_of(frame, trust or {}),
-        ask_chance=_floats(frame["ask_probability"]),
-        asked=frame["asked"].fill_null(value=False).to_numpy().astype(bool),
-        prompted=frame["prompted"].to_numpy().astype(bool),
     )
 
 

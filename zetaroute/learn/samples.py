@@ -61,11 +61,6 @@ class Sample:
     """(n,) how much a row counts in a fit; below 1 where it tells of a time that is over."""
     trust: Array
     """(n,) how much its accuracy counts there beside one that is known for true (`learn.label_trust`)."""
-    ask_chance: Array
-    """(n,) chance with which a rating was asked for; NaN where none could be asked for."""
-    asked: Mask
-    prompted: Mask
-    """(n,) whether the rating was given because it was asked for."""
 
 
 def targets(rows: Sample) -> Array:

@@ -98,9 +98,6 @@ class Recordings:
             group=np.repeat(np.array([unit_of(None, text) for text in self.texts], dtype=np.uint64), arms),
             weight=np.ones(n * arms),
             trust=np.ones(n * arms),
-            ask_chance=np.full(n * arms, np.nan),
-            asked=np.zeros(n * arms, dtype=bool),
-            prompted=np.zeros(n * arms, dtype=bool),
         )
 
 
