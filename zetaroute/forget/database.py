@@ -139,6 +139,11 @@ def _changed(table: str, reasons: Mapping[str, str]) -> str:
     if table == "feedback":
         gone = "list_contains(getvariable('forgotten'), outcome_id)"
         return f" REPLACE (CASE WHEN {gone} THEN NULL ELSE comment END AS comment)"
+    if table == "evidence":
+        # What was measured stays; the hash of a text, by which it could be guessed, goes with it.
+        ids = ("id", "champion_outcome", "challenger_outcome")
+        gone = " OR ".join(f"list_contains(getvariable('forgotten'), {name})" for name in ids)
+        return f" REPLACE (CASE WHEN {gone} THEN NULL ELSE unit END AS unit)"
     if table in {"promotions", "contests", "canaries"} and reasons:
         words = "reason"
         for old, new in reasons.items():

@@ -138,7 +138,7 @@ def take_step(
 
 def scored_units(connection: DuckDBPyConnection) -> NDArray[np.uint64]:
     """Return the units that evidence has counted, as `Sample.group` numbers them."""
-    units = connection.execute("SELECT DISTINCT unit FROM evidence").fetchall()
+    units = connection.execute("SELECT DISTINCT unit FROM evidence WHERE unit IS NOT NULL").fetchall()
     return np.array([int(unit, 16) for (unit,) in units], dtype=np.uint64)
 
 
