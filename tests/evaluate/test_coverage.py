@@ -11,5 +11,6 @@ def test_every_table_is_written():
     assert [line for line in lines if line.startswith("## ")] == [
         "## The table of before and after",
         "## What a promotion shows",
+        "## Contests",
     ]
     assert not any("nan" in line for line in lines)

@@ -198,7 +198,8 @@ def test_people_and_mixed_sources_are_no_evidence(log, event):
 def test_what_graded_the_other_queries_grades_this_one_too(log, event, reference, grade):
     """Somebody corrects some answers of a judge: which ones, no coin decides."""
     single = asked(event, right={"b": 1.0}, model="b", source="truth", reference=reference)
-    judged = Entry(feedback=(feedback(single.id, 0.5, source="judge"),))
+    # Of one author the latest word would count.
+    judged = Entry(feedback=(replace(feedback(single.id, 0.5, source="judge"), author="judge:strict"),))
     log.append([single.entry, judged])
     log.merge()
     assert lines(log, "gain_accuracy") == [(pytest.approx(0.6 - 0.5 + (grade - 0.6) / 0.25),)]

@@ -13,7 +13,7 @@ from .measuring import measured
 
 MEGABYTES = size(12, 300)
 ASKED = size(50, 500)
-GROWTH_MIB = 60
+GROWTH_MIB = 70
 """What the caches of the ledger and of DuckDB may take on top; a 300 MB list of rows would take over 600."""
 
 

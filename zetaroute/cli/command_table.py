@@ -43,7 +43,7 @@ COMMANDS = {
     ),
     "retrain": CommandEntry(
         "learn",
-        "Learn a new policy from the log, compare it with the one in use, and promote it when that is proven.",
+        "Promote the challenger that the evidence proves, and learn the next one from all of the log.",
     ),
     "kpi": CommandEntry(
         "learn",
@@ -59,7 +59,7 @@ COMMANDS = {
     ),
     "replay": CommandEntry(
         "bench",
-        "Play the whole loop on recorded outcomes: only the drawn model's outcome is seen, round by round.",
+        "Play the whole loop on recorded outcomes: only the outcomes of the models that it asks are seen.",
     ),
     "serve": CommandEntry(
         "serve",
@@ -79,7 +79,7 @@ COMMANDS = {
     ),
     "policies": CommandEntry(
         "policies",
-        "The versions of the policy: list, show, diff, verify, promote, try, pin, guards, roll back.",
+        "The versions of the policy: list, show, diff, verify, promote, pin, guards, roll back.",
     ),
     "log": CommandEntry(
         "log",

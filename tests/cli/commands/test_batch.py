@@ -301,7 +301,7 @@ def recorded_folder(folder: Path, file: Path) -> Path:
         f'[[models]]\nid = "rec/{name}"\nprovider = "recorded"\nfile = "{file.name}"\n'
         for name in ("alpha", "beta")
     )
-    (folder / "config.toml").write_text(models, encoding="utf-8")
+    (folder / "config.toml").write_text(f"[audit]\nshare = 0\n{models}", encoding="utf-8")
     recordings(folder / file.name)
     return folder
 
