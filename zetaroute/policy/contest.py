@@ -64,9 +64,9 @@ def cast(
 ) -> Draw:
     """Toss the coin of the audit, give the query to a side, and draw its model.
 
-    `explored` adds to probabilities (K,) what both sides explore; `new` (K,) are models that every audit asks, and
-    one audit in three asks one more, drawn by `worth_asking` (K,): evenly, a model that is as dear as all others
-    together would be most of what audits cost.
+    `explored` adds to probabilities (K,) what both sides explore. While there are `new` models (K,) an audit asks one
+    of them too, later on one in three asks any other; drawn by `worth_asking` (K,), for else a model that is as
+    expensive as all others together would be most of what audits cost.
     """
     coins = np.random.default_rng([seed, 2]).random(3)
     side: Side = "challenger" if coins[0] < share else "champion"
@@ -76,9 +76,10 @@ def cast(
         pmf = share * only(challenger.arm, count) + (1.0 - share) * only(champion.arm, count)
         asks = dict.fromkeys([mine.arm, other.arm])
         others = np.array([eligible[k] and k not in asks for k in range(count)])
-        if others.any() and coins[1] < ADDS_ONE:
-            asks[_point_in(np.where(others, worth_asking, 0.0), float(coins[2]))] = None
-        asks |= dict.fromkeys(np.flatnonzero(eligible & new).tolist())
+        young = others & new
+        if young.any() or (others.any() and coins[1] < ADDS_ONE):
+            among = young if young.any() else others
+            asks[_point_in(np.where(among, worth_asking, 0.0), float(coins[2]))] = None
         return Draw(arm=mine.arm, pmf=pmf, side=side, heads=True, asks=tuple(asks))
     by_champion, by_challenger = (
         explored((1.0 - sampled) * only(view.arm, count) + sampled * samples)
