@@ -17,11 +17,10 @@ from tests.providers.loopback import ModelServer, Running
 from tests.support.audits import Heads
 from tests.support.waiting import until
 from zetaroute.config import Audits, Budget, Home, Settings, parse_settings
-from zetaroute.domain import Attachment, AuditTerms, Check, FileNote, Message, Outcome, Query
+from zetaroute.domain import FIRST_ROWS, Attachment, AuditTerms, Check, FileNote, Message, Outcome, Query
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Contest, Limits, Policy, PriorPredictor
-from zetaroute.policy.contest import FIRST_ROWS
 from zetaroute.registry import COLD
 from zetaroute.router.answer import Answer
 from zetaroute.router.audits import MOST_AT_ONCE

@@ -20,6 +20,8 @@ from zetaroute.bench.full_information import utility
 from zetaroute.bench.steps import Epoch, Step, decided_of, record_of
 from zetaroute.config import Settings
 from zetaroute.domain import (
+    BETS_FROM,
+    FIRST_ROWS,
     PROVING_UNITS,
     AuditTerms,
     Query,
@@ -32,7 +34,7 @@ from zetaroute.features import AnyMap
 from zetaroute.learn.feature_maps import outgrown
 from zetaroute.learn.fit import Fitted, conclude, map_of
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
-from zetaroute.learn.progressive import BETS_FROM, FIRST_ROWS, GROWTH, bounds_of
+from zetaroute.learn.progressive import GROWTH, bounds_of
 from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy import Contest, Limits, Policy, decide

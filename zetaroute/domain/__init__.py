@@ -4,6 +4,8 @@ Time is seconds (`_s`), money is USD (`_usd`), tokens are counts. A value is mad
 """
 
 from zetaroute.domain.contest import (
+    BETS_FROM,
+    FIRST_ROWS,
     FIRST_SHARE,
     GRADE_DEADLINE,
     PROVEN_SHARE,
@@ -63,8 +65,10 @@ from zetaroute.domain.query import (
 
 __all__ = [
     "ALL_TASKS",
+    "BETS_FROM",
     "CONFIG_ERRORS",
     "DEMOTED",
+    "FIRST_ROWS",
     "FIRST_SHARE",
     "GRADE_DEADLINE",
     "OUTAGE_ERRORS",

@@ -13,6 +13,8 @@ ContestStep = Literal[
 
 GRADE_DEADLINE = timedelta(hours=1)
 """How long the evidence waits for a grade; then the worst is assumed."""
+FIRST_ROWS, BETS_FROM = 30, 60
+"""Rows per model after which the first challenger is fitted, and after which bets are made on what it says."""
 FIRST_SHARE = 0.69
 """Share of the queries that a challenger begins with: the probability of a gain that is usual."""
 PROVING_SHARE, PROVEN_SHARE = 0.5, 0.95

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.config import Objective
-from zetaroute.domain import GRADE_DEADLINE, Arm
+from zetaroute.domain import BETS_FROM, FIRST_ROWS, GRADE_DEADLINE, Arm
 from zetaroute.evaluate.scoring import COLUMNS, Decided, Scored, found_in, scored
 from zetaroute.features import AnyMap
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
@@ -24,8 +24,6 @@ from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.policy import held_best, ranked_singles, single_best
 
-FIRST_ROWS, BETS_FROM = 30, 60
-"""Rows per model after which the first heads are fitted, and after which bets are made on what they say."""
 GROWTH = 1.1
 """How many times the rows of one fit the next one has."""
 TAIL = 0.99

@@ -18,8 +18,6 @@ CHALLENGER_SAMPLES = 0.5
 ADDS_ONE = 1.0 / 3.0
 """Share of the audits that ask one more model, so that challengers of later on can be judged."""
 
-FIRST_ROWS = 30
-"""Rows per model after which the first challenger is fitted."""
 EARLY_AUDITS, FIRST_AUDITS, PROVING_AUDITS, LATER_AUDITS = 1.0, 0.25, 0.3, 0.05
 """Shares of the queries that are audited, if any: see `audit_share`."""
 TINY = 1e-6

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.domain import GRADE_DEADLINE, ContestEvent, EvidenceLine, unit_of
+from zetaroute.domain import BETS_FROM, GRADE_DEADLINE, ContestEvent, EvidenceLine, unit_of
 from zetaroute.log.log import rows_in
 from zetaroute.log.views import graded_of
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 SLOWEST = 2.0
 """Times the slowest query of a contest that its decisions are held back: an earlier one may still be under way."""
-ROWS_PER_MODEL = 60
-"""Rows of the log per model before which nothing is bet."""
 MOST_AT_ONCE = 5_000
 """Queries that one merge scores; the next one goes on."""
 
@@ -291,7 +289,7 @@ def _lines(
         anchor=names.index(event.anchor) if event.anchor else None,
         answer_value_usd=event.answer_value_usd,
         margin=event.accuracy_margin,
-        bets=rows >= ROWS_PER_MODEL * len(names),
+        bets=rows >= BETS_FROM * len(names),
         past=past,
         promoted=event.step == "promoted",
         stopped=stopped,

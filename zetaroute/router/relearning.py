@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from zetaroute.config import Home, Settings
+from zetaroute.domain import FIRST_ROWS
 from zetaroute.errors import ArtifactError
 from zetaroute.files.lock import held
-from zetaroute.policy.contest import FIRST_ROWS
 from zetaroute.registry import Registry
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from zetaroute.config import Budget, Home, Objective, Settings
 from zetaroute.domain import (
+    FIRST_ROWS,
     Arm,
     AuditTerms,
     Decision,
@@ -25,7 +26,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.pseudonyms import home_salt
 from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome
 from zetaroute.policy import Contest, Limits, Policy, decide, load_policy, tripped
-from zetaroute.policy.contest import FIRST_ROWS, affordable_share, audit_share, kept_by
+from zetaroute.policy.contest import affordable_share, audit_share, kept_by
 from zetaroute.policy.decide import NO_AUDIT
 from zetaroute.policy.exploration import QUOTA, cold_rate
 from zetaroute.policy.prior import tally_of
