@@ -73,7 +73,8 @@ def test_killed_at_random_moments(tmp_path: Path, server: ModelServer) -> None:
         lost.append(len(asked) - len(now - safe))
         assert safe <= now
         safe = now
-    assert max(lost) <= AT_ONCE, lost
+    # Each worker has one row under way and at most one more that is on its way to the disk.
+    assert max(lost) <= 2 * AT_ONCE, lost
     assert 0 < len(safe) < ROWS, "the kills did not hit the middle of the batch"
     server.reply(good)
     ok(home, "batch", str(file), "--concurrency", str(AT_ONCE))
