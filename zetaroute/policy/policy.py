@@ -11,6 +11,7 @@ from zetaroute.arrays import Array, Index, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query, Standing
 from zetaroute.features import EmbeddedMap, Embeddings
+from zetaroute.policy.chain import ChainPlan
 from zetaroute.policy.escalation import CheckReliability
 from zetaroute.policy.exploration import exploit
 from zetaroute.policy.forecast import Forecast, Predictor
@@ -30,6 +31,8 @@ class Expectation:
     """(1, K)"""
     segment: str | None
     """The learned kind of the query; None if unnamed."""
+    cell: int | None = None
+    """The query's cell of the feature map; None where nothing tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Policy:
     each model's lower bound."""
     average: Array | None = None
     """(1 + size,) the average query, by which single models are ranked."""
+    chain: ChainPlan | None = None
+    """What was learned of looking at answers before others are asked; None where that was too little."""
     ranked: Memo[tuple[tuple[Arm, ...], Objective], Array] = field(
         default_factory=Memo, repr=False, compare=False
     )
@@ -59,12 +64,15 @@ class Policy:
 
     def kind_of(self, query: Query, vector: Array) -> str | None:
         """Return the learned kind of a query without a task label, whose vector is (1, anything); None if unnamed."""
+        cell = self.cell_of(query, vector)
+        return None if cell is None or not self.kinds or query.task else self.kinds[cell]
+
+    def cell_of(self, query: Query, vector: Array) -> int | None:
+        """Return the cell of the feature map that a query lies in, whose vector is (1, anything); None if unknown."""
         found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
-        if found is None or not self.kinds or query.task:
+        if found is None or (isinstance(found, EmbeddedMap) and query.text not in found.known):
             return None
-        if isinstance(found, EmbeddedMap) and query.text not in found.known:
-            return None
-        return self.kinds[int(found.cells(vector[:, 1:])[0])]
+        return int(found.cells(vector[:, 1:])[0])
 
     @property
     def reads_words(self) -> bool:
@@ -78,7 +86,11 @@ class Policy:
         vectors = self.predictor.vectors([query.text for query in queries], [query.task for query in queries])
         forecasts = self.predictor.forecast(vectors, arms).each()
         return [
-            Expectation(forecast=forecast, segment=self.kind_of(query, vectors[row : row + 1]))
+            Expectation(
+                forecast=forecast,
+                segment=self.kind_of(query, vectors[row : row + 1]),
+                cell=self.cell_of(query, vectors[row : row + 1]),
+            )
             for row, (query, forecast) in enumerate(zip(queries, forecasts, strict=True))
         ]
 

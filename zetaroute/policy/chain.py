@@ -1,0 +1,294 @@
+"""A chain: ask a cheap model, look at its answer, and ask another where that is worth its money and time.
+
+The order is that of an index (Weitzman 1979, "Optimal Search for the Best Alternative"), worked out anew after every
+answer. The answer that is held most likely right is returned, whichever model was asked last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zetaroute.answers import KINDS, Reading, agreement, read_answer
+from zetaroute.arrays import Array, Mask
+from zetaroute.domain import Arm, Objective
+from zetaroute.policy.chain_posterior import Posterior, logit, sigmoid
+from zetaroute.policy.forecast import Forecast
+
+MOST_MODELS = 4
+"""Of a chain."""
+MOST_ASKS = 3
+"""For one query."""
+FEWEST_SEEN = 10
+"""Graded answers of a kind, and audited queries of a cell, below which nothing is known of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thought:
+    """What was thought of one answer once all were seen."""
+
+    model: str
+    probability_right: float
+    agrees: float | None
+    """Mean agreement with the other answers, 0..1; None where it is the only one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainPlan:
+    """What was learned of looking at the answers of K models."""
+
+    models: tuple[str, ...]
+    """Ids, the cheapest first."""
+    posterior: Posterior
+    moves: Array
+    """(K, 15) quantiles of how far a model's own answer moves the log-odds that it is right."""
+    cells: Array
+    """(C,) audited queries by cell of the feature map; empty where no cell is told from another."""
+    kinds: Array
+    """(len(KINDS),) graded answers of each kind."""
+    gain_usd: float
+    """Cross-fitted gain per query over choosing by the query alone, on audited queries."""
+    gain_se: float
+    promised_usd: float
+    """By how much more than it earned there the chain had expected of a query."""
+    objective: Objective
+    """What the gain was measured at."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether the gain is certain enough: more than one standard error."""
+        return self.gain_usd > self.gain_se
+
+    def begin(
+        self,
+        query: str,
+        forecast: Forecast,
+        arms: Sequence[Arm],
+        objective: Objective,
+        eligible: Mask,
+        *,
+        cell: int | None = None,
+        limit_usd: float = np.inf,
+        guarded: bool = True,
+    ) -> ChainState | None:
+        """Return the chain for one query before any model is asked; None where there may be none.
+
+        `forecast` is that of the query (1, all arms), `eligible` (all arms,), `cell` the query's in the feature map
+        (see `Expectation.cell`). The chain's whole expected cost stays within `limit_usd`. A chain needs two eligible
+        models, a cell that was seen often enough and, where it is `guarded`, a gain that was shown at this objective.
+        """
+        if guarded and not (self.serves and objective == self.objective):
+            return None
+        if len(self.cells) and (cell is None or self.cells[cell] < FEWEST_SEEN):
+            return None
+        places = {arm.id: place for place, arm in enumerate(arms)}
+        at = [places.get(model, -1) for model in self.models]
+        able = np.array([place >= 0 and bool(eligible[place]) for place in at])
+        if able.sum() < 2 or objective.answer_value_usd <= 0.0:
+            return None
+        cost = forecast.charged(arms)[0, at]
+        seconds = forecast.response_s[0, at]
+        charge = (cost + objective.second_value_usd * seconds) / objective.answer_value_usd
+        prior = logit(forecast.accuracy[0, at])
+        return ChainState(
+            plan=self,
+            query=query,
+            objective=objective,
+            prior=prior,
+            logits=prior,
+            cost_usd=cost,
+            seconds=seconds,
+            charge=charge,
+            able=able & (cost <= limit_usd),
+            limit_usd=limit_usd,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainState:
+    """How far a chain has come; every answer gives a new one. Arrays (K,) over the models of the plan."""
+
+    plan: ChainPlan
+    query: str
+    objective: Objective
+    prior: Array
+    """Log-odds that each model is right, by the query alone."""
+    logits: Array
+    """The same by what has been answered too."""
+    cost_usd: Array
+    """Expected."""
+    seconds: Array
+    charge: Array
+    """What asking costs in money and time, in right answers."""
+    able: Mask
+    limit_usd: float
+    asked: tuple[int, ...] = ()
+    answers: tuple[Reading, ...] = ()
+    vetoed: frozenset[int] = frozenset()
+    """Asked models whose answers failed a check."""
+
+    def next(self) -> str | None:
+        """Return the model to ask now; None where `best` should be returned instead."""
+        place = self._next()
+        return None if place is None else self.plan.models[place]
+
+    def beside(self) -> str | None:
+        """Return a second model that it is worth asking at the same time as `next`, because waiting is expensive."""
+        first = self._next()
+        if first is None or len(self.asked) + 1 >= MOST_ASKS:
+            return None
+        index, second = self._index(), self.objective.second_value_usd
+        after = self._outcomes(first)
+        for place in np.argsort(-index).tolist():
+            if place == first or not self._may(place, self.cost_usd[first]):
+                continue
+            likely = float((after < index[place]).mean())
+            saved = likely * second * min(self.seconds[first], self.seconds[place])
+            wasted = self.cost_usd[place] + second * max(self.seconds[place] - self.seconds[first], 0.0)
+            return self.plan.models[place] if saved > (1.0 - likely) * wasted else None
+        return None
+
+    def with_answer(
+        self,
+        model: str,
+        text: str,
+        *,
+        cut: bool = False,
+        logprobs: Sequence[float] = (),
+        vetoed: bool = False,
+    ) -> ChainState:
+        """Return the chain after an answer, which a failed check has `vetoed`."""
+        answer = read_answer(text, self.query, cut=cut, logprobs=logprobs)
+        return self.with_read(self.plan.models.index(model), answer, vetoed=vetoed)
+
+    def with_read(self, place: int, answer: Reading, *, vetoed: bool = False) -> ChainState:
+        """Return the chain after the answer of the model at a place of the plan."""
+        posterior, count = self.plan.posterior, len(self.prior)
+        known = dict(zip(self.asked, self.answers, strict=True)) | {place: answer}
+        asked = tuple(sorted(known))
+        prior = self.prior[None]
+        views, agreements = np.zeros((1, count)), np.ones((1, count, count))
+        for one in asked:
+            views[0, one] = posterior.view(prior, one, known[one].signs[None])[0, one]
+            for other in asked:
+                if one < other:
+                    agreements[0, [one, other], [other, one]] = agreement(known[one], known[other])
+        return replace(
+            self,
+            logits=posterior.after(prior, asked, views, agreements)[0],
+            asked=(*self.asked, place),
+            answers=(*self.answers, answer),
+            vetoed=self.vetoed | {place} if vetoed else self.vetoed,
+        )
+
+    def without(self, model: str) -> ChainState:
+        """Return the same chain where a model cannot be asked any more, such as after an error."""
+        able = self.able.copy()
+        able[self.plan.models.index(model)] = False
+        return replace(self, able=able)
+
+    def best(self) -> str:
+        """Return the model whose answer is held most likely right; at least one must have been asked."""
+        return self.plan.models[self._best()]
+
+    @property
+    def thoughts(self) -> tuple[Thought, ...]:
+        """What is thought of every answer, in the order of asking."""
+        right = sigmoid(self.logits)
+        return tuple(
+            Thought(
+                model=self.plan.models[place],
+                probability_right=float(right[place]),
+                agrees=self._agrees(number),
+            )
+            for number, place in enumerate(self.asked)
+        )
+
+    @property
+    def why(self) -> str:
+        """Why it stops or goes on, in words."""
+        if not self.asked:
+            return f"asks {self.next()} first"
+        going, best = self.next(), f"{self.best()} is right with {sigmoid(self.logits)[self._best()]:.0%}"
+        if going is not None:
+            return f"{best}: {going} is worth asking"
+        if len(self.asked) >= MOST_ASKS:
+            return f"{best}: {MOST_ASKS} models were asked"
+        if not self._known_kind():
+            return f"{best}: too few answers of this kind ({self.answers[-1].final.kind}) were graded"
+        return f"{best}: nobody else is worth the money and time"
+
+    @property
+    def expected_usd(self) -> float:
+        """What the chain is expected to be worth before any answer, without satisfaction.
+
+        With independent answers that is E max_j min(X_j, index_j); what it was too much by on audited queries is
+        taken off.
+        """
+        index = self._index()
+        worth = np.array(
+            [np.minimum(self._outcomes(k), index[k]) for k in np.flatnonzero(self.able).tolist()]
+        )
+        levels = np.unique(worth)
+        below = np.prod([(one[None, :] <= levels[:, None]).mean(axis=1) for one in worth], axis=0)
+        mean = float(levels @ np.diff(below, prepend=0.0))
+        return self.objective.answer_value_usd * mean - self.plan.promised_usd
+
+    def _agrees(self, number: int) -> float | None:
+        others = [one for other, one in enumerate(self.answers) if other != number]
+        return float(np.mean([agreement(self.answers[number], one) for one in others])) if others else None
+
+    def _best(self) -> int:
+        return max(self.asked, key=lambda place: (place not in self.vetoed, self.logits[place]))
+
+    def _may(self, place: int, more_usd: float = 0.0) -> bool:
+        spent = float(self.cost_usd[list(self.asked)].sum()) + more_usd
+        return bool(
+            self.able[place] and place not in self.asked and spent + self.cost_usd[place] <= self.limit_usd
+        )
+
+    def _outcomes(self, place: int) -> Array:
+        """Return what the probability that a model is right may be once its answer is seen, (15,)."""
+        return _with_mean(self.logits[place] + self.plan.moves[place], float(sigmoid(self.logits[place])))
+
+    def _index(self) -> Array:
+        """Return, for every model, how likely right another answer must be for this one not to be worth asking."""
+        return np.array([_reservation(self._outcomes(k), self.charge[k]) for k in range(len(self.prior))])
+
+    def _known_kind(self) -> bool:
+        return all(self.plan.kinds[KINDS.index(one.final.kind)] >= FEWEST_SEEN for one in self.answers)
+
+    def _next(self) -> int | None:
+        if len(self.asked) >= MOST_ASKS or not self._known_kind():
+            return None
+        may = [place for place in range(len(self.prior)) if self._may(place)]
+        if not may:
+            return None
+        index = self._index()
+        first = max(may, key=lambda place: index[place])
+        kept = set(self.asked) - self.vetoed
+        if kept and index[first] <= sigmoid(self.logits[self._best()]):
+            return None
+        return first
+
+
+def _with_mean(logits: Array, mean: float) -> Array:
+    """Return the probabilities of log-odds that are all shifted so that their mean is this."""
+    low, high, shift = -20.0, 20.0, 0.0
+    for _ in range(30):
+        found = sigmoid(logits + shift)
+        gap = float(found.mean()) - mean
+        if abs(gap) < 1e-6:
+            break
+        low, high = (low, shift) if gap > 0 else (shift, high)
+        step = shift - gap / max(float((found * (1.0 - found)).mean()), 1e-9)
+        shift = step if low < step < high else (low + high) / 2.0
+    return sigmoid(logits + shift)
+
+
+def _reservation(outcomes: Array, charge: float) -> float:
+    """Return s with mean max(outcomes - s, 0) = charge: the largest of (sum of the t best - n charge) / t."""
+    best = np.sort(outcomes)[::-1].cumsum()
+    return float(((best - len(outcomes) * charge) / np.arange(1, len(outcomes) + 1)).max())
