@@ -95,10 +95,10 @@ def test_tallies_are_kept_per_segment_where_there_is_no_label(home):
         "{broken",
         "[]",
         '{"schema": 4, "standings": {}, "spent_usd": {}, "contest": null, "merged": []}',
-        '{"schema": 5}',
-        '{"schema": 5, "standings": {"a": {}}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, "contest": null, '
+        '{"schema": 6}',
+        '{"schema": 6, "standings": {"a": {}}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, "contest": null, '
         '"merged": []}',
-        '{"schema": 5, "standings": {}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, '
+        '{"schema": 6, "standings": {}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, '
         '"contest": {"step": "started"}, "merged": []}',
     ],
 )
@@ -187,19 +187,24 @@ def test_standing_knows_for_which_tasks_the_latest_query_found_it_demoted(home):
     assert read_state(home).standings["a"].demoted == {"y", query_kind_key(None, "s")}
 
 
-def test_tally_tells_of_the_latest_rows_of_a_model(home):
+@pytest.mark.parametrize(("changed", "record"), [(True, (RECENT, 0.9)), (False, (RECENT + 100, 0.9))])
+def test_tally_tells_of_the_latest_rows_of_a_model_and_its_record_of_all_since_it_changed(
+    home, changed, record
+):
     log = Log(home)
     entries = []
     for number in range(RECENT + 100):
         row = outcome(id=new_id(1.0 + number), task="x")
-        entries.append(Entry(outcomes=(row,), feedback=(feedback(row.id, float(number >= 100)),)))
+        right = number % 10 > 0 and (number >= 100 or not changed)
+        entries.append(Entry(outcomes=(row,), feedback=(feedback(row.id, float(right)),)))
     log.append(entries)
     log.merge()
-    tallies = read_state(home).standings["a"].tallies
-    assert {task: (tally.graded, tally.accuracy) for task, tally in tallies.items()} == {
-        ALL_TASKS: (RECENT, 1.0),
-        "x": (RECENT, 1.0),
+    standing = read_state(home).standings["a"]
+    assert {task: (tally.graded, tally.accuracy) for task, tally in standing.tallies.items()} == {
+        ALL_TASKS: (RECENT, pytest.approx(0.9)),
+        "x": (RECENT, pytest.approx(0.9)),
     }
+    assert (standing.record.graded, standing.record.accuracy) == (record[0], pytest.approx(record[1]))
 
 
 def test_a_state_that_is_nested_too_deeply_is_made_anew(home):

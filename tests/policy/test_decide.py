@@ -197,12 +197,12 @@ def test_explored_says_whether_the_draw_left_the_best_arm():
 
 
 def test_newcomer_gets_its_quota_and_graduates():
-    known = {arm.id: Standing(model=arm.id, tallies={ALL_TASKS: Tally(graded=500)}) for arm in ARMS[:2]}
+    known = {arm.id: Standing(model=arm.id, record=Tally(graded=500)) for arm in ARMS[:2]}
     candidates = by_model(decided(rate=0.0, standings=known))
     alone = by_model(decided(rate=0.0, standings=known, arms=ARMS[:2]))
     assert candidates["unpriced"].probability >= 0.1
     assert sum(candidate.probability for candidate in candidates.values()) == pytest.approx(1.0)
-    graduated = known | {"unpriced": Standing(model="unpriced", tallies={ALL_TASKS: Tally(graded=100)})}
+    graduated = known | {"unpriced": Standing(model="unpriced", record=Tally(graded=100))}
     settled = by_model(decided(rate=0.0, standings=graduated))
     assert settled["unpriced"].probability < candidates["unpriced"].probability
     assert sum(candidate.probability for candidate in alone.values()) == pytest.approx(1.0)
@@ -277,7 +277,7 @@ def test_the_anchor_is_what_the_champion_asks_where_it_may():
 
 @pytest.mark.parametrize("rate", [0.0, 0.3])
 def test_least_probabilities_hold_while_a_newcomer_takes_its_quota(rate):
-    graded = {arm.id: Standing(model=arm.id, tallies={ALL_TASKS: Tally(graded=500)}) for arm in ARMS[:2]}
+    graded = {arm.id: Standing(model=arm.id, record=Tally(graded=500)) for arm in ARMS[:2]}
     for seed in range(30):
         pairing = contested(standings=graded, rate=rate, seed=seed).contest
         champion, challenger = least_probabilities(np.array([pairing.share]), np.array([pairing.kept]))
@@ -318,8 +318,8 @@ def test_a_cold_audit_asks_every_model_that_may_still_be_the_best():
     hopeless = Tally(graded=50, accuracy=0.0, accuracy_sd=0.0)
     proven = Tally(graded=50, accuracy=1.0, accuracy_sd=0.0)
     standings = {
-        "cheap": Standing(model="cheap", tallies={ALL_TASKS: proven}),
-        "good": Standing(model="good", tallies={ALL_TASKS: hopeless}),
+        "cheap": Standing(model="cheap", record=proven),
+        "good": Standing(model="good", record=hopeless),
     }
     found = decided(audit=AuditTerms(probability=1.0), standings=standings)
     assert "good" not in found.audit.asks

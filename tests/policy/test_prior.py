@@ -7,7 +7,7 @@ import pytest
 
 from tests.policy.test_decide import ARMS, CHEAP, GOOD, UNKNOWN, by_model, decided
 from zetaroute.config import Objective
-from zetaroute.domain import ALL_TASKS, Prices, Query, Standing, Tally
+from zetaroute.domain import Prices, Query, Standing, Tally
 from zetaroute.policy import PriorPredictor
 from zetaroute.policy.prior import newcomers
 
@@ -17,7 +17,7 @@ QUALITY = Objective(answer_value_usd=0.1, satisfaction_value_usd=0.0, second_val
 def standing(model: str, graded: int, accuracy: float, **known) -> dict[str, Standing]:
     sd = float(np.sqrt(accuracy * (1 - accuracy)))
     tally = Tally(calls=graded, graded=graded, accuracy=accuracy, accuracy_sd=sd, **known)
-    return {model: Standing(model=model, tallies={ALL_TASKS: tally})}
+    return {model: Standing(model=model, record=tally)}
 
 
 def forecast(standings, text: str = "hello there"):
@@ -43,7 +43,7 @@ def test_record_takes_the_place_of_a_claim_as_it_grows():
 
 
 def test_three_equal_answers_prove_nothing():
-    said = forecast({"cheap": Standing(model="cheap", tallies={ALL_TASKS: Tally(graded=3, accuracy=1.0)})})
+    said = forecast({"cheap": Standing(model="cheap", record=Tally(graded=3, accuracy=1.0))})
     assert said.accuracy[0, 0] < 0.85
     assert said.accuracy_se[0, 0] > 0.1
 

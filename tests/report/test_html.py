@@ -14,7 +14,7 @@ import pytest
 from tests.report.browser import Browser, browsing, find_browser
 from tests.report.made_results import compared, figure, key_figures, retrained, segment
 from zetaroute.report import html
-from zetaroute.report.retrain import retrain_report
+from zetaroute.report.retrain import retrain_report, verdict_sentence
 from zetaroute.report.served import compare_report, kpi_report
 
 HOSTILE = (
@@ -200,6 +200,15 @@ def test_the_verdict_has_a_word_and_a_tone(verdict: str, tone: str) -> None:
     page = Page(retrain_html(retrained() | {"verdict": verdict}))
     assert page.found("header") == [{"class": f"verdict {tone}"}]
     assert verdict in page.text
+
+
+@pytest.mark.parametrize(("high", "told"), [(0.001, False), (-0.001, True)])
+def test_a_rejection_says_why_and_names_a_loss_only_where_it_is_sure(high: float, told: bool) -> None:
+    result = retrained() | {"verdict": "REJECT", "reasons": ["it loses on stories: -0.003000 USD per query"]}
+    result["difference"]["utility_usd"] = {"value": -0.002, "low": -0.004, "high": high, "n": 500}
+    headline = verdict_sentence(result)
+    assert headline.startswith("REJECT: it loses on stories: -0.003000 USD per query")
+    assert ("$2.00 per 1,000" in headline) is told
 
 
 def test_policies_that_do_not_differ_have_nothing_to_compare() -> None:

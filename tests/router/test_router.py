@@ -11,7 +11,7 @@ import pytest
 
 from tests.log.test_log import outcome
 from zetaroute.config import Budget, Settings
-from zetaroute.domain import ALL_TASKS, Query, Standing, Tally
+from zetaroute.domain import Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
@@ -56,7 +56,7 @@ def test_a_query_that_goes_elsewhere_is_no_probe(settings):
 
 
 def standing(model: str, graded: int, accuracy: float) -> Standing:
-    return Standing(model=model, tallies={ALL_TASKS: Tally(graded=graded, accuracy=accuracy)})
+    return Standing(model=model, record=Tally(graded=graded, accuracy=accuracy))
 
 
 def test_a_cold_start_explores_less_with_every_graded_answer(settings):

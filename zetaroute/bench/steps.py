@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
-from zetaroute.domain import ALL_TASKS, FIRST_SHARE, PROVING_SHARE, Decision, Standing, Tally
+from zetaroute.domain import FIRST_SHARE, PROVING_SHARE, Decision, Standing, Tally
 from zetaroute.evaluate.scoring import COLUMNS, Decided
 from zetaroute.learn.progressive import UtilityBounds
 from zetaroute.policy.contest import least_probabilities
@@ -98,7 +98,7 @@ def decided_of(steps: Sequence[Step], train: Recordings, gains: Array) -> Decide
 def record_of(train: Recordings, queries: Index, models: Index) -> dict[str, Standing]:
     """Return the record of every model that answered, by what was asked of whom: both (rows,)."""
     return {
-        model: Standing(model=model, tallies={ALL_TASKS: _tally(train, queries[models == k], k)})
+        model: Standing(model=model, record=_tally(train, queries[models == k], k))
         for k, model in enumerate(train.models)
         if (models == k).any()
     }

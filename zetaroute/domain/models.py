@@ -210,6 +210,8 @@ class Standing:
     """Seconds since the epoch."""
     probe_s: float | None = None
     """When this process sent a query to see whether a failing arm is back; None when none is under way."""
+    record: Tally = field(default_factory=Tally)
+    """All that is known of it since it last changed: what a cold start goes by."""
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     """Place (`query_kind_key`) or ALL_TASKS -> what happened there lately."""
     demoted: frozenset[str] = frozenset()

@@ -25,11 +25,15 @@ from zetaroute.log.views import graded_from
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-WINDOW = 5000
+WINDOW = 10_000
 """Rows of the log, counted from its end, that standings look at; older ones no longer speak for an arm."""
 RECENT = 500
 """Rows of one arm (and of one kind of query) among them that its tally counts: what it does now."""
-_SCHEMA = 5
+CHANGED_AT = 4.0
+"""Standard errors between the accuracy of an arm's recent rows and of all: beyond them the older rows count no more."""
+_RECORD = "**"
+"""Stands for all rows of an arm where a kind of query would stand."""
+_SCHEMA = 6
 _SPENT = """
     SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd), coalesce(sum(cost_usd) FILTER (of_audit), 0) FROM (
         SELECT time, cost_usd, role = 'audit' AS of_audit FROM outcomes WHERE NOT recorded
@@ -81,7 +85,9 @@ _TALLIES = f"""
            list(response_s ORDER BY response_s) FILTER (status = 'ok' AND response_s IS NOT NULL) AS times
     FROM (
         SELECT * REPLACE ('{ALL_TASKS}' AS task) FROM numbered WHERE in_all <= {RECENT}
-        UNION ALL BY NAME SELECT * FROM numbered WHERE in_task <= {RECENT} AND task NOT IN ('', '{ALL_TASKS}')
+        UNION ALL BY NAME SELECT * REPLACE ('{_RECORD}' AS task) FROM numbered
+        UNION ALL BY NAME SELECT * FROM numbered
+        WHERE in_task <= {RECENT} AND task NOT IN ('', '{ALL_TASKS}', '{_RECORD}')
     )
     GROUP BY model, task
 """
@@ -129,15 +135,14 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
     """
     (first,) = connection.execute(_FIRST).fetchone() or ("",)
     connection.execute(_TAIL, {"first": first})
-    tallies: dict[str, dict[str, Any]] = {}
+    tallies: dict[str, dict[str, Tally]] = {}
     found = connection.execute(_TALLIES)
     names = [column[0] for column in found.description or ()]
     for row in found.fetchall():
         values = dict(zip(names, row, strict=True))
         model, task, times = (values.pop(name) for name in ("model", "task", "times"))
         tally = Tally(**values, p95_low_s=_p95(times or [], z=1.645), p95_s=_p95(times or [], z=0.0))
-        # `asdict` copies what it finds: with many kinds of query that takes longer than any of the statements.
-        tallies.setdefault(model, {})[task] = {name: getattr(tally, name) for name in Tally.__slots__}
+        tallies.setdefault(model, {})[task] = tally
     demoted: dict[str, list[str]] = {}
     for task, models in connection.execute(_DEMOTED, {"first": first}).fetchall():
         for model in models:
@@ -148,7 +153,8 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         model: {
             "consecutive_errors": failing[model].consecutive_errors if model in failing else 0,
             "last_error_s": failing[model].last_error_s if model in failing else None,
-            "tallies": by_task,
+            "record": _json(_record(by_task.pop(_RECORD), by_task[ALL_TASKS])),
+            "tallies": {task: _json(tally) for task, tally in by_task.items()},
             "demoted": demoted.get(model, []),
         }
         for model, by_task in tallies.items()
@@ -287,11 +293,24 @@ def _stored(home: Home) -> tuple[LogState, frozenset[str]] | None:
         return None
 
 
+def _json(tally: Tally) -> dict[str, Any]:
+    # `asdict` copies what it finds: with many kinds of query that takes longer than any of the statements.
+    return {name: getattr(tally, name) for name in Tally.__slots__}
+
+
+def _record(whole: Tally, recent: Tally) -> Tally:
+    """Return what all rows of an arm tell of it; only the recent ones where it has changed."""
+    left = 1.0 / max(recent.graded, 1) - 1.0 / max(whole.graded, 1)
+    doubt = whole.accuracy_sd * math.sqrt(max(left, 0.0))
+    return recent if abs(recent.accuracy - whole.accuracy) > CHANGED_AT * doubt > 0.0 else whole
+
+
 def _standing(model: str, stored: Mapping[str, Any]) -> Standing:
     return Standing(
         model=model,
         consecutive_errors=stored["consecutive_errors"],
         last_error_s=stored["last_error_s"],
+        record=Tally(**stored["record"]),
         tallies={task: Tally(**tally) for task, tally in stored["tallies"].items()},
         demoted=frozenset(stored["demoted"]),
     )

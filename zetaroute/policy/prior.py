@@ -14,7 +14,7 @@ import numpy as np
 
 from zetaroute.arrays import Array, Mask
 from zetaroute.config import Objective
-from zetaroute.domain import ALL_TASKS, Arm, Query, Standing, Tally
+from zetaroute.domain import Arm, Query, Standing, Tally
 from zetaroute.features import Embeddings
 from zetaroute.policy.exploration import ENOUGH_GRADED
 from zetaroute.policy.forecast import Forecast
@@ -202,9 +202,9 @@ def ruled_out(mean: Array, se: Array, judged: Mask) -> Mask:
 
 
 def tally_of(standings: Mapping[str, Standing], arm: Arm) -> Tally:
-    """Return the tally of an arm over all tasks; an empty one where it has no record."""
+    """Return the record of an arm over all tasks; an empty one where it has none."""
     standing = standings.get(arm.id)
-    return (standing.tallies.get(ALL_TASKS) if standing else None) or _EMPTY
+    return standing.record if standing else _EMPTY
 
 
 def _posterior(

@@ -60,7 +60,8 @@ def verdict_sentence(result: Result) -> str:
     if result["verdict"] == "PROMOTE":
         return f"PROMOTE: the new policy gains {per_thousand(gain, signed=False)}"
     if result["verdict"] == "REJECT":
-        return f"REJECT: the challenger is not better{behind}"
+        # An interval that holds zero would say that nobody knows.
+        return f"REJECT: {result['reasons'][0]}" + (behind if (gain["high"] or 0.0) < 0.0 else "")
     return f"INSUFFICIENT: the evidence does not suffice yet{behind}"
 
 
