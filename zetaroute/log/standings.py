@@ -30,7 +30,7 @@ WINDOW = 10_000
 RECENT = 500
 """Rows of one arm (and of one kind of query) among them that its tally counts: what it does now."""
 CHANGED_AT = 4.0
-"""Standard errors between the accuracy of an arm's recent rows and of all: beyond them the older rows count no more."""
+"""Standard errors between the accuracy of an arm's recent rows and of all, beyond which older rows count no more."""
 _RECORD = "**"
 """Stands for all rows of an arm where a kind of query would stand."""
 _SCHEMA = 6
