@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from zetaroute.answers.read import Reading
+from zetaroute.answers.read import ReadAnswer
 
 
-def agreement(one: Reading, other: Reading) -> float:
+def agreement(one: ReadAnswer, other: ReadAnswer) -> float:
     """Return how far two answers agree, from 0 (different) to 1 (the same)."""
     return float(one.final == other.final)

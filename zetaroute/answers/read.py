@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zetaroute.answers.final import KINDS, Final, final_of
+from zetaroute.answers.final import Final, final_of
 from zetaroute.arrays import Array
 
 SIGNS = ("length",)
 """Names of the features, in their order."""
-__all__ = ["KINDS", "SIGNS", "Reading", "read_answer"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ReadAnswer:
     """What was read of one answer."""
 
     final: Final
@@ -26,9 +25,9 @@ class Reading:
 
 def read_answer(
     text: str, query: str, *, cut: bool = False, logprobs: Sequence[float] = (), signals: Sequence[float] = ()
-) -> Reading:
+) -> ReadAnswer:
     """Read an answer to a query; thinking must have been taken off.
 
     `cut` says that it ended at the limit of tokens; `logprobs` are those of its tokens, where the server gives them.
     """
-    return Reading(final=final_of(text, query), signs=np.array([np.log1p(len(text))]))
+    return ReadAnswer(final=final_of(text, query), signs=np.array([np.log1p(len(text))]))

@@ -124,7 +124,7 @@ def default_grader(reference: str) -> str:
     A number written in digits, alone but for a currency or percent sign, is graded by number; one letter
     A-J of either case, optionally in brackets, by choice; anything else by normalised.
     """
-    from zetaroute.grading.number import is_number
+    from zetaroute.answers.number import is_number
 
     if is_number(reference):
         return "number"

@@ -3,48 +3,12 @@
 from __future__ import annotations
 
 import re
-import string
-import unicodedata
 from collections import Counter
 
+from zetaroute.answers.words import LIMIT, fold, tokens
 from zetaroute.errors import UsageError
 
-_ARTICLES = frozenset({"a", "an", "the"})
-_LIMIT = 100_000
-"""Characters of a text that are read, so that no answer can hold a program up."""
-_HALF = 6_000
-"""Characters kept of the head and of the tail of a long answer: a final answer stands in one or the other."""
 _ROUGE_TOKEN_LIMIT = 2_000
-
-
-def excerpt(text: str) -> str:
-    """Return the text, or its first and last 6,000 characters when it is longer than both."""
-    return text if len(text) <= 2 * _HALF else f"{text[:_HALF]}\n{text[-_HALF:]}"
-
-
-def fold(text: str) -> str:
-    """Return the first 100,000 characters of a text in Unicode NFKC, case-folded, without outer white space."""
-    composed = unicodedata.normalize("NFKC", text[:_LIMIT])[:_LIMIT]
-    return unicodedata.normalize("NFKC", composed.casefold()).strip()
-
-
-def _is_dropped(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category.startswith("P") or category == "Cf" or character in string.punctuation
-
-
-def tokens(text: str) -> list[str]:
-    """Return the words of a text after folding and dropping punctuation and the articles a, an, the.
-
-    The order of steps is that of SQuAD's evaluation (Rajpurkar et al. 2016), with Unicode's punctuation
-    and invisible format characters beside ASCII's.
-    """
-    folded = fold(text)
-    dropped = {ord(character): None for character in set(folded) if _is_dropped(character)}
-    if dropped:
-        # A mark that stood after a dropped character joins the letter before it now.
-        folded = unicodedata.normalize("NFKC", folded.translate(dropped))
-    return [word for word in folded.split() if word not in _ARTICLES]
 
 
 def normalise(text: str) -> str:
@@ -89,7 +53,7 @@ def regex(answer: str, reference: str) -> float:
 
     Python's engine backtracks without a limit of time: a pattern like `(a+)+$` stays its author's affair.
     """
-    return float(reference_pattern(reference).search(answer[:_LIMIT]) is not None)
+    return float(reference_pattern(reference).search(answer[:LIMIT]) is not None)
 
 
 def f1(answer: str, reference: str) -> float:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zetaroute.answers import KINDS, Reading, agreement, read_answer
+from zetaroute.answers.agreement import agreement
+from zetaroute.answers.final import KINDS
+from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, Objective
 from zetaroute.policy.chain_posterior import Posterior, logit, sigmoid
@@ -125,7 +127,7 @@ class ChainState:
     able: Mask
     limit_usd: float
     asked: tuple[int, ...] = ()
-    answers: tuple[Reading, ...] = ()
+    answers: tuple[ReadAnswer, ...] = ()
     vetoed: frozenset[int] = frozenset()
     """Asked models whose answers failed a check."""
 
@@ -163,7 +165,7 @@ class ChainState:
         answer = read_answer(text, self.query, cut=cut, logprobs=logprobs)
         return self.with_read(self.plan.models.index(model), answer, vetoed=vetoed)
 
-    def with_read(self, place: int, answer: Reading, *, vetoed: bool = False) -> ChainState:
+    def with_read(self, place: int, answer: ReadAnswer, *, vetoed: bool = False) -> ChainState:
         """Return the chain after the answer of the model at a place of the plan."""
         posterior, count = self.plan.posterior, len(self.prior)
         known = dict(zip(self.asked, self.answers, strict=True)) | {place: answer}

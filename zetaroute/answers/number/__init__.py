@@ -1,19 +1,15 @@
-"""The number grader: is the answer's final number the reference's?"""
+"""The final number of an answer."""
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from fractions import Fraction
 from functools import lru_cache
 
-from zetaroute.errors import UsageError
-from zetaroute.grading.number.find import Numeral, Prominence, numerals
-from zetaroute.grading.number.notation import plain
-from zetaroute.grading.text import excerpt
-from zetaroute.wire.thinking import without_thinking
+from zetaroute.answers.number.find import Numeral, Prominence, numerals
+from zetaroute.answers.number.notation import plain
+from zetaroute.answers.words import excerpt
 
-_RELATIVE_TOLERANCE = Fraction(1, 10**6)
 _BOX = re.compile(r"\\f?box(?:ed)?[ ]?\{")
 _BOX_LIMIT = 400
 _HASHES = re.compile(r"^[ \t]*####[ \t]*(.*)$", re.MULTILINE)
@@ -45,32 +41,6 @@ _EXPRESSION_BEFORE = re.compile(r"[\d^*/+]")
 _EXPRESSION_AFTER = re.compile(r"[ ]?(?:[\^*+]|[xyznpqr](?![A-Za-z]))|.*[ ][+*-][ ]|.*√", re.DOTALL)
 
 
-def number(answer: str, reference: str) -> float:
-    r"""Score 1 when the answer's final number equals the reference's.
-
-    The final number is that in the last `\boxed{}`, after `####`, the first after the last "answer is" or
-    "answer:", or else the last one. A box that holds no single number is a wrong answer. Equal means: within
-    half a unit of the last decimal place that the reference gives, or one millionth of it, whichever is more.
-    25% is 0.25; a percentage also counts as its bare number where a bare reference exceeds 1, and so does a
-    bare number without a unit where the reference is a percentage. Other units are not compared. Of an answer
-    above 12,000 characters the first and last 6,000 are read.
-    """
-    wanted = reference_number(reference)
-    got = _final(*_read(without_thinking(answer)))
-    return float(got is not None and _is_equal(got, wanted))
-
-
-def reference_number(reference: str) -> Numeral:
-    """Return the final number of a reference, which may be a worked solution; raise UsageError without one."""
-    wanted = _final(*_read(without_thinking(reference)))
-    if wanted is None:
-        raise UsageError(
-            f"The number grader finds no number in the reference {reference[:40]!r}: "
-            "write the number, or choose another grader."
-        )
-    return wanted
-
-
 def is_number(text: str) -> bool:
     """Tell whether a text is one number in digits and nothing else but a sign, a currency or percent sign."""
     spelt, found = _read(text)
@@ -87,7 +57,14 @@ def _read(text: str) -> tuple[str, list[Numeral]]:
     return spelt, numerals(spelt)
 
 
-def _final(text: str, found: list[Numeral]) -> Numeral | None:
+def final_number(answer: str) -> Numeral | None:
+    r"""Return the final number of an answer, from which thinking was taken off; None where there is none.
+
+    It is that in the last `\boxed{}`, after `####`, the first after the last "answer is" or "answer:", or else the
+    last one. A box that holds no single number leaves none. Of a text above 12,000 characters the first and last
+    6,000 are read.
+    """
+    text, found = _read(answer)
     if box := _last_box(text):
         return _in_box(text, found, *box)
     return _after_hashes(text, found) or _after_cue(text, found) or _last(found)
@@ -171,13 +148,3 @@ def _last(found: list[Numeral]) -> Numeral | None:
     """Return the last number of the best standing, if there is any that is not refused."""
     stated = [numeral for numeral in reversed(found) if not numeral.negated]
     return max(stated, key=lambda numeral: numeral.standing, default=None)
-
-
-def _is_equal(got: Numeral, wanted: Numeral) -> bool:
-    tolerance = max((wanted.place or Fraction(0)) / 2, abs(wanted.value) * _RELATIVE_TOLERANCE)
-    readings = [got.value]
-    if wanted.percent and got.bare:
-        readings.append(got.value / 100)
-    if got.percent and not wanted.percent and abs(wanted.value) > 1:
-        readings.append(got.value * 100)
-    return any(abs(reading - wanted.value) <= tolerance for reading in readings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from fractions import Fraction
 
-from zetaroute.grading.number.parse import (
+from zetaroute.answers.number.parse import (
     NUMBER_WORDS,
     ROW_OF_DIGITS,
     Amount,

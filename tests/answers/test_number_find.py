@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zetaroute.grading.number import is_number, number
+from zetaroute.answers.number import is_number
+from zetaroute.grading.number import number
 
 NO_SUCH_NUMBER = [
     # no number, or no single one

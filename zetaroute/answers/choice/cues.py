@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zetaroute.grading.choice.letters import BRACKETED_OR_NAMED, Options, after_fillers, options_at
+from zetaroute.answers.choice.letters import BRACKETED_OR_NAMED, Options, after_fillers, options_at
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s?\{([^{}]{0,200})\}")
 _LINK = r"""
