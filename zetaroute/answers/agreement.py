@@ -2,9 +2,60 @@
 
 from __future__ import annotations
 
-from zetaroute.answers.read import ReadAnswer
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from zetaroute.answers.final import Final
+from zetaroute.answers.number import same_number
+from zetaroute.answers.structure import Call
+from zetaroute.answers.words import tokens
 
 
-def agreement(one: ReadAnswer, other: ReadAnswer) -> float:
-    """Return how far two answers agree, from 0 (different) to 1 (the same)."""
-    return float(one.final == other.final)
+def agreement(one: Final, other: Final) -> float:
+    """Return how far two final answers agree, from 0 (different) to 1 (the same).
+
+    Calls and texts agree by the F1 of what they hold in common; everything else wholly or not at all.
+    """
+    if one.kind != other.kind:
+        return float({one.kind, other.kind} == {"empty", "declined"})
+    if one.kind == "number":
+        return float(same_number(one.value, other.value) or same_number(other.value, one.value))
+    if one.kind == "calls":
+        return _shared(_parts(one.value), _parts(other.value))
+    if one.kind == "json":
+        return float(_plain(one.value) == _plain(other.value))
+    if one.kind == "text":
+        return _shared(one.value, other.value)
+    return float(one.value == other.value)
+
+
+def _shared(one: Iterable[Any], other: Iterable[Any]) -> float:
+    mine, theirs = Counter(one), Counter(other)
+    total = mine.total() + theirs.total()
+    return 2.0 * (mine & theirs).total() / total if total else 1.0
+
+
+def _parts(calls: tuple[Call, ...]) -> list[Any]:
+    """Return names and arguments; a name weighs as much as the arguments of its call."""
+    parts: list[Any] = []
+    for call in calls:
+        name = re.sub(r"\W", "_", call.name).casefold()
+        parts += [(name, None)] * max(1, len(call.arguments))
+        parts += [(name, key, _plain(value)) for key, value in call.arguments]
+    return parts
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that can be compared: words folded, numbers that are written as words made numbers."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return " ".join(tokens(value[:500]))
+    if isinstance(value, Call):
+        return (value.name, _plain(value.arguments))
+    if isinstance(value, tuple):
+        return tuple(_plain(one) for one in value)
+    return float(value) if isinstance(value, bool) else value

@@ -1,17 +1,38 @@
-"""An answer as the chain sees it: its final answer and its signs of being right or wrong."""
+"""An answer as a chain sees it: its final answer and its signs of being right or wrong."""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from zetaroute.answers.final import Final, final_of
+from zetaroute.answers.final import KINDS, REFUSAL, Final, final_of
 from zetaroute.arrays import Array
 
-SIGNS = ("length",)
-"""Names of the features, in their order."""
+MOST_CHARACTERS = 12_000
+"""Of an answer and of a query that signs are read of."""
+_WORDS = re.compile(r"\w+")
+_NUMBERS = re.compile(r"\d+(?:\.\d+)?")
+_HEDGES = re.compile(
+    r"\b(?:maybe|perhaps|might|may|could|possibly|probably|likely|unsure|not (?:sure|certain|clear|enough)|unclear"
+    r"|approximately|assum\w+|guess|seems?|appears?|however|but|wait|actually)\b",
+    re.IGNORECASE,
+)
+_STEPS = re.compile(
+    r"\b(?:step|first|second|next|then|therefore|thus|so|hence|because|since)\b", re.IGNORECASE
+)
+_BLANKS = re.compile(r"(?i)\b(?:none|null|unknown|your_\w+|example|placeholder|todo|n/a)\b|<\w+>|\.\.\.")
+_ENDS = tuple(".!?)]}>\"'`*$|:;")
+SIGNS = (
+    *(f"is {kind}" for kind in KINDS[1:]),
+    "cued", "length", "words", "lines", "digits", "capitals", "overlap", "numbers known", "hedges", "refusals",
+    "steps", "equations", "questions", "blanks", "fenced", "cut", "magnitude", "whole number", "letter", "calls",
+    "arguments", "arguments known", "logprob least", "logprob low", "logprob mean",
+)  # fmt: skip
+"""Names of the signs, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,11 +44,63 @@ class ReadAnswer:
     """(len(SIGNS),)"""
 
 
-def read_answer(
-    text: str, query: str, *, cut: bool = False, logprobs: Sequence[float] = (), signals: Sequence[float] = ()
-) -> ReadAnswer:
+def read_answer(text: str, query: str, *, cut: bool = False, logprobs: Sequence[float] = ()) -> ReadAnswer:
     """Read an answer to a query; thinking must have been taken off.
 
     `cut` says that it ended at the limit of tokens; `logprobs` are those of its tokens, where the server gives them.
     """
-    return ReadAnswer(final=final_of(text, query), signs=np.array([np.log1p(len(text))]))
+    if len(text) > MOST_CHARACTERS:
+        text = text[: MOST_CHARACTERS // 2] + text[-MOST_CHARACTERS // 2 :]
+    query = query[:MOST_CHARACTERS]
+    final = final_of(text, query)
+    signs = [
+        *(float(final.kind == kind) for kind in KINDS[1:]),
+        float(final.cued),
+        *_looks(text, query),
+        float(cut or not text.rstrip().endswith(_ENDS)),
+        *_of_final(final, query),
+        *_of_logprobs(logprobs),
+    ]
+    return ReadAnswer(final=final, signs=np.array(signs))
+
+
+def _looks(text: str, query: str) -> list[float]:
+    words, asked = _WORDS.findall(text.casefold()), set(_WORDS.findall(query.casefold()))
+    numbers, given = _NUMBERS.findall(text), set(_NUMBERS.findall(query))
+    size = max(len(text), 1)
+    return [
+        math.log1p(len(text)),
+        len(set(words)) / max(len(words), 1),
+        math.log1p(text.count("\n")),
+        sum(map(str.isdigit, text)) / size,
+        sum(map(str.isupper, text)) / size,
+        sum(word in asked for word in words) / max(len(words), 1),
+        sum(number in given for number in numbers) / max(len(numbers), 1),
+        *(math.log1p(len(sign.findall(text))) for sign in (_HEDGES, REFUSAL, _STEPS)),
+        math.log1p(text.count("=")),
+        math.log1p(text.count("?")),
+        math.log1p(len(_BLANKS.findall(text))),
+        float("```" in text),
+    ]
+
+
+def _of_final(final: Final, query: str) -> list[float]:
+    magnitude = whole = letter = calls = arguments = known = 0.0
+    if final.kind == "number":
+        value = final.value.value
+        magnitude, whole = math.log1p(min(abs(float(value)), 1e12)), float(value.denominator == 1)
+    elif final.kind == "choice":
+        letter = (ord(final.value) - ord("A")) / 10.0
+    elif final.kind == "calls":
+        found = [str(value).casefold() for call in final.value for _, value in call.arguments]
+        asked = query.casefold()
+        calls, arguments = math.log1p(len(final.value)), math.log1p(len(found))
+        known = sum(one.removesuffix(".0") in asked for one in found) / max(len(found), 1)
+    return [magnitude, whole, letter, calls, arguments, known]
+
+
+def _of_logprobs(logprobs: Sequence[float]) -> list[float]:
+    if not logprobs:
+        return [0.0, 0.0, 0.0]
+    found = np.asarray(logprobs)
+    return [float(found.min()), float(np.quantile(found, 0.1)), float(found.mean())]

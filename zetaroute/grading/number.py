@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
-from zetaroute.answers.number import final_number
+from zetaroute.answers.number import final_number, same_number
 from zetaroute.answers.number.find import Numeral
 from zetaroute.errors import UsageError
 from zetaroute.wire.thinking import without_thinking
-
-_RELATIVE_TOLERANCE = Fraction(1, 10**6)
 
 
 def number(answer: str, reference: str) -> float:
@@ -24,7 +20,7 @@ def number(answer: str, reference: str) -> float:
     """
     wanted = reference_number(reference)
     got = final_number(without_thinking(answer))
-    return float(got is not None and _is_equal(got, wanted))
+    return float(got is not None and same_number(got, wanted))
 
 
 def reference_number(reference: str) -> Numeral:
@@ -36,13 +32,3 @@ def reference_number(reference: str) -> Numeral:
             "write the number, or choose another grader."
         )
     return wanted
-
-
-def _is_equal(got: Numeral, wanted: Numeral) -> bool:
-    tolerance = max((wanted.place or Fraction(0)) / 2, abs(wanted.value) * _RELATIVE_TOLERANCE)
-    readings = [got.value]
-    if wanted.percent and got.bare:
-        readings.append(got.value / 100)
-    if got.percent and not wanted.percent and abs(wanted.value) > 1:
-        readings.append(got.value * 100)
-    return any(abs(reading - wanted.value) <= tolerance for reading in readings)

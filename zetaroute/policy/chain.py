@@ -176,7 +176,9 @@ class ChainState:
             views[0, one] = posterior.view(prior, one, known[one].signs[None])[0, one]
             for other in asked:
                 if one < other:
-                    agreements[0, [one, other], [other, one]] = agreement(known[one], known[other])
+                    agreements[0, [one, other], [other, one]] = agreement(
+                        known[one].final, known[other].final
+                    )
         return replace(
             self,
             logits=posterior.after(prior, asked, views, agreements)[0],
@@ -240,7 +242,11 @@ class ChainState:
 
     def _agrees(self, number: int) -> float | None:
         others = [one for other, one in enumerate(self.answers) if other != number]
-        return float(np.mean([agreement(self.answers[number], one) for one in others])) if others else None
+        return (
+            float(np.mean([agreement(self.answers[number].final, one.final) for one in others]))
+            if others
+            else None
+        )
 
     def _best(self) -> int:
         return max(self.asked, key=lambda place: (place not in self.vetoed, self.logits[place]))

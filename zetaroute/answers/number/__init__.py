@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from fractions import Fraction
 from functools import lru_cache
 
 from zetaroute.answers.number.find import Numeral, Prominence, numerals
 from zetaroute.answers.number.notation import plain
 from zetaroute.answers.words import excerpt
 
+_RELATIVE_TOLERANCE = Fraction(1, 10**6)
 _BOX = re.compile(r"\\f?box(?:ed)?[ ]?\{")
 _BOX_LIMIT = 400
 _HASHES = re.compile(r"^[ \t]*####[ \t]*(.*)$", re.MULTILINE)
@@ -48,6 +50,17 @@ def is_number(text: str) -> bool:
         return False
     rest = spelt[: found[0].start].lstrip() + spelt[found[0].end :].rstrip().removesuffix(".")
     return not rest.strip(" +-$€£¥₹₽₩")
+
+
+def same_number(got: Numeral, wanted: Numeral) -> bool:
+    """Return whether a number equals another to the precision that the other is written with (see the grader)."""
+    tolerance = max((wanted.place or Fraction(0)) / 2, abs(wanted.value) * _RELATIVE_TOLERANCE)
+    readings = [got.value]
+    if wanted.percent and got.bare:
+        readings.append(got.value / 100)
+    if got.percent and not wanted.percent and abs(wanted.value) > 1:
+        readings.append(got.value * 100)
+    return any(abs(reading - wanted.value) <= tolerance for reading in readings)
 
 
 @lru_cache(maxsize=1)

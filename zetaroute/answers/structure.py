@@ -1,0 +1,188 @@
+"""Values in JSON or Python's notation, and function calls among them, out of untrusted text."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+MOST_CHARACTERS = 6_000
+MOST_DEPTH = 20
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
+    | (?P<name>[A-Za-z_][\w.-]*)
+    | (?P<mark>[][{}(),:=])
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_CONSTANTS = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_FENCE = re.compile(r"```[\w+-]*\s*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_CLOSERS = {"[": "]", "(": ")", "{": "}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A function that an answer calls."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...]
+    """By name, sorted; those without one are numbered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """What a text holds: a value made of tuples, strings, numbers and calls."""
+
+    value: Any
+    whole: bool
+    """Whether the text holds nothing else."""
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """The calls that the value consists of; empty where it is something else."""
+        return tuple(sorted(_calls(self.value, 0), key=repr))
+
+
+def structure_of(text: str) -> Structure | None:
+    """Return the value that a text is, or holds in a fenced block or from its first bracket on; None without one."""
+    text = text[:MOST_CHARACTERS].strip()
+    fenced = _FENCE.search(text)
+    start = re.search(r"[\[{]|(?m:^)[A-Za-z_][\w.]*\(", text)
+    for candidate, whole in (
+        (text, True),
+        (fenced[1].strip() if fenced else "", False),
+        (text[start.start() :] if start else "", False),
+    ):
+        if candidate and (candidate[0] in "[{" or _is_call(candidate)):
+            found = _Parser(candidate)
+            try:
+                value = found.value(0)
+            except ValueError:
+                continue
+            return Structure(value=value, whole=whole and found.done)
+    return None
+
+
+def _is_call(text: str) -> bool:
+    return re.match(r"[A-Za-z_][\w.-]*\(", text) is not None
+
+
+class _Parser:
+    """Reads one value from the start of a text; raises ValueError where there is none."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text, 0
+
+    @property
+    def done(self) -> bool:
+        return not self._text[self._at :].strip()
+
+    def _take(self) -> tuple[str, str]:
+        found = _TOKEN.match(self._text, self._at)
+        if found is None or found.lastgroup is None:
+            raise ValueError
+        self._at = found.end()
+        return found.lastgroup, found[found.lastgroup]
+
+    def _follows(self, mark: str) -> bool:
+        found = _TOKEN.match(self._text, self._at)
+        if found is None or found["mark"] != mark:
+            return False
+        self._at = found.end()
+        return True
+
+    def value(self, depth: int) -> Any:
+        if depth > MOST_DEPTH:
+            raise ValueError
+        sort, word = self._take()
+        if sort == "string":
+            return _unquoted(word)
+        if sort == "number":
+            return float(word)
+        if sort == "name":
+            if self._follows("("):
+                return _call(word, self._items(")", depth))
+            return _CONSTANTS.get(word, word)
+        if word not in _CLOSERS:
+            raise ValueError
+        items = self._items(_CLOSERS[word], depth)
+        return _Object(items) if word == "{" else tuple(value for _, value in items)
+
+    def _items(self, closer: str, depth: int) -> list[tuple[str | None, Any]]:
+        items: list[tuple[str | None, Any]] = []
+        while not self._follows(closer):
+            value, key = self.value(depth + 1), None
+            if self._follows(":") or self._follows("="):
+                value, key = self.value(depth + 1), str(value)
+            items.append((key, value))
+            if not self._follows(","):
+                if not self._follows(closer):
+                    raise ValueError
+                break
+        return items
+
+
+class _Object(tuple[tuple[str, Any], ...]):
+    """The items of an object, sorted by key."""
+
+    __slots__ = ()
+
+    def __new__(cls, items: list[tuple[str | None, Any]]) -> _Object:
+        named = {str(number) if key is None else key: value for number, (key, value) in enumerate(items)}
+        return super().__new__(cls, sorted(named.items()))
+
+
+def _call(name: str, items: list[tuple[str | None, Any]]) -> Call:
+    if len(items) == 1 and items[0][0] is None and isinstance(items[0][1], _Object):
+        return Call(name=name, arguments=tuple(items[0][1]))
+    return Call(name=name, arguments=tuple(_Object(items)))
+
+
+def _unquoted(word: str) -> str:
+    try:
+        return str(json.loads(word)) if word[0] == '"' else re.sub(r"\\(.)", r"\1", word[1:-1])
+    except ValueError:
+        return word[1:-1]
+
+
+def _calls(value: Any, depth: int) -> list[Call]:
+    """Return the calls that a value consists of, in any of the shapes that models write them in."""
+    if depth > MOST_DEPTH:
+        return []
+    if isinstance(value, Call):
+        return [value]
+    if isinstance(value, str):
+        inner = _inside(value)
+        return _calls(inner, depth + 1) if isinstance(inner, Call) else []
+    if isinstance(value, _Object):
+        return _of_object(dict(value), depth)
+    if isinstance(value, tuple):
+        found = [_calls(one, depth + 1) for one in value]
+        return [call for calls in found for call in calls] if all(found) else []
+    return []
+
+
+def _of_object(named: dict[str, Any], depth: int) -> list[Call]:
+    for key in ("tool_calls", "function", "function_call"):
+        if isinstance(named.get(key), tuple):
+            return _calls(named[key], depth + 1)
+    name, arguments = named.get("name"), named.get("arguments", named.get("parameters"))
+    if not isinstance(name, str) or "name" not in named or arguments is None:
+        if len(named) != 1:
+            return []
+        ((name, arguments),) = named.items()
+    found = _inside(arguments) if isinstance(arguments, str) else arguments
+    return [Call(name=name, arguments=tuple(found))] if isinstance(found, _Object) else []
+
+
+def _inside(text: str) -> Any:
+    if text[:1] != "{" and not _is_call(text):
+        return None
+    parser = _Parser(text[:MOST_CHARACTERS])
+    try:
+        return parser.value(0)
+    except ValueError:
+        return None

@@ -1,0 +1,320 @@
+"""Fit a chain on queries that several models have answered and that were graded, and guard it by its gain there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from zetaroute.answers.agreement import agreement
+from zetaroute.answers.final import KINDS
+from zetaroute.answers.read import SIGNS, ReadAnswer
+from zetaroute.arrays import Array, Index, Mask
+from zetaroute.domain import Arm, Objective
+from zetaroute.learn.logistic import fit_logistic
+from zetaroute.policy.chain import MOST_ASKS, ChainPlan, ChainState
+from zetaroute.policy.chain_posterior import Posterior, joint_design, logit, sigmoid, single_design, subsets
+from zetaroute.policy.forecast import Forecast
+
+FOLDS = 5
+USUAL_MODELS = 3
+"""Of a chain: more gained nothing."""
+FEWEST_ROWS = 40
+"""Queries below which no chain is fitted."""
+QUANTILES = (np.arange(15) + 0.5) / 15
+Answers = tuple[tuple[ReadAnswer | None, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainRows:
+    """n queries with the answers of K models, those of a chain, the cheapest first."""
+
+    texts: tuple[str, ...]
+    group: Index
+    """(n,) rows that share it are in one fold."""
+    forecast: Forecast
+    """Of each query by heads that have not seen it, for all arms."""
+    cells: Index
+    """(n,)"""
+    answers: Answers
+    """(n, K)"""
+    right: Array
+    """(n, K) NaN where it is not known."""
+    cost_usd: Array
+    """(n, K)"""
+    seconds: Array
+    """(n, K)"""
+    places: tuple[int, ...]
+    """Of the K models among all arms."""
+
+    @cached_property
+    def signs(self) -> Array:
+        """(n, K, F), NaN where there is no answer."""
+        blank = np.full(len(SIGNS), np.nan)
+        return np.array([[blank if one is None else one.signs for one in row] for row in self.answers])
+
+    @cached_property
+    def agreements(self) -> Array:
+        """(n, K, K), 1 where an answer is missing."""
+        n, count = self.right.shape
+        found = np.ones((n, count, count))
+        for row, answers in enumerate(self.answers):
+            for one, mine in enumerate(answers):
+                for other, theirs in enumerate(answers[:one]):
+                    if mine is not None and theirs is not None:
+                        found[row, [one, other], [other, one]] = agreement(mine.final, theirs.final)
+        return found
+
+    @cached_property
+    def prior(self) -> Array:
+        """(n, K) log-odds that each model is right, by the query alone."""
+        return logit(self.forecast.accuracy[:, self.places])
+
+    @cached_property
+    def folds(self) -> Index:
+        """(n,) the fold of each query."""
+        return np.asarray(self.group % FOLDS, dtype=np.int64)
+
+    def whole(self) -> Mask:
+        """Return of which queries every model's grade is known (n,)."""
+        return np.asarray(~np.isnan(self.right).any(axis=1))
+
+    def take(self, keep: Mask) -> ChainRows:
+        """Return the chosen queries."""
+        kept = np.flatnonzero(keep).tolist()
+        arrays = {name: getattr(self.forecast, name)[keep] for name in Forecast.__slots__ if name != "rows"}
+        return ChainRows(
+            texts=tuple(self.texts[row] for row in kept),
+            group=self.group[keep],
+            forecast=Forecast(**arrays, rows=self.forecast.rows),
+            cells=self.cells[keep],
+            answers=tuple(self.answers[row] for row in kept),
+            right=self.right[keep],
+            cost_usd=self.cost_usd[keep],
+            seconds=self.seconds[keep],
+            places=self.places,
+        )
+
+
+def chain_models(accuracy: Array, cost_usd: Array, most: int = USUAL_MODELS) -> tuple[int, ...]:
+    """Return the arms of a chain, the cheapest first: each more accurate than every cheaper one, the last of them.
+
+    Both arrays (K,) are means; NaN leaves an arm out.
+    """
+    found: list[int] = []
+    for arm in np.argsort(cost_usd, kind="stable").tolist():
+        known = not np.isnan(accuracy[arm]) and not np.isnan(cost_usd[arm])
+        if known and (not found or accuracy[arm] > accuracy[found[-1]]):
+            found.append(arm)
+    return tuple(found[-most:])
+
+
+def fit_posterior(rows: ChainRows) -> tuple[Posterior, Array]:
+    """Return what is to be thought of answers, and the moves of each model's own one: (K, 15) quantiles.
+
+    The second step is fitted on views that are cross-fitted.
+    """
+    count = rows.right.shape[1]
+    with np.errstate(invalid="ignore"):
+        centre = np.nan_to_num(np.nanmean(rows.signs, axis=0))
+        scale = np.nan_to_num(np.nanstd(rows.signs, axis=0))
+    scale = np.where(scale > 1e-6, scale, 1.0)
+    first = Posterior(
+        centre=centre, scale=scale, single=np.zeros((count, count, count + len(SIGNS) + 1)), joint={}
+    )
+    views = np.zeros(rows.right.shape)
+    for fold in range(FOLDS):
+        out = rows.folds == fold
+        for asked in range(count):
+            design = single_design(rows.prior, first.standard(asked, np.nan_to_num(rows.signs[:, asked])))
+            coef = _judged(design, rows.right[:, [asked]], ~out & _seen(rows, (asked,)), (asked,))
+            views[out, asked] = design[out] @ coef[0]
+    single = np.stack(
+        [
+            _judged(
+                single_design(rows.prior, first.standard(asked, np.nan_to_num(rows.signs[:, asked]))),
+                rows.right,
+                _seen(rows, (asked,)),
+                tuple(range(count)),
+            )
+            for asked in range(count)
+        ]
+    )
+    joint = {asked: _joint(rows, asked, views) for asked in subsets(count, min(MOST_ASKS, count))}
+    moves = np.stack(
+        [
+            np.quantile((views - rows.prior)[_seen(rows, (k,)), k], QUANTILES)
+            if _seen(rows, (k,)).any()
+            else np.zeros(len(QUANTILES))
+            for k in range(count)
+        ]
+    )
+    return replace(first, single=single, joint=joint), moves
+
+
+def _seen(rows: ChainRows, asked: Sequence[int]) -> Mask:
+    return np.asarray(~np.isnan(rows.signs[:, list(asked), 0]).any(axis=1))
+
+
+def _joint(rows: ChainRows, asked: tuple[int, ...], views: Array) -> Array:
+    count = rows.right.shape[1]
+    design = joint_design(rows.prior, asked, views, rows.agreements)
+    own = tuple(count + asked.index(k) if k in asked else k for k in range(count))
+    return _judged(design, rows.right, _seen(rows, asked), own)
+
+
+def _judged(design: Array, right: Array, seen: Mask, own: Sequence[int]) -> Array:
+    """Return coefficients (J, D) for J judged models: without rows each goes by its `own` column alone."""
+    found = np.zeros((right.shape[1], design.shape[1]))
+    for judged, column in enumerate(own):
+        centre = np.zeros(design.shape[1])
+        centre[column] = 1.0
+        use = seen & ~np.isnan(right[:, judged])
+        found[judged] = fit_logistic(design[use], right[use, judged], centre=centre)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What a chain did with n queries."""
+
+    asked: Mask
+    """(n, K) over the models of the chain."""
+    returned: Index
+    """(n,) place of the model whose answer was returned; -1 where there was no chain."""
+    seconds: Array
+    """(n,) that were waited."""
+    expected_usd: Array
+    """(n,)"""
+    probability_right: Array
+    """(n,) what was thought of the answer that was returned."""
+
+    @classmethod
+    def nothing(cls, n: int, count: int) -> Self:
+        """Return what was done where no chain ran."""
+        return cls(
+            asked=np.zeros((n, count), dtype=bool),
+            returned=np.full(n, -1),
+            seconds=np.zeros(n),
+            expected_usd=np.zeros(n),
+            probability_right=np.zeros(n),
+        )
+
+    def utility(self, rows: ChainRows, objective: Objective, otherwise: Array) -> Array:
+        """Return the utility of each query in USD; `otherwise` (n,) that of those without a chain."""
+        n = np.arange(len(self.returned))
+        gained = (
+            objective.answer_value_usd * rows.right[n, self.returned]
+            - (self.asked * np.nan_to_num(rows.cost_usd)).sum(axis=1)
+            - objective.second_value_usd * self.seconds
+        )
+        return np.where(self.returned >= 0, gained, otherwise)
+
+
+def play_chain(plan: ChainPlan, rows: ChainRows, arms: Sequence[Arm], objective: Objective) -> Played:
+    """Let an unguarded plan answer queries out of recorded answers, which all must be known."""
+    n, count = rows.right.shape
+    played = Played.nothing(n, count)
+    eligible = np.ones(len(arms), dtype=bool)
+    for row, forecast in enumerate(rows.forecast.each()):
+        cell = int(rows.cells[row])
+        state = plan.begin(rows.texts[row], forecast, arms, objective, eligible, cell=cell, guarded=False)
+        if state is None:
+            continue
+        played.expected_usd[row] = state.expected_usd
+        state, paid, played.seconds[row] = _run(state, rows.answers[row], np.nan_to_num(rows.seconds[row]))
+        played.asked[row, sorted(paid)] = True
+        played.returned[row] = plan.models.index(state.best())
+        played.probability_right[row] = sigmoid(state.logits[played.returned[row]])
+    return played
+
+
+def _run(
+    state: ChainState, answers: Sequence[ReadAnswer | None], seconds: Array
+) -> tuple[ChainState, set[int], float]:
+    """Return how a chain ends over recorded answers, whom it has paid, and how long it was waited for.
+
+    Of two that are asked at once the later one is cancelled where the first answer is enough, and is paid.
+    """
+    waited, models, paid = 0.0, state.plan.models, set[int]()
+    while (first := state.next()) is not None:
+        together = [models.index(model) for model in (first, state.beside()) if model is not None]
+        paid |= set(together)
+        began = waited
+        for number, place in enumerate(sorted(together, key=lambda k: seconds[k])):
+            if number and state.next() is None:
+                break
+            answer, waited = answers[place], began + seconds[place]
+            state = state.without(models[place]) if answer is None else state.with_read(place, answer)
+    return state, paid, waited
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainFit:
+    """A chain that was fitted on n queries, and by fold on the others of them."""
+
+    rows: ChainRows
+    plan: ChainPlan
+    """By all queries."""
+    others: tuple[ChainPlan, ...]
+    """By fold, from the queries outside of it."""
+
+    def crossed(self, arms: Sequence[Arm], objective: Objective) -> Played:
+        """Return what the chain would have done with the queries, each by the plan that has not seen it.
+
+        Those that some model's grade is missing of are left out, with -1 for what was returned.
+        """
+        n, count = self.rows.right.shape
+        whole = Played.nothing(n, count)
+        for fold, plan in enumerate(self.others):
+            out = self.rows.whole() & (self.rows.folds == fold)
+            if out.any():
+                part = play_chain(plan, self.rows.take(out), arms, objective)
+                for name in Played.__slots__:
+                    getattr(whole, name)[out] = getattr(part, name)
+        return whole
+
+    def guarded(self, arms: Sequence[Arm], objective: Objective, *, otherwise: Array) -> ChainPlan:
+        """Return the plan with its gain over what was chosen `otherwise`, whose utility is (n,); NaN is unknown."""
+        played, scored = self.crossed(arms, objective), self.rows.whole() & ~np.isnan(otherwise)
+        found = played.utility(self.rows, objective, otherwise)
+        gains, ran = (found - otherwise)[scored], scored & (played.returned >= 0)
+        few = len(gains) < FEWEST_ROWS
+        return replace(
+            self.plan,
+            objective=objective,
+            gain_usd=0.0 if few else float(gains.mean()),
+            gain_se=0.0 if few else float(gains.std(ddof=1) / np.sqrt(len(gains))),
+            promised_usd=float((played.expected_usd - found)[ran].mean()) if ran.any() else 0.0,
+        )
+
+
+def fit_chain(rows: ChainRows, arms: Sequence[Arm]) -> ChainFit | None:
+    """Return the chain that n queries teach; None where those with all grades are too few."""
+    if rows.whole().sum() < FEWEST_ROWS:
+        return None
+    others = tuple(_plan(rows.take(rows.folds != fold), arms) for fold in range(FOLDS))
+    return ChainFit(rows=rows, plan=_plan(rows, arms), others=others)
+
+
+def _plan(rows: ChainRows, arms: Sequence[Arm]) -> ChainPlan:
+    posterior, moves = fit_posterior(rows)
+    kinds = np.zeros(len(KINDS))
+    for answers, right in zip(rows.answers, rows.right, strict=True):
+        for answer, graded in zip(answers, (~np.isnan(right)).tolist(), strict=True):
+            if answer is not None and graded:
+                kinds[KINDS.index(answer.final.kind)] += 1
+    return ChainPlan(
+        models=tuple(arms[place].id for place in rows.places),
+        posterior=posterior,
+        moves=moves,
+        cells=np.bincount(rows.cells, minlength=1).astype(np.float64),
+        kinds=kinds,
+        gain_usd=0.0,
+        gain_se=0.0,
+        promised_usd=0.0,
+        objective=Objective(),
+    )
