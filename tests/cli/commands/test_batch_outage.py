@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.command import ok, rows
 from tests.cli.conftest import says
-from tests.providers.loopback import RESET, ModelServer, Seen
+from tests.providers.loopback import RESET, ModelServer, Seen, http
 from zetaroute.domain import is_same_model
 
 
@@ -45,6 +45,37 @@ def test_an_outage_within_a_batch_is_named_and_teaches_no_accuracy(
     server.reply(says("yes"))
     again = ok(home, "batch", str(file), "--model", "one/m", "--json").json
     assert (again["answered"], again["dropped_models"]) == (2, {}), "the server is back"
+
+
+def test_a_server_that_was_away_for_a_while_costs_the_loop_nothing_afterwards(
+    home, tmp_path, server: ModelServer
+) -> None:
+    """Of ten answers of the first model nine are right, and seven of the second's: it serves, outage or not."""
+    config = home / "config.toml"
+    config.write_text(
+        config.read_text().replace("share = 0", "share = 1\n[explore]\nrate = 0\ncold_start_rate = 0")
+    )
+
+    def reply(seen: Seen):
+        number, one = int(seen.body["messages"][-1]["content"].split()[-1]), seen.body["model"] == "one"
+        if one and 15 <= number < 40:
+            return http({"error": {"message": "Loading model"}}, status=503, headers=("retry-after: 60",))
+        return says("yes" if number % 10 < (9 if one else 7) else "no")(seen)
+
+    server.reply(reply)
+    found = []
+    for start, end in ((0, 40), (40, 60)):
+        file = tmp_path / f"{start}.jsonl"
+        file.write_text(
+            "".join(f'{{"query": "question {n}", "reference": "yes"}}\n' for n in range(start, end))
+        )
+        found.append(ok(home, "batch", str(file), "--concurrency", "1", "--json").json)
+        server.reply(says("yes"))
+        assert "cooling" not in ok(home, "models", "check").out
+        server.reply(reply)
+    during, after = found
+    assert (during["dropped_models"]["one/m"]["calls"], during["failed"]) == (3, 0)
+    assert (after["accuracy"], after["share"]) == (pytest.approx(0.9), {"one/m": 20})
 
 
 @pytest.mark.parametrize(
