@@ -396,6 +396,9 @@ def test_a_fallback_keeps_the_headers_true(over_http: Server, server: ModelServe
     answered = sum(count for status, _, count in found if status == "ok")
     assert answered == 80
     assert any(fell and status == "ok" for status, fell, _ in found)
+    told = over_http.said.read_text().splitlines()
+    assert len([line for line in told if line.startswith("note: one/m1 failed (")]) >= 1
+    assert len(told) < 40, "not a line for each of the answers"
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,12 @@ from zetaroute.batch.progress import Progress
 from zetaroute.batch.run import BatchPlan, run_batch
 from zetaroute.batch.seen import SeenRows
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Query
-from zetaroute.errors import StoreError, UsageError
+from zetaroute.domain import Query, utc_now
+from zetaroute.errors import StoreBusyError, StoreError, UsageError
 from zetaroute.files.lines import BadLine
 from zetaroute.files.lock import exclusive_lock
 from zetaroute.grading.graders import Graders
+from zetaroute.log.contests import promotions_since
 from zetaroute.log.exports import note_export
 from zetaroute.log.log import Log
 from zetaroute.log.pseudonyms import seal_of
@@ -125,7 +126,9 @@ def answer_file(
                 plan=plan,
                 seen_rows=opened.seen_rows,
                 output=output,
-                progress=Progress(share_read=opened.share_read),
+                progress=Progress(
+                    share_read=opened.share_read, asked_for={arm.id: arm.model for arm in settings.arms}
+                ),
                 on_answer=on_answer,
                 on_progress=on_progress,
                 on_unkept=on_unkept,
@@ -134,6 +137,7 @@ def answer_file(
 
     with open_job(job, settings) as opened, exclusive_lock(job.target):
         home.make()
+        began = utc_now()
         note_export(log, job.target, run=plan.run)
         if job.restart:
             job.target.unlink(missing_ok=True)
@@ -146,5 +150,6 @@ def answer_file(
             with suppress(StoreError):
                 log.merge(patience_s=2.0)
             raise
-        log.merge(patience_s=2.0)
+        with suppress(StoreBusyError), log.open(patience_s=2.0) as connection:
+            progress.promotions = promotions_since(connection, began)
     return progress

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-from zetaroute.domain import Outcome, is_cut
+from zetaroute.domain import Outcome, Promotion, is_cut, is_same_model
 from zetaroute.errors import UsageError
 from zetaroute.files.lines import BadLine
 from zetaroute.log.journal import Entry
@@ -56,6 +56,12 @@ class Progress:
     """Answers of another model, because the one that was decided for had failed."""
     dropped: dict[str, DroppedModel] = field(default_factory=dict)
     """Models whose server was away for some of the calls."""
+    asked_for: Mapping[str, str] = field(default_factory=dict)
+    """By model the name that its server is told."""
+    other_models: dict[str, int] = field(default_factory=dict)
+    """By model the answers that its server says are another one's."""
+    promotions: Sequence[Promotion] = ()
+    """What came to serve meanwhile, also where a version was taken back."""
     unpriced: int = 0
     """Answers whose cost is unknown."""
     accuracy_sum: float = 0.0
@@ -104,6 +110,9 @@ class Progress:
             self.cut += is_cut(outcome.finish_reason)
             self.fallbacks += answer.fell_back
             self.refused += outcome.finish_reason == REFUSAL
+            asked_for, served = self.asked_for.get(outcome.model), outcome.served_model
+            if asked_for and served and not is_same_model(asked_for, served):
+                self.other_models[outcome.model] = self.other_models.get(outcome.model, 0) + 1
         else:
             self.failed += 1
             self.failure = answer.failures
@@ -132,6 +141,8 @@ class Progress:
             "refused": self.refused,
             "fallbacks": self.fallbacks,
             "dropped_models": {model: asdict(lost) for model, lost in self.dropped.items()},
+            "other_models": self.other_models,
+            "promotions": [asdict(one) for one in self.promotions],
             "skipped": self.skipped,
             "bad_lines": self.bad_lines,
             "cost_usd": self.cost_usd,

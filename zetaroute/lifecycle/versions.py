@@ -120,6 +120,8 @@ def _words(contest: Mapping[str, Any]) -> str:
     evidence = contest["evidence"]
     against = f"{evidence['harm']:.2g} of {evidence['rolls_back_at']:.0f} against"
     scored = f"{evidence['rows']} queries scored"
+    if contest["step"] in {"rejected", "paused"}:
+        return f"{contest['step']}: challenges on 0%, {scored}: evidence {against}"
     if contest["step"] == "promoted":
         return f"tested for harm on {100 * contest['share']:.0f}%, {scored}: evidence {against}"
     return (
@@ -138,15 +140,15 @@ def report_of(home: Home, version: str) -> str:
 
 
 def promotions_of(connection: DuckDBPyConnection, name: str) -> tuple[str, ...]:
-    """Return in words when the version of this name came to serve, and by what; the first time comes first."""
+    """Return in words when the version of this name came to serve or was replaced, and by what, in order of time."""
     found = connection.execute(
-        "SELECT strftime(time, '%Y-%m-%d %H:%M:%S'), author, reason, previous FROM promotions "
-        "WHERE version = ? ORDER BY time, id",
-        [name],
+        "SELECT strftime(time, '%Y-%m-%d %H:%M:%S'), author, reason, version, coalesce(previous, $cold) "
+        "FROM promotions WHERE version = $name OR coalesce(previous, $cold) = $name ORDER BY time, id",
+        {"name": name, "cold": COLD},
     ).fetchall()
     return tuple(
-        f"{name} was promoted at {time} UTC by {author} in place of {previous or COLD}: {reason}"
-        for time, author, reason, previous in found
+        f"{version} was promoted at {time} UTC by {author} in place of {previous}: {reason}"
+        for time, author, reason, version, previous in found
     )
 
 

@@ -6,13 +6,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.domain import FIRST_SHARE, PROVING_SHARE, PROVING_UNITS, ContestEvent, UtilityRange
+from zetaroute.domain import (
+    FIRST_SHARE,
+    PROVING_SHARE,
+    PROVING_UNITS,
+    ContestEvent,
+    Promotion,
+    UtilityRange,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_COLUMNS = ", ".join(field.name for field in fields(ContestEvent)).replace(
-    "time", "strftime(time, '%Y-%m-%dT%H:%M:%S.%f') AS time", 1
+_COLUMNS, _PROMOTION = (
+    ", ".join(field.name for field in fields(row)).replace(
+        "time", "strftime(time, '%Y-%m-%dT%H:%M:%S.%f') AS time", 1
+    )
+    for row in (ContestEvent, Promotion)
 )
 
 
@@ -92,3 +102,12 @@ def running_contest(connection: DuckDBPyConnection) -> RunningContest | None:
         "SELECT count(*), max_by(next_share, id) FROM evidence WHERE epoch = ?", [event.epoch]
     ).fetchone() or (0, None)
     return RunningContest(event=event, last_share=share, units=units)
+
+
+def promotions_since(connection: DuckDBPyConnection, moment: str) -> tuple[Promotion, ...]:
+    """Return what came to serve since a moment (UTC, ISO 8601), oldest first."""
+    found = connection.execute(
+        f"SELECT {_PROMOTION} FROM promotions AS p WHERE p.time >= ?::TIMESTAMP ORDER BY id", [moment]
+    )
+    names = [column[0] for column in found.description or ()]
+    return tuple(Promotion(**dict(zip(names, row, strict=True))) for row in found.fetchall())

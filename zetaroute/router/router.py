@@ -74,6 +74,12 @@ class Router:
         return cold_rate(explore.cold_start_rate, explore.rate, graded=self._graded, arms=len(arms))
 
     @property
+    def serving(self) -> str:
+        """The version that serves: the challenger where it was promoted and is tested for harm."""
+        contest = self.contest
+        return contest.policy.version if contest is not None and contest.promoted else self.policy.version
+
+    @property
     def _is_cold(self) -> bool:
         """Whether nothing was learned yet that could challenge the config's priors."""
         return self.policy.version == COLD and self.contest is None

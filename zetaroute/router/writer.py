@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.log.journal import Entry
@@ -19,6 +20,7 @@ from zetaroute.log.log import Log
 from zetaroute.log.standings import LogState, read_state
 from zetaroute.router.answer import Answer
 from zetaroute.router.attempts import cut_answer
+from zetaroute.router.notes import turns
 from zetaroute.router.relearning import Relearning
 from zetaroute.router.router import Router
 
@@ -196,8 +198,11 @@ class Writer:
         """Follow what the merge has decided; a version that cannot be loaded is no reason to stop."""
         past = read_state(self._log.home)
         self._relearning.follow(past.rows)
+        before = replace(self._router)
         with contextlib.suppress(ArtifactError):
             self._router.sync_versions(self._log.home, past)
+        for words in turns(before, self._router):
+            logging.getLogger("zetaroute").warning("note: %s", words)
         return past
 
 

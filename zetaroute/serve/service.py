@@ -20,15 +20,19 @@ from zetaroute.router.answer import Answer
 from zetaroute.router.audits import FIRST_AUDIT, asked_beside
 from zetaroute.router.conversations import Conversation, Conversations
 from zetaroute.router.engine import Engine
+from zetaroute.router.notes import failed_before, notes_of
 from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.records import spent_usd
 from zetaroute.router.router import open_router
 from zetaroute.router.writer import Writer
 from zetaroute.serve.metrics import Metrics
+from zetaroute.serve.protocol import Seldom
 from zetaroute.serve.request import ChatRequest
 
 RUN = "serve"
 """How the log marks its rows."""
+_ANSWERS = logging.getLogger("zetaroute.answers")
+_ANSWERS.addFilter(Seldom())
 AUDITS_END_S = 5.0
 """How long audits under way may take to end when the server stops; no client waits for them."""
 
@@ -164,6 +168,9 @@ class Service:
     def _count(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
             self._count_rows(answer.entry)
+            asked_for = self.router.arms[answer.model].model
+            for words in (*failed_before(answer), *notes_of(answer, asked_for=asked_for)):
+                _ANSWERS.warning(f"note: {words}")
 
     def _count_rows(self, entry: Entry) -> None:
         add = self.metrics.add

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.command import ok, rows
 from tests.cli.conftest import says
-from tests.providers.loopback import RESET, ModelServer, Seen, http
+from tests.providers.loopback import RESET, ModelServer, Seen, chat, http
 from zetaroute.domain import is_same_model
 
 
@@ -47,6 +47,19 @@ def test_an_outage_within_a_batch_is_named_and_teaches_no_accuracy(
     assert (again["answered"], again["dropped_models"]) == (2, {}), "the server is back"
 
 
+def test_a_refusal_and_another_model_are_counted_and_said(home, tmp_path, server: ModelServer) -> None:
+    server.reply(http(chat("I cannot.", finish="content_filter", model="three")))
+    file = tmp_path / "q.jsonl"
+    file.write_text('{"query": "question"}\n')
+    done = ok(home, "batch", str(file), "--model", "one/m", "--json")
+    assert (done.json["cut"], done.json["other_models"], done.json["promotions"]) == (1, {"one/m": 1}, [])
+    refusing = chat(None, finish="stop", model="one")
+    refusing["choices"][0]["message"]["refusal"] = "I cannot."
+    server.reply(http(refusing))
+    done = ok(home, "batch", str(file), "--model", "one/m", "--restart")
+    assert "1 answers are refusals of the model" in done.err
+
+
 def test_a_server_that_was_away_for_a_while_costs_the_loop_nothing_afterwards(
     home, tmp_path, server: ModelServer
 ) -> None:
@@ -58,13 +71,13 @@ def test_a_server_that_was_away_for_a_while_costs_the_loop_nothing_afterwards(
 
     def reply(seen: Seen):
         number, one = int(seen.body["messages"][-1]["content"].split()[-1]), seen.body["model"] == "one"
-        if one and 15 <= number < 40:
+        if one and 12 <= number < 30:
             return http({"error": {"message": "Loading model"}}, status=503, headers=("retry-after: 60",))
         return says("yes" if number % 10 < (9 if one else 7) else "no")(seen)
 
     server.reply(reply)
     found = []
-    for start, end in ((0, 40), (40, 60)):
+    for start, end in ((0, 30), (30, 40)):
         file = tmp_path / f"{start}.jsonl"
         file.write_text(
             "".join(f'{{"query": "question {n}", "reference": "yes"}}\n' for n in range(start, end))
@@ -75,7 +88,7 @@ def test_a_server_that_was_away_for_a_while_costs_the_loop_nothing_afterwards(
         server.reply(reply)
     during, after = found
     assert (during["dropped_models"]["one/m"]["calls"], during["failed"]) == (3, 0)
-    assert (after["accuracy"], after["share"]) == (pytest.approx(0.9), {"one/m": 20})
+    assert (after["accuracy"], after["share"]) == (pytest.approx(0.9), {"one/m": 10})
 
 
 @pytest.mark.parametrize(

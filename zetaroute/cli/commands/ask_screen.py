@@ -38,6 +38,7 @@ def answer(
     import asyncio
 
     from zetaroute.router.answer import UnansweredError, UnkeptAnswerError
+    from zetaroute.router.notes import notes_of
     from zetaroute.router.options import Callbacks
 
     log = run.log(engine.router.settings) if keep else None
@@ -69,7 +70,8 @@ def answer(
         out_json(answer.json())
     else:
         show.end(answer)
-    _note_outcome(run, answer, asked_for=engine.router.arms[answer.model].model)
+    for words in notes_of(answer, asked_for=engine.router.arms[answer.model].model):
+        run.note(words)
     if unkept is not None:
         raise unkept
     _note_grade(run, answer)
@@ -92,27 +94,6 @@ def _audited(run: Run, engine: Engine, answer: Answer, options: AskOptions, log:
     if engine.router.audit_rows == 0:
         run.note(FIRST_AUDIT)
     return asyncio.run(engine.finish_audit(answer, options, log.journal))
-
-
-def _note_outcome(run: Run, answer: Answer, *, asked_for: str) -> None:
-    """Say what the answer's text does not show: that it was cut, that another model gave it, or rests."""
-    from zetaroute.domain import is_cut, is_same_model
-    from zetaroute.policy.guards import COOLING
-
-    for one in answer.candidates:
-        if one.reason.startswith(COOLING):
-            run.note(
-                f"{one.model} rests, {one.reason}: `zetaroute models check` ends it where the model answers"
-            )
-    reason, served = answer.outcome.finish_reason, answer.outcome.served_model
-    if is_cut(reason):
-        run.note(f"the answer was cut (finish reason: {reason}): it is not whole")
-    if served is not None and not is_same_model(asked_for, served):
-        from zetaroute.report.terminal import plain
-
-        run.note(
-            f"{answer.model} was asked for {asked_for}, and its server says that {plain(served)} answered"
-        )
 
 
 def _note_grade(run: Run, answer: Answer) -> None:
@@ -171,10 +152,10 @@ class _AnswerScreen:
             write(self._safe(answer.text))
         out("")
         if not self._told:
-            for failed in answer.entry.outcomes:
-                if failed.status == "ok":
-                    break
-                self._run.note(f"{failed.model} failed ({failed.error}); {answer.model} answered")
+            from zetaroute.router.notes import failed_before
+
+            for words in failed_before(answer):
+                self._run.note(words)
 
     def _safe(self, text: str) -> str:
         """A terminal is protected from what a model writes; a pipe gets it as it is."""

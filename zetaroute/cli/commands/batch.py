@@ -262,6 +262,14 @@ def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:
         run.note(
             f"{progress.cut} answers were cut at a limit of length or by a filter: see their finish_reason"
         )
+    if progress.refused:
+        run.note(f"{progress.refused} answers are refusals of the model")
+    for model, count in progress.other_models.items():
+        run.note(
+            f"{count} answers of {model} are another model's, as its server says: see `zetaroute log show`"
+        )
+    for one in progress.promotions:
+        run.note(f"{one.version} serves in place of {one.previous}: {one.reason}")
     if progress.ungraded:
         run.note(f"{progress.ungraded} answers got no grade: `zetaroute grade` tries again")
     if progress.stopped:
