@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from zetaroute.wire.anthropic_messages import take_messages
 from zetaroute.wire.chat_completions import take_chat
 from zetaroute.wire.draft import Draft
 
+from .rewording import reordered, split
 from .shapes import SHAPES, STREAMS, Shape
 
 FAULTS = Faults(arm=Arm(id="a/m", provider="openai", model="m"), url="http://here/v1")
@@ -58,6 +61,14 @@ def test_there_are_enough_shapes_and_each_has_a_name_of_its_own() -> None:
 def test_it_means_the_same_however_it_is_cut(shape: Shape, data: st.DataObject) -> None:
     places = st.lists(st.integers(0, len(shape.raw)), max_size=12)
     check(shape, data.draw(places))
+
+
+@given(st.sampled_from([shape for shape in SHAPES if shape.streamed]), st.randoms(use_true_random=False))
+@settings(max_examples=300, deadline=None)
+def test_it_means_the_same_in_smaller_pieces_and_any_order_that_is_free(shape: Shape, random: Random) -> None:
+    changed = dataclasses.replace(shape, events=reordered(shape, split(shape, random), random))
+    places = [random.randint(0, len(changed.raw)) for _ in range(random.randint(0, 4))]
+    check(changed, places)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.name)

@@ -1,0 +1,177 @@
+"""Tool calls, whole and in pieces."""
+
+from __future__ import annotations
+
+from .building import DONE, PARIS, ROME, TWO, Shape, call, part, piece, stream, whole
+
+CALLED = piece(finish="tool_calls")
+
+CALLS = (
+    stream(
+        "OpenAI, two calls in pieces",
+        piece(tool_calls=[part("weather", "", "a", 0)]),
+        piece(tool_calls=[part(arguments='{"city": ', index=0)]),
+        piece(tool_calls=[part(arguments='"Paris"}', index=0)]),
+        piece(tool_calls=[part("time", "", "b", 1)]),
+        piece(tool_calls=[part(arguments=ROME, index=1)]),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "Ollama, two calls under one number",
+        piece(tool_calls=[part("weather", PARIS, "a", 0)]),
+        piece(tool_calls=[part("time", ROME, "b", 0)]),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "two calls without numbers",
+        piece(tool_calls=[part("weather", PARIS, "a")]),
+        piece(tool_calls=[part("time", ROME, "b")]),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "two calls without numbers and names, one number",
+        piece(tool_calls=[part("weather", PARIS, index=0)]),
+        piece(tool_calls=[part("time", ROME, index=0)]),
+        CALLED,
+        DONE,
+        calls=(call("weather", PARIS), call("time", ROME)),
+    ),
+    stream(
+        "one tool twice, one number, no names",
+        piece(tool_calls=[part("weather", PARIS, index=0)]),
+        piece(tool_calls=[part("weather", ROME, index=0)]),
+        CALLED,
+        DONE,
+        calls=(call("weather", PARIS), call("weather", ROME)),
+    ),
+    stream(
+        "pieces without numbers",
+        piece(tool_calls=[part("weather", '{"city"', "a")]),
+        piece(tool_calls=[part(arguments=': "Paris"}')]),
+        piece(tool_calls=[part("time", ROME, "b")]),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "both calls in one piece, no numbers",
+        piece(tool_calls=[part("weather", PARIS, "a"), part("time", ROME, "b")]),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "a name with every piece",
+        piece(tool_calls=[part("weather", '{"city": ', "a", 0)]),
+        piece(tool_calls=[part("weather", '"Paris"}', "a", 0)]),
+        piece(tool_calls=[part("time", ROME, "b", 1)]),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "a name in pieces",
+        piece(tool_calls=[part("wea", "", "a", 0)]),
+        piece(tool_calls=[part("ther", PARIS, index=0)]),
+        piece(tool_calls=[part("time", ROME, "b", 1)]),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "arguments that grow",
+        piece(tool_calls=[part("weather", '{"ci', "a", 0)]),
+        piece(tool_calls=[part(arguments='{"city": "P', index=0)]),
+        piece(tool_calls=[part(arguments=PARIS, index=0)]),
+        piece(tool_calls=[part("time", ROME, "b", 1)]),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "all of it again at the end",
+        piece(tool_calls=[part("weather", '{"city": ', "a", 0)]),
+        piece(tool_calls=[part(arguments='"Paris"}', index=0)]),
+        piece(tool_calls=[part("time", ROME, "b", 1)]),
+        piece(tool_calls=[part("weather", PARIS, "a", 0), part("time", ROME, "b", 1)], finish="tool_calls"),
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "no arguments",
+        piece(tool_calls=[part("now", "", "a", 0)]),
+        CALLED,
+        DONE,
+        calls=(call("now", "{}", "a"),),
+    ),
+    stream(
+        "null for arguments",
+        piece(tool_calls=[{"id": "a", "function": {"name": "now", "arguments": None}}]),
+        CALLED,
+        DONE,
+        calls=(call("now", "{}", "a"),),
+    ),
+    stream(
+        "arguments as an object",
+        piece(
+            tool_calls=[part("weather", {"city": "Paris"}, "a", 0), part("time", {"city": "Rome"}, "b", 1)]
+        ),
+        CALLED,
+        DONE,
+        calls=TWO,
+    ),
+    stream(
+        "nested arguments",
+        piece(tool_calls=[part("f", '{"a":', "a", 0)]),
+        piece(tool_calls=[part(arguments='{"a":1}}', index=0)]),
+        CALLED,
+        DONE,
+        calls=(call("f", '{"a":{"a":1}}', "a"),),
+    ),
+    stream(
+        "legacy function call",
+        piece(function_call={"name": "weather", "arguments": ""}),
+        piece(function_call={"arguments": PARIS}),
+        piece(finish="function_call"),
+        DONE,
+        calls=(call("weather", PARIS),),
+        finish_reason="function_call",
+    ),
+    stream(
+        "words and a call",
+        piece("Yes."),
+        piece(tool_calls=[part("weather", PARIS, "a", 0)]),
+        CALLED,
+        DONE,
+        calls=TWO[:1],
+        finish_reason="tool_calls",
+    ),
+    Shape(
+        name="Ollama, whole calls without numbers and names",
+        events=(whole({"content": "", "tool_calls": [part("weather", PARIS), part("weather", PARIS)]}),),
+        calls=(call("weather", PARIS),) * 2,
+        finish_reason="stop",
+        streamed=False,
+    ),
+    Shape(
+        name="a custom tool",
+        events=(
+            whole(
+                {
+                    "content": None,
+                    "tool_calls": [{"id": "a", "type": "custom", "custom": {"name": "run", "input": "ls"}}],
+                },
+                finish="tool_calls",
+            ),
+        ),
+        calls=(call("run", "ls", "a"),),
+        finish_reason="tool_calls",
+        streamed=False,
+    ),
+)
