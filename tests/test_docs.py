@@ -13,12 +13,7 @@ import pytest
 
 from zetaroute.config import parse_settings
 from zetaroute.errors import ConfigError
-from zetaroute.log.schema import (
-    EXPORT_COLUMNS,
-    FEEDBACK_COLUMNS,
-    OUTCOME_COLUMNS,
-    PROMOTION_COLUMNS,
-)
+from zetaroute.log.schema import TABLES
 
 ROOT = Path(__file__).parents[1]
 PLACES = ("", "configs", "data", "docs", "benchmarks")
@@ -191,11 +186,5 @@ def test_every_config_key_is_documented(text: str) -> None:
 
 def test_every_column_of_the_log_is_documented() -> None:
     page = (ROOT / "docs" / "log.md").read_text("utf-8")
-    columns = [
-        *OUTCOME_COLUMNS,
-        "pmf",
-        *FEEDBACK_COLUMNS,
-        *PROMOTION_COLUMNS,
-        *EXPORT_COLUMNS,
-    ]
+    columns = ["pmf", *(name for columns in TABLES.values() for name in columns)]
     assert [name for name in columns if f"`{name}`" not in page] == []

@@ -7,7 +7,17 @@ from dataclasses import replace
 import pytest
 
 from zetaroute.config import GuardRule
-from zetaroute.domain import ALL_TASKS, Attachment, FileNote, Message, Query, Standing, Tally
+from zetaroute.domain import (
+    ALL_TASKS,
+    Attachment,
+    FileNote,
+    Message,
+    Prices,
+    PriceTier,
+    Query,
+    Standing,
+    Tally,
+)
 from zetaroute.errors import NoAnswerError, UnfitQueryError
 from zetaroute.policy import Limits
 from zetaroute.policy.exploration import PROBATION
@@ -95,6 +105,16 @@ def test_reading_the_files_counts_as_cost():
     assert not found["good"].eligible
     assert "more than $0.01" in found["good"].reason
     assert found["cheap"].eligible
+
+
+@pytest.mark.parametrize(("characters", "eligible"), [(30_000, True), (50_000, False)])
+def test_a_long_input_counts_at_the_prices_of_its_length(characters, eligible):
+    tier = PriceTier(tokens=10_000, prices=Prices(input=20.0, output=4.0))
+    tiered = replace(CHEAP, prices=Prices(input=0.1, output=0.2, above=(tier,)))
+    found = by_model(
+        decided(arms=(tiered, FREE), query=Query(text="x" * characters), limits=Limits(max_cost_usd=0.1))
+    )
+    assert found["cheap"].eligible is eligible
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,9 @@ def _expected(router: Router, feed: Iterable[Task | None], plan: BatchPlan) -> d
             if candidate.cost_usd is None:
                 unpriced.add(candidate.model)
                 continue
-            mean += chance * candidate.cost_usd.mean
-            variance += chance * (1 - chance) * candidate.cost_usd.mean**2
+            usd = decision.expected_usd(candidate.model)
+            mean += chance * usd
+            variance += chance * (1 - chance) * usd**2
             spread += chance * candidate.cost_usd.se
     half = 1.96 * math.sqrt(variance + spread**2)
     return {

@@ -102,8 +102,8 @@ class Decision:
     """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds, and
     where it fails others are asked."""
 
-    files_usd: Mapping[str, float] = field(default_factory=dict)
-    """By model what reading the attached files costs, beside what the candidate tells of the words."""
+    extra_usd: Mapping[str, float] = field(default_factory=dict)
+    """By model what its files and the length of the query cost beside what the candidate tells."""
 
     @property
     def pinned(self) -> bool:
@@ -113,7 +113,7 @@ class Decision:
     def expected_usd(self, model: str) -> float:
         """Return what a call of one of the candidates is expected to cost; 0 where that is unknown."""
         cost = next(candidate.cost_usd for candidate in self.candidates if candidate.model == model)
-        return cost.mean + self.files_usd.get(model, 0.0) if cost else 0.0
+        return cost.mean + self.extra_usd.get(model, 0.0) if cost else 0.0
 
     def fallbacks(self) -> tuple[str, ...]:
         """Return the other eligible models, best predicted utility first."""

@@ -9,15 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zetaroute.log.journal import SUFFIX, Journal, is_intact, lines_of
-from zetaroute.log.schema import (
-    CONTEST_COLUMNS,
-    EVIDENCE_COLUMNS,
-    EXPORT_COLUMNS,
-    FEEDBACK_COLUMNS,
-    OUTCOME_COLUMNS,
-    PROMOTION_COLUMNS,
-    struct,
-)
+from zetaroute.log.schema import TABLES, struct
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -91,14 +83,7 @@ def _read(connection: DuckDBPyConnection, segments: Sequence[Path]) -> None:
         f"""
         CREATE OR REPLACE TEMP TABLE incoming AS SELECT * FROM read_json(
             $segments, format = 'newline_delimited', maximum_object_size = {_LARGEST_LINE},
-            columns = {{
-                outcomes: '{struct(OUTCOME_COLUMNS)}[]',
-                feedback: '{struct(FEEDBACK_COLUMNS)}[]',
-                promotions: '{struct(PROMOTION_COLUMNS)}[]',
-                contests: '{struct(CONTEST_COLUMNS)}[]',
-                evidence: '{struct(EVIDENCE_COLUMNS)}[]',
-                exports: '{struct(EXPORT_COLUMNS)}[]'
-            }})
+            columns = {{{", ".join(f"{name}: '{struct(columns)}[]'" for name, columns in TABLES.items())}}})
         """,
         {"segments": [str(segment) for segment in segments]},
     )
@@ -111,7 +96,12 @@ def _insert_rows(connection: DuckDBPyConnection) -> None:
     connection.execute("BEGIN")
     try:
         pmf = ", list_transform(row.candidates, lambda c: c.probability) AS pmf"
-        for table in ("outcomes", "feedback", "promotions", "contests", "evidence", "exports"):
+        lengths = connection.execute(
+            f"SELECT {', '.join(f'sum(len({table}))' for table in TABLES)} FROM incoming"
+        )
+        for table, rows in zip(TABLES, lengths.fetchone() or (), strict=True):
+            if not rows:
+                continue
             extra = pmf if table == "outcomes" else ""
             connection.execute(f"""
                 INSERT INTO {table} BY NAME

@@ -156,7 +156,15 @@ EVIDENCE_COLUMNS = {
     "missing": "BOOLEAN",
     "next_share": "DOUBLE",
 }
-EXPORT_COLUMNS = {"id": "VARCHAR", "time": "TIMESTAMP", "path": "VARCHAR", "run": "VARCHAR"}
+TABLES = {
+    "outcomes": OUTCOME_COLUMNS,
+    "feedback": FEEDBACK_COLUMNS,
+    "promotions": PROMOTION_COLUMNS,
+    "contests": CONTEST_COLUMNS,
+    "evidence": EVIDENCE_COLUMNS,
+    "exports": {"id": "VARCHAR", "time": "TIMESTAMP", "path": "VARCHAR", "run": "VARCHAR"},
+}
+"""What a segment of the journal holds, by table."""
 
 
 def struct(columns: dict[str, str]) -> str:
@@ -170,28 +178,25 @@ def columns_of(columns: dict[str, str]) -> str:
 
 
 def _tables(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"CREATE TABLE outcomes ({columns_of(OUTCOME_COLUMNS)}, pmf DOUBLE[])")
-    connection.execute(f"CREATE TABLE feedback ({columns_of(FEEDBACK_COLUMNS)})")
-    connection.execute(f"CREATE TABLE promotions ({columns_of(PROMOTION_COLUMNS)})")
-    _contest_tables(connection)
-    connection.execute(f"CREATE TABLE exports ({columns_of(EXPORT_COLUMNS)})")
+    _make(connection, *TABLES)
+    connection.execute("ALTER TABLE outcomes ADD COLUMN pmf DOUBLE[]")
     make_views(connection)
 
 
-def _contest_tables(connection: DuckDBPyConnection) -> None:
-    connection.execute(f"CREATE TABLE contests ({columns_of(CONTEST_COLUMNS)})")
-    connection.execute(f"CREATE TABLE evidence ({columns_of(EVIDENCE_COLUMNS)})")
+def _make(connection: DuckDBPyConnection, *tables: str) -> None:
+    for table in tables:
+        connection.execute(f"CREATE TABLE {table} ({columns_of(TABLES[table])})")
 
 
 def _bring_up_contests(connection: DuckDBPyConnection) -> None:
     _bring_up(connection)
-    _contest_tables(connection)
+    _make(connection, "contests", "evidence")
 
 
 def _bring_up(connection: DuckDBPyConnection) -> None:
     """Give the tables the columns that they lack, and make the views anew."""
-    for table, columns in (("outcomes", OUTCOME_COLUMNS), ("feedback", FEEDBACK_COLUMNS)):
-        for name, kind in columns.items():
+    for table in ("outcomes", "feedback"):
+        for name, kind in TABLES[table].items():
             connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
     # A view keeps the columns that its table had.
     for view in VIEWS:

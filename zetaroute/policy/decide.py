@@ -38,7 +38,7 @@ from zetaroute.policy.exploration import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, files_usd
+from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, extra_usd
 from zetaroute.policy.opinion import Opinion, opinion_of
 from zetaroute.policy.policy import Contest, Expectation, Policy
 from zetaroute.policy.prior import FEWEST_GRADED, PriorPredictor, newcomers, ruled_out
@@ -77,8 +77,8 @@ def decide(
     the rules on tags do.
     """
     own = opinion_of(policy.with_record(standings), query, arms, objective, expected)
-    files = files_usd(arms, query)
-    costs = own.costs_usd(files)
+    extra = extra_usd(arms, query)
+    costs = own.costs_usd(extra)
     fixed, limits = _fixed(forced, kept, arms, query=query, costs=costs, limits=limits, rules=rules)
     excluded = exclusions(
         arms,
@@ -103,7 +103,7 @@ def decide(
         seed=seed,
         fixed=fixed,
         kept=forced is None and fixed is not None,
-        files=files,
+        extra_usd=extra,
     )
 
 
@@ -142,7 +142,7 @@ def _decision(
     seed: int,
     fixed: str | None,
     kept: bool,
-    files: Mapping[str, float],
+    extra_usd: Mapping[str, float],
 ) -> Decision:
     """Draw an arm by what the policy in use, or its challenger, makes of those that are not excluded."""
     arms, objective = own.arms, own.objective
@@ -185,7 +185,7 @@ def _decision(
         contest=lot.pairing,
         audit=lot.audit,
         kept=kept,
-        files_usd=files,
+        extra_usd=extra_usd,
     )
 
 

@@ -204,12 +204,19 @@ def _unreadable(arm: Arm, query: Query) -> str | None:
     return None
 
 
-def files_usd(arms: Sequence[Arm], query: Query) -> dict[str, float]:
-    """Return by model what reading the files of a query costs, which no forecast knows: it is of the words alone."""
-    if not query.attachments:
-        return {}
-    file_tokens = query.tokens() - replace(query, attachments=()).tokens()
-    return {arm.id: arm.prices.input * file_tokens / 1e6 for arm in arms if arm.prices is not None}
+def extra_usd(arms: Sequence[Arm], query: Query) -> dict[str, float]:
+    """Return by model what reading a query costs beyond the forecast, which is of its words at the usual price.
+
+    That is its files, and what its length adds where the price list has tiers.
+    """
+    tokens = query.tokens()
+    words = replace(query, attachments=()).tokens()
+    known = {arm.id: arm.prices for arm in arms if arm.prices is not None}
+    extra = {
+        name: (prices.flat(tokens).input * tokens - prices.input * words) / 1e6
+        for name, prices in known.items()
+    }
+    return {name: usd for name, usd in extra.items() if usd}
 
 
 def _answer_tokens(arm: Arm, query: Query) -> int:

@@ -32,10 +32,10 @@ class Opinion:
     after: tuple[tuple[int, ...], ...] = ()
     """For every arm those that may be asked after it; empty where nothing is checked."""
 
-    def costs_usd(self, files: Mapping[str, float]) -> list[float]:
-        """Return what every arm is expected to cost, with what reading the query's files costs by model."""
+    def costs_usd(self, extra_usd: Mapping[str, float]) -> list[float]:
+        """Return what every arm is expected to cost, with what is not forecast, by model."""
         costs = self.forecast.cost_usd[0].tolist()
-        return [cost + files.get(arm.id, 0.0) for arm, cost in zip(self.arms, costs, strict=True)]
+        return [cost + extra_usd.get(arm.id, 0.0) for arm, cost in zip(self.arms, costs, strict=True)]
 
     def best(self, eligible: Mask) -> int:
         """Return the arm (of the K eligible or not) that the policy prefers."""
