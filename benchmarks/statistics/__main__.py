@@ -1,15 +1,16 @@
 """Measure what the statistics promise, on worlds made from the practice generator whose truth is known.
 
-    python -m benchmarks.statistics.__main__ [--quick] [--jobs 2]
+    python -m benchmarks.statistics [--quick] [--only loops] [--jobs 2]
 
-Writes docs/simulations.md: coverage of the table of before and after. The full size takes about half an hour on two
-cores; `--quick` only prints, to see that it runs.
+Writes docs/simulations.md. The full size takes about half an hour on two cores; `--quick`, to see that it runs, and
+`--only`, one section, print alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.statistics.loops import loops
@@ -29,13 +30,25 @@ HEAD = [
 ]
 
 
+SECTIONS: Mapping[str, Callable[[Size, int], list[str]]] = {
+    "tables": tables,
+    "promotions": promotions,
+    "loops": loops,
+}
+
+
 def main() -> None:
     """Simulate and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", choices=SECTIONS)
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
-    text = "\n".join([*HEAD, *simulations(QUICK if asked.quick else FULL, jobs=asked.jobs)]) + "\n"
+    size = QUICK if asked.quick else FULL
+    if asked.only:
+        sys.stdout.write("\n".join(SECTIONS[asked.only](size, asked.jobs)) + "\n")
+        return
+    text = "\n".join([*HEAD, *simulations(size, jobs=asked.jobs)]) + "\n"
     if asked.quick:
         sys.stdout.write(text)
     else:
@@ -44,11 +57,7 @@ def main() -> None:
 
 def simulations(size: Size = FULL, *, jobs: int = 2) -> list[str]:
     """Return the lines of Markdown that say what was measured."""
-    return [
-        *tables(size, jobs),
-        *promotions(size, jobs),
-        *loops(size, jobs),
-    ]
+    return [line for section in SECTIONS.values() for line in section(size, jobs)]
 
 
 if __name__ == "__main__":

@@ -1,17 +1,13 @@
 """How often a contest errs, where the truth is known, and what a bad challenger costs: one section of
 docs/simulations.md.
 
-    python -m benchmarks.statistics.loops [--jobs 1] [--runs 500]
-
-prints the section. Queries come from cells; a challenger is fitted anew at every look on all rows that were graded
-until then, and knows the texts that it was trained on by heart. What is drawn, scored and stopped is the product's.
+Queries come from cells; a challenger is fitted anew at every look on all rows that were graded until then, and knows
+the texts that it was trained on by heart. What is drawn, scored and stopped is the product's.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.statistics.sizes import FULL, Size, each, error_of, row, share_of
+from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
 from zetaroute.domain import FIRST_SHARE, PROVING_SHARE, PROVING_UNITS
 from zetaroute.evaluate.evidence import (
     GAINS,
@@ -413,18 +409,3 @@ def loops(size: Size, jobs: int) -> list[str]:
         within = share_of(int((lost <= LIMIT).sum()), n)
         lines += row(f"{loss:.0%}", f"{np.median(lost):.0f}", f"{lost.max():.0f}", f"{within:.3f}")
     return [*lines, ""]
-
-
-def main() -> None:
-    """Print the section."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--runs", type=int, default=FULL.loops)
-    asked = parser.parse_args()
-    from dataclasses import replace
-
-    sys.stdout.write("\n".join(loops(replace(FULL, loops=asked.runs), asked.jobs)) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,24 +1,17 @@
-"""What is shown at the moment of a promotion, where the truth is known: one section of docs/simulations.md.
-
-    python -m benchmarks.statistics.promotions [--jobs 2] [--runs 1000]
-
-prints the section.
-"""
+"""What is shown at the moment of a promotion, where the truth is known: one section of docs/simulations.md."""
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.statistics.sizes import FULL, Size, each, error_of, row, share_of
+from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
 from zetaroute.evaluate.betting_interval import betting_interval
 from zetaroute.evaluate.evidence import GAINS, PROMOTES_AT, log_evidence, variances
 from zetaroute.evaluate.scoring import design
@@ -110,16 +103,3 @@ def promotions(size: Size, jobs: int) -> list[str]:
             f"{error_of(share_of(held, count), count):.3f}" if count else "-",
         )
     return [*out, ""]
-
-
-def main() -> None:
-    """Print the section."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--runs", type=int, default=FULL.promotions)
-    asked = parser.parse_args()
-    sys.stdout.write("\n".join(promotions(replace(FULL, promotions=asked.runs), asked.jobs)) + "\n")
-
-
-if __name__ == "__main__":
-    main()

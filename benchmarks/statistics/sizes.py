@@ -33,9 +33,9 @@ FULL = Size(
     contested=(100, 300, 1000, 3000),
 )
 QUICK = Size(
-    tables=2,
-    promotions=4,
-    loops=3,
+    tables=1,
+    promotions=2,
+    loops=1,
     contested=(300,),
 )
 

@@ -1,23 +1,16 @@
-"""How often the intervals of the table of before and after hold the truth: one section of docs/simulations.md.
-
-    python -m benchmarks.statistics.tables [--jobs 2] [--replications 1000]
-
-prints the section.
-"""
+"""How often the intervals of the table of before and after hold the truth: one section of docs/simulations.md."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.statistics.contests import CONTESTS, OBJECTIVE, Contest, draw, truths
-from benchmarks.statistics.sizes import FULL, Size, each, error_of, row
+from benchmarks.statistics.sizes import Size, each, error_of, row
 from zetaroute.domain import Figure
 from zetaroute.evaluate.before_after import before_after
 
@@ -144,17 +137,3 @@ def _line(contest: Contest, rows: int, cells: Sequence[Cell], size: Size) -> lis
 
 def _list(values: Sequence[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
-
-
-def main() -> None:
-    """Print the section."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--replications", type=int, default=FULL.tables)
-    asked = parser.parse_args()
-    size = replace(FULL, tables=asked.replications)
-    sys.stdout.write("\n".join(tables(size, asked.jobs)) + "\n")
-
-
-if __name__ == "__main__":
-    main()
