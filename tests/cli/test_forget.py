@@ -390,7 +390,7 @@ for number in range(int(sys.argv[2])):
 
 def test_processes_that_merge_meanwhile_lose_nothing(http_folder: Path, asked: str) -> None:
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(http_folder), "10", name]) for name in ("a", "b")
+        subprocess.Popen([sys.executable, "-c", WRITER, str(http_folder), "4", name]) for name in ("a", "b")
     ]
     forgetters = [
         subprocess.Popen(
@@ -399,7 +399,7 @@ def test_processes_that_merge_meanwhile_lose_nothing(http_folder: Path, asked: s
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
     for process in forgetters:
         _, err = process.communicate(timeout=PATIENCE_S)
@@ -407,7 +407,7 @@ def test_processes_that_merge_meanwhile_lose_nothing(http_folder: Path, asked: s
         assert process.returncode == 0 or b"another process" in err, err
     assert [process.wait(timeout=PATIENCE_S) for process in writers] == [0, 0]
     ok(http_folder, "log", "forget", asked, "--yes")
-    assert rows(http_folder, "SELECT count(DISTINCT query), count(*) FROM outcomes") == [(20, 21)]
+    assert rows(http_folder, "SELECT count(DISTINCT query), count(*) FROM outcomes") == [(8, 9)]
     assert rows(http_folder, "SELECT count(forgotten) FROM outcomes") == [(1,)]
     assert holders(http_folder, *TEXTS) == []
 

@@ -12,7 +12,7 @@ from tests.providers.loopback import ModelServer
 
 from .conftest import make_home, model, size
 
-PROCESSES = size(4, 16)
+PROCESSES = size(3, 16)
 ASKS = size(4, 50)
 # One process asks several times, as a shell loop would, without paying for a new interpreter each time.
 SCRIPT = """
@@ -20,7 +20,7 @@ import sys
 from zetaroute.cli.app import main
 home, name, asks = sys.argv[1:]
 for number in range(int(asks)):
-    sys.argv = ["zetaroute", "--quiet", "--home", home, "ask", f"{name}-{number}"]
+    sys.argv = ["zetaroute", "--quiet", "--home", home, "ask", "--rate", "4", f"{name}-{number}"]
     try:
         main()
     except SystemExit as left:
@@ -50,6 +50,7 @@ def test_every_ask_of_every_process_is_one_row(tmp_path: Path, server: ModelServ
         [f"re p{process}-{number}" for number in range(ASKS)] + [""] for process in range(PROCESSES)
     ]
     assert [row[0] for row in rows(home, "SELECT query FROM outcomes ORDER BY query")] == wanted
+    assert rows(home, "SELECT count(*), count(rating) FROM rounds") == [(len(wanted), len(wanted))]
     assert len(server.seen) == len(wanted)
     assert list((home / "journal").iterdir()) == []
     assert ok(home, "kpi", "--json").json["rows"] == len(wanted)
