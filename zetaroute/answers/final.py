@@ -11,7 +11,7 @@ from zetaroute.answers.number import final_number
 from zetaroute.answers.structure import Structure, structure_of
 from zetaroute.answers.words import tokens
 
-Kind = Literal["empty", "declined", "choice", "number", "boolean", "calls", "json", "text"]
+Kind = Literal["empty", "declined", "choice", "date", "number", "boolean", "calls", "json", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TAIL = 1_200
 """Characters of the end of an answer that its letter, number or word is looked for in."""
@@ -30,6 +30,16 @@ REFUSAL = re.compile(
     r"|no (?:direct|relevant|function|suitable|available|information)|lacks?|missing|please provide|insufficient)\b",
     re.IGNORECASE,
 )
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]{{0,6}}\.?"
+_DATES = tuple(
+    re.compile(shape, re.IGNORECASE)
+    for shape in (
+        r"(?<![\d-])(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})(?![\d-])",
+        rf"\b{_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})\b",
+        rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)? (?:of )?{_MONTH},? (?P<year>\d{{4}})\b",
+    )
+)
 _TRUE = {"yes": True, "true": True, "no": False, "false": False}
 
 
@@ -39,7 +49,7 @@ class Final:
 
     kind: Kind
     value: Any
-    """Nothing where it declines, a letter, a `Numeral`, a bool, calls, a structure, or words."""
+    """Nothing where it declines, a letter, (year, month, day), a `Numeral`, a bool, calls, a structure, or words."""
     cued: bool = False
     """Whether the text marks it as its answer: by a box, a tag, or words; or holds nothing else."""
 
@@ -60,6 +70,7 @@ def final_of(text: str, query: str) -> Final:
     cued = short or _MARKED.search(tail) is not None
     return (
         _choice(tail, query, cued=cued)
+        or _date(tail, cued=cued)
         or _boolean(tail, cued=cued)
         or _number(tail, query, cued=cued)
         or _words(text)
@@ -92,6 +103,18 @@ def _choice(tail: str, query: str, *, cued: bool) -> Final | None:
     if len(letters) != 1 or not letters <= offered:
         return None
     return Final(kind="choice", value=next(iter(letters)), cued=cued)
+
+
+def _date(tail: str, *, cued: bool) -> Final | None:
+    """Return the last date, where nothing but a few words follows it."""
+    found = max(
+        (one for shape in _DATES for one in shape.finditer(tail)), key=lambda one: one.end(), default=None
+    )
+    if found is None or len(tail) - found.end() > SHORT:
+        return None
+    month = found["month"].lower()
+    number = int(month) if month.isdigit() else 1 + _MONTHS.index(month[:3])
+    return Final(kind="date", value=(int(found["year"]), number, int(found["day"])), cued=cued)
 
 
 def _boolean(tail: str, *, cued: bool) -> Final | None:

@@ -26,11 +26,8 @@ from zetaroute.domain import Arm
 from zetaroute.errors import UsageError
 from zetaroute.evaluate.frontier import Hull, aiq, hull, regret_fraction
 from zetaroute.evaluate.intervals import mean_figure
-from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.learn.fit import Fitted
-from zetaroute.learn.ridge import fit_heads
-from zetaroute.learn.routing_gain import with_lengths
-from zetaroute.learn.samples import take
+from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.policy import Forecast, Policy
 
 STEPS = 8
@@ -93,34 +90,14 @@ def _forecasts(
     average = replace(routed, centre=vectors.mean(axis=0)).forecast(vectors[:1], arms)
     crossed: Forecast | None = None
     if fitted.routing_gain is not None:
-        x, count = np.repeat(vectors[:, 1:], len(arms), axis=0), len(arms)
-        parts: dict[int, Forecast] = {}
-        folds = (rows.group % FOLDS).astype(np.int64)
-        for fold in range(FOLDS):
-            out = folds == fold
-            fold_predictor = fit_heads(x[~out], take(rows, ~out), arms, fitted.map)
-            parts[fold] = fold_predictor.forecast(vectors[out[::count]], arms)
-        crossed = _woven(parts, folds[::count])
+        x, group = np.repeat(vectors[:, 1:], len(arms), axis=0), rows.group[:: len(arms)]
+        crossed = forecast_crossed(fold_predictors(x, rows, arms, fitted.map), vectors, group, arms)
     return Forecasts(
         policy=Policy(version="sweep", predictor=routed),
         test=forecast_of(routed, test, arms, use_task=use_task),
         average=average,
         crossed=crossed,
     )
-
-
-def _woven(parts: dict[int, Forecast], fold: Index) -> Forecast:
-    """Return the forecasts of the folds in the order of the queries."""
-    columns = {}
-    for name in Forecast.__slots__:
-        first = getattr(parts[0], name)
-        if name == "rows":
-            columns[name] = first
-            continue
-        columns[name] = np.empty((len(fold), first.shape[1]))
-        for number, part in parts.items():
-            columns[name][fold == number] = getattr(part, name)
-    return Forecast(**columns)
 
 
 def _point(

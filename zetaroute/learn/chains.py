@@ -8,23 +8,34 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zetaroute.answers.agreement import agreement
 from zetaroute.answers.final import KINDS
 from zetaroute.answers.read import SIGNS, ReadAnswer
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Arm, Objective
+from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.learn.logistic import fit_logistic
-from zetaroute.policy.chain import MOST_ASKS, ChainPlan, ChainState
-from zetaroute.policy.chain_posterior import Posterior, joint_design, logit, sigmoid, single_design, subsets
+from zetaroute.policy.chain import ChainPlan, ChainState
+from zetaroute.policy.chain_posterior import (
+    Asked,
+    Posterior,
+    joint_design,
+    logit,
+    sigmoid,
+    single_design,
+    subsets,
+)
+from zetaroute.policy.chain_value import MOST_ASKS, Moves
 from zetaroute.policy.forecast import Forecast
 
-FOLDS = 5
 USUAL_MODELS = 3
 """Of a chain: more gained nothing."""
 FEWEST_ROWS = 40
 """Queries below which no chain is fitted."""
-QUANTILES = (np.arange(15) + 0.5) / 15
+WAYS = 9
+"""In which an answer may move what is thought."""
 Answers = tuple[tuple[ReadAnswer | None, ...], ...]
 
 
@@ -33,7 +44,7 @@ class ChainRows:
     """n queries with the answers of K models, those of a chain, the cheapest first."""
 
     texts: tuple[str, ...]
-    group: Index
+    group: NDArray[np.uint64]
     """(n,) rows that share it are in one fold."""
     forecast: Forecast
     """Of each query by heads that have not seen it, for all arms."""
@@ -112,8 +123,8 @@ def chain_models(accuracy: Array, cost_usd: Array, most: int = USUAL_MODELS) -> 
     return tuple(found[-most:])
 
 
-def fit_posterior(rows: ChainRows) -> tuple[Posterior, Array]:
-    """Return what is to be thought of answers, and the moves of each model's own one: (K, 15) quantiles.
+def fit_posterior(rows: ChainRows) -> tuple[Posterior, Moves]:
+    """Return what is to be thought of answers, and how answers that are still to come may move it.
 
     The second step is fitted on views that are cross-fitted.
     """
@@ -144,15 +155,27 @@ def fit_posterior(rows: ChainRows) -> tuple[Posterior, Array]:
         ]
     )
     joint = {asked: _joint(rows, asked, views) for asked in subsets(count, min(MOST_ASKS, count))}
-    moves = np.stack(
-        [
-            np.quantile((views - rows.prior)[_seen(rows, (k,)), k], QUANTILES)
-            if _seen(rows, (k,)).any()
-            else np.zeros(len(QUANTILES))
-            for k in range(count)
-        ]
-    )
-    return replace(first, single=single, joint=joint), moves
+    posterior = replace(first, single=single, joint=joint)
+    return posterior, _moves(rows, posterior, views)
+
+
+def _moves(rows: ChainRows, posterior: Posterior, views: Array) -> Moves:
+    count = rows.right.shape[1]
+    logits = {(): rows.prior} | {
+        asked: posterior.after(rows.prior, asked, views, rows.agreements) for asked in posterior.joint
+    }
+    moves: dict[Asked, Array] = {}
+    for asked in logits:
+        if len(asked) >= min(MOST_ASKS, count):
+            continue
+        moves[asked] = np.zeros((count, WAYS, count))
+        for place in set(range(count)).difference(asked):
+            after = tuple(sorted((*asked, place)))
+            moved = (logits[after] - logits[asked])[_seen(rows, after)]
+            moved = moved[np.argsort(moved[:, place], kind="stable")]
+            if len(moved) >= WAYS:
+                moves[asked][place] = [part.mean(axis=0) for part in np.array_split(moved, WAYS)]
+    return moves
 
 
 def _seen(rows: ChainRows, asked: Sequence[int]) -> Mask:

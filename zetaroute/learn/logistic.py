@@ -9,7 +9,7 @@ from zetaroute.policy.chain_posterior import sigmoid
 
 RIDGE = 10.0
 _STEPS = 50
-_PRECISE = 1e-7
+_PRECISE = 1e-5
 """Change of a coefficient at which it stops."""
 
 

@@ -19,6 +19,7 @@ from zetaroute.features import AnyMap
 from zetaroute.learn.incremental.sufficient_statistics import gather_rows
 from zetaroute.learn.ridge import heads
 from zetaroute.learn.samples import Sample, take
+from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.policy import Policy
 from zetaroute.policy.prior import PRIORS
@@ -55,22 +56,19 @@ def cross_validated(
 
     if len(arms) < 2 or len(rows.arm) < 10 * FOLDS:
         return None
+    others = fold_predictors(x, rows, arms, feature_map)
     folds = [rows.group % FOLDS == number for number in range(FOLDS)]
-    sums = [
-        gather_rows(rows, np.flatnonzero(fold), lambda at: x[at], arms=len(arms), size=x.shape[1])
-        for fold in folds
-    ]
-    total = reduce(add, sums)
 
     def exploits(number: int) -> tuple[Index, Index]:
         out = folds[number]
         if not out.any():
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-        others = heads(total - sums[number], x[~out], take(rows, ~out), arms, feature_map)
-        forecast = others.forecast(with_lengths(list(compress(rows.texts, out)), x[out]), arms)
+        forecast = others[number].forecast(with_lengths(list(compress(rows.texts, out)), x[out]), arms)
         eligible = rows.eligible[out] | ~rows.eligible[out].any(axis=1, keepdims=True)
-        policy = Policy(version="fold", predictor=others)
-        best = kept_anchor(others, with_lengths(rows.texts, x)[~out].mean(axis=0), arms, objective, None)
+        policy = Policy(version="fold", predictor=others[number])
+        best = kept_anchor(
+            others[number], with_lengths(rows.texts, x)[~out].mean(axis=0), arms, objective, None
+        )
         single = np.where(eligible[:, best], best, np.argmax(eligible, axis=1))
         return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible), single
 
@@ -79,6 +77,37 @@ def cross_validated(
     for fold, (arm, single) in zip(folds, parts, strict=True):
         chosen[fold], singles[fold] = arm, single
     return chosen, singles
+
+
+def fold_predictors(
+    x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap
+) -> list[LearnedPredictor]:
+    """Return, by fold, a predictor that was fitted on the rows outside of it, with vectors (n, D)."""
+    folds = [rows.group % FOLDS == number for number in range(FOLDS)]
+    sums = [
+        gather_rows(rows, np.flatnonzero(fold), lambda at: x[at], arms=len(arms), size=x.shape[1])
+        for fold in folds
+    ]
+    total = reduce(add, sums)
+    return [
+        heads(total - part, x[~out], take(rows, ~out), arms, feature_map)
+        for part, out in zip(sums, folds, strict=True)
+    ]
+
+
+def forecast_crossed(
+    others: Sequence[LearnedPredictor], vectors: Array, group: NDArray[np.uint64], arms: Sequence[Arm]
+) -> Forecast:
+    """Return the forecasts for n vectors (n, 1 + D), each by the predictor that has not seen its group."""
+    folds = group % FOLDS
+    parts = {fold: one.forecast(vectors[folds == fold], arms) for fold, one in enumerate(others)}
+    columns: dict[str, Array] = {"rows": parts[0].rows}
+    for name in Forecast.__slots__:
+        if name != "rows":
+            columns[name] = np.empty((len(vectors), len(arms)))
+            for fold, part in parts.items():
+                columns[name][folds == fold] = getattr(part, name)
+    return Forecast(**columns)
 
 
 def kept_anchor(

@@ -16,6 +16,8 @@ from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.survey import Survey
 from zetaroute.learn.incremental.train import TrainingResult, TrainingSource
 from zetaroute.policy import LearnedPredictor, Policy
+from zetaroute.policy.chain import ChainPlan
+from zetaroute.policy.chain_files import chain_manifest
 from zetaroute.policy.serialise import policy_from, priced_json, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
 
@@ -71,9 +73,10 @@ def candidate_of(
     parent: str,
     known: Policy,
     seed: int,
+    chain: ChainPlan | None = None,
 ) -> CandidatePolicy:
     """Return what was fitted as a candidate; on the map of `known` its kinds of queries keep their names."""
-    files = stored_files(fitted.predictor, fitted.average)
+    files = stored_files(fitted.predictor, fitted.average, chain)
     names = None
     if (
         isinstance(known.predictor, LearnedPredictor)
@@ -84,6 +87,7 @@ def candidate_of(
         "checks": {name: asdict(one) for name, one in source.checks.items()},
         "reliability": {name: asdict(one) for name, one in lesson.reliability.items()},
         "segments": cell_terms(fitted, lesson.newest.rows.texts, kept=names),
+        "chain": chain_manifest(chain),
     }
     policy = _loaded(manifest, files)
     return CandidatePolicy(

@@ -14,6 +14,7 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import EvidenceLine
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.features.cluster_names import cell_names
+from zetaroute.learn.chain_log import chain_of_log
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.readers import on_cluster
 from zetaroute.learn.incremental.train import (
@@ -40,6 +41,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.standings import read_state
 from zetaroute.policy import LearnedPredictor, Policy, load_policy
+from zetaroute.policy.chain import ChainPlan
 from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:
@@ -71,6 +73,8 @@ class _Learned:
     evidence: Evidence
     faults: Sequence[LogFault]
     """Of the rows."""
+    chain: ChainPlan | None
+    """What audits teach of looking at answers; None where they are too few."""
 
 
 def retrain(
@@ -177,6 +181,7 @@ def _made(
         parent=sides.serving,
         known=sides.newest,
         seed=seed,
+        chain=learned.chain,
     )
 
 
@@ -252,6 +257,8 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
     lesson = train(before.source, settings, log, known=known, anchor=anchor, seed=seed)
     fitted, rows, objective = lesson.fitted, lesson.newest, settings.objective
     faults, past = faults_of_rows(rows.rows), None
+    with before.source.open() as connection:
+        chain = chain_of_log(connection, rows, fitted, settings.arms, objective)
     if before.contest is None and sides.serving == COLD and not faults:
         past = play(
             rows.rows,
@@ -263,7 +270,9 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
             known=before.scored,
         )
     if past is None:
-        return _Learned(lesson=lesson, fitted=fitted, past=None, evidence=before.evidence, faults=faults)
+        return _Learned(
+            lesson=lesson, fitted=fitted, past=None, evidence=before.evidence, faults=faults, chain=chain
+        )
     played = settings.arms[past.anchor].id
     kept = kept_anchor(fitted.predictor, fitted.average, settings.arms, objective, played)
     with before.source.open() as connection:
@@ -274,6 +283,7 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
         past=past,
         evidence=evidence,
         faults=faults,
+        chain=chain,
     )
 
 

@@ -1,13 +1,13 @@
 """A chain: ask a cheap model, look at its answer, and ask another where that is worth its money and time.
 
-The order is that of an index (Weitzman 1979, "Optimal Search for the Best Alternative"), worked out anew after every
-answer. The answer that is held most likely right is returned, whichever model was asked last.
+What is asked next has the highest expected utility with all that may follow it (see `chain_value`), worked out anew
+after every answer. The answer that is held most likely right is returned, whichever model was asked last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,12 +17,11 @@ from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, Objective
 from zetaroute.policy.chain_posterior import Posterior, logit, sigmoid
+from zetaroute.policy.chain_value import MOST_ASKS, Moves, Step, best_step, moved_by
 from zetaroute.policy.forecast import Forecast
 
 MOST_MODELS = 4
 """Of a chain."""
-MOST_ASKS = 3
-"""For one query."""
 FEWEST_SEEN = 10
 """Graded answers of a kind, and audited queries of a cell, below which nothing is known of them."""
 
@@ -44,8 +43,7 @@ class ChainPlan:
     models: tuple[str, ...]
     """Ids, the cheapest first."""
     posterior: Posterior
-    moves: Array
-    """(K, 15) quantiles of how far a model's own answer moves the log-odds that it is right."""
+    moves: Moves
     cells: Array
     """(C,) audited queries by cell of the feature map; empty where no cell is told from another."""
     kinds: Array
@@ -130,6 +128,11 @@ class ChainState:
     answers: tuple[ReadAnswer, ...] = ()
     vetoed: frozenset[int] = frozenset()
     """Asked models whose answers failed a check."""
+    step: Step = field(init=False, repr=False, compare=False)
+    """What is best now, over one state."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step", self._step(self.asked, self.logits[None]))
 
     def next(self) -> str | None:
         """Return the model to ask now; None where `best` should be returned instead."""
@@ -141,16 +144,15 @@ class ChainState:
         first = self._next()
         if first is None or len(self.asked) + 1 >= MOST_ASKS:
             return None
-        index, second = self._index(), self.objective.second_value_usd
-        after = self._outcomes(first)
-        for place in np.argsort(-index).tolist():
-            if place == first or not self._may(place, self.cost_usd[first]):
-                continue
-            likely = float((after < index[place]).mean())
-            saved = likely * second * min(self.seconds[first], self.seconds[place])
-            wasted = self.cost_usd[place] + second * max(self.seconds[place] - self.seconds[first], 0.0)
-            return self.plan.models[place] if saved > (1.0 - likely) * wasted else None
-        return None
+        moved = moved_by(self.logits[None], self.plan.moves[tuple(sorted(self.asked))][first])[0]
+        after = self._step((*self.asked, first), moved).model
+        second = np.bincount(after[after >= 0], minlength=len(self.prior)).argmax()
+        if not (after == second).any() or not self._may(int(second), self.cost_usd[first]):
+            return None
+        likely, usd = float((after == second).mean()), self.objective.second_value_usd
+        saved = likely * usd * min(self.seconds[first], self.seconds[second])
+        wasted = self.cost_usd[second] + usd * max(self.seconds[second] - self.seconds[first], 0.0)
+        return self.plan.models[second] if saved > (1.0 - likely) * wasted else None
 
     def with_answer(
         self,
@@ -228,17 +230,15 @@ class ChainState:
     def expected_usd(self) -> float:
         """What the chain is expected to be worth before any answer, without satisfaction.
 
-        With independent answers that is E max_j min(X_j, index_j); what it was too much by on audited queries is
-        taken off.
+        What it was too much by on audited queries is taken off.
         """
-        index = self._index()
-        worth = np.array(
-            [np.minimum(self._outcomes(k), index[k]) for k in np.flatnonzero(self.able).tolist()]
+        return self.objective.answer_value_usd * float(self.step.value[0]) - self.plan.promised_usd
+
+    def _step(self, asked: Sequence[int], logits: Array) -> Step:
+        able = frozenset(k for k in range(len(self.prior)) if self._may(k))
+        return best_step(
+            self.plan.moves, tuple(sorted(asked)), logits, self.charge, able=able, vetoed=self.vetoed
         )
-        levels = np.unique(worth)
-        below = np.prod([(one[None, :] <= levels[:, None]).mean(axis=1) for one in worth], axis=0)
-        mean = float(levels @ np.diff(below, prepend=0.0))
-        return self.objective.answer_value_usd * mean - self.plan.promised_usd
 
     def _agrees(self, number: int) -> float | None:
         others = [one for other, one in enumerate(self.answers) if other != number]
@@ -257,46 +257,11 @@ class ChainState:
             self.able[place] and place not in self.asked and spent + self.cost_usd[place] <= self.limit_usd
         )
 
-    def _outcomes(self, place: int) -> Array:
-        """Return what the probability that a model is right may be once its answer is seen, (15,)."""
-        return _with_mean(self.logits[place] + self.plan.moves[place], float(sigmoid(self.logits[place])))
-
-    def _index(self) -> Array:
-        """Return, for every model, how likely right another answer must be for this one not to be worth asking."""
-        return np.array([_reservation(self._outcomes(k), self.charge[k]) for k in range(len(self.prior))])
-
     def _known_kind(self) -> bool:
         return all(self.plan.kinds[KINDS.index(one.final.kind)] >= FEWEST_SEEN for one in self.answers)
 
     def _next(self) -> int | None:
         if len(self.asked) >= MOST_ASKS or not self._known_kind():
             return None
-        may = [place for place in range(len(self.prior)) if self._may(place)]
-        if not may:
-            return None
-        index = self._index()
-        first = max(may, key=lambda place: index[place])
-        kept = set(self.asked) - self.vetoed
-        if kept and index[first] <= sigmoid(self.logits[self._best()]):
-            return None
-        return first
-
-
-def _with_mean(logits: Array, mean: float) -> Array:
-    """Return the probabilities of log-odds that are all shifted so that their mean is this."""
-    low, high, shift = -20.0, 20.0, 0.0
-    for _ in range(30):
-        found = sigmoid(logits + shift)
-        gap = float(found.mean()) - mean
-        if abs(gap) < 1e-6:
-            break
-        low, high = (low, shift) if gap > 0 else (shift, high)
-        step = shift - gap / max(float((found * (1.0 - found)).mean()), 1e-9)
-        shift = step if low < step < high else (low + high) / 2.0
-    return sigmoid(logits + shift)
-
-
-def _reservation(outcomes: Array, charge: float) -> float:
-    """Return s with mean max(outcomes - s, 0) = charge: the largest of (sum of the t best - n charge) / t."""
-    best = np.sort(outcomes)[::-1].cumsum()
-    return float(((best - len(outcomes) * charge) / np.arange(1, len(outcomes) + 1)).max())
+        chosen = int(self.step.model[0])
+        return None if chosen < 0 else chosen

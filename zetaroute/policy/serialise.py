@@ -14,6 +14,8 @@ from zetaroute.domain import Prices
 from zetaroute.errors import ArtifactError
 from zetaroute.features import AnyMap, EmbeddedMap, FeatureMap, Spaces
 from zetaroute.features.cluster_names import lasting_names
+from zetaroute.policy.chain import ChainPlan
+from zetaroute.policy.chain_files import chain_arrays, chain_from
 from zetaroute.policy.escalation import CheckReliability
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.learned import LearnedPredictor, Priced
@@ -27,8 +29,10 @@ _EMBED = ("mean", "components", "average")
 _SPACES = ("idf", "components", "meta_mean", "meta_scale", "coarse", "fine", "task_coef", "task_intercept")
 
 
-def stored_files(predictor: LearnedPredictor, average: Array) -> dict[str, bytes]:
-    """Return the files of an artifact that hold the predictor and the average query (1 + size,)."""
+def stored_files(
+    predictor: LearnedPredictor, average: Array, chain: ChainPlan | None = None
+) -> dict[str, bytes]:
+    """Return the files of an artifact that hold the predictor, the average query (1 + size,) and the chain."""
     arrays: dict[str, NDArray[np.generic]] = {
         f"map.{name}": getattr(predictor.map.spaces, name) for name in _SPACES
     }
@@ -40,6 +44,7 @@ def stored_files(predictor: LearnedPredictor, average: Array) -> dict[str, bytes
             arrays |= head.arrays(name)
     _share_spreads(arrays)
     arrays["average"] = average
+    arrays |= chain_arrays(chain)
     words = sorted(predictor.map.vocabulary, key=predictor.map.vocabulary.__getitem__)
     return {ARRAYS: pack(arrays), VOCABULARY: json.dumps(words, ensure_ascii=False).encode()}
 
@@ -64,6 +69,7 @@ def policy_from(artifact: Artifact) -> Policy:
         # Versions of before contests have none.
         anchor = artifact.manifest.get("anchor")
         average = np.asarray(arrays["average"], dtype=np.float64) if anchor is not None else None
+        chain = chain_from(artifact.manifest.get("chain"), arrays)
         _check_shapes(predictor)
         if average is not None and average.shape != (1 + predictor.map.size,):
             raise ValueError(f"the average query has the shape {average.shape}")
@@ -83,6 +89,7 @@ def policy_from(artifact: Artifact) -> Policy:
         kinds=kinds,
         anchor=anchor,
         average=average,
+        chain=chain,
     )
 
 

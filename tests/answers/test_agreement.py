@@ -1,0 +1,57 @@
+"""Answers that say the same agree, whatever words and shapes they take."""
+
+from __future__ import annotations
+
+import pytest
+
+from zetaroute.answers.agreement import agreement
+from zetaroute.answers.final import final_of
+
+QUERY = "How many of 30?"
+
+
+def agree(one: str, other: str, query: str = QUERY) -> float:
+    return agreement(final_of(one, query), final_of(other, query))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The answer is 1,000.", "#### 1000.00"),
+        ("It is 25%.", "The answer is 1/4."),
+        ("[math.sum(a=1, b='x y')]", '[{"math_sum": "{\\"b\\": \\"X y\\", \\"a\\": \\"1\\"}"}]'),
+        (
+            "[f(a=1), g(b=2)]",
+            '[{"name": "g", "arguments": {"b": 2}}, {"name": "f", "arguments": {"a": 1.0}}]',
+        ),
+        ('{"a": 1, "b": [2, 3]}', '```json\n{"b": [2, 3], "a": 1}\n```'),
+        ("None", "I am sorry, no function can do that."),
+        ("", "None"),
+        ("Yes.", "yes, of course"),
+        ("12 May 2104", "2104-05-12"),
+        ("The Eiffel Tower", "eiffel tower."),
+    ],
+)
+def test_the_same_in_other_words(one: str, other: str) -> None:
+    assert agree(one, other) == 1.0
+    assert agree(other, one) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("The answer is 7.", "The answer is 8."),
+        ("Yes.", "No."),
+        ("Paris", "London"),
+        ("7", "[f(a=7)]"),
+        ("7", "None"),
+    ],
+)
+def test_different(one: str, other: str) -> None:
+    assert agree(one, other) == 0.0
+
+
+def test_calls_agree_by_what_they_share() -> None:
+    # Name twice (two arguments) and one of two arguments are shared: 3 of 4 parts.
+    assert agree("[f(a=1, b=2)]", "[f(a=1, b=3)]") == pytest.approx(0.75)
+    assert agree("[f(a=1)]", "[g(a=1)]") == 0.0

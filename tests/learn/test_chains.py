@@ -1,0 +1,85 @@
+"""What a chain learns of a world whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.support.chains import ARMS, COST_USD, RIGHT, WORTH, best_single, made_rows
+from zetaroute.learn.chains import ChainFit, chain_models, fit_chain, play_chain
+from zetaroute.policy.chain_posterior import sigmoid
+
+
+@pytest.fixture(scope="module")
+def fit() -> ChainFit:
+    found = fit_chain(made_rows(300), ARMS)
+    assert found is not None
+    return found
+
+
+def test_agreement_tells_right_from_wrong(fit) -> None:
+    posterior, prior = fit.plan.posterior, fit.rows.prior[:1]
+    agree, differ = np.ones((1, 3, 3)), np.ones((1, 3, 3))
+    differ[0, [0, 1], [1, 0]] = 0.0
+    after = {
+        name: sigmoid(posterior.after(prior, (0, 1), prior, pair)[0])
+        for name, pair in (("agree", agree), ("differ", differ))
+    }
+    # Two that agree are both right; of two that differ at least one is wrong, oftener the weaker one.
+    assert after["agree"][:2] == pytest.approx([1.0, 1.0], abs=0.05)
+    alone = [0.6 * 0.3, 0.7 * 0.4] / np.array(1 - 0.6 * 0.7)
+    assert after["differ"][:2] == pytest.approx(alone, abs=0.12)
+
+
+def test_the_chain_gains_what_it_is_worth_on_new_queries(fit) -> None:
+    rows = made_rows(600, seed=1)
+    plan = fit.guarded(ARMS, WORTH, otherwise=best_single(fit.rows))
+    assert plan.serves
+    played = play_chain(plan, rows, ARMS, WORTH)
+    gain = played.utility(rows, WORTH, best_single(rows)) - best_single(rows)
+    # Both cheap ones, and the large one where they differ (58%): right .972 at .0026 USD, against .9 at .004.
+    worth = WORTH.answer_value_usd * (0.42 + 0.58 * 0.9) - 0.0003 - 0.58 * 0.004
+    assert gain.mean() == pytest.approx(worth - (0.018 - 0.004), abs=0.0008)
+    assert plan.gain_usd == pytest.approx(gain.mean(), abs=3 * plan.gain_se)
+    assert played.expected_usd.mean() == pytest.approx(played.utility(rows, WORTH, gain).mean(), abs=0.0015)
+
+
+def test_answers_that_tell_nothing_bring_no_gain() -> None:
+    rows = made_rows(300, telling=False)
+    found = fit_chain(rows, ARMS)
+    assert found is not None
+    assert not found.guarded(ARMS, WORTH, otherwise=best_single(rows)).serves
+
+
+def test_missing_answers_are_learned_around(fit) -> None:
+    rows = fit.rows
+    gone = np.arange(300) % 3 == 0
+    answers = tuple(
+        (*row[:2], None) if missing else row for row, missing in zip(rows.answers, gone, strict=True)
+    )
+    right = np.where(gone[:, None] & (np.arange(3) == 2), np.nan, rows.right)
+    found = fit_chain(replace(rows, answers=answers, right=right), ARMS)
+    assert found is not None
+    played = found.crossed(ARMS, WORTH)
+    assert ((played.returned < 0) == gone).all()
+
+
+def test_too_few_rows_make_no_chain() -> None:
+    assert fit_chain(made_rows(39), ARMS) is None
+
+
+def test_arms_of_a_chain_are_each_better_than_every_cheaper_one() -> None:
+    assert chain_models(np.array(RIGHT), np.array(COST_USD)) == (0, 1, 2)
+    assert chain_models(np.array([0.5, 0.4, 0.6, 0.7, 0.8]), np.array([1.0, 2, 3, 4, 5])) == (2, 3, 4)
+    assert chain_models(np.array([0.5, np.nan, 0.6]), np.array([1.0, 2, np.nan])) == (0,)
+
+
+def test_two_are_asked_at_once_where_waiting_is_expensive(fit) -> None:
+    hasty = replace(WORTH, second_value_usd=0.0004)
+    played = play_chain(fit.plan, fit.rows, ARMS, hasty)
+    both = played.asked[:, 0] & played.asked[:, 1]
+    assert both.mean() > 0.9
+    # Beside one another they take as long as the slower one.
+    assert played.seconds[both & ~played.asked[:, 2]] == pytest.approx(1.0)
