@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.learner.evidence import POOL
 from zetaroute.bench.datasets import Recordings, read_recordings
-from zetaroute.bench.full_information import arms_of, fit_full, forecast_of, utility
+from zetaroute.bench.full_information import arms_of, fit_full, forecast_of
+from zetaroute.bench.ways import utility
 from zetaroute.config import Objective
 from zetaroute.policy import Forecast
 from zetaroute.policy.escalation import CheckReliability, second_chances

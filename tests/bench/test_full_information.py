@@ -14,13 +14,14 @@ import pytest
 from tests.cli.command import ok, refused, run, shape
 from tests.support.recordings import COST_USD, MODELS, written
 from zetaroute.bench.datasets import Recordings, read_recordings
-from zetaroute.bench.full_information import bench_full_information, utility
+from zetaroute.bench.full_information import bench_full_information
 from zetaroute.bench.sweep import STEPS, ladder, sweep
+from zetaroute.bench.ways import utility
 from zetaroute.config import Objective
 from zetaroute.errors import UsageError
 
 OBJECTIVE = Objective(answer_value_usd=0.01, satisfaction_value_usd=0.0, second_value_usd=0.0005)
-WAYS = ("router", "best_single", "cheapest", "random", "task_best", "knn", "oracle")
+WAYS = ("router", "best_single", "cheapest", "random", "task_best", "knn", "oracle", "mix")
 WORTH = {
     "score": "number",
     "score_by_task": "object",

@@ -38,11 +38,29 @@ def one_hot(chosen: Index, count: int) -> Array:
     return np.asarray(np.eye(count)[chosen])
 
 
+def mixed(train: Recordings, cost_usd: float | None) -> Array:
+    """Return the shares (K,) of the two models whose random mix is best on the training queries for a mean cost.
+
+    Without one, or where no model is as expensive, that is the best model alone.
+    """
+    costs = np.nan_to_num(train.mean_costs())
+    scores, shares = train.score.mean(axis=0), np.eye(len(costs))
+    best = shares[int(np.argmax(scores))]
+    if cost_usd is None:
+        return np.asarray(best)
+    for below in np.flatnonzero(costs <= cost_usd):
+        for above in np.flatnonzero(costs > cost_usd):
+            share = (cost_usd - costs[below]) / (costs[above] - costs[below])
+            shares = np.vstack([shares, (1.0 - share) * shares[below] + share * shares[above]])
+    able = shares @ costs <= cost_usd * (1.0 + 1e-9)
+    if not able.any():
+        return np.asarray(shares[int(np.argmin(costs))])
+    return np.asarray(shares[int(np.argmax(np.where(able, shares @ scores, -np.inf)))])
+
+
 def _cheapest(train: Recordings) -> Array:
     """Return the shares (K,) of the model that costs least on average; models of one cost share evenly."""
-    known = ~np.isnan(train.cost_usd)
-    totals, counts = np.nan_to_num(train.cost_usd).sum(axis=0), known.sum(axis=0)
-    means = np.where(counts > 0, totals / np.maximum(counts, 1), np.inf)
+    means = np.nan_to_num(train.mean_costs(), nan=np.inf)
     least = means == means.min()
     return np.asarray(least / least.sum())
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from zetaroute.arrays import Array, Index
-from zetaroute.bench.baselines import baselines, one_hot
+from zetaroute.arrays import Index
+from zetaroute.bench.baselines import baselines, mixed, one_hot
+from zetaroute.bench.chains import chain_bench
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.ways import Way, utility
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query
 from zetaroute.errors import UsageError
@@ -32,18 +34,24 @@ class PairedGain:
 
 
 def bench_full_information(
-    recordings: Recordings, *, objective: Objective, seed: int = 0, jobs: int = 2, use_task: bool = False
+    recordings: Recordings,
+    *,
+    objective: Objective,
+    seed: int = 0,
+    jobs: int = 2,
+    use_task: bool = False,
+    chain: bool = True,
 ) -> dict[str, Any]:
     """Return the JSON of the contract for one set of recordings and one value of an answer and a second.
 
-    Raises UsageError when a side of the split is empty.
+    Where answers were recorded, a `chain` looks at them too. Raises UsageError when a side of the split is empty.
     """
     train, test = sides(recordings)
     arms = arms_of(recordings)
     start = time.perf_counter()
     fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs, use_task=use_task)
     fit_s = time.perf_counter() - start
-    return marked(train, test, arms, fitted, objective, use_task=use_task) | {"fit_s": fit_s}
+    return marked(train, test, arms, fitted, objective, use_task=use_task, chain=chain) | {"fit_s": fit_s}
 
 
 def sides(recordings: Recordings) -> tuple[Recordings, Recordings]:
@@ -65,21 +73,28 @@ def marked(
     objective: Objective,
     *,
     use_task: bool,
+    chain: bool = True,
 ) -> dict[str, Any]:
     """Return what a fit is worth on the test side, beside what is simple."""
     policy = Policy(version="bench", predictor=fitted.predictor)
     known, truth = utility(train, objective), utility(test, objective)
+    looking = chain_bench(train, test, arms, fitted, use_task=use_task) if chain else None
     routed = route(policy, test, arms, objective, use_task=use_task)
-    chosen = {
-        "router": one_hot(routed, len(arms)),
-        **baselines(train, test, known=known, truth=truth, feature_map=fitted.map),
+    simple = baselines(train, test, known=known, truth=truth, feature_map=fitted.map)
+    router = Way(weights=one_hot(routed, len(arms)))
+    ways = {
+        "router": router,
+        **{name: Way(weights=weights) for name, weights in simple.items()},
+        **({} if looking is None else looking.ways(objective, router)),
     }
-    results = {name: score_of(test, weights, objective) for name, weights in chosen.items()}
-    single = paired(test, chosen["best_single"], objective)
+    spent = ways["chain" if "chain" in ways else "router"].cost_usd(test)
+    ways["mix"] = Way(weights=np.tile(mixed(train, spent), (len(test.texts), 1)))
+    results = {name: way.row(test, objective) for name, way in ways.items()}
+    single = ways["best_single"].utility(test, objective)
     bounds = {name: results[name]["utility_usd"] for name in ("oracle", "best_single")}
-    for name, weights in chosen.items():
+    for name, way in ways.items():
         row = results[name]
-        row["gain_over_best_single_usd"] = mean_figure(paired(test, weights, objective) - single).json()
+        row["gain_over_best_single_usd"] = mean_figure(way.utility(test, objective) - single).json()
         row["regret_fraction"] = regret_fraction(
             row["utility_usd"], oracle=bounds["oracle"], single=bounds["best_single"]
         )
@@ -91,20 +106,20 @@ def marked(
         "models": list(test.models),
         "answer_value_usd": objective.answer_value_usd,
         "second_value_usd": objective.second_value_usd,
-        "best_single": test.models[int(np.argmax(chosen["best_single"][0]))],
+        "best_single": test.models[int(np.argmax(simple["best_single"][0]))],
         "routes": fitted.routes,
         "results": results,
         "singles": singles(test, objective),
         "two_models": _two_models(train, test, arms, fitted, use_task=use_task),
         "decide_us": _decision_time(policy, test, arms, objective),
-    }
+    } | ({} if looking is None else {"equal_accuracy": looking.equal_accuracy(objective)})
 
 
 def singles(test: Recordings, objective: Objective) -> dict[str, dict[str, Any]]:
     """Return what every model alone is worth on the test queries."""
     n, count = test.score.shape
     return {
-        model: score_of(test, one_hot(np.full(n, index), count), objective)
+        model: Way(weights=one_hot(np.full(n, index), count)).row(test, objective)
         for index, model in enumerate(test.models)
     }
 
@@ -112,20 +127,6 @@ def singles(test: Recordings, objective: Objective) -> dict[str, dict[str, Any]]
 def arms_of(recordings: Recordings) -> tuple[Arm, ...]:
     """Return the recorded models as arms without prices or priors of their own."""
     return tuple(Arm(id=model, provider="recorded", model=model) for model in recordings.models)
-
-
-def utility(recordings: Recordings, objective: Objective) -> Array:
-    """Return the utility of every model on every query in USD, (n, K).
-
-    An unknown cost counts as the highest known one of its query, as decisions count it; an unknown time nothing.
-    """
-    known = np.nan_to_num(recordings.cost_usd)
-    charged = np.where(np.isnan(recordings.cost_usd), known.max(axis=1, keepdims=True), known)
-    return (
-        objective.answer_value_usd * recordings.score
-        - charged
-        - objective.second_value_usd * np.nan_to_num(recordings.latency_s)
-    )
 
 
 def fit_full(
@@ -168,43 +169,6 @@ def forecast_of(
     """Return what a predictor expects of every model on every query."""
     vectors = predictor.vectors(queries.texts, queries.labels(use_task=use_task))
     return predictor.forecast(vectors, arms)
-
-
-def paired(test: Recordings, weights: Array, objective: Objective) -> Array:
-    """Return the utility of each test query under a way of choosing, (n,)."""
-    return np.asarray((weights * utility(test, objective)).sum(axis=1))
-
-
-def score_of(test: Recordings, weights: Array, objective: Objective) -> dict[str, Any]:
-    """Return score, cost, time, utility and shares of a way of choosing, the score with its standard error."""
-    scores = (weights * test.score).sum(axis=1)
-    by_task = {str(task): float(scores[test.tasks == task].mean()) for task in np.unique(test.tasks)}
-    return {
-        "score": float(scores.mean()),
-        "score_se": standard_error(scores),
-        "score_by_task": by_task,
-        "score_macro": float(np.mean(list(by_task.values()))),
-        "cost_usd": _mean_known(weights, test.cost_usd),
-        "response_s": _mean_known(weights, test.latency_s),
-        "utility_usd": float(paired(test, weights, objective).mean()),
-        "share": {
-            model: float(share)
-            for model, share in zip(test.models, weights.mean(axis=0), strict=True)
-            if share > 0
-        },
-    }
-
-
-def standard_error(values: Array) -> float | None:
-    """Return the standard error of the mean of values (n,); None for fewer than two."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-
-
-def _mean_known(weights: Array, values: Array) -> float | None:
-    known = weights * ~np.isnan(values)
-    if not known.any():
-        return None
-    return float((weights * np.nan_to_num(values)).sum() / known.sum())
 
 
 def _two_models(

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.full_information import utility
 from zetaroute.bench.steps import Epoch, Step, decided_of, record_of
+from zetaroute.bench.ways import utility
 from zetaroute.config import Settings
 from zetaroute.domain import (
     BETS_FROM,

@@ -14,9 +14,10 @@ import numpy as np
 
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.full_information import arms_of, fit_full, route, utility
+from zetaroute.bench.full_information import arms_of, fit_full, route
 from zetaroute.bench.loop import Loop
 from zetaroute.bench.steps import Step
+from zetaroute.bench.ways import utility
 from zetaroute.config import Explore, Objective, Settings
 from zetaroute.domain import Arm
 from zetaroute.errors import UsageError

@@ -15,12 +15,9 @@ from zetaroute.bench.full_information import (
     fit_full,
     forecast_of,
     marked,
-    paired,
-    score_of,
     sides,
-    standard_error,
-    utility,
 )
+from zetaroute.bench.ways import Way, standard_error, utility
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.errors import UsageError
@@ -48,7 +45,13 @@ class Forecasts:
 
 
 def sweep(
-    recordings: Recordings, *, objective: Objective, seed: int = 0, jobs: int = 2, use_task: bool = False
+    recordings: Recordings,
+    *,
+    objective: Objective,
+    seed: int = 0,
+    jobs: int = 2,
+    use_task: bool = False,
+    chain: bool = True,
 ) -> dict[str, Any]:
     """Return the JSON of `bench` with `sweep`: the router, the best single model and the oracle at every value.
 
@@ -60,7 +63,7 @@ def sweep(
     start = time.perf_counter()
     fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs, use_task=use_task)
     fit_s = time.perf_counter() - start
-    found = marked(train, test, arms, fitted, objective, use_task=use_task) | {"fit_s": fit_s}
+    found = marked(train, test, arms, fitted, objective, use_task=use_task, chain=chain) | {"fit_s": fit_s}
     forecasts = _forecasts(train, test, arms, fitted, use_task=use_task)
     points = [
         _point(train, test, arms, forecasts, replace(objective, answer_value_usd=value)) for value in values
@@ -73,8 +76,7 @@ def ladder(train: Recordings) -> list[float]:
 
     Rounded to two digits. Raises UsageError when no model has a known cost above zero.
     """
-    known = ~np.isnan(train.cost_usd)
-    means = np.nan_to_num(train.cost_usd).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    means = train.mean_costs()
     paid = means[means > 0]
     if not len(paid):
         raise UsageError(f"{train.dataset} holds no costs: --sweep needs cost_usd, leave it out.")
@@ -117,12 +119,12 @@ def _point(
         "best_single": one_hot[np.full(len(test.texts), single)],
         "oracle": one_hot[np.argmax(truth, axis=1)],
     }
-    results = {name: score_of(test, weights, objective) for name, weights in chosen.items()}
+    results = {name: Way(weights=weights).row(test, objective) for name, weights in chosen.items()}
     change = chosen["router"] - chosen["best_single"]
     gains = {
         "score": (change * test.score).sum(axis=1),
         "cost_usd": np.where(change == 0.0, 0.0, change * test.cost_usd).sum(axis=1),
-        "utility_usd": paired(test, change, objective),
+        "utility_usd": Way(weights=change).utility(test, objective),
     }
     return {
         "answer_value_usd": objective.answer_value_usd,

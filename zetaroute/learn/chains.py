@@ -34,7 +34,7 @@ USUAL_MODELS = 3
 """Of a chain: more gained nothing."""
 FEWEST_ROWS = 40
 """Queries below which no chain is fitted."""
-WAYS = 9
+WAYS = 7
 """In which an answer may move what is thought."""
 Answers = tuple[tuple[ReadAnswer | None, ...], ...]
 

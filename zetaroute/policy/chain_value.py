@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zetaroute.arrays import Array, Index
-from zetaroute.policy.chain_posterior import Asked, sigmoid
+from zetaroute.policy.chain_posterior import Asked
 
 MOST_ASKS = 3
 """For one query."""
@@ -28,22 +28,35 @@ class Step:
 
 
 def best_step(
-    moves: Moves, asked: Asked, logits: Array, charge: Array, *, able: frozenset[int], vetoed: frozenset[int]
+    moves: Moves,
+    asked: Asked,
+    logits: Array,
+    charge: Array,
+    *,
+    able: frozenset[int],
+    vetoed: frozenset[int],
+    every: int = 1,
 ) -> Step:
     """Return the best step in B states, whose log-odds that each model is right are (B, K).
 
     The `asked` models are the same in all. Those that are `able` may be asked still, each at its `charge` (K,) in
-    right answers; what a `vetoed` one has answered is returned only where nothing else was.
+    right answers; what a `vetoed` one has answered is returned only where nothing else was. One in `every` so many
+    ways is looked at, of later answers every second.
     """
     kept = [place for place in asked if place not in vetoed]
-    value = sigmoid(logits[:, kept]).max(axis=1) if kept else np.full(len(logits), -1.0 if asked else -np.inf)
+    value = (
+        _sigmoid(logits[:, kept]).max(axis=1) if kept else np.full(len(logits), -1.0 if asked else -np.inf)
+    )
     model = np.full(len(logits), -1)
     if len(asked) >= MOST_ASKS:
         return Step(value=value, model=model)
     for place in sorted(able - set(asked)):
-        moved = moved_by(logits, moves[asked][place])
+        if (charge[place] >= 1.0 - value).all():
+            continue
+        moved = moved_by(logits, moves[asked][place][::every])
         after = tuple(sorted((*asked, place)))
-        then = best_step(moves, after, moved.reshape(-1, logits.shape[1]), charge, able=able, vetoed=vetoed)
+        states = moved.reshape(-1, logits.shape[1])
+        then = best_step(moves, after, states, charge, able=able, vetoed=vetoed, every=2)
         worth = then.value.reshape(len(logits), -1).mean(axis=1) - charge[place]
         model = np.where(worth > value, place, model)
         value = np.maximum(worth, value)
@@ -56,9 +69,16 @@ def moved_by(logits: Array, moves: Array) -> Array:
     They are shifted so that the mean probability stays what it was: an answer that is still to come cannot be
     expected to change it. Two steps of Newton's method come close enough.
     """
-    mean, moved = sigmoid(logits)[:, None], logits[:, None] + moves
+    mean, moved, ways = _sigmoid(logits), logits[:, None] + moves, len(moves)
     for _ in range(2):
-        found = sigmoid(moved)
-        slope = np.maximum((found * (1.0 - found)).mean(axis=1, keepdims=True), 0.01)
-        moved = moved - np.clip((found.mean(axis=1, keepdims=True) - mean) / slope, -2.0, 2.0)
-    return np.asarray(moved)
+        found = _sigmoid(moved)
+        gap = np.add.reduce(found, axis=1) / ways - mean
+        # What is added keeps a step short where all is nearly certain.
+        slope = np.add.reduce(found * (1.0 - found), axis=1) / ways + 0.02
+        moved -= (gap / slope)[:, None]
+    return moved
+
+
+def _sigmoid(logits: Array) -> Array:
+    """Return the probabilities of log-odds that lie far from where numbers overflow."""
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))

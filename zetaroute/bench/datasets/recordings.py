@@ -49,6 +49,8 @@ class Recordings:
     """(n, K), NaN where unknown."""
     test: Mask
     """(n,) the test side of the split."""
+    responses: tuple[tuple[str, ...], ...] | None = None
+    """(n, K) what was answered; None where that was not recorded."""
 
     def side(self, *, test: bool) -> Recordings:
         """Return one side of the split."""
@@ -65,11 +67,22 @@ class Recordings:
             cost_usd=self.cost_usd[keep],
             latency_s=self.latency_s[keep],
             test=self.test[keep],
+            responses=None if self.responses is None else tuple(compress(self.responses, keep)),
         )
 
     def labels(self, *, use_task: bool) -> list[str | None]:
         """Return the task labels, or none of them where they are not to be used."""
         return [str(task) or None if use_task else None for task in self.tasks]
+
+    def mean_costs(self) -> Array:
+        """Return the mean known cost of each model in USD (K,), NaN where none is known."""
+        known = ~np.isnan(self.cost_usd)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.nan_to_num(self.cost_usd).sum(axis=0) / known.sum(axis=0))
+
+    def groups(self) -> NDArray[np.uint64]:
+        """Return the number of each query's text, (n,)."""
+        return np.array([unit_of(None, text) for text in self.texts], dtype=np.uint64)
 
     def full_sample(self, *, use_task: bool) -> Sample:
         """Return every query with every model as rows of a log, query by query."""
@@ -95,7 +108,7 @@ class Recordings:
             audited=np.ones(n * arms, dtype=bool),
             audit_probability=np.ones(n * arms),
             live=np.zeros(n * arms, dtype=bool),
-            group=np.repeat(np.array([unit_of(None, text) for text in self.texts], dtype=np.uint64), arms),
+            group=np.repeat(self.groups(), arms),
             weight=np.ones(n * arms),
             trust=np.ones(n * arms),
         )
@@ -131,7 +144,7 @@ def from_long(long: pl.DataFrame, path: Path, *, models: Sequence[str] | None, s
     heads = (
         long.group_by("query_id").agg(pl.col("query", "task", "split", "dataset").first()).sort("query_id")
     )
-    complete = ~np.isnan(values["score"]).any(axis=1)
+    complete = np.asarray(~np.isnan(values["score"]).any(axis=1))
     heads = heads.filter(pl.Series(complete, dtype=pl.Boolean))
     if heads.height == 0:
         raise UsageError(
@@ -151,7 +164,19 @@ def from_long(long: pl.DataFrame, path: Path, *, models: Sequence[str] | None, s
         cost_usd=values["cost_usd"][complete],
         latency_s=values["latency_s"][complete],
         test=test.astype(bool),
+        responses=_responses(long, chosen, complete),
     )
+
+
+def _responses(
+    long: pl.DataFrame, models: Sequence[str], complete: Mask
+) -> tuple[tuple[str, ...], ...] | None:
+    """Return what every model answered to the complete queries, (n, K); None where most answers are not there."""
+    if "response" not in long.columns or 2 * long["response"].null_count() > long.height:
+        return None
+    wide = long.pivot(on="model", index="query_id", values="response", aggregate_function="first")
+    wide = wide.sort("query_id").select(pl.col(list(models)).cast(pl.String).fill_null(""))
+    return tuple(compress(wide.iter_rows(), complete))
 
 
 def _require_scores(long: pl.DataFrame, path: Path) -> None:

@@ -34,6 +34,9 @@ UseTask = Annotated[bool, typer.Option("--use-task", help="Use the recorded task
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the fit and of the draws.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Fits at once.")]
 Sweep = Annotated[bool, typer.Option("--sweep", help="Also at eight values of an answer: the whole curve.")]
+Chain = Annotated[
+    bool, typer.Option("--chain/--no-chain", help="Where answers were recorded: also ways that look at them.")
+]
 Output = Annotated[
     Path | None, typer.Option("-o", "--output", help="Folder for bench.json, bench.md and bench.svg.")
 ]
@@ -70,6 +73,7 @@ def bench_command(
     second_value_usd: SecondValue = 0.0005,
     use_task: UseTask = False,
     sweep: Sweep = False,
+    chain: Chain = True,
     output: Output = None,
     seed: Seed = 0,
     jobs: Jobs = 2,
@@ -93,6 +97,7 @@ def bench_command(
         seed=seed,
         jobs=jobs,
         use_task=use_task,
+        chain=chain,
     )
     if output is not None:
         _write(output, found)
