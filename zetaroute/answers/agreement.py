@@ -9,7 +9,7 @@ from typing import Any
 
 from zetaroute.answers.final import Final
 from zetaroute.answers.number import same_number
-from zetaroute.answers.structure import Call
+from zetaroute.answers.structure import WrittenCall
 from zetaroute.answers.words import tokens
 
 
@@ -37,7 +37,7 @@ def _shared(one: Iterable[Any], other: Iterable[Any]) -> float:
     return 2.0 * (mine & theirs).total() / total if total else 1.0
 
 
-def _parts(calls: tuple[Call, ...]) -> list[Any]:
+def _parts(calls: tuple[WrittenCall, ...]) -> list[Any]:
     """Return names and arguments; a name weighs as much as the arguments of its call."""
     parts: list[Any] = []
     for call in calls:
@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
             return float(value)
         except ValueError:
             return " ".join(tokens(value[:500]))
-    if isinstance(value, Call):
+    if isinstance(value, WrittenCall):
         return (value.name, _plain(value.arguments))
     if isinstance(value, tuple):
         return tuple(_plain(one) for one in value)

@@ -24,7 +24,7 @@ _CLOSERS = {"[": "]", "(": ")", "{": "}"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class WrittenCall:
     """A function that an answer calls."""
 
     name: str
@@ -41,7 +41,7 @@ class Structure:
     """Whether the text holds nothing else."""
 
     @property
-    def calls(self) -> tuple[Call, ...]:
+    def calls(self) -> tuple[WrittenCall, ...]:
         """The calls that the value consists of; empty where it is something else."""
         return tuple(sorted(_calls(self.value, 0), key=repr))
 
@@ -135,10 +135,10 @@ class _Object(tuple[tuple[str, Any], ...]):
         return super().__new__(cls, sorted(named.items()))
 
 
-def _call(name: str, items: list[tuple[str | None, Any]]) -> Call:
+def _call(name: str, items: list[tuple[str | None, Any]]) -> WrittenCall:
     if len(items) == 1 and items[0][0] is None and isinstance(items[0][1], _Object):
-        return Call(name=name, arguments=tuple(items[0][1]))
-    return Call(name=name, arguments=tuple(_Object(items)))
+        return WrittenCall(name=name, arguments=tuple(items[0][1]))
+    return WrittenCall(name=name, arguments=tuple(_Object(items)))
 
 
 def _unquoted(word: str) -> str:
@@ -148,15 +148,15 @@ def _unquoted(word: str) -> str:
         return word[1:-1]
 
 
-def _calls(value: Any, depth: int) -> list[Call]:
+def _calls(value: Any, depth: int) -> list[WrittenCall]:
     """Return the calls that a value consists of, in any of the shapes that models write them in."""
     if depth > MOST_DEPTH:
         return []
-    if isinstance(value, Call):
+    if isinstance(value, WrittenCall):
         return [value]
     if isinstance(value, str):
         inner = _inside(value)
-        return _calls(inner, depth + 1) if isinstance(inner, Call) else []
+        return _calls(inner, depth + 1) if isinstance(inner, WrittenCall) else []
     if isinstance(value, _Object):
         return _of_object(dict(value), depth)
     if isinstance(value, tuple):
@@ -165,7 +165,7 @@ def _calls(value: Any, depth: int) -> list[Call]:
     return []
 
 
-def _of_object(named: dict[str, Any], depth: int) -> list[Call]:
+def _of_object(named: dict[str, Any], depth: int) -> list[WrittenCall]:
     for key in ("tool_calls", "function", "function_call"):
         if isinstance(named.get(key), tuple):
             return _calls(named[key], depth + 1)
@@ -175,7 +175,7 @@ def _of_object(named: dict[str, Any], depth: int) -> list[Call]:
             return []
         ((name, arguments),) = named.items()
     found = _inside(arguments) if isinstance(arguments, str) else arguments
-    return [Call(name=name, arguments=tuple(found))] if isinstance(found, _Object) else []
+    return [WrittenCall(name=name, arguments=tuple(found))] if isinstance(found, _Object) else []
 
 
 def _inside(text: str) -> Any:

@@ -17,7 +17,7 @@ from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, Objective
 from zetaroute.policy.chain_posterior import Posterior, logit, sigmoid
-from zetaroute.policy.chain_value import MOST_ASKS, Moves, Step, best_step, moved_by
+from zetaroute.policy.chain_value import MOST_ASKS, Moves, NextAsk, best_step, moved_by
 from zetaroute.policy.forecast import Forecast
 
 MOST_MODELS = 4
@@ -128,7 +128,7 @@ class ChainState:
     answers: tuple[ReadAnswer, ...] = ()
     vetoed: frozenset[int] = frozenset()
     """Asked models whose answers failed a check."""
-    step: Step = field(init=False, repr=False, compare=False)
+    step: NextAsk = field(init=False, repr=False, compare=False)
     """What is best now, over one state."""
 
     def __post_init__(self) -> None:
@@ -234,7 +234,7 @@ class ChainState:
         """
         return self.objective.answer_value_usd * float(self.step.value[0]) - self.plan.promised_usd
 
-    def _step(self, asked: Sequence[int], logits: Array) -> Step:
+    def _step(self, asked: Sequence[int], logits: Array) -> NextAsk:
         able = frozenset(k for k in range(len(self.prior)) if self._may(k))
         return best_step(
             self.plan.moves, tuple(sorted(asked)), logits, self.charge, able=able, vetoed=self.vetoed

@@ -18,7 +18,7 @@ of the same probability; zeros where it was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class NextAsk:
     """The best step in each of B states."""
 
     value: Array
@@ -36,7 +36,7 @@ def best_step(
     able: frozenset[int],
     vetoed: frozenset[int],
     every: int = 1,
-) -> Step:
+) -> NextAsk:
     """Return the best step in B states, whose log-odds that each model is right are (B, K).
 
     The `asked` models are the same in all. Those that are `able` may be asked still, each at its `charge` (K,) in
@@ -49,7 +49,7 @@ def best_step(
     )
     model = np.full(len(logits), -1)
     if len(asked) >= MOST_ASKS:
-        return Step(value=value, model=model)
+        return NextAsk(value=value, model=model)
     for place in sorted(able - set(asked)):
         if (charge[place] >= 1.0 - value).all():
             continue
@@ -60,7 +60,7 @@ def best_step(
         worth = then.value.reshape(len(logits), -1).mean(axis=1) - charge[place]
         model = np.where(worth > value, place, model)
         value = np.maximum(worth, value)
-    return Step(value=value, model=model)
+    return NextAsk(value=value, model=model)
 
 
 def moved_by(logits: Array, moves: Array) -> Array:
