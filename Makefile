@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs pictures test format lint types layers tests stress simulations evidence rivals bench bench-large data lock clean
+.PHONY: help install demo docs pictures test format lint types layers tests stress simulations clients evidence rivals bench bench-large data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,12 @@ layers: $(READY) ## import-linter contracts
 tests: $(READY) ## pytest
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
+clients: $(READY) ## try real client packages against the server, in an environment of their own
+	@test -d .clients || $(PYTHON) -m venv .clients
+	@.clients/bin/pip install --quiet --disable-pip-version-check openai anthropic \
+		|| { echo "make clients: skipped, for the client packages cannot be installed here"; exit 0; }; \
+		.clients/bin/python tests/clients/conformance.py $(BIN)/zetaroute
+
 stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress
 
@@ -75,4 +81,4 @@ lock: ## write the lock file anew (needs uv)
 		--extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove what make has made
-	rm -rf $(VENV) $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) .clients $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

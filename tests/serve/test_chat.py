@@ -178,7 +178,8 @@ def test_tools_go_there_and_back(shared: Server, models: ModelServer) -> None:
     assert models.seen[1].body["messages"] == turns
 
 
-def test_streamed_tools_come_whole(shared: Server, models: ModelServer) -> None:
+def test_streamed_tools_come_in_pieces(shared: Server, models: ModelServer) -> None:
+    go_on = threading.Event()
     parts = [
         {"index": 0, "id": "c1", "function": {"name": "weather", "arguments": '{"ci'}},
         {"index": 0, "function": {"arguments": 'ty": 1}'}},
@@ -186,17 +187,30 @@ def test_streamed_tools_come_whole(shared: Server, models: ModelServer) -> None:
     pieces = [delta() for _ in parts]
     for piece, part in zip(pieces, parts, strict=True):
         piece["choices"][0]["delta"] = {"tool_calls": [part]}  # type: ignore[index]
-    models.reply(stream(*pieces, delta(finish="tool_calls"), DONE))
-    found = events(shared.ask("Weather?", model="one/m1", tools=[TOOL], stream=True).text)
+    models.reply(stream(pieces[0], go_on, pieces[1], delta(finish="tool_calls"), DONE))
+    messages = [{"role": "user", "content": "Weather?"}]
+    body = {"model": "one/m1", "messages": messages, "tools": [TOOL], "stream": True}
+    found: list[Any] = []
+    with (
+        shared.client() as http_client,
+        http_client.stream("POST", "/v1/chat/completions", json=body) as answer,
+    ):
+        for line in answer.iter_lines():
+            found += [] if line in ("", "data: [DONE]") else [json.loads(line.removeprefix("data: "))]
+            if "tool_calls" in line:
+                # The rest is sent only once this was read.
+                go_on.set()
     calls = [
-        one["choices"][0]["delta"]["tool_calls"]
-        for one in found[:-1]
+        one["choices"][0]["delta"]["tool_calls"][0]
+        for one in found
         if "tool_calls" in one["choices"][0]["delta"]
     ]
-    assert [(c["id"], c["function"]) for c in calls[0]] == [
-        ("c1", {"name": "weather", "arguments": '{"city": 1}'})
+    assert [call.get("id") for call in calls] == ["c1", None]
+    assert [call["function"] for call in calls] == [
+        {"name": "weather", "arguments": '{"ci'},
+        {"arguments": 'ty": 1}'},
     ]
-    assert found[-1] == "[DONE]"
+    assert found[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
 def test_images_and_earlier_turns(tmp_path: Path, server: ModelServer) -> None:

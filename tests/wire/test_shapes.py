@@ -16,6 +16,7 @@ from zetaroute.providers.stream import Reading
 from zetaroute.wire.anthropic_messages import take_messages
 from zetaroute.wire.chat_completions import take_chat
 from zetaroute.wire.draft import Draft
+from zetaroute.wire.pieces import Part
 
 from .rewording import reordered, split
 from .shapes import SHAPES, STREAMS, Shape
@@ -24,21 +25,30 @@ FAULTS = Faults(arm=Arm(id="a/m", provider="openai", model="m"), url="http://her
 TAKES = {"openai": take_chat, "anthropic": take_messages}
 
 
-def read(shape: Shape, cuts: list[int] | None = None) -> tuple[Draft, str]:
-    """Return the draft of a body that comes cut at these places, and what of it was shown."""
-    draft, shown = Draft(), ""
+def read(shape: Shape, cuts: list[int] | None = None) -> tuple[Draft, str, dict[int, Part]]:
+    """Return the draft of a body that comes cut at these places, what of it was shown, and its calls as they came."""
+    draft, pieces = Draft(), list[str | Part]()
     reading = Reading(take=TAKES[shape.format], draft=draft, faults=FAULTS, content_type="")
     for start, end in pairwise([0, *sorted(cuts or ()), len(shape.raw)]):
-        shown += "".join(reading.feed(shape.raw[start:end]))
-    shown += "".join(reading.close())
-    return draft, shown + draft.flush()
+        pieces += reading.feed(shape.raw[start:end])
+    pieces += [*reading.close(), draft.flush()]
+    calls: dict[int, Part] = {}
+    for part in pieces:
+        if isinstance(part, Part) and part.kind == "call":
+            before = calls.get(part.place)
+            calls[part.place] = dataclasses.replace(part, text=(before.text if before else "") + part.text)
+    return draft, "".join(piece for piece in pieces if isinstance(piece, str)), calls
 
 
 def check(shape: Shape, cuts: list[int] | None = None) -> None:
-    draft, _ = read(shape, cuts)
+    draft, _, calls = read(shape, cuts)
     assert draft.is_answer
     assert draft.usage.usage() == shape.usage
     assert draft.calls.calls() == shape.calls
+    for place, part in calls.items():
+        assert part.name == shape.calls[place].name
+        # The rest is told at the end.
+        assert shape.calls[place].arguments.startswith(part.text)
     only_calls = shape.calls and shape.text == "Yes." and not draft.has_text
     assert draft.text() == (tool_calls_as_text(shape.calls) if only_calls else shape.text)
     assert draft.thinking() == shape.thinking
@@ -80,5 +90,5 @@ def test_it_means_the_same_byte_by_byte(shape: Shape) -> None:
     "shape", [s for s in STREAMS if s.name != "a mark that opened in the prompt"], ids=lambda s: s.name
 )
 def test_what_is_shown_is_the_answer_alone(shape: Shape) -> None:
-    draft, shown = read(shape)
+    draft, shown, _ = read(shape)
     assert shown == draft.text() == shape.text

@@ -21,6 +21,7 @@ from zetaroute.grading.graders import Graders
 from zetaroute.router.attempts import check_query
 from zetaroute.router.prepare import tags_in
 from zetaroute.router.records import content_hash, content_id
+from zetaroute.wire.anthropic_request import can_carry
 from zetaroute.wire.json_values import mapping
 from zetaroute.wire.turns import turn_fields
 
@@ -135,19 +136,20 @@ def _openai_batch(row: dict[str, Any]) -> Query:
     if not asked or any(turn.role == "assistant" and not turn.fields for turn in talk[asked[-1] + 1 :]):
         raise UsageError('has no user message at the end of "messages"')
     last = asked[-1]
-    plain = not talk[last + 1 :] and not any(turn.fields for turn in talk)
+    options = {name: value for name, value in body.items() if name not in OWN_FIELDS}
+    plain = not talk[last + 1 :] and not any(turn.fields for turn in talk) and "tools" not in options
+    carried = ("openai", "anthropic") if can_carry(options, talk) else ("openai",)
     return Query(
         text=talk[last].content,
         system=system or None,
         history=tuple(talk[:last]),
         after=tuple(talk[last + 1 :]),
-        # Tools and what they said have a shape of OpenAI's own.
-        wire_format=None if plain else "openai",
+        wire_formats=() if plain else carried,
         reference=_text(row, "reference"),
         grader=_text(row, "grader"),
         task=_text(row, "task"),
         custom_id=_text(row, "custom_id"),
-        options={name: value for name, value in body.items() if name not in OWN_FIELDS},
+        options=options,
         tags=_tags(row, body),
     )
 

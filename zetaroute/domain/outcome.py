@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from zetaroute.domain.contest import Pairing
 from zetaroute.domain.decision import Candidate, Objective
@@ -92,6 +92,8 @@ class Completion:
     tool_calls: tuple[ToolCall, ...] = ()
     thinking: str | None = None
     """What the model wrote for itself before it answered; no part of the text."""
+    blocks: tuple[Mapping[str, Any], ...] = field(default=(), compare=False, repr=False)
+    """The answer as it came in one piece from Anthropic's Messages, for clients of the same format."""
 
     @property
     def words(self) -> str | None:
@@ -133,6 +135,8 @@ class Outcome:
     content_hash: str | None = None
     """Hash of everything that was asked, so that a resumed batch knows a changed row."""
     conversation: str | None = None
+    session: str | None = None
+    """What the client groups its requests by."""
     system: str | None = None
     task: str | None = None
     reference: str | None = None

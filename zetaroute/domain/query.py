@@ -84,13 +84,17 @@ class Query:
     grader: str | None = None
     custom_id: str | None = None
     conversation: str | None = None
+    session: str | None = None
+    """What a client groups its requests by; several conversations may be of one session."""
     history: tuple[Message, ...] = ()
     after: tuple[Message, ...] = ()
     """Turns behind the text, such as tool calls and what the tools said."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Sent in the body of the request; they win over the arm's own."""
-    wire_format: str | None = None
-    """The only one that can carry the options and turns of this query; None: any can."""
+    wire_formats: tuple[str, ...] = ()
+    """Those that can carry the options and turns of this query; empty: any can."""
+    native: Mapping[str, Any] | None = None
+    """The request as its client sent it in the format of Anthropic's Messages, for servers of the same format."""
     attachments: tuple[Attachment, ...] = ()
     check: Check | None = None
     embedding: QueryEmbedding | None = None
@@ -100,7 +104,7 @@ class Query:
 
     def __post_init__(self) -> None:
         # A lone surrogate has no UTF-8 form: the log could not keep what the decision has seen.
-        for name in ("text", "system", "task", "reference", "custom_id", "conversation"):
+        for name in ("text", "system", "task", "reference", "custom_id", "conversation", "session"):
             value = getattr(self, name)
             if value is not None and not value.isascii():
                 object.__setattr__(self, name, value.encode("utf-8", "replace").decode("utf-8"))

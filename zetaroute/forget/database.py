@@ -33,6 +33,7 @@ ERASED = (
     "error",
     "custom_id",
     "conversation",
+    "session",
     "content_hash",
     "attachments",
     "embedding",

@@ -33,6 +33,7 @@ _TEXTS = (
     "response",
     "thinking",
     "conversation",
+    "session",
     "comment",
 )
 """Of a line of an output, besides what lies deeper."""

@@ -92,6 +92,7 @@ def _protected(row: Outcome, store: Store, salt: bytes) -> Outcome:
         error=kept(row.error),
         # A conversation that came over HTTP is called by a hash of how it began, which anybody could make.
         conversation=kept(row.conversation) if row.run == SERVED else row.conversation,
+        session=kept(row.session),
         content_hash=None if content is None else sealed(content, salt)[: len(content)],
         attachments=tuple(_noted(note, salt) for note in row.attachments),
         embedding=vector,

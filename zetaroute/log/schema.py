@@ -82,6 +82,7 @@ OUTCOME_COLUMNS = {
         "challenger_model VARCHAR, champion_p DOUBLE, challenger_p DOUBLE, champion_usd DOUBLE, "
         "challenger_usd DOUBLE, champion_accuracy DOUBLE, challenger_accuracy DOUBLE)"
     ),
+    "session": "VARCHAR",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -209,7 +210,12 @@ OLDEST = (
     *("0007_objectives", "0008_lean_views"),
 )
 """The steps that every file names which can be read."""
-STEPS = {"0009_thinking": _bring_up, "0010_outages": _bring_up, "0011_contests": _bring_up_contests}
+STEPS = {
+    "0009_thinking": _bring_up,
+    "0010_outages": _bring_up,
+    "0011_contests": _bring_up_contests,
+    "0013_sessions": _bring_up,
+}
 
 
 def migrate(connection: DuckDBPyConnection) -> None:

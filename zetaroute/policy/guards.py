@@ -199,8 +199,9 @@ def check_forced(
 def _unreadable(arm: Arm, query: Query) -> str | None:
     if query.attachments and (kinds := {file.kind for file in query.attachments} - {"text", *arm.accepts}):
         return f"takes no {min(kinds)} (accepts in the config)"
-    if query.wire_format not in (None, arm.provider):
-        return f"does not speak the wire format {query.wire_format} that this query's tools or options need"
+    if query.wire_formats and arm.provider not in query.wire_formats:
+        formats = " or ".join(query.wire_formats)
+        return f"does not speak the wire format {formats} that this query's tools or options need"
     return None
 
 

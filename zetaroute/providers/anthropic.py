@@ -10,12 +10,12 @@ from zetaroute.providers.base import (
     base64_of,
     binary_files,
     options,
-    schema_of,
     text_with_files,
 )
 from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, Exchange, endpoint
 from zetaroute.wire.anthropic_messages import take_messages
+from zetaroute.wire.anthropic_request import messages_options, messages_turns
 from zetaroute.wire.json_values import JsonObject
 
 _VERSION = "2023-06-01"
@@ -50,21 +50,25 @@ class AnthropicProvider:
 
 
 def _body(arm: Arm, query: Query, *, streamed: bool) -> JsonObject:
-    systems = [turn.content for turn in query.history if turn.role == "system"]
+    if query.native is not None:
+        # What its client has written for this format goes out as it came.
+        limit = {"max_tokens": _MAX_TOKENS} | messages_options(arm.options)[0]
+        own = {} if arm.system is None else {"system": arm.system}
+        return {**limit, **own, **query.native, "model": arm.model, "stream": streamed}
+    turns = (*query.history, *query.after)
+    systems = [turn.content for turn in turns if turn.role == "system"]
     system = query.system if query.system is not None else arm.system
-    if system is not None:
-        systems.insert(0, system)
-    wanted = options(arm, query)
-    schema = schema_of(wanted.pop("response_format", None))
-    if schema is not None:
-        # The format knows no schema of an answer, so the words have to say it.
-        systems.append(f"Answer with JSON alone, no other text, that is valid by this JSON schema: {schema}")
-    turns = [{"role": turn.role, "content": turn.content} for turn in query.history if turn.role != "system"]
+    wanted, words = messages_options(options(arm, query))
+    systems = [one for one in (system, *systems, words) if one is not None]
     body = {
         "max_tokens": _MAX_TOKENS,
         **wanted,
         "model": arm.model,
-        "messages": [*turns, {"role": "user", "content": _user_content(query)}],
+        "messages": [
+            *messages_turns(query.history),
+            {"role": "user", "content": _user_content(query)},
+            *messages_turns(query.after),
+        ],
         "stream": streamed,
     }
     return {**body, "system": "\n\n".join(systems)} if systems else body

@@ -7,6 +7,7 @@ import time
 from zetaroute.domain import Arm, Completion, Query, text_tokens
 from zetaroute.providers.base import OnText, call_cost_usd
 from zetaroute.wire.draft import Draft
+from zetaroute.wire.pieces import Part, PieceTaker
 
 
 class Arrival:
@@ -19,14 +20,18 @@ class Arrival:
         """Of the last piece of text, thinking or a call: counts may follow much later."""
         self._steps = 0
 
-    def show(self, text: str, on_text: OnText | None, *, streamed: bool = True) -> None:
-        """Pass on a piece of the answer."""
-        if not text:
+    def show(self, piece: str | Part, on_text: OnText | None, *, streamed: bool = True) -> None:
+        """Pass on a piece of the answer; parts beside its text only to who takes them."""
+        if isinstance(piece, Part):
+            if isinstance(on_text, PieceTaker) and piece.kind in on_text.kinds:
+                on_text(piece)
+            return
+        if not piece:
             return
         if self._first_text_at is None and streamed:
             self._first_text_at = time.perf_counter()
         if on_text is not None:
-            on_text(text)
+            on_text(piece)
 
     def note(self) -> None:
         """Note the moment where something of the answer came since the last one."""
@@ -91,6 +96,7 @@ class Arrival:
             cache_write_tokens=usage.cache_write_tokens,
             reasoning_tokens=usage.reasoning_tokens,
             tool_calls=draft.calls.calls(),
+            blocks=draft.blocks,
             tokens_estimated=estimated,
             cost_usd=call_cost_usd(
                 arm,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from zetaroute.domain import Arm, Attachment, Completion, Query
-from zetaroute.wire.json_values import mapping
 
 OnText = Callable[[str], None]
 """Takes each piece of answer text at the moment it arrives."""
@@ -58,12 +56,6 @@ def options(arm: Arm, query: Query) -> dict[str, Any]:
     if "max_tokens" in merged:
         merged[arm.max_tokens_key] = merged.pop("max_tokens")
     return merged
-
-
-def schema_of(response_format: Any) -> str | None:
-    """Return the JSON schema that OpenAI's option `response_format` holds, or None."""
-    named = mapping(mapping(response_format).get("json_schema"))
-    return json.dumps(named["schema"]) if "schema" in named else None
 
 
 def text_with_files(query: Query) -> str:

@@ -237,12 +237,12 @@ async def _receive(
         framed=not response.headers.keys().isdisjoint({"transfer-encoding", "content-length"}),
     )
     async for chunk in response.aiter_bytes():
-        for text in reading.feed(chunk):
-            arrival.show(text, on_text, streamed=reading.streamed)
+        for piece in reading.feed(chunk):
+            arrival.show(piece, on_text, streamed=reading.streamed)
         arrival.note()
         patience.watch(arrival.draft)
-    for text in reading.close():
-        arrival.show(text, on_text, streamed=reading.streamed)
+    for piece in reading.close():
+        arrival.show(piece, on_text, streamed=reading.streamed)
     arrival.note()
 
 

@@ -12,6 +12,7 @@ from zetaroute.providers.errors import Faults
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.events import Event, EventDecoder
 from zetaroute.wire.json_values import JsonObject, mapping, parse
+from zetaroute.wire.pieces import Part
 
 LONGEST_ANSWER = 20_000_000
 """Bytes: no answer is longer than this; a server gone wild is."""
@@ -50,7 +51,7 @@ class Reading:
         """Whether the answer comes in pieces."""
         return self._events is not None
 
-    def feed(self, chunk: bytes) -> Iterator[str]:
+    def feed(self, chunk: bytes) -> Iterator[str | Part]:
         """Yield the pieces of text that `chunk` completes; raises ProviderError for what cannot be used."""
         self._size += len(chunk)
         if self._size > LONGEST_ANSWER:
@@ -66,7 +67,7 @@ class Reading:
         for event in self._events.feed(chunk):
             yield from self._read(event)
 
-    def close(self) -> Iterator[str]:
+    def close(self) -> Iterator[str | Part]:
         """Yield what the last bytes hold; raises ProviderError unless the answer is complete."""
         if self._events is None:
             yield from self._whole()
@@ -85,7 +86,7 @@ class Reading:
             return False
         return "event-stream" in self._content_type or start[:1] in _EVENT_STREAM_STARTS
 
-    def _read(self, event: Event) -> Iterator[str]:
+    def _read(self, event: Event) -> Iterator[str | Part]:
         if event.data.strip() == _SIGN_OFF:
             self._draft.finished = self._draft.signed_off = True
             return
@@ -95,11 +96,9 @@ class Reading:
             if event.name == "error":
                 raise self._faults.payload(event.data) from None
             raise self._faults.malformed("an event of its stream is not JSON") from None
-        text = self._accept(mapping(payload))
-        if text:
-            yield text
+        yield from self._told(self._accept(mapping(payload)))
 
-    def _whole(self) -> Iterator[str]:
+    def _whole(self) -> Iterator[str | Part]:
         try:
             payload = parse(b"".join(self._body).decode("utf-8-sig", "replace"))
         except ValueError:
@@ -109,8 +108,14 @@ class Reading:
         if text is None:
             raise self._faults.malformed("it does not have the shape of an answer")
         self._draft.finished = True
+        yield from self._told(text)
+
+    def _told(self, text: str | None) -> Iterator[str | Part]:
+        before, calls = self._draft.new_parts()
+        yield from before
         if text:
             yield text
+        yield from calls
 
     def _accept(self, payload: JsonObject) -> str | None:
         # A failure may be billed too.

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from zetaroute.domain import Arm, Attempt, Decision, Feedback, FeedbackSource, Query, new_id, utc_now
 from zetaroute.errors import UsageError
@@ -17,6 +18,7 @@ from zetaroute.router.answer import Answer
 from zetaroute.router.budget import QueryBudget
 from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.records import CHECK, OutcomeRecords
+from zetaroute.wire.pieces import around
 
 PASSES = 0.5
 """Score from which on an answer passes its check."""
@@ -101,11 +103,12 @@ def _remembering(on_text: OnText | None, shown: list[str]) -> OnText | None:
     if on_text is None:
         return None
 
-    def remember(text: str) -> None:
-        shown.append(text)
-        on_text(text)
+    def remember(piece: Any) -> None:
+        if isinstance(piece, str):
+            shown.append(piece)
+        on_text(piece)
 
-    return remember
+    return around(on_text, remember)
 
 
 def _cut_attempt(model: str, shown: Sequence[str], elapsed_s: float) -> Attempt:

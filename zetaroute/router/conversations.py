@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,11 +17,18 @@ from zetaroute.log.pseudonyms import hidden
 from zetaroute.log.views import NO_AUDIT
 
 _TURNS = f"""
-    SELECT query, response, system, model, tags, store IS NOT NULL OR forgotten IS NOT NULL FROM outcomes
+    SELECT query, response, system, model, tags, store IS NOT NULL OR forgotten IS NOT NULL, id FROM outcomes
     WHERE status = 'ok' AND {NO_AUDIT} AND (id = $1 OR conversation = $1)
     -- Of an answer that failed its check and the one that took its place, the latter was given.
     QUALIFY row_number() OVER (PARTITION BY coalesce(fallback_of, id) ORDER BY attempt DESC) = 1
     ORDER BY id
+"""
+_NAMED = """
+    SELECT coalesce(first.conversation, first.id), max(attempt.id) FROM outcomes AS first
+    JOIN outcomes AS attempt ON attempt.id = first.id OR attempt.fallback_of = first.id
+    WHERE first.id = $1
+      AND (first.conversation IS NULL OR first.conversation IN (SELECT id FROM outcomes))
+    GROUP BY ALL
 """
 _SPOKEN = f"""
     SELECT max_by(model, (time, id)) FILTER (status = 'ok' AND {NO_AUDIT}), list_distinct(flatten(list(tags)))
@@ -81,7 +89,25 @@ def recorded(log: Log, name: str) -> Conversation:
     """
     with log.open() as connection:
         turns = connection.execute(_TURNS, [name]).fetchall()
-    if any(gone for *_, gone in turns):
+    return _conversation(turns)
+
+
+def recorded_until(log: Log, outcome_id: str) -> tuple[str, Conversation] | None:
+    """Return the turns up to an answer, and the name of their conversation, which must be the id of its first row.
+
+    None where the log does not know them. Raises UsageError when their text was not kept.
+    """
+    with log.open() as connection:
+        found = connection.execute(_NAMED, [outcome_id]).fetchone()
+        if found is None:
+            return None
+        name, last = found
+        turns = connection.execute(_TURNS, [name]).fetchall()
+    return name, _conversation([turn for turn in turns if turn[-1] <= last])
+
+
+def _conversation(turns: Sequence[tuple[Any, ...]]) -> Conversation:
+    if any(gone for *_, gone, _ in turns):
         raise UsageError("that conversation was not kept as text: begin another one.")
     return Conversation(
         model=turns[-1][3] if turns else None,

@@ -124,6 +124,7 @@ def _texts(query: Query) -> Iterator[str]:
         yield turn.content
         yield from _strings(turn.fields)
     yield from _strings(query.options)
+    yield from _strings(query.native)
     if query.reference:
         yield query.reference
     for file in query.attachments:

@@ -167,6 +167,7 @@ class OutcomeRecords:
             custom_id=query.custom_id,
             content_hash=content_hash(query),
             conversation=query.conversation,
+            session=query.session,
             system=query.system,
             task=query.task,
             reference=query.reference,

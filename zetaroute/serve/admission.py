@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zetaroute.serve.errors import ApiError, bad, come_back
+from zetaroute.serve.errors import DOORS, ApiError, bad, come_back
 from zetaroute.serve.metrics import PLACES, Metrics
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 _OPEN = frozenset({"/healthz", "/readyz"})
 """What tells nothing and is asked by what carries no token."""
 _FOUND = {
-    "/v1/chat/completions": "chat",
+    **dict.fromkeys((*DOORS, "/v1/messages/count_tokens", "/v1/decision"), "chat"),
     "/v1/embeddings": "embeddings",
     "/v1/feedback": "feedback",
     "/v1/models": "models",
@@ -67,7 +67,7 @@ class AdmissionMiddleware:
         self._metrics.add("zetaroute_in_flight")
         try:
             refusal = self._refusal(scope)
-            app = self._app if refusal is None else refusal.response()
+            app = self._app if refusal is None else refusal.response(scope["path"])
             await app(scope, receive, watched)
         finally:
             self._inside -= 1
@@ -99,13 +99,13 @@ def _holds(headers: Headers, token_sha256: str, method: str) -> bool:
     """Whether a request carries the token; a person with a browser gives it as the password."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     # Headers are read as Latin-1, whatever the client has written.
-    token = value.strip().encode("latin-1") if scheme.lower() == "bearer" else None
+    token = (value.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")).encode("latin-1")
     if scheme.lower() == "basic" and method == "GET":
         try:
             token = base64.b64decode(value, validate=True).partition(b":")[2]
         except (binascii.Error, ValueError):
-            token = None
-    return token is not None and hmac.compare_digest(hashed(token), token_sha256)
+            token = b""
+    return bool(token) and hmac.compare_digest(hashed(token), token_sha256)
 
 
 def _name(host: str) -> str:

@@ -19,13 +19,15 @@ from zetaroute.config import PRESETS, Home, Settings
 from zetaroute.domain import Query
 from zetaroute.errors import ZetarouteError
 from zetaroute.serve.admission import Admission, AdmissionMiddleware
-from zetaroute.serve.chat import chat
+from zetaroute.serve.body import read_json
+from zetaroute.serve.chat import chat, count_tokens
 from zetaroute.serve.dashboard import DashboardPages, Page, page, report, script, style
+from zetaroute.serve.decision import OpenDecisions, decide_alone
 from zetaroute.serve.embeddings import read_embeddings
-from zetaroute.serve.errors import ApiError, api_error
+from zetaroute.serve.errors import DOORS, ApiError, api_error
 from zetaroute.serve.feedback import Post, feedback
 from zetaroute.serve.metrics import Metrics
-from zetaroute.serve.request import AUTO, known_model, read_json
+from zetaroute.serve.request import AUTO, known_model
 from zetaroute.serve.service import Service
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -48,6 +50,7 @@ def create_app(offer: Offer, metrics: Metrics) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         service = Service(offer.home, offer.settings, metrics)
         app.state.service, app.state.metrics = service, metrics
+        app.state.open_decisions = OpenDecisions(service)
         app.state.post, app.state.page = Post(service), Page(offer.dashboard, service)
         app.state.dashboard = offer.dashboard
         app.state.begun = int(time.time())
@@ -59,7 +62,9 @@ def create_app(offer: Offer, metrics: Metrics) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/v1/chat/completions", chat, methods=["POST"]),
+            *(Route(path, chat, methods=["POST"]) for path in DOORS),
+            Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),
+            Route("/v1/decision", decide_alone, methods=["POST"]),
             Route("/v1/embeddings", embeddings, methods=["POST"]),
             Route("/v1/feedback", feedback, methods=["POST"]),
             Route("/v1/models", models),
@@ -141,14 +146,17 @@ async def ready(request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _refused(_: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
+    path = request.url.path
     if isinstance(error, ApiError):
-        return error.response()
+        return error.response(path)
     if isinstance(error, HTTPException):
         code = _CODES.get(error.status_code, "invalid_request")
-        return ApiError(error.status_code, f"{error.detail}.", code=code, headers=error.headers).response()
+        return ApiError(error.status_code, f"{error.detail}.", code=code, headers=error.headers).response(
+            path
+        )
     if isinstance(error, ZetarouteError):
-        return api_error(error).response()
+        return api_error(error).response(path)
     return ApiError(
         500, "something went wrong here; the server's log tells what.", code="server_error"
-    ).response()
+    ).response(path)

@@ -1,4 +1,4 @@
-"""/v1/chat/completions: one answer for one client, plain or in pieces, for as long as the client is there.
+"""Answers in every format: one answer for one client, plain or in pieces, for as long as the client is there.
 
 The answer is a task of its own beside the connection: whichever ends first tells the other.
 """
@@ -6,41 +6,62 @@ The answer is a task of its own beside the connection: whichever ends first tell
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from zetaroute.domain import Decision, new_id
+from zetaroute.domain import Decision, new_id, text_tokens
 from zetaroute.router.options import Callbacks
-from zetaroute.serve.errors import CLIENT_GONE, ApiError, upstream
-from zetaroute.serve.request import ChatRequest, read_chat, read_json
-from zetaroute.serve.response import Chunks, completion_json, event, several_json
+from zetaroute.serve.body import read_json
+from zetaroute.serve.errors import CLIENT_GONE, ApiError, bad, door_of, upstream
+from zetaroute.serve.request import ChatRequest, read_request
+from zetaroute.serve.response import decision_json, facts
 from zetaroute.serve.response import headers as answer_headers
 from zetaroute.serve.service import Finished, Service
-
-CONVERSATION = "x-zetaroute-conversation"
-"""The header that names a conversation, for clients that cannot send metadata."""
+from zetaroute.wire.doors.form import Door, Reply
+from zetaroute.wire.doors.messages import MESSAGES
+from zetaroute.wire.pieces import Part, PieceTaker
 
 
 async def chat(request: Request) -> Response:
-    """Answer a chat request."""
+    """Answer a request in the format of its path."""
     service: Service = request.app.state.service
-    most = int(service.settings.serving.max_body_mb * 1e6)
-    body = await read_json(request, most_bytes=most)
-    wanted = read_chat(body, service.settings, conversation=request.headers.get(CONVERSATION))
-    if wanted.count > 1:
-        return await _several(service, wanted, request.receive)
-    call = Call(service, wanted, request.receive)
+    door = door_of(request.url.path)
+    body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
+    if not isinstance(body, dict):
+        raise bad("the body must be a JSON object.")
+    inbound = door.read(body)
+    earlier = None if inbound.previous is None else await service.earlier.of(inbound.previous)
+    wanted = read_request(inbound, service.settings, headers=request.headers, earlier=earlier)
+    if wanted.only_decided:
+        _, decided, _ = await service.decide(wanted, no_audit="only decided")
+        return JSONResponse(decision_json(decided))
+    if wanted.inbound.count > 1:
+        return await _several(service, door, wanted, request.receive)
+    call = AnsweredRequest(service, door, wanted, request.receive)
     return await (call.streamed() if wanted.streamed else call.plain())
 
 
-async def _several(service: Service, wanted: ChatRequest, receive: Receive) -> Response:
+async def count_tokens(request: Request) -> Response:
+    """Return about how many tokens a request of Anthropic's Messages holds; no model is asked."""
+    service: Service = request.app.state.service
+    body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
+    if not isinstance(body, dict):
+        raise bad("the body must be a JSON object.")
+    query = read_request(MESSAGES.read(body), service.settings, headers=request.headers).query
+    tools = query.native.get("tools") if query.native else None
+    beside = text_tokens(json.dumps(tools, ensure_ascii=False)) if tools else 0
+    return JSONResponse({"input_tokens": query.tokens() + beside})
+
+
+async def _several(service: Service, door: Door, wanted: ChatRequest, receive: Receive) -> Response:
     """Return several answers, each decided by itself: those that there are, or why there is none."""
     gone = asyncio.create_task(_listen(receive))
-    calls = [Call(service, wanted, gone) for _ in range(wanted.count)]
+    calls = [AnsweredRequest(service, door, wanted, gone) for _ in range(wanted.inbound.count)]
     try:
         await asyncio.wait([call.task for call in calls])
     finally:
@@ -52,28 +73,29 @@ async def _several(service: Service, wanted: ChatRequest, receive: Receive) -> R
     told = [call for call in ended if call.task.exception() is None]
     # Without any answer, the first says why.
     whole = [call for call in told if call.task.result().answer.completion is not None] or ended[:1]
-    bodies = [call.body(call.task.result()) for call in whole]
-    return JSONResponse(several_json(bodies), headers=whole[0].headers(whole[0].task.result()))
+    replies = [call.reply(call.task.result()) for call in whole]
+    return JSONResponse(door.whole(replies), headers=whole[0].headers(whole[0].task.result()))
 
 
-class Call:
+class AnsweredRequest:
     """One answer under way."""
 
-    def __init__(self, service: Service, wanted: ChatRequest, receive: Receive | asyncio.Task[None]) -> None:
+    def __init__(
+        self, service: Service, door: Door, wanted: ChatRequest, receive: Receive | asyncio.Task[None]
+    ) -> None:
         """Begin to answer; `receive` tells when the client has gone, or a task does that listens already."""
-        self._wanted = wanted
+        self._door, self._wanted, self._created = door, wanted, int(time.time())
         self._id = new_id()
         self._model = ""
         self._decision: Decision | None = None
-        self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
+        self._pieces: asyncio.Queue[str | Part | None] = asyncio.Queue()
+        pieces = PieceTaker(take=self._pieces.put_nowait, kinds=door.kinds)
         self.task = service.begin(
             service.answer(
                 wanted,
                 outcome_id=self._id,
                 on_decision=self._decided,
-                callbacks=Callbacks(
-                    on_text=self._pieces.put_nowait if wanted.streamed else None, on_ask=self._asks
-                ),
+                callbacks=Callbacks(on_text=pieces if wanted.streamed else None, on_ask=self._asks),
             )
         )
         self.task.add_done_callback(lambda _: self._pieces.put_nowait(None))
@@ -91,8 +113,7 @@ class Call:
         if self.task.cancelled():
             return Response(status_code=CLIENT_GONE)
         finished = self.task.result()
-        body = self.body(finished)
-        return JSONResponse(body, headers=self.headers(finished))
+        return JSONResponse(self._door.whole([self.reply(finished)]), headers=self.headers(finished))
 
     async def streamed(self) -> Response:
         """Return the answer as it comes, from its first words on; raise ApiError when it ends before them.
@@ -111,24 +132,24 @@ class Call:
             _raise_without_answer(self.task.result())
         return _Events(self.headers(None), self._events(first), self.end)
 
-    async def _events(self, first: str | None) -> AsyncIterator[bytes]:
-        chunks = Chunks(self._id, self._model)
-        yield chunks.start()
+    async def _events(self, first: str | Part | None) -> AsyncIterator[bytes]:
+        stream = self._door.stream(
+            self._wanted.inbound, answer_id=self._id, created=self._created, model=self._model
+        )
+        yield stream.start()
         piece = first
         while piece is not None:
-            if piece:
-                yield chunks.text(piece)
+            yield stream.piece(piece)
             piece = await self._pieces.get()
         if self.task.cancelled():
             return
         finished = self.task.result()
-        done = finished.answer.completion
-        if done is None:
+        if finished.answer.completion is None:
             outcome = finished.answer.outcome
-            yield event(upstream(outcome.error_kind, outcome.error or "the answer broke off.").body())
+            error = upstream(outcome.error_kind, outcome.error or "the answer broke off.")
+            yield stream.failed(error.body(self._door))
             return
-        usage = self._wanted.include_usage
-        yield chunks.end(finished.answer, done, kept=finished.kept, include_usage=usage)
+        yield stream.end(self.reply(finished))
 
     def _decided(self, decision: Decision) -> None:
         self._decision = decision
@@ -144,12 +165,19 @@ class Call:
         model = finished.answer.model if finished else self._model
         return answer_headers(self._decision, outcome_id=outcome_id, model=model)
 
-    def body(self, finished: Finished) -> dict[str, Any]:
+    def reply(self, finished: Finished) -> Reply:
         """Return the whole answer; raise ApiError when there is none."""
         _raise_without_answer(finished)
         answer, done = finished.answer, finished.answer.completion
         assert done is not None  # noqa: S101  - it was looked at above; this tells mypy
-        return completion_json(answer, done, first_id=self._id, kept=finished.kept)
+        return Reply(
+            id=self._id,
+            created=self._created,
+            model=answer.model,
+            done=done,
+            facts=facts(answer, kept=finished.kept),
+            inbound=self._wanted.inbound,
+        )
 
     def end(self) -> None:
         """Stop whatever of the two is still there."""

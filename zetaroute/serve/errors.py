@@ -1,4 +1,4 @@
-"""What a client is told when something goes wrong: OpenAI's shape, and the status that its clients react to."""
+"""What a client is told when something goes wrong: the shape and the status that it reacts to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,18 @@ from zetaroute.errors import (
     UsageError,
     ZetarouteError,
 )
+from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
+from zetaroute.wire.doors.form import Door, MalformedRequestError
+from zetaroute.wire.doors.messages import MESSAGES
+from zetaroute.wire.doors.responses import RESPONSES
 
+DOORS: Mapping[str, Door] = {
+    "/v1/chat/completions": CHAT,
+    "/v1/completions": COMPLETIONS,
+    "/v1/responses": RESPONSES,
+    "/v1/messages": MESSAGES,
+}
+"""By path: the formats that clients speak."""
 CLIENT_GONE = 499
 """No client reads it; it is what the figures count."""
 _BY_KIND = {
@@ -34,6 +45,11 @@ _BY_CLASS: dict[type[ZetarouteError], tuple[int, str]] = {
 }
 """A class before those that it is one of."""
 _RETRY_AFTER_S = 5
+
+
+def door_of(path: str) -> Door:
+    """Return the format that is spoken under a path; where none is, OpenAI's."""
+    return MESSAGES if path.startswith("/v1/messages") else DOORS.get(path, CHAT)
 
 
 class ApiError(Exception):
@@ -55,14 +71,13 @@ class ApiError(Exception):
         self.param = param
         self.headers = headers or {}
 
-    def body(self) -> dict[str, Any]:
-        """Return the JSON of the answer."""
-        error = {"message": self.message, "type": _kind(self.status), "param": self.param, "code": self.code}
-        return {"error": error}
+    def body(self, door: Door) -> dict[str, Any]:
+        """Return the JSON of the answer in the format of a door."""
+        return door.error(self.status, self.message, code=self.code, param=self.param)
 
-    def response(self) -> JSONResponse:
-        """Return the answer."""
-        return JSONResponse(self.body(), status_code=self.status, headers=dict(self.headers))
+    def response(self, path: str = "") -> JSONResponse:
+        """Return the answer to a request of this path."""
+        return JSONResponse(self.body(door_of(path)), status_code=self.status, headers=dict(self.headers))
 
 
 def bad(message: str, param: str | None = None, code: str = "invalid_value") -> ApiError:
@@ -83,17 +98,11 @@ def upstream(kind: str | None, message: str) -> ApiError:
 
 def api_error(error: ZetarouteError) -> ApiError:
     """Return what a client is told of an error of ours."""
+    if isinstance(error, MalformedRequestError):
+        return bad(str(error), error.param, error.code)
     if isinstance(error, ProviderError):
         return upstream(error.kind, str(error))
     if isinstance(error, StoreBusyError):
         return come_back(503, str(error), "log_busy")
     status, code = next(told for kind, told in _BY_CLASS.items() if isinstance(error, kind))
     return ApiError(status, str(error), code=code)
-
-
-def _kind(status: int) -> str:
-    if status == 401:
-        return "authentication_error"
-    if status == 429:
-        return "rate_limit_error"
-    return "invalid_request_error" if status < 500 else "server_error"

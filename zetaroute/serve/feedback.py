@@ -19,9 +19,10 @@ from zetaroute.errors import StoreError, UsageError
 from zetaroute.feedback.ingest import ResolvedFeedback, resolve
 from zetaroute.feedback.judgement import Judgement, checked_value, source_named
 from zetaroute.log.journal import Entry
+from zetaroute.serve.body import read_json
+from zetaroute.serve.decision import REPORTED, OpenDecisions, ReportedOutcome, read_report
 from zetaroute.serve.errors import ApiError, bad
-from zetaroute.serve.request import read_json
-from zetaroute.serve.response import PREFIX
+from zetaroute.serve.response import outcome_named
 from zetaroute.serve.service import Service
 
 MOST = 1000
@@ -29,7 +30,7 @@ MOST = 1000
 BREATH_S = 0.1
 """For how long the log is left alone, at least, between two openings."""
 _KNOWN = frozenset(
-    {"inference_id", "outcome_id", "metadata", "metric_name", "value", "tags", "comment", "dryrun"}
+    {"inference_id", "outcome_id", "metadata", "metric_name", "value", "tags", "comment", "dryrun", *REPORTED}
 )
 
 
@@ -38,26 +39,53 @@ async def feedback(request: Request) -> Response:
     service: Service = request.app.state.service
     post: Post = request.app.state.post
     body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
-    remarks = read_remarks(body, key=request.headers.get("idempotency-key"))
-    ids = await post.send(remarks)
-    return JSONResponse({"feedback_id": ids[0]} if isinstance(body, dict) else {"feedback_ids": ids})
+    reports, remarks = read_remarks(body, key=request.headers.get("idempotency-key"))
+    await _report(reports, remarks, request.app.state.open_decisions)
+    ids = await post.send(remarks) if remarks else []
+    if isinstance(body, list):
+        return JSONResponse({"feedback_ids": ids})
+    return JSONResponse({"feedback_id": ids[0] if ids else None})
 
 
-def read_remarks(body: Any, *, key: str | None) -> list[Judgement]:
+async def _report(reports: list[ReportedOutcome], remarks: list[Judgement], waiting: OpenDecisions) -> None:
+    """Write the rows of decisions whose outcome is told, or of which anything is said."""
+    unknown = [report.outcome_id for report in reports if report.outcome_id not in waiting]
+    if unknown:
+        raise _unknown(unknown)
+    told = {report.outcome_id: report for report in reports}
+    for remark in remarks:
+        if remark.outcome_id is not None and remark.outcome_id in waiting:
+            told.setdefault(remark.outcome_id, ReportedOutcome(outcome_id=remark.outcome_id))
+    for report in told.values():
+        await waiting.settle(report)
+
+
+def read_remarks(body: Any, *, key: str | None) -> tuple[list[ReportedOutcome], list[Judgement]]:
     """Return what a body says; raise ApiError, naming the place, for what is no feedback."""
     items = body if isinstance(body, list) else [body]
     if not 1 <= len(items) <= MOST:
         raise bad(f"send between 1 and {MOST} judgements at once.")
-    return [_remark(item, place, key=key) for place, item in enumerate(items)]
+    reports, remarks = list[ReportedOutcome](), list[Judgement]()
+    for place, item in enumerate(items):
+        where = f"[{place}]"
+        if not isinstance(item, dict):
+            raise bad(f"{where} must be an object.", where)
+        unknown = sorted(item.keys() - _KNOWN)
+        if unknown:
+            raise bad(
+                f"{where} has an unknown key {unknown[0]!r}; known are {', '.join(sorted(_KNOWN))}.", where
+            )
+        named = _text(item, "outcome_id", where)
+        report = read_report(item, outcome_named(named) if named else None, where)
+        if report is not None:
+            reports.append(report)
+        if report is None or not item.keys().isdisjoint({"metric_name", "value"}):
+            remarks.append(_remark(item, place, key=key))
+    return reports, remarks
 
 
-def _remark(item: Any, place: int, *, key: str | None) -> Judgement:
+def _remark(item: dict[str, Any], place: int, *, key: str | None) -> Judgement:
     where = f"[{place}]"
-    if not isinstance(item, dict):
-        raise bad(f"{where} must be an object.", where)
-    unknown = sorted(item.keys() - _KNOWN)
-    if unknown:
-        raise bad(f"{where} has an unknown key {unknown[0]!r}; known are {', '.join(sorted(_KNOWN))}.", where)
     value, metric = item.get("value"), _text(item, "metric_name", where)
     if not metric or not isinstance(value, bool | int | float):
         raise bad(f"{where} needs a metric_name and a value that is a number, true or false.", where)
@@ -72,7 +100,7 @@ def _remark(item: Any, place: int, *, key: str | None) -> Judgement:
         return Judgement(
             metric=metric,
             value=checked_value(metric, _number(value), value),
-            outcome_id=outcome_id.removeprefix(PREFIX) if outcome_id else None,
+            outcome_id=outcome_named(outcome_id) if outcome_id else None,
             custom_id=custom_id,
             source=source_named(_text(tags, "source", where) or None),
             author=_text(tags, "author", where) or "api",
@@ -159,7 +187,8 @@ class Post:
             start += len(letter.remarks)
             missing = [place for place, one in enumerate(part) if one is None]
             if missing:
-                _fail([letter], _unknown(letter.remarks, missing))
+                names = (letter.remarks[place] for place in missing)
+                _fail([letter], _unknown([one.outcome_id or one.custom_id or "" for one in names]))
             else:
                 good.append((letter, [one for one in part if one is not None]))
         await self._keep(good)
@@ -179,12 +208,10 @@ class Post:
                 letter.ids.set_result([one.feedback.id for one in part])
 
 
-def _unknown(remarks: Sequence[Judgement], places: Sequence[int]) -> ApiError:
-    names = ", ".join(
-        (remarks[place].outcome_id or remarks[place].custom_id or "")[:80] for place in places[:5]
-    )
+def _unknown(names: Sequence[str]) -> ApiError:
+    told = ", ".join(name[:80] for name in names[:5])
     return ApiError(
-        404, f"no answer has this id: {names}; nothing of this request was kept.", code="unknown_outcome"
+        404, f"no answer has this id: {told}; nothing of this request was kept.", code="unknown_outcome"
     )
 
 

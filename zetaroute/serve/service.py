@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Decision, Query
+from zetaroute.domain import Completion, Decision, Query
 from zetaroute.errors import StoreError
 from zetaroute.log.journal import Entry
 from zetaroute.policy import Limits
@@ -25,14 +26,18 @@ from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.records import spent_usd
 from zetaroute.router.router import open_router
 from zetaroute.router.writer import Writer
+from zetaroute.serve.earlier import EarlierAnswers
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.protocol import Seldom
 from zetaroute.serve.request import ChatRequest
+from zetaroute.wire.doors.form import call_id
 
 RUN = "serve"
 """How the log marks its rows."""
 _ANSWERS = logging.getLogger("zetaroute.answers")
 _ANSWERS.addFilter(Seldom())
+MOST_CALLS = 100_000
+"""Calls of tools whose model is remembered."""
 AUDITS_END_S = 5.0
 """How long audits under way may take to end when the server stops; no client waits for them."""
 
@@ -71,6 +76,9 @@ class Service:
         self.conversations = Conversations(
             self.log, alone=metrics.workers == 1, tags_matter=_tags_matter(settings)
         )
+        self.earlier = EarlierAnswers(self.log)
+        self._called: OrderedDict[str, str] = OrderedDict()
+        """By the id of a call: the model that made it."""
         self._under_way: set[asyncio.Task[Any]] = set()
         self._audits: set[asyncio.Task[None]] = set()
         self._first_audit = self.router.audit_rows == 0
@@ -91,18 +99,32 @@ class Service:
             known = await self.conversations.recall(query.conversation)
         # Before anything is answered or refused: whatever comes of this turn, the next one sends it again.
         await self.conversations.tag(wanted.known_as, query.tags)
-        return known.continued(query), known.model if wanted.keeps_model else None
+        return known.continued(query), self._kept(wanted, known)
 
-    async def answer(
-        self,
-        wanted: ChatRequest,
-        *,
-        outcome_id: str,
-        on_decision: Callable[[Decision], None],
-        callbacks: Callbacks,
-    ) -> Finished:
-        """Decide, answer and write down; raise NoAnswerError when no model may answer at all."""
-        start = time.perf_counter()
+    def _kept(self, wanted: ChatRequest, known: Conversation) -> str | None:
+        """Return the model that may go on: in a loop of tools the one that wants to know what they said."""
+        called = next(filter(None, map(self._called.get, wanted.answers_calls)), None)
+        if called is not None or wanted.keeps_model or wanted.answers_calls:
+            return called or known.model or (wanted.earlier.model if wanted.earlier else None)
+        return None
+
+    def _note(
+        self, wanted: ChatRequest, query: Query, answer: Answer, done: Completion, outcome_id: str
+    ) -> None:
+        """Remember what the next turn goes on from."""
+        if query.conversation is not None:
+            self.conversations.answered(query.conversation, answer.model)
+        for place, call in enumerate(done.tool_calls):
+            self._called[call_id(outcome_id, place, call.id)] = answer.model
+        while len(self._called) > MOST_CALLS:
+            self._called.popitem(last=False)
+        if wanted.inbound.stored:
+            self.earlier.keep(outcome_id, wanted, query, done, answer.model)
+
+    async def decide(
+        self, wanted: ChatRequest, *, outcome_id: str | None = None, no_audit: str | None = None
+    ) -> tuple[Query, Decision, AskOptions]:
+        """Return the query as it is asked, its decision and terms; raise NoAnswerError when no model may answer."""
         self.engine.graders.check(wanted.query)
         query, kept_model = await self._continued(wanted)
         options = AskOptions(
@@ -115,15 +137,28 @@ class Service:
             outcome_id=outcome_id,
             # What a client has read cannot be taken back.
             start_anew=False,
+            no_audit=no_audit,
         )
         query = await self.engine.prepare(query, options)
-        decision = self.engine.decide(query, options)
+        return query, self.engine.decide(query, options), options
+
+    async def answer(
+        self,
+        wanted: ChatRequest,
+        *,
+        outcome_id: str,
+        on_decision: Callable[[Decision], None],
+        callbacks: Callbacks,
+    ) -> Finished:
+        """Decide, answer and write down; raise NoAnswerError when no model may answer at all."""
+        start = time.perf_counter()
+        query, decision, options = await self.decide(wanted, outcome_id=outcome_id)
         on_decision(decision)
         answer, safe = await self.writer.take(
             self.engine.answer(query, decision, options, callbacks=callbacks)
         )
-        if query.conversation is not None and answer.outcome.status == "ok":
-            self.conversations.answered(query.conversation, answer.model)
+        if answer.completion is not None:
+            self._note(wanted, query, answer, answer.completion, outcome_id)
         kept = await safe
         if kept:
             self.failure = None

@@ -28,7 +28,7 @@ Format = Literal["jsonl", "csv"]
 Kind = Literal["feedback", "rounds", "rows"]
 _AT_ONCE = 10_000
 _ROUND = (
-    "id, time, run, custom_id, conversation, query, system, task, reference, grader, policy_version, model, "
+    "id, time, run, custom_id, conversation, session, query, system, task, reference, grader, policy_version, model, "
     "served_model, propensity, forced, explored, recorded, attempt, fallback_of, escalated, role, "
     "audit_probability, audited, status, error_kind, "
     "error, finish_reason, ttft_s, response_s, router_s, input_tokens, cached_tokens, cache_write_tokens, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.json_values import JsonObject, count, label, mapping, sequence, text
+from zetaroute.wire.pieces import Part
 
 
 def take_messages(payload: JsonObject, draft: Draft) -> str | None:
@@ -14,7 +15,7 @@ def take_messages(payload: JsonObject, draft: Draft) -> str | None:
     match payload.get("type"):
         case "message":
             _take_head(payload, draft)
-            blocks = map(mapping, sequence(payload.get("content")))
+            blocks = draft.blocks = tuple(map(mapping, sequence(payload.get("content"))))
             return "".join(_take_block(place, block, draft) for place, block in enumerate(blocks))
         case "message_start":
             _take_head(mapping(payload.get("message")), draft)
@@ -23,6 +24,8 @@ def take_messages(payload: JsonObject, draft: Draft) -> str | None:
         case "content_block_delta":
             delta = mapping(payload.get("delta"))
             draft.think(text(delta.get("thinking")))
+            if signature := text(delta.get("signature")):
+                draft.beside(Part(kind="signature", text=signature))
             if delta.get("type") == "input_json_delta":
                 index = count(payload.get("index")) or 0
                 draft.calls.take(index=index, arguments=text(delta.get("partial_json")))
@@ -51,4 +54,6 @@ def _take_block(place: int, block: JsonObject, draft: Draft) -> str:
             arguments=block.get("input") or None,
         )
         draft.called()
+    elif block.get("type") == "redacted_thinking":
+        draft.beside(Part(kind="block", block=block))
     return text(block.get("text")) if block.get("type") == "text" else ""

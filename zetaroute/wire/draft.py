@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from zetaroute.domain import tool_calls_as_text
-from zetaroute.wire.json_values import label
+from zetaroute.wire.json_values import JsonObject, label
+from zetaroute.wire.pieces import Part
 from zetaroute.wire.thinking import ThinkingSplitter, split_thinking
 from zetaroute.wire.tool_calls import ToolCallReader
 from zetaroute.wire.usage import UsageReader
@@ -31,11 +32,14 @@ class Draft:
     usage: UsageReader = field(default_factory=UsageReader)
     calls: ToolCallReader = field(default_factory=ToolCallReader)
     steps: int = 0
-    """Pieces of text, of thinking and of calls until now."""
+    """PieceTaker of text, of thinking and of calls until now."""
+    blocks: tuple[JsonObject, ...] = ()
+    """A whole answer as Anthropic's Messages have it: what is thought there is signed."""
     _reason: str | None = None
     _pieces: list[str] = field(default_factory=list)
     _thoughts: list[str] = field(default_factory=list)
     _marked: ThinkingSplitter = field(default_factory=ThinkingSplitter)
+    _parts: list[Part] = field(default_factory=list)
     _has_words: bool = False
     _half: str = ""
     """The first half of a character that a server cut in two UTF-16 escapes."""
@@ -80,13 +84,27 @@ class Draft:
         piece = piece.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         if piece:
             self._stepped()
-        return self._take(self._marked.feed(piece))
+        known = len(self._marked.thoughts)
+        shown = self._marked.feed(piece)
+        self._parts += [Part(kind="thinking", text=one) for one in self._marked.thoughts[known:] if one]
+        return self._take(shown)
 
     def think(self, piece: str) -> None:
         """Append a piece of thinking that the server told from the answer."""
         if piece:
             self._thoughts.append(piece.encode("utf-8", "replace").decode("utf-8"))
+            self._parts.append(Part(kind="thinking", text=self._thoughts[-1]))
             self._stepped()
+
+    def beside(self, part: Part) -> None:
+        """Take what only streams of the same format can pass on."""
+        self._parts.append(part)
+
+    def new_parts(self) -> tuple[list[Part], list[Part]]:
+        """Return what came beside the text since the last time: what belongs before the text, and the calls."""
+        before, calls = self._parts, self.calls.parts
+        self._parts, self.calls.parts = [], []
+        return before, calls
 
     def called(self) -> None:
         """Note that a part of a tool call was taken."""

@@ -9,18 +9,22 @@ from typing import Any
 
 from zetaroute.domain import ToolCall
 from zetaroute.wire.json_values import JsonObject, count, mapping, sequence, text
+from zetaroute.wire.pieces import Braces, Part
 
 
 @dataclass(slots=True, kw_only=True)
 class _Call:
     id: str = ""
-    names: list[str] = field(default_factory=list)
+    name: str = ""
     arguments: list[str] = field(default_factory=list)
+    braces: Braces = field(default_factory=Braces)
+    length: int = 0
+    unsure: bool = False
 
     def whole(self) -> ToolCall:
         arguments = _arguments(self.arguments)
         empty = arguments.strip() in {"", "null"}
-        return ToolCall(id=self.id, name=_name(self.names), arguments="{}" if empty else arguments)
+        return ToolCall(id=self.id, name=self.name, arguments="{}" if empty else arguments)
 
 
 class ToolCallReader:
@@ -31,6 +35,8 @@ class ToolCallReader:
     """
 
     def __init__(self) -> None:
+        self.parts: list[Part] = []
+        """What came since it was last emptied, each piece of arguments once."""
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
 
@@ -49,10 +55,30 @@ class ToolCallReader:
         if index is not None:
             self._by_index[index] = call
         call.id = call.id or call_id
-        if name:
-            call.names.append(name)
+        # It comes in pieces, or whole with every part.
+        call.name = name if name.startswith(call.name) else call.name + name
         if written:
             call.arguments.append(written)
+            self._tell(call, written)
+
+    def _tell(self, call: _Call, written: str) -> None:
+        before = call.arguments[:-1]
+        if before and call.length <= len(written) and written.startswith("".join(before)):
+            # Some servers send all of the arguments again with every piece: only the whole tells.
+            call.unsure = True
+        call.length += len(written)
+        if not call.braces.closed and not call.unsure:
+            call.braces.feed(written)
+            self.parts.append(
+                Part(
+                    kind="call",
+                    text=written,
+                    place=self._calls.index(call),
+                    id=call.id,
+                    name=call.name,
+                    whole=call.braces.closed,
+                )
+            )
 
     def take_message(self, message: JsonObject) -> None:
         """Take the calls of a message of chat completions, or of one piece of it; the legacy shape is read too."""
@@ -75,7 +101,7 @@ class ToolCallReader:
 
     def calls(self) -> tuple[ToolCall, ...]:
         """Return the calls in the order in which they began."""
-        return tuple(call.whole() for call in self._calls if call.names or call.arguments)
+        return tuple(call.whole() for call in self._calls if call.name or call.arguments)
 
     def _known(self, index: int | None, call_id: str, name: str) -> _Call | None:
         by_id = next((call for call in self._calls if call_id and call.id == call_id), None)
@@ -90,7 +116,7 @@ class ToolCallReader:
 
 def _is_another(call: _Call, call_id: str, name: str, arguments: str) -> bool:
     """Return whether a part begins a call of its own, under a number that a call before it has too."""
-    if not name or not call.names:
+    if not name or not call.name:
         return False
     if call_id and call.id:
         return call_id != call.id
@@ -101,14 +127,6 @@ def _is_another(call: _Call, call_id: str, name: str, arguments: str) -> bool:
         and _object(arguments) is not None
         and (before.name, before.arguments) != (name, arguments)
     )
-
-
-def _name(pieces: Sequence[str]) -> str:
-    """Return the name that comes in pieces, or whole with every part."""
-    name = ""
-    for piece in pieces:
-        name = piece if piece.startswith(name) else name + piece
-    return name
 
 
 def _arguments(pieces: Sequence[str]) -> str:

@@ -1,0 +1,100 @@
+"""Turns and options of chat completions in the shape of Anthropic's Messages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from zetaroute.domain import Message
+from zetaroute.wire.json_values import JsonObject, mapping, parse, sequence, text
+
+_AS_IT_IS = frozenset({"max_tokens", "temperature", "top_p"})
+_TRANSLATED = frozenset({"stop", "tools", "tool_choice", "parallel_tool_calls", "response_format"})
+_HINTS = frozenset({"reasoning_effort", "verbosity"})
+"""Options without which the answer is one still: where the format has none like it, they are left out."""
+_CHOICES = {"auto": "auto", "none": "none", "required": "any"}
+
+
+def can_carry(options: Mapping[str, Any], turns: Iterable[Message]) -> bool:
+    """Return whether the format has everything that these options and turns of chat completions say."""
+    if not options.keys() <= _AS_IT_IS | _TRANSLATED | _HINTS:
+        return False
+    tools = sequence(options.get("tools"))
+    if not all(mapping(tool).get("type") == "function" for tool in tools):
+        return False
+    return all(turn.role != "function" and "function_call" not in turn.fields for turn in turns)
+
+
+def messages_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """Return options under the names of the format, and words for what it has no option for."""
+    known = {key: value for key, value in options.items() if key not in _TRANSLATED | _HINTS}
+    if stop := options.get("stop"):
+        known["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+    if tools := sequence(options.get("tools")):
+        known["tools"] = [_tool(mapping(mapping(tool).get("function"))) for tool in tools]
+        known["tool_choice"] = _choice(options.get("tool_choice"))
+        if options.get("parallel_tool_calls") is False and known["tool_choice"]["type"] != "none":
+            known["tool_choice"]["disable_parallel_tool_use"] = True
+    return known, _wanted_json(mapping(options.get("response_format")))
+
+
+def messages_turns(turns: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return turns but those of the role system, which stand beside them; what tools said is said by the user."""
+    made: list[dict[str, Any]] = []
+    for turn in turns:
+        if turn.role == "system":
+            continue
+        if turn.role == "tool":
+            block = {
+                "type": "tool_result",
+                "tool_use_id": text(turn.fields.get("tool_call_id")),
+                "content": turn.content,
+            }
+            if made and isinstance(made[-1]["content"], list) and made[-1]["role"] == "user":
+                made[-1]["content"].append(block)
+            else:
+                made.append({"role": "user", "content": [block]})
+            continue
+        calls = [_use(mapping(call)) for call in sequence(turn.fields.get("tool_calls"))]
+        words = [{"type": "text", "text": turn.content}] if turn.content else []
+        made.append({"role": turn.role, "content": [*words, *calls] if calls else turn.content})
+    return made
+
+
+def _use(call: JsonObject) -> JsonObject:
+    function = mapping(call.get("function"))
+    try:
+        wanted = mapping(parse(text(function.get("arguments")) or "{}"))
+    except ValueError:
+        wanted = {}
+    return {
+        "type": "tool_use",
+        "id": text(call.get("id")),
+        "name": text(function.get("name")),
+        "input": wanted,
+    }
+
+
+def _tool(function: JsonObject) -> JsonObject:
+    schema = mapping(function.get("parameters")) or {"type": "object"}
+    tool = {"name": function.get("name"), "input_schema": schema}
+    described = function.get("description")
+    return {**tool, "description": described} if described else tool
+
+
+def _choice(choice: Any) -> dict[str, Any]:
+    if named := mapping(mapping(choice).get("function")).get("name"):
+        return {"type": "tool", "name": named}
+    return {"type": _CHOICES.get(choice, "auto") if isinstance(choice, str) else "auto"}
+
+
+def _wanted_json(response_format: JsonObject) -> str | None:
+    """Return the words that ask for JSON."""
+    named = mapping(response_format.get("json_schema"))
+    if "schema" in named:
+        schema = json.dumps(named["schema"])
+        return f"Answer with JSON alone, no other text, that is valid by this JSON schema: {schema}"
+    if response_format.get("type") == "json_object":
+        return "Answer with one JSON object alone, no other text."
+    return None

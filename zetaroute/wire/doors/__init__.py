@@ -1,0 +1,1 @@
+"""The formats that clients speak: a request of each becomes one form, and one answer becomes each."""

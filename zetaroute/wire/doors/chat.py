@@ -1,0 +1,293 @@
+"""The door of chat completions, and of the legacy completions before them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from zetaroute.domain import Completion, ToolCall
+from zetaroute.wire.doors.form import (
+    Inbound,
+    MalformedRequestError,
+    Reply,
+    Stream,
+    ToldCalls,
+    call_id,
+    finish_reason,
+    mapping_at,
+    unserved,
+)
+from zetaroute.wire.draft import REFUSAL
+from zetaroute.wire.pieces import Part, PartKind
+
+MOST_ANSWERS = 8
+"""Answers to one request; each is asked for by itself."""
+OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "metadata", "store", "user"})
+"""Keys that are not passed on: zetaroute fills them, or they are about the person who asks."""
+ACCOUNT = frozenset({"service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
+"""Keys that mean something to an account at OpenAI alone."""
+DONE = b"data: [DONE]\n\n"
+
+
+def passed_on(wanted: Mapping[str, Any], *left: str) -> dict[str, Any]:
+    """Return the options of a body under the names of chat completions."""
+    kept = wanted.keys() - OURS - ACCOUNT - set(left)
+    options = {key: value for key, value in wanted.items() if key in kept and value is not None}
+    if "max_completion_tokens" in options:
+        # One name here; each server is sent the one that it knows.
+        options["max_tokens"] = options.pop("max_completion_tokens")
+    return options
+
+
+def number_of_answers(wanted: Mapping[str, Any]) -> int:
+    """Return `n`; raise MalformedRequestError for one that is not served."""
+    count = wanted.get("n", 1) or 1
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_ANSWERS:
+        raise MalformedRequestError(f"n must be a whole number from 1 to {MOST_ANSWERS}.", "n")
+    if count > 1 and wanted.get("stream"):
+        raise unserved("n above 1 is not served as a stream: ask without stream.", "n")
+    return count
+
+
+def wants_usage(wanted: Mapping[str, Any]) -> bool:
+    """Return whether a stream is to end with the counts."""
+    options = wanted.get("stream_options")
+    said = None if options is None else mapping_at(options, "stream_options").get("include_usage")
+    if said is not None and not isinstance(said, bool):
+        raise MalformedRequestError("include_usage must be true or false.", "include_usage")
+    return bool(said)
+
+
+def openai_error(status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
+    """Return the body of a refusal in OpenAI's shape."""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    kind = {401: "authentication_error", 429: "rate_limit_error"}.get(status, kind)
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def chat_usage(done: Completion) -> dict[str, Any]:
+    """Return the counts of an answer."""
+    prompt, completion = done.input_tokens or 0, done.output_tokens or 0
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": done.cached_tokens or 0},
+        "completion_tokens_details": {"reasoning_tokens": done.reasoning_tokens or 0},
+    }
+
+
+def event(payload: Mapping[str, Any], name: str | None = None) -> bytes:
+    """Return one event of a stream."""
+    head = b"" if name is None else f"event: {name}\n".encode()
+    return head + b"data: " + json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
+
+
+class ChatDoor:
+    """/v1/chat/completions."""
+
+    kinds: frozenset[PartKind] = frozenset({"call"})
+
+    def read(self, body: Mapping[str, Any]) -> Inbound:
+        """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
+        for key in ("logprobs", "top_logprobs", "audio"):
+            if body.get(key):
+                raise unserved(f"{key} is not passed back by this server.", key)
+        if body.get("modalities") not in (None, ["text"]):
+            raise unserved("only the modality text is served.", "modalities")
+        messages = body.get("messages")
+        if not isinstance(messages, list) or not messages:
+            raise MalformedRequestError("messages must be a list with at least one message.", "messages")
+        return Inbound(
+            turns=tuple((f"messages[{place}]", one) for place, one in enumerate(messages)),
+            options=passed_on(body),
+            model=body.get("model"),
+            streamed=body.get("stream"),
+            include_usage=wants_usage(body),
+            count=number_of_answers(body),
+            metadata=body.get("metadata"),
+            session=body.get("prompt_cache_key"),
+        )
+
+    def whole(self, replies: list[Reply]) -> dict[str, Any]:
+        """Return the body of one answer, or of several as the choices of one."""
+        return _together([_completion(reply) for reply in replies])
+
+    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
+        """Return what writes the chunks."""
+        return _Chunks(inbound, answer_id=answer_id, created=created, model=model)
+
+    def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
+        """Return the body of a refusal."""
+        return openai_error(status, message, code=code, param=param)
+
+
+def _completion(reply: Reply) -> dict[str, Any]:
+    done = reply.done
+    refused = done.finish_reason == REFUSAL
+    words = {"content": None if refused else done.words, "refusal": done.words if refused else None}
+    message: dict[str, Any] = {"role": "assistant", **words}
+    if done.tool_calls:
+        message["tool_calls"] = [_call(reply.id, place, call) for place, call in enumerate(done.tool_calls)]
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(done)}
+    return {
+        "id": f"chatcmpl-{reply.id}",
+        "object": "chat.completion",
+        "created": reply.created,
+        "model": reply.model,
+        "choices": [choice],
+        "usage": chat_usage(done),
+        "zetaroute": reply.facts,
+    }
+
+
+def _call(answer_id: str, place: int, call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call_id(answer_id, place, call.id), "type": "function", "function": function}
+
+
+def _together(bodies: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return several bodies as the choices of one; each keeps what zetaroute knows of it."""
+    first = bodies[0]
+    if len(bodies) == 1:
+        return first
+    counted = ("prompt_tokens", "completion_tokens", "total_tokens")
+    usage = {name: sum(body["usage"][name] for body in bodies) for name in counted}
+    return {
+        **first,
+        "choices": [{**body["choices"][0], "index": place} for place, body in enumerate(bodies)],
+        "usage": {**first["usage"], **usage},
+        "zetaroute": {**first["zetaroute"], "choices": [body["zetaroute"] for body in bodies]},
+    }
+
+
+class _Chunks:
+    """The chunks of one answer."""
+
+    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> None:
+        self._id, self._include_usage, self._told = answer_id, inbound.include_usage, ToldCalls()
+        self._base = {
+            "id": f"chatcmpl-{answer_id}",
+            "object": "chat.completion.chunk",
+            "created": created,
+            "model": model,
+        }
+
+    def start(self) -> bytes:
+        return self._chunk({"role": "assistant", "content": ""})
+
+    def piece(self, piece: str | Part) -> bytes:
+        if isinstance(piece, str):
+            return self._chunk({"content": piece}) if piece else b""
+        if self._told.take(piece):
+            call = _call(self._id, piece.place, ToolCall(name=piece.name, arguments=piece.text, id=piece.id))
+        else:
+            call = {"function": {"arguments": piece.text}}
+        return self._chunk({"tool_calls": [{"index": piece.place, **call}]})
+
+    def end(self, reply: Reply) -> bytes:
+        parts = [self.piece(part) for part in self._told.rest(reply.done.tool_calls)]
+        parts.append(self._chunk({}, finish=finish_reason(reply.done), zetaroute=reply.facts))
+        if self._include_usage:
+            parts.append(event({**self._base, "choices": [], "usage": chat_usage(reply.done)}))
+        return b"".join([*parts, DONE])
+
+    def failed(self, error: Mapping[str, Any]) -> bytes:
+        return event(error)
+
+    def _chunk(self, delta: Mapping[str, Any], *, finish: str | None = None, **fields: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return event({**self._base, "choices": [choice], **fields})
+
+
+class CompletionsDoor:
+    """/v1/completions, the format before chat: a prompt is a message of the user."""
+
+    kinds: frozenset[PartKind] = frozenset()
+
+    def read(self, body: Mapping[str, Any]) -> Inbound:
+        """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
+        for key in ("suffix", "logprobs", "echo", "tools"):
+            if body.get(key):
+                raise unserved(f"{key} is not served here.", key)
+        if (body.get("best_of") or 1) != 1:
+            raise unserved("best_of is not served: n asks for several answers.", "best_of")
+        prompt = body.get("prompt")
+        if isinstance(prompt, list) and len(prompt) == 1:
+            prompt = prompt[0]
+        if not isinstance(prompt, str):
+            raise MalformedRequestError("prompt must be one text; send others by themselves.", "prompt")
+        return Inbound(
+            turns=(("prompt", {"role": "user", "content": prompt}),),
+            options=passed_on(body, "prompt", "suffix", "logprobs", "echo", "tools", "best_of"),
+            model=body.get("model"),
+            streamed=body.get("stream"),
+            include_usage=wants_usage(body),
+            count=number_of_answers(body),
+            metadata=body.get("metadata"),
+            session=body.get("prompt_cache_key"),
+        )
+
+    def whole(self, replies: list[Reply]) -> dict[str, Any]:
+        """Return the body of one answer, or of several as the choices of one."""
+        bodies = [
+            {
+                "id": f"cmpl-{reply.id}",
+                "object": "text_completion",
+                "created": reply.created,
+                "model": reply.model,
+                "choices": [_text_choice(reply.done.text, finish_reason(reply.done))],
+                "usage": chat_usage(reply.done),
+                "zetaroute": reply.facts,
+            }
+            for reply in replies
+        ]
+        return _together(bodies)
+
+    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
+        """Return what writes the chunks."""
+        return _TextChunks(inbound, answer_id=answer_id, created=created, model=model)
+
+    def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
+        """Return the body of a refusal."""
+        return openai_error(status, message, code=code, param=param)
+
+
+def _text_choice(words: str, finish: str | None) -> dict[str, Any]:
+    return {"index": 0, "text": words, "logprobs": None, "finish_reason": finish}
+
+
+class _TextChunks:
+    """The chunks of one legacy completion."""
+
+    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> None:
+        self._include_usage = inbound.include_usage
+        self._base = {
+            "id": f"cmpl-{answer_id}",
+            "object": "text_completion",
+            "created": created,
+            "model": model,
+        }
+
+    def start(self) -> bytes:
+        return b""
+
+    def piece(self, piece: str | Part) -> bytes:
+        return self._chunk(piece) if isinstance(piece, str) and piece else b""
+
+    def end(self, reply: Reply) -> bytes:
+        parts = [self._chunk("", finish=finish_reason(reply.done), zetaroute=reply.facts)]
+        if self._include_usage:
+            parts.append(event({**self._base, "choices": [], "usage": chat_usage(reply.done)}))
+        return b"".join([*parts, DONE])
+
+    def failed(self, error: Mapping[str, Any]) -> bytes:
+        return event(error)
+
+    def _chunk(self, words: str, *, finish: str | None = None, **fields: Any) -> bytes:
+        return event({**self._base, "choices": [_text_choice(words, finish)], **fields})
+
+
+CHAT = ChatDoor()
+COMPLETIONS = CompletionsDoor()

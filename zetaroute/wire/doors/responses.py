@@ -1,0 +1,327 @@
+"""The door of OpenAI's Responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zetaroute.domain import Completion
+from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
+from zetaroute.wire.doors.chat import event, openai_error, passed_on
+from zetaroute.wire.doors.form import (
+    Inbound,
+    Reply,
+    Stream,
+    finish_reason,
+    list_at,
+    mapping_at,
+    schema_format,
+    text_at,
+    unserved,
+)
+from zetaroute.wire.draft import REFUSAL
+from zetaroute.wire.json_values import mapping
+from zetaroute.wire.pieces import PartKind
+
+_READ = (
+    *(
+        "input",
+        "instructions",
+        "tools",
+        "tool_choice",
+        "text",
+        "max_output_tokens",
+        "reasoning",
+        "conversation",
+    ),
+    *(
+        "previous_response_id",
+        "truncation",
+        "include",
+        "background",
+        "prompt",
+        "max_tool_calls",
+        "top_logprobs",
+    ),
+)
+"""Keys that are read here or mean nothing to a model."""
+_ECHOED = (
+    *("instructions", "metadata", "temperature", "top_p", "max_output_tokens", "previous_response_id"),
+    *("reasoning", "text", "truncation", "user", "parallel_tool_calls", "tool_choice", "tools", "store"),
+)
+_ECHO = {
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "text": {"format": {"type": "text"}},
+    "truncation": "disabled",
+    "store": True,
+}
+_PARTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
+
+
+class ResponsesDoor:
+    """/v1/responses."""
+
+    kinds: frozenset[PartKind] = frozenset({"call", "thinking"})
+
+    def read(self, body: Mapping[str, Any]) -> Inbound:
+        """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
+        for key in ("background", "prompt", "top_logprobs"):
+            if body.get(key):
+                raise unserved(f"{key} is not served here.", key)
+        system, previous = body.get("instructions"), body.get("previous_response_id")
+        talk = body.get("conversation")
+        return Inbound(
+            turns=tuple(_turns(body.get("input"))),
+            system=None if system is None else text_at(system, "instructions"),
+            options={**passed_on(body, *_READ), **_options(body)},
+            model=body.get("model"),
+            streamed=body.get("stream"),
+            metadata=body.get("metadata"),
+            session=body.get("prompt_cache_key"),
+            conversation=talk.get("id") if isinstance(talk, dict) else talk,
+            previous=None if previous is None else text_at(previous, "previous_response_id"),
+            stored=body.get("store") is not False,
+            echo={key: body[key] for key in _ECHOED if body.get(key) is not None},
+        )
+
+    def whole(self, replies: list[Reply]) -> dict[str, Any]:
+        """Return the body of an answer; the format has no second one."""
+        (reply,) = replies
+        blocks, refused = blocks_of(reply.done, reply.id), reply.done.finish_reason == REFUSAL
+        return _body(reply, [_item(block, reply.id, refused=refused) for block in blocks])
+
+    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
+        """Return what writes the events."""
+        return _ResponseEvents(inbound, answer_id=answer_id, created=created, model=model)
+
+    def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
+        """Return the body of a refusal."""
+        return openai_error(status, message, code=code, param=param)
+
+
+def answer_turn(done: Completion, answer_id: str) -> dict[str, Any]:
+    """Return an answer as a turn of chat completions, to go on from."""
+    calls = [
+        {"id": block.id, "type": "function", "function": {"name": block.name, "arguments": block.text}}
+        for block in blocks_of(done, answer_id)
+        if block.kind == "call"
+    ]
+    turn = {"role": "assistant", "content": done.words}
+    return {**turn, "tool_calls": calls} if calls else turn
+
+
+def _turns(given: Any) -> list[tuple[str, Any]]:
+    if isinstance(given, str):
+        return [("input", {"role": "user", "content": given})]
+    turns: list[tuple[str, Any]] = []
+    for number, item in enumerate(list_at(given, "input")):
+        place = f"input[{number}]"
+        value = mapping_at(item, place)
+        match value.get("type", "message"):
+            case "message":
+                turns.append(
+                    (place, {**value, "content": _content(value.get("content"), f"{place}.content")})
+                )
+            case "function_call":
+                function = {"name": value.get("name"), "arguments": value.get("arguments")}
+                call = {"id": value.get("call_id"), "type": "function", "function": function}
+                last = turns[-1][1] if turns else {}
+                if last.get("role") == "assistant":
+                    turns[-1] = (turns[-1][0], {**last, "tool_calls": [*last.get("tool_calls", ()), call]})
+                else:
+                    turns.append((place, {"role": "assistant", "content": None, "tool_calls": [call]}))
+            case "function_call_output":
+                said = _content(value.get("output"), f"{place}.output")
+                turn = {"role": "tool", "tool_call_id": value.get("call_id"), "content": said}
+                turns.append((place, turn))
+            case "reasoning":
+                # What a model thought in an earlier turn: chat completions have no place for it.
+                continue
+            case kind:
+                raise unserved(f"{place} is of the type {kind!r}, which is not served here.", place)
+    return turns
+
+
+def _content(content: Any, place: str) -> Any:
+    """Return the parts of a message under the names of chat completions."""
+    if not isinstance(content, list):
+        return content
+    return [_part(part, f"{place}[{number}]") for number, part in enumerate(content)]
+
+
+def _part(part: Any, place: str) -> Any:
+    value = mapping_at(part, place)
+    kind = value.get("type")
+    if isinstance(kind, str) and kind in _PARTS:
+        return {**value, "type": _PARTS[kind]}
+    if kind == "input_image":
+        return {"type": "image_url", "image_url": {"url": value.get("image_url")}}
+    if kind == "input_file":
+        return {"type": "file", "file": {name: value.get(name) for name in ("filename", "file_data")}}
+    raise unserved(f"{place} is of a type that is not served here.", place)
+
+
+def _options(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that chat completions have under other names."""
+    options: dict[str, Any] = {"max_tokens": body.get("max_output_tokens")}
+    options["reasoning_effort"] = mapping(body.get("reasoning")).get("effort")
+    words = mapping(body.get("text"))
+    options["verbosity"] = words.get("verbosity")
+    form = mapping(words.get("format"))
+    if form.get("type") == "json_schema":
+        options["response_format"] = schema_format(form.get("schema"), form.get("name"), form.get("strict"))
+    elif form.get("type") == "json_object":
+        options["response_format"] = {"type": "json_object"}
+    if body.get("tools") is not None:
+        options["tools"] = [
+            _tool(tool, f"tools[{number}]") for number, tool in enumerate(list_at(body["tools"], "tools"))
+        ]
+    if options.get("tools"):
+        options["tool_choice"] = _choice(body.get("tool_choice"))
+    return {key: value for key, value in options.items() if value not in (None, [])}
+
+
+def _tool(tool: Any, place: str) -> dict[str, Any]:
+    value = mapping_at(tool, place)
+    if value.get("type") != "function":
+        raise unserved(
+            f"{place} is of the type {value.get('type')!r}; only functions are served here.", place
+        )
+    known = ("name", "description", "parameters", "strict")
+    return {"type": "function", "function": {key: value[key] for key in known if value.get(key) is not None}}
+
+
+def _choice(choice: Any) -> Any:
+    if not isinstance(choice, dict):
+        return choice
+    if choice.get("type") != "function":
+        raise unserved("tool_choice may be auto, none, required or one function.", "tool_choice")
+    return {"type": "function", "function": {"name": choice.get("name")}}
+
+
+def _head(inbound: Inbound, *, answer_id: str, created: int, model: str) -> dict[str, Any]:
+    return {
+        "id": f"resp_{answer_id}",
+        "object": "response",
+        "created_at": created,
+        "status": "in_progress",
+        "error": None,
+        "incomplete_details": None,
+        "model": model,
+        "output": [],
+        "usage": None,
+        **dict.fromkeys(_ECHOED),
+        **_ECHO,
+        **inbound.echo,
+    }
+
+
+def _body(reply: Reply, output: list[dict[str, Any]]) -> dict[str, Any]:
+    done = reply.done
+    read, written = done.input_tokens or 0, done.output_tokens or 0
+    cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(finish_reason(done))
+    return {
+        **_head(reply.inbound, answer_id=reply.id, created=reply.created, model=reply.model),
+        "status": "incomplete" if cut else "completed",
+        "incomplete_details": {"reason": cut} if cut else None,
+        "output": output,
+        "usage": {
+            "input_tokens": read,
+            "input_tokens_details": {"cached_tokens": done.cached_tokens or 0},
+            "output_tokens": written,
+            "output_tokens_details": {"reasoning_tokens": done.reasoning_tokens or 0},
+            "total_tokens": read + written,
+        },
+        "zetaroute": reply.facts,
+    }
+
+
+def _item(block: AnswerBlock, answer_id: str, *, ended: bool = True, refused: bool = False) -> dict[str, Any]:
+    """Return a block as an item of the output: whole, or as it begins."""
+    whole, status = block.text if ended else "", "completed" if ended else "in_progress"
+    own = f"{block.index}_{answer_id}"
+    if block.kind == "thinking":
+        summary = [{"type": "summary_text", "text": whole}] if ended else []
+        return {"id": f"rs_{own}", "type": "reasoning", "summary": summary}
+    if block.kind == "call":
+        call = {"call_id": block.id, "name": block.name, "arguments": whole, "status": status}
+        return {"id": f"fc_{own}", "type": "function_call", **call}
+    part = {"type": "refusal", "refusal": whole} if refused else _text_part(whole)
+    content = [part] if ended else []
+    return {"id": f"msg_{own}", "type": "message", "role": "assistant", "status": status, "content": content}
+
+
+def _text_part(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+class _ResponseEvents(BlockStream):
+    """The events of one answer."""
+
+    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> None:
+        super().__init__(answer_id)
+        self._head = _head(inbound, answer_id=answer_id, created=created, model=model)
+        self._number = 0
+
+    def start(self) -> bytes:
+        kinds = ("response.created", "response.in_progress")
+        return b"".join(self._event(kind, response=self._head) for kind in kinds)
+
+    def opened(self, block: AnswerBlock) -> bytes:
+        item = _item(block, self._answer_id, ended=False)
+        events = self._event("response.output_item.added", output_index=block.index, item=item)
+        if block.kind == "text":
+            return events + self._of(block, "content_part.added", part=_text_part(""))
+        if block.kind == "thinking":
+            part = {"type": "summary_text", "text": ""}
+            return events + self._of(block, "reasoning_summary_part.added", part=part)
+        return events
+
+    def grown(self, block: AnswerBlock, text: str) -> bytes:
+        match block.kind:
+            case "text":
+                return self._of(block, "output_text.delta", delta=text, logprobs=[])
+            case "thinking":
+                return self._of(block, "reasoning_summary_text.delta", delta=text)
+        return self._of(block, "function_call_arguments.delta", delta=text)
+
+    def closed(self, block: AnswerBlock) -> bytes:
+        match block.kind:
+            case "text":
+                events = self._of(block, "output_text.done", text=block.text, logprobs=[])
+                events += self._of(block, "content_part.done", part=_text_part(block.text))
+            case "thinking":
+                part = {"type": "summary_text", "text": block.text}
+                events = self._of(block, "reasoning_summary_text.done", text=block.text)
+                events += self._of(block, "reasoning_summary_part.done", part=part)
+            case _:
+                whole = {"name": block.name, "arguments": block.text}
+                events = self._of(block, "function_call_arguments.done", **whole)
+        item = _item(block, self._answer_id)
+        return events + self._event("response.output_item.done", output_index=block.index, item=item)
+
+    def end(self, reply: Reply) -> bytes:
+        events = self.finish(reply.done)
+        # What came in the stream is repeated as it stands there.
+        body = _body(reply, [_item(block, self._answer_id) for block in self.blocks])
+        return events + self._event(f"response.{body['status']}", response=body)
+
+    def failed(self, error: Mapping[str, Any]) -> bytes:
+        told = {"code": error["error"]["code"], "message": error["error"]["message"]}
+        response = {**self._head, "status": "failed", "error": told}
+        return self._event("response.failed", response=response)
+
+    def _of(self, block: AnswerBlock, kind: str, **fields: Any) -> bytes:
+        item_id = _item(block, self._answer_id)["id"]
+        where = {"text": {"content_index": 0}, "thinking": {"summary_index": 0}}.get(block.kind, {})
+        return self._event(f"response.{kind}", item_id=item_id, output_index=block.index, **where, **fields)
+
+    def _event(self, kind: str, **fields: Any) -> bytes:
+        number, self._number = self._number, self._number + 1
+        return event({"type": kind, "sequence_number": number, **fields}, kind)
+
+
+RESPONSES = ResponsesDoor()
