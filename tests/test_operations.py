@@ -18,7 +18,7 @@ from benchmarks.speed.large_log import repeat_rows
 from tests.cli.command import ok
 from tests.support.worlds import OBJECTIVE, World
 from zetaroute.analysis.kpi import compare, kpis
-from zetaroute.analysis.served import read_served
+from zetaroute.analysis.served import Scope, read_served
 from zetaroute.config import DEFAULT_RULES, Home, load_settings
 from zetaroute.domain import Arm, Query
 from zetaroute.features import Embeddings, FeatureMap
@@ -182,7 +182,7 @@ def test_key_figures_take_as_many_steps_whatever_is_in_the_log(folder: Path) -> 
             kpis(connection, home, settings)
             compare(connection, home, settings)
         with log.open() as connection:
-            groups = read_served(connection, since=None).height
+            groups = read_served(connection, Scope()).height
         found.append((calls["execute"] + calls["sql"], groups, calls.total()))
     _, small, large = found
     assert large[:2] == small[:2]

@@ -254,14 +254,25 @@ class Session:
             seed=seed,
         )
 
-    def kpi(self, *, by: By | None = None, since: Moment | None = None, over_time: bool = False) -> KpiReport:
-        """Return the key figures of what was served, each with its interval; `over_time` adds how they went."""
-        from zetaroute.analysis.kpi import BY, kpis
+    def kpi(
+        self,
+        *,
+        by: By | None = None,
+        since: Moment | None = None,
+        version: str | None = None,
+        run: str | None = None,
+        over_time: bool = False,
+    ) -> KpiReport:
+        """Return the key figures of what was served, each with its interval; `over_time` adds how they went.
 
-        if by not in {None, *BY}:
-            raise UsageError(f"by is {by!r}: choose one of {', '.join(BY)}.")
+        A `version` leaves the queries whose model it has chosen, a `run` those of one batch or server.
+        """
+        from zetaroute.analysis.kpi import kpis
+        from zetaroute.analysis.served import Scope
+
+        scope = Scope(since=_moment(since), version=version, run=run)
         with self.log.open() as connection:
-            return kpis(connection, self.home, self.settings, by=by, since=_moment(since), course=over_time)
+            return kpis(connection, self.home, self.settings, scope, by=by, course=over_time)
 
     def compare(
         self,

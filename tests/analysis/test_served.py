@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from zetaroute.analysis.query_kinds import Kinds
-from zetaroute.analysis.served import as_served, model_shares, provenance, read_served, size, sources
+from zetaroute.analysis.served import Scope, as_served, model_shares, provenance, read_served, size, sources
 from zetaroute.config import Home, Objective, Settings
 from zetaroute.domain import Arm, Feedback, Outcome
 from zetaroute.evaluate.kpi import figures, on_one_mix, unrated
@@ -83,9 +83,9 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Log:
 def frames(log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The groups of a log, and the same with each query as a group of its own."""
     with log.open() as connection:
-        grouped = read_served(connection, since=None, kinds=Kinds())
+        grouped = read_served(connection, Scope(), kinds=Kinds())
         ids = [one for (one,) in connection.execute("SELECT id FROM outcomes ORDER BY id").fetchall()]
-        single = read_served(connection, since=None, kinds=Kinds(), edges=ids)
+        single = read_served(connection, Scope(), kinds=Kinds(), edges=ids)
     assert grouped.height < single.height == ROWS
     return grouped, single
 
@@ -123,7 +123,9 @@ def test_grouped_is_rowwise(frames: tuple[pl.DataFrame, pl.DataFrame]) -> None:
 
 def test_days_and_parts_divide_what_was_served(log: Log) -> None:
     with log.open() as connection:
-        frame = read_served(connection, since="2026-01-03", by_day=True, edges=["00000", "00100", "00200"])
+        frame = read_served(
+            connection, Scope(since="2026-01-03"), by_day=True, edges=["00000", "00100", "00200"]
+        )
     by = {
         column: dict(frame.group_by(column).agg(pl.col("rows").sum()).iter_rows())
         for column in ("day", "part")
@@ -135,7 +137,7 @@ def test_days_and_parts_divide_what_was_served(log: Log) -> None:
 
 def test_a_log_without_rows_has_empty_figures(tmp_path: Path) -> None:
     with Log(Home(tmp_path)).open() as connection:
-        frame = read_served(connection, since=None)
+        frame = read_served(connection, Scope())
     found = figures(as_served(frame, SETTINGS), OBJECTIVE)
     assert size(frame) == 0
     assert {(one.value, one.n) for one in found.values()} == {(None, 0)}

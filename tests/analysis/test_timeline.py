@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from zetaroute.analysis.query_kinds import Kinds
-from zetaroute.analysis.served import as_served, read_served
+from zetaroute.analysis.served import Scope, as_served, read_served
 from zetaroute.analysis.timeline import (
     EXAMPLES,
     LONGEST_EXAMPLE,
@@ -94,12 +94,12 @@ class Told:
     def over_time(self, *, chosen: bool = False) -> dict[str, Any]:
         with self.write().open() as connection:
             course = read_course(connection, since=None, chosen=chosen)
-            frame = read_served(connection, since=None, edges=course.edges)
+            frame = read_served(connection, Scope(), edges=course.edges)
         return over_time(frame, as_served(frame, SETTINGS), OBJECTIVE, course.marks)
 
     def by_segment(self) -> list[dict[str, Any]]:
         with self.write().open() as connection:
-            frame = read_served(connection, since=None, kinds=Kinds())
+            frame = read_served(connection, Scope(), kinds=Kinds())
         before, after = (frame.filter(policy_version=version) for version in ("v0000", "v0001"))
         return by_segment((before, as_served(before, SETTINGS)), (after, as_served(after, SETTINGS)))
 

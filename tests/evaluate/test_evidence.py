@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.contests import drawn, lines_of
+from zetaroute.domain import LARGEST_SHARE, LEAST_SHARE
 from zetaroute.evaluate.evidence import (
     GAINS,
     HARMS,
-    LARGEST_SHARE,
-    LEAST_SHARE,
     PROMOTES_AT,
     Ranges,
     Units,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tests.support.contests import HIGH, LOW, columns_of, drawn, lines_of, nothing_yet
-from zetaroute.domain import PROVEN_SHARE, PROVING_SHARE, PROVING_UNITS
-from zetaroute.evaluate.evidence import LARGEST_SHARE, LEAST_SHARE, PROMOTES_AT, ROLLS_BACK_AT
+from zetaroute.domain import LARGEST_SHARE, LEAST_SHARE, PROVEN_SHARE, PROVING_SHARE, PROVING_UNITS
+from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.scoring import Decided, design, found_in
 
 

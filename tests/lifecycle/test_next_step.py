@@ -128,6 +128,7 @@ def test_another_question_begins_anew_with_at_most_what_was_left(registry, event
     found = after(registry, open_contest(event), terms=wider, settings=replace(SETTINGS, **settings))
     assert steps(found) == ["ended", "began"]
     assert why in found.events[0].reason
+    assert why in (found.anew or "")
     assert found.events[0].id < found.events[1].id
     assert found.events[1].evidence == 0.5
     lucky = after(

@@ -97,6 +97,12 @@ def test_what_would_settle_it_is_planned_by_the_estimate():
 
 def test_without_a_scored_query_it_says_why():
     assert "no query can be scored yet" in verdict(replace(FOUND, units=0, paired=0)).reasons[0]
+    few = verdict(replace(FOUND, units=15))
+    assert few.reasons[1].startswith("5 more scored queries make an estimate")
+    nothing = Evidence(standing=replace(FOUND, units=0, paired=0), found=None, table=None)
+    rated = judged(nothing, SETTINGS, faults=(), usd_per_audit=0.001, rated_alone=True)
+    assert rated.word == "INSUFFICIENT"
+    assert "no verdict is made of ratings alone" in rated.reasons[0]
 
 
 def test_a_margin_on_cost_and_time_is_proven_broken_or_open():

@@ -12,6 +12,7 @@ from tests.log.test_log import feedback, outcome, rows
 from tests.support.audits import audited_entries
 from zetaroute.analysis.kpi import kpis
 from zetaroute.analysis.outcomes import list_outcomes, show_outcome
+from zetaroute.analysis.served import Scope
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Arm, utc_now
 from zetaroute.errors import UsageError
@@ -74,6 +75,37 @@ def test_key_figures_are_the_same_with_rows_of_audits_and_seeds(home: Home, sett
     log.append([seed_entry()])
     with log.open() as connection:
         assert kpis(connection, home, settings).json()["kpis"] == alone["kpis"]
+
+
+def test_key_figures_tell_kinds_of_rows_versions_and_runs_apart(home: Home, settings: Settings) -> None:
+    log = Log(home)
+    audited_entries(home)
+    for changes, right in (
+        ({"policy_version": "v0000", "run": "nightly"}, 0.0),
+        ({"policy_version": "v0000", "forced": True}, 1.0),
+        ({"policy_version": None, "recorded": True, "role": "import"}, 0.0),
+    ):
+        row = outcome(**changes)
+        log.append([Entry(outcomes=(row,), feedback=(feedback(row.id, right),))])
+    log.append([seed_entry()])
+    with log.open() as connection:
+        whole, cold, nightly = (
+            kpis(connection, home, settings, scope).json()
+            for scope in (Scope(), Scope(version="v0"), Scope(run="nightly"))
+        )
+    assert {name: group["rows"] for name, group in whole["kinds"].items()} == {
+        "imported": 1,
+        "pinned": 1,
+        "policy": 2,
+    }
+    assert (whole["rows"], whole["seeding"]["rows"], whole["audits"]["rows"]) == (4, 1, 1)
+    assert whole["kinds"]["policy"]["kpis"]["accuracy_rate"]["value"] == 0.5
+    assert (cold["version"], cold["rows"]) == ("v0000", 2)
+    assert (nightly["rows"], nightly["kpis"]["accuracy_rate"]["value"], nightly["audits"]["rows"]) == (
+        1,
+        0.0,
+        0,
+    )
 
 
 @pytest.mark.parametrize(

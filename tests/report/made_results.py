@@ -199,6 +199,8 @@ def key_figures(*, author: str = "judge/large") -> dict[str, Any]:
         "kpis": main,
         "exploring_usd": figure(0.0002, 0.0001),
         "earned": {"value": 1.2, "low": 0.3, "high": 2.1, "n": 40},
+        "kinds": {name: {"rows": 100, "kpis": main} for name in ("pinned", "policy")},
+        "seeding": {"rows": 0, "cost_usd": 0.0, "response_s": 0.0},
         "audits": {"rows": 12, "cost_usd": 0.0123, "response_s": 34.5},
         "sources": sources(),
         "judges": [judge(author)],

@@ -211,6 +211,12 @@ def test_a_rejection_says_why_and_names_a_loss_only_where_it_is_sure(high: float
     assert ("$2.00 per 1,000" in headline) is told
 
 
+def test_figures_of_a_contest_that_has_ended_are_no_headline() -> None:
+    result = retrained() | {"verdict": "INSUFFICIENT", "anew": "a model has changed"}
+    assert verdict_sentence(result) == "INSUFFICIENT: the evidence begins anew: a model has changed"
+    assert "Before and after, in the contest that has ended" in Page(retrain_html(result)).text
+
+
 def test_policies_that_do_not_differ_have_nothing_to_compare() -> None:
     result = retrained()
     result["difference"] = {

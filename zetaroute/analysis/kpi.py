@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -14,15 +15,24 @@ from zetaroute.analysis.earned import earned
 from zetaroute.analysis.judges import read_judges
 from zetaroute.analysis.promised import forecasts
 from zetaroute.analysis.query_kinds import read_kinds
-from zetaroute.analysis.reports import Audited, ComparedVersion, Comparison, KpiGroup, KpiReport
-from zetaroute.analysis.served import as_served, model_shares, provenance, read_served, size, sources
+from zetaroute.analysis.reports import AskedToLearn, ComparedVersion, Comparison, KpiGroup, KpiReport
+from zetaroute.analysis.served import (
+    Scope,
+    as_served,
+    model_shares,
+    provenance,
+    read_served,
+    size,
+    sources,
+)
 from zetaroute.analysis.timeline import by_segment, over_time, read_course, read_examples
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Figure
-from zetaroute.errors import ArtifactError, ZetarouteError
-from zetaroute.evaluate.intervals import Moments
+from zetaroute.domain import Figure, Role
+from zetaroute.errors import ArtifactError, UsageError, ZetarouteError
+from zetaroute.evaluate.intervals import NOTHING, Moments
 from zetaroute.evaluate.kpi import Served, figures, on_one_mix, unrated
 from zetaroute.evaluate.satisfaction import satisfaction_json
+from zetaroute.log.log import OF_ONE, SINCE
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
 
@@ -32,41 +42,54 @@ if TYPE_CHECKING:
 By = Literal["task", "model", "segment", "day", "version"]
 BY: tuple[By, ...] = get_args(By)
 _COLUMNS = {"task": "task", "model": "model", "segment": "kind", "day": "day", "version": "policy_version"}
+_KIND = (
+    pl.when(pl.col("policy_version").is_null() & pl.col("recorded"))
+    .then(pl.lit("imported"))
+    .otherwise(pl.when(pl.col("forced")).then(pl.lit("pinned")).otherwise(pl.lit("policy")))
+)
+"""Who chose the model of a query."""
 
 
 def kpis(
     connection: DuckDBPyConnection,
     home: Home,
     settings: Settings,
+    scope: Scope | None = None,
     *,
-    since: str | None = None,
     by: By | None = None,
     course: bool = False,
 ) -> KpiReport:
-    """Return the KPIs of everything served since a moment (ISO 8601, UTC).
+    """Return the KPIs of everything served, or of what lies in the scope.
 
-    With `course` also how they went over time, as a report shows it.
+    With `course` also how they went over time, as a report shows it: of everything alone. What the loop has earned is
+    nothing that one version or run has. Raises UsageError for a part that there is not.
     """
-    registry = Registry(home.artifacts)
-    current = registry.current()
+    if by not in {None, *BY}:
+        raise UsageError(f"by is {by!r}: choose one of {', '.join(BY)}.")
+    registry, scope = Registry(home.artifacts), scope or Scope()
+    current, since = registry.current(), scope.since
+    if scope.version is not None:
+        scope = replace(scope, version=registry.find(scope.version))
     kinds = None
     if by == "segment":
         kinds = read_kinds(connection, load_policy(registry, current), registry, since=since)
-    went = read_course(connection, since=since) if course else None
+    went = read_course(connection, since=since) if course and scope.whole else None
     edges = went.edges if went is not None else ()
-    frame = read_served(connection, since=since, by_day=by == "day", kinds=kinds, edges=edges)
+    frame = read_served(connection, scope, by_day=by == "day", kinds=kinds, edges=edges)
     served = as_served(frame, settings)
-    audits = _audits(connection, since=since)
+    audits = _asked(connection, "audit")
     return KpiReport(
-        version=current,
+        version=scope.version or current,
         rows=size(frame),
         since=_moment(frame["since"].min()),
         until=_moment(frame["until"].max()),
         kpis=figures(served, settings.objective),
-        exploring_usd=_exploring(connection, since=since),
+        exploring_usd=_exploring(connection),
         audits=audits,
-        earned=earned(connection, since=since, audits_usd=audits.cost_usd),
-        by={} if by is None else _groups(frame, by, settings),
+        seeding=_asked(connection, "seed"),
+        earned=earned(connection, since=since, audits_usd=audits.cost_usd) if scope.whole else NOTHING,
+        kinds=_groups(frame, _KIND, settings),
+        by={} if by is None else _groups(frame, pl.col(_COLUMNS[by]), settings),
         sources=sources(frame),
         judges=read_judges(connection, since=since),
         provenance=provenance(frame),
@@ -76,8 +99,8 @@ def kpis(
     )
 
 
-def _groups(frame: pl.DataFrame, by: By, settings: Settings) -> dict[str, KpiGroup]:
-    labels = frame[_COLUMNS[by]].fill_null("").replace("", "(none)")
+def _groups(frame: pl.DataFrame, by: pl.Expr, settings: Settings) -> dict[str, KpiGroup]:
+    labels = frame.select(by).to_series().fill_null("").replace("", "(none)")
     parts = {label: frame.filter(labels == label) for label in sorted(labels.unique())}
     return {
         label: KpiGroup(rows=size(part), kpis=figures(as_served(part, settings), settings.objective))
@@ -105,7 +128,9 @@ def compare(
     old = registry.find(before) if before else _predecessor(connection, registry, new)
     kinds = read_kinds(connection, load_policy(registry, new), registry, since=since)
     went = read_course(connection, since=since, chosen=True)
-    frame = read_served(connection, since=since, kinds=kinds, edges=went.edges).filter(~pl.col("forced"))
+    frame = read_served(connection, Scope(since=since), kinds=kinds, edges=went.edges).filter(
+        ~pl.col("forced")
+    )
     sides = {name: frame.filter(pl.col("policy_version") == name) for name in (old, new)}
     served = {name: as_served(part, settings) for name, part in sides.items()}
     stored = _stored_result(registry, new) | (contest_result(connection, new, settings.objective) or {})
@@ -126,44 +151,44 @@ def compare(
     )
 
 
-def _exploring(connection: DuckDBPyConnection, *, since: str | None) -> Figure:
+def _exploring(connection: DuckDBPyConnection) -> Figure:
     """Return what exploring cost per routed query in utility, as the policies predicted it when they decided.
 
     The best eligible model's predicted utility minus the mean over the probabilities that were drawn from.
     """
     sums = connection.execute(
-        """
+        f"""
         WITH explored AS (
             SELECT list_max([c.utility_usd.mean FOR c IN candidates IF c.eligible])
                    - list_sum([c.probability * c.utility_usd.mean FOR c IN candidates]) AS usd
             FROM outcomes
             WHERE propensity IS NOT NULL AND fallback_of IS NULL
-              AND time >= coalesce(?, '-infinity')::TIMESTAMP
+              AND time >= {SINCE} AND {OF_ONE}
         )
         SELECT count(usd) AS n, avg(usd) AS mean, var_pop(usd) * count(usd) AS squares
         FROM explored WHERE usd IS NOT NULL
-        """,
-        [since],
+        """
     ).fetchnumpy()
     return Moments(
         **{name: np.ma.filled(column.astype(np.float64), 0.0) for name, column in sums.items()}
     ).figure()
 
 
-def _audits(connection: DuckDBPyConnection, *, since: str | None) -> Audited:
-    """Return what audits took since a moment, their judges included."""
+def _asked(connection: DuckDBPyConnection, role: Role) -> AskedToLearn:
+    """Return what the rows of a role took, of those that `read_served` was asked for, their judges included."""
     (rows, cost_usd, response_s) = connection.execute(
-        """
-        WITH audits AS (FROM outcomes WHERE role = 'audit' AND time >= coalesce(?, '-infinity')::TIMESTAMP),
+        f"""
+        WITH asked AS (SELECT * REPLACE (false AS forced) FROM outcomes WHERE role = ?),
+        those AS (FROM asked WHERE time >= {SINCE} AND {OF_ONE}),
         costs AS (
-            SELECT cost_usd FROM audits WHERE NOT recorded
-            UNION ALL SELECT cost_usd FROM feedback WHERE outcome_id IN (SELECT id FROM audits)
+            SELECT cost_usd FROM those WHERE NOT recorded
+            UNION ALL SELECT cost_usd FROM feedback WHERE outcome_id IN (SELECT id FROM those)
         )
-        SELECT count(*), (SELECT coalesce(sum(cost_usd), 0) FROM costs), coalesce(sum(response_s), 0) FROM audits
+        SELECT count(*), (SELECT coalesce(sum(cost_usd), 0) FROM costs), coalesce(sum(response_s), 0) FROM those
         """,
-        [since],
+        [role],
     ).fetchall()[0]
-    return Audited(rows=rows, cost_usd=cost_usd, response_s=response_s)
+    return AskedToLearn(rows=rows, cost_usd=cost_usd, response_s=response_s)
 
 
 def _predecessor(connection: DuckDBPyConnection, registry: Registry, version: str) -> str:

@@ -39,8 +39,8 @@ class KpiGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Audited:
-    """What other models were asked to learn from, beside what was served."""
+class AskedToLearn:
+    """What models were asked to learn from, beside what was served."""
 
     rows: int
     cost_usd: float
@@ -51,19 +51,23 @@ class Audited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KpiReport:
-    """The key figures of everything that was served since a moment."""
+    """The key figures of everything that was served since a moment, or by one version or in one run alone."""
 
     version: str
-    """The version that serves now."""
+    """The one that was asked for, else the one that serves now."""
     rows: int
     since: str | None
     until: str | None
     kpis: Mapping[str, Figure]
     exploring_usd: Figure
     """What exploring cost per routed query in utility."""
-    audits: Audited
+    audits: AskedToLearn
+    seeding: AskedToLearn
+    """What `--all-models` asked."""
     earned: Figure
     """USD that challengers gained over the champions where they were given queries, less what audits cost."""
+    kinds: Mapping[str, KpiGroup]
+    """By who chose the model: `policy`, `pinned` (by a person or its conversation) or `imported`."""
     by: Mapping[str, KpiGroup]
     """By the value of what was asked for."""
     sources: Mapping[str, Mapping[str, Any]]
@@ -86,7 +90,9 @@ class KpiReport:
             "kpis": _json(self.kpis),
             "exploring_usd": self.exploring_usd.json(),
             "audits": asdict(self.audits),
+            "seeding": asdict(self.seeding),
             "earned": self.earned.json(),
+            "kinds": {name: group.json() for name, group in self.kinds.items()},
             "by": {name: group.json() for name, group in self.by.items()},
             "sources": self.sources,
             "judges": [judge.json() for judge in self.judges],

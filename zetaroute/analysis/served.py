@@ -8,6 +8,7 @@ only the response time is kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from zetaroute.evaluate.satisfaction import (
     satisfaction_estimate,
     scales_of,
 )
-from zetaroute.log.log import SINCE
+from zetaroute.log.log import OF_ONE, SINCE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -46,7 +47,7 @@ _GROUPS = f"""
     SELECT {", ".join(ALIKE)}, status <> 'ok' AS failed, cost_usd IS NULL AS unpriced, {{more}},
            count(*) AS rows, min(time) AS since, max(time) AS until, {_SUMS},
            covar_pop(cost_usd, response_s) * count(cost_usd) AS cost_with_response, list(response_s) AS times
-    FROM served {{joined}} WHERE time >= {SINCE} GROUP BY ALL ORDER BY ALL
+    FROM served {{joined}} WHERE time >= {SINCE} AND {OF_ONE} GROUP BY ALL ORDER BY ALL
 """
 _FOLD = f"hash(id) % {FOLDS}"
 """By the row alone: no other row, and no other moment to start from, moves it to another fold."""
@@ -55,19 +56,41 @@ MOST_TASKS = 30
 """Task labels that may make a difference to who rates; rarer ones count as one."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which rows figures are of."""
+
+    since: str | None = None
+    """A moment (ISO 8601, UTC)."""
+    version: str | None = None
+    """The one that chose the model."""
+    run: str | None = None
+    """A batch, or a server's."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all rows since the moment count."""
+        return self.version is None and self.run is None
+
+    def bind(self, connection: DuckDBPyConnection) -> None:
+        """Let SINCE and OF_ONE stand for these rows."""
+        for name in self.__slots__:
+            connection.execute(f"SET VARIABLE {name} = ?", [getattr(self, name)])
+
+
 def read_served(
     connection: DuckDBPyConnection,
+    scope: Scope,
     *,
-    since: str | None,
     by_day: bool = False,
     kinds: Kinds | None = None,
     edges: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """Return what was served since a moment: a row per group of queries, with their number as `rows`.
+    """Return what was served: a row per group of queries, with their number as `rows`.
 
     The groups are divided by `day`, by `kind` and by `part` where asked for; `edges` are the first ids of the parts.
     """
-    connection.execute("SET VARIABLE since = ?", [since])
+    scope.bind(connection)
     connection.execute("SET VARIABLE edges = ?", [list(edges)])
     kind, joined = ("'all'", "") if kinds is None else kinds.join(connection)
     later = (f"(id >= getvariable('edges')[{number + 1}])::INT" for number in range(1, len(edges)))

@@ -17,6 +17,8 @@ FIRST_ROWS, BETS_FROM = 30, 60
 """Rows per model after which the first challenger is fitted, and after which bets are made on what it says."""
 FIRST_SHARE = 0.69
 """Share of the queries that a challenger begins with: the probability of a gain that is usual."""
+LEAST_SHARE, LARGEST_SHARE = 0.25, 0.9
+"""Of the queries, that it is given while nothing speaks clearly against it."""
 PROVING_SHARE, PROVEN_SHARE = 0.5, 0.95
 """Shares of a promoted version beside the champion of before: while it is tested for harm, and afterwards."""
 PROVING_UNITS = 600

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zetaroute.arrays import Array, Index, Mask
+from zetaroute.domain import LARGEST_SHARE, LEAST_SHARE
 
 PROMOTES_AT = 20.0
 """Evidence of a gain that promotes: 1/alpha of the whole procedure, whatever number of looks and challengers."""
@@ -33,8 +34,6 @@ DIFFER = 0.3
 """Share of the queries that two sides disagree on, before any was seen."""
 USUAL_GAIN, USUAL_SPREAD = 1.0, 2.0
 """Mean and standard deviation, in points, of what a challenger gains (`proof.md`'s prior on recorded sets)."""
-LEAST_SHARE, LARGEST_SHARE = 0.25, 0.9
-"""Of the queries, that a challenger is given while nothing speaks clearly against it."""
 LEAST_WORST = 1e-12
 """USD: where nothing can be lost nothing is won either."""
 LARGEST_LOG = 700.0

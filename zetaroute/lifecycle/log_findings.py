@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 _MONEY = """
     SELECT coalesce(sum(cost_usd) FILTER (role = 'audit')
                     / nullif(count(DISTINCT fallback_of) FILTER (role = 'audit'), 0), avg(cost_usd), 0),
-           count(*) FILTER (fallback_of IS NULL AND time > current_timestamp AT TIME ZONE 'UTC' - INTERVAL 30 DAY)
+           count(*) FILTER (fallback_of IS NULL AND time > current_timestamp AT TIME ZONE 'UTC' - INTERVAL 30 DAY),
+           (SELECT coalesce(bool_and(metric IN ('rating', 'thumbs', 'verdict')), false) FROM feedback)
     FROM outcomes
 """
-"""What an audited query costs more; before any was audited, what a query costs. And the queries of a month."""
+"""What an audited query costs more; before any was audited, what a query costs. The queries of a month, and whether
+nothing but ratings was ever said of an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,21 @@ class LogFindings:
     """Queries of the last 30 days."""
     scored: NDArray[np.uint64]
     """Units that some contest has scored; they never count again."""
+    rated_alone: bool = False
+    """Whether people have rated answers, and nothing else has judged any."""
     won: bool = False
     """Whether its challenger has just come to serve."""
 
     def judged(self, evidence: Evidence, settings: Settings, more: Sequence[LogFault] = ()) -> Verdict:
         """Judge by some evidence, with `more` faults of the log than were found at first."""
         faults = [*more, *self.faults]
-        return judged(evidence, settings, faults=faults, usd_per_audit=self.usd_per_audit)
+        return judged(
+            evidence,
+            settings,
+            faults=faults,
+            usd_per_audit=self.usd_per_audit,
+            rated_alone=self.rated_alone,
+        )
 
     def notes(self) -> list[str]:
         """Return what is to be said beside the reasons of the verdict."""
@@ -90,7 +100,7 @@ def look_at(
 def _with_contest(
     connection: DuckDBPyConnection, source: TrainingSource, faults: list[LogFault], settings: Settings
 ) -> LogFindings:
-    usd, monthly = connection.execute(_MONEY).fetchone() or (0.0, 0)
+    usd, monthly, rated_alone = connection.execute(_MONEY).fetchone() or (0.0, 0, False)
     running, contest = running_contest(connection), None
     evidence = Evidence.nothing(settings.objective)
     if running is not None:
@@ -104,4 +114,5 @@ def _with_contest(
         usd_per_audit=float(usd),
         monthly=monthly,
         scored=scored_units(connection),
+        rated_alone=rated_alone,
     )

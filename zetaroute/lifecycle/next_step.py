@@ -54,6 +54,8 @@ class NextStep:
     events: tuple[ContestEvent, ...] = ()
     words: tuple[str, ...] = ()
     """What is to be said of it."""
+    anew: str | None = None
+    """Why the evidence begins anew, where a contest has ended."""
 
     def named(self, version: str) -> tuple[ContestEvent, ...]:
         """Return the events with the name of the new version."""
@@ -111,7 +113,7 @@ def next_step(
         author=author,
     )
     if proven is None:
-        return NextStep(events=(*ended, began), words=_challenges(terms))
+        return NextStep(events=(*ended, began), words=_challenges(terms), anew=why)
     serving = promoted(began, proven, reason="the evidence of past rows promotes it", author=author)
     return NextStep(events=(*ended, began, serving))
 

@@ -32,6 +32,7 @@ def record_of(
     parent: str,
     promoted: bool,
     notes: Sequence[str],
+    anew: str | None,
     objective: Objective,
 ) -> RetrainRecord:
     """Return what a retrain found; `notes` are said behind the reasons of the verdict."""
@@ -45,6 +46,7 @@ def record_of(
         verdict=verdict.word,
         promoted=promoted,
         reasons=[*verdict.reasons, *notes],
+        anew=anew,
         rows={**rows, "scored": evidence.standing.units},
         before={} if table is None else table.before,
         after={} if table is None else table.after,

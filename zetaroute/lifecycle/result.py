@@ -20,6 +20,8 @@ class RetrainRecord:
     """PROMOTE, REJECT or INSUFFICIENT: what the evidence says of the challengers so far."""
     promoted: bool
     reasons: Sequence[str]
+    anew: str | None
+    """Why a contest has ended with this retrain: its figures are no longer those of the challenger of now."""
     rows: Mapping[str, int]
     before: Mapping[str, Figure]
     """Key figures of the champion, by the queries that were scored."""
@@ -52,6 +54,7 @@ class RetrainRecord:
             "verdict": self.verdict,
             "promoted": self.promoted,
             "reasons": list(self.reasons),
+            "anew": self.anew,
             "rows": dict(self.rows),
             "before": _json(self.before),
             "after": _json(self.after),

@@ -216,6 +216,7 @@ def _record(
         parent=sides.champion.version if before.contest is None else before.contest.event.champion,
         promoted=before.won or serves,
         notes=[*of_the_fit(learned.fitted, moves), *step.words, *before.notes()],
+        anew=step.anew,
         objective=settings.objective,
     )
 

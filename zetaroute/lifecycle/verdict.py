@@ -21,6 +21,10 @@ NO_ROWS = (
     "no query can be scored yet: rows without a logged probability teach what to expect of each model and prove "
     "nothing; what is asked through zetaroute from now on is scored"
 )
+RATED_ALONE = (
+    "no verdict is made of ratings alone, for few answers are rated, and not at random: they steer the policy, and "
+    "the challenger's share follows them; references, a check (`[[checks]]`, `--check`) or a judge would prove a gain"
+)
 FEWEST_SCORED = 20
 """Scored queries below which the gain is what is usual, and no plan is made of it."""
 FEWEST_AUDITED = 50
@@ -43,9 +47,17 @@ class Verdict:
 
 
 def judged(
-    evidence: Evidence, settings: Settings, *, faults: Sequence[LogFault], usd_per_audit: float
+    evidence: Evidence,
+    settings: Settings,
+    *,
+    faults: Sequence[LogFault],
+    usd_per_audit: float,
+    rated_alone: bool = False,
 ) -> Verdict:
-    """Judge by what was measured of challengers; `usd_per_audit` is what an audited query is expected to cost."""
+    """Judge by what was measured of challengers; `usd_per_audit` is what an audited query is expected to cost.
+
+    `rated_alone`: people have rated answers, and nothing else has judged any.
+    """
     standing, found, objective = evidence.standing, evidence.found, settings.objective
     broken, questions = satisfaction_words(
         evidence.satisfaction(), standing.belief.mean, settings.gate, objective
@@ -67,6 +79,7 @@ def judged(
         faults=faults,
         needed=needed,
         usd_needed=None if needed is None else needed * usd_per_audit,
+        unscored=RATED_ALONE if rated_alone else NO_ROWS,
     )
 
 
@@ -78,6 +91,7 @@ def _verdict(
     faults: Sequence[LogFault],
     needed: int | None,
     usd_needed: float | None,
+    unscored: str,
 ) -> Verdict:
     standing = evidence.standing
     refusals = [fault.words for fault in faults if fault.refuses]
@@ -96,7 +110,7 @@ def _verdict(
     if proves_gain(standing) and not open_questions:
         kept = f"the evidence that accuracy keeps its margin is {standing.accuracy:.3g}"
         return _plain("PROMOTE", strength, kept)
-    reasons = [strength] if standing.units else [NO_ROWS]
+    reasons = [strength] if standing.units else [unscored]
     if standing.e_value >= PROMOTES_AT:
         reasons += _what_is_open(standing)
     elif needed is not None and usd_needed is not None:
@@ -106,6 +120,11 @@ def _verdict(
         )
     elif standing.units >= FEWEST_SCORED:
         reasons.append("what is estimated so far is no gain: later challengers learn from more rows")
+    elif standing.units:
+        reasons.append(
+            f"{FEWEST_SCORED - standing.units} more scored queries make an estimate of what would settle it: "
+            "`zetaroute batch` with references or a check brings them"
+        )
     return Verdict(
         word="INSUFFICIENT",
         reasons=(*reasons, *open_questions),

@@ -14,6 +14,7 @@ from zetaroute.domain import (
     Promotion,
     UtilityRange,
 )
+from zetaroute.log.rated import rated_share
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -33,7 +34,7 @@ class RunningContest:
     event: ContestEvent
     """Its last step."""
     last_share: float | None
-    """What the last line of its evidence says of the share; None before the first."""
+    """What the last line of its evidence says of the share, before the first what ratings do; None without either."""
     units: int
     """Queries that were scored in its epoch."""
 
@@ -101,6 +102,8 @@ def running_contest(connection: DuckDBPyConnection) -> RunningContest | None:
     units, share = connection.execute(
         "SELECT count(*), max_by(next_share, id) FROM evidence WHERE epoch = ?", [event.epoch]
     ).fetchone() or (0, None)
+    if share is None and event.step in {"began", "refitted", "resumed"}:
+        share = rated_share(connection, event.epoch)
     return RunningContest(event=event, last_share=share, units=units)
 
 

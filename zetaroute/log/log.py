@@ -40,6 +40,10 @@ _NO_ROOM = ("No space left", "File too large", "quota exceeded", "Could not writ
 SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
 """In SQL the moment of the variable `since`; where it is NULL, the beginning."""
 
+OF_ONE = """(getvariable('version') IS NULL OR policy_version = getvariable('version') AND forced IS NOT TRUE)
+            AND (getvariable('run') IS NULL OR run = getvariable('run'))"""
+"""In SQL whether a row belongs to the variables `version`, which has chosen its model, and `run`; NULL names all."""
+
 
 Projection = Callable[["DuckDBPyConnection", Home], Entry | None]
 """Looks at the log after rows came in and returns the rows that follow from them, if any do."""

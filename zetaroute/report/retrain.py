@@ -62,11 +62,13 @@ def verdict_sentence(result: Result) -> str:
     if result["verdict"] == "REJECT":
         # An interval that holds zero would say that nobody knows.
         return f"REJECT: {result['reasons'][0]}" + (behind if (gain["high"] or 0.0) < 0.0 else "")
+    if result.get("anew"):
+        return f"INSUFFICIENT: the evidence begins anew: {result['anew']}"
     return f"INSUFFICIENT: the evidence does not suffice yet{behind}"
 
 
 def _table_section(result: Result) -> Section:
-    title = "Before and after"
+    title = "Before and after" + (", in the contest that has ended" if result.get("anew") else "")
     if not any(figure["value"] is not None for figure in result["after"].values()):
         scored, missing = result["evidence"]["rows"], result["queries_missing"]
         more = f"about {missing} more queries with references" if missing else "queries with references"

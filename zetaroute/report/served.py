@@ -44,13 +44,14 @@ def kpi_report(result: Result) -> Report:
     """Return the report of the key figures of what was served."""
     if not result["rows"]:
         return Report(
-            headline="Nothing was served yet: `zetaroute ask` or `zetaroute batch` bring the first figures."
+            headline="Nothing was served here: `zetaroute ask` or `zetaroute batch` bring the first figures."
         )
     served = [{"name": "all queries", "served": result["share"]}]
     share = Chart(
         draw=partial(shares, served, sorted(result["share"]), name="shares", sides=("served",)),
         caption="Who answered, exploring included.",
     )
+    kinds = Section(title="Who chose the model", table=parts_table(result["kinds"]), on_screen=True)
     parts = Section(title="In parts", table=parts_table(result["by"]), on_screen=True)
     return Report(
         headline=f"{result['rows']} queries, policy now {result['version']}",
@@ -64,6 +65,7 @@ def kpi_report(result: Result) -> Report:
                 ),
                 on_screen=True,
             ),
+            *([kinds] if len(result["kinds"]) > 1 else []),
             *([parts] if result["by"] else []),
             *_course_sections(result, ""),
             Section(title="Share per model", chart=share),
@@ -71,7 +73,8 @@ def kpi_report(result: Result) -> Report:
         ],
         notes=[
             *_earned_notes(result["earned"]),
-            *_audit_notes(result["audits"]),
+            *_learning_notes("Audits", result["audits"]),
+            *_learning_notes("Seeding", result["seeding"]),
             *provenance_notes(result["provenance"], result["rows"]),
         ],
     )
@@ -88,13 +91,13 @@ def _earned_notes(earned: Result) -> list[str]:
     ]
 
 
-def _audit_notes(audits: Result) -> list[str]:
-    if not audits["rows"]:
+def _learning_notes(name: str, asked: Result) -> list[str]:
+    if not asked["rows"]:
         return []
-    cost, seconds = amount(audits["cost_usd"], "usd"), amount(audits["response_s"], "seconds")
+    cost, seconds = amount(asked["cost_usd"], "usd"), amount(asked["response_s"], "seconds")
     return [
-        f"Audits: {audits['rows']} answers of other models, asked to learn from, took {cost} and {seconds}; these "
-        "figures leave them out."
+        f"{name}: {asked['rows']} answers that were asked for to learn from took {cost} and {seconds}; these figures "
+        "leave them out."
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zetaroute.domain import is_cut, is_same_model
+from zetaroute.domain import LARGEST_SHARE, LEAST_SHARE, is_cut, is_same_model
 from zetaroute.policy.guards import COOLING
 from zetaroute.router.answer import Answer
 from zetaroute.router.router import Router
@@ -35,8 +35,6 @@ def notes_of(answer: Answer, *, asked_for: str) -> Iterator[str]:
 
 def turns(before: Router, now: Router) -> Iterator[str]:
     """Yield what has changed between two looks: who serves, who challenges it, and a share at one of its ends."""
-    from zetaroute.evaluate.evidence import LARGEST_SHARE, LEAST_SHARE
-
     old, new = before.contest, now.contest
     if now.serving != before.serving:
         yield f"{now.serving} serves from now on, in place of {before.serving}: `zetaroute policies show` says why"

@@ -146,7 +146,7 @@ def test_key_figures_leave_audits_out_and_tell_them_apart(audited: Path, server:
     assert after["audits"]["rows"] == 1
     assert after["audits"]["cost_usd"] == pytest.approx((10 * 100 + 5 * 200) / 1e6)
     assert after["audits"]["response_s"] > 0
-    assert "Audits: 1 answers of other models" in ok(audited, "kpi").out
+    assert "Audits: 1 answers that were asked for to learn from" in ok(audited, "kpi").out
 
 
 def test_the_last_answer_is_that_of_the_user(audited: Path, server: ModelServer) -> None:

@@ -42,6 +42,13 @@ By = Annotated[
     Literal["task", "model", "segment", "day", "version"] | None,
     typer.Option("--by", help="Also for each of these alone."),
 ]
+OfVersion = Annotated[
+    str | None,
+    typer.Option(
+        "--version", autocompletion=complete.versions, help="Only queries whose model this version chose."
+    ),
+]
+OfRun = Annotated[str | None, typer.Option("--run", help="Only rows of this run, as the log names it.")]
 FailUnder = Annotated[
     list[str] | None,
     typer.Option("--fail-under", help="KPI=VALUE; exit with 4 when it is missed."),
@@ -167,6 +174,8 @@ def kpi_command(
     after: After = None,
     by: By = None,
     since: Since = None,
+    version: OfVersion = None,
+    of_run: OfRun = None,
     fail_under: FailUnder = None,
     html: Html = None,
     examples: Examples = False,
@@ -177,6 +186,7 @@ def kpi_command(
     \b
     Examples
       zetaroute kpi --by task
+      zetaroute kpi --version current
       zetaroute kpi --compare --html report.html
       zetaroute kpi --since 7d --fail-under accuracy=0.8
     """
@@ -193,12 +203,16 @@ def kpi_command(
     comparing = bool(compare or before or after)
     if examples and not (comparing and html):
         raise UsageError("--examples puts queries into a page: it needs --compare and --html FILE.")
+    if comparing and (version or of_run):
+        raise UsageError("--version and --run leave no two versions to compare: leave them or --compare out.")
     found: KpiReport | Comparison
     if comparing:
         found = compared = opened.compare(before=before, after=after, since=moment(since), examples=examples)
         figures, report = compared.after.kpis, compare_report(compared.json())
     else:
-        found = told = opened.kpi(since=moment(since), by=by, over_time=html is not None)
+        found = told = opened.kpi(
+            since=moment(since), by=by, version=version, run=of_run, over_time=html is not None
+        )
         figures, report = told.kpis, kpi_report(told.json())
     if html is not None:
         _write_page(html, page(report))

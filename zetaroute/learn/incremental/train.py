@@ -238,8 +238,8 @@ def _require_rows(seen: Survey, notes: Sequence[str]) -> None:
         raise ZetarouteError(
             f"there are no rows to learn from yet{left_out}: `zetaroute batch` or `zetaroute ask` bring some."
         )
-    if seen.graded < FEWEST_ROWS:
+    if max(seen.graded, seen.rows["rated"]) < FEWEST_ROWS:
         raise ZetarouteError(
-            f"only {seen.graded} training rows have a known accuracy, at least {FEWEST_ROWS} are needed: "
-            "ask with --reference, or run a batch with references."
+            f"only {seen.graded} training rows have a known accuracy and {seen.rows['rated']} a rating, at least "
+            f"{FEWEST_ROWS} are needed: ask with --reference, run a batch with references, or rate answers."
         )
