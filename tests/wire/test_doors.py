@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zetaroute.config import default_config_text, parse_settings
 from zetaroute.domain import Completion, Message, ToolCall
+from zetaroute.serve.decision import door_for
+from zetaroute.serve.errors import ApiError
+from zetaroute.serve.request import read_request
 from zetaroute.wire.anthropic_request import can_carry, messages_options, messages_turns
 from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
 from zetaroute.wire.doors.form import Door, Inbound, MalformedRequestError, Reply
@@ -65,6 +69,36 @@ TALK = {
         "max_tokens": 9,
     },
 }
+
+
+KEYS = (
+    *(
+        "role",
+        "content",
+        "type",
+        "text",
+        "tools",
+        "function",
+        "name",
+        "input",
+        "arguments",
+        "tool_calls",
+        "id",
+    ),
+    *(
+        "user",
+        "assistant",
+        "tool_use_id",
+        "source",
+        "call_id",
+        "format",
+        "schema",
+        "tool_call_id",
+        "json_schema",
+    ),
+    *("tool_use", "tool_result", "image", "base64", "data", "media_type", "function_call", "message", "tool"),
+)
+SETTINGS = parse_settings(default_config_text(), file=None)
 
 
 def words(content: Any) -> str:
@@ -163,6 +197,42 @@ def test_what_cannot_be_served_is_refused_with_its_place(
         door.read(body)
     assert told.value.param == param
     assert str(told.value).endswith(".")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(KEYS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def changed(value: Any, data: st.DataObject) -> Any:
+    """Return JSON in which something, at any depth, is something else."""
+    keys = (
+        list(value) if isinstance(value, dict) else list(range(len(value))) if isinstance(value, list) else []
+    )
+    if not keys or data.draw(st.integers(0, 5)) == 0:
+        return data.draw(JSON)
+    copy, key = value.copy(), data.draw(st.sampled_from(keys))
+    copy[key] = changed(value[key], data)
+    return copy
+
+
+@given(st.sampled_from(list(TALK)), st.data())
+def test_no_body_breaks_a_reader(door: Door, data: st.DataObject) -> None:
+    body = {"model": "auto", **TALK[door], "metadata": {}, "stream": False}
+    for _ in range(data.draw(st.integers(1, 3))):
+        body = {**body, **{key: changed(body[key], data) for key in [data.draw(st.sampled_from(list(body)))]}}
+    assert isinstance(door_for(body).error(400, "no.", code="x", param=None), dict)
+    try:
+        asked = read_request(door.read(body), SETTINGS)
+    except (MalformedRequestError, ApiError) as refusal:
+        said = str(refusal)
+    else:
+        messages_turns((*asked.query.history, *asked.query.after))
+        messages_options(asked.query.options)
+        said = "."
+    assert said.endswith(".")
 
 
 ARGUMENTS = st.dictionaries(st.text(max_size=3), st.text(max_size=9), max_size=2).map(json.dumps)

@@ -15,7 +15,7 @@ from zetaroute.providers.base import (
 from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, Exchange, endpoint
 from zetaroute.wire.anthropic_messages import take_messages
-from zetaroute.wire.anthropic_request import messages_options, messages_turns
+from zetaroute.wire.anthropic_request import BETAS, messages_options, messages_turns
 from zetaroute.wire.json_values import JsonObject
 
 _VERSION = "2023-06-01"
@@ -38,7 +38,7 @@ class AnthropicProvider:
             arm=arm,
             query=query,
             url=endpoint(arm, "/messages" if versioned else "/v1/messages", "https://api.anthropic.com"),
-            credentials=replace(key, headers={"anthropic-version": _VERSION, **key.headers}),
+            credentials=replace(key, headers={"anthropic-version": _VERSION, **_betas(query), **key.headers}),
             bodies=(_body(arm, query, streamed=on_text is not None),),
             take=take_messages,
         )
@@ -49,12 +49,18 @@ class AnthropicProvider:
         await self._exchange.aclose()
 
 
+def _betas(query: Query) -> dict[str, str]:
+    betas = query.native.get(BETAS) if query.native else None
+    return {BETAS: betas} if betas else {}
+
+
 def _body(arm: Arm, query: Query, *, streamed: bool) -> JsonObject:
     if query.native is not None:
         # What its client has written for this format goes out as it came.
         limit = {"max_tokens": _MAX_TOKENS} | messages_options(arm.options)[0]
         own = {} if arm.system is None else {"system": arm.system}
-        return {**limit, **own, **query.native, "model": arm.model, "stream": streamed}
+        native = {name: value for name, value in query.native.items() if name != BETAS}
+        return {**limit, **own, **native, "model": arm.model, "stream": streamed}
     turns = (*query.history, *query.after)
     systems = [turn.content for turn in turns if turn.role == "system"]
     system = query.system if query.system is not None else arm.system

@@ -24,7 +24,7 @@ from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
 from zetaroute.wire.doors.form import Door
 from zetaroute.wire.doors.messages import MESSAGES
 from zetaroute.wire.doors.responses import RESPONSES
-from zetaroute.wire.json_values import MOST_COUNTED, count, mapping, sequence
+from zetaroute.wire.json_values import MOST_COUNTED, count, mapping, sequence, text
 
 MOST_OPEN = 10_000
 """Decisions whose outcome is waited for."""
@@ -72,7 +72,7 @@ def door_for(body: Mapping[str, Any]) -> Door:
     if "prompt" in body:
         return COMPLETIONS
     contents = [mapping(message).get("content") for message in sequence(body.get("messages"))]
-    kinds = {mapping(part).get("type") for content in contents for part in sequence(content)}
+    kinds = {text(mapping(part).get("type")) for content in contents for part in sequence(content)}
     tools = any("input_schema" in mapping(tool) for tool in sequence(body.get("tools")))
     return MESSAGES if "system" in body or tools or not kinds.isdisjoint(_OTHER_BLOCKS) else CHAT
 

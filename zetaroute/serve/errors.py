@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +46,8 @@ _BY_CLASS: dict[type[ZetarouteError], tuple[int, str]] = {
 }
 """A class before those that it is one of."""
 _RETRY_AFTER_S = 5
+_CODE = re.compile(r"\[([a-z][a-z0-9_]{2,60})(?<!_error)\]\)")
+"""How the words of a failure end that a server has a code for; a mere type is none."""
 
 
 def door_of(path: str) -> Door:
@@ -91,8 +94,10 @@ def come_back(status: int, message: str, code: str) -> ApiError:
 
 
 def upstream(kind: str | None, message: str) -> ApiError:
-    """Return what a client is told of a model's failure of this kind."""
+    """Return what a client is told of a model's failure of this kind; the code of a refusal is the server's."""
     status, code = _BY_KIND.get(kind or "", (502, "upstream_error"))
+    if status == 400 and (named := _CODE.search(message)):
+        code = named[1]
     return come_back(status, message, code) if status == 429 else ApiError(status, message, code=code)
 
 

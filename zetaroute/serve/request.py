@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from zetaroute.domain import Message, Query
 from zetaroute.errors import ConfigError
 from zetaroute.serve.errors import ApiError, bad
 from zetaroute.serve.turns import Turn, read_turn
-from zetaroute.wire.anthropic_request import can_carry
+from zetaroute.wire.anthropic_request import BETAS, can_carry
 from zetaroute.wire.doors.form import Inbound
 
 AUTO = "auto"
@@ -26,6 +27,7 @@ MOST_MESSAGES = 10_000
 _MOST_METADATA = 64
 _LONGEST_NAME = 1000
 """Characters of what a client names: it is kept in memory and in the log."""
+_BETAS = re.compile("[a-z0-9, -]{1,1000}")
 _ANYWHERE = frozenset({"max_tokens", "temperature", "top_p"})
 """Options that every wire format knows."""
 
@@ -102,7 +104,7 @@ def read_request(
             query,
             options=inbound.options,
             wire_formats=_formats(inbound, query),
-            native=inbound.native,
+            native=_native(inbound, headers.get("anthropic-beta", "")),
             task=metadata.get("task"),
             reference=metadata.get("reference"),
             grader=metadata.get("grader"),
@@ -155,6 +157,13 @@ def _formats(inbound: Inbound, query: Query) -> tuple[str, ...]:
     if inbound.only_native:
         return ("anthropic",)
     return ("openai", "anthropic") if can_carry(inbound.options, turns) else ("openai",)
+
+
+def _native(inbound: Inbound, betas: str) -> Mapping[str, Any] | None:
+    """Return the request as it came, with the features that a header of it turns on."""
+    if inbound.native is None or not _BETAS.fullmatch(betas):
+        return inbound.native
+    return {**inbound.native, BETAS: betas}
 
 
 def _answered(query: Query) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ from typing import Any
 from zetaroute.domain import Message
 from zetaroute.wire.json_values import JsonObject, mapping, parse, sequence, text
 
+BETAS = "anthropic-beta"
+"""The header that turns features on; it stands beside the body that needs it."""
 _AS_IT_IS = frozenset({"max_tokens", "temperature", "top_p"})
 _TRANSLATED = frozenset({"stop", "tools", "tool_choice", "parallel_tool_calls", "response_format"})
 _HINTS = frozenset({"reasoning_effort", "verbosity"})
