@@ -218,6 +218,41 @@ def anthropic_messages(client: Any, model: str) -> None:
         assert (last.content[-1].text, last.model) == ("four", model)
 
 
+def agents(openai_client: Any, anthropic_client: Any) -> None:
+    """Thirty turns of two agents, in which each call of a tool is answered by the model that made it."""
+    turns: list[Any] = []
+    session = {"x-claude-code-session-id": "s1"}
+    terms: Any = {"model": "auto", "max_tokens": 99, "tools": [{"name": "weather", "input_schema": CITY}]}
+    for number in range(15):
+        turns.append({"role": "user", "content": f"Weather on day {number}?"})
+        models = []
+        for kind in ("tool_use", "text"):
+            answer = anthropic_client.messages.create(messages=turns, extra_headers=session, **terms)
+            assert answer.content[-1].type == kind
+            models.append(answer.model)
+            turns.append({"role": "assistant", "content": answer.content})
+            if kind == "tool_use":
+                result = {"type": "tool_result", "tool_use_id": answer.content[-1].id, "content": "-3"}
+                turns.append({"role": "user", "content": [result]})
+        assert models[0] == models[1]
+    tool: Any = {"type": "function", "name": "weather", "parameters": CITY}
+    before = None
+    for number in range(15):
+        asked: Any = f"Weather on day {number}?"
+        models = []
+        for kind in ("function_call", "message"):
+            answer = openai_client.responses.create(
+                model="auto", input=asked, tools=[tool], previous_response_id=before
+            )
+            assert answer.output[-1].type == kind
+            models.append(answer.model)
+            before = answer.id
+            if kind == "function_call":
+                called = answer.output[-1].call_id
+                asked = [{"type": "function_call_output", "call_id": called, "output": "-3"}]
+        assert models[0] == models[1]
+
+
 def streamed(client: Any, asked: list[Any], terms: dict[str, Any]) -> Any:
     """Return the message that a stream comes to."""
     with client.messages.stream(messages=asked, **terms) as stream:
@@ -270,6 +305,8 @@ def main(program: str) -> None:
             ):
                 trial(client, model)
                 said(f"{trial.__name__} with {model}: right")
+        agents(by_openai, by_anthropic)
+        said("two agents of 15 questions each: right")
         refusals(by_openai, by_anthropic)
         said(f"openai {openai.__version__}, anthropic {anthropic.__version__}: right")
 
