@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zetaroute.answers.agreement import agreement
+from zetaroute.answers.agreement import EQUAL, agreement
 from zetaroute.answers.final import final_of
 
 QUERY = "How many of 30?"
@@ -19,7 +19,7 @@ def agree(one: str, other: str, query: str = QUERY) -> float:
     [
         ("The answer is 1,000.", "#### 1000.00"),
         ("It is 25%.", "The answer is 1/4."),
-        ("[math.sum(a=1, b='x y')]", '[{"math_sum": "{\\"b\\": \\"X y\\", \\"a\\": \\"1\\"}"}]'),
+        ("[math.sum(a=1, b='x y')]", '[{"math_sum": "{\\"b\\": \\"x y\\", \\"a\\": 1}"}]'),
         (
             "[f(a=1), g(b=2)]",
             '[{"name": "g", "arguments": {"b": 2}}, {"name": "f", "arguments": {"a": 1.0}}]',
@@ -52,6 +52,7 @@ def test_different(one: str, other: str) -> None:
 
 
 def test_calls_agree_by_what_they_share() -> None:
-    # Name twice (two arguments) and one of two arguments are shared: 3 of 4 parts.
-    assert agree("[f(a=1, b=2)]", "[f(a=1, b=3)]") == pytest.approx(0.75)
+    # Of 8 parts the name is 4, and each argument 2: one as it is written, one as it is meant.
+    assert agree("[f(a=1, b=2)]", "[f(a=1, b=3)]") == pytest.approx(6 / 8)
+    assert agree("[f(a=1, b='X y')]", "[f(a='1', b='x y')]") == pytest.approx(EQUAL)
     assert agree("[f(a=1)]", "[g(a=1)]") == 0.0

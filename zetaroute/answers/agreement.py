@@ -12,11 +12,15 @@ from zetaroute.answers.number import same_number
 from zetaroute.answers.structure import WrittenCall
 from zetaroute.answers.words import tokens
 
+EQUAL = 0.75
+"""Agreement from which two answers count as the same one."""
+
 
 def agreement(one: Final, other: Final) -> float:
     """Return how far two final answers agree, from 0 (different) to 1 (the same).
 
-    Calls and texts agree by the F1 of what they hold in common; everything else wholly or not at all.
+    Calls and texts agree by the F1 of what they hold in common, and from EQUAL on count as the same answer;
+    everything else agrees wholly or not at all.
     """
     if one.kind != other.kind:
         return float({one.kind, other.kind} == {"empty", "declined"})
@@ -38,12 +42,16 @@ def _shared(one: Iterable[Any], other: Iterable[Any]) -> float:
 
 
 def _parts(calls: tuple[WrittenCall, ...]) -> list[Any]:
-    """Return names and arguments; a name weighs as much as the arguments of its call."""
+    """Return names and arguments, each argument as it is written and as it is meant.
+
+    A name weighs as much as all that of its call, so calls that differ in spelling alone agree by three quarters.
+    """
     parts: list[Any] = []
     for call in calls:
         name = re.sub(r"\W", "_", call.name).casefold()
-        parts += [(name, None)] * max(1, len(call.arguments))
-        parts += [(name, key, _plain(value)) for key, value in call.arguments]
+        parts += [(name, None)] * max(1, 2 * len(call.arguments))
+        for key, value in call.arguments:
+            parts += [(name, key, "written", repr(value)), (name, key, "meant", _plain(value))]
     return parts
 
 

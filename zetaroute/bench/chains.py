@@ -8,20 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from zetaroute.answers.agreement import EQUAL
 from zetaroute.answers.read import read_answer
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.ways import Way, charged, standard_error, utility
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
+from zetaroute.evaluate.frontier import call_measures
 from zetaroute.learn.chains import ChainFit, ChainRows, Played, chain_models, fit_chain, play_chain
 from zetaroute.learn.fit import Fitted, single_threaded
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.policy import Forecast, Policy
-from zetaroute.policy.chain_posterior import EQUAL, Posterior, sigmoid
+from zetaroute.policy.chain_posterior import Posterior, sigmoid
 
-POINTS = 6
+POINTS = 8
 """Values of an answer that an operating point is chosen from."""
+TOLERANCE = 0.005
+"""Of the score on the training queries that counts as equal."""
 THRESHOLDS = np.arange(0.3, 1.0, 0.05)
 
 
@@ -38,24 +42,27 @@ class ChainBench:
     router: Policy
 
     def ways(self, objective: Objective, router: Way) -> dict[str, Way]:
-        """Return chain, agreement and verifier on the test queries."""
-        found = {"chain": self.chain(objective, router), "verifier": self._verifier(objective)}
+        """Return chain, agreement and verifier on the test queries; a chain that may not serve is the router."""
+        chain = self.played(objective, train=False) if self.serves(objective) else router
+        return {"chain": replace(chain, paid=chain.asks), **self.simple(objective)}
+
+    def simple(self, objective: Objective) -> dict[str, Way]:
+        """Return the simple ways of looking at answers, on the test queries."""
+        found = {"verifier": self._verifier(objective)}
         if len(self.fit.rows.places) > 2:
             found["agreement"] = self._agreement(self.rows)
         return found
 
-    def chain(self, objective: Objective, router: Way) -> Way:
-        """Return the chain's way on the test queries; where its guard is closed that is the router's."""
-        plan = self.fit.guarded(self.arms, objective, otherwise=self._otherwise(objective))
-        if not plan.serves:
-            return replace(router, paid=router.weights)
-        return self._of(play_chain(plan, self.rows, self.arms, objective))
+    def serves(self, objective: Objective) -> bool:
+        """Return whether the chain gains enough on the training queries to serve."""
+        otherwise = self.routed(objective, train=True).utility(self.train, objective)
+        return self.fit.guarded(self.arms, objective, otherwise=otherwise).serves
 
     def equal_accuracy(self, objective: Objective) -> dict[str, dict[str, Any] | None]:
         """Return, for each way, what it costs at the accuracy of the most accurate single model.
 
         The operating point, a value of an answer, is the cheapest whose score on the training queries, by fits that
-        have not seen them, is no lower. None where there is none, or no cost is known.
+        have not seen them, is at most TOLERANCE lower. None where there is none, or no cost is known.
         """
         best = int(np.argmax(self.train.score.mean(axis=0)))
         single = Way(weights=np.eye(len(self.arms))[np.full(len(self.test.texts), best)])
@@ -65,24 +72,35 @@ class ChainBench:
         highest = 100.0 * float(charged(self.train).mean(axis=0).max())
         points = [
             replace(objective, answer_value_usd=float(value), second_value_usd=0.0)
-            for value in np.geomspace(highest / 30.0, highest, POINTS)
+            for value in np.geomspace(highest / 50.0, highest, POINTS)
         ]
-        level = float(self.train.score[:, best].mean())
+        level = float(self.train.score[:, best].mean()) - TOLERANCE
         return {
             name: self._point(pairs, level, best, cost, single)
             for name, pairs in (
                 (
                     "chain",
-                    [(self._played(one, train=True), self._played(one, train=False)) for one in points],
+                    [(self.played(one, train=True), self.played(one, train=False)) for one in points],
                 ),
                 (
                     "router",
-                    [(self._routed(one, train=True), self._routed(one, train=False)) for one in points],
+                    [(self.routed(one, train=True), self.routed(one, train=False)) for one in points],
                 ),
                 ("agreement", [(self._agreement(self.fit.rows), self._agreement(self.rows))]),
             )
             if name != "agreement" or len(self.fit.rows.places) > 2
         }
+
+    def answer_seen(self) -> dict[str, Any] | None:
+        """Return RouteLLM's measures of asking the second of two models by the answer of the first."""
+        if len(self.arms) != 2:
+            return None
+        weak, strong = self.fit.rows.places
+        posterior, rows = self.fit.plan.posterior, self.rows
+        views = np.zeros(rows.right.shape)
+        views[:, 0] = posterior.view(rows.prior, 0, rows.signs[:, 0])[:, 0]
+        right = sigmoid(posterior.after(rows.prior, (0,), views, rows.agreements))
+        return call_measures(self.test.score[:, weak], self.test.score[:, strong], right[:, 1] - right[:, 0])
 
     def _point(
         self, pairs: Sequence[tuple[Way, Way]], level: float, best: int, cost: float, single: Way
@@ -101,17 +119,13 @@ class ChainBench:
             "se": standard_error(lost),
         }
 
-    def _otherwise(self, objective: Objective) -> Array:
-        """Return the utility of choosing the training queries' models by the query alone, (n,)."""
-        gained = utility(self.train, objective)
-        return np.asarray((self._routed(objective, train=True).weights * gained).sum(axis=1))
-
-    def _played(self, objective: Objective, *, train: bool) -> Way:
+    def played(self, objective: Objective, *, train: bool) -> Way:
+        """Return the chain's way without its guard; on the training queries each fold goes by the others' fits."""
         if train:
             return self._of(self.fit.crossed(self.arms, objective))
         return self._of(play_chain(self.fit.plan, self.rows, self.arms, objective))
 
-    def _routed(self, objective: Objective, *, train: bool) -> Way:
+    def routed(self, objective: Objective, *, train: bool) -> Way:
         """Return the router's way where it pays; on the training queries each fold goes by the others' heads."""
         known, count = utility(self.train, objective), len(self.arms)
         crossed = self._exploit(self.fit.rows.forecast, objective)

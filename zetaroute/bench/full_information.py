@@ -16,7 +16,7 @@ from zetaroute.bench.ways import Way, utility
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query
 from zetaroute.errors import UsageError
-from zetaroute.evaluate.frontier import call_curve, regret_fraction, routerarena
+from zetaroute.evaluate.frontier import call_measures, regret_fraction, routerarena
 from zetaroute.evaluate.intervals import mean_figure
 from zetaroute.learn.fit import Fitted, fit
 from zetaroute.policy import Forecast, Limits, Policy, decide
@@ -99,6 +99,9 @@ def marked(
             row["utility_usd"], oracle=bounds["oracle"], single=bounds["best_single"]
         )
         row["routerarena"] = None if row["cost_usd"] is None else routerarena(row["score"], row["cost_usd"])
+    two = _two_models(train, test, arms, fitted, use_task=use_task)
+    if two is not None and looking is not None:
+        two["answer_seen"] = looking.answer_seen()
     return {
         "dataset": test.dataset,
         "train_queries": len(train.texts),
@@ -110,7 +113,7 @@ def marked(
         "routes": fitted.routes,
         "results": results,
         "singles": singles(test, objective),
-        "two_models": _two_models(train, test, arms, fitted, use_task=use_task),
+        "two_models": two,
         "decide_us": _decision_time(policy, test, arms, objective),
     } | ({} if looking is None else {"equal_accuracy": looking.equal_accuracy(objective)})
 
@@ -182,13 +185,10 @@ def _two_models(
         return None
     weak, strong = np.argsort(train.score.mean(axis=0), kind="stable").tolist()
     accuracy = forecast_of(replace(fitted.predictor, centre=None), test, arms, use_task=use_task).accuracy
-    curve = call_curve(test.score[:, weak], test.score[:, strong], accuracy[:, strong] - accuracy[:, weak])
     return {
         "weak": test.models[weak],
         "strong": test.models[strong],
-        "apgr": curve.apgr() if curve else None,
-        "cpt50": curve.cpt(0.5) if curve else None,
-        "cpt80": curve.cpt(0.8) if curve else None,
+        **call_measures(test.score[:, weak], test.score[:, strong], accuracy[:, strong] - accuracy[:, weak]),
     }
 
 

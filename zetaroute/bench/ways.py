@@ -23,6 +23,11 @@ class Way:
     seconds: Array | None = None
     """(n,) that are waited; None for those of the returned answers."""
 
+    @property
+    def asks(self) -> Array:
+        """(n, K) how often each model is asked."""
+        return self.weights if self.paid is None else self.paid
+
     def utility(self, queries: Recordings, objective: Objective) -> Array:
         """Return the utility of each query in USD, (n,)."""
         returned = (self.weights * utility(queries, objective)).sum(axis=1)

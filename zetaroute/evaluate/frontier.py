@@ -137,6 +137,16 @@ def call_curve(weak: Array, strong: Array, preference: Array) -> CallCurve | Non
     )
 
 
+def call_measures(weak: Array, strong: Array, preference: Array) -> dict[str, float | None]:
+    """Return APGR, CPT(50%) and CPT(80%) of a preference (n,); None where they do not exist (see `call_curve`)."""
+    curve = call_curve(weak, strong, preference)
+    return {
+        "apgr": curve.apgr() if curve else None,
+        "cpt50": curve.cpt(0.5) if curve else None,
+        "cpt80": curve.cpt(0.8) if curve else None,
+    }
+
+
 def _turns_left(first: tuple[float, float], middle: tuple[float, float], last: tuple[float, float]) -> bool:
     """Return whether the middle point lies on or below the line from first to last."""
     rise = (middle[0] - first[0]) * (last[1] - first[1]) - (middle[1] - first[1]) * (last[0] - first[0])

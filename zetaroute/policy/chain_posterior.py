@@ -8,10 +8,11 @@ from itertools import combinations
 
 import numpy as np
 
+from zetaroute.answers.agreement import EQUAL
 from zetaroute.arrays import Array
 
-EQUAL = 0.75
-"""Agreement from which two answers count as the same one."""
+SAME = 0.999
+"""Agreement from which two answers are the same to the letter."""
 Asked = tuple[int, ...]
 """Places of models that were asked, rising."""
 
@@ -54,12 +55,14 @@ def joint_design(prior: Array, asked: Asked, views: Array, agreements: Array) ->
     """Return the columns that P is fitted on.
 
     They are logit p (n, K), logit V of every asked model for itself out of `views` (n, K), the agreement of each
-    pair from -2 to 2 out of `agreements` (n, K, K), the share of the largest group of equal answers, and 1.
+    pair from -2 to 2 out of `agreements` (n, K, K), -1 or 1 by whether it is whole, the share of the largest group
+    of equal answers, and 1.
     """
     pairs = [agreements[:, one, other] for one, other in combinations(asked, 2)]
     same = agreements[:, asked][:, :, asked] >= EQUAL
     largest = same.sum(axis=2).max(axis=1) / len(asked)
-    columns = [*(4.0 * pair - 2.0 for pair in pairs), largest, np.ones(len(prior))]
+    columns = [*(4.0 * pair - 2.0 for pair in pairs), *(2.0 * (pair >= SAME) - 1.0 for pair in pairs)]
+    columns += [largest, np.ones(len(prior))]
     return np.hstack([prior, views[:, asked], np.column_stack(columns)])
 
 
