@@ -103,12 +103,13 @@ def _head() -> list[str]:
     return [
         TITLE,
         "",
-        "What it is worth to look at an answer before another model is asked (see [chains.md](chains.md)), where",
-        "answers were recorded. Written by `python -m benchmarks.learner.chains BENCH_DIR`. Points over the best",
-        "single model of the training queries, means over prices, and for bfcl over three rotations of its folds; ± is one",
-        "paired standard error. 'agreement' asks the two cheaper models, and the third where they differ; 'verifier'",
-        "goes on while the own answer is held too unlikely; 'mix' is a random mix of two single models at the",
-        "chain's cost. The chain answers where its guard lets it, else the router; 'unguarded' is without the guard.",
+        "What it is worth to look at an answer before another model is asked (see [chains.md](chains.md)),",
+        "where answers were recorded. Written by `python -m benchmarks.learner.chains BENCH_DIR`. Points over",
+        "the best single model of the training queries, means over prices, and for bfcl over three rotations",
+        "of its folds; ± is one paired standard error. 'agreement' asks the two cheaper models, and the third",
+        "where they differ; 'verifier' goes on while the own answer is held too unlikely; 'mix' is a random",
+        "mix of two single models at the chain's cost. The chain answers where its guard lets it, else the",
+        "router; 'unguarded' is without the guard.",
         "",
     ]
 
