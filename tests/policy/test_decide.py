@@ -224,23 +224,25 @@ def test_one_model_is_always_it():
 class Wants:
     """A predictor that holds one arm best; the rest is the config's."""
 
-    def __init__(self, arm: int) -> None:
-        self.arm = arm
+    def __init__(self, arm: int, others: float = 0.2) -> None:
+        self.arm, self.others = arm, others
 
     def vectors(self, texts, tasks=None):
         return PriorPredictor().vectors(texts)
 
     def forecast(self, vectors, arms):
-        accuracy = np.full((len(vectors), len(arms)), 0.2)
+        accuracy = np.full((len(vectors), len(arms)), self.others)
         accuracy[:, self.arm] = 0.9
         return replace(PriorPredictor().forecast(vectors, arms), accuracy=accuracy)
 
 
-def contested(**changes):
+def contested(others=0.2, **changes):
     contest = Contest(
-        epoch="c1", policy=Policy(version="v0002", predictor=Wants(1)), share=changes.pop("share", 0.25)
+        epoch="c1",
+        policy=Policy(version="v0002", predictor=Wants(1, others)),
+        share=changes.pop("share", 0.25),
     )
-    champion = Policy(version="v0001", predictor=Wants(0))
+    champion = Policy(version="v0001", predictor=Wants(0, others))
     return decided(policy=champion, contest=replace(contest, anchor=changes.pop("anchor", None)), **changes)
 
 
@@ -288,7 +290,12 @@ def test_least_probabilities_hold_while_a_newcomer_takes_its_quota(rate):
 def test_on_heads_an_audit_asks_both_sides_and_one_of_them_answers_by_the_share_alone():
     n, extra, sides = 3000, 0, Counter()
     for seed in range(n):
-        found = contested(seed=seed, audit=AuditTerms(probability=0.5))
+        found = contested(
+            others=0.8,
+            seed=seed,
+            audit=AuditTerms(probability=0.5),
+            objective=Objective(answer_value_usd=1.0),
+        )
         if not found.audit.heads:
             assert found.audit.asks == ()
             continue

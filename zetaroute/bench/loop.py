@@ -38,6 +38,7 @@ from zetaroute.learn.progressive import GROWTH, bounds_of
 from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy import Contest, Limits, Policy, decide
+from zetaroute.policy.asking import point, usual_charge
 from zetaroute.policy.contest import audit_share
 from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.policy import Expectation
@@ -164,6 +165,8 @@ class Loop:
                     early=early and graded < FIRST_ROWS * len(self.arms),
                     promoted=self._promoted,
                     proving=contest is not None and contest.proving,
+                    usual_charge=usual_charge(self.arms, standings, self.settings.objective),
+                    point=point(self.settings.objective),
                 )
             ),
             expected=expected,

@@ -56,15 +56,14 @@ def cast(
     terms: AuditTerms,
     eligible: Mask,
     new: Mask,
-    worth_asking: Array,
+    asking: Array,
     explored: Callable[[Array], Array],
     seed: int,
 ) -> Draw:
     """Toss the coin of the audit, give the query to a side, and draw its model.
 
     `explored` adds to probabilities (K,) what both sides explore. While there are `new` models (K,) an audit asks one
-    of them too, later on one in three asks any other; drawn by `worth_asking` (K,), for else a model that is as
-    expensive as all others together would be most of what audits cost.
+    of them too, later on one in three asks any other; drawn by the weights `asking` (K,), 0 for never.
     """
     coins = np.random.default_rng([seed, 2]).random(3)
     side: Side = "challenger" if coins[0] < share else "champion"
@@ -73,11 +72,11 @@ def cast(
         mine, other = (challenger, champion) if side == "challenger" else (champion, challenger)
         pmf = share * only(challenger.arm, count) + (1.0 - share) * only(champion.arm, count)
         asks = dict.fromkeys([mine.arm, other.arm])
-        others = np.array([eligible[k] and k not in asks for k in range(count)])
+        others = np.array([eligible[k] and asking[k] > 0.0 and k not in asks for k in range(count)])
         young = others & new
         if young.any() or (others.any() and coins[1] < ADDS_ONE):
             among = young if young.any() else others
-            asks[_point_in(np.where(among, worth_asking, 0.0), float(coins[2]))] = None
+            asks[_point_in(np.where(among, asking, 0.0), float(coins[2]))] = None
         return Draw(arm=mine.arm, pmf=pmf, side=side, heads=True, asks=tuple(asks))
     by_champion, by_challenger = (
         explored((1.0 - sampled) * only(view.arm, count) + sampled * samples)
@@ -99,19 +98,21 @@ def cast(
     return Draw(arm=draw(own, seed), pmf=pmf, side=side, heads=False, asks=())
 
 
-def audit_share(given: float | None, *, early: bool, promoted: bool, proving: bool) -> float:
+def audit_share(
+    given: float | None, *, early: bool, promoted: bool, proving: bool, usual_charge: float, point: float
+) -> float:
     """Return the probability of an audit: the `given` one, else by how much there is to learn from it.
 
     `early`: nothing has challenged the config's priors yet, and few answers are graded; `promoted`: a version serves
-    that was proven; `proving`: that one is still tested for harm.
+    that was proven; `proving`: that one is still tested for harm. Later ones are so rare that a usual query pays at
+    most a `point` for them, where one more answer takes the `usual_charge`, both in USD.
     """
     if given is not None:
         return given
     if early:
         return EARLY_AUDITS
-    if proving:
-        return PROVING_AUDITS
-    return LATER_AUDITS if promoted else FIRST_AUDITS
+    share = PROVING_AUDITS if proving else LATER_AUDITS if promoted else FIRST_AUDITS
+    return min(share, point / max(usual_charge, 1e-12))
 
 
 def toss(seed: int, probability: float) -> bool:

@@ -27,6 +27,7 @@ from zetaroute.domain import (
     Standing,
 )
 from zetaroute.errors import NoAnswerError
+from zetaroute.policy.asking import CLAIM_SE, MOST_BESIDE, charges, fewest_first, inverse, worth_asking
 from zetaroute.policy.contest import Draw, SideView, cast, kept_by, toss
 from zetaroute.policy.exploration import (
     PROBATION,
@@ -41,7 +42,7 @@ from zetaroute.policy.exploration import (
 from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, extra_usd
 from zetaroute.policy.opinion import Opinion, opinion_of
 from zetaroute.policy.policy import Contest, Expectation, Policy
-from zetaroute.policy.prior import FEWEST_GRADED, PriorPredictor, newcomers, ruled_out
+from zetaroute.policy.prior import FEWEST_GRADED, PriorPredictor, newcomers
 
 NO_AUDIT = AuditTerms(probability=0.0, blocked="no audit was asked for")
 
@@ -162,7 +163,7 @@ def _decision(
 
     if contest is None:
         pmf = explored(thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0])))
-        lot = _alone(own, pmf, audit, eligible & ~_ruled_out(own, eligible), seed=seed)
+        lot = _alone(own, pmf, audit, eligible, seed=seed)
     else:
         other = opinion_of(contest.policy.with_record(standings), query, arms, objective, expected)
         if query.check is not None:
@@ -202,21 +203,25 @@ class _Lot:
     pairing: Pairing | None = None
 
 
-def _alone(own: Opinion, pmf: Array, terms: AuditTerms, running: Mask, *, seed: int) -> _Lot:
-    """Draw for the one policy that there is; an audit asks all models (K,) that may still be the best one."""
+def _alone(own: Opinion, pmf: Array, terms: AuditTerms, eligible: Mask, *, seed: int) -> _Lot:
+    """Draw for the one policy that there is; an audit asks the best model and others that may be better, by turns."""
     heads = toss(seed, terms.probability)
     if heads:
-        chosen = own.best(running)
+        chosen = own.best(eligible)
         pmf = only(chosen, len(pmf))
-        asks = (chosen, *(k for k in np.flatnonzero(running).tolist() if k != chosen))
+        others = _worth_asking(own, eligible) & ~only(chosen, len(pmf)).astype(bool)
+        asks = (chosen, *fewest_first(others, own.forecast.rows, MOST_BESIDE, seed=seed))
     else:
         chosen, asks = draw(pmf, seed), ()
     return _Lot(decider=own, chosen=chosen, pmf=pmf, audit=_audit(own, terms, asks, heads=heads))
 
 
-def _ruled_out(own: Opinion, eligible: Mask) -> Mask:
-    """Return the models (K,) whose record leaves no doubt that another is better, for their money and time."""
-    return ruled_out(own.mean[0], own.se[0], eligible & (own.forecast.rows >= FEWEST_GRADED))
+def _worth_asking(opinion: Opinion, eligible: Mask) -> Mask:
+    """Return which models (K,) may teach more than their answers take."""
+    forecast = opinion.forecast
+    taken = charges(forecast, opinion.arms, opinion.objective)
+    doubt = np.where(forecast.rows < FEWEST_GRADED, CLAIM_SE * opinion.objective.answer_value_usd, 0.0)
+    return worth_asking(opinion.mean[0], np.maximum(opinion.se[0], doubt), taken, forecast.rows, eligible)
 
 
 def _cast(
@@ -236,7 +241,6 @@ def _cast(
     anchored = contest.anchor in ids and eligible[ids.index(contest.anchor)]
     before = ids.index(contest.anchor) if contest.anchor is not None and anchored else own.best(eligible)
     after = other.best(eligible)
-    point = 0.01 * own.objective.answer_value_usd
     drawn = cast(
         SideView(arm=before, mean=own.mean[0], se=own.se[0]),
         SideView(arm=after, mean=other.mean[0], se=other.se[0]),
@@ -244,7 +248,8 @@ def _cast(
         terms=terms,
         eligible=eligible,
         new=new if not new.all() else np.zeros_like(new),
-        worth_asking=1.0 / (max(point, 1e-9) + other.forecast.charged(own.arms)[0]),
+        asking=inverse(charges(other.forecast, own.arms, own.objective), own.objective)
+        * _worth_asking(other, eligible),
         explored=explored,
         seed=seed,
     )

@@ -26,6 +26,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.pseudonyms import home_salt
 from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome
 from zetaroute.policy import Contest, Limits, Policy, decide, load_policy, tripped
+from zetaroute.policy.asking import point, usual_charge
 from zetaroute.policy.contest import affordable_share, audit_share, kept_by
 from zetaroute.policy.decide import NO_AUDIT
 from zetaroute.policy.exploration import QUOTA, cold_rate
@@ -122,6 +123,8 @@ class Router:
             early=self._is_cold and self._graded + ahead < FIRST_ROWS * len(arms),
             promoted=self.policy.version != COLD or (contest is not None and contest.promoted),
             proving=contest is not None and contest.proving,
+            usual_charge=usual_charge(arms, self.standings, self.settings.objective),
+            point=point(self.settings.objective),
         )
         left = [budget.share_left() for budget in (self.spending, self.audit_spending, run) if budget]
         return AuditTerms(probability=share * min(1.0, 2.0 * min(left)))
