@@ -62,6 +62,12 @@ def test_figures_of_known_rows():
     )
 
 
+def test_utility_never_passes_what_a_liked_right_answer_is_worth():
+    nothing = {"charged_usd": np.zeros(3), "cost_usd": np.zeros(3), "response_s": np.full(3, 0.001)}
+    found = figures(served([1, 1, 0], **nothing), OBJECTIVE)["utility_usd"]
+    assert found.high == OBJECTIVE.answer_value_usd + OBJECTIVE.satisfaction_value_usd
+
+
 def test_failed_queries_have_no_response_time_but_an_error_rate():
     rows = served([0, 1], failed=np.array([1.0, 0.0]), response_s=np.array([60.0, 1.0]))
     found = figures(rows, OBJECTIVE)

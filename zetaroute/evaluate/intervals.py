@@ -113,10 +113,12 @@ class Moments:
         """Return the same groups, of which only those count that `counts` (g,)."""
         return Moments(n=np.where(counts, self.n, 0.0), mean=self.mean, squares=self.squares)
 
-    def figure(self, weights: Array | None = None, *, least: float = -math.inf) -> Figure:
+    def figure(
+        self, weights: Array | None = None, *, least: float = -math.inf, most: float = math.inf
+    ) -> Figure:
         """Return the mean over all rows with its t interval; `weights` (g,) re-weight the rows (linearised variance).
 
-        `least` is the smallest value that the quantity can have: the interval does not go below it.
+        `least` and `most` are the values that the quantity lies between: the interval does not pass them.
         """
         known = self.take(self.n > 0)
         n = int(known.n.sum())
@@ -129,7 +131,7 @@ class Moments:
             return Figure(value=mean, low=None, high=None, n=1)
         spread = known.squares + known.n * (known.mean - mean) ** 2
         half = t_quantile(0.975, n - 1) * math.sqrt(float(share**2 @ spread) * n / (n - 1))
-        return Figure(value=mean, low=max(mean - half, least), high=mean + half, n=n)
+        return Figure(value=mean, low=max(mean - half, least), high=min(mean + half, most), n=n)
 
     def share(self, weights: Array | None = None) -> Figure:
         """Return the mean of values in 0..1 over all rows with Wilson's interval; `weights` (g,) re-weight the rows.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -143,8 +142,13 @@ def figures(served: Served, objective: Objective) -> dict[str, Figure]:
         "router_s": served.router_s.figure(least=0.0),
         "router_cost_usd": served.router_cost_usd.figure(least=0.0),
         "judge_cost_usd": served.judge_cost_usd.figure(least=0.0) if served.judged else NOTHING,
-        "utility_usd": served.utility(objective).figure(),
+        "utility_usd": served.utility(objective).figure(most=_most_usd(objective)),
     }
+
+
+def _most_usd(objective: Objective) -> float:
+    """Return what a query is worth at most: right at once, for nothing, to somebody who likes it."""
+    return objective.answer_value_usd + objective.satisfaction_value_usd
 
 
 def mix_weights(before: Served, after: Served) -> Array:
@@ -181,7 +185,10 @@ def on_one_mix(before: Served, after: Served, objective: Objective) -> OneMix:
     before, after, weights = _shared_kinds(before, after)
     old, new = figures(before, objective), figures(after, objective)
     if len(weights) and len(after.segment):
-        old |= {name: _weighted(name, part, weights) for name, part in _means(before, objective).items()}
+        old |= {
+            name: _weighted(name, part, weights, objective)
+            for name, part in _means(before, objective).items()
+        }
         old["satisfaction_score"] = before.opinion.satisfaction(weights)
     return OneMix(before=old, after=new)
 
@@ -211,11 +218,13 @@ def _shared_kinds(before: Served, after: Served) -> tuple[Served, Served, Array]
     return before, after, mix_weights(before, after)
 
 
-def _weighted(name: str, part: Moments, weights: Array) -> Figure:
+def _weighted(name: str, part: Moments, weights: Array, objective: Objective) -> Figure:
     """Return a mean of re-weighted rows with an interval that does not leave the range of the KPI."""
     if name in {"accuracy_rate", "error_rate"}:
         return part.share(weights)
-    return part.figure(weights, least=-math.inf if name == "utility_usd" else 0.0)
+    if name == "utility_usd":
+        return part.figure(weights, most=_most_usd(objective))
+    return part.figure(weights, least=0.0)
 
 
 def _means(served: Served, objective: Objective) -> Mapping[str, Moments]:
