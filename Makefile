@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs pictures test format lint types layers tests stress simulations clients evidence rivals bench bench-large data lock clean
+.PHONY: help install demo docs pictures test format lint types layers tests newcomer stress simulations clients evidence rivals bench bench-large data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ clients: $(READY) ## try real client packages against the server, in an environm
 	@.clients/bin/pip install --quiet --disable-pip-version-check openai anthropic \
 		|| { echo "make clients: skipped, for the client packages cannot be installed here"; exit 0; }; \
 		.clients/bin/python tests/clients/conformance.py $(BIN)/zetaroute
+
+newcomer: $(READY) ## walk a newcomer's path beside a scripted llama.cpp server, up to a promotion (about half a minute)
+	$(BIN)/python -m tests.newcomer
 
 stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress

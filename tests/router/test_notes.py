@@ -9,7 +9,7 @@ import pytest
 from tests.router.test_answer import DECISION, FAILED, WON, answer_of
 from tests.router.test_router import router_of
 from zetaroute.domain import Promotion
-from zetaroute.log.contests import promotions_since
+from zetaroute.log.contests import promotions_since, proven_versions
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Contest, Policy, PriorPredictor
@@ -76,7 +76,7 @@ def test_promotions_are_told_from_a_moment_on(home):
             time=f"2026-01-0{number}T00:00:00",
             version=f"v000{number}",
             previous=None,
-            reason="proven",
+            reason="PROMOTE: proven" if number > 1 else "by hand",
             author="retrain",
         )
         for number in (1, 2, 3)
@@ -84,4 +84,6 @@ def test_promotions_are_told_from_a_moment_on(home):
     log.append([Entry(promotions=tuple(rows))])
     with log.open() as connection:
         found = promotions_since(connection, "2026-01-02T00:00:00+00:00")
-    assert [(one.version, one.reason) for one in found] == [("v0002", "proven"), ("v0003", "proven")]
+        proven = proven_versions(connection)
+    assert [(one.version, one.previous) for one in found] == [("v0002", None), ("v0003", None)]
+    assert proven == {"v0002": "proven", "v0003": "proven"}

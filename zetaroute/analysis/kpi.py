@@ -32,6 +32,7 @@ from zetaroute.errors import ArtifactError, UsageError, ZetarouteError
 from zetaroute.evaluate.intervals import NOTHING, Moments
 from zetaroute.evaluate.kpi import Served, figures, on_one_mix, unrated
 from zetaroute.evaluate.satisfaction import satisfaction_json
+from zetaroute.log.contests import proven_versions
 from zetaroute.log.log import OF_ONE, SINCE
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
@@ -134,6 +135,8 @@ def compare(
     sides = {name: frame.filter(pl.col("policy_version") == name) for name in (old, new)}
     served = {name: as_served(part, settings) for name, part in sides.items()}
     stored = _stored_result(registry, new) | (contest_result(connection, new, settings.objective) or {})
+    if (why := proven_versions(connection).get(new)) is not None:
+        stored |= {"verdict": "PROMOTE", "reasons": [why]}
     if stored.get("parent") != old:
         stored = {"verdict": None, "reasons": [f"{new} was never judged against {old}"]}
     told = by_segment((sides[old], served[old]), (sides[new], served[new]))

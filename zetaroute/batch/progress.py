@@ -117,9 +117,7 @@ class Progress:
             self.failed += 1
             self.failure = answer.failures
         self.cost_usd += sum(row.cost_usd or 0.0 for row in answer.entry.outcomes)
-        for row in answer.entry.outcomes:
-            if row.is_outage:
-                self.dropped[row.model] = self.dropped.get(row.model, DroppedModel()).with_call(row)
+        self._count_outages(answer.entry)
         self.ungraded += answer.note is not None
         self.judge_cost_usd += answer.judge_cost_usd or 0.0
         if answer.accuracy is not None:
@@ -128,8 +126,14 @@ class Progress:
 
     def count_audit(self, entry: Entry) -> None:
         """Take in what was asked of another model beside a finished query."""
+        self._count_outages(entry)
         self.audits += len(entry.outcomes)
         self.audit_cost_usd += spent_usd(entry.outcomes, entry.feedback)
+
+    def _count_outages(self, entry: Entry) -> None:
+        for row in entry.outcomes:
+            if row.is_outage:
+                self.dropped[row.model] = self.dropped.get(row.model, DroppedModel()).with_call(row)
 
     def summary(self) -> dict[str, object]:
         """Return the summary that `batch --json` prints."""

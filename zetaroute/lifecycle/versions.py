@@ -18,7 +18,7 @@ from zetaroute.features import EmbeddedMap
 from zetaroute.features.hashed import SPACE
 from zetaroute.learn.embeddings import with_embeddings
 from zetaroute.lifecycle.contests import take_step
-from zetaroute.log.contests import running_event
+from zetaroute.log.contests import proven_versions, running_event
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
@@ -85,6 +85,7 @@ def list_versions(connection: DuckDBPyConnection, home: Home) -> list[VersionSum
     promoted = dict(
         connection.execute("SELECT version, max(time)::VARCHAR FROM promotions GROUP BY version").fetchall()
     )
+    proven = proven_versions(connection)
     rows = []
     for version in [COLD, *registry.versions()]:
         manifest: dict[str, Any] = {}
@@ -92,7 +93,7 @@ def list_versions(connection: DuckDBPyConnection, home: Home) -> list[VersionSum
         if version != COLD:
             try:
                 manifest = registry.manifest(version)
-                verdict = manifest["gate"]["verdict"]
+                verdict = "PROMOTE" if version in proven else manifest["gate"]["verdict"]
             except ArtifactError:
                 manifest = {}
         rows.append(

@@ -114,3 +114,11 @@ def promotions_since(connection: DuckDBPyConnection, moment: str) -> tuple[Promo
     )
     names = [column[0] for column in found.description or ()]
     return tuple(Promotion(**dict(zip(names, row, strict=True))) for row in found.fetchall())
+
+
+def proven_versions(connection: DuckDBPyConnection) -> dict[str, str]:
+    """Return the versions that evidence has promoted, each with what it said then; its own retrain came before."""
+    found = connection.execute(
+        "SELECT version, reason FROM promotions WHERE NOT forced AND starts_with(reason, 'PROMOTE: ') ORDER BY id"
+    ).fetchall()
+    return {version: reason.removeprefix("PROMOTE: ") for version, reason in found}

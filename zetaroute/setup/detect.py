@@ -114,7 +114,14 @@ def places_at(addresses: Sequence[str]) -> tuple[ServerAddress, ...]:
         if base_url in {place.base_url for place in (*PLACES, *places)}:
             continue
         places.append(
-            ServerAddress(name=f"the server at {base_url}", prefix=prefix, base_url=base_url, concurrency=4)
+            ServerAddress(
+                name=f"the server at {base_url}",
+                prefix=prefix,
+                base_url=base_url,
+                concurrency=4,
+                # Where it is llama.cpp's.
+                further=("/props",),
+            )
         )
     return tuple(places)
 
