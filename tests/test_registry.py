@@ -80,6 +80,13 @@ def test_versions_are_found_by_number(registry):
         registry.find("7")
 
 
+@pytest.mark.parametrize("name", ["²", "v①", "٣", "v" + "1" * 5000, "\udcff", "", "v", "1\n"])
+def test_odd_digits_and_bytes_name_no_version(registry, name):
+    registry.publish({"parent": COLD}, FILES)
+    with pytest.raises(ArtifactError, match="there is no policy version"):
+        registry.find(name)
+
+
 def test_manifest_of_a_newer_version_is_refused(registry):
     version = registry.publish({"schema_version": 2, "parent": COLD}, FILES)
     stored = json.loads((registry.folder / version / MANIFEST).read_text())

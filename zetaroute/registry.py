@@ -88,10 +88,11 @@ class Registry:
         if name == COLD:
             return COLD
         versions = self.versions()
-        digits = name.removeprefix("v")
-        found = [v for v in versions if v == name or (digits.isdigit() and _number(v) == int(digits))]
-        if digits.isdigit() and int(digits) == 0:
+        digits = re.fullmatch("v?0*([0-9]{1,9})", name)
+        number = int(digits[1]) if digits else None
+        if number == 0:
             return COLD
+        found = [v for v in versions if v == name or _number(v) == number]
         if len(found) != 1:
             known = ", ".join([COLD, *versions])
             raise ArtifactError(f"there is no policy version {name!r}; there are {known}.")

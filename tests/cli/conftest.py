@@ -28,8 +28,9 @@ def server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture(autouse=True)
-def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep proxies and terminal settings of the machine out."""
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the settings of the machine out, and what is written to the current folder in a new one."""
+    monkeypatch.chdir(tmp_path)
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
     terminal = ("NO_COLOR", "FORCE_COLOR", "ZETAROUTE_HOME", "COLUMNS")
     for name in (*proxies, *(proxy.lower() for proxy in proxies), *terminal):

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from tests.cli.command import ok
-from tests.learn.test_train import assert_equal, change_in, forget_cache, lesson, logged
+from tests.learn.test_train import assert_equal, change_in, forget_cache, lesson
 from zetaroute.config import Home, load_settings
 from zetaroute.learn.incremental import survey
 from zetaroute.learn.incremental import train as learning
@@ -22,7 +22,6 @@ from zetaroute.log.partitions import fingerprints, spans
 from zetaroute.projections import log_of
 from zetaroute.registry import Registry
 
-__all__ = ["logged"]
 ROWS = 100
 """In a partition."""
 SPANS = 6

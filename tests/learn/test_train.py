@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.cli.command import ok, refused, run
-from tests.support.homes import instant
+from tests.learn.conftest import LOGGED_ROWS as ROWS
 from tests.support.results import assert_same_result
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
 from zetaroute.learn.incremental.readers import Reader
@@ -22,37 +22,7 @@ from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.sources import open_sources
 from zetaroute.projections import log_of
 
-ROWS = 600
 ARMS = parse_settings(default_config_text(), file=None).arms
-
-
-@pytest.fixture(scope="module")
-def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with graded practice rows, some of them rated on two scales, some repeated."""
-    home = tmp_path_factory.mktemp("logged")
-    (home / "config.toml").write_text(instant(default_config_text()), encoding="utf-8")
-    for name, seed in (("a", "3"), ("b", "3")):
-        ok(
-            home,
-            "practice",
-            "generate",
-            "--rows",
-            str(ROWS // 2),
-            "--seed",
-            seed,
-            "-o",
-            str(home / f"{name}.jsonl"),
-        )
-        ok(home, "batch", str(home / f"{name}.jsonl"))
-    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
-        log.execute(
-            """INSERT INTO feedback BY NAME
-               SELECT uuidv7()::VARCHAR AS id, id AS outcome_id, time, unnest(['thumbs', 'rating']) AS metric,
-                      unnest([(hash(custom_id) % 3 > 0)::INT, 1 + hash(custom_id) % 5]) AS value,
-                      'user' AS source, 'me' AS author
-               FROM outcomes"""
-        )
-    return home
 
 
 def lesson(
@@ -100,7 +70,7 @@ def home(logged: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(logged, tmp_path / "home"))
 
 
-@pytest.mark.parametrize("rows", [37, 150])
+@pytest.mark.parametrize("rows", [110, 250])
 def test_parts_teach_what_the_whole_teaches(home: Path, rows: int) -> None:
     whole = lesson(home, rows=10**9)
     forget_cache(home)
@@ -125,7 +95,7 @@ def change(home: Path) -> None:
     ok(home, "batch", str(home / "new.jsonl"))
 
 
-@pytest.mark.parametrize("rows", [100, 10**9])
+@pytest.mark.parametrize("rows", [170, 10**9])
 def test_after_any_change_all_is_learned_that_a_full_count_learns(home: Path, rows: int) -> None:
     known = lesson(home, rows=rows).fitted.map
     change(home)
@@ -135,19 +105,19 @@ def test_after_any_change_all_is_learned_that_a_full_count_learns(home: Path, ro
 
 
 def test_after_rows_have_gone_the_others_are_learned_from(home: Path) -> None:
-    known = lesson(home, rows=100).fitted.map
+    known = lesson(home, rows=170).fitted.map
     change_in(home, "DELETE FROM outcomes WHERE hash(id) % 20 = 0")
-    found = lesson(home, rows=100, known=known)
+    found = lesson(home, rows=170, known=known)
     assert_equal(found, lesson(home, rows=10**9, known=known))
 
 
 def test_kept_vectors_are_those_that_would_be_made(home: Path) -> None:
-    known = lesson(home, rows=100).fitted.map
+    known = lesson(home, rows=170).fitted.map
     kept = (home / "vectors.npz").read_bytes()
-    again = lesson(home, rows=100, known=known)
+    again = lesson(home, rows=170, known=known)
     assert (home / "vectors.npz").read_bytes() == kept
     (home / "vectors.npz").write_bytes(b"damaged")
-    assert_equal(again, lesson(home, rows=100, known=known))
+    assert_equal(again, lesson(home, rows=170, known=known))
     assert (home / "vectors.npz").read_bytes() == kept
 
 
@@ -166,7 +136,7 @@ def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
     place = Home(home)
     settings = load_settings(None, place.config)
     results = []
-    for rows in (90, 10**9):
+    for rows in (130, 10**9):
         done = retrain(
             home=place, settings=settings, log=log_of(place), promote="never", partition_rows=rows, page=False
         )

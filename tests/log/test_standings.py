@@ -12,7 +12,14 @@ from tests.log.test_log import feedback, outcome
 from zetaroute.domain import ALL_TASKS, Candidate, Estimate, Standing, new_id, query_kind_key
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.standings import RECENT, end_cooldowns, is_readable_state, read_state, with_outcome
+from zetaroute.log.standings import (
+    MOST_TASKS,
+    RECENT,
+    end_cooldowns,
+    is_readable_state,
+    read_state,
+    with_outcome,
+)
 from zetaroute.log.views import LOST
 
 
@@ -47,6 +54,14 @@ def test_tallies_are_kept_per_task_and_over_all(home):
     assert set(tallies) == {"x", "y", ALL_TASKS}
     assert (tallies["x"].graded, tallies["x"].accuracy) == (2, 0.5)
     assert (tallies[ALL_TASKS].calls, tallies[ALL_TASKS].accuracy) == (4, 0.75)
+
+
+def test_only_the_most_frequent_kinds_of_query_are_told_apart(home):
+    log = Log(home)
+    names = [f"t{number:04}" for number in range(MOST_TASKS + 50)]
+    log.append([Entry(outcomes=tuple(outcome(task=task) for task in (*names, names[-1])))])
+    log.merge()
+    assert set(read_state(home).standings["a"].tallies) == {*names[: MOST_TASKS - 1], names[-1], ALL_TASKS}
 
 
 def test_tallies_hold_what_a_cold_start_goes_by(home):

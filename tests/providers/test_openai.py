@@ -42,6 +42,24 @@ def ask(arm: Arm, query: Query | None = None, on_text: OnText | None = None) -> 
     return asyncio.run(once())
 
 
+def test_thinking_that_no_mark_opens_is_shown_once_at_the_most(server: ModelServer) -> None:
+    server.reply(stream(delta("Let me see.\n</think>\n\n"), delta("Yes.", finish="stop"), usage(10, 5), DONE))
+
+    async def shown_twice() -> list[str]:
+        provider, shown = OpenAIProvider(many=CARRIER.many), []
+        try:
+            for _ in range(2):
+                pieces: list[str] = []
+                completion = await provider.complete(arm_at(server), Query(text="why?"), pieces.append)
+                assert (completion.text, completion.thinking) == ("Yes.", "Let me see.")
+                shown.append("".join(pieces))
+        finally:
+            await provider.aclose()
+        return shown
+
+    assert asyncio.run(shown_twice())[1] == "Yes."
+
+
 def failure(arm: Arm, on_text: OnText | None = None) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         ask(arm, on_text=on_text)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from zetaroute.domain import Arm
 from zetaroute.providers.connections import unopenable
 from zetaroute.providers.proxies import is_spared, proxy_for
+
+from .test_http import TLS
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def arm(name: str, base_url: str, **fields: str) -> Arm:
 
 
 def test_models_without_a_way_to_them_are_known_before_the_first_call(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     arms = [arm("far", "http://models.invalid/v1"), arm("here", "http://127.0.0.1:9/v1")]
     assert unopenable(arms) == {}
@@ -85,3 +89,7 @@ def test_models_without_a_way_to_them_are_known_before_the_first_call(
     monkeypatch.delenv("SSL_CERT_FILE")
     own = arm("own", "https://models.invalid/v1", ca_file="/not/there.pem")
     assert "ca_file names /not/there.pem" in unopenable([own])["own"]
+    garbage = tmp_path / "garbage.pem"
+    garbage.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n", encoding="utf-8")
+    assert "garbage.pem" in unopenable([replace(own, ca_file=str(garbage))])["own"]
+    assert unopenable([replace(own, ca_file=str(TLS / "certificate.pem"))]) == {}

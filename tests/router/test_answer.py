@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.log.test_log import feedback, outcome
-from zetaroute.domain import Candidate, Decision, Estimate, Query
+from zetaroute.domain import Candidate, Decision, Estimate, Query, ToolCall, tool_calls_as_text
 from zetaroute.log.journal import Entry
 from zetaroute.router.answer import Answer, output_line
 
@@ -127,3 +127,22 @@ def test_a_row_that_no_model_takes_has_a_line_without_an_answer(form: Any) -> No
     told = json.loads(output_line({"custom_id": "c", "error": "too long", "error_kind": "unfit"}, form))
     assert (told["custom_id"], told["id"]) == ("c", None)
     assert told["error"] == ("too long" if form == "plain" else {"code": "unfit", "message": "too long"})
+
+
+def test_a_line_of_the_batch_api_has_tool_calls_as_calls():
+    calls = [ToolCall(name="weather", arguments='{"city": "Paris"}'), ToolCall(name="now", arguments="{}")]
+    told = {"id": "1", "answer": tool_calls_as_text(calls), "finish_reason": "tool_calls"}
+    message = json.loads(output_line(told, "openai"))["response"]["body"]["choices"][0]["message"]
+    assert message["content"] is None
+    assert [one["function"] for one in message["tool_calls"]] == [
+        {"name": call.name, "arguments": call.arguments} for call in calls
+    ]
+    assert len({one["id"] for one in message["tool_calls"]}) == 2
+
+
+@pytest.mark.parametrize(
+    "text", ['{"tool_calls": []} and more', '{"tool_calls": 1}', "[1]", "Yes.", "[" * 90_000]
+)
+def test_a_text_that_is_no_tool_call_stays_a_text(text):
+    message = json.loads(output_line({"id": "1", "answer": text}, "openai"))["response"]["body"]["choices"][0]
+    assert message["message"] == {"role": "assistant", "content": text}

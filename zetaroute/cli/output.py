@@ -75,10 +75,15 @@ def out(text: str) -> None:
 
 
 def out_json(value: Any) -> None:
-    """Write a JSON answer to standard output."""
+    """Write a JSON answer to standard output; on a terminal, what could steer it is escaped."""
     import json
 
-    out(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if sys.stdout.isatty():
+        from zetaroute.report.terminal import steers
+
+        text = "".join(json.dumps(one)[1:-1] if steers(one) else one for one in text)
+    out(text)
 
 
 def forget_reader() -> None:

@@ -51,6 +51,7 @@ from zetaroute.domain.outcome import (
     is_cut,
     is_same_model,
     tool_calls_as_text,
+    tool_calls_in,
 )
 from zetaroute.domain.promotion import Promotion
 from zetaroute.domain.query import (
@@ -121,6 +122,7 @@ __all__ = [
     "segment_of",
     "text_tokens",
     "tool_calls_as_text",
+    "tool_calls_in",
     "unit_of",
     "usd",
     "utc_now",

@@ -66,6 +66,15 @@ def tool_calls_as_text(calls: Sequence[ToolCall]) -> str:
     return json.dumps({"tool_calls": [{"name": call.name, "arguments": call.arguments} for call in calls]})
 
 
+def tool_calls_in(text: str) -> tuple[ToolCall, ...]:
+    """Return the calls, without their ids, that a text of `tool_calls_as_text` stands for; none for any other."""
+    try:
+        calls = tuple(ToolCall(**call) for call in json.loads(text)["tool_calls"])
+        return calls if tool_calls_as_text(calls) == text else ()
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """What one successful call brought back."""

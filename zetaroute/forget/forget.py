@@ -6,7 +6,7 @@ The log comes last, because it alone knows the texts: whatever is interrupted be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from zetaroute.forget.artifacts import orphaned, redact, without_words, words_of
 from zetaroute.forget.database import rewrite
 from zetaroute.forget.exports import blank_export
 from zetaroute.forget.outputs import blank_lines, drop_entries, still_holding
+from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import Log
 from zetaroute.log.named import one_of, outcomes_named
 from zetaroute.registry import Registry
@@ -48,6 +49,9 @@ class Chosen:
     """Everything that only these rows hold."""
     same: tuple[str, ...]
     """Other outcomes that ask the very same."""
+    conversation: str | None = None
+    before: str | None = None
+    """How they were named, where it was not by their ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,7 @@ def choose(
             """,
             {"ids": list(ids), "conversation": conversation, "before": before},
         )
-        chosen = _chosen(connection)
+        chosen = replace(_chosen(connection), conversation=conversation, before=before)
     if conversation is not None and not chosen.ids:
         raise UsageError(f"no conversation is called {conversation!r}: it is the id of its first outcome.")
     return chosen
@@ -166,6 +170,7 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
     rewrite(log, chosen.ids, {old: new for old, new in changed.items() if old != new}, segments=telling)
     # Only now: a retrain that read the rows before may have kept what it made of them until here.
     log.home.drop_retrain_cache()
+    ConversationTags(log.home).forget(chosen.conversation, chosen.before)
     return Forgotten(
         rows=len(chosen.ids),
         already=chosen.already,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from zetaroute.config import Home
@@ -40,6 +42,18 @@ class ConversationTags:
             return tuple(
                 sorted(file.read_text("utf-8") for file in folder.iterdir() if file.suffix != ".tmp")
             )
+
+    def forget(self, name: str | None, before: str | None) -> None:
+        """Remove the tags of a conversation, and of those that got none since a moment (ISO 8601, UTC).
+
+        What the log knows of their turns stays. Raises StoreError when they cannot be removed.
+        """
+        until_s = datetime.fromisoformat(before).replace(tzinfo=UTC).timestamp() if before else 0.0
+        named = self._folder(name) if name is not None else None
+        with os_errors(f"cannot remove {self._home.conversations}", "make it writable."):
+            for folder in self._home.conversations.glob("*"):
+                if folder == named or folder.stat().st_mtime < until_s:
+                    shutil.rmtree(folder)
 
     def _folder(self, name: str) -> Path:
         return self._home.conversations / self._sealed(name)

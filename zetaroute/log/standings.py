@@ -33,6 +33,8 @@ CHANGED_AT = 4.0
 """Standard errors between the accuracy of an arm's recent rows and of all, beyond which older rows count no more."""
 _RECORD = "**"
 """Stands for all rows of an arm where a kind of query would stand."""
+MOST_TASKS = 200
+"""Kinds of query among them that are told apart, the most frequent ones: a state of more would only grow."""
 _SCHEMA = 6
 _SPENT = """
     SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd), coalesce(sum(cost_usd) FILTER (of_audit), 0) FROM (
@@ -87,7 +89,10 @@ _TALLIES = f"""
         SELECT * REPLACE ('{ALL_TASKS}' AS task) FROM numbered WHERE in_all <= {RECENT}
         UNION ALL BY NAME SELECT * REPLACE ('{_RECORD}' AS task) FROM numbered
         UNION ALL BY NAME SELECT * FROM numbered
-        WHERE in_task <= {RECENT} AND task NOT IN ('', '{ALL_TASKS}', '{_RECORD}')
+        WHERE in_task <= {RECENT} AND task IN (
+            SELECT task FROM tail WHERE task NOT IN ('', '{ALL_TASKS}', '{_RECORD}')
+            GROUP BY task ORDER BY count(*) DESC, task LIMIT {MOST_TASKS}
+        )
     )
     GROUP BY model, task
 """
@@ -144,8 +149,9 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         tally = Tally(**values, p95_low_s=_p95(times or [], z=1.645), p95_s=_p95(times or [], z=0.0))
         tallies.setdefault(model, {})[task] = tally
     demoted: dict[str, list[str]] = {}
+    known = {"", *(task for by_task in tallies.values() for task in by_task)}
     for task, models in connection.execute(_DEMOTED, {"first": first}).fetchall():
-        for model in models:
+        for model in models if task in known else ():
             demoted.setdefault(model, []).append(task)
     failing = {model: _after(errors) for model, errors in connection.execute(_ERRORS).fetchall()}
     connection.execute("DROP TABLE tail")

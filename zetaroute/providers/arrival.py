@@ -8,13 +8,15 @@ from zetaroute.domain import Arm, Completion, Query, text_tokens
 from zetaroute.providers.base import OnText, call_cost_usd
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.pieces import Part, PieceTaker
+from zetaroute.wire.thinking import ThinkingSplitter
 
 
 class Arrival:
     """A draft and its moments (`time.perf_counter`)."""
 
-    def __init__(self) -> None:
-        self.draft = Draft()
+    def __init__(self, *, opened: bool = False) -> None:
+        """With `opened`, the answer begins with thinking that no mark opens."""
+        self.draft = Draft(marked=ThinkingSplitter(opened=opened))
         self._first_text_at: float | None = None
         self._last_step_at: float | None = None
         """Of the last piece of text, thinking or a call: counts may follow much later."""

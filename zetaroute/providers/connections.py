@@ -139,15 +139,16 @@ def _trust_too(context: ssl.SSLContext, ca_file: str) -> None:
 
 def unopenable(arms: Iterable[Arm]) -> dict[str, str]:
     """Return the models to which no connection can be set up, with the reason and the fix; nothing is sent."""
-    found = {}
+    found: dict[str, str] = {}
+    trusted: dict[str, bool] = {}
     for arm in arms:
-        reason = _closed_way(arm) if arm.base_url is not None else None
+        reason = _closed_way(arm, trusted) if arm.base_url is not None else None
         if reason is not None:
             found[arm.id] = reason
     return found
 
 
-def _closed_way(arm: Arm) -> str | None:
+def _closed_way(arm: Arm, trusted: dict[str, bool]) -> str | None:
     try:
         url = urlsplit(arm.base_url or "")
         own = credentials(replace(arm, api_key_env=None, headers={}), key_header="").proxy
@@ -160,9 +161,21 @@ def _closed_way(arm: Arm) -> str | None:
     if url.scheme != "https":
         return None
     for name, path in (("ca_file", arm.ca_file), *((name, os.environ.get(name)) for name in _CERTIFICATES)):
-        if path and not os.access(path, os.R_OK):
+        if path and not trusted.setdefault(path, path in trusted or _is_trust(path)):
             return f"{name} names {path}, which cannot be read as certificates"
     return None
+
+
+def _is_trust(path: str) -> bool:
+    """Return whether a file holds certificates, or a folder can be read."""
+    import ssl
+
+    try:
+        if not os.path.isdir(path):
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except OSError:
+        return False
+    return os.access(path, os.R_OK)
 
 
 def _closed_proxy(proxy: str) -> str | None:

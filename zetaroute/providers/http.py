@@ -97,6 +97,8 @@ class Exchange:
         self._connections = Connections(many=many)
         self._refused: dict[str, int] = {}
         """How many of the best bodies a server has refused, by URL."""
+        self._opened_in_prompt: set[str] = set()
+        """Models whose thinking begins without a mark: from their second answer on it is shown to nobody."""
 
     async def complete(self, ask: Ask, on_text: OnText | None) -> Completion:
         """Ask once within the arm's `timeout_s`, and raise ProviderError for whatever goes wrong."""
@@ -105,7 +107,7 @@ class Exchange:
 
         started_at = time.perf_counter()
         faults = Faults(arm=ask.arm, url=_shown(ask.url), secrets=ask.credentials.secrets)
-        arrival = Arrival()
+        arrival = Arrival(opened=ask.arm.id in self._opened_in_prompt)
         draft = arrival.draft
         patience = Patience(ask.arm, streamed=on_text is not None)
         failure: ProviderError | None = None
@@ -126,6 +128,8 @@ class Exchange:
         arrival.show(draft.flush(), on_text)
         # What breaks after the server called the answer complete takes nothing away from it.
         if draft.is_answer and draft.text().strip():
+            if draft.opened_in_prompt:
+                self._opened_in_prompt.add(ask.arm.id)
             return arrival.completion(ask.arm, ask.query, started_at=started_at)
         failure = failure or faults.empty(draft.finish_reason)
         if arrival.holds_something:

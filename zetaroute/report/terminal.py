@@ -30,7 +30,7 @@ def plain(text: str) -> str:
     """Return `text` without what could steer a terminal: control characters, escapes, direction overrides."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(one for one in text if one in "\n\t" or not _steers(one))
+    return "".join(one for one in text if one in "\n\t" or not steers(one))
 
 
 def one_line(text: str, width: int = 60) -> str:
@@ -163,5 +163,6 @@ def _text(cell: Cell, column: Column, between: str) -> str:
     return plain(f"{cell.text}{between}{interval}" if interval else cell.text)
 
 
-def _steers(one: str) -> bool:
+def steers(one: str) -> bool:
+    """Return whether a character is a control character, a lone surrogate or a mark of direction."""
     return one in _DIRECTIONS or unicodedata.category(one) in {"Cc", "Cs"}

@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
-from zetaroute.domain import CONFIG_ERRORS, Candidate, Completion, Decision, Feedback, Outcome, Query
+from zetaroute.domain import (
+    CONFIG_ERRORS,
+    Candidate,
+    Completion,
+    Decision,
+    Feedback,
+    Outcome,
+    Query,
+    tool_calls_in,
+)
 from zetaroute.errors import NoAnswerError, StoreError
 from zetaroute.grading.graders import ACCURACY, NO_GRADE
 from zetaroute.log.journal import Entry
@@ -269,6 +278,15 @@ def _openai(told: Mapping[str, Any]) -> dict[str, Any]:
         "total_tokens": (read or 0) + (written or 0),
     }
     message = {"role": "assistant", "content": told.get("answer")}
+    if calls := tool_calls_in(told.get("answer") or ""):
+        named = [{"name": call.name, "arguments": call.arguments} for call in calls]
+        message |= {
+            "content": None,
+            "tool_calls": [
+                {"id": f"call_{number}", "type": "function", "function": one}
+                for number, one in enumerate(named)
+            ],
+        }
     body = {
         "id": own,
         "object": "chat.completion",

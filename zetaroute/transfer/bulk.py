@@ -48,8 +48,11 @@ class Delivery:
 
 
 def errors_of(name: str, *, stdin: str) -> Path:
-    """Return where the bad lines of an input are reported; `stdin` is the name of standard input."""
-    return Path(f"{stdin if name == '-' else name}.errors.jsonl")
+    """Return where the bad lines of an input are reported: in the current folder, wherever the input is.
+
+    `stdin` is the name of standard input.
+    """
+    return Path.cwd() / f"{stdin if name == '-' else Path(name).name}.errors.jsonl"
 
 
 def deliver(
@@ -61,7 +64,7 @@ def deliver(
     take: Callable[[Sequence[Line]], Iterable[Entry | BadLine | None]],
     on_progress: Callable[[], None] | None = None,
 ) -> None:
-    """Bring lines into the log and count them in `done`; the bad ones are reported beside the input and stop nothing.
+    """Bring lines into the log and count them in `done`; the bad ones are reported and stop nothing.
 
     `take` gets the good lines of a portion, `at_once` at most, and gives one thing for each: what to write, None for
     what is known, or why it cannot be used. Raises StoreError when the log cannot take the rows; what was taken

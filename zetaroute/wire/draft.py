@@ -31,6 +31,7 @@ class Draft:
     refused: bool = False
     usage: UsageReader = field(default_factory=UsageReader)
     calls: ToolCallReader = field(default_factory=ToolCallReader)
+    marked: ThinkingSplitter = field(default_factory=ThinkingSplitter)
     steps: int = 0
     """PieceTaker of text, of thinking and of calls until now."""
     blocks: tuple[JsonObject, ...] = ()
@@ -38,7 +39,6 @@ class Draft:
     _reason: str | None = None
     _pieces: list[str] = field(default_factory=list)
     _thoughts: list[str] = field(default_factory=list)
-    _marked: ThinkingSplitter = field(default_factory=ThinkingSplitter)
     _parts: list[Part] = field(default_factory=list)
     _has_words: bool = False
     _half: str = ""
@@ -58,6 +58,11 @@ class Draft:
     def has_text(self) -> bool:
         """Whether any text has come."""
         return bool(self._pieces)
+
+    @property
+    def opened_in_prompt(self) -> bool:
+        """Whether the text had a mark that closes thinking, and none that opens it."""
+        return not self.marked.thoughts and bool(self._split()[0])
 
     def text(self) -> str:
         """Return the answer without thinking; without a word, the tool calls that came in its place, as JSON."""
@@ -84,9 +89,9 @@ class Draft:
         piece = piece.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         if piece:
             self._stepped()
-        known = len(self._marked.thoughts)
-        shown = self._marked.feed(piece)
-        self._parts += [Part(kind="thinking", text=one) for one in self._marked.thoughts[known:] if one]
+        known = len(self.marked.thoughts)
+        shown = self.marked.feed(piece)
+        self._parts += [Part(kind="thinking", text=one) for one in self.marked.thoughts[known:] if one]
         return self._take(shown)
 
     def think(self, piece: str) -> None:
@@ -112,7 +117,7 @@ class Draft:
 
     def flush(self) -> str:
         """Return what was held back of the text, now that no more comes."""
-        return self._take(self._marked.flush())
+        return self._take(self.marked.flush())
 
     def _take(self, shown: str) -> str:
         if shown:
@@ -126,5 +131,5 @@ class Draft:
 
     def _split(self) -> tuple[str, str]:
         """Return the thinking that stood in the text, and the answer."""
-        text, marked = "".join(self._pieces), "".join(self._marked.thoughts)
+        text, marked = "".join(self._pieces), "".join(self.marked.thoughts)
         return (marked, text) if marked else split_thinking(text)

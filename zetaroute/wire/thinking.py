@@ -21,12 +21,16 @@ _ORPHAN = re.compile(r"(?im)(?:^|(?<=[^\s\"'`\\]))</think>|</think>(?=[ \t]*\r?$
 class ThinkingSplitter:
     """Takes the pieces of a text as they come and passes on those of the answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, opened: bool = False) -> None:
+        """With `opened`, the mark that opens is thought to stand in the prompt: all is held until one closes."""
         self.thoughts: list[str] = []
+        self._opened = opened
         self._held = ""
         self._closer: re.Pattern[str] | None = None
         self._longest = 0
         """Characters of a closing mark."""
+        self._looked = 0
+        """Where in what is held the next search for it begins."""
         self._at_start = True
         self._has_thought = False
 
@@ -47,6 +51,8 @@ class ThinkingSplitter:
         held, self._held = self._held, ""
         if self._closer is None:
             return held
+        if self._opened:
+            return held
         self.thoughts.append(held)
         return ""
 
@@ -55,22 +61,33 @@ class ThinkingSplitter:
         start = self._held.lstrip()
         opener = next((mark for mark in _CLOSERS if start[: len(mark)].lower() == mark), None)
         if opener is not None:
-            closer = _CLOSERS[opener]
-            self._closer, self._longest = re.compile(re.escape(closer), re.IGNORECASE), len(closer)
-            self._held, self._has_thought = start[len(opener) :], True
+            self._opened = False
+            self._expect(opener)
+            self._held = start[len(opener) :]
             return True
         waits = len(self._held) - len(start) < _SPACE_HELD
         if waits and any(mark.startswith(start.lower()) for mark in _CLOSERS):
             return False
+        if self._opened:
+            self._expect("<think>")
+            return True
         self._at_start = False
         if self._has_thought:
             self._held = start
         return True
 
+    def _expect(self, opener: str) -> None:
+        closer = _CLOSERS[opener]
+        self._closer, self._longest = re.compile(re.escape(closer), re.IGNORECASE), len(closer)
+        self._has_thought = True
+
     def _close(self) -> bool:
         """Look for the closing mark; return False while it is still to come."""
         assert self._closer is not None  # noqa: S101  - the caller has looked; this tells mypy
-        found = self._closer.search(self._held)
+        found = self._closer.search(self._held, self._looked)
+        if found is None and self._opened:
+            self._looked = max(0, len(self._held) - self._longest + 1)
+            return False
         if found is None:
             cut = max(0, len(self._held) - self._longest + 1)
             self.thoughts.append(self._held[:cut])
@@ -78,6 +95,7 @@ class ThinkingSplitter:
             return False
         self.thoughts.append(self._held[: found.start()])
         self._held, self._closer = self._held[found.end() :], None
+        self._opened, self._looked = False, 0
         return True
 
 

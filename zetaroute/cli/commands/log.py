@@ -132,7 +132,7 @@ def import_command(
     training rows of routers {"query", "model_name", "performance", "response_time", "category"}, and the lines that
     `log export` and `batch` write. No chance was ever drawn for these rows, so they have no propensity: they teach
     what to expect of each model, and never count as evidence that routing would have helped. What the file does not
-    say, such as a price, stays unknown. Bad lines go to FILE.errors.jsonl.
+    say, such as a price, stays unknown. Bad lines go to FILE.errors.jsonl in the current folder.
 
     \b
     Examples

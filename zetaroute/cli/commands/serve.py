@@ -96,7 +96,7 @@ def _admission(serving: Serving, host: str, token_env: str | None) -> Admission:
                 f"the variable {token_env} must hold a token of at least {SHORTEST_TOKEN} characters: "
                 "`openssl rand -hex 24` makes one."
             )
-        token_sha256 = hashed(token)
+        token_sha256 = hashed(os.fsencode(token))
     local = host.strip("[]") in {name.strip("[]") for name in LOOPBACK}
     if not local and token_sha256 is None:
         raise UsageError(
