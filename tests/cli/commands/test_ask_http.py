@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import command, environment, ok, on_terminal, refused, rows, run, spawn
+from tests.cli.command import command, environment, ok, on_terminal, refused, rows, run
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import RESET, ModelServer, delta, stream
 from tests.support.waiting import PATIENCE_S
@@ -137,12 +137,22 @@ def test_a_terminal_is_protected_and_a_pipe_gets_the_answer_as_it_is(
     code, seen = on_terminal(words, environment(TERM="xterm"))
     assert code == 0
     assert seen == "plain [31mred[0m ]0;title 2J bell right end\ttab\r\n"
-    assert spawn(http_folder, "ask", "-m", "one/m1", *flags, "hi").out == NASTY + "\n"
-    code, seen = on_terminal(command(http_folder, "log", "show"), environment(TERM="xterm"))
+    assert ok(http_folder, "ask", "-m", "one/m1", *flags, "hi").out == NASTY + "\n"
+    assert json.loads(ok(http_folder, "log", "show", "--json").out)["response"] == NASTY
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_what_the_log_shows_cannot_steer_a_terminal(
+    http_folder: Path, server: ModelServer, form: tuple[str, ...]
+) -> None:
+    server.reply(says(NASTY))
+    ok(http_folder, "ask", "-m", "one/m1", "hi")
+    code, seen = on_terminal(command(http_folder, "log", "show", *form), environment(TERM="xterm"))
     assert code == 0
     assert "[31mred" in seen
     assert not any(sign in seen for sign in ("\x1b[31m", "\x9b", "\x07", "\u202e"))
-    assert json.loads(ok(http_folder, "log", "show", "--json").out)["response"] == NASTY
+    if form:
+        assert json.loads(seen)["response"] == NASTY
 
 
 @pytest.mark.parametrize("status", [200, 401, 500])
