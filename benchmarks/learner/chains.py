@@ -132,12 +132,11 @@ def worth(price: float, second: float = 0.0) -> Objective:
     return Objective(answer_value_usd=value, satisfaction_value_usd=0.0, second_value_usd=second * value)
 
 
-def fitted(train: Recordings, test: Recordings) -> ChainBench | None:
-    """Return a chain and its rivals."""
-    arms = arms_of(train)
-    return chain_bench(
-        train, test, arms, fit_full(train, arms, objective=worth(0.05), seed=0, jobs=1), use_task=False
-    )
+def fitted(train: Recordings, test: Recordings, price: float) -> ChainBench | None:
+    """Return a chain and its rivals, its models chosen for a price."""
+    arms, objective = arms_of(train), worth(price)
+    model = fit_full(train, arms, objective=objective, seed=0, jobs=1)
+    return chain_bench(train, test, arms, model, objective, use_task=False)
 
 
 def _gains(folder: Path) -> list[str]:
@@ -152,7 +151,7 @@ def _gains(folder: Path) -> list[str]:
         errors: list[float] = []
         for rotation in case.rotations:
             data = recordings(folder, case, rotation)
-            bench = fitted(data.side(test=False), data.side(test=True))
+            bench = fitted(data.side(test=False), data.side(test=True), case.prices[-1])
             if bench is None:
                 continue
             found += cells(bench, case)
@@ -247,7 +246,7 @@ def _curve(folder: Path) -> list[str]:
             for seed in range(SUBSETS):
                 keep = np.zeros(len(train.texts), dtype=bool)
                 keep[np.random.default_rng(seed).permutation(len(keep))[:count]] = True
-                bench = fitted(train.take(keep), test)
+                bench = fitted(train.take(keep), test, case.prices[-1])
                 found += [] if bench is None else cells(bench, case)
         if found:
             names = ("chain", "unguarded", "router")
@@ -263,7 +262,8 @@ def _gsm8k(folder: Path) -> list[str]:
     train, test = data.side(test=False), data.side(test=True)
     arms = arms_of(data)
     model = fit_full(train, arms, objective=worth(0.05), seed=0, jobs=1)
-    two = marked(train, test, arms, model, worth(0.05), use_task=False)["two_models"]
+    looking = chain_bench(train, test, arms, model, worth(0.05), use_task=False)
+    two = marked(train, test, arms, model, worth(0.05), use_task=False, looking=looking)["two_models"]
     lines = [
         f"RouteLLM's GSM8K, half of it to learn from, {len(test.texts)} test queries: the share of calls to",
         f"{two['strong']} beside {two['weak']}, whose answer the chain has seen:",

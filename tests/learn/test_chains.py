@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.chains import ARMS, COST_USD, RIGHT, WORTH, best_single, made_rows
-from zetaroute.learn.chains import ChainFit, chain_models, fit_chain, play_chain
+from zetaroute.learn.chains import ChainFit, agreeing_models, chain_models, fit_chain, play_chain
 from zetaroute.policy.chain_posterior import sigmoid
 
 
@@ -74,6 +74,17 @@ def test_arms_of_a_chain_are_each_better_than_every_cheaper_one() -> None:
     assert chain_models(np.array(RIGHT), np.array(COST_USD)) == (0, 1, 2)
     assert chain_models(np.array([0.5, 0.4, 0.6, 0.7, 0.8]), np.array([1.0, 2, 3, 4, 5])) == (2, 3, 4)
     assert chain_models(np.array([0.5, np.nan, 0.6]), np.array([1.0, 2, np.nan])) == (0,)
+
+
+def test_other_arms_are_taken_only_where_their_agreement_is_clearly_worth_more(fit) -> None:
+    rows = fit.rows
+    # A fourth arm that is right as often as the small one, at twice its price, and repeats what the medium one says.
+    right = np.column_stack([rows.right[:, 0], rows.right[:, 1], rows.right[:, 1], rows.right[:, 2]])
+    answers = tuple((row[0], row[1], row[1], row[2]) for row in rows.answers)
+    cost = np.array([COST_USD[0], COST_USD[1], COST_USD[1] * 1.1, COST_USD[2]])
+    assert agreeing_models((1, 2, 3), right, cost, answers, WORTH) in {(0, 1, 3), (0, 2, 3)}
+    assert agreeing_models((0, 1, 3), right, cost, answers, WORTH) == (0, 1, 3)
+    assert agreeing_models((0, 3), right, cost, answers, WORTH) == (0, 3)
 
 
 def test_two_are_asked_at_once_where_waiting_is_expensive(fit) -> None:

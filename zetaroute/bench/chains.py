@@ -9,14 +9,22 @@ from typing import Any
 import numpy as np
 
 from zetaroute.answers.agreement import EQUAL
-from zetaroute.answers.read import read_answer
+from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.ways import Way, charged, standard_error, utility
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.frontier import call_measures
-from zetaroute.learn.chains import ChainFit, ChainRows, Played, chain_models, fit_chain, play_chain
+from zetaroute.learn.chains import (
+    ChainFit,
+    ChainRows,
+    Played,
+    agreeing_models,
+    chain_models,
+    fit_chain,
+    play_chain,
+)
 from zetaroute.learn.fit import Fitted, single_threaded
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.policy import Forecast, Policy
@@ -26,6 +34,8 @@ POINTS = 8
 """Values of an answer that an operating point is chosen from."""
 TOLERANCE = 0.005
 """Of the score on the training queries that counts as equal."""
+COMPARED = 600
+"""Training queries that models are chosen by."""
 THRESHOLDS = np.arange(0.3, 1.0, 0.05)
 
 
@@ -42,9 +52,13 @@ class ChainBench:
     router: Policy
 
     def ways(self, objective: Objective, router: Way) -> dict[str, Way]:
-        """Return chain, agreement and verifier on the test queries; a chain that may not serve is the router."""
+        """Return chain, agreement and verifier on the test queries."""
+        return {"chain": self.chain(objective, router), **self.simple(objective)}
+
+    def chain(self, objective: Objective, router: Way) -> Way:
+        """Return the chain's way on the test queries; where it may not serve that is the router's."""
         chain = self.played(objective, train=False) if self.serves(objective) else router
-        return {"chain": replace(chain, paid=chain.asks), **self.simple(objective)}
+        return replace(chain, paid=chain.asks)
 
     def simple(self, objective: Objective) -> dict[str, Way]:
         """Return the simple ways of looking at answers, on the test queries."""
@@ -184,9 +198,18 @@ class ChainBench:
 
 @single_threaded
 def chain_bench(
-    train: Recordings, test: Recordings, arms: tuple[Arm, ...], fitted: Fitted, *, use_task: bool
+    train: Recordings,
+    test: Recordings,
+    arms: tuple[Arm, ...],
+    fitted: Fitted,
+    objective: Objective,
+    *,
+    use_task: bool,
 ) -> ChainBench | None:
-    """Return a chain that was fitted on the training queries; None without answers, or where there is none."""
+    """Return a chain that was fitted on the training queries; None without answers, or where there is none.
+
+    Its models are chosen for an `objective`; it is good for others too.
+    """
     if train.responses is None or test.responses is None:
         return None
     cost, score = train.mean_costs(), train.score.mean(axis=0)
@@ -194,6 +217,9 @@ def chain_bench(
     places = chain_models(score, score if np.isnan(cost).all() else cost)
     if len(places) < 2:
         return None
+    if len(arms) > len(places) and not np.isnan(cost).any():
+        some = train.take(np.arange(len(train.texts)) < COMPARED)
+        places = agreeing_models(places, some.score, cost, _answers(some, range(len(arms))), objective)
     routed = replace(fitted.predictor, centre=None)
     rows, sides = train.full_sample(use_task=use_task), (train, test)
     vectors = [
@@ -216,20 +242,23 @@ def chain_bench(
 def chain_rows(side: Recordings, forecast: Forecast, cells: Index, places: tuple[int, ...]) -> ChainRows:
     """Return recorded queries with the answers of the models at some places."""
     mine = list(places)
-    answers = tuple(
-        tuple(read_answer(row[place], text) for place in mine)
-        for text, row in zip(side.texts, side.responses or (), strict=True)
-    )
     return ChainRows(
         texts=side.texts,
         group=side.groups(),
         forecast=forecast,
         cells=cells,
-        answers=answers,
+        answers=_answers(side, places),
         right=side.score[:, mine],
         cost_usd=charged(side)[:, mine],
         seconds=np.nan_to_num(side.latency_s[:, mine]),
         places=places,
+    )
+
+
+def _answers(side: Recordings, places: Sequence[int]) -> tuple[tuple[ReadAnswer, ...], ...]:
+    return tuple(
+        tuple(read_answer(row[place], text) for place in places)
+        for text, row in zip(side.texts, side.responses or (), strict=True)
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from zetaroute.arrays import Index
 from zetaroute.bench.baselines import baselines, mixed, one_hot
-from zetaroute.bench.chains import chain_bench
+from zetaroute.bench.chains import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.ways import Way, utility
 from zetaroute.config import Objective
@@ -51,7 +51,9 @@ def bench_full_information(
     start = time.perf_counter()
     fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs, use_task=use_task)
     fit_s = time.perf_counter() - start
-    return marked(train, test, arms, fitted, objective, use_task=use_task, chain=chain) | {"fit_s": fit_s}
+    looking = chain_bench(train, test, arms, fitted, objective, use_task=use_task) if chain else None
+    found = marked(train, test, arms, fitted, objective, use_task=use_task, looking=looking)
+    return found | {"fit_s": fit_s}
 
 
 def sides(recordings: Recordings) -> tuple[Recordings, Recordings]:
@@ -73,12 +75,11 @@ def marked(
     objective: Objective,
     *,
     use_task: bool,
-    chain: bool = True,
+    looking: ChainBench | None,
 ) -> dict[str, Any]:
     """Return what a fit is worth on the test side, beside what is simple."""
     policy = Policy(version="bench", predictor=fitted.predictor)
     known, truth = utility(train, objective), utility(test, objective)
-    looking = chain_bench(train, test, arms, fitted, use_task=use_task) if chain else None
     routed = route(policy, test, arms, objective, use_task=use_task)
     simple = baselines(train, test, known=known, truth=truth, feature_map=fitted.map)
     router = Way(weights=one_hot(routed, len(arms)))

@@ -21,13 +21,14 @@ Result = Mapping[str, Any]
 PER = 1000.0
 """Queries that a cost is shown for."""
 MOST_LABELS = 14
-GREY, BLUE, GREEN = "#5f6770", "#1f5fbf", "#2e7d4f"
+GREY, BLUE, GREEN, RED = "#5f6770", "#1f5fbf", "#2e7d4f", "#b3402e"
 NO_PLOTS = "the picture needs matplotlib: `pip install matplotlib` brings it; the rest was written."
 NO_COSTS = "the recordings hold no costs to draw a picture of; the rest was written."
 
 _HULLS = {
     "singles": (GREY, "--", "mixtures of single models"),
     "router": (BLUE, "-", "mixtures of the router"),
+    "chain": (RED, "-", "mixtures of the chain"),
     "oracle": (GREEN, ":", "oracle"),
 }
 
@@ -87,7 +88,8 @@ def _draw_hulls(axes: Axes, result: Result) -> None:
     if "sweep" not in result:
         return
     for name, (colour, line, label) in _HULLS.items():
-        axes.plot(*_mixtures(name, result), color=colour, linestyle=line, linewidth=1.3, label=label)
+        if name in result["sweep"]["hulls"]:
+            axes.plot(*_mixtures(name, result), color=colour, linestyle=line, linewidth=1.3, label=label)
 
 
 def _mixtures(name: str, result: Result) -> tuple[Array, Array]:
@@ -100,16 +102,18 @@ def _mixtures(name: str, result: Result) -> tuple[Array, Array]:
 
 def _draw_points(axes: Axes, result: Result) -> None:
     _errors(axes, list(_priced(result).values()), result, color=GREY, marker="o", label="one model alone")
-    _errors(axes, _routed(result), result, color=BLUE, marker="s", label="router, by value of an answer")
+    for name, colour, marker in (("router", BLUE, "s"), ("chain", RED, "D")):
+        rows = _by_value(result, name)
+        if rows:
+            _errors(axes, rows, result, color=colour, marker=marker, label=f"{name}, by value of an answer")
     if "sweep" not in result:
         _errors(axes, [result["results"]["oracle"]], result, color=GREEN, marker="*", label="oracle")
 
 
-def _routed(result: Result) -> list[Result]:
-    """Return the router's rows: one per value of an answer."""
-    if "sweep" not in result:
-        return [result["results"]["router"]]
-    rows = [point["results"]["router"] for point in result["sweep"]["points"]]
+def _by_value(result: Result, way: str) -> list[Result]:
+    """Return the rows of a way: one per value of an answer; none where no cost is known."""
+    points = result["sweep"]["points"] if "sweep" in result else [result]
+    rows = [point["results"][way] for point in points if way in point["results"]]
     return [row for row in rows if row["cost_usd"] is not None]
 
 

@@ -143,15 +143,18 @@ _WORTH = (
 
 
 def _strategies_table(result: Result) -> Table:
+    asks = any("asks" in row for row in result["results"].values())
     rows: list[Row] = [
         [
             f"best single ({result['best_single']})" if name == "best_single" else name.replace("_", " "),
+            *([f"{row.get('asks', 1.0):.2f}"] if asks else []),
             *_worth(row),
             figure(row["gain_over_best_single_usd"], "usd_per_query", signed=True),
         ]
         for name, row in result["results"].items()
     ]
-    return table(["strategy", *_WORTH, Column(title="gain over best single", interval=INTERVAL)], rows)
+    columns: list[Heading] = ["strategy", *([number("asks")] if asks else []), *_WORTH]
+    return table([*columns, Column(title="gain over best single", interval=INTERVAL)], rows)
 
 
 def _worth(row: Result) -> list[str]:
@@ -233,12 +236,19 @@ def _measures(result: Result) -> list[str]:
     """Return a sentence per measure that belongs to the whole result."""
     notes = []
     two = result["two_models"]
-    if two and two["apgr"] is not None:
-        calls = ", ".join(f"CPT({share}%) {amount(two[f'cpt{share}'], 'share')}" for share in (50, 80))
-        notes.append(
-            f"between {two['weak']} and {two['strong']}: APGR {two['apgr']:.3f} (chance .500), {calls} of the "
-            f"calls to {two['strong']} (chance 50.0%, 80.0%)"
-        )
+    for found, seen in ((two, ""), ((two or {}).get("answer_seen"), " once its answer is seen")):
+        if found and found["apgr"] is not None:
+            calls = ", ".join(f"CPT({share}%) {amount(found[f'cpt{share}'], 'share')}" for share in (50, 80))
+            notes.append(
+                f"between {two['weak']}{seen} and {two['strong']}: APGR {found['apgr']:.3f} (chance .500), {calls} "
+                f"of the calls to {two['strong']} (chance 50.0%, 80.0%)"
+            )
+    for name, one in result.get("equal_accuracy", {}).items():
+        if one is not None:
+            notes.append(
+                f"{name} at the accuracy of {one['model']}: {amount(one['saving'], 'share')} cheaper, "
+                f"{amount(one['score_difference'], 'share', signed=True)} of the score"
+            )
     if "sweep" in result and result["sweep"]["aiq"]["router"] is not None:
         sweep = result["sweep"]
         scores = ", ".join(f"{name} {amount(value, 'share')}" for name, value in sweep["aiq"].items())
@@ -246,7 +256,8 @@ def _measures(result: Result) -> list[str]:
         equal = sweep["equal_quality"]
         costs = ", ".join(
             f"{name} {amount(equal[f'{name}_cost_usd'], 'usd_per_query')}"
-            for name in ("router", "singles", "oracle")
+            for name in ("router", "singles", "chain", "oracle")
+            if f"{name}_cost_usd" in equal
         )
         notes.append(
             f"cost of 1,000 queries at the {amount(equal['score'], 'share')} of {equal['model']} "

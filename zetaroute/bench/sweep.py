@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from zetaroute.arrays import Array, Index
+from zetaroute.bench.chains import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import (
     arms_of,
@@ -63,10 +64,14 @@ def sweep(
     start = time.perf_counter()
     fitted = fit_full(train, arms, objective=objective, seed=seed, jobs=jobs, use_task=use_task)
     fit_s = time.perf_counter() - start
-    found = marked(train, test, arms, fitted, objective, use_task=use_task, chain=chain) | {"fit_s": fit_s}
+    looking = chain_bench(train, test, arms, fitted, objective, use_task=use_task) if chain else None
+    found = marked(train, test, arms, fitted, objective, use_task=use_task, looking=looking) | {
+        "fit_s": fit_s
+    }
     forecasts = _forecasts(train, test, arms, fitted, use_task=use_task)
     points = [
-        _point(train, test, arms, forecasts, replace(objective, answer_value_usd=value)) for value in values
+        _point(train, test, arms, forecasts, replace(objective, answer_value_usd=value), looking)
+        for value in values
     ]
     return found | {"sweep": {"points": points, **_frontiers(points, found["singles"], train)}}
 
@@ -103,7 +108,12 @@ def _forecasts(
 
 
 def _point(
-    train: Recordings, test: Recordings, arms: tuple[Arm, ...], forecasts: Forecasts, objective: Objective
+    train: Recordings,
+    test: Recordings,
+    arms: tuple[Arm, ...],
+    forecasts: Forecasts,
+    objective: Objective,
+    looking: ChainBench | None,
 ) -> dict[str, Any]:
     """Return what the fit brings at one value of an answer."""
     known, truth = utility(train, objective), utility(test, objective)
@@ -120,6 +130,8 @@ def _point(
         "oracle": one_hot[np.argmax(truth, axis=1)],
     }
     results = {name: Way(weights=weights).row(test, objective) for name, weights in chosen.items()}
+    if looking is not None:
+        results["chain"] = looking.chain(objective, Way(weights=chosen["router"])).row(test, objective)
     change = chosen["router"] - chosen["best_single"]
     gains = {
         "score": (change * test.score).sum(axis=1),
@@ -167,7 +179,7 @@ def _frontiers(points: list[dict[str, Any]], singles: dict[str, Any], train: Rec
     cheapest = min(priced.values(), key=lambda row: float(row["cost_usd"]))
     hulls = {"singles": _hull(list(priced.values()))}
     mixed = {"singles": hulls["singles"]}
-    for name in ("router", "oracle"):
+    for name in ("router", "oracle", *(("chain",) if "chain" in points[0]["results"] else ())):
         rows = [point["results"][name] for point in points]
         rows = [row for row in rows if row["cost_usd"] is not None]
         hulls[name], mixed[name] = _hull([cheapest, *rows]), _hull([*priced.values(), *rows])

@@ -11,7 +11,15 @@ import polars as pl
 from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Index
 from zetaroute.domain import Arm, Objective, is_cut
-from zetaroute.learn.chains import FEWEST_ROWS, USUAL_MODELS, ChainRows, chain_models, fit_chain
+from zetaroute.learn.chains import (
+    FEWEST_ROWS,
+    USUAL_MODELS,
+    Answers,
+    ChainRows,
+    agreeing_models,
+    chain_models,
+    fit_chain,
+)
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.frame import COLUMNS, TEACHING, on_one_scale, sample, with_groups
 from zetaroute.learn.incremental.collect import ReadRows
@@ -53,12 +61,9 @@ def chain_of_log(
     outcomes = {
         name: _wide(getattr(rows, name), query, rows) for name in ("accuracy", "cost_usd", "response_s")
     }
-    for most in range(USUAL_MODELS, 1, -1):
-        places = _chosen(outcomes, most)
-        whole = ~np.isnan(outcomes["accuracy"][:, places]).any(axis=1)
-        if len(places) == most and whole.sum() >= FEWEST_ROWS:
-            break
-    else:
+    answers = _answers(frame, rows, query)
+    places = _chosen(outcomes, answers, objective)
+    if places is None:
         return None
     vectors = with_lengths(
         [rows.texts[row] for row in first],
@@ -79,7 +84,7 @@ def chain_of_log(
             group=rows.group[first],
             forecast=forecast,
             cells=fitted.map.cells(vectors[:, 1:]),
-            answers=_answers(frame, rows, query, places),
+            answers=tuple(tuple(row[place] for place in places) for row in answers),
             right=outcomes["accuracy"][:, places],
             cost_usd=cost[:, places],
             seconds=seconds[:, places],
@@ -106,8 +111,8 @@ def _wide(values: Array, query: Index, rows: Sample) -> Array:
     return wide
 
 
-def _chosen(outcomes: Mapping[str, Array], most: int) -> tuple[int, ...]:
-    """Return the models of a chain: those with enough grades alone."""
+def _chosen(outcomes: Mapping[str, Array], answers: Answers, objective: Objective) -> tuple[int, ...] | None:
+    """Return the models of a chain: of those with enough grades, and enough of them together; None without any."""
     graded = ~np.isnan(outcomes["accuracy"])
     enough = graded.sum(axis=0) >= FEWEST_ROWS
     means = {}
@@ -115,17 +120,21 @@ def _chosen(outcomes: Mapping[str, Array], most: int) -> tuple[int, ...]:
         known = ~np.isnan(outcomes[name])
         mean = np.nan_to_num(outcomes[name]).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         means[name] = np.where(enough, mean, np.nan)
-    return chain_models(means["accuracy"], means["cost_usd"], most)
+    for most in range(USUAL_MODELS, 1, -1):
+        places = chain_models(means["accuracy"], means["cost_usd"], most)
+        if len(places) == most and graded[:, places].all(axis=1).sum() >= FEWEST_ROWS:
+            known_usd = means["cost_usd"]
+            return agreeing_models(places, outcomes["accuracy"], known_usd, answers, objective)
+    return None
 
 
-def _answers(
-    frame: pl.DataFrame, rows: Sample, query: Index, places: Sequence[int]
-) -> tuple[tuple[ReadAnswer | None, ...], ...]:
-    column = {place: number for number, place in enumerate(places)}
-    found: list[list[ReadAnswer | None]] = [[None] * len(places) for _ in range(int(query.max()) + 1)]
+def _answers(frame: pl.DataFrame, rows: Sample, query: Index) -> Answers:
+    """Return what was read of the answers by query and model (n, K)."""
+    found: list[list[ReadAnswer | None]] = [
+        [None] * rows.eligible.shape[1] for _ in range(int(query.max()) + 1)
+    ]
     for row, (response, reason) in enumerate(frame.select("response", "finish_reason").iter_rows()):
-        number = column.get(int(rows.arm[row]))
-        if number is not None:
-            answer = read_answer(response, rows.texts[row], cut=is_cut(reason))
-            found[int(query[row])][number] = answer
+        found[int(query[row])][int(rows.arm[row])] = read_answer(
+            response, rows.texts[row], cut=is_cut(reason)
+        )
     return tuple(tuple(one) for one in found)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.answers.agreement import agreement
+from zetaroute.answers.agreement import EQUAL, agreement
 from zetaroute.answers.final import KINDS
 from zetaroute.answers.read import SIGNS, ReadAnswer
 from zetaroute.arrays import Array, Index, Mask
@@ -70,14 +71,7 @@ class ChainRows:
     @cached_property
     def agreements(self) -> Array:
         """(n, K, K), 1 where an answer is missing."""
-        n, count = self.right.shape
-        found = np.ones((n, count, count))
-        for row, answers in enumerate(self.answers):
-            for one, mine in enumerate(answers):
-                for other, theirs in enumerate(answers[:one]):
-                    if mine is not None and theirs is not None:
-                        found[row, [one, other], [other, one]] = agreement(mine.final, theirs.final)
-        return found
+        return agreements_of(self.answers)
 
     @cached_property
     def prior(self) -> Array:
@@ -121,6 +115,57 @@ def chain_models(accuracy: Array, cost_usd: Array, most: int = USUAL_MODELS) -> 
         if known and (not found or accuracy[arm] > accuracy[found[-1]]):
             found.append(arm)
     return tuple(found[-most:])
+
+
+def agreeing_models(
+    usual: tuple[int, ...], right: Array, cost_usd: Array, answers: Answers, objective: Objective
+) -> tuple[int, ...]:
+    """Return the arms of a chain, the cheapest first: the `usual` ones unless others are clearly better.
+
+    Three arms are better by what they gain where the third is asked only if the two cheaper ones differ, on n
+    queries whose grades `right` and `answers` are (n, K); `cost_usd` (K,) are means. Of hundreds of such threes the
+    best one must be better by two standard errors.
+    """
+    if len(usual) < USUAL_MODELS:
+        return usual
+    same = agreements_of(answers) >= EQUAL
+    means = np.nanmean(right, axis=0)
+
+    def gains(arms: tuple[int, ...]) -> Array:
+        first, second, last = arms
+        better = first if means[first] > means[second] else second
+        agree = same[:, first, second]
+        spent = cost_usd[first] + cost_usd[second] + np.where(agree, 0.0, cost_usd[last])
+        worth = objective.answer_value_usd * np.where(agree, right[:, better], right[:, last]) - spent
+        return np.where(np.isnan(right[:, arms]).any(axis=1), np.nan, worth)
+
+    known = [
+        arm
+        for arm in np.argsort(cost_usd, kind="stable").tolist()
+        if not np.isnan(cost_usd[arm] + means[arm])
+    ]
+    base, best, most = gains(usual), usual, 2.0
+    for arms in combinations(known, USUAL_MODELS):
+        more = gains(arms) - base
+        more = more[~np.isnan(more)]
+        if len(more) < FEWEST_ROWS or not more.any():
+            continue
+        clear = float(more.mean() / (more.std(ddof=1) / np.sqrt(len(more))))
+        if clear > most:
+            best, most = arms, clear
+    return best
+
+
+def agreements_of(answers: Answers) -> Array:
+    """Return how far the answers of n queries agree (n, K, K), 1 where one is missing."""
+    count = len(answers[0]) if answers else 0
+    found = np.ones((len(answers), count, count))
+    for row, given in enumerate(answers):
+        for one, mine in enumerate(given):
+            for other, theirs in enumerate(given[:one]):
+                if mine is not None and theirs is not None:
+                    found[row, [one, other], [other, one]] = agreement(mine.final, theirs.final)
+    return found
 
 
 def fit_posterior(rows: ChainRows) -> tuple[Posterior, Moves]:
