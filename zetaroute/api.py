@@ -74,28 +74,26 @@ class Session:
         timeout_s: float | None = None,
         seed: int | None = None,
         audit: bool = True,
+        chain: bool = True,
         keep: bool = True,
     ) -> Answer:
         """Ask one query as `zetaroute ask` does and return the answer; `keep=False` keeps nothing of it.
 
         `model` pins one; `conversation` goes on with one of that name and keeps its model; `audit=False` spares the
-        wait for other models. Raises UsageError for a wrong argument, NoAnswerError when no model could answer.
+        wait for audits, `chain=False` gives one model's answer. Raises UsageError; NoAnswerError without an answer.
         """
         from zetaroute.policy import Limits
         from zetaroute.router.attempts import check_query
-        from zetaroute.router.conversations import recorded
         from zetaroute.router.options import AskOptions
         from zetaroute.router.prepare import parse_check, with_files
 
-        query = Query(text=prompt, system=system, task=task, reference=reference, grader=grader)
-        query = replace(query, tags=tuple(tags))
+        query = Query(
+            text=prompt, system=system, task=task, reference=reference, grader=grader, tags=tuple(tags)
+        )
         query = with_files(query, options or {}, attach, None if schema is None else Path(schema))
-        engine, kept = self.engine(), None
+        engine = self.engine()
         check_query(query, engine.graders)
-        if conversation is not None:
-            query = replace(query, conversation=conversation)
-            before = recorded(self.log, str(query.conversation))
-            query, kept = before.continued(query), before.model
+        query, kept = self._continued(query, conversation)
         wanted = AskOptions(
             model=model,
             kept=kept,
@@ -104,6 +102,7 @@ class Session:
             seed=seed,
             deadline_s=timeout_s,
             no_audit=None if audit else "switched off",
+            no_chain=not chain,
         )
         if keep:
             self.home.make()
@@ -113,6 +112,16 @@ class Session:
         if keep:
             self.log.merge()
         return answer
+
+    def _continued(self, query: Query, conversation: str | None) -> tuple[Query, str | None]:
+        """Return the query in its conversation, and the model that answered there last."""
+        from zetaroute.router.conversations import recorded
+
+        if conversation is None:
+            return query, None
+        query = replace(query, conversation=conversation)
+        before = recorded(self.log, str(query.conversation))
+        return before.continued(query), before.model
 
     def batch(
         self,
@@ -130,6 +139,7 @@ class Session:
         timeout_s: float | None = None,
         seed: int = 0,
         audit: bool = True,
+        chain: bool = True,
         restart: bool = False,
     ) -> Iterator[Answer]:
         """Answer every query of a file as `zetaroute batch` does; yield answers and failures once they are safe.
@@ -160,6 +170,7 @@ class Session:
                 check=parse_check(check),
                 seeds=all_models,
                 no_audit=not audit,
+                no_chain=not chain,
             ),
             limit=limit,
             restart=restart,

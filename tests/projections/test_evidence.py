@@ -12,7 +12,15 @@ import pytest
 
 from tests.log.test_log import feedback, outcome
 from tests.support.contested_rows import BEGAN_S, asked, began
-from zetaroute.domain import FIRST_SHARE, GRADE_DEADLINE, PROVING_SHARE, ContestEvent, new_id, utc_now
+from zetaroute.domain import (
+    FIRST_SHARE,
+    GRADE_DEADLINE,
+    PROVING_SHARE,
+    ChainAsk,
+    ContestEvent,
+    new_id,
+    utc_now,
+)
 from zetaroute.evaluate.evidence import ROLLS_BACK_AT
 from zetaroute.log.contests import running_event
 from zetaroute.log.journal import Entry
@@ -505,3 +513,75 @@ def test_a_line_holds_what_json_can(log, home, event):
     add(log, asked(event, right=BETTER, heads=True))
     ((stored,),) = lines(log, "to_json(evidence)")
     assert json.loads(stored)["variance_usd"] is None
+
+
+def chained(event, *, heads: bool, **changes):
+    """Return a query of the challenger's chain: `b` was wrong for .003 USD, then `a`, for .001, was given."""
+    query = asked(
+        event,
+        right={"a": 1.0, "b": 0.0},
+        heads=heads,
+        model="b",
+        chained=("challenger",),
+        cost_usd=0.003,
+        chain=ChainAsk(
+            probability_right=0.2, agrees=0.0, waited_s=None, returned=False, why="a is worth asking"
+        ),
+        draw={
+            "side": "challenger",
+            "challenger_p": 0.5 if heads else 0.25,
+            "champion_p": 1.0 if heads else 0.4,
+        },
+        **changes,
+    )
+    after = replace(
+        query.row,
+        id=new_id(BEGAN_S + 900.0) if not query.shadows else query.shadows[0].id,
+        model="a",
+        role="chain",
+        fallback_of=query.row.id,
+        propensity=None,
+        contest=None,
+        cost_usd=0.001,
+        chain=replace(query.row.chain, returned=True),
+    )
+    return replace(query, shadows=(after,))
+
+
+def test_a_chain_is_worth_what_it_gave_less_all_that_it_asked(log, event):
+    audited, alone = chained(event, heads=True), chained(event, heads=False)
+    add(log, audited, alone)
+    columns = "id, paired, champion_outcome, challenger_outcome, gain_usd, gain_accuracy, missing"
+    first, second = lines(log, columns)
+    whole_usd, single_usd = 0.01 - 0.003 - 0.001, 0.01 - 0.001
+    # On heads the champion's model is seen for sure, whoever asked it, and the chain in half of the cases.
+    assert first[:4] == (audited.id, False, audited.shadows[0].id, audited.shadows[0].id)
+    assert first[4] == pytest.approx(0.006 + (whole_usd - 0.006) / 0.5 - single_usd)
+    assert first[5:] == (pytest.approx(0.6 + (1.0 - 0.6) / 0.5 - 1.0), False)
+    # On tails what the chain asked says nothing of the champion's model.
+    assert second[:4] == (alone.id, False, None, alone.shadows[0].id)
+    assert second[4] == pytest.approx(0.006 - 0.004 + (whole_usd - 0.006) / 0.25)
+
+
+def test_the_other_side_of_a_chain_alone_is_scored_too(log, event):
+    add(log, asked(event, right={"a": 1.0}, chained=("challenger",)))
+    ((gain, own),) = lines(log, "gain_usd, own")
+    assert (gain, own) == (pytest.approx(0.006 - 0.004 - (0.01 - 0.004) / 0.4), False)
+
+
+def test_a_chain_whose_user_left_gave_nothing(log, event):
+    query = chained(event, heads=False)
+    left = replace(
+        query,
+        row=replace(query.row, chain=None),
+        shadows=(replace(query.shadows[0], chain=None, status="cancelled"),),
+    )
+    add(log, left)
+    ((gain,),) = lines(log, "gain_usd")
+    # No more than both models can lose.
+    assert gain == pytest.approx(0.006 - 0.004 + (-0.002 - 0.006) / 0.25)
+
+
+def test_an_anchored_champion_is_not_judged_by_chains_of_its_own(log, event):
+    add(log, asked(event, right=BETTER, heads=True, chained=("champion",)))
+    assert scored(log) == []

@@ -16,7 +16,7 @@ from zetaroute.evaluate.kpi import Served, figures
 from zetaroute.evaluate.satisfaction import as_it_comes
 from zetaroute.log.log import Log
 from zetaroute.log.partitions import Span, narrow
-from zetaroute.log.views import NO_AUDIT, graded_of
+from zetaroute.log.views import GIVEN, graded_of
 from zetaroute.registry import Registry
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _FIRST = f"""
     SELECT coalesce(min(id), '~') FROM (SELECT id FROM outcomes WHERE time >= ? ORDER BY id DESC LIMIT {MOST_ROWS})
 """
 """A tilde comes after every id."""
-_LATEST_IDS = f"SELECT id FROM outcomes WHERE {NO_AUDIT} ORDER BY id DESC LIMIT {LATEST}"
+_LATEST_IDS = f"SELECT id FROM outcomes WHERE {GIVEN} ORDER BY id DESC LIMIT {LATEST}"
 _LATEST = f"""
     SELECT id, strftime(time, '%Y-%m-%d %H:%M:%S') AS time,
            coalesce(query, '(forgotten)') AS query, model, status, error_kind, policy_version,

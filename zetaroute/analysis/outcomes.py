@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
 from zetaroute.log.named import outcome_named
-from zetaroute.log.views import NO_AUDIT, graded_of
+from zetaroute.log.views import GIVEN, graded_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -15,7 +15,7 @@ _LISTED = (
     "id, time::VARCHAR AS time, model, status, task, accuracy, satisfaction, response_s, cost_usd, "
     "policy_version, propensity, explored, forced, fallback_of, role, recorded, error_kind, query"
 )
-_ATTEMPT = ("id", "model", "status", "error", "role")
+_ATTEMPT = ("id", "model", "status", "error", "role", "cost_usd", "response_s", "chain")
 
 _FITTING = graded_of(
     "SELECT id FROM outcomes WHERE model = coalesce($1, model) AND status = coalesce($2, status) "
@@ -46,7 +46,7 @@ def show_outcome(connection: DuckDBPyConnection, outcome_id: str | None) -> dict
         outcome_id = outcome_named(connection, outcome_id)
     found = connection.execute(
         "SELECT * REPLACE (time::VARCHAR AS time, forgotten::VARCHAR AS forgotten) "
-        f"FROM ({graded_of(f'SELECT coalesce($id, max(id)) FROM outcomes WHERE {NO_AUDIT}')})",
+        f"FROM ({graded_of(f'SELECT coalesce($id, max(id)) FROM outcomes WHERE {GIVEN}')})",
         {"id": outcome_id},
     )
     names = [column[0] for column in found.description or ()]

@@ -19,7 +19,7 @@ from zetaroute.errors import UsageError
 from zetaroute.files.atomic import os_errors, rewrite
 from zetaroute.files.lines import BadLine
 from zetaroute.log.log import Log
-from zetaroute.log.views import NO_AUDIT
+from zetaroute.log.views import GIVEN, WAITED
 from zetaroute.router.answer import Format, output_line
 
 
@@ -164,7 +164,7 @@ def note_answered(
             f"""
             SELECT DISTINCT custom_id, coalesce(content_hash, ''), model,
                    CASE WHEN store IS NULL THEN '' ELSE id END
-            FROM outcomes WHERE run = ? AND custom_id IS NOT NULL AND status = 'ok' AND {NO_AUDIT}
+            FROM outcomes WHERE run = ? AND custom_id IS NOT NULL AND status = 'ok' AND {GIVEN}
             """,
             [run],
         )
@@ -195,17 +195,16 @@ def _stored(log: Log, run: str, *, by_model: bool) -> Iterator[dict[str, Any]]:
     with log.open() as connection:
         found = connection.execute(
             f"""
-            WITH mine AS (FROM graded WHERE run = ? AND custom_id IS NOT NULL AND {NO_AUDIT}),
-            failed AS (
-                SELECT coalesce(fallback_of, id) AS first, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd
-                FROM mine WHERE status = 'error' GROUP BY first
+            WITH mine AS (FROM graded WHERE run = ? AND custom_id IS NOT NULL AND role <> 'audit'),
+            asked AS (
+                SELECT coalesce(fallback_of, id) AS first, sum({WAITED}) AS waited_s, sum(cost_usd) AS spent_usd
+                FROM mine GROUP BY first
             )
             SELECT custom_id, id, response AS answer, model, accuracy,
-                   coalesce(failed.response_s, 0) + coalesce(mine.response_s, 0) AS response_s,
-                   coalesce(failed.cost_usd, 0) + mine.cost_usd AS cost_usd,
+                   coalesce(waited_s, 0) AS response_s, CASE WHEN cost_usd IS NOT NULL THEN spent_usd END AS cost_usd,
                    finish_reason, input_tokens, output_tokens, time, store IS NULL AS has_text
-            FROM mine LEFT JOIN failed ON failed.first = mine.fallback_of
-            WHERE status = 'ok'
+            FROM mine JOIN asked ON asked.first = coalesce(fallback_of, id)
+            WHERE status = 'ok' AND {GIVEN}
             QUALIFY row_number() OVER (PARTITION BY custom_id{", model" if by_model else ""} ORDER BY id DESC) = 1
             ORDER BY id
             """,

@@ -74,6 +74,10 @@ class Progress:
     """Answers of other models than the one that was asked for the user."""
     audit_cost_usd: float = 0.0
     """What they and their judges cost, as far as it is known; no part of the cost of the answers."""
+    chains: int = 0
+    """Answers that were looked at before they were given, other models being asked where that paid."""
+    chain_asks: int = 0
+    """Models that were asked for them, all together."""
     share: dict[str, int] = field(default_factory=dict)
     share_read: Callable[[], float | None] = lambda: None
     """Which share of the input was read; None where that is not known."""
@@ -116,6 +120,8 @@ class Progress:
         else:
             self.failed += 1
             self.failure = answer.failures
+        self.chains += bool(answer.chain)
+        self.chain_asks += len(answer.chain)
         self.cost_usd += sum(row.cost_usd or 0.0 for row in answer.entry.outcomes)
         self._count_outages(answer.entry)
         self.ungraded += answer.note is not None
@@ -157,6 +163,8 @@ class Progress:
             "judge_cost_usd": self.judge_cost_usd,
             "audits": self.audits,
             "audit_cost_usd": self.audit_cost_usd,
+            "chains": self.chains,
+            "chain_asks": self.chain_asks,
             "share": self.share,
             "stopped": self.stopped,
         }

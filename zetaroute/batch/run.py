@@ -63,6 +63,8 @@ class BatchPlan:
     """Whether `models` are all there are, asked the same to learn from."""
     no_audit: bool = False
     """Whether no row is asked of other models beside the one that answers."""
+    no_chain: bool = False
+    """Whether no row is asked of another model because of what an answer looks like."""
 
     def options(self, query: Query, model: str | None) -> AskOptions:
         """Return how a row is to be answered, by `model` where one is pinned."""
@@ -74,6 +76,7 @@ class BatchPlan:
             run=self.run,
             seeds=self.seeds,
             no_audit="switched off" if self.no_audit else None,
+            no_chain=self.no_chain,
         )
 
     def _seed(self, query: Query) -> int:

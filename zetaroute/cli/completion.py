@@ -104,13 +104,13 @@ def _answers(run: Run) -> Iterable[tuple[str, str]]:
 def _stored(database: Path) -> dict[str, str]:
     import duckdb
 
-    from zetaroute.log.views import NO_AUDIT
+    from zetaroute.log.views import GIVEN
 
     if not database.exists():
         return {}
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            latest = f"SELECT id, query FROM outcomes WHERE status = 'ok' AND {NO_AUDIT} ORDER BY id DESC"
+            latest = f"SELECT id, query FROM outcomes WHERE status = 'ok' AND {GIVEN} ORDER BY id DESC"
             return dict(connection.execute(f"{latest} LIMIT {LATEST}").fetchall())
     except duckdb.Error:
         return {}

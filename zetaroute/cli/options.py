@@ -35,4 +35,8 @@ Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Repeat decision
 NoAudit = Annotated[
     bool, typer.Option("--no-audit", help="Ask no other models beside the one that answers, to learn from.")
 ]
+NoChain = Annotated[
+    bool,
+    typer.Option("--no-chain", help="Give one model's answer; ask no other because of what it looks like."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -106,6 +106,15 @@ class Audits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chains:
+    """Whether answers are looked at before they are given, and other models asked then."""
+
+    enabled: bool = True
+    not_for: tuple[str, ...] = ()
+    """Task labels whose queries one model answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Challengers:
     """How new versions are made, and what trying them may lose; None: no limit."""
 
@@ -133,6 +142,7 @@ class Settings:
     rules: tuple[TagRule, ...] = DEFAULT_RULES
     ratings: Ratings = Ratings()
     audits: Audits = Audits()
+    chains: Chains = Chains()
     challengers: Challengers = Challengers()
     checks: tuple[TaskCheck, ...] = ()
     serving: Serving = field(default_factory=Serving)
@@ -204,6 +214,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         rules=rules,
         ratings=root.section("ratings", Ratings),
         audits=root.section("audit", Audits),
+        chains=root.section("chain", Chains),
         challengers=_challengers(root),
         checks=read_checks(root.tables("checks"), folder=folder),
         serving=read_serving(root),

@@ -3,6 +3,7 @@
 Time is seconds (`_s`), money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
+from zetaroute.domain.chain import Chain, ChainAsk, Thought
 from zetaroute.domain.contest import (
     BETS_FROM,
     FIRST_ROWS,
@@ -86,6 +87,8 @@ __all__ = [
     "Audit",
     "AuditTerms",
     "Candidate",
+    "Chain",
+    "ChainAsk",
     "Check",
     "Completion",
     "ContestEvent",
@@ -113,6 +116,7 @@ __all__ = [
     "Standing",
     "Status",
     "Tally",
+    "Thought",
     "ToolCall",
     "UtilityRange",
     "is_cut",

@@ -92,9 +92,10 @@ class Pairing:
     side: Side
     """To which it was given."""
     champion_model: str
+    """Of a chain the first one."""
     challenger_model: str
     champion_p: float
-    """Probability of the champion's model over both sides, given how the coin of the audit fell."""
+    """Probability, given how the audit's coin fell, that it is seen what the champion's model or chain brings."""
     challenger_p: float
     champion_usd: float
     """Utility that the challenger's heads expect of the champion's model, without satisfaction."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from zetaroute.domain.contest import Audit, Pairing
+from zetaroute.domain.chain import Chain
+from zetaroute.domain.contest import Audit, Pairing, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,10 @@ class Decision:
     """What the decision had to do without."""
     escalations: tuple[str, ...] = ()
     """Models that it pays to ask, in this order, while the answers fail the query's check."""
+    chain: Chain | None = field(default=None, repr=False, compare=False)
+    """Which models are asked after `model`, by what the answers look like; None: its answer is given."""
+    chained: tuple[Side, ...] = ()
+    """The sides of the contest that would have a chain answer."""
     segment: str | None = None
     """Learned kind of the query; None where it has a task label, or where no kind has a name."""
     objective: Objective | None = None

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from zetaroute.domain.contest import Pairing
+from zetaroute.domain.chain import ChainAsk
+from zetaroute.domain.contest import Pairing, Side
 from zetaroute.domain.decision import Candidate, Objective
 from zetaroute.domain.models import Prices
 from zetaroute.domain.query import FileNote
@@ -166,7 +167,11 @@ class Outcome:
     """Whether several models were asked."""
     contest: Pairing | None = None
     escalated: bool = False
-    """True when it was asked because the answer before it failed a check."""
+    """True when it was asked because of the answer before it: that failed a check, or a chain went on."""
+    chain: ChainAsk | None = None
+    """Set on all rows of a query that a chain answered."""
+    chained: tuple[Side, ...] = ()
+    """The sides of the contest that would have had a chain answer."""
     error_kind: str | None = None
     error: str | None = None
     finish_reason: str | None = None
@@ -204,6 +209,12 @@ class Outcome:
     """Learned kind of a query without a task label, as the version that served called it."""
     objective: Objective | None = None
     """What the utilities of the candidates stand on."""
+
+    @property
+    def waited_s(self) -> float:
+        """What of its time the user waited for."""
+        waited_s = None if self.chain is None else self.chain.waited_s
+        return (self.response_s or 0.0) if waited_s is None else waited_s
 
     @property
     def is_outage(self) -> bool:

@@ -98,13 +98,17 @@ def scored(
     past: Mapping[str, NDArray[Any]],
     promoted: bool,
     stopped: Callable[[Array, Array], bool] | None = None,
+    chains: int = 0,
 ) -> Scored:
     """Score queries; `low` and `high` (K,) bound the utilities, and `past` holds the epoch's lines so far.
 
-    A grade that never came counts as the worst for the gain and for the loss alike. `stopped` says of the gains and
-    the shares (n,) whether the challenger has lost what it may: it is given nothing more then.
+    The last of the K may be `chains`, whose bounds hold for the queries alone for which a side wanted one. A grade
+    that never came counts as the worst for the gain and for the loss alike. `stopped` says of the gains and the
+    shares (n,) whether the challenger has lost what it may: it is given nothing more then.
     """
     ranges, unit = Ranges(low=low, high=high), Ranges(low=np.zeros(len(low)), high=np.ones(len(low)))
+    count = len(low) - chains
+    chained = np.maximum(decided.champion, decided.challenger) >= count
     gain, loss, outside = _both(decided, ranges, decided.champion_usd, decided.challenger_usd, "utility")
     right, _, _ = _both(decided, unit, decided.champion_accuracy, decided.challenger_accuracy, "right")
     worst: dict[str, Array] = {}
@@ -113,10 +117,13 @@ def scored(
         ("worst_loss_usd", ranges, anchor, True),
         ("worst_accuracy", unit, None, False),
     ):
-        single = bounds.worst(
-            least=decided.challenger_least, other_least=decided.champion_least, anchor=fixed, mirror=mirror
+        models = Ranges(low=bounds.low[:count], high=bounds.high[:count])
+        least, other = decided.challenger_least, decided.champion_least
+        single, of_chain = (
+            one.worst(least=least, other_least=other, anchor=fixed, mirror=mirror) for one in (models, bounds)
         )
-        worst[name] = np.where(decided.paired, bounds.worst_pair(anchor=fixed, mirror=mirror), single)
+        pair = models.worst_pair(anchor=fixed, mirror=mirror)
+        worst[name] = np.where(decided.paired, pair, np.where(chained, of_chain, single))
     paired = decided.paired
     return Scored(
         gain_usd=gain,

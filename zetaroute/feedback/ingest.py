@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from zetaroute.domain import Feedback, utc_now
 from zetaroute.feedback.judgement import Judgement
 from zetaroute.log.log import Log
-from zetaroute.log.views import NO_AUDIT
+from zetaroute.log.views import GIVEN
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _ANSWERS = f"""
-    SELECT id, CASE WHEN {NO_AUDIT} THEN fallback_of END, CASE WHEN {NO_AUDIT} THEN custom_id END FROM outcomes
+    SELECT id, CASE WHEN {GIVEN} THEN fallback_of END, CASE WHEN {GIVEN} THEN custom_id END FROM outcomes
     WHERE status = 'ok' AND (id IN (SELECT unnest($named)) OR fallback_of IN (SELECT unnest($named))
                              OR custom_id IN (SELECT unnest($own)))
     ORDER BY id

@@ -34,9 +34,11 @@ COLUMNS = (
 )
 
 
-TEACHING = "status <> 'cancelled' AND forgotten IS NULL AND escalated IS NOT TRUE"
-"""Rows that can teach something: no cancelled calls, no forgotten rows, and none that was asked because another
-model failed a check, for those tell of hard queries alone."""
+TEACHING = (
+    "status <> 'cancelled' AND forgotten IS NULL AND (escalated IS NOT TRUE OR (role = 'chain' AND audited))"
+)
+"""Rows that can teach something: no cancelled calls, no forgotten rows, and none that was asked because of an answer
+before it, for those tell of hard queries alone; in an audit a chain's models are asked whatever was answered."""
 
 
 def read_frame(
@@ -143,7 +145,7 @@ def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, floa
         pmf=pmf,
         eligible=eligible,
         decision=frame["decision"].to_numpy().astype(np.uint64),
-        shadow=(frame["role"] == "audit").to_numpy().astype(bool),
+        shadow=frame["role"].is_in(["audit", "chain"]).to_numpy().astype(bool),
         seeded=(frame["role"] == "seed").to_numpy().astype(bool),
         audited=frame["audited"].to_numpy().astype(bool),
         audit_probability=_floats(frame["audit_probability"]),

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from zetaroute.errors import UsageError
-from zetaroute.log.views import NO_AUDIT
+from zetaroute.log.views import GIVEN
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 LAST = "last"
-ASKED = f"status = 'ok' AND run IS NULL AND {NO_AUDIT} AND NOT (recorded IS TRUE AND policy_version IS NULL)"
+ASKED = f"status = 'ok' AND run IS NULL AND {GIVEN} AND NOT (recorded IS TRUE AND policy_version IS NULL)"
 """Which rows are answers of `ask`: no batch, no server, no audit and no import."""
 _SHORTEST, _WHOLE = 4, 36
 """Characters of the beginning of an id, and of an id."""

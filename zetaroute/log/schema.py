@@ -83,6 +83,8 @@ OUTCOME_COLUMNS = {
         "challenger_usd DOUBLE, champion_accuracy DOUBLE, challenger_accuracy DOUBLE)"
     ),
     "session": "VARCHAR",
+    "chain": "STRUCT(probability_right DOUBLE, agrees DOUBLE, waited_s DOUBLE, returned BOOLEAN, why VARCHAR)",
+    "chained": "VARCHAR[]",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -215,6 +217,7 @@ STEPS = {
     "0010_outages": _bring_up,
     "0011_contests": _bring_up_contests,
     "0013_sessions": _bring_up,
+    "0012_chains": _bring_up,
 }
 
 

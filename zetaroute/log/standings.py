@@ -51,8 +51,9 @@ _PLACE = f"coalesce(nullif(task, ''), '{query_kind_key(None, 'x')[:-1]}' || segm
 _FIRST = f"SELECT coalesce(min(id), '') FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW})"
 _TAIL = f"""
     CREATE OR REPLACE TEMP TABLE tail AS
-    SELECT id, time, model, {_PLACE} AS task, status, error_kind, response_s, cost_usd, output_tokens, accuracy,
-           satisfaction,
+    SELECT id, time, model, {_PLACE} AS task, status, error_kind, response_s, cost_usd, output_tokens,
+           -- Asked by a chain alone, a model answers hard queries alone.
+           CASE WHEN role <> 'chain' OR audited THEN accuracy END AS accuracy, satisfaction,
            epoch(time) - sum(coalesce(response_s, 0)) OVER (
                PARTITION BY CASE role WHEN 'audit' THEN id ELSE coalesce(fallback_of, id) END ORDER BY attempt
                ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING

@@ -25,7 +25,7 @@ judged by what users get, and teaches nothing of the model."""
 
 OF_USERS = "role NOT IN ('audit', 'seed')"
 """Which rows of `graded` were asked for a user, and not to learn from."""
-NO_AUDIT = "role IS DISTINCT FROM 'audit'"
+GIVEN = "role IS DISTINCT FROM 'audit' AND chain.returned IS NOT FALSE"
 """Which rows of `outcomes` are answers that a user or a program may have got; older ones have no role."""
 FIRST = "fallback_of IS NULL AND role IS DISTINCT FROM 'seed'"
 """Which rows of `outcomes` are the first that was asked for a user, or imported."""
@@ -33,7 +33,9 @@ _ROLE = """coalesce(role, CASE WHEN fallback_of IS NOT NULL THEN 'attempt'
                             WHEN recorded IS TRUE AND policy_version IS NULL THEN 'import'
                             ELSE 'served' END)"""
 """The role of a row; those of older versions tell it by what else they say."""
-_FALLBACKS = f"SELECT id FROM outcomes WHERE fallback_of IS NOT NULL AND {NO_AUDIT}"
+_FALLBACKS = "SELECT id FROM outcomes WHERE fallback_of IS NOT NULL AND role IS DISTINCT FROM 'audit'"
+WAITED = "coalesce(chain.waited_s, response_s)"
+"""What of a row's time its user waited for."""
 _SCORE = (
     "CASE metric WHEN 'rating' THEN (value - 1) / 4 WHEN 'thumbs' THEN value WHEN 'verdict' THEN value END"
 )
@@ -158,11 +160,12 @@ def make_views(connection: DuckDBPyConnection, *, temporary: bool = False) -> No
     connection.execute(f"""
         {create} served AS
         WITH others AS (
-            SELECT *, attempt + CASE status WHEN 'ok' THEN {_LAST} ELSE 0 END AS place
+            SELECT *, attempt + CASE status WHEN 'ok' THEN {_LAST} ELSE 0 END
+                   + CASE WHEN chain.returned THEN 2 * {_LAST} ELSE 0 END AS place
             FROM ({graded_of(_FALLBACKS)})
         ),
         later AS (
-            SELECT fallback_of, sum(response_s) AS response_s, sum(cost_usd) AS cost_usd,
+            SELECT fallback_of, sum({WAITED}) AS response_s, sum(cost_usd) AS cost_usd,
                    max_by({{'model': model, 'status': status, 'cost_usd': cost_usd, {_pairs("'{0}': {0}")}}}, place)
                        AS last,
                    CASE WHEN bool_and(judge_cost_usd IS NOT NULL) THEN sum(judge_cost_usd) END AS judge_cost_usd,
@@ -173,17 +176,18 @@ def make_views(connection: DuckDBPyConnection, *, temporary: bool = False) -> No
             SELECT r.*, f.last, f.response_s AS later_s, f.cost_usd AS later_usd, f.judge_cost_usd AS later_judge_usd,
                    f.rating_simulated AS later_simulated, f.fallback_of IS NOT NULL AS has_later,
                    -- An answer that failed a check is kept where no model gave another.
-                   f.fallback_of IS NOT NULL AND (r.status <> 'ok' OR f.last.status = 'ok') AS replaced
+                   f.fallback_of IS NOT NULL AND (r.status <> 'ok' OR f.last.status = 'ok')
+                       AND r.chain.returned IS NOT TRUE AS replaced
             FROM rounds r LEFT JOIN later f ON f.fallback_of = r.id
-            WHERE r.fallback_of IS NULL AND r.status <> 'cancelled'
+            WHERE r.fallback_of IS NULL AND (r.status <> 'cancelled' OR r.chain IS NOT NULL)
         )
         SELECT id, time, policy_version, task, query, store, forgotten, conversation, custom_id, run, forced,
                explored, recorded, propensity, router_s, ttft_s, embedding, embedding_model, router_cost_usd,
                CASE WHEN replaced THEN last.model ELSE model END AS model,
                CASE WHEN replaced THEN last.status ELSE status END AS status,
-               has_later AND status <> 'ok' AS fell_back,
-               has_later AND status = 'ok' AS escalated,
-               coalesce(response_s, 0) + coalesce(later_s, 0) AS response_s,
+               has_later AND status = 'error' AS fell_back,
+               has_later AND status <> 'error' AS escalated,
+               coalesce({WAITED}, 0) + coalesce(later_s, 0) AS response_s,
                CASE WHEN NOT has_later THEN cost_usd
                     WHEN (CASE WHEN replaced THEN last.cost_usd ELSE cost_usd END) IS NOT NULL
                     THEN coalesce(cost_usd, 0) + coalesce(later_usd, 0) END AS cost_usd,

@@ -15,7 +15,7 @@ from zetaroute.answers.agreement import agreement
 from zetaroute.answers.final import KINDS
 from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Mask
-from zetaroute.domain import Arm, Objective
+from zetaroute.domain import Arm, Objective, Thought
 from zetaroute.policy.chain_posterior import Posterior, logit, sigmoid
 from zetaroute.policy.chain_value import MOST_ASKS, Moves, NextAsk, best_step, moved_by
 from zetaroute.policy.forecast import Forecast
@@ -24,16 +24,6 @@ MOST_MODELS = 4
 """Of a chain."""
 FEWEST_SEEN = 10
 """Graded answers of a kind, and audited queries of a cell, below which nothing is known of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thought:
-    """What was thought of one answer once all were seen."""
-
-    model: str
-    probability_right: float
-    agrees: float | None
-    """Mean agreement with the other answers, 0..1; None where it is the only one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +188,11 @@ class ChainState:
     def best(self) -> str:
         """Return the model whose answer is held most likely right; at least one must have been asked."""
         return self.plan.models[self._best()]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Those that it may ask."""
+        return tuple(model for model, able in zip(self.plan.models, self.able, strict=True) if able)
 
     @property
     def thoughts(self) -> tuple[Thought, ...]:

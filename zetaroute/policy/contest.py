@@ -33,6 +33,8 @@ class SideView:
     mean: Array
     """Utility in USD."""
     se: Array
+    reach: tuple[int, ...] = ()
+    """All models that its chain may ask; none where it asks `arm` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +46,11 @@ class Draw:
     """(K,) over both sides, given how the coin fell."""
     side: Side
     heads: bool
-    asks: tuple[int, ...]
+    champion_p: float
+    """Probability, given how the coin fell, that it is seen what the champion's plan brings: of a model, that it is
+    drawn, or asked beside a chain; of a chain, that its side is given the query and its first model drawn."""
+    challenger_p: float
+    asks: tuple[int, ...] = ()
     """On heads, the answering one first."""
 
 
@@ -71,31 +77,57 @@ def cast(
     if toss(seed, terms.probability):
         mine, other = (challenger, champion) if side == "challenger" else (champion, challenger)
         pmf = share * only(challenger.arm, count) + (1.0 - share) * only(champion.arm, count)
-        asks = dict.fromkeys([mine.arm, other.arm])
-        others = np.array([eligible[k] and asking[k] > 0.0 and k not in asks for k in range(count)])
-        young = others & new
-        if young.any() or (others.any() and coins[1] < ADDS_ONE):
-            among = young if young.any() else others
-            asks[_point_in(np.where(among, asking, 0.0), float(coins[2]))] = None
-        return Draw(arm=mine.arm, pmf=pmf, side=side, heads=True, asks=tuple(asks))
-    by_champion, by_challenger = (
-        explored((1.0 - sampled) * only(view.arm, count) + sampled * samples)
-        for view, sampled, samples in (
-            (
-                champion,
-                CHAMPION_SAMPLES,
-                thompson(champion.mean, champion.se, eligible, np.random.default_rng([seed, 3])),
-            ),
-            (
-                challenger,
-                CHALLENGER_SAMPLES,
-                thompson(challenger.mean, challenger.se, eligible, np.random.default_rng([seed, 0])),
-            ),
+        asks = dict.fromkeys([mine.arm, other.arm, *mine.reach, *other.reach])
+        rest = eligible & (asking > 0.0) & ~np.isin(np.arange(count), list(asks))
+        asks |= dict.fromkeys(_one_more(rest, new, asking, coins[1:]))
+        return Draw(
+            arm=mine.arm,
+            pmf=pmf,
+            side=side,
+            heads=True,
+            asks=tuple(asks),
+            champion_p=_seen_on_heads(champion, challenger, 1.0 - share, pmf),
+            challenger_p=_seen_on_heads(challenger, champion, share, pmf),
         )
+    by_champion, by_challenger = (
+        explored(
+            (1.0 - sampled) * only(view.arm, count)
+            + sampled * thompson(view.mean, view.se, eligible, np.random.default_rng([seed, stream]))
+        )
+        for view, sampled, stream in ((champion, CHAMPION_SAMPLES, 3), (challenger, CHALLENGER_SAMPLES, 0))
     )
     pmf = share * by_challenger + (1.0 - share) * by_champion
     own = by_challenger if side == "challenger" else by_champion
-    return Draw(arm=draw(own, seed), pmf=pmf, side=side, heads=False, asks=())
+    return Draw(
+        arm=draw(own, seed),
+        pmf=pmf,
+        side=side,
+        heads=False,
+        champion_p=_seen_on_tails(champion, challenger, (1.0 - share) * by_champion, pmf),
+        challenger_p=_seen_on_tails(challenger, champion, share * by_challenger, pmf),
+    )
+
+
+def _one_more(others: Mask, new: Mask, asking: Array, coins: Array) -> tuple[int, ...]:
+    """Return one of the others (K,) that an audit asks too, or none: one of the new ones (K,) while there are any."""
+    young = others & new
+    if not young.any() and not (others.any() and coins[0] < ADDS_ONE):
+        return ()
+    among = young if young.any() else others
+    return (_point_in(np.where(among, asking, 0.0), float(coins[1])),)
+
+
+def _seen_on_heads(view: SideView, other: SideView, share: float, pmf: Array) -> float:
+    """Return the probability that what a side wants is seen: beside a chain every model is, and of chains one."""
+    if view.reach:
+        return share
+    return 1.0 if other.reach else float(pmf[view.arm])
+
+
+def _seen_on_tails(view: SideView, other: SideView, own: Array, pmf: Array) -> float:
+    """Return the same by the side's `own` part of the draw (K,): what is drawn for a chain is another thing."""
+    begins = view.reach or (other.reach and other.arm == view.arm)
+    return float((own if begins else pmf)[view.arm])
 
 
 def audit_share(

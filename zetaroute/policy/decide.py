@@ -24,6 +24,7 @@ from zetaroute.domain import (
     Estimate,
     Pairing,
     Query,
+    Side,
     Standing,
 )
 from zetaroute.errors import NoAnswerError
@@ -64,18 +65,18 @@ def decide(
     kept: str | None = None,
     contest: Contest | None = None,
     audit: AuditTerms = NO_AUDIT,
+    chains: bool = False,
     expected: Mapping[str, Expectation] = MappingProxyType({}),
 ) -> Decision:
     """Choose the arm that answers `query`, with the probability of every arm.
 
-    `rate` is the share of queries that are explored, over all eligible arms; `forced` pins a model, which then has no
-    propensity. Nor has the model that a conversation has `kept`, which goes on where every limit of the query lets
-    it; else the query is routed anew. In a `contest` one of the two policies
-    is drawn to decide, and every probability is that over both. Under the terms of `audit` a coin decides whether
-    several models are asked. What a policy is known to have `expected`, by its version, is not asked for.
+    `rate` is the share of queries that are explored, over all eligible arms; `forced` pins a model, and one that a
+    conversation has `kept` goes on where every limit of the query lets it: neither has a propensity. In a `contest`
+    one of two policies is drawn to decide, and every probability is that over both. By the terms of `audit` a coin
+    decides whether several models are asked. With `chains` the arm may be the first of several; drawn to explore it
+    is asked alone. What a policy is known to have `expected`, by its version, is not asked for.
 
-    Raises NoAnswerError when the user's limits leave no model, or not the pinned one, and ForbiddenQueryError when
-    the rules on tags do.
+    Raises NoAnswerError when the user's limits leave no model, or not the pinned one; ForbiddenQueryError for tags.
     """
     own = opinion_of(policy.with_record(standings), query, arms, objective, expected)
     extra = extra_usd(arms, query)
@@ -105,6 +106,14 @@ def decide(
         fixed=fixed,
         kept=forced is None and fixed is not None,
         extra_usd=extra,
+        chain_usd=_most_usd(limits) if chains else None,
+    )
+
+
+def _most_usd(limits: Limits) -> float:
+    """Return what a whole chain may cost."""
+    return min(
+        (limit for limit in (limits.max_cost_usd, limits.left_usd) if limit is not None), default=math.inf
     )
 
 
@@ -144,13 +153,14 @@ def _decision(
     fixed: str | None,
     kept: bool,
     extra_usd: Mapping[str, float],
+    chain_usd: float | None,
 ) -> Decision:
     """Draw an arm by what the policy in use, or its challenger, makes of those that are not excluded."""
     arms, objective = own.arms, own.objective
     eligible = np.array([one is None for one in excluded])
     demoted = np.array([one is not None and one.demoted for one in excluded])
-    if query.check is not None and fixed is None:
-        own = own.with_chances(eligible, query.check)
+    if fixed is None:
+        own = _looking(own, query, eligible, chain_usd)
     new = newcomers(arms, own.forecast.rows, standings, query=query, objective=objective, eligible=eligible)
     shares = explored_shares(own.mean[0], eligible, answer_value_usd=objective.answer_value_usd)
 
@@ -166,8 +176,7 @@ def _decision(
         lot = _alone(own, pmf, audit, eligible, seed=seed)
     else:
         other = opinion_of(contest.policy.with_record(standings), query, arms, objective, expected)
-        if query.check is not None:
-            other = other.with_chances(eligible, query.check)
+        other = _looking(other, query, eligible, chain_usd)
         lot = _cast(own, other, contest, audit, eligible, new, explored, kept=kept_by(rate, quota), seed=seed)
     chosen = lot.chosen if fixed is None else [arm.id for arm in arms].index(fixed)
     decider = lot.decider
@@ -181,6 +190,8 @@ def _decision(
         seed=seed,
         note=_note(query),
         escalations=tuple(arms[index].id for index in decider.after[chosen]) if decider.after else (),
+        chain=decider.chain if fixed is None and chosen in decider.reach[:1] else None,
+        chained=lot.chained,
         segment=own.segment,
         objective=objective,
         contest=lot.pairing,
@@ -188,6 +199,13 @@ def _decision(
         kept=kept,
         extra_usd=extra_usd,
     )
+
+
+def _looking(opinion: Opinion, query: Query, eligible: Mask, chain_usd: float | None) -> Opinion:
+    """Return the same where answers are looked at: by the query's check, and by a chain of up to `chain_usd`."""
+    if query.check is not None:
+        opinion = opinion.with_chances(eligible, query.check)
+    return opinion if chain_usd is None else opinion.with_chain(query, eligible, chain_usd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +219,7 @@ class _Lot:
     """(K,) over both policies, given how the coin fell: what is logged."""
     audit: Audit
     pairing: Pairing | None = None
+    chained: tuple[Side, ...] = ()
 
 
 def _alone(own: Opinion, pmf: Array, terms: AuditTerms, eligible: Mask, *, seed: int) -> _Lot:
@@ -209,8 +228,9 @@ def _alone(own: Opinion, pmf: Array, terms: AuditTerms, eligible: Mask, *, seed:
     if heads:
         chosen = own.best(eligible)
         pmf = only(chosen, len(pmf))
-        others = _worth_asking(own, eligible) & ~only(chosen, len(pmf)).astype(bool)
-        asks = (chosen, *fewest_first(others, own.forecast.rows, MOST_BESIDE, seed=seed))
+        chain = tuple(dict.fromkeys([chosen, *own.reach]))
+        others = _worth_asking(own, eligible) & ~np.isin(np.arange(len(pmf)), chain)
+        asks = (*chain, *fewest_first(others, own.forecast.rows, MOST_BESIDE, seed=seed))
     else:
         chosen, asks = draw(pmf, seed), ()
     return _Lot(decider=own, chosen=chosen, pmf=pmf, audit=_audit(own, terms, asks, heads=heads))
@@ -239,11 +259,12 @@ def _cast(
     """Give the query to the champion or to the challenger."""
     ids = [arm.id for arm in own.arms]
     anchored = contest.anchor in ids and eligible[ids.index(contest.anchor)]
-    before = ids.index(contest.anchor) if contest.anchor is not None and anchored else own.best(eligible)
+    single = contest.anchor if anchored and own.chain is None else None
+    before = own.best(eligible) if single is None else ids.index(single)
     after = other.best(eligible)
     drawn = cast(
-        SideView(arm=before, mean=own.mean[0], se=own.se[0]),
-        SideView(arm=after, mean=other.mean[0], se=other.se[0]),
+        SideView(arm=before, mean=own.mean[0], se=own.se[0], reach=own.reach),
+        SideView(arm=after, mean=other.mean[0], se=other.se[0], reach=other.reach),
         share=contest.share,
         terms=terms,
         eligible=eligible,
@@ -258,14 +279,32 @@ def _cast(
         chosen=drawn.arm,
         pmf=drawn.pmf,
         audit=_audit(own, terms, drawn.asks, heads=drawn.heads),
-        pairing=_pairing(contest, other, before, after, drawn, kept),
+        pairing=_pairing(contest, own, other, before, after, drawn, kept),
+        chained=_chained(own, other),
     )
 
 
-def _pairing(contest: Contest, other: Opinion, before: int, after: int, drawn: Draw, kept: float) -> Pairing:
-    """Return the models of both sides with what the challenger's heads, older than the query, expect of them."""
+def _chained(own: Opinion, other: Opinion) -> tuple[Side, ...]:
+    sides: tuple[tuple[Side, Opinion], ...] = (("champion", own), ("challenger", other))
+    return tuple(side for side, opinion in sides if opinion.chain is not None)
+
+
+def _pairing(
+    contest: Contest, own: Opinion, other: Opinion, before: int, after: int, drawn: Draw, kept: float
+) -> Pairing:
+    """Return the models of both sides with what the challenger's heads, older than the query, expect of them.
+
+    Of a chain that is what its own side expects, which is older than the query too.
+    """
     unliked = replace(other.objective, satisfaction_value_usd=0.0)
     gains, right = other.forecast.utility(unliked, other.arms)[0][0], other.forecast.accuracy[0]
+
+    def expected(side: Opinion, arm: int) -> tuple[float, float]:
+        if side.chain is None:
+            return float(gains[arm]), float(right[arm])
+        return side.chain.expected_usd, float(right[list(side.reach)].max())
+
+    champion, challenger = expected(own, before), expected(other, after)
     return Pairing(
         epoch=contest.epoch,
         challenger=contest.policy.version,
@@ -274,12 +313,12 @@ def _pairing(contest: Contest, other: Opinion, before: int, after: int, drawn: D
         side=drawn.side,
         champion_model=other.arms[before].id,
         challenger_model=other.arms[after].id,
-        champion_p=float(drawn.pmf[before]),
-        challenger_p=float(drawn.pmf[after]),
-        champion_usd=float(gains[before]),
-        challenger_usd=float(gains[after]),
-        champion_accuracy=float(right[before]),
-        challenger_accuracy=float(right[after]),
+        champion_p=drawn.champion_p,
+        challenger_p=drawn.challenger_p,
+        champion_usd=champion[0],
+        challenger_usd=challenger[0],
+        champion_accuracy=champion[1],
+        challenger_accuracy=challenger[1],
     )
 
 

@@ -11,6 +11,7 @@ from zetaroute.arrays import Array, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Check, Query
 from zetaroute.features import Embeddings
+from zetaroute.policy.chain import ChainState
 from zetaroute.policy.escalation import CheckReliability, second_chances
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.policy import Expectation, Policy, held_best
@@ -31,6 +32,10 @@ class Opinion:
     """The learned kind of the query."""
     after: tuple[tuple[int, ...], ...] = ()
     """For every arm those that may be asked after it; empty where nothing is checked."""
+    cell: int | None = None
+    """The query's in the feature map."""
+    chain: ChainState | None = None
+    """Set where asking by what the answers look like is held better than any single arm."""
 
     def costs_usd(self, extra_usd: Mapping[str, float]) -> list[float]:
         """Return what every arm is expected to cost, with what is not forecast, by model."""
@@ -38,9 +43,42 @@ class Opinion:
         return [cost + extra_usd.get(arm.id, 0.0) for arm, cost in zip(self.arms, costs, strict=True)]
 
     def best(self, eligible: Mask) -> int:
-        """Return the arm (of the K eligible or not) that the policy prefers."""
+        """Return the arm (of the K eligible or not) that the policy prefers to ask, or to ask first."""
+        if self.chain is not None:
+            return self.reach[0]
         singles = self.policy.singles(self.arms, self.objective)
         return int(held_best(self.mean, self.se, self.forecast.rows, eligible[None, :], singles)[0])
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """The arms that the chain may ask, the first one first; empty without a chain."""
+        if self.chain is None:
+            return ()
+        ids, first = [arm.id for arm in self.arms], self.chain.next()
+        return tuple(ids.index(model) for model in sorted(self.chain.models, key=lambda one: one != first))
+
+    def with_chain(self, query: Query, eligible: Mask, limit_usd: float) -> Opinion:
+        """Return the same with a chain of eligible arms, of at most `limit_usd`, where that is worth more."""
+        plan = self.policy.chain
+        if plan is None:
+            return self
+        chain = plan.begin(
+            query.text,
+            self.forecast,
+            self.arms,
+            self.objective,
+            eligible,
+            cell=self.cell,
+            limit_usd=limit_usd,
+        )
+        if chain is None or chain.next() is None:
+            return self
+        chained = replace(self, chain=chain)
+        first, unliked = chained.reach[0], replace(self.objective, satisfaction_value_usd=0.0)
+        gain_usd = chain.expected_usd - self.forecast.utility(unliked, self.arms)[0][0, first]
+        mean = self.mean.copy()
+        mean[0, first] += gain_usd
+        return replace(chained, mean=mean) if mean[0, first] > self.mean[0, self.best(eligible)] else self
 
     def with_chances(self, eligible: Mask, check: Check) -> Opinion:
         """Return the same where answers that fail a check are asked of other eligible arms."""
@@ -78,4 +116,5 @@ def opinion_of(
         mean=mean,
         se=se,
         segment=found.segment,
+        cell=found.cell,
     )

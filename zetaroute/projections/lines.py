@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.domain import BETS_FROM, GRADE_DEADLINE, ContestEvent, EvidenceLine, unit_of
+from zetaroute.domain import BETS_FROM, GRADE_DEADLINE, ContestEvent, EvidenceLine, Side, unit_of
 from zetaroute.log.log import rows_in
-from zetaroute.log.views import graded_of
+from zetaroute.projections.seen import CHAINS, Seen, answers_to, grades_of, seen_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,13 +32,16 @@ _MADE_MS = "try_cast('0x' || left(replace(id, '-', ''), 12) AS BIGINT)"
 """When an id was made; NULL for one that does not tell."""
 _DECISIONS = f"""
     SELECT id, strftime(time, '%Y-%m-%dT%H:%M:%S.%f') AS time, {_MADE_MS} AS made_ms, query, conversation,
-           reference IS NOT NULL AS has_reference, audit_probability, audited, contest
+           reference IS NOT NULL AS has_reference, audit_probability, audited, contest, model,
+           coalesce(chained, []) AS chained
     FROM outcomes
     WHERE id >= $after AND contest.epoch = $epoch AND fallback_of IS NULL
           AND audit_probability IS NOT NULL AND forgotten IS NULL
           -- What can be bet holds for these models alone, and for the one that the champion always asks.
           AND contest.challenger_model IN (SELECT unnest(from_json($models, '["VARCHAR"]')))
           AND contest.champion_model IN (SELECT unnest(from_json($champions, '["VARCHAR"]')))
+          -- Known before anything is drawn, as all that leaves a query out.
+          AND NOT ($anchored AND list_contains(coalesce(chained, []), 'champion'))
           AND id NOT IN (SELECT id FROM evidence WHERE epoch = $epoch AND id >= $after)
     QUALIFY row_number() OVER (PARTITION BY coalesce('c:' || conversation, 'q:' || query) ORDER BY id) = 1
     ORDER BY id
@@ -48,28 +51,7 @@ _SLOWEST_MS = f"""
     WHERE id >= $after AND contest.epoch = $epoch AND fallback_of IS NULL
           AND time <= current_timestamp AT TIME ZONE 'UTC'
 """
-_ASKED = """
-    SELECT id FROM outcomes
-    WHERE id IN (SELECT unnest(from_json($ids, '["VARCHAR"]')))
-          OR (role = 'audit' AND id > $first AND fallback_of IN (SELECT unnest(from_json($ids, '["VARCHAR"]'))))
-"""
-_ANSWERS = f"""
-    SELECT coalesce(fallback_of, id) AS decision, id, model, status, truth, judge, cost_usd, response_s
-    FROM ({graded_of(_ASKED)})
-"""
 _PLAIN = "lower(trim(query, E' \\n\\r\\t'))"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """One answer, or a call that failed."""
-
-    id: str
-    status: str
-    grades: Mapping[str, float | None]
-    """By source: `truth`, `judge`. People's ratings are no evidence."""
-    spent_usd: float
-    """Money and time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +60,24 @@ class _Unit:
 
     row: Mapping[str, Any]
     unit: str
-    seen: Mapping[str, _Seen]
+    plans: Mapping[Side, str]
+    """What each side wanted: a model or its chain."""
+    seen: Mapping[str, Seen]
     needed: frozenset[str]
-    """Models whose grades say something of the contest."""
+    """Models and chains whose grades say something of the contest."""
     grades: Mapping[str, float | None]
     """Of those."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether what both sides wanted was asked; where one is a chain, its own asks are seen by chance alone."""
+        return bool(self.row["audited"]) and not self.row["chained"]
 
     @property
     def complete(self) -> bool:
         """Whether nothing more is waited for."""
         return all(grade is not None for grade in self.grades.values()) or any(
-            one.status == "cancelled" for one in self.seen.values()
+            one.status == "cancelled" for plan, one in self.seen.items() if plan in self.needed
         )
 
 
@@ -163,6 +152,7 @@ def _decisions(connection: DuckDBPyConnection, event: ContestEvent) -> list[dict
         "epoch": event.epoch,
         "models": json.dumps(models),
         "champions": json.dumps([model for model in models if event.anchor in {None, model}]),
+        "anchored": event.anchor is not None,
     }
     found = connection.execute(_DECISIONS, wanted)
     names = [column[0] for column in found.description or ()]
@@ -214,57 +204,20 @@ def _first(
 def _units(
     connection: DuckDBPyConnection, event: ContestEvent, fresh: Sequence[Mapping[str, Any]]
 ) -> list[_Unit]:
-    answers = _answers(connection, event, [one["id"] for one in fresh])
+    answers = answers_to(connection, event, [one["id"] for one in fresh])
     units = []
     for one in fresh:
-        draw, seen = one["contest"], answers.get(one["id"], {})
-        sides = {draw["champion_model"], draw["challenger_model"]}
-        needed = (
-            frozenset(sides if one["audited"] else sides & seen.keys()) if len(sides) > 1 else frozenset()
-        )
-        units.append(
-            _Unit(row=one, unit=one["unit"], seen=seen, needed=needed, grades=_grades(one, needed, seen))
-        )
+        plans = {
+            side: chain if side in one["chained"] else one["contest"][f"{side}_model"]
+            for side, chain in CHAINS.items()
+        }
+        seen, needed = seen_of(one, plans, answers.get(one["id"], [])), frozenset[str]()
+        if plans["champion"] != plans["challenger"]:
+            sure = set(plans.values()) - set(CHAINS.values()) if one["audited"] else set[str]()
+            needed = frozenset(sure | (set(plans.values()) & seen.keys()))
+        grades = grades_of(one, needed, seen)
+        units.append(_Unit(row=one, unit=one["unit"], plans=plans, seen=seen, needed=needed, grades=grades))
     return units
-
-
-def _grades(
-    row: Mapping[str, Any], needed: Iterable[str], seen: Mapping[str, _Seen]
-) -> dict[str, float | None]:
-    """Return the grades of answers, all by the same source; a call that failed is wrong.
-
-    So is one that its user did not wait for, unless others were asked beside it: those were not cut alike.
-    """
-    wrong = {"error"} if row["audited"] else {"error", "cancelled"}
-    found = []
-    for source in ("truth", "judge") if row["has_reference"] else ("judge", "truth"):
-        grades: dict[str, float | None] = {}
-        for model in needed:
-            one = seen.get(model)
-            grade = None if one is None else one.grades[source]
-            grades[model] = 0.0 if grade is None and one is not None and one.status in wrong else grade
-        found.append(grades)
-    return max(found, key=lambda grades: sum(grade is not None for grade in grades.values()))
-
-
-def _answers(
-    connection: DuckDBPyConnection, event: ContestEvent, ids: Sequence[str]
-) -> dict[str, dict[str, _Seen]]:
-    """Return the answers to some decisions, by decision and model."""
-    found: dict[str, dict[str, _Seen]] = {}
-    free = set(event.free)
-    wanted = {"ids": json.dumps(list(ids)), "first": min(ids, default="")}
-    for decision, id_, model, status, truth, judge, cost, seconds in connection.execute(
-        _ANSWERS, wanted
-    ).fetchall():
-        charged = cost if cost is not None else (0.0 if model in free else event.unknown_usd)
-        found.setdefault(decision, {})[model] = _Seen(
-            id=id_,
-            status=status,
-            grades={"truth": truth, "judge": judge},
-            spent_usd=charged + event.second_value_usd * (seconds or 0.0),
-        )
-    return found
 
 
 def _lines(
@@ -281,15 +234,18 @@ def _lines(
     from zetaroute.evaluate.scoring import Scored, scored
 
     (rows,) = connection.execute("SELECT count(*) FROM outcomes").fetchone() or (0,)
-    names = [one.model for one in event.ranges]
+    names = [*(one.model for one in event.ranges), *CHAINS.values()]
+    low, high = ([getattr(one, f"{end}_usd") for one in event.ranges] for end in ("low", "high"))
     made: Scored = scored(
         _decided(event, ready, names),
-        low=np.array([one.low_usd for one in event.ranges]),
-        high=np.array([one.high_usd for one in event.ranges]),
+        # A chain asks three models at most.
+        low=np.array([*low, *[min(sum(sorted(min(one, 0.0) for one in low)[:3]), *low)] * 2]),
+        high=np.array([*high, *[max(high)] * 2]),
+        chains=2,
         anchor=names.index(event.anchor) if event.anchor else None,
         answer_value_usd=event.answer_value_usd,
         margin=event.accuracy_margin,
-        bets=rows >= BETS_FROM * len(names),
+        bets=rows >= BETS_FROM * len(event.ranges),
         past=past,
         promoted=event.step == "promoted",
         stopped=stopped,
@@ -297,7 +253,7 @@ def _lines(
     lines = []
     for row, one in enumerate(ready):
         draw = one.row["contest"]
-        champion, challenger = (one.seen.get(draw[f"{side}_model"]) for side in ("champion", "challenger"))
+        champion, challenger = (one.seen.get(one.plans[side]) for side in CHAINS)
         lines.append(
             EvidenceLine(
                 id=one.row["id"],
@@ -307,7 +263,7 @@ def _lines(
                 unit=one.unit,
                 own=draw["side"] == "challenger",
                 share=draw["share"],
-                paired=bool(one.row["audited"]),
+                paired=one.paired,
                 champion_model=draw["champion_model"],
                 challenger_model=draw["challenger_model"],
                 champion_outcome=champion.id if champion else None,
@@ -333,26 +289,24 @@ def _decided(event: ContestEvent, ready: Sequence[_Unit], names: Sequence[str]) 
     def column(name: str) -> Array:
         return floats([one.row["contest"][name] for one in ready])
 
-    def arms(side: str) -> Index:
-        return np.array([names.index(one.row["contest"][f"{side}_model"]) for one in ready], dtype=np.int64)
+    def arms(side: Side) -> Index:
+        return np.array([names.index(one.plans[side]) for one in ready], dtype=np.int64)
 
-    def asked(side: str) -> Mask:
-        return np.array([one.row["contest"][f"{side}_model"] in one.needed for one in ready])
+    def asked(side: Side) -> Mask:
+        return np.array([one.plans[side] in one.needed for one in ready])
 
-    def right(side: str) -> list[float | None]:
-        return [one.grades.get(one.row["contest"][f"{side}_model"]) for one in ready]
+    def right(side: Side) -> list[float | None]:
+        return [one.grades.get(one.plans[side]) for one in ready]
 
-    def utility(side: str) -> list[float | None]:
+    def utility(side: Side) -> list[float | None]:
         return [
-            None
-            if grade is None
-            else event.answer_value_usd * grade - one.seen[one.row["contest"][f"{side}_model"]].spent_usd
+            None if grade is None else event.answer_value_usd * grade - one.seen[one.plans[side]].spent_usd
             for one, grade in zip(ready, right(side), strict=True)
         ]
 
     champion_least, challenger_least = least_probabilities(column("share"), column("kept"))
     return Decided(
-        paired=np.array([bool(one.row["audited"]) for one in ready]),
+        paired=np.array([one.paired for one in ready]),
         share=column("share"),
         champion=arms("champion"),
         challenger=arms("challenger"),

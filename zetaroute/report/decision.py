@@ -21,7 +21,8 @@ FORGOTTEN = "(forgotten)"
 def show_decision(console: Console, decision: Decision) -> None:
     """Show every candidate of a decision, the excluded ones with their reason."""
     pinned = " (pinned)" if decision.pinned else " (goes on)" if decision.kept else ""
-    console.print(plain(f"policy {decision.policy_version} chose {decision.model}{pinned}"))
+    first = " as the first of a chain" if decision.chain is not None else ""
+    console.print(plain(f"policy {decision.policy_version} chose {decision.model}{pinned}{first}"))
     _show_candidates(console, [asdict(candidate) for candidate in decision.candidates])
     if decision.note is not None:
         console.print(plain(decision.note), markup=False, highlight=False)
@@ -119,6 +120,8 @@ def show_outcome(console: Console, row: Result) -> None:
     for name, value in facts.items():
         if value:
             console.print(f"{name + ':':12} {plain(str(value))}")
+    for line in chain_lines([{**one, **one["chain"]} for one in row["attempts"] if one["chain"]]):
+        console.print(plain(f"{'chain:':12} {line}"), soft_wrap=True)
     asked, answered = row["query"], row["response"]
     if row["forgotten"]:
         asked = answered = f"{FORGOTTEN} at {row['forgotten']}"
@@ -128,10 +131,22 @@ def show_outcome(console: Console, row: Result) -> None:
         _show_candidates(console, row["candidates"])
 
 
+def chain_lines(asks: Sequence[Result]) -> list[str]:
+    """Return what a chain asked, what was thought of each answer, and why it went on or stopped."""
+    lines = []
+    for one in asks:
+        right = "not thought of" if (share := one["probability_right"]) is None else f"right with {share:.0%}"
+        agrees = "" if one["agrees"] is None else f", agrees with the others by {one['agrees']:.2f}"
+        spent = f"{amount(one['cost_usd'], 'usd')}, {amount(one['response_s'], 'seconds')}"
+        lines.append(f"{one['model']}{' (given)' * one['returned']}: {right}{agrees}, {spent}; {one['why']}")
+    return lines
+
+
 def how_chosen(row: Result) -> str:
     """Return in words how a row's model came to answer."""
-    if row.get("role") == "audit":
-        return f"to learn from, beside {row['fallback_of']}"
+    beside = {"audit": "to learn from, beside", "chain": "by a chain, after or beside"}
+    if row.get("role") in beside:
+        return f"{beside[row['role']]} {row['fallback_of']}"
     if row.get("escalated"):
         return f"because an earlier answer failed its check ({row['fallback_of']})"
     if row["fallback_of"]:

@@ -61,9 +61,10 @@ class Answer:
 
     @cached_property
     def outcome(self) -> Outcome:
-        """The row of the answer: the last one that there is; else the last failure."""
+        """The row of the answer: the one that a chain gave, else the last one; else the last failure."""
         answers = [row for row in self.entry.outcomes if row.status == "ok"]
-        return (answers or self.entry.outcomes)[-1]
+        given = [row for row in answers if row.chain is not None and row.chain.returned]
+        return (given or answers or self.entry.outcomes)[-1]
 
     @property
     def id(self) -> str:
@@ -164,8 +165,8 @@ class Answer:
 
     @property
     def response_s(self) -> float:
-        """Seconds that all attempts took together."""
-        return sum(row.response_s or 0.0 for row in self.entry.outcomes)
+        """Seconds that all attempts took together, as far as they were waited for."""
+        return sum(row.waited_s for row in self.entry.outcomes)
 
     @property
     def cost_usd(self) -> float | None:
@@ -194,6 +195,23 @@ class Answer:
         """Every model that was asked, in turn, and why it failed, if it did."""
         return [{"model": row.model, "error": row.error} for row in self.entry.outcomes]
 
+    @property
+    def chain(self) -> list[dict[str, Any]]:
+        """What a chain asked, in turn, and what it thought of each answer; empty where none did."""
+        return [
+            {
+                "model": row.model,
+                "probability_right": row.chain.probability_right,
+                "agrees": row.chain.agrees,
+                "cost_usd": row.cost_usd,
+                "response_s": row.response_s,
+                "returned": row.chain.returned,
+                "why": row.chain.why,
+            }
+            for row in self.entry.outcomes
+            if row.chain is not None
+        ]
+
     def json(self) -> dict[str, Any]:
         """Return what `ask --json` prints."""
         row = self.outcome
@@ -216,6 +234,7 @@ class Answer:
             "audited": self.audited,
             "audit_cost_usd": self.audit_cost_usd,
             "attempts": self.attempts,
+            "chain": self.chain,
         }
 
     def line(self, form: Format) -> str:

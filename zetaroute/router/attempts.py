@@ -1,4 +1,4 @@
-"""The loop of attempts: a decided query is asked, checked, escalated and graded, and becomes rows of the log."""
+"""The loop of attempts: a decided query is asked, looked at and graded, and becomes rows of the log."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from zetaroute.router.budget import QueryBudget
 from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.records import CHECK, OutcomeRecords
 from zetaroute.wire.pieces import around
+from zetaroute.router.turns import NextAsk, Turns
 
 PASSES = 0.5
 """Score from which on an answer passes its check."""
@@ -51,52 +52,144 @@ async def run_attempts(
 ) -> Answer:
     """Answer a decided query, falling back where the chosen model fails, and grade the answers.
 
-    Where the query has a check, each answer that fails it is followed by the next of `decision.escalations`, while
-    `query_budget` (open, and closed in the end) holds its cost and time is left. Each attempt is a row, of an audit
-    where `beside` is the id of the user's. Cancelled, it raises asyncio.CancelledError with the Answer
-    (`cut_answer`), in which the cut call is a row too.
+    A chain looks at each answer and may ask another model, two at once where that pays. An answer that fails the
+    query's check is given only where no other can be had: from the chain, else from `decision.escalations`. All of
+    it while `query_budget` (open, and closed in the end) holds the cost and time is left. Each attempt is a row, of
+    an audit where `beside` is the id of the user's. Cancelled, it raises asyncio.CancelledError with the Answer
+    (`cut_answer`), in which the cut calls are rows too.
     """
-    start, shown, deadline_s = time.perf_counter(), list[str](), options.deadline_s
     made = OutcomeRecords(query, decision, options, arms, beside=beside)
-    turn: Decision | None = decision
+    turns = Turns(
+        decision,
+        may_ask=lambda model: query_budget.after_answer(model, made.spent_usd),
+        may_ask_beside=query_budget.at_once,
+        # Answers that are checked are checked one after the other.
+        at_once=query.check is None,
+    )
+    asking = _Asking(
+        turns, made, options, callbacks, arms=arms, providers=providers, query_budget=query_budget
+    )
     try:
+        turn: NextAsk | None = turns.first()
         while turn is not None:
-            spent_s = 0.0 if turn is decision else time.perf_counter() - start
-            left_s = None if deadline_s is None else deadline_s - spent_s
-            attempts = await answer(
-                decision=turn,
-                arms=arms,
-                providers=providers,
-                query=query,
-                on_text=_remembering(callbacks.on_text, shown),
-                on_switch=callbacks.on_switch,
-                on_ask=callbacks.on_ask,
-                may_follow=query_budget.after_failure,
-                deadline_s=left_s,
-                start_anew=options.start_anew,
-            )
-            made.add(attempts, escalated=turn is not decision)
-            turn = None
-            if await _fails(made, graders, providers) and (
-                deadline_s is None or time.perf_counter() - start < deadline_s
-            ):
-                turn = made.next_turn(lambda model: query_budget.after_answer(model, made.spent_usd))
+            attempts = await asking.ask(turn)
+            if turn.beside is None:
+                turns.saw(attempts, vetoed=await _fails(made, graders, providers))
+            turn = turns.next() if asking.has_time else None
         await _grade(made, graders, providers)
     except asyncio.CancelledError as error:
-        if turn is not None:
-            cut = _cut_attempt(turn.model, shown, time.perf_counter() - start)
-            made.add((cut,), escalated=turn is not decision)
-        cut_off = Answer(query=query, decision=decision, entry=made.entry(whole=False))
+        cut_off = Answer(query=query, decision=decision, entry=made.entry())
         raise asyncio.CancelledError(cut_off) from error
     finally:
         query_budget.close(made.spent_usd)
     return Answer(
         query=query,
         decision=decision,
-        entry=made.entry(whole=True),
-        completion=made.completion,
+        entry=made.entry(turns.given, turns.asks()),
+        completion=made.completion(turns.given),
         refused=tuple(dict.fromkeys(query_budget.refused)),
     )
+
+
+class _CallUnderWay:
+    """A model that is asked, and what came of it."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        self.attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def took_s(self) -> float:
+        """Seconds, as recorded where the answer is a recording."""
+        return sum(one.completion.response_s if one.completion else one.elapsed_s for one in self.attempts)
+
+
+class _Asking:
+    """Asks the models of one query turn by turn, and makes rows of their attempts."""
+
+    def __init__(
+        self,
+        turns: Turns,
+        made: OutcomeRecords,
+        options: AskOptions,
+        callbacks: Callbacks,
+        *,
+        arms: Mapping[str, Arm],
+        providers: Providers,
+        query_budget: QueryBudget,
+    ) -> None:
+        self._turns, self._made, self._options, self._callbacks = turns, made, options, callbacks
+        self._arms, self._providers, self._query_budget = arms, providers, query_budget
+        self._started_at = time.perf_counter()
+
+    @property
+    def has_time(self) -> bool:
+        """Whether the deadline has not passed."""
+        return self._options.deadline_s is None or self._spent_s < self._options.deadline_s
+
+    @property
+    def _spent_s(self) -> float:
+        return time.perf_counter() - self._started_at
+
+    async def ask(self, turn: NextAsk) -> tuple[Attempt, ...]:
+        """Ask the model of a turn and return its attempts; of two at once the turns are told as they come."""
+        first = _CallUnderWay(turn.decision)
+        second = None if turn.beside is None else _CallUnderWay(turn.beside)
+        try:
+            await (self._run(first) if second is None else self._race(first, second))
+        finally:
+            self._made.add(first.attempts, role=turn.role, escalated=turn.escalated)
+            if second is not None:
+                self._made.add(second.attempts, role="chain", escalated=True)
+        return first.attempts
+
+    async def _run(self, call: _CallUnderWay) -> None:
+        shown, start = list[str](), time.perf_counter()
+        deadline_s = self._options.deadline_s
+        if deadline_s is not None and self._made.outcomes:
+            deadline_s -= self._spent_s
+        try:
+            call.attempts = await answer(
+                decision=call.decision,
+                arms=self._arms,
+                providers=self._providers,
+                query=self._made.query,
+                on_text=_remembering(self._callbacks.on_text, shown),
+                on_switch=self._callbacks.on_switch,
+                on_ask=self._callbacks.on_ask,
+                may_follow=self._query_budget.after_failure,
+                deadline_s=deadline_s,
+                start_anew=self._options.start_anew,
+            )
+        except asyncio.CancelledError:
+            call.attempts = (_cut_attempt(call.decision.model, shown, time.perf_counter() - start),)
+            raise
+
+    async def _race(self, first: _CallUnderWay, second: _CallUnderWay) -> None:
+        """Ask two models at once, and end the call of one where the answer of the other suffices."""
+        calls = {asyncio.create_task(self._run(call)): call for call in (first, second)}
+        waiting, waited_s = set(calls), 0.0
+        try:
+            while waiting and not self._turns.suffices():
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+                # A recording answers at once, whatever its time was.
+                for call in sorted((calls[task] for task in done), key=lambda one: one.took_s):
+                    if self._turns.suffices():
+                        self._turns.saw_too_late(call.attempts)
+                        continue
+                    self._turns.saw(call.attempts, vetoed=False, waited_s=max(call.took_s - waited_s, 0.0))
+                    waited_s = max(call.took_s, waited_s)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+        for call in (calls[task] for task in waiting):
+            # What it has written by then is billed, and nobody tells how much that is.
+            lost_usd = call.decision.expected_usd(call.decision.model)
+            call.attempts = tuple(replace(one, lost_usd=lost_usd) for one in call.attempts)
+            self._turns.saw_too_late(call.attempts)
 
 
 def _remembering(on_text: OnText | None, shown: list[str]) -> OnText | None:

@@ -40,15 +40,27 @@ def why_unaudited(query: Query, options: AskOptions, *, graders: Graders, arms: 
     recorded = all(arm.provider == "recorded" for arm in arms)
     local_only = options.limits.local_only
     reasons = (
-        ("pinned", options.model is not None),
-        ("a conversation goes on", options.kept is not None or bool(query.history)),
-        ("tools", bool(query.after) or not _TOOLS.isdisjoint(query.options)),
-        ("attachments", bool(query.attachments)),
+        *_for_one_model(query, options),
         ("a highest cost was asked for", options.limits.max_cost_usd is not None),
         # A recording brings its score along.
         ("nothing can grade it", not recorded and not graders.can_grade(query, local_only=local_only)),
     )
     return next((reason for reason, holds in reasons if holds), None)
+
+
+def may_chain(query: Query, options: AskOptions) -> bool:
+    """Return whether more than one model may be asked for the answer of a query."""
+    return not options.no_chain and not any(holds for _, holds in _for_one_model(query, options))
+
+
+def _for_one_model(query: Query, options: AskOptions) -> tuple[tuple[str, bool], ...]:
+    """Return why a query is for one model alone, in a few words each, and which of it holds."""
+    return (
+        ("pinned", options.model is not None),
+        ("a conversation goes on", options.kept is not None or bool(query.history)),
+        ("tools", bool(query.after) or not _TOOLS.isdisjoint(query.options)),
+        ("attachments", bool(query.attachments)),
+    )
 
 
 def asked_beside(decision: Decision) -> tuple[str, ...]:

@@ -159,19 +159,19 @@ class QueryBudget:
         self._lost_usd = 0.0
         """What failed tries may have cost; no row knows it."""
         self._beside_usd = sum(map(decision.expected_usd, beside))
-        self._next_usd = decision.expected_usd(decision.model)
+        self._under_way = {decision.model: decision.expected_usd(decision.model)}
         self._held_usd = 0.0
         self.refused: list[str] = []
         """Models that would have been asked had there been the money."""
 
     def may_open(self) -> bool:
         """Return whether every budget holds what `open` is to set aside."""
-        wanted_usd = self._next_usd + self._beside_usd
+        wanted_usd = self._wanted_usd
         return wanted_usd == 0 or self._fits(wanted_usd)
 
     def open(self) -> bool:
         """Set aside what the decided model may cost; return False when the run's budget does not hold it."""
-        wanted_usd = self._next_usd + self._beside_usd
+        wanted_usd = self._wanted_usd
         if not self._run.reserve(wanted_usd):
             return False
         for spending in self._spending:
@@ -181,14 +181,19 @@ class QueryBudget:
 
     def after_answer(self, model: str, paid_usd: float) -> bool:
         """Return whether a model may be asked beside what the answers until now have cost, and set its cost aside."""
-        self._paid_usd, self._next_usd = paid_usd, 0.0
+        self._paid_usd, self._under_way = paid_usd, {}
+        return self._hold(model)
+
+    def at_once(self, model: str) -> bool:
+        """Return whether a model may be asked beside the call under way, and set its cost aside."""
         return self._hold(model)
 
     def after_failure(self, model: str, perhaps_billed: bool) -> bool:
         """Return whether a model, the same or another, may be asked after a try that failed; set its cost aside."""
+        failed = [model] if model in self._under_way else list(self._under_way)
+        lost_usd = sum(map(self._under_way.pop, failed))
         if perhaps_billed:
-            self._lost_usd += self._next_usd
-        self._next_usd = 0.0
+            self._lost_usd += lost_usd
         return self._hold(model)
 
     def close(self, paid_usd: float) -> None:
@@ -199,7 +204,7 @@ class QueryBudget:
 
     def _hold(self, model: str) -> bool:
         expected_usd = self._decision.expected_usd(model)
-        own_usd = self._paid_usd + self._lost_usd + expected_usd
+        own_usd = self._paid_usd + self._lost_usd + sum(self._under_way.values()) + expected_usd
         if expected_usd > 0 and not self._fits(own_usd + self._beside_usd):
             # The user's answer comes first.
             self._beside_usd = 0.0
@@ -209,8 +214,12 @@ class QueryBudget:
         total_usd = own_usd + self._beside_usd
         for reserved in (self._run.reserved, *(spending.reserved for spending in self._spending)):
             reserved.change(total_usd - self._held_usd)
-        self._next_usd, self._held_usd = expected_usd, total_usd
+        self._under_way[model], self._held_usd = expected_usd, total_usd
         return True
+
+    @property
+    def _wanted_usd(self) -> float:
+        return sum(self._under_way.values()) + self._beside_usd
 
     def _fits(self, total_usd: float) -> bool:
         more_usd = total_usd - self._held_usd

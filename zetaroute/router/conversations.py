@@ -14,11 +14,11 @@ from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.named import ASKED
 from zetaroute.log.pseudonyms import hidden
-from zetaroute.log.views import NO_AUDIT
+from zetaroute.log.views import GIVEN
 
 _TURNS = f"""
     SELECT query, response, system, model, tags, store IS NOT NULL OR forgotten IS NOT NULL, id FROM outcomes
-    WHERE status = 'ok' AND {NO_AUDIT} AND (id = $1 OR conversation = $1)
+    WHERE status = 'ok' AND {GIVEN} AND (id = $1 OR conversation = $1)
     -- Of an answer that failed its check and the one that took its place, the latter was given.
     QUALIFY row_number() OVER (PARTITION BY coalesce(fallback_of, id) ORDER BY attempt DESC) = 1
     ORDER BY id
@@ -31,13 +31,13 @@ _NAMED = """
     GROUP BY ALL
 """
 _SPOKEN = f"""
-    SELECT max_by(model, (time, id)) FILTER (status = 'ok' AND {NO_AUDIT}), list_distinct(flatten(list(tags)))
+    SELECT max_by(model, (time, id)) FILTER (status = 'ok' AND {GIVEN}), list_distinct(flatten(list(tags)))
     FROM outcomes WHERE list_contains($1, conversation)
 """
 _LISTED = f"""
     WITH turns AS (
         SELECT *, coalesce(conversation, id) AS name FROM outcomes
-        WHERE status = 'ok' AND run IS NULL AND {NO_AUDIT}
+        WHERE status = 'ok' AND run IS NULL AND {GIVEN}
     )
     SELECT name, count(DISTINCT coalesce(fallback_of, id)) AS turns, max(time)::VARCHAR AS last,
            max_by(model, id) AS model, min_by(query, id) AS first_query, sum(cost_usd) AS cost_usd

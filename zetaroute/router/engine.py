@@ -19,7 +19,7 @@ from zetaroute.policy import Limits, allowed, tripped
 from zetaroute.providers.pool import Providers, open_providers
 from zetaroute.router.answer import Answer, UnansweredError, UnkeptAnswerError
 from zetaroute.router.attempts import cut_answer, run_attempts
-from zetaroute.router.audits import MOST_AT_ONCE, asked_beside, unaudited
+from zetaroute.router.audits import MOST_AT_ONCE, asked_beside, may_chain, unaudited
 from zetaroute.router.budget import QueryBudget, RunBudget
 from zetaroute.router.options import SILENT, AskOptions, Callbacks, Patient
 from zetaroute.router.prepare import embedded
@@ -95,6 +95,7 @@ class Engine:
             forced=options.model,
             kept=self._kept(options.kept),
             audit=self.audit_terms(query, options),
+            chains=may_chain(query, options),
         )
         return decision if self._may_audit(decision, options) else unaudited(decision)
 
@@ -143,6 +144,7 @@ class Engine:
 
         A `query_budget` comes open. When this is cancelled, `cut_answer` makes of the error what there is to write.
         """
+        held = query.check is not None or decision.chain is not None
         if query_budget is None:
             query_budget = self.query_budget(decision, options)
             query_budget.open()
@@ -151,8 +153,8 @@ class Engine:
                 query,
                 decision,
                 options,
-                # Until it is checked, another model's answer may take its place.
-                replace(callbacks, on_text=None) if query.check else callbacks,
+                # Until it is looked at, another model's answer may take its place.
+                replace(callbacks, on_text=None) if held else callbacks,
                 arms=self.router.arms,
                 providers=self._providers,
                 graders=self.graders,
@@ -163,7 +165,7 @@ class Engine:
                 self._observe(cut)
             raise
         self._observe(answer)
-        if query.check:
+        if held:
             _tell_whole(answer, callbacks)
         return answer
 
@@ -173,8 +175,11 @@ class Engine:
         Nothing of it reaches the user. When this is cancelled, the calls that it cuts are handed on too.
         """
         calls: list[tuple[Decision, QueryBudget]] = []
+        known = {row.model for row in answer.entry.outcomes if row.role == "chain" and row.status == "ok"}
         for model in asked_beside(answer.decision):
-            alone = replace(answer.decision, model=model, forced=True, kept=False)
+            if model in known:
+                continue
+            alone = replace(answer.decision, model=model, forced=True, kept=False, chain=None)
             budgets = (self.router.spending, self.router.audit_spending)
             query_budget = QueryBudget(alone, spending=budgets, run=self._budget)
             if query_budget.may_open() and query_budget.open():

@@ -37,6 +37,8 @@ class AskOptions:
     """Whether the next model may begin where a part of an answer was shown."""
     seeds: bool = False
     """Whether all models are asked the same, each by itself, to learn from."""
+    no_chain: bool = False
+    """Whether one model's answer is given without a look at it."""
     no_audit: str | None = None
     """Why no other model is to be asked beside the one that answers; None: the router may."""
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from types import MappingProxyType
+from typing import Any
 
 from zetaroute.domain import (
     Arm,
     Attempt,
     Audit,
+    ChainAsk,
     Completion,
     Decision,
     Feedback,
@@ -81,22 +84,13 @@ class OutcomeRecords:
         self.feedback: list[Feedback] = []
         self.done: list[Completion | None] = []
 
-    def add(self, attempts: Sequence[Attempt], *, escalated: bool) -> None:
-        """Take in the attempts of one turn."""
+    def add(self, attempts: Sequence[Attempt], *, role: Role = "attempt", escalated: bool = False) -> None:
+        """Take in the attempts of one turn; the `role` is that of all rows but the first."""
         for number, attempt in enumerate(attempts, start=len(self.outcomes) + 1):
             first = self.outcomes[0].id if self.outcomes else self._beside
-            row = self._row(attempt, number=number, first=first, escalated=escalated)
+            row = self._row(attempt, number=number, first=first, role=role, escalated=escalated)
             self.outcomes.append(row)
             self.done.append(attempt.completion)
-
-    def next_turn(self, may_ask: Callable[[str], bool]) -> Decision | None:
-        """Return the decision by which the next model that may be asked is, or None where none is left."""
-        asked = {row.model for row in self.outcomes}
-        for model in self._decision.escalations:
-            if model not in asked and may_ask(model):
-                others = tuple(one for one in self._decision.candidates if one.model not in asked)
-                return replace(self._decision, model=model, candidates=others)
-        return None
 
     def case(self, place: int, grader: str | None, reference: str | None) -> Case:
         """Return the answer at a place as a grader wants it."""
@@ -113,50 +107,60 @@ class OutcomeRecords:
             local_only=self._options.limits.local_only,
         )
 
-    @property
-    def completion(self) -> Completion | None:
-        """What the last call brought back that brought any answer."""
-        return next((done for done in reversed(self.done) if done is not None), None)
+    def completion(self, model: str | None) -> Completion | None:
+        """Return the answer of a model."""
+        rows = zip(self.outcomes, self.done, strict=True)
+        return next((done for row, done in rows if row.model == model and done is not None), None)
 
     @property
     def spent_usd(self) -> float:
         """What the attempts and what was said of them took from a budget, as far as it is known."""
         return spent_usd(self.outcomes, self.feedback)
 
-    def entry(self, *, whole: bool) -> Entry:
-        """Return what is to be written of the query; where it is `whole`, with whether a rating will be asked for.
+    def entry(self, given: str | None = None, chain: Mapping[str, ChainAsk] = MappingProxyType({})) -> Entry:
+        """Return what is to be written of the query; where an answer is `given`, with whether it is to be rated.
 
         That is drawn by the decision's seed, by numbers of its own and whatever the answer: so who is asked does
-        not depend on who would rate.
+        not depend on who would rate. The `chain` says of every model what its ask was.
         """
-        rows, share = list(self.outcomes), self._options.rating_share
-        answers = [place for place, row in enumerate(rows) if row.status == "ok"]
-        if whole and share is not None and answers:
+        rows, share = (
+            [replace(row, chain=chain.get(row.model)) for row in self.outcomes],
+            self._options.rating_share,
+        )
+        if share is not None and given is not None:
             asked = Random(f"rating {self._decision.seed}").random() < share
-            rows[answers[-1]] = replace(rows[answers[-1]], ask_probability=share, asked=asked)
+            place = next(place for place, row in enumerate(rows) if row.model == given and row.status == "ok")
+            rows[place] = replace(rows[place], ask_probability=share, asked=asked)
         return Entry(outcomes=tuple(rows), feedback=tuple(self.feedback))
 
-    def _role(self, *, drawn: bool) -> Role:
+    def _role(self, role: Role, *, drawn: bool) -> Role:
         if self._beside is not None:
             return "audit"
         if not drawn:
-            return "attempt"
+            return role
         return "seed" if self._options.seeds else "served"
 
-    def _coin(self, *, drawn: bool) -> Audit | None:
-        """Return the coin that a row tells of: with all models asked anyway, one that always falls on heads."""
+    def _coin(self, role: Role, model: str) -> Audit | None:
+        """Return the coin that a row tells of: with all models asked anyway, one that always falls on heads.
+
+        On heads a model of a chain is asked whatever the answers are, by the audit where not by the chain.
+        """
         if self._options.seeds:
             return Audit(probability=1.0, heads=True)
         coin = self._decision.audit
-        tells = coin is not None and coin.blocked is None and (drawn or self._beside is not None)
-        return coin if tells else None
+        if coin is None or coin.blocked is not None or role == "attempt":
+            return None
+        return coin if role != "chain" or (coin.heads and model in coin.asks) else None
 
-    def _row(self, attempt: Attempt, *, number: int, first: str | None, escalated: bool) -> Outcome:
+    def _row(
+        self, attempt: Attempt, *, number: int, first: str | None, role: Role, escalated: bool
+    ) -> Outcome:
         """Return the row of one attempt; only the first carries the decision, for only that arm was drawn."""
         query, decision, options = self.query, self._decision, self._options
-        done, own = attempt.completion or attempt.arrived, query.embedding
+        done = attempt.completion or attempt.arrived
         drawn, prices = first is None, self._arms[attempt.model].prices
-        coin = self._coin(drawn=drawn)
+        role = self._role(role, drawn=drawn)
+        coin = self._coin(role, attempt.model)
         return Outcome(
             id=self._first_id if drawn else new_id(),
             time=utc_now(),
@@ -174,23 +178,18 @@ class OutcomeRecords:
             grader=query.grader,
             policy_version=decision.policy_version,
             served_model=done.served_model if done else None,
-            propensity=decision.propensity if drawn else None,
-            forced=decision.forced and drawn,
-            explored=decision.explored and drawn,
             recorded=done.recorded if done else False,
             attempt=number,
-            escalated=escalated,
+            escalated=escalated and not drawn,
             fallback_of=first,
-            role=self._role(drawn=drawn),
+            role=role,
             audit_probability=coin.probability if coin else None,
             audited=coin.heads if coin else False,
-            contest=decision.contest if drawn else None,
             error_kind=attempt.error_kind,
             error=attempt.error if attempt.status == "error" else None,
             finish_reason=done.finish_reason if done else None,
             ttft_s=done.ttft_s if done else None,
             response_s=attempt.completion.response_s if attempt.completion else attempt.elapsed_s,
-            router_s=decision.router_s if drawn else None,
             input_tokens=done.input_tokens if done else None,
             cached_tokens=done.cached_tokens if done else None,
             output_tokens=done.output_tokens if done else None,
@@ -203,14 +202,27 @@ class OutcomeRecords:
             thinking=done.thinking if done else None,
             attachments=tuple(file.note for file in query.attachments),
             seed=decision.seed,
-            candidates=decision.candidates if drawn else (),
-            objective=decision.objective if drawn else None,
-            embedding=own.values or None if drawn and own else None,
-            embedding_model=own.space if drawn and own and own.values else None,
-            router_cost_usd=own.cost_usd if drawn and own else None,
             tags=query.tags,
             segment=decision.segment,
+            **self._drawn() if drawn else {},
         )
+
+    def _drawn(self) -> dict[str, Any]:
+        """Return what the first row tells of the decision."""
+        decision, own = self._decision, self.query.embedding
+        return {
+            "propensity": decision.propensity,
+            "forced": decision.forced,
+            "explored": decision.explored,
+            "contest": decision.contest,
+            "chained": decision.chained,
+            "router_s": decision.router_s,
+            "candidates": decision.candidates,
+            "objective": decision.objective,
+            "embedding": own.values or None if own else None,
+            "embedding_model": own.space if own and own.values else None,
+            "router_cost_usd": own.cost_usd if own else None,
+        }
 
 
 def _response(attempt: Attempt) -> str | None:

@@ -165,10 +165,12 @@ class Router:
         forced: str | None = None,
         kept: str | None = None,
         audit: AuditTerms = NO_AUDIT,
+        chains: bool = False,
     ) -> Decision:
         """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none.
 
-        `forced` pins one, and `kept` goes on with one where it may answer; `audit` tosses the coin of an audit.
+        `forced` pins one, and `kept` goes on with one where it may answer; `audit` tosses the coin of an audit. With
+        `chains` the model may be the first of several.
         """
         start = time.perf_counter()
         query, cached = self._read(query), self.forecasts.pop(query)
@@ -189,6 +191,7 @@ class Router:
             kept=kept,
             contest=self.contest,
             audit=audit,
+            chains=chains and self._chains(query),
             expected=cached.by_version,
         )
         if decision.audit is not None:
@@ -198,6 +201,9 @@ class Router:
             self.standings[decision.model] = replace(standing, probe_s=time.time())
         waited_s = query.embedding.elapsed_s if query.embedding else cached.took_s
         return replace(decision, router_s=waited_s + time.perf_counter() - start)
+
+    def _chains(self, query: Query) -> bool:
+        return self.settings.chains.enabled and query.task not in self.settings.chains.not_for
 
     def _read(self, query: Query) -> Query:
         """Return the query with the vector of its hashed terms where a policy reads those and it has no other."""

@@ -58,6 +58,8 @@ class ChatRequest:
     """Whether the model goes on that answered last in its conversation, which has a name."""
     answers_calls: tuple[str, ...]
     """Calls that its last turns answer: the model that made them goes on until it makes no more."""
+    no_chain: bool
+    """Whether one model's answer is given without a look at it."""
     max_cost_usd: float | None
     """The most that all models together may cost that are asked for it; None: no limit."""
     streamed: bool
@@ -120,6 +122,7 @@ def read_request(
         known_as=known_as,
         keeps_model=keeps and has_name,
         answers_calls=_answered(query) if keeps else (),
+        no_chain=_said(metadata, "no_chain"),
         max_cost_usd=_dollars(metadata.get("max_cost_usd")),
         streamed=_truth(inbound.streamed, "stream"),
         only_decided=route.only_decided,

@@ -11,7 +11,7 @@ from zetaroute.files.lines import BadLine, LineSource
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in
 from zetaroute.log.named import one_of, outcomes_named
-from zetaroute.log.views import NO_AUDIT
+from zetaroute.log.views import GIVEN
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
 from zetaroute.transfer.feedback_rows import Label, read_labels
 
@@ -85,7 +85,7 @@ def _outcomes(connection: DuckDBPyConnection, labels: Sequence[Label]) -> dict[i
     ids = outcomes_named(connection, [one.outcome_id for one in labels if one.outcome_id])
     named = rows_in(
         connection,
-        f"SELECT custom_id, run, model, max(id) FROM outcomes WHERE status = 'ok' AND {NO_AUDIT} "
+        f"SELECT custom_id, run, model, max(id) FROM outcomes WHERE status = 'ok' AND {GIVEN} "
         "AND custom_id IN",
         [one.custom_id for one in labels if one.outcome_id is None],
         "GROUP BY custom_id, run, model",

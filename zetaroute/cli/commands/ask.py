@@ -20,6 +20,7 @@ from zetaroute.cli.options import (
     MaxCost,
     Model,
     NoAudit,
+    NoChain,
     Preset,
     Seed,
     Timeout,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     from zetaroute.cli.session import Run
     from zetaroute.domain import Check, Decision, Query
-    from zetaroute.policy import Limits
     from zetaroute.router.engine import Engine
     from zetaroute.router.options import AskOptions
 
@@ -178,26 +178,26 @@ def ask_command(
     no_log: NoLog = False,
     no_stream: NoStream = False,
     no_audit: NoAudit = False,
+    no_chain: NoChain = False,
     timeout: Timeout = None,
     seed: Seed = None,
     json: Json = False,
 ) -> None:
     """Build the query and its options from what was typed, and ask."""
-    from zetaroute.policy import Limits
     from zetaroute.router.prepare import parse_check
 
     _check_rating(rate, no_log=no_log)
-    if schema is not None and check is None:
-        check = f"json=@{schema}"
+    check = f"json=@{schema}" if schema is not None and check is None else check
     run = session(context)
     run.settings()
     query = _query(
         prompt, option, attach, schema, tag, system=system, task=task, reference=reference, grader=grader
     )
     engine, query, kept = _opened(run, query, model, last=continue_, name=cid, reroute=reroute)
-    limits = Limits(local_only=local_only, max_cost_usd=max_cost_usd)
-    rated = not (no_log or json or rate)
-    options = _options(run, model, kept, limits, prefer, timeout, seed, rated=rated, audits=not no_audit)
+    share = None if no_log or json or rate else rating_share(run)
+    options = _options(
+        model, kept, local_only, max_cost_usd, prefer, timeout, seed, no_audit, no_chain, share
+    )
     if dry_run:
         _show_dry_run(run, engine, query, options, check=parse_check(check), json=json)
         return
@@ -243,29 +243,31 @@ def _query(
 
 
 def _options(
-    run: Run,
     model: str | None,
     kept: str | None,
-    limits: Limits,
+    local_only: bool,
+    max_cost_usd: float | None,
     prefer: str | None,
     timeout_s: float | None,
     seed: int | None,
-    *,
-    rated: bool,
-    audits: bool,
+    no_audit: bool,
+    no_chain: bool,
+    share: float | None,
 ) -> AskOptions:
     from zetaroute.config import PRESETS
+    from zetaroute.policy import Limits
     from zetaroute.router.options import AskOptions
 
     return AskOptions(
         model=model,
         kept=kept,
-        limits=limits,
+        limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
         objective=None if prefer is None else PRESETS[prefer],
         seed=seed,
         deadline_s=timeout_s,
-        rating_share=rating_share(run) if rated else None,
-        no_audit=None if audits else "switched off",
+        no_audit="switched off" if no_audit else None,
+        no_chain=no_chain,
+        rating_share=share,
     )
 
 

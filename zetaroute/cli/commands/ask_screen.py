@@ -74,7 +74,7 @@ def answer(
         run.note(words)
     if unkept is not None:
         raise unkept
-    _note_grade(run, answer)
+    _note_grade(run, answer, explained=on_decision is not None)
     if answer.outcome.asked:
         ask_rating(run, answer.id)
     if log is not None:
@@ -96,8 +96,13 @@ def _audited(run: Run, engine: Engine, answer: Answer, options: AskOptions, log:
     return asyncio.run(engine.finish_audit(answer, options, log.journal))
 
 
-def _note_grade(run: Run, answer: Answer) -> None:
-    """Say which answers failed their check, and why there is no grade."""
+def _note_grade(run: Run, answer: Answer, *, explained: bool) -> None:
+    """Say what a chain thought of the answers, which ones failed their check, and why there is no grade."""
+    if explained and answer.chain:
+        from zetaroute.report.decision import chain_lines
+
+        for line in chain_lines(answer.chain):
+            run.note(f"chain: {line}")
     if answer.check is not None:
         _tell_check(run, answer)
     if answer.note is not None:
@@ -110,7 +115,7 @@ def _tell_check(run: Run, answer: Answer) -> None:
     from zetaroute.router.attempts import PASSES
 
     *before, _ = [row.model for row in answer.entry.outcomes if row.status == "ok"]
-    if before:
+    if before and not answer.chain:
         run.note(f"{', '.join(before)} failed the check, so {answer.model} was asked")
     if (answer.check or 0.0) < PASSES:
         run.note("no answer passed the check: this is the last one")

@@ -20,6 +20,7 @@ from zetaroute.cli.options import (
     MaxCost,
     Model,
     NoAudit,
+    NoChain,
     Seed,
     Timeout,
 )
@@ -108,6 +109,7 @@ def batch_command(
     check: CheckOption = None,
     timeout: Timeout = None,
     no_audit: NoAudit = False,
+    no_chain: NoChain = False,
     seed: Seed = None,
     json: Json = False,
 ) -> None:
@@ -117,7 +119,6 @@ def batch_command(
     Examples
       zetaroute batch queries.jsonl -o answers.jsonl
       zetaroute batch queries.jsonl --budget-usd 2 --concurrency 16
-      zetaroute batch queries.jsonl --dry-run
       zetaroute batch queries.jsonl --check json=@schema.json
       cat queries.jsonl | zetaroute batch - -o answers.jsonl
     """
@@ -141,14 +142,14 @@ def batch_command(
             ordered=ordered,
             seeds=all_models,
             no_audit=no_audit,
+            no_chain=no_chain,
         ),
         form=format_,
         part=part,
         limit=limit,
         restart=restart,
     )
-    act = _preview if dry_run else _run
-    act(run, job, json=json)
+    (_preview if dry_run else _run)(run, job, json=json)
 
 
 def _models(run: Run, model: str | None, *, all_models: bool) -> tuple[str, ...]:
@@ -254,6 +255,8 @@ def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:
     for model, lost in progress.dropped.items():
         cost = f" and ${lost.cost_usd:.4f}" if lost.cost_usd else ""
         run.note(f"{model} was away for {lost.calls} calls, which took {lost.response_s:.1f} s{cost}")
+    if progress.chains:
+        run.note(f"{progress.chains} answers came of chains, which asked {progress.chain_asks} times")
     if progress.fallbacks:
         run.note(
             f"{progress.fallbacks} answers are of another model than the one that was asked first and failed"
