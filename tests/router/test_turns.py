@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from tests.router.test_engine import answered, engine_of
-from tests.support.chain_plans import PRACTICE, plan_of
+from tests.support.chain_plans import PRACTICE, Scripted, plan_of
 from zetaroute.config import Home, Settings
 from zetaroute.config.settings import Chains
 from zetaroute.domain import Attachment, Audit, Check, FileNote, Message, Query
+from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
+from zetaroute.log.views import GIVEN
 from zetaroute.policy import Limits, Policy, PriorPredictor
 from zetaroute.policy.chain import ChainPlan
 from zetaroute.router.answer import Answer
+from zetaroute.router.attempts import cut_answer
 from zetaroute.router.budget import RunBudget
 from zetaroute.router.engine import Engine
 from zetaroute.router.options import AskOptions, Callbacks
@@ -39,6 +42,22 @@ def chained(settings: Settings, plan: ChainPlan | None = None, **fields: Any) ->
     return engine_of(settings, policy=policy, **fields)
 
 
+def run(settings: Settings, query: Query, chain: Scripted, **options: Any) -> Answer:
+    """Return what a chain makes of a query."""
+    callbacks = options.pop("callbacks", Callbacks())
+    run_budget = options.pop("budget", None)
+    wanted = replace(ANY, **options)
+
+    async def answer() -> Answer:
+        async with engine_of(settings) as engine:
+            engine._budget = run_budget or RunBudget(None)
+            first = chain.order[0]
+            decision = replace(engine.decide(query, wanted), model=first, chain=chain, audit=None)
+            return await engine.answer(query, decision, wanted, callbacks=callbacks)
+
+    return asyncio.run(answer())
+
+
 def changed(settings: Settings, **by_model: Any) -> Settings:
     """Return settings with fields of arms changed, by the last part of their id."""
     return replace(
@@ -51,8 +70,8 @@ def asked(answer: Answer) -> list[str]:
     return [row.model for row in answer.entry.outcomes]
 
 
-def test_two_that_agree_suffice_and_all_that_was_asked_is_paid_and_waited_for(settings: Settings) -> None:
-    answer = answered(chained(settings), EASY, ANY)
+def test_all_that_a_chain_asked_is_paid_and_waited_for(settings: Settings) -> None:
+    answer = run(settings, EASY, Scripted(right={SMALL: 0.6, MEDIUM: 0.9}))
     first, second = answer.entry.outcomes
     assert asked(answer) == [SMALL, MEDIUM]
     assert (first.role, second.role) == ("served", "chain")
@@ -63,22 +82,22 @@ def test_two_that_agree_suffice_and_all_that_was_asked_is_paid_and_waited_for(se
     assert answer.completion.text == answer.text
     assert answer.cost_usd == pytest.approx((first.cost_usd or 0) + (second.cost_usd or 0))
     assert answer.response_s == pytest.approx((first.response_s or 0) + (second.response_s or 0))
-    told = answer.json()["chain"]
-    assert [one["model"] for one in told] == [SMALL, MEDIUM]
-    assert [one["returned"] for one in told] == [False, True]
-    assert [one["agrees"] for one in told] == [1.0, 1.0]
-    assert all(one["probability_right"] > 0.9 for one in told)
-    assert "worth asking" in told[0]["why"]
+    told = [
+        (one["model"], one["probability_right"], one["returned"], one["why"])
+        for one in answer.json()["chain"]
+    ]
+    assert told == [
+        (SMALL, 0.6, False, "practice/medium is worth asking"),
+        (MEDIUM, 0.9, True, "enough"),
+    ]
     assert first.propensity == answer.decision.propensity is not None
 
 
-def test_where_two_differ_a_third_is_asked_and_the_likeliest_answer_is_given(settings: Settings) -> None:
-    answer = answered(chained(settings), HARD, ANY)
-    assert asked(answer) == [SMALL, MEDIUM, LARGE]
-    assert answer.model == LARGE
-    surer = changed(settings, medium={"prior_accuracy": 0.95})
-    answer = answered(chained(surer), HARD, ANY)
-    assert answer.model == MEDIUM
+def test_the_likeliest_answer_is_given_whichever_came_last(settings: Settings) -> None:
+    chain = Scripted(right={SMALL: 0.1, MEDIUM: 0.8, LARGE: 0.7}, enough=3)
+    answer = run(settings, HARD, chain)
+    assert asked(answer) == list(PRACTICE)
+    assert (answer.model, answer.accuracy) == (MEDIUM, 1.0)
     assert [row.chain.returned for row in answer.entry.outcomes if row.chain] == [False, True, False]
 
 
@@ -87,32 +106,21 @@ def test_the_log_knows_which_answer_was_given_though_it_was_not_the_last(
 ) -> None:
     home.make()
     log = Log(home)
-    first_best = changed(
-        settings,
-        small={"prior_accuracy": 0.6},
-        medium={"prior_accuracy": 0.55},
-        large={"prior_accuracy": 0.5},
-    )
-    engine = chained(first_best, plan_of((SMALL, MEDIUM), settings.objective))
-    answer = answered(engine, EASY, replace(ANY, run="test"))
-    assert asked(answer) == [SMALL, MEDIUM]
-    assert answer.model == SMALL
+    answer = run(settings, EASY, Scripted(right={SMALL: 0.9, MEDIUM: 0.6}), run="test")
+    assert (asked(answer), answer.model) == ([SMALL, MEDIUM], SMALL)
     log.append([answer.entry])
     with log.open() as connection:
-        (served,) = connection.execute(
+        served = connection.execute(
             "SELECT model, cost_usd, response_s, escalated, accuracy FROM served"
         ).fetchall()
-    assert served[0] == SMALL
-    assert served[1] == pytest.approx(answer.cost_usd)
-    assert served[2] == pytest.approx(answer.response_s)
-    assert served[3:] == (True, 1.0)
+        given = connection.execute(f"SELECT model FROM outcomes WHERE {GIVEN}").fetchall()
+    usd, seconds = pytest.approx(answer.cost_usd), pytest.approx(answer.response_s)
+    assert served == [(SMALL, usd, seconds, True, 1.0)]
+    assert given == [(SMALL,)]
 
 
-def test_one_model_suffices_where_it_is_as_good_as_sure(settings: Settings) -> None:
-    plan = plan_of(objective=settings.objective)
-    sure = replace(plan, posterior=replace(plan.posterior, joint={**plan.posterior.joint}))
-    sure.posterior.joint[(0,)][0, -1] = 9.0
-    answer = answered(chained(settings, sure), EASY, ANY)
+def test_one_answer_may_be_enough(settings: Settings) -> None:
+    answer = run(settings, EASY, Scripted(right={SMALL: 0.9}, enough=1))
     assert asked(answer) == [SMALL]
     assert [one["returned"] for one in answer.chain] == [True]
 
@@ -171,73 +179,65 @@ def test_a_model_that_is_drawn_to_explore_is_asked_alone(settings: Settings) -> 
     assert all(one.explored == (one.model != SMALL) for one in drawn)
 
 
-def test_an_answer_that_fails_its_check_is_not_given_while_the_chain_has_others(settings: Settings) -> None:
+def test_an_answer_that_fails_its_check_is_not_given_while_there_are_others(settings: Settings) -> None:
     checked = replace(HARD, check=Check(grader="number", reference="14"))
-    surest = changed(settings, small={"prior_accuracy": 0.95}, large={"prior_accuracy": 0.8})
-    answer = answered(chained(surest), checked, ANY)
+    sure = {SMALL: 0.99, MEDIUM: 0.5, LARGE: 0.5}
+    answer = run(settings, checked, Scripted(right=sure, enough=1))
+    assert (asked(answer), answer.model, answer.check) == ([SMALL, MEDIUM], MEDIUM, 1.0)
+    # Where the chain has no other, those follow that escalating would ask.
+    answer = run(settings, checked, Scripted(order=(SMALL,), right=sure, enough=1))
     assert asked(answer)[0] == SMALL
     assert answer.model != SMALL
     assert answer.check == 1.0
 
 
 def test_a_chain_goes_on_without_a_model_that_fails(settings: Settings) -> None:
-    broken = changed(settings, medium={"model": "absent"})
-    answer = answered(chained(broken), EASY, ANY)
-    assert [(row.model, row.status) for row in answer.entry.outcomes] == [
-        (SMALL, "ok"),
-        (MEDIUM, "error"),
-        (LARGE, "ok"),
-    ]
+    right = {SMALL: 0.5, LARGE: 0.9}
+    answer = run(changed(settings, medium={"model": "absent"}), EASY, Scripted(right=right))
+    rows = [(row.model, row.status, row.role) for row in answer.entry.outcomes]
+    assert rows == [(SMALL, "ok", "served"), (MEDIUM, "error", "chain"), (LARGE, "ok", "chain")]
     assert answer.model == LARGE
     assert answer.chain[1]["why"] == "it failed"
-    broken = changed(settings, small={"model": "absent"})
-    answer = answered(chained(broken), EASY, ANY)
-    assert asked(answer) == [SMALL, MEDIUM, LARGE]
-    # A model that is asked because another failed was not chosen for a hard query.
-    assert [row.escalated for row in answer.entry.outcomes] == [False, False, True]
+    broken = changed(settings, small={"model": "absent"}, medium={"model": "absent"})
+    answer = run(broken, EASY, Scripted(order=(SMALL, MEDIUM), right=right))
+    # A model that is asked because others failed was not chosen for a hard query.
+    rows = [(row.model, row.role, row.escalated) for row in answer.entry.outcomes]
+    assert rows == [(SMALL, "served", False), (MEDIUM, "attempt", False), (LARGE, "attempt", False)]
+    assert answer.text
 
 
 def test_every_ceiling_holds_for_the_whole_chain(settings: Settings) -> None:
-    engine = chained(settings)
-    decision = engine.decide(HARD, ANY)
+    chain = Scripted(right=dict.fromkeys(PRACTICE, 0.5), enough=3)
+    decision = engine_of(settings).decide(HARD, ANY)
     two = decision.expected_usd(SMALL) + decision.expected_usd(MEDIUM)
-    answer = answered(engine, HARD, replace(ANY, limits=Limits(max_cost_usd=1.1 * two)))
+    answer = run(settings, HARD, chain, limits=Limits(max_cost_usd=1.1 * two))
     assert asked(answer) == [SMALL, MEDIUM]
-    run = RunBudget(1.1 * two)
-    budgeted = engine_of(engine.router.settings, policy=engine.router.policy)
-    budgeted._budget = run
-    answer = answered(budgeted, HARD, ANY)
+    budget = RunBudget(1.1 * two)
+    answer = run(settings, HARD, chain, budget=budget)
     assert asked(answer) == [SMALL, MEDIUM]
     assert answer.chain[1]["why"].endswith(f"{LARGE} would cost more than may be spent")
-    assert run.left_usd() == pytest.approx(1.1 * two - (answer.cost_usd or 0.0))
+    assert budget.left_usd() == pytest.approx(1.1 * two - (answer.cost_usd or 0.0))
 
 
 def test_the_first_answer_is_held_until_it_is_looked_at(settings: Settings) -> None:
     pieces: list[str] = []
     names: list[str] = []
-    answer = answered(chained(settings), EASY, ANY, Callbacks(on_text=pieces.append, on_ask=names.append))
+    told = Callbacks(on_text=pieces.append, on_ask=names.append)
+    answer = run(settings, EASY, Scripted(right={SMALL: 0.9, MEDIUM: 0.6}), callbacks=told)
     assert pieces == [answer.text]
-    assert names[-1] == answer.model
+    assert names == [SMALL, MEDIUM, SMALL]
 
 
 def test_of_two_at_once_the_slower_one_is_ended_and_counted_where_the_other_suffices(
     home: Home, settings: Settings
 ) -> None:
-    slow = changed(
-        settings,
-        small={"prior_response_s": 1.0},
-        medium={"prior_response_s": 1.0, "delay": 1e5},
-        large={"prior_response_s": 9.0},
-    )
-    hasty = replace(slow, objective=replace(settings.objective, second_value_usd=0.002))
-    plan = plan_of(objective=hasty.objective)
-    plan.posterior.joint[(0,)][0, -1] = 9.0
-    answer = answered(chained(hasty, plan), EASY, ANY)
+    slow = changed(settings, small={"delay": 1e5})
+    answer = run(slow, EASY, Scripted(right={MEDIUM: 0.9}, enough=1, at_once=True))
     # The one that was decided for is ended here.
     cut, given = answer.entry.outcomes
-    assert [(row.model, row.status) for row in (cut, given)] == [(MEDIUM, "cancelled"), (SMALL, "ok")]
-    assert (answer.model, answer.accuracy) == (SMALL, 1.0)
-    assert cut.cost_usd == pytest.approx(answer.decision.expected_usd(MEDIUM))
+    assert [(row.model, row.status) for row in (cut, given)] == [(SMALL, "cancelled"), (MEDIUM, "ok")]
+    assert (answer.model, answer.accuracy) == (MEDIUM, 1.0)
+    assert cut.cost_usd == pytest.approx(answer.decision.expected_usd(SMALL))
     assert answer.cost_usd == pytest.approx((given.cost_usd or 0.0) + (cut.cost_usd or 0.0))
     assert answer.response_s == given.response_s
     home.make()
@@ -245,27 +245,64 @@ def test_of_two_at_once_the_slower_one_is_ended_and_counted_where_the_other_suff
     log.append([answer.entry])
     with log.open() as connection:
         (served,) = connection.execute("SELECT model, status, fell_back, response_s FROM served").fetchall()
-    assert served == (SMALL, "ok", False, pytest.approx(answer.response_s))
+    assert served == (MEDIUM, "ok", False, pytest.approx(answer.response_s))
+
+
+def test_two_at_once_are_waited_for_together_where_both_are_needed(settings: Settings) -> None:
+    answer = run(settings, EASY, Scripted(right={SMALL: 0.9, MEDIUM: 0.6}, at_once=True))
+    first, second = answer.entry.outcomes
+    assert (first.model, second.model, answer.model) == (SMALL, MEDIUM, SMALL)
+    assert answer.response_s == pytest.approx(max(first.response_s or 0.0, second.response_s or 0.0))
+
+
+def test_who_leaves_while_two_are_asked_leaves_a_row_of_each(settings: Settings) -> None:
+    slow = changed(settings, small={"delay": 1e5}, medium={"delay": 1e5})
+    chain = Scripted(right={}, at_once=True)
+
+    async def leave() -> Answer | None:
+        async with engine_of(slow) as engine:
+            decision = replace(engine.decide(EASY, ANY), model=SMALL, chain=chain)
+            task = asyncio.create_task(engine.answer(EASY, decision, ANY))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError as error:
+                return cut_answer(error)
+        return None
+
+    left = asyncio.run(leave())
+    assert left is not None
+    rows = [(row.model, row.status, row.chain) for row in left.entry.outcomes]
+    assert rows == [(SMALL, "cancelled", None), (MEDIUM, "cancelled", None)]
 
 
 def test_on_heads_all_models_of_the_chain_are_asked_and_none_twice(settings: Settings) -> None:
-    engine = chained(settings)
-    options = replace(ANY, no_audit=None)
-    engine.router.settings = replace(engine.router.settings, audits=replace(settings.audits, share=1.0))
+    coin = Audit(probability=0.25, heads=True, asks=PRACTICE)
+    chain = Scripted(right={SMALL: 0.9, MEDIUM: 0.6})
 
-    async def run() -> tuple[Answer, list[Any]]:
-        entries: list[Any] = []
-        async with engine:
-            query = await engine.prepare(EASY, options)
-            decision = engine.decide(query, options)
-            answer = await engine.answer(query, decision, options)
-            await engine.audit(answer, options, entries.append)
+    async def audited() -> tuple[Answer, list[Entry]]:
+        entries: list[Entry] = []
+        async with engine_of(settings) as engine:
+            decision = replace(engine.decide(EASY, ANY), model=SMALL, chain=chain, audit=coin)
+            answer = await engine.answer(EASY, decision, ANY)
+            await engine.audit(answer, ANY, entries.append)
         return answer, entries
 
-    answer, entries = asyncio.run(run())
-    coin = answer.decision.audit
-    assert isinstance(coin, Audit)
-    assert set(coin.asks) == set(PRACTICE)
+    answer, entries = asyncio.run(audited())
     assert asked(answer) == [SMALL, MEDIUM]
-    assert [row.model for entry in entries for row in entry.outcomes] == [LARGE]
-    assert [(row.audited, row.audit_probability) for row in answer.entry.outcomes] == [(True, 1.0)] * 2
+    beside = [row for entry in entries for row in entry.outcomes]
+    assert [(row.model, row.role, row.chain) for row in beside] == [(LARGE, "audit", None)]
+    rows = [*answer.entry.outcomes, *beside]
+    assert [(row.audited, row.audit_probability) for row in rows] == [(True, 0.25)] * 3
+
+
+def test_a_policy_with_a_plan_has_the_audit_ask_all_that_the_chain_may(settings: Settings) -> None:
+    engine = chained(settings)
+    engine.router.settings = replace(engine.router.settings, audits=replace(settings.audits, share=1.0))
+    decision = engine.decide(EASY, ANY)
+    assert decision.chain is not None
+    assert decision.audit is not None
+    assert decision.audit.asks[0] == decision.model == SMALL
+    assert set(decision.audit.asks) == set(PRACTICE)

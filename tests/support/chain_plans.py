@@ -1,19 +1,19 @@
-"""A plan of a chain that goes by agreement alone."""
+"""A plan of a chain that goes by agreement alone, and a chain by a script."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Self
 
 import numpy as np
 
 from zetaroute.answers.final import KINDS
 from zetaroute.answers.read import SIGNS
-from zetaroute.domain import Objective
-from zetaroute.policy import Policy
+from zetaroute.domain import Objective, Thought
 from zetaroute.policy.chain import ChainPlan
 from zetaroute.policy.chain_posterior import Posterior, subsets
-from zetaroute.router.router import Router
 
 PRACTICE = ("practice/small", "practice/medium", "practice/large")
 WEIGHT = 3.0
@@ -32,7 +32,7 @@ def plan_of(models: tuple[str, ...] = PRACTICE, objective: Objective = Objective
     return ChainPlan(
         models=models,
         posterior=posterior,
-        moves=np.tile(np.linspace(-3.0, 3.0, 15), (count, 1)),
+        moves={asked: _moves(count, asked) for asked in ((), *subsets(count, 2))},
         cells=np.zeros(0),
         kinds=np.full(len(KINDS), 1000.0),
         gain_usd=0.001,
@@ -51,13 +51,48 @@ def _joint(count: int, asked: tuple[int, ...]) -> np.ndarray[tuple[int, int], np
     return found
 
 
-def chained(router: Router, plan: ChainPlan | None = None) -> Router:
-    """Return a router whose policy in use has a plan and explores nothing."""
-    policy: Policy = replace(router.policy, chain=plan or plan_of(objective=router.settings.objective))
-    return replace(
-        router,
-        policy=policy,
-        settings=replace(
-            router.settings, explore=replace(router.settings.explore, rate=0.0, cold_start_rate=0.0)
-        ),
-    )
+def _moves(count: int, asked: tuple[int, ...]) -> np.ndarray[tuple[int, int, int], np.dtype[np.float64]]:
+    """Return what an answer that agrees with all others, or with none, says of them and of itself."""
+    found = np.zeros((count, 2, count))
+    for place in set(range(count)) - set(asked) if asked else ():
+        found[place, :, [*asked, place]] = (WEIGHT, -WEIGHT)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scripted:
+    """A chain that asks models in order until it has `enough` answers, each as likely `right` as is said."""
+
+    order: tuple[str, ...] = PRACTICE
+    right: Mapping[str, float]
+    enough: int = 2
+    at_once: bool = False
+    asked: tuple[str, ...] = ()
+    vetoed: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+
+    def next(self) -> str | None:
+        if len(self.asked) >= self.enough and set(self.asked) != self.vetoed:
+            return None
+        return next((one for one in self.order if one not in self.asked and one not in self.lost), None)
+
+    def beside(self) -> str | None:
+        return self.order[1] if self.at_once and not self.asked else None
+
+    def with_answer(self, model: str, text: str, *, cut: bool = False, vetoed: bool = False) -> Self:
+        asked = (*self.asked, model)
+        return replace(self, asked=asked, vetoed=self.vetoed | {model} if vetoed else self.vetoed)
+
+    def without(self, model: str) -> Self:
+        return replace(self, lost=self.lost | {model})
+
+    def best(self) -> str:
+        return max(self.asked, key=lambda one: (one not in self.vetoed, self.right[one]))
+
+    @property
+    def thoughts(self) -> tuple[Thought, ...]:
+        return tuple(Thought(model=one, probability_right=self.right[one], agrees=None) for one in self.asked)
+
+    @property
+    def why(self) -> str:
+        return "enough" if self.next() is None else f"{self.next()} is worth asking"

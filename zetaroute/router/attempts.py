@@ -18,8 +18,8 @@ from zetaroute.router.answer import Answer
 from zetaroute.router.budget import QueryBudget
 from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.records import CHECK, OutcomeRecords
+from zetaroute.router.turns import AskTurn, Turns
 from zetaroute.wire.pieces import around
-from zetaroute.router.turns import NextAsk, Turns
 
 PASSES = 0.5
 """Score from which on an answer passes its check."""
@@ -70,7 +70,7 @@ async def run_attempts(
         turns, made, options, callbacks, arms=arms, providers=providers, query_budget=query_budget
     )
     try:
-        turn: NextAsk | None = turns.first()
+        turn: AskTurn | None = turns.first()
         while turn is not None:
             attempts = await asking.ask(turn)
             if turn.beside is None:
@@ -131,7 +131,7 @@ class _Asking:
     def _spent_s(self) -> float:
         return time.perf_counter() - self._started_at
 
-    async def ask(self, turn: NextAsk) -> tuple[Attempt, ...]:
+    async def ask(self, turn: AskTurn) -> tuple[Attempt, ...]:
         """Ask the model of a turn and return its attempts; of two at once the turns are told as they come."""
         first = _CallUnderWay(turn.decision)
         second = None if turn.beside is None else _CallUnderWay(turn.beside)

@@ -9,7 +9,7 @@ from zetaroute.domain import Attempt, ChainAsk, Decision, Role, is_cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NextAsk:
+class AskTurn:
     """One model to ask now, or two at once."""
 
     decision: Decision
@@ -43,13 +43,13 @@ class Turns:
         self._waited: dict[str, float] = {}
         self._why: dict[str, str] = {}
 
-    def first(self) -> NextAsk:
+    def first(self) -> AskTurn:
         """Return the turn of the decided model."""
         return (
-            NextAsk(decision=self._decision) if self._chain is None else self._chained(self._decision.model)
+            AskTurn(decision=self._decision) if self._chain is None else self._chained(self._decision.model)
         )
 
-    def next(self) -> NextAsk | None:
+    def next(self) -> AskTurn | None:
         """Return the next turn; None where there is an answer to give, or nothing more may be asked."""
         model = self._chain.next() if self._chain is not None else None
         if model is not None:
@@ -66,7 +66,7 @@ class Turns:
             return None
         candidates = tuple(one for one in self._decision.candidates if one.model not in self._asked)
         other = replace(self._decision, model=model, candidates=candidates)
-        return NextAsk(decision=other, escalated=bool(self._answered))
+        return AskTurn(decision=other, escalated=bool(self._answered))
 
     def saw(self, attempts: tuple[Attempt, ...], *, vetoed: bool, waited_s: float | None = None) -> None:
         """Take in what a model brought, its fallbacks with it; `waited_s` where that is not its own time."""
@@ -123,11 +123,11 @@ class Turns:
             for model in self._asked
         }
 
-    def _chained(self, model: str) -> NextAsk:
+    def _chained(self, model: str) -> AskTurn:
         beside = self._chain.beside() if self._chain is not None and self._at_once else None
         if beside is not None and not self._may_ask_beside(beside):
             beside = None
-        return NextAsk(
+        return AskTurn(
             decision=self._alone(model),
             role="chain" if self._answered else "attempt",
             escalated=bool(self._answered),

@@ -143,9 +143,9 @@ class OpenDecisions:
             elapsed_s=report.response_s or 0.0,
         )
         rows = OutcomeRecords(query, decision, options, arms)
-        rows.add((attempt,), escalated=False)
+        rows.add((attempt,))
         self._service.router.observe(rows.outcomes)
         if query.conversation is not None and not failed:
             self._service.conversations.answered(query.conversation, decision.model)
-        if not await self._service.writer.add_entry(rows.entry(whole=False)):
+        if not await self._service.writer.add_entry(rows.entry()):
             raise self._service.failure or StoreError("nothing can be kept now.")

@@ -135,7 +135,7 @@ class Service:
             deadline_s=self.settings.serving.timeout_s,
             run=RUN,
             outcome_id=outcome_id,
-            no_chain=wanted.no_chain,
+            no_chain=wanted.no_chain or no_audit is not None,
             # What a client has read cannot be taken back.
             start_anew=False,
             no_audit=no_audit,
