@@ -36,7 +36,7 @@ MOST_ANSWERS = 6_000
 _SELECT = f"""
     SELECT {COLUMNS}, response, finish_reason FROM graded
     WHERE {TEACHING} AND status = 'ok' AND store IS NULL AND response IS NOT NULL
-          AND audited AND role IN ('served', 'audit', 'seed')
+          AND audited AND role IN ('served', 'chain', 'audit', 'seed')
     ORDER BY time DESC, id DESC LIMIT {MOST_ANSWERS}
 """
 
