@@ -84,16 +84,17 @@ class Session:
         """
         from zetaroute.policy import Limits
         from zetaroute.router.attempts import check_query
+        from zetaroute.router.conversations import in_conversation
         from zetaroute.router.options import AskOptions
         from zetaroute.router.prepare import parse_check, with_files
 
-        query = Query(
-            text=prompt, system=system, task=task, reference=reference, grader=grader, tags=tuple(tags)
-        )
+        query = Query(text=prompt, system=system, task=task, reference=reference, grader=grader)
+        query = replace(query, tags=tuple(tags))
         query = with_files(query, options or {}, attach, None if schema is None else Path(schema))
-        engine = self.engine()
-        check_query(query, engine.graders)
-        query, kept = self._continued(query, conversation)
+        check_query(query, (engine := self.engine()).graders)
+        query, kept = (
+            (query, None) if conversation is None else in_conversation(self.log, query, conversation)
+        )
         wanted = AskOptions(
             model=model,
             kept=kept,
@@ -112,16 +113,6 @@ class Session:
         if keep:
             self.log.merge()
         return answer
-
-    def _continued(self, query: Query, conversation: str | None) -> tuple[Query, str | None]:
-        """Return the query in its conversation, and the model that answered there last."""
-        from zetaroute.router.conversations import recorded
-
-        if conversation is None:
-            return query, None
-        query = replace(query, conversation=conversation)
-        before = recorded(self.log, str(query.conversation))
-        return before.continued(query), before.model
 
     def batch(
         self,

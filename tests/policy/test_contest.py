@@ -59,7 +59,7 @@ def test_with_chains_the_mean_gain_over_all_draws_is_the_true_one(
             terms=AuditTerms(probability=0.3),
             eligible=np.ones(3, dtype=bool),
             new=np.zeros(3, dtype=bool),
-            worth_asking=np.ones(3),
+            asking=np.ones(3),
             explored=lambda pmf: with_floor(pmf, np.full(3, 1 / 3), 0.2),
             seed=seed,
         )

@@ -82,6 +82,14 @@ def held_elsewhere(log: Log, name: str, *, patience_s: float = PATIENCE_S) -> Co
     return Conversation(model=model, tags=tuple(sorted(tags or ())))
 
 
+def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | None]:
+    """Return the query as the next turn of a conversation, and the model that answered there last."""
+    # Named as the query names it: what has no UTF-8 form was replaced.
+    query = replace(query, conversation=name)
+    before = recorded(log, str(query.conversation))
+    return before.continued(query), before.model
+
+
 def recorded(log: Log, name: str) -> Conversation:
     """Return a conversation with its turns; one without turns begins.
 

@@ -54,16 +54,12 @@ def placed(
         if reroute:
             raise UsageError("--reroute lets a conversation change its model: it needs --continue or --cid.")
         return query, None
-    from dataclasses import replace
-
-    from zetaroute.router.conversations import last_conversation, recorded
+    from zetaroute.router.conversations import in_conversation, last_conversation
 
     if name is not None and not name.strip():
         raise UsageError("--cid is empty: give the name of a conversation.")
-    query = replace(query, conversation=name or last_conversation(run.log()))
-    # Named as the query names it: what has no UTF-8 form was replaced.
-    conversation = recorded(run.log(), str(query.conversation))
-    return conversation.continued(query), None if reroute else conversation.model
+    query, model = in_conversation(run.log(), query, name or last_conversation(run.log()))
+    return query, None if reroute else model
 
 
 def explained(run: Run, engine: Engine, query: Query, decision: Decision) -> dict[str, Any]:
