@@ -47,9 +47,11 @@ def http_folder(tmp_path: Path, server: ModelServer) -> Path:
 
 
 def http_config(server: ModelServer, *, audit_share: float = 0.0) -> str:
-    """Return a config with two models on the loopback server."""
+    """Return a config with two models on the loopback server; audits ask both, as a right answer is worth a lot."""
+    objective = "[objective]\nanswer_value_usd = 10" if audit_share else ""
     return f"""
 schema_version = 1
+{objective}
 [ratings]
 ask_share = 0
 [audit]
