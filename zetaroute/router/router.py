@@ -33,7 +33,7 @@ from zetaroute.policy.exploration import QUOTA, cold_rate
 from zetaroute.policy.prior import tally_of
 from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
-from zetaroute.router.audits import AuditForecast, asked_beside, why_unaudited
+from zetaroute.router.audits import AuditForecast, asked_beside, may_chain, why_unaudited
 from zetaroute.router.budget import RunBudget, Spending
 from zetaroute.router.options import AskOptions
 from zetaroute.router.prefetch import ForecastCache
@@ -143,7 +143,13 @@ class Router:
         if terms.probability == 0:
             return AuditForecast()
         seed = options.seed or 0
-        decision = self.decide(query, seed=seed, limits=options.limits, audit=replace(terms, probability=1.0))
+        decision = self.decide(
+            query,
+            seed=seed,
+            limits=options.limits,
+            audit=replace(terms, probability=1.0),
+            chains=may_chain(query, options),
+        )
         models = asked_beside(decision)
         return AuditForecast(
             rows=terms.probability * len(models),
