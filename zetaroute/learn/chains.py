@@ -310,13 +310,18 @@ def _run(
     waited, models, paid = 0.0, state.plan.models, set[int]()
     while (first := state.next()) is not None:
         together = [models.index(model) for model in (first, state.beside()) if model is not None]
+        together.sort(key=lambda k: seconds[k])
         paid |= set(together)
         began = waited
-        for number, place in enumerate(sorted(together, key=lambda k: seconds[k])):
-            if number and state.next() is None:
+        for place, running in zip(together, [*together[1:], None], strict=True):
+            if place != together[0] and state.next() != models[place]:
                 break
             answer, waited = answers[place], began + seconds[place]
-            state = state.without(models[place]) if answer is None else state.with_read(place, answer)
+            state = (
+                state.without(models[place])
+                if answer is None
+                else state.with_read(place, answer, running=running)
+            )
     return state, paid, waited
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -118,11 +119,22 @@ class ChainState:
     answers: tuple[ReadAnswer, ...] = ()
     vetoed: frozenset[int] = frozenset()
     """Asked models whose answers failed a check."""
-    step: NextAsk = field(init=False, repr=False, compare=False)
-    """What is best now, over one state."""
+    value: float = field(init=False, compare=False)
+    """Expected from here on, in right answers, less all that is still to be paid."""
+    first: int = field(init=False, compare=False)
+    """The model to ask now; -1 to stop."""
+    second: int = field(init=False, compare=False)
+    """The one to ask at the same time; -1 for none."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "step", self._step(self.asked, self.logits[None]))
+        step = self._step(self.asked, self.logits[None])
+        value, first, second = float(step.value[0]), int(step.model[0]), -1
+        for pair in self._pairs():
+            worth = self._at_once(pair)
+            if worth > value:
+                value, (first, second) = worth, sorted(pair, key=lambda place: float(self.seconds[place]))
+        for name, found in (("value", value), ("first", first), ("second", second)):
+            object.__setattr__(self, name, found)
 
     def next(self) -> str | None:
         """Return the model to ask now; None where `best` should be returned instead."""
@@ -131,18 +143,7 @@ class ChainState:
 
     def beside(self) -> str | None:
         """Return a second model that it is worth asking at the same time as `next`, because waiting is expensive."""
-        first = self._next()
-        if first is None or len(self.asked) + 1 >= MOST_ASKS:
-            return None
-        moved = moved_by(self.logits[None], self.plan.moves[tuple(sorted(self.asked))][first])[0]
-        after = self._step((*self.asked, first), moved).model
-        second = np.bincount(after[after >= 0], minlength=len(self.prior)).argmax()
-        if not (after == second).any() or not self._may(int(second), self.cost_usd[first]):
-            return None
-        likely, usd = float((after == second).mean()), self.objective.second_value_usd
-        saved = likely * usd * min(self.seconds[first], self.seconds[second])
-        wasted = self.cost_usd[second] + usd * max(self.seconds[second] - self.seconds[first], 0.0)
-        return self.plan.models[second] if saved > (1.0 - likely) * wasted else None
+        return None if self._next() is None or self.second < 0 else self.plan.models[self.second]
 
     def with_answer(
         self,
@@ -152,13 +153,22 @@ class ChainState:
         cut: bool = False,
         logprobs: Sequence[float] = (),
         vetoed: bool = False,
+        running: str | None = None,
     ) -> ChainState:
-        """Return the chain after an answer, which a failed check has `vetoed`."""
-        answer = read_answer(text, self.query, cut=cut, logprobs=logprobs)
-        return self.with_read(self.plan.models.index(model), answer, vetoed=vetoed)
+        """Return the chain after an answer, which a failed check has `vetoed`.
 
-    def with_read(self, place: int, answer: ReadAnswer, *, vetoed: bool = False) -> ChainState:
-        """Return the chain after the answer of the model at a place of the plan."""
+        A model that was asked at the same time and is `running` still costs no more than the wait: where `next` names
+        it, it is worth waiting for.
+        """
+        answer = read_answer(text, self.query, cut=cut, logprobs=logprobs)
+        place = self.plan.models.index(model)
+        other = None if running is None else self.plan.models.index(running)
+        return self.with_read(place, answer, vetoed=vetoed, running=other)
+
+    def with_read(
+        self, place: int, answer: ReadAnswer, *, vetoed: bool = False, running: int | None = None
+    ) -> ChainState:
+        """Return the chain after the answer of the model at a place of the plan (see `with_answer`)."""
         posterior, count = self.plan.posterior, len(self.prior)
         known = dict(zip(self.asked, self.answers, strict=True)) | {place: answer}
         asked = tuple(sorted(known))
@@ -171,8 +181,14 @@ class ChainState:
                     agreements[0, [one, other], [other, one]] = agreement(
                         known[one].final, known[other].final
                     )
+        charge = self.charge
+        if running is not None:
+            left_s = max(float(self.seconds[running] - self.seconds[place]), 0.0)
+            charge = charge.copy()
+            charge[running] = self.objective.second_value_usd * left_s / self.objective.answer_value_usd
         return replace(
             self,
+            charge=charge,
             logits=posterior.after(prior, asked, views, agreements)[0],
             asked=(*self.asked, place),
             answers=(*self.answers, answer),
@@ -227,13 +243,32 @@ class ChainState:
 
         What it was too much by on audited queries is taken off.
         """
-        return self.objective.answer_value_usd * float(self.step.value[0]) - self.plan.promised_usd
+        return self.objective.answer_value_usd * self.value - self.plan.promised_usd
 
     def _step(self, asked: Sequence[int], logits: Array) -> NextAsk:
         able = frozenset(k for k in range(len(self.prior)) if self._may(k))
         return best_step(
             self.plan.moves, tuple(sorted(asked)), logits, self.charge, able=able, vetoed=self.vetoed
         )
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        """Return the models that may be asked at the same time: where that saves time that counts."""
+        if len(self.asked) + 2 > MOST_ASKS or self.objective.second_value_usd <= 0.0:
+            return []
+        may = [place for place in range(len(self.prior)) if self._may(place)]
+        return [
+            (one, other) for one, other in combinations(may, 2) if self._may(other, float(self.cost_usd[one]))
+        ]
+
+    def _at_once(self, pair: tuple[int, int]) -> float:
+        """Return what it is worth to ask two models at the same time, and to wait for both."""
+        one, other = pair
+        asked = tuple(sorted((*self.asked, one)))
+        before = moved_by(self.logits[None], self.plan.moves[tuple(sorted(self.asked))][one])[0]
+        states = moved_by(before, self.plan.moves[asked][other][::2]).reshape(-1, len(self.prior))
+        saved = self.objective.second_value_usd * float(self.seconds[list(pair)].min())
+        paid = float(self.charge[list(pair)].sum()) - saved / self.objective.answer_value_usd
+        return float(self._step((*asked, other), states).value.mean()) - paid
 
     def _agrees(self, number: int) -> float | None:
         others = [one for other, one in enumerate(self.answers) if other != number]
@@ -258,5 +293,4 @@ class ChainState:
     def _next(self) -> int | None:
         if len(self.asked) >= MOST_ASKS or not self._known_kind():
             return None
-        chosen = int(self.step.model[0])
-        return None if chosen < 0 else chosen
+        return None if self.first < 0 else self.first
