@@ -95,6 +95,17 @@ def test_what_would_settle_it_is_planned_by_the_estimate():
     assert "no gain" in none.reasons[1]
 
 
+def test_first_audits_on_which_both_sides_agree_do_not_make_a_proof_look_near():
+    """(log(20 / 1) x 2 x .096 x .01^2 x 50 / 120) / gain^2, not one more audited query."""
+    standing = replace(FOUND, e_value=1.0, belief=Belief(mean=0.0003, sd=0.001))
+    found = measured(70)
+    found.lines["gain_usd"][:] = 0.0  # type: ignore[index]
+    equal = judged(
+        Evidence(standing=standing, found=found, table=None), SETTINGS, faults=(), usd_per_audit=0.001
+    )
+    assert equal.audits_needed == int(np.ceil(np.log(20.0) * 2.0 * 0.096 * 1e-4 * 50 / 120 / 0.0003**2))
+
+
 def test_without_a_scored_query_it_says_why():
     assert "no query can be scored yet" in verdict(replace(FOUND, units=0, paired=0)).reasons[0]
     few = verdict(replace(FOUND, units=15))

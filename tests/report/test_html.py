@@ -211,6 +211,22 @@ def test_a_rejection_says_why_and_names_a_loss_only_where_it_is_sure(high: float
     assert ("$2.00 per 1,000" in headline) is told
 
 
+def test_headline_drawing_and_table_write_one_gain() -> None:
+    result = retrained()
+    for side, value in (("before", 0.0072204), ("after", 0.0094049)):
+        result[side]["utility_usd"] = {
+            "value": value,
+            "low": value - 0.0004,
+            "high": value + 0.0004,
+            "n": 500,
+        }
+    result["difference"]["utility_usd"] = {"value": 0.0021851, "low": 0.00058, "high": 0.00273, "n": 500}
+    assert verdict_sentence(result).startswith("PROMOTE: the new policy gains $2.18 per 1,000 queries")
+    page = Page(retrain_html(result)).text
+    assert "+$2.18" in page
+    assert "$2.19" not in page
+
+
 def test_figures_of_a_contest_that_has_ended_are_no_headline() -> None:
     result = retrained() | {"verdict": "INSUFFICIENT", "anew": "a model has changed"}
     assert verdict_sentence(result) == "INSUFFICIENT: the evidence begins anew: a model has changed"

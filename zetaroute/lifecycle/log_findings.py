@@ -33,6 +33,12 @@ _MONEY = """
 """
 """What an audited query costs more; before any was audited, what a query costs. The queries of a month, and whether
 nothing but ratings was ever said of an answer."""
+_WAITING = """
+    SELECT count(*) FROM outcomes
+    WHERE contest.epoch = $epoch AND fallback_of IS NULL AND audit_probability IS NOT NULL
+          AND id > coalesce((SELECT max(id) FROM evidence WHERE epoch = $epoch), '')
+"""
+"""Queries of a contest that are too new to be scored: one before them may still be under way, or a grade."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,8 @@ class LogFindings:
     """Queries of the last 30 days."""
     scored: NDArray[np.uint64]
     """Units that some contest has scored; they never count again."""
+    waiting: int = 0
+    """Queries of the contest that are too new to be scored."""
     rated_alone: bool = False
     """Whether people have rated answers, and nothing else has judged any."""
     won: bool = False
@@ -66,7 +74,12 @@ class LogFindings:
 
     def notes(self) -> list[str]:
         """Return what is to be said beside the reasons of the verdict."""
-        return [*self.source.notes, *(fault.words for fault in self.faults if not fault.refuses)]
+        newest = (
+            f"the {self.waiting} newest queries are not scored yet, for one before them may still be under way or "
+            "ungraded: another `zetaroute retrain` a little later counts them"
+        )
+        waiting = [newest] if self.waiting else []
+        return [*waiting, *self.source.notes, *(fault.words for fault in self.faults if not fault.refuses)]
 
 
 def look_at(
@@ -101,11 +114,12 @@ def _with_contest(
     connection: DuckDBPyConnection, source: TrainingSource, faults: list[LogFault], settings: Settings
 ) -> LogFindings:
     usd, monthly, rated_alone = connection.execute(_MONEY).fetchone() or (0.0, 0, False)
-    running, contest = running_contest(connection), None
+    running, contest, waiting = running_contest(connection), None, 0
     evidence = Evidence.nothing(settings.objective)
     if running is not None:
         evidence = Evidence.of_contest(connection, running, settings.objective)
         contest = OpenContest(running=running, found=evidence.standing)
+        (waiting,) = connection.execute(_WAITING, {"epoch": running.event.epoch}).fetchone() or (0,)
     return LogFindings(
         source=source,
         faults=faults,
@@ -114,5 +128,6 @@ def _with_contest(
         usd_per_audit=float(usd),
         monthly=monthly,
         scored=scored_units(connection),
+        waiting=waiting,
         rated_alone=rated_alone,
     )

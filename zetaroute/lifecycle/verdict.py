@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from zetaroute.arrays import Array
 from zetaroute.config import Settings
 from zetaroute.domain import Objective
 from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
@@ -27,11 +30,9 @@ RATED_ALONE = (
 )
 FEWEST_SCORED = 20
 """Scored queries below which the gain is what is usual, and no plan is made of it."""
-FEWEST_AUDITED = 50
-"""Audited queries below which the variance of their gains is a guess."""
-PLANNED_SPREAD = 0.3 * 2.0 * 0.16
+PLANNED_SPREAD, PLANNED_ROWS = 0.3 * 2.0 * 0.16, 50
 """Variance of the difference of two models' grades on one query, in squares of an answer's value, before any was seen
-(`evaluate.evidence`)."""
+(`evaluate.evidence`), and the audited queries that it counts for: the first ones may well not differ at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def judged(
     broken, questions = satisfaction_words(
         evidence.satisfaction(), standing.belief.mean, settings.gate, objective
     )
-    variance = None
+    squares = np.zeros(0)
     if found is not None:
         worse, unknown = margin_words(found, settings.gate)
         harmed = [one for one in kinds_of_query(found, objective) if one.harmed]
@@ -70,8 +71,7 @@ def judged(
         broken += [f"it loses on {one.name}: {one.gain_usd:+.6f} USD per query" for one in harmed]
         questions += unknown
         squares = found.lines["gain_usd"][found.paired] ** 2
-        variance = float(squares.mean()) if len(squares) >= FEWEST_AUDITED else None
-    needed = _audits_needed(standing, objective, variance)
+    needed = _audits_needed(standing, objective, squares)
     return _verdict(
         evidence,
         broken=broken,
@@ -157,11 +157,15 @@ def _what_is_open(standing: ContestStanding) -> list[str]:
     return words
 
 
-def _audits_needed(standing: ContestStanding, objective: Objective, variance: float | None) -> int | None:
-    """Return log(what is missing of the evidence) x 2 v / gain^2: bets of gain / v grow by gain^2 / 2 v a query."""
+def _audits_needed(standing: ContestStanding, objective: Objective, squares: Array) -> int | None:
+    """Return log(what is missing of the evidence) x 2 v / gain^2: bets of gain / v grow by gain^2 / 2 v a query.
+
+    v is the mean of what was planned and of the `squares` (n,) of the gains of audited queries.
+    """
     gain = standing.belief.mean
     if gain <= 0.0 or standing.e_value >= PROMOTES_AT or standing.units < FEWEST_SCORED:
         return None
-    spread = PLANNED_SPREAD * objective.answer_value_usd**2 if variance is None else variance
+    planned = PLANNED_ROWS * PLANNED_SPREAD * objective.answer_value_usd**2
+    spread = (planned + float(squares.sum())) / (PLANNED_ROWS + len(squares))
     missing = math.log(PROMOTES_AT) - math.log(max(standing.e_value, 1e-300))
     return max(1, math.ceil(missing * 2.0 * spread / gain**2))

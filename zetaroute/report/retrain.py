@@ -16,6 +16,7 @@ from zetaroute.report.tables import (
     Result,
     Section,
     Tone,
+    changes_as_written,
     changes_table,
     number,
     shares_table,
@@ -33,6 +34,7 @@ TONES: Mapping[str, Tone] = {"PROMOTE": "good", "REJECT": "bad"}
 
 def retrain_report(result: Result) -> Report:
     """Return the report of a retrain: verdict, evidence, before and after, who answers what, what moves."""
+    written = changes_as_written(result["before"], result["after"], result["difference"])
     rows, share = result["rows"], result["model_share"]
     segments = [{"name": "all queries", **share}, *result["segments"]]
     return Report(
@@ -44,7 +46,7 @@ def retrain_report(result: Result) -> Report:
         "queries, each by what was learned before it was asked.",
         sections=[
             _table_section(result),
-            *([changes_section(result["difference"])] if result["after"] else []),
+            *([changes_section(written)] if result["after"] else []),
             _evidence_section(result),
             shares_section("Who answers what", segments, list(share["before"])),
             *moves_sections(result),
@@ -55,7 +57,7 @@ def retrain_report(result: Result) -> Report:
 
 def verdict_sentence(result: Result) -> str:
     """Return the verdict of a retrain in one sentence."""
-    gain = result["difference"]["utility_usd"]
+    gain = changes_as_written(result["before"], result["after"], result["difference"])["utility_usd"]
     behind = f": {per_thousand(gain)}" if gain["value"] is not None else ""
     if result["verdict"] == "PROMOTE":
         return f"PROMOTE: the new policy gains {per_thousand(gain, signed=False)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from zetaroute.report.words import (
@@ -195,7 +195,7 @@ def changes_table(before: Result, after: Result, difference: Result, *, proven: 
             kpi.label,
             figure(old, kpi.unit, scale=scale),
             figure(new, kpi.unit, scale=scale),
-            _change(old, new, change, kpi.unit, scale),
+            figure(as_written(old, new, change, kpi.unit), kpi.unit, signed=True, scale=scale),
             *([verdict(change_word(change, kpi))] if proven else []),
         ]
 
@@ -217,18 +217,35 @@ def _scale(unit: Unit, old: FigureJson | None, new: FigureJson, change: FigureJs
     return Scale.of(unit, old["value"] if old else None, new["value"], width=width)
 
 
-def _change(
-    old: FigureJson | None, new: FigureJson, change: FigureJson | None, unit: Unit, scale: Scale
-) -> Cell:
+def as_written(
+    old: FigureJson | None, new: FigureJson | None, change: FigureJson | None, unit: Unit
+) -> FigureJson | None:
     """Return the difference of two figures: of what is written of them, so that it adds up to the last digit."""
-    cell = figure(change, unit, signed=True, scale=scale)
-    if not old or old["value"] is None or not change or change["value"] is None:
-        return cell
-    written = scale.rounded(new["value"]) - scale.rounded(old["value"])
+    if (
+        not old
+        or old["value"] is None
+        or not new
+        or new["value"] is None
+        or not change
+        or change["value"] is None
+    ):
+        return change
+    scale = _scale(unit, old, new, change)
+    written = round(scale.rounded(new["value"]) - scale.rounded(old["value"]), scale.decimals)
     # A difference on another mix of queries than its columns is not theirs to tell.
     if abs(written - scale.times * change["value"]) > 10.0**-scale.decimals:
-        return cell
-    return replace(cell, text=scale.text(round(written, scale.decimals), signed=True))
+        return change
+    return {**change, "value": written / scale.times}
+
+
+def changes_as_written(before: Result, after: Result, difference: Result) -> Result:
+    """Return the difference of every KPI as the table of before and after writes it."""
+    return {
+        name: as_written(before.get(name), after.get(name), change, BY_NAME[name].unit)
+        if name in BY_NAME
+        else change
+        for name, change in difference.items()
+    }
 
 
 def parts_table(by: Result) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.report.charts import BAD, GOOD, INK, LINE, SERIES, SOFT, UNSURE, WIDTH_IN, inline
+from zetaroute.report.charts import BAD, GOOD, INK, LINE, PAPER, SERIES, SOFT, UNSURE, WIDTH_IN, inline
 from zetaroute.report.terminal import one_line
 from zetaroute.report.words import KPIS, Kpi, change_word, with_interval
 
@@ -97,6 +97,8 @@ def _forest_row(axes: Axes, row: int, kpi: Kpi, change: Result) -> None:
         ha="center",
         va="top",
         fontsize=7.5,
+        # The line of no change goes through words that stand near it.
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},
     )
     _words(axes, row, kpi.label, with_interval(change, kpi.unit, signed=True))
 
