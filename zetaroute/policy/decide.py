@@ -45,6 +45,7 @@ from zetaroute.policy.opinion import Opinion, opinion_of
 from zetaroute.policy.policy import Contest, Expectation, Policy
 from zetaroute.policy.prior import FEWEST_GRADED, PriorPredictor, newcomers
 
+FIRST_OF_CHAIN = "; its utility is that of the chain that it begins"
 NO_AUDIT = AuditTerms(probability=0.0, blocked="no audit was asked for")
 
 
@@ -339,6 +340,7 @@ def _candidates(opinion: Opinion, excluded: Sequence[Exclusion | None], pmf: Arr
     response_s = _estimates(forecast.response_s, forecast.response_se)
     cost_usd = _estimates(forecast.cost_usd, forecast.cost_se)
     utility_usd = _estimates(opinion.mean, opinion.se)
+    first = opinion.reach[:1]
     satisfied, rows, probability = forecast.satisfied[0].tolist(), forecast.rows.tolist(), pmf.tolist()
     return tuple(
         Candidate(
@@ -346,7 +348,7 @@ def _candidates(opinion: Opinion, excluded: Sequence[Exclusion | None], pmf: Arr
             eligible=exclusion is None,
             reason=exclusion.reason
             if exclusion
-            else _grounds(arm, int(rows[k]), cost_usd[k].mean, cold=cold),
+            else _grounds(arm, int(rows[k]), cost_usd[k].mean, cold=cold) + FIRST_OF_CHAIN * (k in first),
             accuracy=accuracy[k],
             satisfaction=satisfaction[k],
             response_s=response_s[k],
