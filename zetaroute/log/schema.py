@@ -216,8 +216,8 @@ STEPS = {
     "0009_thinking": _bring_up,
     "0010_outages": _bring_up,
     "0011_contests": _bring_up_contests,
-    "0013_sessions": _bring_up,
     "0012_chains": _bring_up,
+    "0013_sessions": _bring_up,
 }
 
 
