@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from benchmarks.learner import chains
 from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.full_information import bench_full_information
 from zetaroute.bench.replay import ReplayPlan, replay
@@ -69,6 +70,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     asked = parser.parse_args()
     lines = [*_head(), *_full_information(asked.bench_dir), *_loops(asked.bench_dir, asked.seeds)]
+    lines += chains.section(asked.bench_dir)
     PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

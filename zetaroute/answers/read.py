@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zetaroute.answers.final import KINDS, REFUSAL, Final, final_of
+from zetaroute.answers.structure import WrittenCall
 from zetaroute.arrays import Array
 
 MOST_CHARACTERS = 12_000
@@ -30,7 +31,8 @@ SIGNS = (
     *(f"is {kind}" for kind in KINDS[1:]),
     "cued", "length", "words", "lines", "digits", "capitals", "overlap", "numbers known", "hedges", "refusals",
     "steps", "equations", "questions", "blanks", "fenced", "cut", "magnitude", "whole number", "letter", "calls",
-    "arguments", "arguments known", "logprob least", "logprob low", "logprob mean",
+    "arguments", "arguments known", "functions", "numbers in quotes", "lists", "longest argument",
+    "logprob least", "logprob low", "logprob mean",
 )  # fmt: skip
 """Names of the signs, in their order."""
 
@@ -85,18 +87,31 @@ def _looks(text: str, query: str) -> list[float]:
 
 
 def _of_final(final: Final, query: str) -> list[float]:
-    magnitude = whole = letter = calls = arguments = known = 0.0
+    magnitude = whole = letter = 0.0
+    written = [0.0] * 7
     if final.kind == "number":
         value = final.value.value
         magnitude, whole = math.log1p(min(abs(float(value)), 1e12)), float(value.denominator == 1)
     elif final.kind == "choice":
         letter = (ord(final.value) - ord("A")) / 10.0
     elif final.kind == "calls":
-        found = [str(value).casefold() for call in final.value for _, value in call.arguments]
-        asked = query.casefold()
-        calls, arguments = math.log1p(len(final.value)), math.log1p(len(found))
-        known = sum(one.removesuffix(".0") in asked for one in found) / max(len(found), 1)
-    return [magnitude, whole, letter, calls, arguments, known]
+        written = _of_calls(final.value, query.casefold())
+    return [magnitude, whole, letter, *written]
+
+
+def _of_calls(calls: Sequence[WrittenCall], query: str) -> list[float]:
+    values = [value for call in calls for _, value in call.arguments]
+    texts = [value for value in values if isinstance(value, str)]
+    count = max(len(values), 1)
+    return [
+        math.log1p(len(calls)),
+        math.log1p(len(values)),
+        sum(str(value).casefold().removesuffix(".0") in query for value in values) / count,
+        len({call.name for call in calls}) / len(calls),
+        sum(_NUMBERS.fullmatch(value.strip("-+ ")) is not None for value in texts) / count,
+        sum(isinstance(value, tuple) for value in values) / count,
+        math.log1p(max(map(len, texts), default=0)),
+    ]
 
 
 def _of_logprobs(logprobs: Sequence[float]) -> list[float]:
