@@ -69,17 +69,13 @@ def test_a_batch_a_question_and_a_client_are_answered_by_a_chain(learned: Path) 
     assert known == [(answer["model"], True, pytest.approx(answer["cost_usd"]))]
 
     with serving(learned) as server:
-        for stream in (False, True):
-            for query in queries(4, 6):
-                body = {
-                    "model": "auto",
-                    "stream": stream,
-                    "messages": [{"role": "user", "content": json.loads(query)["query"]}],
-                }
-                assert server.post("/v1/chat/completions", body).status_code == 200
-    asked = rows(
-        learned,
-        "SELECT count(*) FILTER (chain.returned), count(*) FILTER (chain IS NOT NULL) "
-        "FROM outcomes WHERE run = 'serve'",
-    )
-    assert 0 < asked[0][0] < asked[0][1]
+        texts = [json.loads(query)["query"] for query in queries(4, 12)]
+        told = [server.ask(text).json()["zetaroute"] for text in texts[:6]]
+        streams = [server.ask(text, stream=True) for text in texts[6:]]
+        alone = server.ask(texts[0], metadata={"no_chain": "true"}).json()["zetaroute"]
+    asked = [one for one in told if one["chain"]]
+    assert asked
+    for one in asked:
+        assert [ask["model"] for ask in one["chain"] if ask["returned"]] == [one["model"]]
+    assert all(stream.headers["x-zetaroute-model"] in stream.text for stream in streams)
+    assert alone["chain"] == []

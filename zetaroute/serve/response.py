@@ -28,6 +28,7 @@ def facts(answer: Answer, *, kept: bool) -> dict[str, Any]:
         "forced": decision.forced,
         "explored": decision.explored,
         "attempts": answer.attempts,
+        "chain": answer.chain,
         "response_s": answer.response_s,
         "router_s": decision.router_s,
         "cost_usd": answer.cost_usd,
