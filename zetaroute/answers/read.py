@@ -91,7 +91,7 @@ def _of_final(final: Final, query: str) -> list[float]:
     written = [0.0] * 7
     if final.kind == "number":
         value = final.value.value
-        magnitude, whole = math.log1p(min(abs(float(value)), 1e12)), float(value.denominator == 1)
+        magnitude, whole = math.log1p(float(min(abs(value), 10**12))), float(value.denominator == 1)
     elif final.kind == "choice":
         letter = (ord(final.value) - ord("A")) / 10.0
     elif final.kind == "calls":
