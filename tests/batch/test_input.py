@@ -92,3 +92,12 @@ def test_equal_rows_get_equal_ids_and_other_rows_others() -> None:
     ]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
+
+
+def test_a_line_with_tools_is_for_models_that_take_them() -> None:
+    body = {"messages": [{"role": "user", "content": "a"}]}
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    bodies = [body, {**body, "tools": tools}, {**body, "tools": tools, "seed": 1}]
+    queries = read([json.dumps({"body": one}).encode() for one in bodies])
+    found = [query.wire_formats for query in queries if isinstance(query, Query)]
+    assert found == [(), ("openai", "anthropic"), ("openai",)]

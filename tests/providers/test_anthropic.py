@@ -122,6 +122,28 @@ def test_plain_request_and_answer(server: ModelServer, monkeypatch: pytest.Monke
     }
 
 
+def test_a_request_of_the_same_format_goes_out_as_it_came(server: ModelServer) -> None:
+    server.reply(http(whole("yes")))
+    turns = [
+        {"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}
+    ]
+    native = {"messages": turns, "thinking": {"type": "enabled"}, "anthropic-beta": "some-2026-01-01"}
+    query = Query(text="a", options={"max_tokens": 9}, native=native)
+    completion = ask(arm_at(server, system="of the config", options={"temperature": 0.5}), query)
+    (seen,) = server.seen
+    assert seen.headers["anthropic-beta"] == "some-2026-01-01"
+    assert seen.body == {
+        "model": "m1",
+        "max_tokens": 4096,
+        "temperature": 0.5,
+        "stream": False,
+        "system": "of the config",
+        "messages": turns,
+        "thinking": {"type": "enabled"},
+    }
+    assert completion.blocks[-1] == {"type": "text", "text": "yes"}
+
+
 def test_streamed_request_and_answer(server: ModelServer) -> None:
     server.reply(
         stream(

@@ -160,6 +160,7 @@ def test_audits_thin_out_towards_the_end_of_a_budget(
         (replace(QUERY, history=(Message(role="user", content="Hi"),)), ANY, "a conversation goes on"),
         (replace(QUERY, after=(Message(role="tool", content="4"),)), ANY, "tools"),
         (replace(QUERY, options={"tools": [{}]}), ANY, "tools"),
+        (replace(QUERY, native={"tools": [{"type": "web_search"}]}), ANY, "tools"),
         (replace(QUERY, attachments=(PDF,)), ANY, "attachments"),
         (QUERY, replace(ANY, limits=Limits(max_cost_usd=1.0)), "a highest cost was asked for"),
         (QUERY, replace(ANY, no_audit="switched off"), "switched off"),
