@@ -32,6 +32,12 @@ def test_default_config_serves_three_practice_models():
     assert all(arm.prices is not None and arm.local for arm in settings.arms)
 
 
+def test_chains_serve_unless_the_config_says_otherwise():
+    assert parse_settings(default_config_text(), file=None).chains == Chains(enabled=True, not_for=())
+    own = parse_settings(MODEL + '[chain]\nenabled = false\nnot_for = ["poetry"]\n', file=None)
+    assert own.chains == Chains(enabled=False, not_for=("poetry",))
+
+
 def test_audits_come_by_their_schedule_unless_the_config_names_a_share():
     assert parse_settings(default_config_text(), file=None).audits == Audits(share=None, budget_usd=None)
     own = parse_settings(MODEL + "[audit]\nshare = 0\nbudget_usd = 2\n", file=None)
@@ -70,6 +76,7 @@ def test_challengers_have_no_limit_and_come_by_hand_unless_the_config_says_so():
         (MODEL + '[objective]\npreset = "best"\n', ["preset", "quality, "]),
         (MODEL + "[explore]\nrate = 1.5\n", ["rate", "between 0 and 1"]),
         (MODEL + "[ratings]\nask_share = 2\n", ["ask_share", "between 0 and 1"]),
+        (MODEL + "[chain]\nenabled = 1\n", ["enabled", "true or false"]),
         (MODEL + "[audit]\nshare = 1.2\n", ["share", "between 0 and 1"]),
         (MODEL + "[audit]\nbudget_usd = -1\n", ["budget_usd", "at least 0"]),
         (MODEL + '[challenger]\nauto = "yes"\n', ["auto", "true or false", "'yes'"]),
