@@ -10,6 +10,7 @@ import pytest
 from zetaroute.config import (
     PRESETS,
     Audits,
+    Chains,
     Challengers,
     ImportedPrice,
     default_config_text,

@@ -56,7 +56,10 @@ def counterfactuals(
     mean = forecast.utility(objective, arms)[0][0]
     decided = np.array([one.utility_usd.mean for one in candidates])
     if np.abs(mean - decided)[eligible].max() > _SAME_USD * max(1.0, float(np.abs(decided).max())):
-        return None, f"{_NOT_KNOWN}: it counted what asking another after a look at the answer is worth"
+        return (
+            None,
+            f"{_NOT_KNOWN}: it counted what asking another is worth, after a failed check or by a chain",
+        )
     policy = Policy(version=version, predictor=PriorPredictor())
 
     def held_best(seen: Forecast, values: Objective) -> int:
