@@ -138,3 +138,11 @@ def test_an_artifact_keeps_a_chain(plan) -> None:
     assert chain_from(manifest | {"signs": ["other"]}, arrays) is None
     with pytest.raises(ValueError, match="scale has the shape"):
         chain_from(manifest, arrays | {"chain.scale": np.ones((2, 2))})
+
+
+def test_of_two_at_once_the_later_one_is_waited_for_where_that_is_worth_the_wait_alone(plan) -> None:
+    hasty = replace(WORTH, second_value_usd=0.0004)
+    state = begun(replace(plan, objective=hasty), objective=hasty)
+    assert (state.next(), state.beside()) == ("small", "medium")
+    # One answer alone tells little here, and half a second more of waiting tells whether the other agrees.
+    assert state.with_answer("small", "It is 4321.", running="medium").next() == "medium"

@@ -79,7 +79,9 @@ class Scripted:
     def beside(self) -> str | None:
         return self.order[1] if self.at_once and not self.asked else None
 
-    def with_answer(self, model: str, text: str, *, cut: bool = False, vetoed: bool = False) -> Self:
+    def with_answer(
+        self, model: str, text: str, *, cut: bool = False, vetoed: bool = False, running: str | None = None
+    ) -> Self:
         asked = (*self.asked, model)
         return replace(self, asked=asked, vetoed=self.vetoed | {model} if vetoed else self.vetoed)
 

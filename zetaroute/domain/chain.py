@@ -27,8 +27,14 @@ class Chain(Protocol):
         """Return a second model that it is worth asking at the same time as `next`."""
         ...
 
-    def with_answer(self, model: str, text: str, *, cut: bool = False, vetoed: bool = False) -> Self:
-        """Return the chain after an answer, which a failed check has `vetoed`."""
+    def with_answer(
+        self, model: str, text: str, *, cut: bool = False, vetoed: bool = False, running: str | None = None
+    ) -> Self:
+        """Return the chain after an answer, which a failed check has `vetoed`.
+
+        Another model that was asked at the same time may be `running` still: where `next` names it, it is worth the
+        wait.
+        """
         ...
 
     def without(self, model: str) -> Self:

@@ -179,7 +179,12 @@ class _Asking:
                     if self._turns.suffices():
                         self._turns.saw_too_late(call.attempts)
                         continue
-                    self._turns.saw(call.attempts, vetoed=False, waited_s=max(call.took_s - waited_s, 0.0))
+                    self._turns.saw(
+                        call.attempts,
+                        vetoed=False,
+                        waited_s=max(call.took_s - waited_s, 0.0),
+                        running=calls[next(iter(waiting))].decision.model if waiting else None,
+                    )
                     waited_s = max(call.took_s, waited_s)
         finally:
             for task in waiting:

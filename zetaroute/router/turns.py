@@ -68,8 +68,18 @@ class Turns:
         other = replace(self._decision, model=model, candidates=candidates)
         return AskTurn(decision=other, escalated=bool(self._answered))
 
-    def saw(self, attempts: tuple[Attempt, ...], *, vetoed: bool, waited_s: float | None = None) -> None:
-        """Take in what a model brought, its fallbacks with it; `waited_s` where that is not its own time."""
+    def saw(
+        self,
+        attempts: tuple[Attempt, ...],
+        *,
+        vetoed: bool,
+        waited_s: float | None = None,
+        running: str | None = None,
+    ) -> None:
+        """Take in what a model brought, its fallbacks with it; `waited_s` where that is not its own time.
+
+        Another model that was asked at the same time may be `running` still.
+        """
         for one in attempts:
             self._asked.append(one.model)
             if waited_s is not None:
@@ -85,7 +95,7 @@ class Turns:
             self._why[last.model] = "it failed"
         else:
             self._chain = self._chain.with_answer(
-                last.model, done.text, cut=is_cut(done.finish_reason), vetoed=vetoed
+                last.model, done.text, cut=is_cut(done.finish_reason), vetoed=vetoed, running=running
             )
             self._why[last.model] = self._chain.why
 
