@@ -231,6 +231,11 @@ def test_figures_of_a_contest_that_has_ended_are_no_headline() -> None:
     result = retrained() | {"verdict": "INSUFFICIENT", "anew": "a model has changed"}
     assert verdict_sentence(result) == "INSUFFICIENT: the evidence begins anew: a model has changed"
     assert "Before and after, in the contest that has ended" in Page(retrain_html(result)).text
+    result = retrained() | {"verdict": "INSUFFICIENT"}
+    result["evidence"]["serves"] = True
+    assert verdict_sentence(result).startswith(
+        "INSUFFICIENT: the version that serves already is tested for harm: +"
+    )
 
 
 def test_policies_that_do_not_differ_have_nothing_to_compare() -> None:

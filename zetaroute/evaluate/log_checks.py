@@ -17,8 +17,8 @@ WRONG_PROPENSITIES = (
 )
 NEVER = 1e-6
 """A logged probability below this is as good as none."""
-BACKWARDS_S = 60.0
-"""Clocks of several processes may differ by this much."""
+BACKWARDS_S = 600.0
+"""Clocks of several processes may differ, and a call may wait for a busy server, by this much."""
 FEWEST_NEWEST = 50
 NEWEST_SHARE = 0.1
 

@@ -53,7 +53,7 @@ def record_of(
         difference=change,
         queries_missing=None if table is None else table.units_missing,
         left_out=() if table is None else table.left_out,
-        evidence=evidence_json(evidence.standing),
+        evidence={**evidence_json(evidence.standing), "serves": evidence.serves},
         audits_needed=verdict.audits_needed,
         audit_usd_needed=verdict.audit_usd_needed,
         harm=[] if found is None else [asdict(one) for one in kinds_of_query(found, objective)],

@@ -66,6 +66,8 @@ def verdict_sentence(result: Result) -> str:
         return f"REJECT: {result['reasons'][0]}" + (behind if (gain["high"] or 0.0) < 0.0 else "")
     if result.get("anew"):
         return f"INSUFFICIENT: the evidence begins anew: {result['anew']}"
+    if result["evidence"].get("serves"):
+        return f"INSUFFICIENT: the version that serves already is tested for harm{behind}"
     return f"INSUFFICIENT: the evidence does not suffice yet{behind}"
 
 
