@@ -87,7 +87,8 @@ def test_a_command_that_changes_what_serves_opens_the_log_once(home: Path, words
 
 @pytest.mark.parametrize(("promote", "wanted"), [("never", 2), ("force", 3)])
 def test_a_retrain_reads_once(home: Path, promote: str, wanted: int) -> None:
-    """A second opening asks whether a row was forgotten meanwhile, and what is promoted is written at a third."""
+    """A second opening asks whether a row was forgotten meanwhile and reads the answers that teach a chain; what is
+    promoted is written at a third."""
     count, said = openings(home, "retrain", "--promote", promote)
     assert (said.code, count) == (0, wanted), said.err
 

@@ -218,7 +218,8 @@ def test_options_are_sent_and_those_of_the_query_win(
     server.reply(http(whole("because")))
     messages(arm_at(server, **fields), Query(text="why?", options=of_query))
     rest = {key: value for key, value in body(server).items() if key not in {"model", "messages", "stream"}}
-    assert rest == {"max_tokens": 4096, **sent}
+    named = {"stop_sequences" if key == "stop" else key: value for key, value in sent.items()}
+    assert rest == {"max_tokens": 4096, **named}
 
 
 def test_text_files_are_inlined_for_any_model(server: ModelServer) -> None:

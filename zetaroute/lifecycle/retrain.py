@@ -20,6 +20,7 @@ from zetaroute.learn.incremental.readers import on_cluster
 from zetaroute.learn.incremental.train import (
     PARTITION_ROWS,
     TrainingResult,
+    drop_forgotten,
     train,
 )
 from zetaroute.learn.progressive import Challenged, bounds_of, play
@@ -259,6 +260,7 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
     fitted, rows, objective = lesson.fitted, lesson.newest, settings.objective
     faults, past = faults_of_rows(rows.rows), None
     with before.source.open() as connection:
+        drop_forgotten(connection, log, before.source)
         chain = chain_of_log(connection, rows, fitted, settings.arms, objective)
     if before.contest is None and sides.serving == COLD and not faults:
         past = play(

@@ -189,7 +189,6 @@ def train(
     found = _collected(source, wanted, seen, feature_map, surveyed_as)
     if keeps_vectors:
         keep_vectors(log.home.vectors, feature_map.identity(), found.newest.rows.key, found.newest.x)
-    _drop_forgotten(log, source)
     fitted = conclude(
         found.sums,
         found.newest.rows,
@@ -218,13 +217,10 @@ def _collected(
     return found
 
 
-def _drop_forgotten(log: Log, source: TrainingSource) -> None:
-    """Keep nothing for the next retrain where rows were forgotten while this one read them."""
-    if not source.own:
-        return
-    with source.open() as connection:
-        if _count(connection, "forgotten IS NOT NULL") != source.forgotten:
-            log.home.drop_retrain_cache()
+def drop_forgotten(connection: DuckDBPyConnection, log: Log, source: TrainingSource) -> None:
+    """Keep nothing for the next retrain where rows of a source were forgotten while this one read them."""
+    if source.own and _count(connection, "forgotten IS NOT NULL") != source.forgotten:
+        log.home.drop_retrain_cache()
 
 
 def _count(connection: DuckDBPyConnection, which: str) -> int:
