@@ -133,6 +133,10 @@ def test_a_request_of_messages_goes_on_as_it_came_without_who_asks() -> None:
     told = json.dumps({"session_id": "s2", "device_id": "d"})
     assert MESSAGES.read({**TALK[MESSAGES], "metadata": {"user_id": told}}).session == "s2"
     assert MESSAGES.read({**TALK[MESSAGES], "metadata": {"user_id": "somebody"}}).session is None
+    unsigned = {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": ""}]}
+    again = MESSAGES.read({"messages": [*TALK[MESSAGES]["messages"], unsigned]}).native
+    assert again is not None
+    assert again["messages"] == TALK[MESSAGES]["messages"]
     search = {"type": "web_search_20250305", "name": "web_search"}
     assert not asked.only_native
     assert MESSAGES.read({**TALK[MESSAGES], "tools": [search]}).only_native
@@ -143,13 +147,15 @@ def test_turns_and_options_reach_servers_of_messages() -> None:
         Message(role="user", content="Weather?"),
         Message(role="assistant", content="", fields={"content": None, "tool_calls": [CALL, CALL]}),
         Message(role="tool", content="-3", fields={"tool_call_id": "c1"}),
-        Message(role="tool", content="-4", fields={"tool_call_id": "c2"}),
+        Message(role="tool", content="-4", fields={"tool_call_id": "c.2"}),
+        Message(role="assistant", content=""),
     ]
     made = messages_turns(turns)
     use = {"type": "tool_use", "id": "c1", "name": "weather", "input": {"city": "Oslo"}}
     assert made[1] == {"role": "assistant", "content": [use, use]}
     # What several tools said is said in one turn.
-    assert [block["tool_use_id"] for block in made[2]["content"]] == ["c1", "c2"]
+    assert [block["tool_use_id"] for block in made[2]["content"]] == ["c1", "c_2"]
+    assert len(made) == 3
     options = {**CHAT.read(TALK[CHAT]).options, "stop": "x", "reasoning_effort": "low"}
     assert can_carry(options, turns)
     assert messages_options({**options, "response_format": {"type": "json_object"}}) == (

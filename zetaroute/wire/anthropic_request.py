@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ _AS_IT_IS = frozenset({"max_tokens", "temperature", "top_p"})
 _TRANSLATED = frozenset({"stop", "tools", "tool_choice", "parallel_tool_calls", "response_format"})
 _HINTS = frozenset({"reasoning_effort", "verbosity"})
 """Options without which the answer is one still: where the format has none like it, they are left out."""
+_OTHER_LETTERS = re.compile("[^a-zA-Z0-9_-]")
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
@@ -50,7 +52,7 @@ def messages_turns(turns: Iterable[Message]) -> list[dict[str, Any]]:
         if turn.role == "tool":
             block = {
                 "type": "tool_result",
-                "tool_use_id": text(turn.fields.get("tool_call_id")),
+                "tool_use_id": _id(turn.fields.get("tool_call_id")),
                 "content": turn.content,
             }
             if made and isinstance(made[-1]["content"], list) and made[-1]["role"] == "user":
@@ -60,7 +62,9 @@ def messages_turns(turns: Iterable[Message]) -> list[dict[str, Any]]:
             continue
         calls = [_use(mapping(call)) for call in sequence(turn.fields.get("tool_calls"))]
         words = [{"type": "text", "text": turn.content}] if turn.content else []
-        made.append({"role": turn.role, "content": [*words, *calls] if calls else turn.content})
+        # An empty turn is refused.
+        if calls or turn.content:
+            made.append({"role": turn.role, "content": [*words, *calls] if calls else turn.content})
     return made
 
 
@@ -76,6 +80,11 @@ def _use(call: JsonObject) -> JsonObject:
         "name": text(function.get("name")),
         "input": wanted,
     }
+
+
+def _id(given: Any) -> str:
+    """Return the id of a call in the letters that the format lets it have."""
+    return _OTHER_LETTERS.sub("_", text(given)) or "_"
 
 
 def _tool(function: JsonObject) -> JsonObject:

@@ -77,7 +77,10 @@ class MessagesDoor:
             streamed=body.get("stream"),
             session=_session(metadata.pop("user_id", None)),
             metadata=metadata,
-            native={key: body[key] for key in _NATIVE if body.get(key) is not None},
+            native={
+                **{key: body[key] for key in _NATIVE if body.get(key) is not None},
+                "messages": [one for one in map(_signed, body["messages"]) if one["content"] != []],
+            },
             only_native=None in functions,
         )
 
@@ -142,6 +145,15 @@ def _turns(message: Any, place: str) -> list[tuple[str, Any]]:
         turn = {"role": role, "content": parts or None}
         return [(place, {**turn, "tool_calls": calls} if calls else turn)]
     return [*turns, (place, {"role": role, "content": parts})] if parts or not turns else turns
+
+
+def _signed(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message without the thoughts of models of other formats: a server refuses what it has not signed."""
+    content = message["content"]
+    if isinstance(content, str):
+        return message
+    kept = [one for one in content if one.get("type") != "thinking" or one.get("signature")]
+    return message if len(kept) == len(content) else {**message, "content": kept}
 
 
 def _part(block: Mapping[str, Any], where: str) -> dict[str, Any] | None:
