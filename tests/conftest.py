@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from zetaroute.config import Home, Settings, default_config_text, parse_settings
 # How long an example takes says how busy the machine is.
 example_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 example_settings.load_profile("any machine")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the thousands of tests and libraries that are there from now on out of every garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

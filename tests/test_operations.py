@@ -149,11 +149,11 @@ def answered(folder: Path, rows: int, seed: int) -> None:
 
 def test_a_retrain_reads_a_text_once_to_learn_from_it(folder: Path) -> None:
     """And once more for the names of kinds, in the version and in its report: of 2,000 texts at most."""
-    answered(folder, 240, seed=3)
+    answered(folder, 150, seed=3)
     with counted() as calls:
         ok(folder, "retrain", "--promote", "never")
-    assert 240 <= calls[terms.__code__] <= 3 * 240
-    assert 240 <= calls[meta.__code__] <= 2 * 240
+    assert 150 <= calls[terms.__code__] <= 3 * 150
+    assert 150 <= calls[meta.__code__] <= 2 * 150
 
 
 def test_an_answer_takes_as_many_statements_whatever_is_in_the_log(folder: Path) -> None:
@@ -175,7 +175,7 @@ def test_key_figures_take_as_many_steps_whatever_is_in_the_log(folder: Path) -> 
     home = Home(folder)
     log, settings = log_of(home), load_settings(None, home.config)
     found = []
-    for rows in (4800, 4800, 19200):
+    for rows in (2400, 2400, 9600):
         # The first time loads what is loaded late.
         repeat_rows(folder, rows)
         with counted() as calls, log.open() as connection:

@@ -24,8 +24,8 @@ SAID = (
 )
 
 
-@pytest.fixture(params=range(3))
-def log(request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnection]:
+@pytest.fixture(scope="module", params=range(3))
+def written(request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnection]:
     """A log of chance, where many say the same thing twice, some at the same moment."""
     rng = random.Random(request.param)
     with duckdb.connect() as connection:
@@ -55,6 +55,14 @@ def log(request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnection]:
                 ],
             )
         yield connection
+
+
+@pytest.fixture
+def log(written: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same, and what a test changes in it is undone."""
+    written.execute("BEGIN")
+    yield written
+    written.execute("ROLLBACK")
 
 
 def same(log: duckdb.DuckDBPyConnection, one: str, other: str) -> bool:

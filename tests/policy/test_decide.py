@@ -247,14 +247,14 @@ def contested(others=0.2, **changes):
 
 
 def test_a_contest_gives_each_side_its_share_and_logs_the_probability_over_both():
-    n = 4000
+    n = 1500
     versions, models = Counter(), Counter()
     for seed in range(n):
         found = contested(seed=seed)
         versions[found.policy_version] += 1
         models[found.model] += 1
         assert found.propensity == by_model(found)[found.model].probability
-    assert abs(versions["v0002"] / n - 0.25) < 0.025
+    assert abs(versions["v0002"] / n - 0.25) < 0.04
     chances = {model: candidate.probability for model, candidate in by_model(found).items()}
     assert sum(chances.values()) == pytest.approx(1.0)
     assert chances["cheap"] >= found.contest.champion_p >= 0.75 * 0.9 * found.contest.kept
@@ -288,7 +288,7 @@ def test_least_probabilities_hold_while_a_newcomer_takes_its_quota(rate):
 
 
 def test_on_heads_an_audit_asks_both_sides_and_one_of_them_answers_by_the_share_alone():
-    n, extra, sides = 3000, 0, Counter()
+    n, extra, sides = 1200, 0, Counter()
     for seed in range(n):
         found = contested(
             others=0.8,
@@ -306,9 +306,9 @@ def test_on_heads_an_audit_asks_both_sides_and_one_of_them_answers_by_the_share_
         chances = {model: candidate.probability for model, candidate in by_model(found).items()}
         assert chances == {"cheap": 0.75, "good": 0.25, "unpriced": 0.0}
     heads = sides.total()
-    assert abs(heads / n - 0.5) < 0.04
-    assert abs(sides["challenger"] / heads - 0.25) < 0.05
-    assert abs(extra / heads - 1 / 3) < 0.05
+    assert abs(heads / n - 0.5) < 0.06
+    assert abs(sides["challenger"] / heads - 0.25) < 0.07
+    assert abs(extra / heads - 1 / 3) < 0.07
 
 
 def test_an_audit_asks_no_model_that_the_query_must_not_see():

@@ -323,8 +323,8 @@ def test_all_looks_see_the_same_whatever_was_merged_when(log, home, event, tmp_p
         one.append(earlier)
         one.merge()
     add(log, *queries)
-    for start in range(0, 130, 13):
-        add(other, *queries[start : start + 13])
+    for start in range(0, 130, 26):
+        add(other, *queries[start : start + 26])
     columns = (
         "id, gain_usd, loss_usd, gain_accuracy, variance_usd, worst_gain_usd, worst_loss_usd, worst_accuracy"
     )

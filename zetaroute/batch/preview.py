@@ -54,7 +54,8 @@ def _expected(router: Router, feed: Iterable[Task | None], plan: BatchPlan) -> d
             query = router.tagged(query)
             decision = router.decide(query, seed=0, limits=plan.limits, forced=model)
             options = plan.options(query, model)
-            audit = router.audit_forecast(query, options, graders=graders, run=run, ahead=graded)
+            terms = router.audit_terms(query, options, graders=graders, run=run, ahead=graded)
+            audit = router.audit_forecast(query, options, terms)
             audits += audit
             graded += audit.rows + graders.can_grade(query)
         except UnfitQueryError:

@@ -129,17 +129,8 @@ class Router:
         left = [budget.share_left() for budget in (self.spending, self.audit_spending, run) if budget]
         return AuditTerms(probability=share * min(1.0, 2.0 * min(left)))
 
-    def audit_forecast(
-        self,
-        query: Query,
-        options: AskOptions,
-        *,
-        graders: Graders,
-        run: RunBudget | None = None,
-        ahead: float = 0.0,
-    ) -> AuditForecast:
+    def audit_forecast(self, query: Query, options: AskOptions, terms: AuditTerms) -> AuditForecast:
         """Return what the audit of a tagged query is expected to ask for; raise what `decide` raises."""
-        terms = self.audit_terms(query, options, graders=graders, run=run, ahead=ahead)
         if terms.probability == 0:
             return AuditForecast()
         seed = options.seed or 0

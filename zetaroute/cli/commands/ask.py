@@ -306,7 +306,7 @@ def _show_dry_run(
             return prepared, engine.decide(prepared, options)
 
     prepared, decision = asyncio.run(decided())
-    audits = engine.router.audit_forecast(prepared, options, graders=engine.graders)
+    audits = engine.router.audit_forecast(prepared, options, engine.audit_terms(prepared, options))
     if audits.rows:
         run.note(
             f"audits: other models may be asked too, to learn from, for ${audits.cost_usd:.6f} on average; {SWITCH}"

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 INK, SOFT, LINE, PAPER = "#010101", "#020202", "#030303", "#040404"
 GOOD, BAD, UNSURE = "#050505", "#060606", "#070707"
-POLICY, POLICY_FILL = "#080808", "#090909"
 SERIES = tuple(f"#0a00{number:02x}" for number in range(1, 9))
 """One colour per model; with more models they repeat, with another hatch."""
 HATCHES = ("//", "\\\\", "--", "||", "xx", "++", "////", "\\\\\\\\", "----")
@@ -40,8 +39,6 @@ _VARIABLES = {
     GOOD: "good",
     BAD: "bad",
     UNSURE: "unsure",
-    POLICY: "policy",
-    POLICY_FILL: "policy-fill",
     **{colour: f"series-{number}" for number, colour in enumerate(SERIES, start=1)},
 }
 _STYLE = {
