@@ -115,8 +115,10 @@ def test_a_promotion_is_followed_without_a_pause(home: Path) -> None:
         asking.join()
         assert before == "v0000"
         assert refused == []
-        page = server.get("/").text
-        assert "v0001" in page
+        pages = []
+        # The log may be busy with what was asked.
+        until(lambda: pages.append(server.get("/").text) or "v0001" in pages[-1])
+        page = pages[-1]
         assert "practice models" in page
         report = server.get("/report")
         assert "<html" in report.text
