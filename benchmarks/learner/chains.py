@@ -109,7 +109,9 @@ def _head() -> list[str]:
         "of its folds; ± is one paired standard error. 'agreement' asks the two cheaper models, and the third",
         "where they differ; 'verifier' goes on while the own answer is held too unlikely; 'mix' is a random",
         "mix of two single models at the chain's cost. The chain answers where its guard lets it, else the",
-        "router; 'unguarded' is without the guard.",
+        "router; 'unguarded' is without the guard, and 'asks' are its. 'serves' counts the cells, one price",
+        "on one rotation, in which the guard is open; 'worst' is the lowest mean of the chain in one of them,",
+        "which is the router's where the guard is closed.",
         "",
     ]
 
