@@ -14,7 +14,9 @@ from zetaroute.answers.structure import WrittenCall
 from zetaroute.arrays import Array
 
 MOST_CHARACTERS = 12_000
-"""Of an answer and of a query that signs are read of."""
+"""Of an answer that its final answer is looked for in."""
+LOOKED_AT = 1_600
+"""Of its begin and end together that signs are read of."""
 _WORDS = re.compile(r"\w+")
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 _HEDGES = re.compile(
@@ -58,7 +60,8 @@ def read_answer(text: str, query: str, *, cut: bool = False, logprobs: Sequence[
     signs = [
         *(float(final.kind == kind) for kind in KINDS[1:]),
         float(final.cued),
-        *_looks(text, query),
+        math.log1p(len(text)),
+        *_looks(text if len(text) <= LOOKED_AT else text[: LOOKED_AT // 2] + text[-LOOKED_AT // 2 :], query),
         float(cut or not text.rstrip().endswith(_ENDS)),
         *_of_final(final, query),
         *_of_logprobs(logprobs),
@@ -71,7 +74,6 @@ def _looks(text: str, query: str) -> list[float]:
     numbers, given = _NUMBERS.findall(text), set(_NUMBERS.findall(query))
     size = max(len(text), 1)
     return [
-        math.log1p(len(text)),
         len(set(words)) / max(len(words), 1),
         math.log1p(text.count("\n")),
         sum(map(str.isdigit, text)) / size,
