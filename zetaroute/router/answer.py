@@ -235,6 +235,7 @@ class Answer:
             "audit_cost_usd": self.audit_cost_usd,
             "attempts": self.attempts,
             "chain": self.chain,
+            "session": self.query.session,
         }
 
     def line(self, form: Format) -> str:
