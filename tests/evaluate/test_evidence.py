@@ -141,7 +141,7 @@ def test_evidence_of_lines_is_the_mean_of_the_bets_products():
 
 @pytest.mark.parametrize(("share", "audits"), [(0.5, 0.25), (0.9, 0.0), (0.25, 1.0)])
 def test_an_equal_challenger_seldom_shows_a_gain_or_a_harm_at_any_look(share, audits):
-    rng, runs, promoted, rejected = np.random.default_rng(5), 300, 0, 0
+    rng, runs, promoted, rejected = np.random.default_rng(5), 200, 0, 0
     for _ in range(runs):
         decided, _ = drawn(rng, 1500, gain=0.0, share=share, audits=audits)
         made, paired = lines_of(decided), decided.paired
@@ -196,7 +196,7 @@ def test_belief_begins_with_what_is_usual_and_follows_the_lines():
 @pytest.mark.parametrize("gain", [-0.1, -0.03])
 def test_what_a_challenger_loses_stays_under_the_limit(gain):
     rng, limit, share, kept_to, stopped = np.random.default_rng(7), 100.0, 0.69, 0, 0
-    runs, rows = 500, 4000
+    runs, rows = 250, 4000
     for _ in range(runs):
         decided, truth = drawn(rng, rows, gain=gain, share=share, audits=0.1)
         psi = lines_of(decided).gain_usd

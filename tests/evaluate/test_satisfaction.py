@@ -10,7 +10,7 @@ from zetaroute.evaluate.nonresponse import Covariates, Invitation, after_columns
 from zetaroute.evaluate.satisfaction import SATISFIED, satisfaction_change, satisfaction_estimate
 
 N = 1500
-TRIALS = 100
+TRIALS = 60
 LIKED = {0: 0.3, 1: 0.8}
 """Chance that somebody likes an answer that is wrong, or right."""
 

@@ -48,11 +48,8 @@ class Delivery:
 
 
 def errors_of(name: str, *, stdin: str) -> Path:
-    """Return where the bad lines of an input are reported: in the current folder, wherever the input is.
-
-    `stdin` is the name of standard input.
-    """
-    return Path.cwd() / f"{stdin if name == '-' else Path(name).name}.errors.jsonl"
+    """Return where the bad lines of an input are reported; `stdin` is the name of standard input."""
+    return Path(f"{stdin if name == '-' else name}.errors.jsonl")
 
 
 def deliver(

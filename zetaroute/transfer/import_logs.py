@@ -88,7 +88,8 @@ def import_log(
         settings.arm(model)
     done = ImportSummary(
         run=run or f"import-{'stdin' if name == '-' else Path(name).name}",
-        errors=errors_of(name, stdin="log"),
+        # Not beside the log of another program, whose folder is not ours.
+        errors=Path.cwd() / errors_of(Path(name).name, stdin="log"),
     )
     models = _Models(settings, renamed or {})
     deliver(

@@ -117,13 +117,12 @@ def test_of_lines_without_a_time_the_last_counts(folder: Path, tmp_path: Path) -
 
 def test_bad_lines_are_told_and_stop_nothing(folder: Path, tmp_path: Path) -> None:
     (first,) = answered(folder, 1)
-    (tmp_path / "inputs").mkdir()
-    file = tmp_path / "inputs" / "f.jsonl"
+    file = tmp_path / "f.jsonl"
     good = json.dumps({"outcome_id": first, "metric": "rating", "value": 1})
     unknown = json.dumps({"outcome_id": "gone", "metric": "rating", "value": 1})
     file.write_text(f"{{\n{good}\n\n{unknown}\n")
     said = ok(folder, "feedback", "import", str(file))
-    assert said.out == f"1 added, 0 known before, 2 bad lines in {tmp_path}/f.jsonl.errors.jsonl\n"
+    assert said.out == f"1 added, 0 known before, 2 bad lines in {file}.errors.jsonl\n"
     told = read_lines(tmp_path / "f.jsonl.errors.jsonl")
     assert [line["line"] for line in told] == [1, 4]
     assert "'gone'" in told[1]["error"]

@@ -108,7 +108,8 @@ def test_a_batch_output_finds_its_queries_in_the_input(folder: Path, tmp_path: P
 
 
 def test_a_batch_output_alone_says_what_is_missing(folder: Path, tmp_path: Path) -> None:
-    output = write_lines(tmp_path / "out.jsonl", [batch_line("a", "four")])
+    (tmp_path / "elsewhere").mkdir()
+    output = write_lines(tmp_path / "elsewhere" / "out.jsonl", [batch_line("a", "four")])
     said = run(folder, "log", "import", str(output))
     assert said.code == 2
     assert "--input names the file" in (tmp_path / "out.jsonl.errors.jsonl").read_text(encoding="utf-8")

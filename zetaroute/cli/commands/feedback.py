@@ -50,8 +50,7 @@ def import_command(
 
     A line names its answer by outcome_id (or inference_id), or by custom_id with run and model where they are
     needed, and gives metric and value; source (truth, judge, user, implicit), author, time and comment if it
-    likes. The latest per answer, metric and author counts. Bad lines go to FILE.errors.jsonl in the
-    current folder.
+    likes. The latest per answer, metric and author counts. Bad lines go to FILE.errors.jsonl.
 
     \b
     Examples
