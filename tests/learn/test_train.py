@@ -28,7 +28,7 @@ ARMS = parse_settings(default_config_text(), file=None).arms
 def lesson(
     home: Path, *, rows: int, known: Any = None, watch: Callable[[Reader], Reader] = lambda reader: reader
 ) -> TrainingResult:
-    """Learn from partitions of so many rows, read by what `watch` makes of their reader."""
+    """Learn as a retrain does, from partitions of so many rows, read by what `watch` makes of their reader."""
     place = Home(home)
     settings, log = load_settings(None, place.config), log_of(place)
     with log.open() as connection:
@@ -36,7 +36,10 @@ def lesson(
             connection, log, settings, since=None, sources=(), cluster=False, partition_rows=rows
         )
     source = replace(source, reader=watch(source.reader))
-    return train(source, settings, log, known=known, anchor=None, seed=0)
+    learned = train(source, settings, log, known=known, anchor=None, seed=0)
+    with source.open() as connection:
+        drop_forgotten(connection, log, source)
+    return learned
 
 
 def forget_cache(home: Path) -> None:
