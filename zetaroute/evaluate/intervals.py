@@ -118,7 +118,8 @@ class Moments:
     ) -> Figure:
         """Return the mean over all rows with its t interval; `weights` (g,) re-weight the rows (linearised variance).
 
-        `least` and `most` are the values that the quantity lies between: the interval does not pass them.
+        `least` and `most` are the values that the quantity lies between: neither the mean, which values completed for
+        who rates may carry past them, nor the interval passes them.
         """
         known = self.take(self.n > 0)
         n = int(known.n.sum())
@@ -126,7 +127,7 @@ class Moments:
             return NOTHING
         weight = np.ones(len(known.n)) if weights is None else weights[self.n > 0]
         share = weight / float(weight @ known.n)
-        mean = float((share * known.n) @ known.mean)
+        mean = min(max(float((share * known.n) @ known.mean), least), most)
         if n == 1:
             return Figure(value=mean, low=None, high=None, n=1)
         spread = known.squares + known.n * (known.mean - mean) ** 2
