@@ -90,7 +90,7 @@ def test_json_has_the_keys_of_the_contract_in_their_order() -> None:
     assert " ".join(told) == (
         "id answer served_model model policy propensity forced explored seed router_s note candidates response_s "
         "ttft_s input_tokens output_tokens tokens_estimated finish_reason cost_usd accuracy check "
-        "judge_cost_usd audited audit_cost_usd attempts chain"
+        "judge_cost_usd audited audit_cost_usd attempts chain session"
     )
     assert (told["model"], told["served_model"], told["policy"]) == ("b", "b-1", "v0001")
     assert told["attempts"] == [{"model": "a", "error": "a: is down."}, {"model": "b", "error": None}]
