@@ -23,7 +23,7 @@ _ANSWERS = f"""
     SELECT id, CASE WHEN {GIVEN} THEN fallback_of END, CASE WHEN {GIVEN} THEN custom_id END FROM outcomes
     WHERE status = 'ok' AND (id IN (SELECT unnest($named)) OR fallback_of IN (SELECT unnest($named))
                              OR custom_id IN (SELECT unnest($own)))
-    ORDER BY id
+    ORDER BY fallback_of IS NOT NULL, id
 """
 _LATEST = """
     SELECT outcome_id, metric, author, id, value, comment FROM latest_feedback
