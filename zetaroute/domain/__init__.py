@@ -25,7 +25,7 @@ from zetaroute.domain.contest import (
 )
 from zetaroute.domain.decision import Candidate, Decision, Estimate, Objective
 from zetaroute.domain.feedback import Feedback, FeedbackSource
-from zetaroute.domain.figure import Figure
+from zetaroute.domain.figure import Figure, strength
 from zetaroute.domain.ids import new_id, utc_now
 from zetaroute.domain.models import (
     ALL_TASKS,
@@ -124,6 +124,7 @@ __all__ = [
     "new_id",
     "query_kind_key",
     "segment_of",
+    "strength",
     "text_tokens",
     "tool_calls_as_text",
     "tool_calls_in",

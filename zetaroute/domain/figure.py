@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+LEAST_WRITTEN, MOST_WRITTEN = 0.001, 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,3 +20,15 @@ class Figure:
     def json(self) -> dict[str, float | int | None]:
         """Return the shape that every JSON answer uses for a KPI."""
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+
+
+def strength(evidence: float) -> str:
+    """Return how strong evidence is as people read it: three digits, in full up to a million."""
+    if evidence > MOST_WRITTEN:
+        return f"over {MOST_WRITTEN:,}"
+    if evidence < LEAST_WRITTEN:
+        return f"under {LEAST_WRITTEN}"
+    if evidence < 10:
+        return f"{evidence:.3g}"
+    # Rounded down, so that none seems to have come up to a bound that it has not.
+    return f"{math.floor(evidence):,}" if evidence >= 100 else f"{math.floor(10 * evidence) / 10:g}"

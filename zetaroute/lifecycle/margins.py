@@ -11,7 +11,7 @@ import numpy as np
 from zetaroute.analysis.contest import Measured
 from zetaroute.arrays import Array
 from zetaroute.config import PromotionGate
-from zetaroute.domain import Figure, Objective
+from zetaroute.domain import Figure, Objective, strength
 from zetaroute.evaluate.evidence import (
     GAINS,
     HARMS,
@@ -82,10 +82,10 @@ def margin_words(found: Measured, gate: PromotionGate) -> tuple[list[str], list[
     for name, change, worst in _changes(found, gate):
         kept, lost = (last_evidence(_evidence(sign * change, worst)) for sign in (1.0, -1.0))
         if lost >= ROLLS_BACK_AT:
-            broken.append(f"{name} gets worse by more than its margin: the evidence is {lost:.3g}")
+            broken.append(f"{name} gets worse by more than its margin: the evidence is {strength(lost)}")
         elif kept < PROMOTES_AT:
             open_questions.append(
-                f"the evidence that {name} keeps its margin is {kept:.3g} of {PROMOTES_AT:.0f} "
+                f"the evidence that {name} keeps its margin is {strength(kept)} of {PROMOTES_AT:.0f} "
                 f"({len(change)} audited queries)"
             )
     return broken, open_questions

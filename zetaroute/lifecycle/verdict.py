@@ -11,7 +11,7 @@ import numpy as np
 
 from zetaroute.arrays import Array
 from zetaroute.config import Settings
-from zetaroute.domain import Objective
+from zetaroute.domain import Objective, strength
 from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.lifecycle.contests import proves_gain
@@ -100,17 +100,19 @@ def _verdict(
     harmful = evidence.rejected or standing.harm >= ROLLS_BACK_AT
     if harmful or broken:
         loses = (
-            f"the challenger loses: the evidence of harm is {standing.harm:.3g}, and {ROLLS_BACK_AT:.0f} takes its "
-            "queries away"
+            f"the challenger loses: the evidence of harm is {strength(standing.harm)}, and {ROLLS_BACK_AT:.0f} "
+            "takes its queries away"
         )
         return _plain("REJECT", *([loses] if harmful else []), *broken)
-    strength = f"{_scored(standing)}: the evidence of a gain is {standing.e_value:.3g} of {PROMOTES_AT:.0f}"
+    found = (
+        f"{_scored(standing)}: the evidence of a gain is {strength(standing.e_value)} of {PROMOTES_AT:.0f}"
+    )
     if evidence.serves:
-        return _plain("INSUFFICIENT", f"{strength}, for the version that serves already")
+        return _plain("INSUFFICIENT", f"{found}, for the version that serves already")
     if proves_gain(standing) and not open_questions:
-        kept = f"the evidence that accuracy keeps its margin is {standing.accuracy:.3g}"
-        return _plain("PROMOTE", strength, kept)
-    reasons = [strength] if standing.units else [unscored]
+        kept = f"the evidence that accuracy keeps its margin is {strength(standing.accuracy)}"
+        return _plain("PROMOTE", found, kept)
+    reasons = [found] if standing.units else [unscored]
     if standing.e_value >= PROMOTES_AT:
         reasons += _what_is_open(standing)
     elif needed is not None and usd_needed is not None:
@@ -146,7 +148,7 @@ def _what_is_open(standing: ContestStanding) -> list[str]:
     words = []
     if standing.accuracy < PROMOTES_AT:
         words.append(
-            f"the evidence that accuracy keeps its margin is {standing.accuracy:.3g} of {PROMOTES_AT:.0f}"
+            f"the evidence that accuracy keeps its margin is {strength(standing.accuracy)} of {PROMOTES_AT:.0f}"
         )
     if standing.own_mean_usd is None:
         words.append("the newest challenger has no scored query of its own yet")

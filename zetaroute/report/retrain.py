@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from zetaroute.domain import strength
 from zetaroute.report.charts.intervals import forest
 from zetaroute.report.charts.policies import shares
 from zetaroute.report.tables import (
@@ -101,10 +102,10 @@ def _evidence_section(result: Result) -> Section:
     found = result["evidence"]
     notes = [
         f"{found['rows']} queries were scored, {found['audited']} of them by asking the models of both sides",
-        f"evidence of a gain: {found['e_value']:.3g} of the {found['promotes_at']:.0f} that promote; where nothing "
-        "is gained it gets there in one home of twenty at most, however often one looks",
-        f"evidence that accuracy keeps its margin: {found['accuracy']:.3g} of {found['promotes_at']:.0f}",
-        f"evidence of harm: {found['harm']:.3g} of the {found['rolls_back_at']:.0f} that stop a challenger",
+        f"evidence of a gain: {strength(found['e_value'])} of the {found['promotes_at']:.0f} that promote; "
+        "where nothing is gained it gets there in one home of twenty at most, however often one looks",
+        f"evidence that accuracy keeps its margin: {strength(found['accuracy'])} of {found['promotes_at']:.0f}",
+        f"evidence of harm: {strength(found['harm'])} of the {found['rolls_back_at']:.0f} that stop a challenger",
         "ratings steer the policy but are no evidence: too few answers are rated, and not at random",
     ]
     if result["audits_needed"]:
@@ -117,7 +118,7 @@ def _evidence_section(result: Result) -> Section:
             one["name"],
             str(one["rows"]),
             amount(one["gain_usd"], "usd_per_query", signed=True),
-            f"{one['harm']:.2g}" + (" (harmed)" if one["harmed"] else ""),
+            strength(one["harm"]) + (" (harmed)" if one["harmed"] else ""),
         ]
         for one in result["harm"]
     ]
