@@ -21,8 +21,6 @@ from zetaroute.policy.chain_posterior import Posterior, logit, sigmoid
 from zetaroute.policy.chain_value import MOST_ASKS, Moves, NextAsk, best_step, moved_by
 from zetaroute.policy.forecast import Forecast
 
-MOST_MODELS = 4
-"""Of a chain."""
 FEWEST_SEEN = 10
 """Graded answers of a kind, and audited queries of a cell, below which nothing is known of them."""
 

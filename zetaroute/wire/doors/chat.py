@@ -40,6 +40,21 @@ def passed_on(wanted: Mapping[str, Any], *left: str) -> dict[str, Any]:
     return options
 
 
+def _inbound(
+    body: Mapping[str, Any], turns: tuple[tuple[str, Any], ...], options: Mapping[str, Any]
+) -> Inbound:
+    return Inbound(
+        turns=turns,
+        options=options,
+        model=body.get("model"),
+        streamed=body.get("stream"),
+        include_usage=wants_usage(body),
+        count=number_of_answers(body),
+        metadata=body.get("metadata"),
+        session=body.get("prompt_cache_key"),
+    )
+
+
 def number_of_answers(wanted: Mapping[str, Any]) -> int:
     """Return `n`; raise MalformedRequestError for one that is not served."""
     count = wanted.get("n", 1) or 1
@@ -99,16 +114,8 @@ class ChatDoor:
         messages = body.get("messages")
         if not isinstance(messages, list) or not messages:
             raise MalformedRequestError("messages must be a list with at least one message.", "messages")
-        return Inbound(
-            turns=tuple((f"messages[{place}]", one) for place, one in enumerate(messages)),
-            options=passed_on(body),
-            model=body.get("model"),
-            streamed=body.get("stream"),
-            include_usage=wants_usage(body),
-            count=number_of_answers(body),
-            metadata=body.get("metadata"),
-            session=body.get("prompt_cache_key"),
-        )
+        turns = tuple((f"messages[{place}]", one) for place, one in enumerate(messages))
+        return _inbound(body, turns, passed_on(body))
 
     def whole(self, replies: list[Reply]) -> dict[str, Any]:
         """Return the body of one answer, or of several as the choices of one."""
@@ -218,16 +225,8 @@ class CompletionsDoor:
             prompt = prompt[0]
         if not isinstance(prompt, str):
             raise MalformedRequestError("prompt must be one text; send others by themselves.", "prompt")
-        return Inbound(
-            turns=(("prompt", {"role": "user", "content": prompt}),),
-            options=passed_on(body, "prompt", "suffix", "logprobs", "echo", "tools", "best_of"),
-            model=body.get("model"),
-            streamed=body.get("stream"),
-            include_usage=wants_usage(body),
-            count=number_of_answers(body),
-            metadata=body.get("metadata"),
-            session=body.get("prompt_cache_key"),
-        )
+        options = passed_on(body, "prompt", "suffix", "logprobs", "echo", "tools", "best_of")
+        return _inbound(body, (("prompt", {"role": "user", "content": prompt}),), options)
 
     def whole(self, replies: list[Reply]) -> dict[str, Any]:
         """Return the body of one answer, or of several as the choices of one."""
