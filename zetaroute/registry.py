@@ -71,6 +71,13 @@ class Registry:
                 "name the version to use with `zetaroute policies promote VERSION`."
             ) from error
 
+    def moved_s(self) -> float:
+        """Return when another version was made the current one (seconds since the epoch); 0 where none ever was."""
+        try:
+            return (self.folder / "current").stat().st_mtime
+        except OSError:
+            return 0.0
+
     def current_or_none(self) -> str | None:
         """Return the version that serves now, or None where the pointer cannot be read."""
         try:

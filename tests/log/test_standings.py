@@ -73,6 +73,7 @@ def test_tallies_hold_what_a_cold_start_goes_by(home):
     log.merge()
     tally = read_state(home).standings["a"].tallies[ALL_TASKS]
     assert (tally.graded, tally.accuracy) == (3, pytest.approx(2 / 3))
+    assert (tally.calls, tally.lost_s) == (4, 15.0), "of four calls one took a minute for nothing"
     assert tally.accuracy_sd == pytest.approx(0.5774, abs=1e-4)
     assert (tally.charged, tally.cost_usd) == (2, pytest.approx(0.03))
     assert (tally.timed, tally.response_s) == (2, pytest.approx(2.0)), "the time of a failure is no answer's"
@@ -110,10 +111,10 @@ def test_tallies_are_kept_per_segment_where_there_is_no_label(home):
         "{broken",
         "[]",
         '{"schema": 4, "standings": {}, "spent_usd": {}, "contest": null, "merged": []}',
-        '{"schema": 6}',
-        '{"schema": 6, "standings": {"a": {}}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, "contest": null, '
+        '{"schema": 7}',
+        '{"schema": 7, "standings": {"a": {}}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, "contest": null, '
         '"merged": []}',
-        '{"schema": 6, "standings": {}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, '
+        '{"schema": 7, "standings": {}, "spent_usd": {}, "audit_usd": {}, "audit_rows": 0, '
         '"contest": {"step": "started"}, "merged": []}',
     ],
 )

@@ -83,6 +83,19 @@ def test_draws_follow_the_logged_propensity():
         assert abs(drawn[model] - expected) < 4 * np.sqrt(expected)
 
 
+def test_what_failed_calls_take_counts_as_time_and_is_said():
+    tally = Tally(calls=180, errors=10, lost_s=2.0)
+    failing = decided(standings={"good": Standing(model="good", tallies={ALL_TASKS: tally})}, rate=0.0)
+    was, now = by_model(decided(rate=0.0))["good"], by_model(failing)["good"]
+    assert now.response_s.mean - was.response_s.mean == pytest.approx(2.0 * 180 / 200)
+    assert was.utility_usd.mean - now.utility_usd.mean == pytest.approx(0.0005 * 1.8)
+    assert now.accuracy == was.accuracy
+    assert (was.reason, now.reason) == (
+        "prior from the config",
+        "prior from the config; failed calls add 1.8 s",
+    )
+
+
 def test_value_of_an_answer_decides_between_cheap_and_good():
     cheap = decided(objective=PRESETS["cheap"], rate=0.0)
     dear = decided(objective=PRESETS["quality"], rate=0.0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.log.test_log import outcome
 from tests.router.test_answer import DECISION, FAILED, WON, answer_of
 from tests.router.test_router import router_of
 from zetaroute.domain import Promotion
@@ -13,7 +15,9 @@ from zetaroute.log.contests import promotions_since, proven_versions
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Contest, Policy, PriorPredictor
-from zetaroute.router.notes import failed_before, notes_of, turns
+from zetaroute.registry import COLD, Registry
+from zetaroute.router.notes import failed_before, news, notes_of, turns
+from zetaroute.router.router import open_router
 
 
 def test_a_plain_answer_needs_no_words():
@@ -87,3 +91,23 @@ def test_promotions_are_told_from_a_moment_on(home):
         proven = proven_versions(connection)
     assert [(one.version, one.previous) for one in found] == [("v0002", None), ("v0003", None)]
     assert proven == {"v0002": "proven", "v0003": "proven"}
+
+
+def test_a_version_that_was_made_current_elsewhere_is_told_with_the_next_answer(home, settings):
+    registry, log = Registry(home.artifacts), Log(home)
+
+    def told() -> list[str]:
+        return [*news(open_router(home, settings))]
+
+    registry.make_current(COLD)
+    assert told() == [], "nobody was answered yet"
+    moved_s = datetime.fromtimestamp(registry.moved_s(), UTC).replace(tzinfo=None)
+    earlier = [moved_s + timedelta(seconds=away) for away in (-60, 60)]
+    for time, words in zip(
+        earlier, (["v0000 serves since the last answer: `zetaroute policies show` says why"], []), strict=True
+    ):
+        row = outcome(time=time.isoformat(), role="served", model=settings.arms[0].id)
+        log.append([Entry(outcomes=(row,))])
+        assert told() == words, "from the journal"
+        log.merge()
+        assert told() == words

@@ -190,6 +190,8 @@ class Tally:
     response_s: float = 0.0
     """Mean over the answers whose time is known, which are `timed`."""
     response_s_sd: float = 0.0
+    lost_s: float = 0.0
+    """Mean time that calls which failed took, over all calls."""
     charged: int = 0
     cost_usd: float = 0.0
     """Mean over the calls whose cost is known, which are `charged`."""

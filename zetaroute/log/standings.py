@@ -35,7 +35,7 @@ _RECORD = "**"
 """Stands for all rows of an arm where a kind of query would stand."""
 MOST_TASKS = 200
 """Kinds of query among them that are told apart, the most frequent ones: a state of more would only grow."""
-_SCHEMA = 6
+_SCHEMA = 7
 _SPENT = """
     SELECT strftime(time, '%Y-%m-%d') AS day, sum(cost_usd), coalesce(sum(cost_usd) FILTER (of_audit), 0) FROM (
         SELECT time, cost_usd, role = 'audit' AS of_audit FROM outcomes WHERE NOT recorded
@@ -45,7 +45,10 @@ _SPENT = """
     WHERE time >= date_trunc('month', current_timestamp AT TIME ZONE 'UTC')::TIMESTAMP AND cost_usd IS NOT NULL
     GROUP BY day ORDER BY day
 """
-_ROWS = "SELECT count(*), count(*) FILTER (role = 'audit') FROM outcomes"
+_ROWS = """
+    SELECT count(*), count(*) FILTER (role = 'audit'), coalesce(epoch(max(time) FILTER (role = 'served')), 0)
+    FROM outcomes
+"""
 _PLACE = f"coalesce(nullif(task, ''), '{query_kind_key(None, 'x')[:-1]}' || segment, '')"
 """`query_kind_key` in SQL."""
 _FIRST = f"SELECT coalesce(min(id), '') FROM (SELECT id FROM outcomes ORDER BY id DESC LIMIT {WINDOW})"
@@ -65,8 +68,7 @@ _TAIL = f"""
 _MEANS = {
     "accuracy": ("graded", "accuracy"),
     "satisfaction": ("rated", "satisfaction"),
-    # A timeout was waited for; other failures come at once, or after retries that are no answer's time.
-    "response_s": ("timed", "CASE WHEN status = 'ok' OR error_kind = 'timeout' THEN response_s END"),
+    "response_s": ("timed", "CASE status WHEN 'ok' THEN response_s END"),
     "cost_usd": ("charged", "cost_usd"),
     "output_tokens": ("counted", "CASE status WHEN 'ok' THEN output_tokens END"),
 }
@@ -78,6 +80,7 @@ _TALLIES = f"""
         FROM tail WHERE status <> 'cancelled'
     )
     SELECT model, task, count(*) AS calls, count(*) FILTER (status = 'error') AS errors,
+           coalesce(sum(response_s) FILTER (status = 'error'), 0) / count(*) AS lost_s,
            {
     ", ".join(
         f"count({value}) AS {rows}, coalesce(avg({value}), 0) AS {name}, "
@@ -129,6 +132,8 @@ class LogState:
     """The one that runs; None when there is none."""
     rows: int = 0
     """Of the log, without those that wait in the journal."""
+    served_s: float = 0.0
+    """When a user was answered last (seconds since the epoch); 0 where none was."""
 
 
 _NOTHING = LogState(standings={}, spent_usd={}, audit_usd={}, audit_rows=0, contest=None)
@@ -167,7 +172,7 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         for model, by_task in tallies.items()
     }
     spent = connection.execute(_SPENT).fetchall()
-    (rows, audit_rows) = connection.execute(_ROWS).fetchone() or (0, 0)
+    rows, audit_rows, served_s = connection.execute(_ROWS).fetchone() or (0, 0, 0.0)
     running = running_contest(connection)
     state = {
         "schema": _SCHEMA,
@@ -176,6 +181,7 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
         "audit_usd": {day: usd for day, _, usd in spent if usd},
         "audit_rows": audit_rows,
         "rows": rows,
+        "served_s": served_s,
         "contest": running.json() if running else None,
         "merged": list(merged),
     }
@@ -189,6 +195,7 @@ def read_state(home: Home) -> LogState:
     stored_state = _stored(home)
     past, merged = stored_state or (_NOTHING, frozenset[str]())
     standings, contest, audit_rows = dict(past.standings), past.contest, past.audit_rows
+    served_s = past.served_s
     spent_usd, audit_usd = defaultdict(float, past.spent_usd), defaultdict(float, past.audit_usd)
     for segment, entry in waiting:
         if segment in merged:
@@ -204,6 +211,8 @@ def read_state(home: Home) -> LogState:
             if row.get("recorded") and row.get("policy_version") is None:
                 continue
             time_s = datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp()
+            if row.get("role") == "served":
+                served_s = max(served_s, time_s)
             standings[row["model"]] = with_outcome(
                 standings.get(row["model"]) or Standing(model=row["model"]),
                 status=row["status"],
@@ -225,6 +234,7 @@ def read_state(home: Home) -> LogState:
         audit_rows=audit_rows,
         contest=contest,
         rows=past.rows,
+        served_s=served_s,
     )
 
 
@@ -293,6 +303,7 @@ def _stored(home: Home) -> tuple[LogState, frozenset[str]] | None:
             audit_usd={day: float(usd) for day, usd in state["audit_usd"].items()},
             audit_rows=int(state["audit_rows"]),
             rows=int(state["rows"]),
+            served_s=float(state["served_s"]),
             contest=RunningContest.of(state["contest"]) if state["contest"] else None,
         )
         return past, frozenset(state["merged"])

@@ -79,7 +79,7 @@ def decide(
 
     Raises NoAnswerError when the user's limits leave no model, or not the pinned one; ForbiddenQueryError for tags.
     """
-    own = opinion_of(policy.with_record(standings), query, arms, objective, expected)
+    own = opinion_of(policy.with_record(standings), query, arms, objective, standings, expected)
     extra = extra_usd(arms, query)
     costs = own.costs_usd(extra)
     fixed, limits = _fixed(forced, kept, arms, query=query, costs=costs, limits=limits, rules=rules)
@@ -176,7 +176,7 @@ def _decision(
         pmf = explored(thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0])))
         lot = _alone(own, pmf, audit, eligible, seed=seed)
     else:
-        other = opinion_of(contest.policy.with_record(standings), query, arms, objective, expected)
+        other = opinion_of(contest.policy.with_record(standings), query, arms, objective, standings, expected)
         other = _looking(other, query, eligible, chain_usd)
         lot = _cast(own, other, contest, audit, eligible, new, explored, kept=kept_by(rate, quota), seed=seed)
     chosen = lot.chosen if fixed is None else [arm.id for arm in arms].index(fixed)
@@ -342,13 +342,15 @@ def _candidates(opinion: Opinion, excluded: Sequence[Exclusion | None], pmf: Arr
     utility_usd = _estimates(opinion.mean, opinion.se)
     first = opinion.reach[:1]
     satisfied, rows, probability = forecast.satisfied[0].tolist(), forecast.rows.tolist(), pmf.tolist()
+    lost_s = opinion.lost_s.tolist()
     return tuple(
         Candidate(
             model=arm.id,
             eligible=exclusion is None,
             reason=exclusion.reason
             if exclusion
-            else _grounds(arm, int(rows[k]), cost_usd[k].mean, cold=cold) + FIRST_OF_CHAIN * (k in first),
+            else _grounds(arm, int(rows[k]), cost_usd[k].mean, lost_s[k], cold=cold)
+            + FIRST_OF_CHAIN * (k in first),
             accuracy=accuracy[k],
             satisfaction=satisfaction[k],
             response_s=response_s[k],
@@ -361,10 +363,12 @@ def _candidates(opinion: Opinion, excluded: Sequence[Exclusion | None], pmf: Arr
     )
 
 
-def _grounds(arm: Arm, rows: int, cost_usd: float, *, cold: bool) -> str:
+def _grounds(arm: Arm, rows: int, cost_usd: float, lost_s: float, *, cold: bool) -> str:
     grounds = "prior from the config"
     if rows:
         grounds = f"record of {rows} graded answers" if cold else f"learned from {rows} rows"
+    if lost_s >= 0.05:
+        grounds += f"; failed calls add {lost_s:.1f} s"
     if math.isnan(cost_usd):
         grounds += "; price unknown, counted as " + ("free: local" if arm.local else "the most expensive")
     return grounds

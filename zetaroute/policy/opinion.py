@@ -9,12 +9,15 @@ import numpy as np
 
 from zetaroute.arrays import Array, Mask
 from zetaroute.config import Objective
-from zetaroute.domain import Arm, Check, Query
+from zetaroute.domain import ALL_TASKS, Arm, Check, Query, Standing
 from zetaroute.features import Embeddings
 from zetaroute.policy.chain import ChainState
 from zetaroute.policy.escalation import CheckReliability, second_chances
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.policy import Expectation, Policy, held_best
+
+RELIABLE_CALLS = 20
+"""Calls without a failure that every model is taken to have had: one failure among few proves little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,8 @@ class Opinion:
     mean: Array
     """Utility in USD."""
     se: Array
+    lost_s: Array
+    """(K,) seconds per call that failed ones have taken lately; the forecast's response times hold them."""
     segment: str | None = None
     """The learned kind of the query."""
     after: tuple[tuple[int, ...], ...] = ()
@@ -98,8 +103,10 @@ def opinion_of(
     query: Query,
     arms: Sequence[Arm],
     objective: Objective,
+    standings: Mapping[str, Standing],
     expected: Mapping[str, Expectation],
 ) -> Opinion:
+    """Return what `policy` makes of a query; how reliable the arms are, `standings` tell."""
     found = expected.get(policy.version)
     if found is None:
         own, knowing = query.embedding, policy
@@ -107,14 +114,25 @@ def opinion_of(
             given = np.array(own.values, dtype=np.float32)
             knowing = policy.with_embeddings(Embeddings(space=own.space, by_text={query.text: given}))
         (found,) = knowing.expect([query], arms)
-    mean, se = found.forecast.utility(objective, arms)
+    lost_s = _lost_s(standings, arms)
+    forecast = found.forecast
+    if lost_s.any():
+        forecast = replace(forecast, response_s=forecast.response_s + lost_s)
+    mean, se = forecast.utility(objective, arms)
     return Opinion(
         policy=policy,
         arms=arms,
         objective=objective,
-        forecast=found.forecast,
+        forecast=forecast,
         mean=mean,
         se=se,
+        lost_s=lost_s,
         segment=found.segment,
         cell=found.cell,
     )
+
+
+def _lost_s(standings: Mapping[str, Standing], arms: Sequence[Arm]) -> Array:
+    """Return the mean time (K,) in seconds that failed calls add to a call of every arm."""
+    lately = [one.tallies.get(ALL_TASKS) if (one := standings.get(arm.id)) else None for arm in arms]
+    return np.array([one.lost_s * one.calls / (one.calls + RELIABLE_CALLS) if one else 0.0 for one in lately])

@@ -33,6 +33,12 @@ def notes_of(answer: Answer, *, asked_for: str) -> Iterator[str]:
         yield f"{answer.model} was asked for {asked_for}, and its server says that {served} answered"
 
 
+def news(router: Router) -> Iterator[str]:
+    """Yield what has changed since a user was answered last."""
+    if router.moved:
+        yield f"{router.serving} serves since the last answer: `zetaroute policies show` says why"
+
+
 def turns(before: Router, now: Router) -> Iterator[str]:
     """Yield what has changed between two looks: who serves, who challenges it, and a share at one of its ends."""
     old, new = before.contest, now.contest

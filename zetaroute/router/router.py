@@ -60,6 +60,8 @@ class Router:
     """Models that cannot be called at all, and why."""
     key: Callable[[], bytes] | None = None
     """What texts are hashed with for a policy that was learned from hashed terms; None where none is."""
+    moved: bool = False
+    """Whether another version was made the current one since a user was answered last."""
     contest: Contest | None = None
     """The policy that is tried beside the one in use."""
     audits_since: int = 0
@@ -278,6 +280,7 @@ def open_router(home: Home, settings: Settings, registry: Registry | None = None
         audit_rows=past.audit_rows,
         closed={**_unopenable(settings.arms), **without_key(settings.arms)},
         key=lambda: home_salt(home.salt),
+        moved=registry.moved_s() > past.served_s > 0.0,
         contest=_contest(registry, policy, past.contest, settings.explore.rate),
     )
 

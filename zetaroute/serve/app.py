@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -41,10 +42,14 @@ class Offer:
     settings: Settings
     admission: Admission
     dashboard: DashboardPages
+    quiet: bool = False
+    """Whether nothing but faults is written down beside the answers."""
 
 
 def create_app(offer: Offer, metrics: Metrics) -> Starlette:
     """Return the application of one process."""
+    if offer.quiet:
+        logging.getLogger("zetaroute").setLevel(logging.ERROR)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -218,7 +218,7 @@ class Service:
 
     def _merged(self, failure: StoreError | None) -> None:
         if failure is not None and self.log_failure is None:
-            logging.getLogger("zetaroute").warning("note: %s", failure)
+            logging.getLogger("zetaroute").error("%s", failure)
         self.log_failure = failure
 
     def _fail(self, error: StoreError) -> None:

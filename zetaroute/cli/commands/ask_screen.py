@@ -38,7 +38,7 @@ def answer(
     import asyncio
 
     from zetaroute.router.answer import UnansweredError, UnkeptAnswerError
-    from zetaroute.router.notes import notes_of
+    from zetaroute.router.notes import news, notes_of
     from zetaroute.router.options import Callbacks
 
     log = run.log(engine.router.settings) if keep else None
@@ -70,7 +70,8 @@ def answer(
         out_json(answer.json())
     else:
         show.end(answer)
-    for words in notes_of(answer, asked_for=engine.router.arms[answer.model].model):
+    notes = notes_of(answer, asked_for=engine.router.arms[answer.model].model)
+    for words in (*news(engine.router), *notes):
         run.note(words)
     if unkept is not None:
         raise unkept

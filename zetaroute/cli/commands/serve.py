@@ -75,7 +75,9 @@ def serve_command(
     bound = listener.getsockname()[1]
     say(f"zetaroute serves http://{f'[{place}]' if ':' in place else place}:{bound}/v1 (Ctrl-C stops)")
     try:
-        offer = Offer(home=run.home, settings=settings, admission=admission, dashboard=Dashboard())
+        offer = Offer(
+            home=run.home, settings=settings, admission=admission, dashboard=Dashboard(), quiet=run.quiet
+        )
         came = serve(offer, listener, workers=workers)
     finally:
         listener.close()
