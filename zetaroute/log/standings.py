@@ -203,6 +203,7 @@ def read_state(home: Home) -> LogState:
         rows = entry.get("outcomes") or ()
         audits = {row.get("id") for row in rows if row.get("role") == "audit"}
         audit_rows += len(audits)
+        served_s = max([served_s, *(_moment_s(row) for row in rows if row.get("role") == "served")])
         for day, usd, outcome_id in _spent_in(entry):
             spent_usd[day] += usd
             if outcome_id in audits:
@@ -210,9 +211,7 @@ def read_state(home: Home) -> LogState:
         for place, row in enumerate(rows):
             if row.get("recorded") and row.get("policy_version") is None:
                 continue
-            time_s = datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp()
-            if row.get("role") == "served":
-                served_s = max(served_s, time_s)
+            time_s = _moment_s(row)
             standings[row["model"]] = with_outcome(
                 standings.get(row["model"]) or Standing(model=row["model"]),
                 status=row["status"],
@@ -236,6 +235,11 @@ def read_state(home: Home) -> LogState:
         rows=past.rows,
         served_s=served_s,
     )
+
+
+def _moment_s(row: Mapping[str, Any]) -> float:
+    """Return when a row that waits was written, in seconds since the epoch."""
+    return datetime.fromisoformat(row["time"]).replace(tzinfo=UTC).timestamp()
 
 
 def _spent_in(entry: Mapping[str, Any]) -> Iterator[tuple[str, float, str | None]]:
