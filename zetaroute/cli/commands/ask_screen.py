@@ -70,8 +70,7 @@ def answer(
         out_json(answer.json())
     else:
         show.end(answer)
-    notes = notes_of(answer, asked_for=engine.router.arms[answer.model].model)
-    for words in (*news(engine.router), *notes):
+    for words in (*news(engine.router), *notes_of(answer, asked_for=engine.router.arms[answer.model].model)):
         run.note(words)
     if unkept is not None:
         raise unkept
