@@ -10,7 +10,7 @@ import pytest
 
 from tests.analysis.test_earned import BEGAN, LINE
 from zetaroute.analysis.promised import forecasts
-from zetaroute.config import Home
+from zetaroute.config import Home, Objective
 from zetaroute.domain import Promotion, new_id
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
@@ -42,7 +42,7 @@ def told(folder: Path, *, before: float, after: float, units: int = 400) -> dict
     )
     log.append([Entry(contests=(began, promoted), evidence=tuple(lines), promotions=(promotion,))])
     with log.open() as connection:
-        (found,) = forecasts(connection, registry=Registry(folder / "artifacts"))
+        (found,) = forecasts(connection, registry=Registry(folder / "artifacts"), objective=Objective())
     return found
 
 

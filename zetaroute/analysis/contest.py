@@ -71,18 +71,6 @@ def contest_json(connection: DuckDBPyConnection) -> dict[str, Any] | None:
     }
 
 
-def contest_gain(connection: DuckDBPyConnection, version: str) -> dict[str, Any] | None:
-    """Return the gain in utility that the evidence for a version had measured when it was promoted, or until now.
-
-    None where it never challenged another one, or no query was scored.
-    """
-    epoch = _epoch(connection, version)
-    lines = None if epoch is None else contest_lines(connection, epoch["epoch"])
-    if epoch is None or lines is None or not len(lines["differ"]):
-        return None
-    return gain_interval(lines, epoch["answer_value_usd"] / 100.0).json()
-
-
 def contest_result(
     connection: DuckDBPyConnection, version: str, objective: Objective
 ) -> dict[str, Any] | None:

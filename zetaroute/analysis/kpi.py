@@ -146,7 +146,7 @@ def compare(
         one_mix=on_one_mix(served[old], served[new], settings.objective),
         satisfaction=satisfaction_json(unrated(served[old], served[new])),
         retrain=stored,
-        forecasts=forecasts(connection, registry=registry),
+        forecasts=forecasts(connection, registry=registry, objective=settings.objective),
         over_time=over_time(frame, as_served(frame, settings), settings.objective, went.marks),
         segments=told,
         examples=read_examples(connection, new, told, kinds, since=since) if examples else None,

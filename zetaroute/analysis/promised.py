@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zetaroute.analysis.contest import contest_gain
-from zetaroute.domain import Figure
+from zetaroute.analysis.contest import contest_result
+from zetaroute.domain import Figure, Objective
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.intervals import mean_figure
 from zetaroute.registry import COLD, Registry
@@ -25,7 +25,9 @@ _CAME = """
 """
 
 
-def forecasts(connection: DuckDBPyConnection, *, registry: Registry) -> list[dict[str, Any]]:
+def forecasts(
+    connection: DuckDBPyConnection, *, registry: Registry, objective: Objective
+) -> list[dict[str, Any]]:
     """Return, for every promotion that evidence made, the utility per query that it promised and what came.
 
     What came is what the test for harm has measured since: queries drawn for the promoted version and for the
@@ -36,7 +38,7 @@ def forecasts(connection: DuckDBPyConnection, *, registry: Registry) -> list[dic
     ).fetchall()
     found = []
     for version, previous, author in promoted:
-        promised = _promised(connection, registry, version, previous)
+        promised = _promised(connection, registry, objective, version, previous)
         came = _came(connection, version, previous)
         found.append(
             {
@@ -59,19 +61,21 @@ def _came(connection: DuckDBPyConnection, version: str, previous: str) -> Figure
 
 
 def _promised(
-    connection: DuckDBPyConnection, registry: Registry, version: str, previous: str
+    connection: DuckDBPyConnection, registry: Registry, objective: Objective, version: str, previous: str
 ) -> dict[str, Any] | None:
     """Return the gain that the promotion stood on: that of its contest, of older versions that on held-out rows."""
-    if (measured := contest_gain(connection, version)) is not None:
-        return measured
-    if version == COLD:
-        return None
-    try:
-        stored = json.loads(registry.read(version, "kpi.json"))
-    except ArtifactError:
-        return None
+    stored = contest_result(connection, version, objective)
+    if stored is None:
+        if version == COLD:
+            return None
+        try:
+            stored = json.loads(registry.read(version, "kpi.json"))
+        except ArtifactError:
+            return None
+        if stored.get("parent") != previous:
+            return None
     figure: dict[str, Any] | None = stored["difference"].get("utility_usd")
-    return figure if stored.get("parent") == previous else None
+    return figure
 
 
 def _kept(promised: dict[str, Any] | None, came: Figure) -> bool | None:
