@@ -90,7 +90,7 @@ class Session:
 
         query = Query(text=prompt, system=system, task=task, reference=reference, grader=grader)
         query = replace(query, tags=tuple(tags))
-        query = with_files(query, options or {}, attach, None if schema is None else Path(schema))
+        query = with_files(query, options or {}, attach, schema)
         check_query(query, (engine := self.engine()).graders)
         query, kept = (
             (query, None) if conversation is None else in_conversation(self.log, query, conversation)

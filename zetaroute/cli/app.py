@@ -25,7 +25,7 @@ app = typer.Typer(
     cls=LazyCommands,
     name="zetaroute",
     help="Route queries to language models, and learn from every answer which model to ask.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     suggest_commands=False,
@@ -56,19 +56,26 @@ def root(
 ) -> None:
     """Route queries to language models, and learn from every answer which model to ask.
 
+    Without a command it says where you stand and what to do next.
     --home, --config and --quiet may stand before or after the command.
 
     \b
     Examples
+      zetaroute                             where you stand, and what to do next
       zetaroute demo                        see the whole loop on practice models
       zetaroute ask "What is 17 * 23?"      ask one query
+      zetaroute chat                        ask in turns
       zetaroute batch queries.jsonl         ask many
       zetaroute rate up                     say how the last answer was
       zetaroute retrain                     learn from the log
       zetaroute kpi --compare               before against after
       zetaroute serve                       the same for programs, as an OpenAI-compatible endpoint
     """
-    context.obj = Run(home_option=home, config_option=config, quiet=quiet)
+    context.obj = run = Run(home_option=home, config_option=config, quiet=quiet)
+    if context.invoked_subcommand is None:
+        from zetaroute.cli.commands.standing import show_standing
+
+        show_standing(run)
 
 
 def main() -> None:

@@ -29,6 +29,10 @@ COMMANDS = {
         "ask",
         "Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.",
     ),
+    "chat": CommandEntry(
+        "chat",
+        "Ask in turns: a conversation that keeps its model until you choose another.",
+    ),
     "rate": CommandEntry(
         "ask",
         "Rate an answer: that of the last `ask`, or the one with the given id.",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+PATIENCE_S = 1.0
+"""How long a person waits without a sign of life."""
 _AGO = re.compile(r"(\d+)([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}
 
@@ -104,3 +108,27 @@ def console(*, stderr: bool = False) -> Console:
 
     wide = None if (sys.stderr if stderr else sys.stdout).isatty() else 140
     return Quiet(stderr=stderr, markup=False, highlight=False, emoji=False, width=wide)
+
+
+@contextmanager
+def working(words: str, *, quiet: bool) -> Iterator[None]:
+    """Say what is done, and for how long, once that takes longer than a second and a person sees standard error."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from threading import Timer
+
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    shown = Progress(*columns, console=console(stderr=True), transient=True, redirect_stdout=False)
+    shown.add_task(words)
+    waiting = Timer(PATIENCE_S, shown.start)
+    waiting.daemon = True
+    waiting.start()
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        waiting.join()
+        shown.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from zetaroute.cli.output import say
+from zetaroute.cli.output import say, working
 
 if TYPE_CHECKING:
     from zetaroute.api import Session
@@ -74,6 +75,10 @@ class Run:
         from zetaroute.lifecycle.policies import Policies
 
         return Policies(home=self.home, log=self.log(), settings=partial(self.settings, quiet=True))
+
+    def working(self, words: str) -> AbstractContextManager[None]:
+        """Say on a terminal what is done while it takes longer than a second, unless --quiet."""
+        return working(words, quiet=self.quiet)
 
     def note(self, text: str) -> None:
         """Say something beside the answer, unless --quiet."""

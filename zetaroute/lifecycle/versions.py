@@ -100,7 +100,9 @@ def list_versions(connection: DuckDBPyConnection, home: Home) -> list[VersionSum
             VersionSummary(
                 version=version,
                 current=_serving(version, current, registry.pinned()),
-                contest=_words(contest) if contest is not None and version == contest["challenger"] else "",
+                contest=contest_words(contest)
+                if contest is not None and version == contest["challenger"]
+                else "",
                 created=manifest.get("created", "")[:19],
                 parent=manifest.get("parent"),
                 verdict=verdict or "the config's priors",
@@ -117,7 +119,8 @@ def _serving(version: str, current: str, pinned: str | None) -> str:
     return "serves now, pinned" if version == pinned else "serves now"
 
 
-def _words(contest: Mapping[str, Any]) -> str:
+def contest_words(contest: Mapping[str, Any]) -> str:
+    """Return how a contest that `contest_json` tells of stands."""
     evidence = contest["evidence"]
     against = f"{evidence['harm']:.2g} of {evidence['rolls_back_at']:.0f} against"
     scored = f"{evidence['rows']} queries scored"

@@ -143,6 +143,19 @@ def last_conversation(log: Log) -> str:
     return str(last[0])
 
 
+def latest_queries(log: Log, *, limit: int) -> list[str]:
+    """Return what was asked last by `ask` and `chat`, as far as it is kept as text, oldest first."""
+    if not log.home.database.exists() and not log.journal.segments():
+        return []
+    with log.open() as connection:
+        found = connection.execute(
+            f"SELECT query FROM outcomes WHERE {ASKED} AND query IS NOT NULL AND store IS NULL "
+            "ORDER BY id DESC LIMIT ?",
+            [limit],
+        ).fetchall()
+    return [text for (text,) in reversed(found)]
+
+
 def list_conversations(log: Log, *, limit: int) -> list[dict[str, Any]]:
     """Return the conversations, the one that was spoken in last first."""
     with log.open() as connection:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.config import Privacy, check_options
 from zetaroute.domain import Check, Query, QueryEmbedding
 from zetaroute.errors import ProviderError, UsageError
+from zetaroute.files.schema_text import schema_text
 from zetaroute.files.strict_json import strict_json
 from zetaroute.files.text import read_text
 from zetaroute.grading import check_reference
@@ -19,6 +20,8 @@ from zetaroute.router.attachments import read_attachment
 
 if TYPE_CHECKING:
     from zetaroute.providers.embeddings import Embedder
+
+Place = str | PathLike[str]
 
 
 def parse_check(words: str | None) -> Check | None:
@@ -53,37 +56,25 @@ async def embedded(query: Query, embedder: Embedder) -> Query:
     return replace(query, embedding=replace(made, elapsed_s=time.perf_counter() - start))
 
 
-LARGEST = 1_000_000
-"""Bytes of a schema."""
-
-
 def with_files(
-    query: Query, options: Mapping[str, Any], attach: Sequence[str | PathLike[str]], schema: Path | None
+    query: Query, options: Mapping[str, Any], attach: Sequence[Place], schema: Place | None
 ) -> Query:
     """Return the query with what goes beside its words; raise UsageError for what cannot."""
     check_options(options)
     files = tuple(read_attachment(Path(one)) for one in attach)
     query = replace(query, options=options, attachments=files)
-    return query if schema is None else _by_schema(query, schema)
+    return query if schema is None else _by_schema(query, schema_text(fspath(schema)))
 
 
-def _by_schema(query: Query, file: Path) -> Query:
-    """Return the query with the schema in `file` asked for; a query with the grader `json` is graded by it too.
+def _by_schema(query: Query, text: str) -> Query:
+    """Return the query with a schema asked for; a query with the grader `json` is graded by it too.
 
-    Raises UsageError when the file holds no JSON schema, or when the query has another reference already.
+    Raises UsageError for what is no JSON schema.
     """
-    try:
-        if file.stat().st_size > LARGEST:
-            raise UsageError(f"--schema {file} is larger than a schema is: name another file.")
-        text = read_text(file)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"--schema {file} cannot be read ({error}): name a file with a JSON schema."
-        ) from error
     check_reference("json", text)
     schema = strict_json(text)
     if not isinstance(schema, dict):
-        raise UsageError(f"--schema {file} holds no JSON object: a schema begins with {{.")
+        raise UsageError("--schema holds no JSON object: a schema begins with {.")
     wanted = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     asked = replace(query, options={**query.options, "response_format": wanted})
     if query.grader == "json" and query.reference is None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import command, environment, ok, on_terminal, refused, rows, run, spawn
+from tests.cli.conftest import says
 from tests.support.waiting import PATIENCE_S
 
 
@@ -255,3 +256,12 @@ def test_the_row_is_kept_although_the_reader_left(folder: Path) -> None:
     process.stdout.close()
     assert process.wait(PATIENCE_S) == 0
     assert rows(folder, "SELECT query FROM outcomes") == [("hello",)]
+
+
+def test_usage_is_one_line_beside_the_answer(http_folder, server):
+    server.reply(says("yes"))
+    said = ok(http_folder, "ask", "-u", "-m", "two/m2", "hello")
+    assert said.out == "yes\n"
+    (line,) = [line for line in said.err.splitlines() if line.startswith("two/m2, ")]
+    assert line.startswith("two/m2, 10 tokens in, 5 out, ")
+    assert line.endswith(", $0.002")

@@ -114,9 +114,10 @@ Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the
 Cid = Annotated[str | None, typer.Option("--cid", help="Go on with this conversation, or begin it.")]
 Reroute = Annotated[bool, typer.Option("--reroute", help="Let the conversation change its model.")]
 Schema = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--schema", help="Ask for JSON by this JSON schema, and check it; --check checks otherwise."
+        "--schema",
+        help="Ask for JSON, and check it: fields (city, founded int), a JSON schema, or a file with one.",
     ),
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
@@ -124,6 +125,7 @@ Rate = Annotated[
     str | None, typer.Option("--rate", help="Rate the answer at once: 1-5, up, down or a verdict.")
 ]
 NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of this query.")]
+Usage = Annotated[bool, typer.Option("--usage", "-u", help="Say model, tokens, time and cost afterwards.")]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")]
 
 
@@ -139,7 +141,7 @@ Examples
   zetaroute ask --reference 42 --grader number "What is 6 * 7?"
   zetaroute ask --tag private "What does my contract say about leave?"
   zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
-  zetaroute ask --schema city.json --grader json "Where is the Colosseum?"
+  zetaroute ask --usage --schema "city, founded int" "Where is the Colosseum?"
 """
 
 
@@ -171,6 +173,7 @@ def ask_command(
     dry_run: DryRun = False,
     explain: Explain = False,
     rate: Rate = None,
+    usage: Usage = False,
     no_log: NoLog = False,
     no_stream: NoStream = False,
     no_audit: NoAudit = False,
@@ -180,32 +183,31 @@ def ask_command(
     json: Json = False,
 ) -> None:
     """Build the query and its options from what was typed, and ask."""
-    from zetaroute.router.prepare import parse_check
-
     _check_rating(rate, no_log=no_log)
-    check = f"json=@{schema}" if schema is not None and check is None else check
+    schema, wanted = _checked(schema, check)
     run = session(context)
     run.settings()
     query = _query(
         prompt, option, attach, schema, tag, system=system, task=task, reference=reference, grader=grader
     )
-    engine, query, kept = _opened(run, query, model, last=continue_, name=cid, reroute=reroute)
+    engine, query, kept = opened(run, query, model, last=continue_, name=cid, reroute=reroute)
     share = None if no_log or json or rate else rating_share(run)
-    options = _options(
+    options = options_of(
         model, kept, local_only, max_cost_usd, prefer, timeout, seed, no_audit, no_chain, share
     )
     if dry_run:
-        _show_dry_run(run, engine, query, options, check=parse_check(check), json=json)
+        _show_dry_run(run, engine, query, options, check=wanted, json=json)
         return
     answer(
         run,
         engine,
         query,
         options,
-        check=parse_check(check),
+        check=wanted,
         keep=not no_log,
         stream=not (no_stream or json),
         rate=rate,
+        usage=usage,
         json=json,
         on_decision=partial(_explain, run, engine, console(stderr=True)) if explain else None,
     )
@@ -215,7 +217,7 @@ def _query(
     prompt: list[str] | None,
     option: list[str] | None,
     attach: list[Path] | None,
-    schema: Path | None,
+    schema: str | None,
     tag: list[str] | None,
     *,
     system: str | None,
@@ -238,7 +240,16 @@ def _query(
     return with_files(query, parse_options(option or ()), attach or (), schema)
 
 
-def _options(
+def _checked(schema: str | None, check: str | None) -> tuple[str | None, Check | None]:
+    """Return the schema's text, and what the answer is checked by: the schema where nothing else is said."""
+    from zetaroute.files.schema_text import schema_text
+    from zetaroute.router.prepare import parse_check
+
+    text = None if schema is None else schema_text(schema)
+    return text, parse_check(f"json={text}" if text is not None and check is None else check)
+
+
+def options_of(
     model: str | None,
     kept: str | None,
     local_only: bool,
@@ -250,6 +261,7 @@ def _options(
     no_chain: bool,
     share: float | None,
 ) -> AskOptions:
+    """Return what was typed as options of one answer; `share` is how often to ask for a rating."""
     from zetaroute.config import PRESETS
     from zetaroute.policy import Limits
     from zetaroute.router.options import AskOptions
@@ -267,7 +279,7 @@ def _options(
     )
 
 
-def _opened(
+def opened(
     run: Run, query: Query, model: str | None, *, last: bool, name: str | None, reroute: bool
 ) -> tuple[Engine, Query, str | None]:
     """Return the engine, the query in its conversation, and the model that the conversation keeps."""

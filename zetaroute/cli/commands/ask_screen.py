@@ -31,14 +31,14 @@ def answer(
     keep: bool,
     stream: bool,
     rate: str | None,
+    usage: bool,
     json: bool,
     on_decision: Callable[[Query, Decision], None] | None,
-) -> None:
-    """Ask, show the answer as it comes, keep what came of it, and ask for a rating where that was drawn."""
+) -> Answer:
+    """Ask, show the answer as it comes, keep what came of it, ask for a rating where that was drawn; return it."""
     import asyncio
 
     from zetaroute.router.answer import UnansweredError, UnkeptAnswerError
-    from zetaroute.router.notes import news, notes_of
     from zetaroute.router.options import Callbacks
 
     log = run.log(engine.router.settings) if keep else None
@@ -70,8 +70,7 @@ def answer(
         out_json(answer.json())
     else:
         show.end(answer)
-    for words in (*news(engine.router), *notes_of(answer, asked_for=engine.router.arms[answer.model].model)):
-        run.note(words)
+    _tell(run, engine, answer, usage=usage)
     if unkept is not None:
         raise unkept
     _note_grade(run, answer, explained=on_decision is not None)
@@ -81,6 +80,32 @@ def answer(
         if not json:
             _audited(run, engine, answer, options, log)
         _merge(run, log, answer, rate)
+    return answer
+
+
+def _tell(run: Run, engine: Engine, answer: Answer, *, usage: bool) -> None:
+    from zetaroute.router.notes import news, notes_of
+
+    for words in (*news(engine.router), *notes_of(answer, asked_for=engine.router.arms[answer.model].model)):
+        run.note(words)
+    if usage:
+        say(usage_line(answer))
+
+
+def usage_line(answer: Answer) -> str:
+    """Return model, tokens, time and cost in one line."""
+    from zetaroute.report.words import amount
+
+    row = answer.outcome
+    about = "about " if row.tokens_estimated else ""
+    read, written = (
+        "?" if count is None else f"{count:,}" for count in (row.input_tokens, row.output_tokens)
+    )
+    cost = "cost unknown" if answer.cost_usd is None else amount(answer.cost_usd, "usd")
+    asked = len(answer.entry.outcomes)
+    others = f" ({asked} models asked)" if asked > 1 else ""
+    tokens, took = f"{about}{read} tokens in, {written} out", amount(answer.response_s, "seconds")
+    return f"{answer.model}{others}, {tokens}, {took}, {cost}"
 
 
 def _audited(run: Run, engine: Engine, answer: Answer, options: AskOptions, log: Log | None) -> Answer:

@@ -10,6 +10,7 @@ import typer
 
 from zetaroute.cli.options import Json
 from zetaroute.cli.output import console, out_json, say
+from zetaroute.cli.session import session
 
 if TYPE_CHECKING:
     from zetaroute.bench.datasets import Recordings
@@ -64,6 +65,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bench_command(
+    context: typer.Context,
     file: File,
     train_split: TrainSplit = "train",
     test_split: TestSplit = "test",
@@ -91,14 +93,15 @@ def bench_command(
     from zetaroute.bench.sweep import sweep as bench_sweep
 
     recordings = _read(file, train_split, test_split, test_share, models)
-    found = (bench_sweep if sweep else bench_full_information)(
-        recordings,
-        objective=_objective(answer_value_usd, second_value_usd),
-        seed=seed,
-        jobs=jobs,
-        use_task=use_task,
-        chain=chain,
-    )
+    with session(context).working("learning from the recordings"):
+        found = (bench_sweep if sweep else bench_full_information)(
+            recordings,
+            objective=_objective(answer_value_usd, second_value_usd),
+            seed=seed,
+            jobs=jobs,
+            use_task=use_task,
+            chain=chain,
+        )
     if output is not None:
         _write(output, found)
     if json:
@@ -111,6 +114,7 @@ def bench_command(
 
 
 def replay_command(
+    context: typer.Context,
     file: File,
     rounds: Rounds = 10,
     rows: Rows = 6000,
@@ -142,11 +146,12 @@ def replay_command(
     recordings = _read(file, train_split, test_split, test_share, models)
     objective = _objective(answer_value_usd, second_value_usd)
     plan = ReplayPlan(rounds=rounds, rows=rows, explore=explore, seed=seed, audit=audit, use_task=use_task)
-    if seeds == 1:
-        found = replay(recordings, objective=objective, plan=plan, jobs=jobs)
-    else:
-        every = range(seed, seed + seeds)
-        found = replay_seeds(recordings, objective=objective, plan=plan, seeds=every, jobs=jobs)
+    with session(context).working("playing the recordings"):
+        if seeds == 1:
+            found = replay(recordings, objective=objective, plan=plan, jobs=jobs)
+        else:
+            every = range(seed, seed + seeds)
+            found = replay_seeds(recordings, objective=objective, plan=plan, seeds=every, jobs=jobs)
     if json:
         out_json(found)
         return

@@ -103,7 +103,7 @@ def _play(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     )
     _route(run, home, settings, Phase(name="before", rows=rows, seed=2 * seed), screen)
     out("\n2. retrain: play the queries through, each judged by what was learned before it")
-    with _waiting(run):
+    with run.working("fitting"):
         done = learn(home, settings, seed=seed)
     show_report(screen, retrain_report(done.json()))
     after = int(AFTER_SHARE * rows)
@@ -154,13 +154,3 @@ def _bar(run: Run, rows: int) -> Iterator[OnProgress]:
             bar.update(line, completed=progress.answered + progress.failed)
 
         yield advance
-
-
-@contextmanager
-def _waiting(run: Run) -> Iterator[None]:
-    screen = console(stderr=True)
-    if run.quiet or not screen.is_terminal:
-        yield
-        return
-    with screen.status("fitting"):
-        yield

@@ -37,7 +37,8 @@ def doctor_command(
     from zetaroute.setup.doctor import examine
 
     run = session(context)
-    found = examine(run.home, run.config_option, calls=calls)
+    with run.working("looking"):
+        found = examine(run.home, run.config_option, calls=calls)
     counts = {level: sum(one.level == level for one in found) for level in ("ok", "warn", "wrong")}
     if json:
         out_json({**counts, "checks": [one.json() for one in found]})

@@ -106,7 +106,8 @@ def _propose(run: Run, *, preset: str | None, addresses: Sequence[str]) -> str:
     from zetaroute.setup.propose import proposed_config
     from zetaroute.setup.services import available_services
 
-    servers = asyncio.run(detect((*PLACES, *places_at(addresses))))
+    with run.working("looking for servers"):
+        servers = asyncio.run(detect((*PLACES, *places_at(addresses))))
     services = available_services(os.environ)
     for server in servers:
         out(plain(_found(server)))

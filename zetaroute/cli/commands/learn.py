@@ -107,14 +107,15 @@ def retrain_command(
     settings = run.settings()
     if if_stale and not _is_stale(run, settings, min_rows=min_rows, json=json):
         return
-    done = run.open().retrain(
-        seed=seed,
-        jobs=jobs,
-        since=moment(since),
-        sources=sources or (),
-        cluster=cluster,
-        promote=promote,
-    )
+    with run.working("learning from the log"):
+        done = run.open().retrain(
+            seed=seed,
+            jobs=jobs,
+            since=moment(since),
+            sources=sources or (),
+            cluster=cluster,
+            promote=promote,
+        )
     if json:
         out_json(done.json())
     else:
@@ -197,8 +198,7 @@ def kpi_command(
     from zetaroute.report.terminal import plain, show_report
 
     bars = [_bar(one) for one in fail_under or ()]
-    run = session(context)
-    run.settings()
+    (run := session(context)).settings()
     opened = run.open()
     comparing = bool(compare or before or after)
     if examples and not (comparing and html):
@@ -206,14 +206,18 @@ def kpi_command(
     if comparing and (version or of_run):
         raise UsageError("--version and --run leave no two versions to compare: leave them or --compare out.")
     found: KpiReport | Comparison
-    if comparing:
-        found = compared = opened.compare(before=before, after=after, since=moment(since), examples=examples)
-        figures, report = compared.after.kpis, compare_report(compared.json())
-    else:
-        found = told = opened.kpi(
-            since=moment(since), by=by, version=version, run=of_run, over_time=html is not None
-        )
-        figures, report = told.kpis, kpi_report(told.json())
+    with run.working("reading the log"):
+        if comparing:
+            found = versus = opened.compare(
+                before=before, after=after, since=moment(since), examples=examples
+            )
+            figures, report = versus.after.kpis, compare_report(versus.json())
+        else:
+            course = html is not None
+            found = told = opened.kpi(
+                since=moment(since), by=by, version=version, run=of_run, over_time=course
+            )
+            figures, report = told.kpis, kpi_report(told.json())
     if html is not None:
         _write_page(html, page(report))
         note_export(opened.log, html)

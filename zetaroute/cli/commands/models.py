@@ -113,7 +113,8 @@ def check_command(
 
     run = session(context)
     settings = run.settings()
-    checks = asyncio.run(check((settings.arm(model),) if model else settings.arms))
+    with run.working("calling"):
+        checks = asyncio.run(check((settings.arm(model),) if model else settings.arms))
     end_cooldowns(run.home, [one.model for one in checks if one.error is None], now_s=time.time())
     if json:
         out_json([one.json() for one in checks])

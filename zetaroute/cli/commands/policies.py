@@ -60,7 +60,9 @@ def verify_command(
     ] = None,
 ) -> None:
     """Check every byte of a version against its hashes, and that it repeats its logged decisions."""
-    repeated = session(context).policies().verify(version)
+    run = session(context)
+    with run.working("checking"):
+        repeated = run.policies().verify(version)
     for name, decisions in repeated.items():
         out(f"{name} is whole" + (f" and repeats {decisions} logged decisions" if decisions else ""))
     if not repeated:
@@ -91,7 +93,8 @@ def diff_command(
     """Show how two versions differ: what they learned from, and whom they would ask for the latest queries."""
     run = session(context)
     run.settings(quiet=json)
-    found = run.policies().diff(old, new).json()
+    with run.working("deciding anew"):
+        found = run.policies().diff(old, new).json()
     if json:
         out_json(found)
         return
