@@ -129,12 +129,7 @@ class Loop:
 
     def _known_as(self, policy: Policy, queries: Index) -> Array:
         """Return the vectors of some queries as a policy reads them."""
-        found = getattr(policy.predictor, "map", None)
-        if (
-            found is not None
-            and self.feature_map is not None
-            and found.identity() == self.feature_map.identity()
-        ):
+        if self.feature_map is not None and getattr(policy.predictor, "map", None) is self.feature_map:
             return np.hstack([self._lengths[queries], self._vectors[queries]])
         chosen = queries.tolist()
         texts, labels = [self.train.texts[row] for row in chosen], [self._labels[row] for row in chosen]
