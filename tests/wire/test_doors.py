@@ -142,6 +142,39 @@ def test_a_request_of_messages_goes_on_as_it_came_without_who_asks() -> None:
     assert MESSAGES.read({**TALK[MESSAGES], "tools": [search]}).only_native
 
 
+def test_instructions_may_stand_among_messages() -> None:
+    told = {"role": "system", "content": "in French"}
+    asked = MESSAGES.read({"messages": [{"role": "user", "content": "Weather?"}, told]})
+    assert [turn for _, turn in asked.turns] == [{"role": "user", "content": "Weather?"}, told]
+    assert asked.native == {"messages": [{"role": "user", "content": "Weather?"}, told]}
+
+
+def test_a_namespace_of_functions_is_told_to_models_as_functions() -> None:
+    plain = {"type": "function", "name": "weather"}
+    tools = [plain, {"type": "namespace", "name": "abroad", "tools": [plain]}]
+    call = {
+        "type": "function_call",
+        "call_id": "c0",
+        "name": "weather",
+        "namespace": "abroad",
+        "arguments": "{}",
+    }
+    asked = RESPONSES.read({"input": [{"role": "user", "content": "Weather?"}, call], "tools": tools})
+    names = ["weather", "abroad__weather"]
+    assert [tool["function"]["name"] for tool in asked.options["tools"]] == names
+    assert asked.turns[1][1]["tool_calls"][0]["function"]["name"] == "abroad__weather"
+    calls = tuple(ToolCall(id=name, name=name, arguments="{}") for name in names)
+    done = Completion(
+        text="", served_model="m", finish_reason="stop", ttft_s=0, response_s=0, tool_calls=calls
+    )
+    reply = Reply(id="a", created=0, model="m", done=done, facts={}, inbound=asked)
+    stream = RESPONSES.stream(asked, answer_id="a", created=0, model="m")
+    streamed = events(stream.start() + stream.end(reply))[-1]["response"]["output"]
+    for output in (RESPONSES.whole([reply])["output"], streamed):
+        told = [(item["name"], item.get("namespace")) for item in output]
+        assert told == [("weather", None), ("weather", "abroad")]
+
+
 def test_turns_and_options_reach_servers_of_messages() -> None:
     turns = [
         Message(role="user", content="Weather?"),
@@ -185,7 +218,7 @@ def test_turns_and_options_reach_servers_of_messages() -> None:
         (RESPONSES, {"input": "x", "background": True}, "background"),
         (RESPONSES, {"input": "x", "previous_response_id": 3}, "previous_response_id"),
         (MESSAGES, {"messages": "x"}, "messages"),
-        (MESSAGES, {"messages": [{"role": "system", "content": "x"}]}, "messages[0].role"),
+        (MESSAGES, {"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
         (
             MESSAGES,
             {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url"}}]}]},

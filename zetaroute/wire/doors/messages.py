@@ -120,8 +120,8 @@ def _turns(message: Any, place: str) -> list[tuple[str, Any]]:
     """Return a message as turns of chat completions: what each tool said is one of its own."""
     value = mapping_at(message, place)
     role, content = value.get("role"), value.get("content")
-    if role not in ("user", "assistant"):
-        raise MalformedRequestError(f"{place}.role must be user or assistant.", f"{place}.role")
+    if role not in ("user", "assistant", "system"):
+        raise MalformedRequestError(f"{place}.role must be user, assistant or system.", f"{place}.role")
     if isinstance(content, str):
         return [(place, {"role": role, "content": content})]
     turns, parts, calls = list[tuple[str, Any]](), list[Any](), list[Any]()

@@ -91,7 +91,8 @@ class ResponsesDoor:
         """Return the body of an answer; the format has no second one."""
         (reply,) = replies
         blocks, refused = blocks_of(reply.done, reply.id), reply.done.finish_reason == REFUSAL
-        return _body(reply, [_item(block, reply.id, refused=refused) for block in blocks])
+        spaces = _namespaces(reply.inbound)
+        return _body(reply, [_item(block, reply.id, spaces, refused=refused) for block in blocks])
 
     def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
         """Return what writes the events."""
@@ -126,7 +127,8 @@ def _turns(given: Any) -> list[tuple[str, Any]]:
                     (place, {**value, "content": _content(value.get("content"), f"{place}.content")})
                 )
             case "function_call":
-                function = {"name": value.get("name"), "arguments": value.get("arguments")}
+                name = _name(value.get("namespace"), value.get("name"))
+                function = {"name": name, "arguments": value.get("arguments")}
                 call = {"id": value.get("call_id"), "type": "function", "function": function}
                 last = turns[-1][1] if turns else {}
                 if last.get("role") == "assistant":
@@ -177,21 +179,43 @@ def _options(body: Mapping[str, Any]) -> dict[str, Any]:
         options["response_format"] = {"type": "json_object"}
     if body.get("tools") is not None:
         options["tools"] = [
-            _tool(tool, f"tools[{number}]") for number, tool in enumerate(list_at(body["tools"], "tools"))
+            made
+            for number, tool in enumerate(list_at(body["tools"], "tools"))
+            for made in _functions(mapping_at(tool, f"tools[{number}]"), f"tools[{number}]")
         ]
     if options.get("tools"):
         options["tool_choice"] = _choice(body.get("tool_choice"))
     return {key: value for key, value in options.items() if value not in (None, [])}
 
 
-def _tool(tool: Any, place: str) -> dict[str, Any]:
-    value = mapping_at(tool, place)
-    if value.get("type") != "function":
-        raise unserved(
-            f"{place} is of the type {value.get('type')!r}; only functions are served here.", place
-        )
+def _functions(tool: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
+    """Return the functions of a tool: itself, or those of a namespace under names that begin with its own."""
+    if tool.get("type") == "namespace":
+        inner = list_at(tool.get("tools"), f"{place}.tools")
+        functions = [mapping_at(one, f"{place}.tools[{number}]") for number, one in enumerate(inner)]
+        named = [{**one, "name": _name(tool.get("name"), one.get("name"))} for one in functions]
+        return [
+            made for number, one in enumerate(named) for made in _functions(one, f"{place}.tools[{number}]")
+        ]
+    if tool.get("type") != "function":
+        raise unserved(f"{place} is of the type {tool.get('type')!r}; only functions are served here.", place)
     known = ("name", "description", "parameters", "strict")
-    return {"type": "function", "function": {key: value[key] for key in known if value.get(key) is not None}}
+    return [{"type": "function", "function": {key: tool[key] for key in known if tool.get(key) is not None}}]
+
+
+def _name(namespace: Any, name: Any) -> Any:
+    return f"{namespace}__{name}" if isinstance(namespace, str) else name
+
+
+def _namespaces(inbound: Inbound) -> dict[str, dict[str, Any]]:
+    """Return what a call of each function of a namespace is told as, by the name that models know."""
+    spaces = [tool for tool in inbound.echo.get("tools", ()) if tool["type"] == "namespace"]
+    return {
+        _name(space["name"], one.get("name")): {"name": one.get("name"), "namespace": space["name"]}
+        for space in spaces
+        if isinstance(space.get("name"), str)
+        for one in space["tools"]
+    }
 
 
 def _choice(choice: Any) -> Any:
@@ -239,7 +263,14 @@ def _body(reply: Reply, output: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _item(block: AnswerBlock, answer_id: str, *, ended: bool = True, refused: bool = False) -> dict[str, Any]:
+def _item(
+    block: AnswerBlock,
+    answer_id: str,
+    spaces: Mapping[str, Mapping[str, Any]],
+    *,
+    ended: bool = True,
+    refused: bool = False,
+) -> dict[str, Any]:
     """Return a block as an item of the output: whole, or as it begins."""
     whole, status = block.text if ended else "", "completed" if ended else "in_progress"
     own = f"{block.index}_{answer_id}"
@@ -248,7 +279,7 @@ def _item(block: AnswerBlock, answer_id: str, *, ended: bool = True, refused: bo
         return {"id": f"rs_{own}", "type": "reasoning", "summary": summary}
     if block.kind == "call":
         call = {"call_id": block.id, "name": block.name, "arguments": whole, "status": status}
-        return {"id": f"fc_{own}", "type": "function_call", **call}
+        return {"id": f"fc_{own}", "type": "function_call", **call, **spaces.get(block.name, {})}
     part = {"type": "refusal", "refusal": whole} if refused else _text_part(whole)
     content = [part] if ended else []
     return {"id": f"msg_{own}", "type": "message", "role": "assistant", "status": status, "content": content}
@@ -264,6 +295,7 @@ class _ResponseEvents(BlockStream):
     def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> None:
         super().__init__(answer_id)
         self._head = _head(inbound, answer_id=answer_id, created=created, model=model)
+        self._spaces = _namespaces(inbound)
         self._number = 0
 
     def start(self) -> bytes:
@@ -271,7 +303,7 @@ class _ResponseEvents(BlockStream):
         return b"".join(self._event(kind, response=self._head) for kind in kinds)
 
     def opened(self, block: AnswerBlock) -> bytes:
-        item = _item(block, self._answer_id, ended=False)
+        item = _item(block, self._answer_id, self._spaces, ended=False)
         events = self._event("response.output_item.added", output_index=block.index, item=item)
         if block.kind == "text":
             return events + self._of(block, "content_part.added", part=_text_part(""))
@@ -300,13 +332,13 @@ class _ResponseEvents(BlockStream):
             case _:
                 whole = {"name": block.name, "arguments": block.text}
                 events = self._of(block, "function_call_arguments.done", **whole)
-        item = _item(block, self._answer_id)
+        item = _item(block, self._answer_id, self._spaces)
         return events + self._event("response.output_item.done", output_index=block.index, item=item)
 
     def end(self, reply: Reply) -> bytes:
         events = self.finish(reply.done)
         # What came in the stream is repeated as it stands there.
-        body = _body(reply, [_item(block, self._answer_id) for block in self.blocks])
+        body = _body(reply, [_item(block, self._answer_id, self._spaces) for block in self.blocks])
         return events + self._event(f"response.{body['status']}", response=body)
 
     def failed(self, error: Mapping[str, Any]) -> bytes:
@@ -315,7 +347,7 @@ class _ResponseEvents(BlockStream):
         return self._event("response.failed", response=response)
 
     def _of(self, block: AnswerBlock, kind: str, **fields: Any) -> bytes:
-        item_id = _item(block, self._answer_id)["id"]
+        item_id = _item(block, self._answer_id, self._spaces)["id"]
         where = {"text": {"content_index": 0}, "thinking": {"summary_index": 0}}.get(block.kind, {})
         return self._event(f"response.{kind}", item_id=item_id, output_index=block.index, **where, **fields)
 
