@@ -98,12 +98,10 @@ def show_diagnoses(console: Console, diagnoses: Sequence[Mapping[str, str | None
     from rich.text import Text
 
     for one in diagnoses:
-        line = Text(f"{one['level']:6}", style=_LEVELS[str(one["level"])])
-        line.append(f"{one['name']:10}", style="default")
-        line.append(" ".join(plain(str(one["words"])).split()), style="default")
+        line = Text().append(f"{one['level']:6}", style=_LEVELS[str(one["level"])])
+        line.append(f"{one['name']:10}").append(" ".join(plain(str(one["words"])).split()))
         if one["mend"] is not None:
-            line.append(" -> ", style="dim")
-            line.append(plain(one["mend"]), style="default")
+            line.append(" -> ", style="dim").append(plain(one["mend"]))
         console.print(line, soft_wrap=True)
 
 

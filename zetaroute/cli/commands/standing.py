@@ -8,17 +8,16 @@ from zetaroute.cli.session import Run
 
 def show_standing(run: Run) -> None:
     """Show ten lines at most, each with its label."""
+    from rich.table import Table
     from rich.text import Text
 
     from zetaroute.report.terminal import plain
     from zetaroute.setup.overview import overview
 
     settings = run.settings(quiet=True)
-    screen = console()
     with run.working("looking"):
         lines = overview(run.home, settings, run.log())
-    for label, words in [
-        *lines,
-        ("help", "`zetaroute --help` lists the commands"),
-    ]:
-        screen.print(Text(f"{label:9}", style="bold").append(plain(words), style="not bold"), soft_wrap=True)
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for label, words in [*lines, ("help", "`zetaroute --help` lists the commands")]:
+        grid.add_row(Text(label, style="bold"), Text(plain(words), overflow="fold"))
+    console().print(grid)
