@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs pictures test format lint types layers tests newcomer stress simulations clients evidence rivals bench bench-large data lock clean
+.PHONY: help install demo docs pictures share release test format lint types layers tests newcomer stress simulations clients evidence rivals bench bench-large data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -76,9 +76,21 @@ format: $(READY) ## format the code and apply the safe fixes
 data: $(READY) ## write data/ anew with the seeded generator
 	$(BIN)/zetaroute practice generate --seed 2026 --rows 400 --output data/practice.jsonl
 
+share: $(READY) ## write the manual page and the shells' completions anew
+	$(BIN)/python -m scripts.share
+
+release: $(READY) ## build wheel and sdist into dist/, check them, and write dist/notes.md from the changelog
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -d dist
+	@test -d .release || $(PYTHON) -m venv .release
+	@.release/bin/pip install --quiet --disable-pip-version-check twine
+	.release/bin/twine check --strict dist/*
+	$(BIN)/python -m scripts.release > dist/notes.md
+	cd dist && sha256sum *.whl *.tar.gz > SHA256SUMS && cat SHA256SUMS
+
 lock: ## write the lock file anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove what make has made
-	rm -rf $(VENV) .clients $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) .clients .release $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

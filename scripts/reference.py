@@ -21,6 +21,12 @@ _VERBATIM = "\b"
 
 def reference() -> str:
     """Return the page in Markdown: every command with its arguments, options and examples."""
+    parts = [part for path, command in command_tree() for part in _command(path, command)]
+    return _HEAD + "\n" + "\n\n".join(parts) + "\n"
+
+
+def command_tree() -> list[tuple[str, click.Command]]:
+    """Return the program and every command in it, each with the words that call it."""
     with warnings.catch_warnings():
         # typer asks click for names that click 9 will not have; that is between the two of them.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -28,9 +34,7 @@ def reference() -> str:
 
         from zetaroute.cli.app import app
 
-        root = typer.main.get_command(app)
-        parts = [part for path, command in _commands(root, "zetaroute") for part in _command(path, command)]
-    return _HEAD + "\n" + "\n\n".join(parts) + "\n"
+        return list(_commands(typer.main.get_command(app), "zetaroute"))
 
 
 def _commands(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -1,0 +1,1 @@
+complete --command zetaroute --no-files --arguments "(env _ZETAROUTE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) zetaroute)" --condition "env _ZETAROUTE_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) zetaroute"
