@@ -100,4 +100,4 @@ def test_a_line_with_tools_is_for_models_that_take_them() -> None:
     bodies = [body, {**body, "tools": tools}, {**body, "tools": tools, "seed": 1}]
     queries = read([json.dumps({"body": one}).encode() for one in bodies])
     found = [query.wire_formats for query in queries if isinstance(query, Query)]
-    assert found == [(), ("openai", "anthropic"), ("openai",)]
+    assert found == [(), ("openai", "anthropic", "responses"), ("openai",)]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.waiting import PATIENCE_S
-from zetaroute.domain import Arm, Completion, Message, Prices, Query
+from zetaroute.domain import Arm, Completion, Message, Native, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.anthropic import AnthropicProvider
 from zetaroute.providers.base import OnText
@@ -127,7 +127,11 @@ def test_a_request_of_the_same_format_goes_out_as_it_came(server: ModelServer) -
     turns = [
         {"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]}
     ]
-    native = {"messages": turns, "thinking": {"type": "enabled"}, "anthropic-beta": "some-2026-01-01"}
+    native = Native(
+        format="anthropic",
+        body={"messages": turns, "thinking": {"type": "enabled"}},
+        headers={"anthropic-beta": "some-2026-01-01"},
+    )
     query = Query(text="a", options={"max_tokens": 9}, native=native)
     completion = ask(arm_at(server, system="of the config", options={"temperature": 0.5}), query)
     (seen,) = server.seen

@@ -17,7 +17,17 @@ from tests.providers.loopback import ModelServer, Running
 from tests.support.audits import Heads
 from tests.support.waiting import until
 from zetaroute.config import Audits, Budget, Home, Settings, parse_settings
-from zetaroute.domain import FIRST_ROWS, Attachment, AuditTerms, Check, FileNote, Message, Outcome, Query
+from zetaroute.domain import (
+    FIRST_ROWS,
+    Attachment,
+    AuditTerms,
+    Check,
+    FileNote,
+    Message,
+    Native,
+    Outcome,
+    Query,
+)
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Contest, Limits, Policy, PriorPredictor
@@ -160,7 +170,11 @@ def test_audits_thin_out_towards_the_end_of_a_budget(
         (replace(QUERY, history=(Message(role="user", content="Hi"),)), ANY, "a conversation goes on"),
         (replace(QUERY, after=(Message(role="tool", content="4"),)), ANY, "tools"),
         (replace(QUERY, options={"tools": [{}]}), ANY, "tools"),
-        (replace(QUERY, native={"tools": [{"type": "web_search"}]}), ANY, "tools"),
+        (
+            replace(QUERY, native=Native(format="anthropic", body={"tools": [{"type": "web_search"}]})),
+            ANY,
+            "tools",
+        ),
         (replace(QUERY, attachments=(PDF,)), ANY, "attachments"),
         (QUERY, replace(ANY, limits=Limits(max_cost_usd=1.0)), "a highest cost was asked for"),
         (QUERY, replace(ANY, no_audit="switched off"), "switched off"),

@@ -39,7 +39,7 @@ def _says_nothing(event: Any) -> bool:
 
 
 def _parts(shape: Shape, event: Any, random: Random) -> Iterator[Any]:
-    place = _text_of(shape, event)
+    place = None if isinstance(event, str) else _text_of(shape, event)
     if place is None:
         yield event
         return
@@ -57,13 +57,13 @@ def _parts(shape: Shape, event: Any, random: Random) -> Iterator[Any]:
 
 def _text_of(shape: Shape, event: Any) -> tuple[list[Any], str] | None:
     """Return where the one text of an event stands that may come in pieces."""
-    if isinstance(event, str):
-        return None
     if shape.format == "anthropic":
         field = {"text_delta": "text", "input_json_delta": "partial_json", "thinking_delta": "thinking"}.get(
             event.get("delta", {}).get("type", "")
         )
         return None if field is None else (["delta"], field)
+    if shape.format == "responses":
+        return ([], "delta") if isinstance(event.get("delta"), str) else None
     choices = event.get("choices") or [{}]
     delta = choices[0].get("delta", {})
     calls = delta.get("tool_calls", [])

@@ -14,7 +14,7 @@ from zetaroute.domain import Completion, Message, ToolCall
 from zetaroute.serve.decision import door_for
 from zetaroute.serve.errors import ApiError
 from zetaroute.serve.request import read_request
-from zetaroute.wire.anthropic_request import can_carry, messages_options, messages_turns
+from zetaroute.wire.anthropic_request import messages_can_carry, messages_options, messages_turns
 from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
 from zetaroute.wire.doors.form import Door, Inbound, MalformedRequestError, Reply
 from zetaroute.wire.doors.messages import MESSAGES
@@ -123,6 +123,7 @@ def test_a_talk_with_tools_means_the_same_in_every_format(door: Door) -> None:
         "max_tokens": 9,
     }
     assert door is CHAT or asked.system == "be brief"
+    assert not asked.only_native
 
 
 def test_a_request_of_messages_goes_on_as_it_came_without_who_asks() -> None:
@@ -190,7 +191,7 @@ def test_turns_and_options_reach_servers_of_messages() -> None:
     assert [block["tool_use_id"] for block in made[2]["content"]] == ["c1", "c_2"]
     assert len(made) == 3
     options = {**CHAT.read(TALK[CHAT]).options, "stop": "x", "reasoning_effort": "low"}
-    assert can_carry(options, turns)
+    assert messages_can_carry(options, turns)
     assert messages_options({**options, "response_format": {"type": "json_object"}}) == (
         {
             "max_tokens": 9,
@@ -200,8 +201,8 @@ def test_turns_and_options_reach_servers_of_messages() -> None:
         },
         "Answer with one JSON object alone, no other text.",
     )
-    assert not can_carry({"seed": 1}, turns)
-    assert not can_carry({"tools": [{"type": "custom"}]}, turns)
+    assert not messages_can_carry({"seed": 1}, turns)
+    assert not messages_can_carry({"tools": [{"type": "custom"}]}, turns)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +215,6 @@ def test_turns_and_options_reach_servers_of_messages() -> None:
             {"input": [{"role": "user", "content": [{"type": "input_audio"}]}]},
             "input[0].content[0]",
         ),
-        (RESPONSES, {"input": "x", "tools": [{"type": "web_search"}]}, "tools[0]"),
         (RESPONSES, {"input": "x", "background": True}, "background"),
         (RESPONSES, {"input": "x", "previous_response_id": 3}, "previous_response_id"),
         (MESSAGES, {"messages": "x"}, "messages"),
@@ -357,6 +357,7 @@ def test_thinking_and_its_signature_are_told_where_the_format_has_them() -> None
         response_s=0,
         thinking="hm",
         blocks=blocks,
+        block_format="anthropic",
     )
     reply = Reply(id="a", created=0, model="m", done=done, facts={}, inbound=ASKED)
     assert MESSAGES.whole([reply])["content"] == list(blocks)

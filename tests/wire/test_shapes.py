@@ -17,12 +17,13 @@ from zetaroute.wire.anthropic_messages import take_messages
 from zetaroute.wire.chat_completions import take_chat
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.pieces import Part
+from zetaroute.wire.responses_answer import take_responses
 
 from .rewording import reordered, split
 from .shapes import SHAPES, STREAMS, Shape
 
 FAULTS = Faults(arm=Arm(id="a/m", provider="openai", model="m"), url="http://here/v1")
-TAKES = {"openai": take_chat, "anthropic": take_messages}
+TAKES = {"openai": take_chat, "anthropic": take_messages, "responses": take_responses}
 
 
 def read(shape: Shape, cuts: list[int] | None = None) -> tuple[Draft, str, dict[int, Part]]:

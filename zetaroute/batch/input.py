@@ -21,7 +21,7 @@ from zetaroute.grading.graders import Graders
 from zetaroute.router.attempts import check_query
 from zetaroute.router.prepare import tags_in
 from zetaroute.router.records import content_hash, content_id
-from zetaroute.wire.anthropic_request import can_carry
+from zetaroute.wire.carriers import carriers
 from zetaroute.wire.json_values import mapping
 from zetaroute.wire.turns import turn_fields
 
@@ -138,13 +138,12 @@ def _openai_batch(row: dict[str, Any]) -> Query:
     last = asked[-1]
     options = {name: value for name, value in body.items() if name not in OWN_FIELDS}
     plain = not talk[last + 1 :] and not any(turn.fields for turn in talk) and "tools" not in options
-    carried = ("openai", "anthropic") if can_carry(options, talk) else ("openai",)
     return Query(
         text=talk[last].content,
         system=system or None,
         history=tuple(talk[:last]),
         after=tuple(talk[last + 1 :]),
-        wire_formats=() if plain else carried,
+        wire_formats=() if plain else carriers(options, talk, plain=False),
         reference=_text(row, "reference"),
         grader=_text(row, "grader"),
         task=_text(row, "task"),

@@ -47,6 +47,9 @@ BUILT_IN = {
     "anthropic": ProviderRow(
         module="zetaroute.providers.anthropic", opens="AnthropicProvider", mistake=_at_an_address
     ),
+    "responses": ProviderRow(
+        module="zetaroute.providers.responses", opens="ResponsesProvider", mistake=_at_an_address
+    ),
     "practice": ProviderRow(
         module="zetaroute.providers.practice", opens="PracticeProvider", mistake=_one_of_three
     ),

@@ -103,7 +103,12 @@ class Completion:
     thinking: str | None = None
     """What the model wrote for itself before it answered; no part of the text."""
     blocks: tuple[Mapping[str, Any], ...] = field(default=(), compare=False, repr=False)
-    """The answer as it came in one piece from Anthropic's Messages, for clients of the same format."""
+    """The whole answer as it came in `block_format`, for clients of the same format."""
+    block_format: str = field(default="", compare=False, repr=False)
+    """The provider that speaks it."""
+    request_id: str | None = field(default=None, compare=False)
+    """The server's name of this call."""
+    system_fingerprint: str | None = None
 
     @property
     def words(self) -> str | None:
@@ -126,6 +131,8 @@ class Attempt:
     error: str | None = None
     perhaps_billed: bool = False
     """Whether the server may ask for money although there is no answer."""
+    retry_after_s: float | None = None
+    """How long a server that failed asks to wait, where it does."""
     elapsed_s: float = 0.0
     status: Status = "ok"
 

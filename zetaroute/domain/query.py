@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ BYTES_PER_TOKEN_AT_LEAST = 3.0
 """Few texts have fewer."""
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_IMAGE = 1000
+_READ_BESIDE = ("tools", "functions", "response_format")
+"""Options that a model reads as it reads the words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,18 @@ class QueryEmbedding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Native:
+    """A request as its client sent it, for servers of the same format."""
+
+    format: str
+    """The provider that speaks it."""
+    body: Mapping[str, Any]
+    """Nothing about the person who asks is in it."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Those that turn features of the format on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What a person or a program asks."""
 
@@ -93,14 +108,15 @@ class Query:
     """Sent in the body of the request; they win over the arm's own."""
     wire_formats: tuple[str, ...] = ()
     """Those that can carry the options and turns of this query; empty: any can."""
-    native: Mapping[str, Any] | None = None
-    """The request as its client sent it in the format of Anthropic's Messages, for servers of the same format."""
+    native: Native | None = None
     attachments: tuple[Attachment, ...] = ()
     check: Check | None = None
     embedding: QueryEmbedding | None = None
     """None where no endpoint is configured or asked."""
     tags: tuple[str, ...] = ()
     """What the rules go by: a tag may forbid models."""
+    _beside: int | None = field(default=None, init=False, repr=False, compare=False)
+    """Bytes that are read beside the words, once they were counted: tens of kilobytes for a coding agent."""
 
     def __post_init__(self) -> None:
         # A lone surrogate has no UTF-8 form: the log could not keep what the decision has seen.
@@ -122,10 +138,24 @@ class Query:
         if self.system is not None:
             texts.append(self.system)
         size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+        size += self._bytes_beside()
         size += sum(len(file.content) for file in self.attachments if file.kind != "image")
         images = sum(file.kind == "image" for file in self.attachments)
         overhead = TOKENS_PER_MESSAGE * len(texts) + TOKENS_PER_IMAGE * images
         return math.ceil(size / bytes_per_token) + overhead
+
+    def _bytes_beside(self) -> int:
+        """Return the bytes of tools, schemas and calls as JSON."""
+        if self._beside is None:
+            read = [self.options[name] for name in _READ_BESIDE if name in self.options]
+            if self.native is not None and "tools" not in self.options:
+                read.append(self.native.body.get("tools"))
+            read += [turn.fields["tool_calls"] for turn in self.history if "tool_calls" in turn.fields]
+            read += [turn.fields["tool_calls"] for turn in self.after if "tool_calls" in turn.fields]
+            size = sum(len(json.dumps(one, default=str)) for one in read if one)
+            object.__setattr__(self, "_beside", size)
+            return size
+        return self._beside
 
 
 def text_tokens(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zetaroute.domain import Arm, Attachment, Completion, Query
+from zetaroute.domain import Arm, Attachment, Completion, Native, Query
 from zetaroute.providers.base import (
     OnText,
     base64_of,
@@ -15,7 +15,7 @@ from zetaroute.providers.base import (
 from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, Exchange, endpoint
 from zetaroute.wire.anthropic_messages import take_messages
-from zetaroute.wire.anthropic_request import BETAS, messages_options, messages_turns
+from zetaroute.wire.anthropic_request import messages_options, messages_turns
 from zetaroute.wire.json_values import JsonObject
 
 _VERSION = "2023-06-01"
@@ -33,13 +33,15 @@ class AnthropicProvider:
         """Ask `arm` once; raises ProviderError, and ConfigError for an unusable base_url."""
         key = credentials(arm, key_header="x-api-key")
         # People paste this address with and without the version at its end.
+        native = query.native if query.native and query.native.format == "anthropic" else None
+        headers = {"anthropic-version": _VERSION, **(native.headers if native else {}), **key.headers}
         versioned = (arm.base_url or "").rstrip("/").endswith("/v1")
         ask = Ask(
             arm=arm,
             query=query,
             url=endpoint(arm, "/messages" if versioned else "/v1/messages", "https://api.anthropic.com"),
-            credentials=replace(key, headers={"anthropic-version": _VERSION, **_betas(query), **key.headers}),
-            bodies=(_body(arm, query, streamed=on_text is not None),),
+            credentials=replace(key, headers=headers),
+            bodies=(_body(arm, query, native, streamed=on_text is not None),),
             take=take_messages,
         )
         return await self._exchange.complete(ask, on_text)
@@ -49,18 +51,12 @@ class AnthropicProvider:
         await self._exchange.aclose()
 
 
-def _betas(query: Query) -> dict[str, str]:
-    betas = query.native.get(BETAS) if query.native else None
-    return {BETAS: betas} if betas else {}
-
-
-def _body(arm: Arm, query: Query, *, streamed: bool) -> JsonObject:
-    if query.native is not None:
+def _body(arm: Arm, query: Query, native: Native | None, *, streamed: bool) -> JsonObject:
+    if native is not None:
         # What its client has written for this format goes out as it came.
         limit = {"max_tokens": _MAX_TOKENS} | messages_options(arm.options)[0]
         own = {} if arm.system is None else {"system": arm.system}
-        native = {name: value for name, value in query.native.items() if name != BETAS}
-        return {**limit, **own, **native, "model": arm.model, "stream": streamed}
+        return {**limit, **own, **native.body, "model": arm.model, "stream": streamed}
     turns = (*query.history, *query.after)
     systems = [turn.content for turn in turns if turn.role == "system"]
     system = query.system if query.system is not None else arm.system

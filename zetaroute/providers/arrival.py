@@ -21,6 +21,8 @@ class Arrival:
         self._last_step_at: float | None = None
         """Of the last piece of text, thinking or a call: counts may follow much later."""
         self._steps = 0
+        self.request_id: str | None = None
+        """The server's name of the call."""
 
     def show(self, piece: str | Part, on_text: OnText | None, *, streamed: bool = True) -> None:
         """Pass on a piece of the answer; parts beside its text only to who takes them."""
@@ -99,6 +101,9 @@ class Arrival:
             reasoning_tokens=usage.reasoning_tokens,
             tool_calls=draft.calls.calls(),
             blocks=draft.blocks,
+            block_format=draft.block_format,
+            request_id=self.request_id,
+            system_fingerprint=draft.system_fingerprint,
             tokens_estimated=estimated,
             cost_usd=call_cost_usd(
                 arm,

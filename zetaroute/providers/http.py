@@ -8,7 +8,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from zetaroute.providers.errors import Faults, PartialAnswerError, retry_after_s
 from zetaroute.providers.stream import Reading, Take
 from zetaroute.version import __version__
 from zetaroute.wire.draft import Draft
-from zetaroute.wire.json_values import JsonObject
+from zetaroute.wire.json_values import JsonObject, label
 
 if TYPE_CHECKING:
     import httpx
@@ -96,7 +96,7 @@ class Exchange:
     def __init__(self, *, many: bool = False) -> None:
         self._connections = Connections(many=many)
         self._refused: dict[str, int] = {}
-        """How many of the best bodies a server has refused, by URL."""
+        """How many of the best bodies a server has refused, by URL and model."""
         self._opened_in_prompt: set[str] = set()
         """Models whose thinking begins without a mark: from their second answer on it is shown to nobody."""
 
@@ -144,11 +144,13 @@ class Exchange:
         self, ask: Ask, faults: Faults, arrival: Arrival, on_text: OnText | None, patience: Patience
     ) -> None:
         url = urlunsplit(ask.url)
-        first = min(self._refused.get(url, 0), len(ask.bodies) - 1)
+        server = f"{url} {ask.arm.id}"
+        first = min(self._refused.get(server, 0), len(ask.bodies) - 1)
         for number in range(first, len(ask.bodies)):
             async with self._post(ask, url, ask.bodies[number]) as response:
+                arrival.request_id = _request_id(response.headers)
                 if response.is_success:
-                    self._refused[url] = max(number, self._refused.get(url, 0))
+                    self._refused[server] = max(number, self._refused.get(server, 0))
                     await _receive(response, ask.take, faults, arrival, on_text, patience)
                     return
                 said = await _error_body(response)
@@ -177,6 +179,11 @@ class Exchange:
                 yield response
             finally:
                 await response.aclose()
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    """Return the server's name of a call."""
+    return label(headers.get("x-request-id") or headers.get("request-id"))
 
 
 @lru_cache(maxsize=256)

@@ -152,6 +152,7 @@ async def _attempt(
         error_kind=failure.kind,
         error=str(failure),
         perhaps_billed=failure.perhaps_billed,
+        retry_after_s=failure.retry_after_s,
         elapsed_s=time.perf_counter() - started_at,
         status="error",
     )

@@ -52,6 +52,8 @@ class Answer:
     """The answer as it came; None where there is none."""
     refused: tuple[str, ...] = ()
     """Models that would have been asked had there been the money."""
+    retry_after_s: float | None = None
+    """When the first of the servers that failed wants to be asked again, of those that say so."""
     audits: tuple[Entry, ...] = ()
     """The rows of other models that were asked the same to learn from, once they are there."""
 

@@ -88,6 +88,7 @@ async def run_attempts(
         entry=made.entry(turns.given, turns.asks()),
         completion=made.completion(turns.given),
         refused=tuple(dict.fromkeys(query_budget.refused)),
+        retry_after_s=made.retry_after_s,
     )
 
 

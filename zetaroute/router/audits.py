@@ -58,7 +58,11 @@ def _for_one_model(query: Query, options: AskOptions) -> tuple[tuple[str, bool],
     return (
         ("pinned", options.model is not None),
         ("a conversation goes on", options.kept is not None or bool(query.history)),
-        ("tools", bool(query.after) or not _TOOLS.isdisjoint({*query.options, *(query.native or ())})),
+        (
+            "tools",
+            bool(query.after)
+            or not _TOOLS.isdisjoint({*query.options, *(query.native.body if query.native else ())}),
+        ),
         ("attachments", bool(query.attachments)),
     )
 

@@ -115,7 +115,7 @@ def _texts(query: Query) -> Iterator[str]:
         yield turn.content
         yield from _strings(turn.fields)
     yield from _strings(query.options)
-    yield from _strings(query.native)
+    yield from _strings(query.native.body if query.native else None)
     if query.reference:
         yield query.reference
     for file in query.attachments:

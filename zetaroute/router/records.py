@@ -83,6 +83,8 @@ class OutcomeRecords:
         self.outcomes: list[Outcome] = []
         self.feedback: list[Feedback] = []
         self.done: list[Completion | None] = []
+        self.retry_after_s: float | None = None
+        """When the first of the servers that failed wants to be asked again, of those that say so."""
 
     def add(self, attempts: Sequence[Attempt], *, role: Role = "attempt", escalated: bool = False) -> None:
         """Take in the attempts of one turn; the `role` is that of all rows but the first."""
@@ -91,6 +93,8 @@ class OutcomeRecords:
             row = self._row(attempt, number=number, first=first, role=role, escalated=escalated)
             self.outcomes.append(row)
             self.done.append(attempt.completion)
+            if attempt.retry_after_s is not None:
+                self.retry_after_s = min(attempt.retry_after_s, self.retry_after_s or attempt.retry_after_s)
 
     def case(self, place: int, grader: str | None, reference: str | None) -> Case:
         """Return the answer at a place as a grader wants it."""

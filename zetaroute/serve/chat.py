@@ -6,7 +6,6 @@ The answer is a task of its own beside the connection: whichever ends first tell
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -14,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from zetaroute.domain import Decision, new_id, text_tokens
+from zetaroute.domain import Decision, new_id
 from zetaroute.router.options import Callbacks
 from zetaroute.serve.body import read_json
 from zetaroute.serve.errors import CLIENT_GONE, ApiError, bad, door_of, upstream
@@ -52,10 +51,8 @@ async def count_tokens(request: Request) -> Response:
     body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
     if not isinstance(body, dict):
         raise bad("the body must be a JSON object.")
-    query = read_request(MESSAGES.read(body), service.settings, headers=request.headers).query
-    tools = query.native.get("tools") if query.native else None
-    beside = text_tokens(json.dumps(tools, ensure_ascii=False)) if tools else 0
-    return JSONResponse({"input_tokens": query.tokens() + beside})
+    wanted = read_request(MESSAGES.read(body), service.settings, headers=request.headers)
+    return JSONResponse({"input_tokens": wanted.query.tokens()})
 
 
 async def _several(service: Service, door: Door, wanted: ChatRequest, receive: Receive) -> Response:
@@ -163,7 +160,9 @@ class AnsweredRequest:
         outcome_id = finished.answer.id if finished else self._id
         # Of the models that were asked, the one whose answer is given.
         model = finished.answer.model if finished else self._model
-        return answer_headers(self._decision, outcome_id=outcome_id, model=model)
+        done = finished.answer.completion if finished else None
+        named = {self._door.request_id: done.request_id if done and done.request_id else outcome_id}
+        return {**answer_headers(self._decision, outcome_id=outcome_id, model=model), **named}
 
     def reply(self, finished: Finished) -> Reply:
         """Return the whole answer; raise ApiError when there is none."""
@@ -217,7 +216,8 @@ async def _listen(receive: Receive) -> None:
 def _raise_without_answer(finished: Finished) -> None:
     answer = finished.answer
     if answer.completion is None:
-        error = upstream(answer.outcome.error_kind, f"no model could answer: {answer.failures}.")
+        words = f"no model could answer: {answer.failures}."
+        error = upstream(answer.outcome.error_kind, words, answer.retry_after_s)
         raise ApiError(
             error.status,
             error.message,

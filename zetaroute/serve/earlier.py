@@ -14,7 +14,8 @@ from zetaroute.router.conversations import recorded_until
 from zetaroute.serve.errors import ApiError
 from zetaroute.serve.request import ChatRequest, Earlier
 from zetaroute.serve.response import outcome_named
-from zetaroute.wire.doors.responses import answer_turn
+from zetaroute.wire.doors.responses import answer_items, answer_turn
+from zetaroute.wire.responses_request import can_be_sent
 
 MOST_KEPT = 10_000
 MOST_CHARACTERS = 50_000_000
@@ -25,6 +26,7 @@ MOST_CHARACTERS = 50_000_000
 class _KeptAnswer:
     previous: str | None
     turns: tuple[tuple[str, Any], ...]
+    items: tuple[Any, ...]
     characters: int
     conversation: str
     tags: tuple[str, ...]
@@ -48,10 +50,13 @@ class EarlierAnswers:
         """Keep an answer with the turns of its request."""
         place = f"the answer {answer_id}"
         turns = (*wanted.inbound.turns, (place, answer_turn(done, answer_id)))
+        own = wanted.inbound.native["input"] if wanted.inbound.native else ()
+        items = (*own, *can_be_sent(answer_items(done, answer_id, wanted.inbound)))
         kept = _KeptAnswer(
             previous=None if wanted.inbound.previous is None else outcome_named(wanted.inbound.previous),
             turns=turns,
-            characters=len(str(turns)),
+            items=items,
+            characters=len(str(turns)) + len(str(items)),
             conversation=query.conversation or answer_id,
             tags=query.tags,
             model=model,
@@ -64,14 +69,20 @@ class EarlierAnswers:
 
     def _remembered(self, answer_id: str) -> Earlier | None:
         last = kept = self._kept.get(answer_id)
-        turns: list[tuple[str, Any]] = []
+        turns, items = list[tuple[str, Any]](), list[Any]()
         while kept is not None and kept.previous is not None:
-            turns[:0] = kept.turns
+            turns[:0], items[:0] = kept.turns, kept.items
             kept = self._kept.get(kept.previous)
         if last is None or kept is None:
             return None
-        turns[:0] = kept.turns
-        return Earlier(conversation=last.conversation, turns=tuple(turns), tags=last.tags, model=last.model)
+        turns[:0], items[:0] = kept.turns, kept.items
+        return Earlier(
+            conversation=last.conversation,
+            turns=tuple(turns),
+            items=tuple(items),
+            tags=last.tags,
+            model=last.model,
+        )
 
     async def _recorded(self, answer_id: str, name: str) -> Earlier:
         try:
@@ -90,7 +101,13 @@ class EarlierAnswers:
         turns = [
             (f"the answer {answer_id}", {"role": turn.role, "content": turn.content}) for turn in talk.history
         ]
-        return Earlier(conversation=conversation, turns=tuple(turns), tags=talk.tags, model=talk.model)
+        return Earlier(
+            conversation=conversation,
+            turns=tuple(turns),
+            items=tuple(turn for _, turn in turns),
+            tags=talk.tags,
+            model=talk.model,
+        )
 
 
 def _calls_tools(turn: Message) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -48,6 +49,7 @@ _BY_CLASS: dict[type[ZetarouteError], tuple[int, str]] = {
 _RETRY_AFTER_S = 5
 _CODE = re.compile(r"\[([a-z][a-z0-9_]{2,60})(?<!_error)\]\)")
 """How the words of a failure end that a server has a code for; a mere type is none."""
+_OVERLOADED = re.compile(r"\((HTTP|error) (503|529):")
 
 
 def door_of(path: str) -> Door:
@@ -88,17 +90,21 @@ def bad(message: str, param: str | None = None, code: str = "invalid_value") -> 
     return ApiError(400, message, code=code, param=param)
 
 
-def come_back(status: int, message: str, code: str) -> ApiError:
+def come_back(status: int, message: str, code: str, after_s: float = _RETRY_AFTER_S) -> ApiError:
     """Return a refusal that is over in a moment."""
-    return ApiError(status, message, code=code, headers={"retry-after": str(_RETRY_AFTER_S)})
+    return ApiError(status, message, code=code, headers={"retry-after": str(math.ceil(after_s))})
 
 
-def upstream(kind: str | None, message: str) -> ApiError:
-    """Return what a client is told of a model's failure of this kind; the code of a refusal is the server's."""
+def upstream(kind: str | None, message: str, retry_after_s: float | None = None) -> ApiError:
+    """Return what a client is told of a model's failure of this kind; code and patience are the server's."""
     status, code = _BY_KIND.get(kind or "", (502, "upstream_error"))
-    if status == 400 and (named := _CODE.search(message)):
+    if kind == "server" and _OVERLOADED.search(message):
+        status, code = 503, "overloaded"
+    if status in (400, 429) and (named := _CODE.search(message)):
         code = named[1]
-    return come_back(status, message, code) if status == 429 else ApiError(status, message, code=code)
+    if retry_after_s is None and status != 429:
+        return ApiError(status, message, code=code)
+    return come_back(status, message, code, _RETRY_AFTER_S if retry_after_s is None else retry_after_s)
 
 
 def api_error(error: ZetarouteError) -> ApiError:
@@ -106,7 +112,7 @@ def api_error(error: ZetarouteError) -> ApiError:
     if isinstance(error, MalformedRequestError):
         return bad(str(error), error.param, error.code)
     if isinstance(error, ProviderError):
-        return upstream(error.kind, str(error))
+        return upstream(error.kind, str(error), error.retry_after_s)
     if isinstance(error, StoreBusyError):
         return come_back(503, str(error), "log_busy")
     status, code = next(told for kind, told in _BY_CLASS.items() if isinstance(error, kind))

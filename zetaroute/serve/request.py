@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from zetaroute.config import PRESETS, Objective, Settings
-from zetaroute.domain import Message, Query
+from zetaroute.domain import Message, Native, Query
 from zetaroute.errors import ConfigError
 from zetaroute.serve.errors import ApiError, bad
 from zetaroute.serve.turns import Turn, read_turn
-from zetaroute.wire.anthropic_request import BETAS, can_carry
+from zetaroute.wire.carriers import carriers
 from zetaroute.wire.doors.form import Inbound
 
 AUTO = "auto"
@@ -27,9 +27,8 @@ MOST_MESSAGES = 10_000
 _MOST_METADATA = 64
 _LONGEST_NAME = 1000
 """Characters of what a client names: it is kept in memory and in the log."""
+BETAS = "anthropic-beta"
 _BETAS = re.compile("[a-z0-9, -]{1,1000}")
-_ANYWHERE = frozenset({"max_tokens", "temperature", "top_p"})
-"""Options that every wire format knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +37,8 @@ class Earlier:
 
     conversation: str
     turns: tuple[tuple[str, Any], ...]
+    items: tuple[Any, ...]
+    """The same as items of Responses."""
     tags: tuple[str, ...]
     model: str | None
 
@@ -106,7 +107,7 @@ def read_request(
             query,
             options=inbound.options,
             wire_formats=_formats(inbound, query),
-            native=_native(inbound, headers.get("anthropic-beta", "")),
+            native=_native(inbound, headers.get(BETAS, ""), earlier),
             task=metadata.get("task"),
             reference=metadata.get("reference"),
             grader=metadata.get("grader"),
@@ -154,19 +155,20 @@ def _names(
 
 def _formats(inbound: Inbound, query: Query) -> tuple[str, ...]:
     """Return the wire formats that can carry a query; empty where any can."""
-    turns = (*query.history, *query.after)
-    if inbound.options.keys() <= _ANYWHERE and not query.after and not any(turn.fields for turn in turns):
-        return ()
     if inbound.only_native:
-        return ("anthropic",)
-    return ("openai", "anthropic") if can_carry(inbound.options, turns) else ("openai",)
+        return (inbound.native_format,)
+    return carriers(inbound.options, (*query.history, *query.after), plain=not query.after)
 
 
-def _native(inbound: Inbound, betas: str) -> Mapping[str, Any] | None:
-    """Return the request as it came, with the features that a header of it turns on."""
-    if inbound.native is None or not _BETAS.fullmatch(betas):
-        return inbound.native
-    return {**inbound.native, BETAS: betas}
+def _native(inbound: Inbound, betas: str, earlier: Earlier | None) -> Native | None:
+    """Return the request as it came, with all that it goes on from and the features that a header turns on."""
+    if inbound.native is None:
+        return None
+    body = inbound.native
+    if earlier is not None:
+        body = {**body, "input": [*earlier.items, *body["input"]]}
+    headers = {BETAS: betas} if _BETAS.fullmatch(betas) else {}
+    return Native(format=inbound.native_format, body=body, headers=headers)
 
 
 def _answered(query: Query) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ def facts(answer: Answer, *, kept: bool) -> dict[str, Any]:
         "outcome": outcome.id,
         "model": outcome.model,
         "served_model": outcome.served_model,
+        "request_id": answer.completion.request_id if answer.completion else None,
         "policy": decision.policy_version,
         "propensity": decision.propensity,
         "forced": decision.forced,

@@ -48,7 +48,7 @@ def import_prices(home: Home, arms: Sequence[Arm], file: Path) -> Import:
     listed = read_price_list(file)
     done = Import()
     for arm in arms:
-        if arm.provider not in {"openai", "anthropic"}:
+        if arm.provider not in {"openai", "anthropic", "responses"}:
             continue
         if arm.price_source == "config":
             done.own.append(arm.id)

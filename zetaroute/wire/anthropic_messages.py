@@ -16,6 +16,7 @@ def take_messages(payload: JsonObject, draft: Draft) -> str | None:
         case "message":
             _take_head(payload, draft)
             blocks = draft.blocks = tuple(map(mapping, sequence(payload.get("content"))))
+            draft.block_format = "anthropic"
             return "".join(_take_block(place, block, draft) for place, block in enumerate(blocks))
         case "message_start":
             _take_head(mapping(payload.get("message")), draft)

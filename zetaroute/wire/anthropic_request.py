@@ -10,8 +10,6 @@ from typing import Any
 from zetaroute.domain import Message
 from zetaroute.wire.json_values import JsonObject, mapping, parse, sequence, text
 
-BETAS = "anthropic-beta"
-"""The header that turns features on; it stands beside the body that needs it."""
 _AS_IT_IS = frozenset({"max_tokens", "temperature", "top_p"})
 _TRANSLATED = frozenset({"stop", "tools", "tool_choice", "parallel_tool_calls", "response_format"})
 _HINTS = frozenset({"reasoning_effort", "verbosity"})
@@ -20,7 +18,7 @@ _OTHER_LETTERS = re.compile("[^a-zA-Z0-9_-]")
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
-def can_carry(options: Mapping[str, Any], turns: Iterable[Message]) -> bool:
+def messages_can_carry(options: Mapping[str, Any], turns: Iterable[Message]) -> bool:
     """Return whether the format has everything that these options and turns of chat completions say."""
     if not options.keys() <= _AS_IT_IS | _TRANSLATED | _HINTS:
         return False

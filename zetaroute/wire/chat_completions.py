@@ -19,6 +19,7 @@ def take_chat(payload: JsonObject, draft: Draft) -> str | None:
     if not isinstance(payload.get("choices"), list):
         return None
     draft.served_model = label(payload.get("model")) or draft.served_model
+    draft.system_fingerprint = label(payload.get("system_fingerprint")) or draft.system_fingerprint
     if not payload["choices"] and mapping(payload.get("usage")) and draft.steps:
         # The counts of the whole come last: some servers say in no other way that it is whole.
         draft.finished = True

@@ -33,9 +33,11 @@ class Draft:
     calls: ToolCallReader = field(default_factory=ToolCallReader)
     marked: ThinkingSplitter = field(default_factory=ThinkingSplitter)
     steps: int = 0
-    """PieceTaker of text, of thinking and of calls until now."""
+    """Pieces of text, of thinking and of calls until now."""
     blocks: tuple[JsonObject, ...] = ()
-    """A whole answer as Anthropic's Messages have it: what is thought there is signed."""
+    """A whole answer as its format has it: what is thought there is signed."""
+    block_format: str = ""
+    system_fingerprint: str | None = None
     _reason: str | None = None
     _pieces: list[str] = field(default_factory=list)
     _thoughts: list[str] = field(default_factory=list)

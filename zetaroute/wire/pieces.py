@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-PartKind = Literal["thinking", "signature", "call", "block"]
+PartKind = Literal["thinking", "signature", "call", "block", "item"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A piece of thinking, of a tool call, or a block that only the server's own format has."""
+    """A piece of thinking, of a tool call, or what only one format has: a block of Messages, an item of Responses."""
 
     kind: PartKind
     text: str = ""
@@ -19,11 +19,11 @@ class Part:
     place: int = 0
     """Which of the answer's calls, from 0."""
     id: str = ""
-    """With every part of a call; empty where the server gives none."""
+    """With every part of a call, and of an item; empty where the server gives none."""
     name: str = ""
     """With every part of a call."""
     whole: bool = False
-    """Whether the arguments of the call are complete with it."""
+    """Whether the arguments of the call, or the item, are complete with it."""
     block: Mapping[str, Any] | None = None
 
 

@@ -43,8 +43,19 @@ class ToolCallReader:
     def __bool__(self) -> bool:
         return bool(self._calls)
 
-    def take(self, *, index: int | None, call_id: str = "", name: str = "", arguments: object = "") -> None:
-        """Take a call, or the next part of one; `arguments` are JSON text, or the object that it stands for."""
+    def take(
+        self,
+        *,
+        index: int | None,
+        call_id: str = "",
+        name: str = "",
+        arguments: object = "",
+        passed_on: bool = True,
+    ) -> None:
+        """Take a call, or the next part of one; `arguments` are JSON text, or the object that it stands for.
+
+        It is not `passed_on` as a part where an item of its own format tells it.
+        """
         if arguments is not None and not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
         written = arguments or ""
@@ -59,7 +70,8 @@ class ToolCallReader:
         call.name = name if name.startswith(call.name) else call.name + name
         if written:
             call.arguments.append(written)
-            self._tell(call, written)
+            if passed_on:
+                self._tell(call, written)
 
     def _tell(self, call: _Call, written: str) -> None:
         before = call.arguments[:-1]

@@ -3,9 +3,10 @@
 from .building import DONE, Shape
 from .counts import USAGES
 from .messages import MESSAGES
+from .responses import RESPONSES
 from .streams import STREAMS
 from .tool_calls import CALLS
 
-SHAPES = (*USAGES, *STREAMS, *CALLS, *MESSAGES)
+SHAPES = (*USAGES, *STREAMS, *CALLS, *MESSAGES, *RESPONSES)
 
 __all__ = ["DONE", "SHAPES", "STREAMS", "Shape"]

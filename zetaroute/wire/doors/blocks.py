@@ -21,11 +21,11 @@ class AnswerBlock:
     kind: BlockKind
     index: int
     id: str = ""
-    """Of a call."""
+    """Of a call, or of an item of Responses."""
     name: str = ""
     signature: str = ""
     block: Mapping[str, Any] | None = None
-    """One that only Anthropic's format has, as it came."""
+    """What only one format has, as it came."""
     whole: bool = False
     _texts: list[str] = field(default_factory=list)
 
@@ -93,8 +93,24 @@ class BlockStream(ABC):
                 yield self.signed(self._open)
         elif piece.kind == "block":
             yield from self._begin(AnswerBlock(kind="block", index=len(self.blocks), block=piece.block))
+        elif piece.kind == "item":
+            yield from self._item(piece)
         else:
             yield from self._call(piece)
+
+    def _item(self, part: Part) -> Iterator[bytes]:
+        """Tell an item: of thoughts, what is sealed ends those that came piece by piece."""
+        if not part.whole:
+            yield from self._begin(AnswerBlock(kind="thinking", index=len(self.blocks), id=part.id))
+            return
+        if self._open is None or self._open.kind != "thinking" or self._open.id != part.id:
+            thinks = part.block is not None and part.block.get("type") == "reasoning"
+            kind: BlockKind = "thinking" if thinks else "block"
+            begun = AnswerBlock(kind=kind, index=len(self.blocks), id=part.id, block=part.block)
+            yield from self._begin(begun)
+        assert self._open is not None  # noqa: S101  - one was begun; this tells mypy
+        self._open.block = part.block
+        yield from self._close()
 
     def _call(self, part: Part) -> Iterator[bytes]:
         """Tell a part of a call; one that comes amid another call is told whole in the end."""

@@ -103,6 +103,7 @@ class ChatDoor:
     """/v1/chat/completions."""
 
     kinds: frozenset[PartKind] = frozenset({"call"})
+    request_id = "x-request-id"
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
         """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
@@ -145,6 +146,7 @@ def _completion(reply: Reply) -> dict[str, Any]:
         "model": reply.model,
         "choices": [choice],
         "usage": chat_usage(done),
+        "system_fingerprint": done.system_fingerprint,
         "zetaroute": reply.facts,
     }
 
@@ -195,7 +197,8 @@ class _Chunks:
 
     def end(self, reply: Reply) -> bytes:
         parts = [self.piece(part) for part in self._told.rest(reply.done.tool_calls)]
-        parts.append(self._chunk({}, finish=finish_reason(reply.done), zetaroute=reply.facts))
+        last = {"zetaroute": reply.facts, "system_fingerprint": reply.done.system_fingerprint}
+        parts.append(self._chunk({}, finish=finish_reason(reply.done), **last))
         if self._include_usage:
             parts.append(event({**self._base, "choices": [], "usage": chat_usage(reply.done)}))
         return b"".join([*parts, DONE])
@@ -212,6 +215,7 @@ class CompletionsDoor:
     """/v1/completions, the format before chat: a prompt is a message of the user."""
 
     kinds: frozenset[PartKind] = frozenset()
+    request_id = "x-request-id"
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
         """Return what a body asks for; raise MalformedRequestError for what cannot be served."""

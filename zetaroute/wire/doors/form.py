@@ -62,7 +62,9 @@ class Inbound:
     stored: bool = False
     """Whether a later request may go on from its answer."""
     native: Mapping[str, Any] | None = None
-    """The request as it came, for servers that speak Anthropic's Messages too."""
+    """The request as it came, for servers that speak its format too."""
+    native_format: str = "anthropic"
+    """The provider that does."""
     only_native: bool = False
     """Whether no other server can be asked."""
     echo: Mapping[str, Any] = field(default_factory=dict)
@@ -108,6 +110,8 @@ class Door(Protocol):
 
     kinds: frozenset[PartKind]
     """What its streams tell beside the text."""
+    request_id: str
+    """The header that names a call: as the model's server does, where it does."""
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
         """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
@@ -160,7 +164,8 @@ def call_id(answer_id: str, place: int, given: str) -> str:
 
 def finish_reason(done: Completion) -> str:
     """Return why an answer ended in OpenAI's words, where the server's own are others."""
-    reason = _REASONS.get(done.finish_reason or "", done.finish_reason or "stop")
+    said = (done.finish_reason or "stop").lower()
+    reason = _REASONS.get(said, said)
     return "tool_calls" if done.tool_calls and reason == "stop" else reason
 
 

@@ -58,6 +58,7 @@ class MessagesDoor:
     """/v1/messages."""
 
     kinds: frozenset[PartKind] = frozenset({"call", "thinking", "signature", "block"})
+    request_id = "request-id"
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
         """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
@@ -88,7 +89,8 @@ class MessagesDoor:
         """Return the body of an answer; the format has no second one."""
         (reply,) = replies
         done = reply.done
-        content = list(done.blocks) or [_block(block) for block in blocks_of(done, reply.id)]
+        native = list(done.blocks) if done.block_format == "anthropic" else []
+        content = native or [_block(block) for block in blocks_of(done, reply.id)]
         ended = {"stop_reason": _stop_reason(done), "stop_sequence": None, "usage": _usage(done)}
         return {**_head(reply.id, reply.model), "content": content, **ended, "zetaroute": reply.facts}
 

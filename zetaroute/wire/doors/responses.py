@@ -19,9 +19,11 @@ from zetaroute.wire.doors.form import (
     text_at,
     unserved,
 )
+from zetaroute.wire.doors.namespaces import functions, namespaces
 from zetaroute.wire.draft import REFUSAL
 from zetaroute.wire.json_values import mapping
 from zetaroute.wire.pieces import PartKind
+from zetaroute.wire.responses_request import can_be_sent, qualified
 
 _READ = (
     *(
@@ -45,6 +47,20 @@ _READ = (
     ),
 )
 """Keys that are read here or mean nothing to a model."""
+_NATIVE = (
+    *(
+        "instructions",
+        "tools",
+        "tool_choice",
+        "text",
+        "max_output_tokens",
+        "reasoning",
+        "include",
+        "truncation",
+    ),
+    *("temperature", "top_p", "parallel_tool_calls", "max_tool_calls", "top_logprobs"),
+)
+"""What a server of the same format is sent as it came; nothing about the person who asks is among it."""
 _ECHOED = (
     *("instructions", "metadata", "temperature", "top_p", "max_output_tokens", "previous_response_id"),
     *("reasoning", "text", "truncation", "user", "parallel_tool_calls", "tool_choice", "tools", "store"),
@@ -64,17 +80,22 @@ _PARTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal"
 class ResponsesDoor:
     """/v1/responses."""
 
-    kinds: frozenset[PartKind] = frozenset({"call", "thinking"})
+    kinds: frozenset[PartKind] = frozenset({"call", "thinking", "item"})
+    request_id = "x-request-id"
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
         """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
-        for key in ("background", "prompt", "top_logprobs"):
+        for key in ("background", "prompt"):
             if body.get(key):
                 raise unserved(f"{key} is not served here.", key)
         system, previous = body.get("instructions"), body.get("previous_response_id")
         talk = body.get("conversation")
+        turns, ours = _turns(body.get("input"))
+        tools = list_at(body.get("tools") or [], "tools")
+        choice = mapping(body.get("tool_choice"))
+        kinds = {str(mapping_at(tool, "tools").get("type")) for tool in (*tools, choice) if tool}
         return Inbound(
-            turns=tuple(_turns(body.get("input"))),
+            turns=tuple(turns),
             system=None if system is None else text_at(system, "instructions"),
             options={**passed_on(body, *_READ), **_options(body)},
             model=body.get("model"),
@@ -84,15 +105,19 @@ class ResponsesDoor:
             conversation=talk.get("id") if isinstance(talk, dict) else talk,
             previous=None if previous is None else text_at(previous, "previous_response_id"),
             stored=body.get("store") is not False,
+            native_format="responses",
+            native={
+                **{key: body[key] for key in _NATIVE if body.get(key) is not None},
+                "input": can_be_sent(_items(body["input"])),
+            },
+            only_native=not ours or not kinds <= {"function", "namespace"} or bool(body.get("top_logprobs")),
             echo={key: body[key] for key in _ECHOED if body.get(key) is not None},
         )
 
     def whole(self, replies: list[Reply]) -> dict[str, Any]:
         """Return the body of an answer; the format has no second one."""
         (reply,) = replies
-        blocks, refused = blocks_of(reply.done, reply.id), reply.done.finish_reason == REFUSAL
-        spaces = _namespaces(reply.inbound)
-        return _body(reply, [_item(block, reply.id, spaces, refused=refused) for block in blocks])
+        return _body(reply, answer_items(reply.done, reply.id, reply.inbound))
 
     def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
         """Return what writes the events."""
@@ -101,6 +126,14 @@ class ResponsesDoor:
     def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
         """Return the body of a refusal."""
         return openai_error(status, message, code=code, param=param)
+
+
+def answer_items(done: Completion, answer_id: str, inbound: Inbound) -> list[dict[str, Any]]:
+    """Return an answer as items: as they came, or made."""
+    if done.block_format == "responses" and done.blocks:
+        return list(map(dict, done.blocks))
+    spaces, refused = namespaces(inbound), done.finish_reason == REFUSAL
+    return [_item(block, answer_id, spaces, refused=refused) for block in blocks_of(done, answer_id)]
 
 
 def answer_turn(done: Completion, answer_id: str) -> dict[str, Any]:
@@ -114,10 +147,16 @@ def answer_turn(done: Completion, answer_id: str) -> dict[str, Any]:
     return {**turn, "tool_calls": calls} if calls else turn
 
 
-def _turns(given: Any) -> list[tuple[str, Any]]:
+def _items(given: str | list[Any]) -> list[Any]:
+    return [{"role": "user", "content": given}] if isinstance(given, str) else given
+
+
+def _turns(given: Any) -> tuple[list[tuple[str, Any]], bool]:
+    """Return the input as turns, and whether these hold all of it that another model needs."""
     if isinstance(given, str):
-        return [("input", {"role": "user", "content": given})]
+        return [("input", {"role": "user", "content": given})], True
     turns: list[tuple[str, Any]] = []
+    ours = True
     for number, item in enumerate(list_at(given, "input")):
         place = f"input[{number}]"
         value = mapping_at(item, place)
@@ -126,25 +165,28 @@ def _turns(given: Any) -> list[tuple[str, Any]]:
                 turns.append(
                     (place, {**value, "content": _content(value.get("content"), f"{place}.content")})
                 )
-            case "function_call":
-                name = _name(value.get("namespace"), value.get("name"))
-                function = {"name": name, "arguments": value.get("arguments")}
+            case "function_call" | "custom_tool_call" as kind:
+                ours = ours and kind == "function_call"
+                wanted = value.get("arguments", value.get("input"))
+                function = {"name": qualified(value.get("namespace"), value.get("name")), "arguments": wanted}
                 call = {"id": value.get("call_id"), "type": "function", "function": function}
                 last = turns[-1][1] if turns else {}
                 if last.get("role") == "assistant":
                     turns[-1] = (turns[-1][0], {**last, "tool_calls": [*last.get("tool_calls", ()), call]})
                 else:
                     turns.append((place, {"role": "assistant", "content": None, "tool_calls": [call]}))
-            case "function_call_output":
+            case "function_call_output" | "custom_tool_call_output":
                 said = _content(value.get("output"), f"{place}.output")
                 turn = {"role": "tool", "tool_call_id": value.get("call_id"), "content": said}
                 turns.append((place, turn))
             case "reasoning":
                 # What a model thought in an earlier turn: chat completions have no place for it.
                 continue
+            case str(kind) if kind.endswith(("_call", "_call_output")):
+                ours = False
             case kind:
                 raise unserved(f"{place} is of the type {kind!r}, which is not served here.", place)
-    return turns
+    return turns, ours
 
 
 def _content(content: Any, place: str) -> Any:
@@ -181,48 +223,18 @@ def _options(body: Mapping[str, Any]) -> dict[str, Any]:
         options["tools"] = [
             made
             for number, tool in enumerate(list_at(body["tools"], "tools"))
-            for made in _functions(mapping_at(tool, f"tools[{number}]"), f"tools[{number}]")
+            for made in functions(mapping_at(tool, f"tools[{number}]"), f"tools[{number}]")
         ]
     if options.get("tools"):
         options["tool_choice"] = _choice(body.get("tool_choice"))
     return {key: value for key, value in options.items() if value not in (None, [])}
 
 
-def _functions(tool: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
-    """Return the functions of a tool: itself, or those of a namespace under names that begin with its own."""
-    if tool.get("type") == "namespace":
-        inner = list_at(tool.get("tools"), f"{place}.tools")
-        functions = [mapping_at(one, f"{place}.tools[{number}]") for number, one in enumerate(inner)]
-        named = [{**one, "name": _name(tool.get("name"), one.get("name"))} for one in functions]
-        return [
-            made for number, one in enumerate(named) for made in _functions(one, f"{place}.tools[{number}]")
-        ]
-    if tool.get("type") != "function":
-        raise unserved(f"{place} is of the type {tool.get('type')!r}; only functions are served here.", place)
-    known = ("name", "description", "parameters", "strict")
-    return [{"type": "function", "function": {key: tool[key] for key in known if tool.get(key) is not None}}]
-
-
-def _name(namespace: Any, name: Any) -> Any:
-    return f"{namespace}__{name}" if isinstance(namespace, str) else name
-
-
-def _namespaces(inbound: Inbound) -> dict[str, dict[str, Any]]:
-    """Return what a call of each function of a namespace is told as, by the name that models know."""
-    spaces = [tool for tool in inbound.echo.get("tools", ()) if tool["type"] == "namespace"]
-    return {
-        _name(space["name"], one.get("name")): {"name": one.get("name"), "namespace": space["name"]}
-        for space in spaces
-        if isinstance(space.get("name"), str)
-        for one in space["tools"]
-    }
-
-
 def _choice(choice: Any) -> Any:
     if not isinstance(choice, dict):
         return choice
     if choice.get("type") != "function":
-        raise unserved("tool_choice may be auto, none, required or one function.", "tool_choice")
+        return None
     return {"type": "function", "function": {"name": choice.get("name")}}
 
 
@@ -274,9 +286,11 @@ def _item(
     """Return a block as an item of the output: whole, or as it begins."""
     whole, status = block.text if ended else "", "completed" if ended else "in_progress"
     own = f"{block.index}_{answer_id}"
+    if block.block is not None and (ended or block.kind == "block"):
+        return dict(block.block)
     if block.kind == "thinking":
         summary = [{"type": "summary_text", "text": whole}] if ended else []
-        return {"id": f"rs_{own}", "type": "reasoning", "summary": summary}
+        return {"id": block.id or f"rs_{own}", "type": "reasoning", "summary": summary}
     if block.kind == "call":
         call = {"call_id": block.id, "name": block.name, "arguments": whole, "status": status}
         return {"id": f"fc_{own}", "type": "function_call", **call, **spaces.get(block.name, {})}
@@ -295,7 +309,7 @@ class _ResponseEvents(BlockStream):
     def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> None:
         super().__init__(answer_id)
         self._head = _head(inbound, answer_id=answer_id, created=created, model=model)
-        self._spaces = _namespaces(inbound)
+        self._spaces = namespaces(inbound)
         self._number = 0
 
     def start(self) -> bytes:
@@ -307,9 +321,6 @@ class _ResponseEvents(BlockStream):
         events = self._event("response.output_item.added", output_index=block.index, item=item)
         if block.kind == "text":
             return events + self._of(block, "content_part.added", part=_text_part(""))
-        if block.kind == "thinking":
-            part = {"type": "summary_text", "text": ""}
-            return events + self._of(block, "reasoning_summary_part.added", part=part)
         return events
 
     def grown(self, block: AnswerBlock, text: str) -> bytes:
@@ -317,7 +328,11 @@ class _ResponseEvents(BlockStream):
             case "text":
                 return self._of(block, "output_text.delta", delta=text, logprobs=[])
             case "thinking":
-                return self._of(block, "reasoning_summary_text.delta", delta=text)
+                begun = b""
+                if block.text == text:
+                    part = {"type": "summary_text", "text": ""}
+                    begun = self._of(block, "reasoning_summary_part.added", part=part)
+                return begun + self._of(block, "reasoning_summary_text.delta", delta=text)
         return self._of(block, "function_call_arguments.delta", delta=text)
 
     def closed(self, block: AnswerBlock) -> bytes:
@@ -325,6 +340,10 @@ class _ResponseEvents(BlockStream):
             case "text":
                 events = self._of(block, "output_text.done", text=block.text, logprobs=[])
                 events += self._of(block, "content_part.done", part=_text_part(block.text))
+            case "block":
+                events = b""
+            case "thinking" if not block.text:
+                events = b""
             case "thinking":
                 part = {"type": "summary_text", "text": block.text}
                 events = self._of(block, "reasoning_summary_text.done", text=block.text)
