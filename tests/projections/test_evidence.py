@@ -585,3 +585,25 @@ def test_a_chain_whose_user_left_gave_nothing(log, event):
 def test_an_anchored_champion_is_not_judged_by_chains_of_its_own(log, event):
     add(log, asked(event, right=BETTER, heads=True, chained=("champion",)))
     assert scored(log) == []
+
+
+def test_models_that_were_all_asked_in_turn_are_one_pair_at_no_stake(log, event):
+    def turns(*models: str, query: str) -> list[Entry]:
+        made = [
+            asked(event, right=BETTER, model=model, query=query, run="r", role="seed", audit_probability=1.0)
+            for model in models
+        ]
+        rows = [replace(one, row=replace(one.row, audited=True, propensity=None)) for one in made]
+        return [
+            replace(one, row=replace(one.row, contest=replace(one.row.contest, share=0.0))).entry
+            for one in rows
+        ]
+
+    log.append([*turns("a", "c", "b", query="one"), *turns("a", query="two")])
+    log.merge()
+    assert lines(log, "paired, share, gain_accuracy") == [(True, 0.0, 1.0)], (
+        "of the other one answer is waited for"
+    )
+    log.append(turns("b", "c", query="two"))
+    log.merge()
+    assert lines(log, "paired, share, gain_accuracy") == [(True, 0.0, 1.0)] * 2

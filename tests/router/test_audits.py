@@ -406,7 +406,22 @@ def test_rows_of_all_models_are_seeds(both: Settings, server: ModelServer) -> No
     answer, rows, _ = audited(both, options=AskOptions(model="two/m2", seeds=True))
     (row,) = answer.entry.outcomes
     assert (row.role, row.audit_probability, row.audited, row.propensity) == ("seed", 1.0, True, None)
-    assert rows == []
+    assert (rows, row.contest) == ([], None)
+
+
+def test_rows_of_all_models_tell_what_both_sides_of_a_contest_would_have_asked(both: Settings) -> None:
+    tried = Contest(
+        epoch="e", policy=Policy(version="v0009", predictor=PriorPredictor()), share=0.9, anchor="one/m1"
+    )
+    engine = Engine(router_of(both, Router, contest=tried))
+    for model in ("one/m1", "two/m2"):
+        seeded = engine.decide(QUERY, AskOptions(model=model, seeds=True))
+        assert (seeded.model, seeded.forced, seeded.propensity) == (model, True, None)
+        assert seeded.contest is not None
+        assert (seeded.contest.champion_model, seeded.contest.share) == ("one/m1", 0.0)
+        assert engine.decide(QUERY, AskOptions(model=model)).contest is None
+        ungraded = replace(QUERY, reference=None, grader=None)
+        assert engine.decide(ungraded, AskOptions(model=model, seeds=True)).contest is None
 
 
 def test_an_unkept_answer_is_not_audited(both: Settings, server: ModelServer, tmp_path: Path) -> None:

@@ -173,3 +173,5 @@ class AuditTerms:
     """Of the coin's heads; 0: never."""
     blocked: str | None = None
     """Why this query cannot be audited."""
+    of_all: bool = False
+    """Whether every model is asked in turn, each by a decision of its own."""

@@ -74,14 +74,14 @@ def decide(
     `rate` is the share of queries that are explored, over all eligible arms; `forced` pins a model, and one that a
     conversation has `kept` goes on where every limit of the query lets it: neither has a propensity. In a `contest`
     one of two policies is drawn to decide, and every probability is that over both. By the terms of `audit` a coin
-    decides whether several models are asked. With `chains` the arm may be the first of several; drawn to explore it
-    is asked alone. What a policy is known to have `expected`, by its version, is not asked for.
+    decides whether several models are asked; where all are, a forced one says what both sides would have asked. With
+    `chains` the arm may be the first of several; drawn to explore it is asked alone. What a policy is known to have
+    `expected`, by its version, is not asked for.
 
     Raises NoAnswerError when the user's limits leave no model, or not the pinned one; ForbiddenQueryError for tags.
     """
     own = opinion_of(policy.with_record(standings), query, arms, objective, standings, expected)
-    extra = extra_usd(arms, query)
-    costs = own.costs_usd(extra)
+    costs = own.costs_usd(extra := extra_usd(arms, query))
     fixed, limits = _fixed(forced, kept, arms, query=query, costs=costs, limits=limits, rules=rules)
     excluded = exclusions(
         arms,
@@ -96,7 +96,7 @@ def decide(
     )
     return _decision(
         own,
-        contest if fixed is None else None,
+        _at_no_stake(contest, audit) if fixed is not None else contest,
         audit if fixed is None else replace(audit, probability=0.0),
         query,
         excluded=excluded,
@@ -109,6 +109,11 @@ def decide(
         extra_usd=extra,
         chain_usd=_most_usd(limits) if chains else None,
     )
+
+
+def _at_no_stake(contest: Contest | None, audit: AuditTerms) -> Contest | None:
+    """Return a contest that gives its challenger nothing, where every model is asked; else none."""
+    return None if contest is None or not audit.of_all else replace(contest, share=0.0)
 
 
 def _most_usd(limits: Limits) -> float:

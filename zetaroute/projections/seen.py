@@ -18,9 +18,16 @@ _ASKED = """
     WHERE id IN (SELECT unnest(from_json($ids, '["VARCHAR"]')))
           OR (fallback_of IN (SELECT unnest(from_json($ids, '["VARCHAR"]'))) AND id > $first
               AND (role = 'audit' OR chain IS NOT NULL))
+          -- Where every model was asked in turn, each has a decision of its own.
+          OR (role = 'seed' AND id > $first AND (run, query) IN (
+              SELECT (run, query) FROM outcomes
+              WHERE id IN (SELECT unnest(from_json($ids, '["VARCHAR"]'))) AND role = 'seed'))
+"""
+_DECISION = """
+    CASE role WHEN 'seed' THEN min(id) OVER (PARTITION BY role, run, query) ELSE coalesce(fallback_of, id) END
 """
 _ANSWERS = f"""
-    SELECT coalesce(fallback_of, id) AS decision, id, model, status, truth, judge, cost_usd, response_s,
+    SELECT {_DECISION} AS decision, id, model, status, truth, judge, cost_usd, response_s,
            {WAITED} AS waited_s, role = 'audit' AS beside, coalesce(chain.returned, false) AS returned
     FROM ({graded_of(_ASKED)}) ORDER BY id
 """

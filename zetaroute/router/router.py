@@ -116,9 +116,10 @@ class Router:
         graded before the query, beside those that are.
         """
         arms, share = self.settings.arms, self.settings.audits.share
-        blocked = why_unaudited(query, options, graders=graders, arms=arms)
-        if blocked is not None:
-            return AuditTerms(probability=0.0, blocked=blocked)
+        alone = replace(options, model=None) if options.seeds else options
+        blocked = why_unaudited(query, alone, graders=graders, arms=arms)
+        if blocked is not None or options.seeds:
+            return AuditTerms(probability=0.0, blocked=blocked, of_all=blocked is None)
         contest = self.contest
         share = audit_share(
             share,
