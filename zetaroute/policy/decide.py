@@ -40,7 +40,8 @@ from zetaroute.policy.exploration import (
     with_floor,
     with_quota,
 )
-from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions, extra_usd
+from zetaroute.policy.forecast import extra_usd
+from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions
 from zetaroute.policy.opinion import Opinion, opinion_of
 from zetaroute.policy.policy import Contest, Expectation, Policy
 from zetaroute.policy.prior import FEWEST_GRADED, PriorPredictor, newcomers

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from zetaroute.arrays import Array
 from zetaroute.config import Objective
-from zetaroute.domain import Arm
+from zetaroute.domain import Arm, Query
 from zetaroute.features import Embeddings
 
 
@@ -88,3 +88,18 @@ class Predictor(Protocol):
     def with_embeddings(self, given: Embeddings) -> Predictor:
         """Return the same with these embeddings at hand for `vectors`."""
         ...
+
+
+def extra_usd(arms: Sequence[Arm], query: Query) -> dict[str, float]:
+    """Return by model what reading a query costs beyond the forecast, which is of its words at the usual price.
+
+    That is its files, and what its length adds where the price list has tiers.
+    """
+    tokens = query.tokens()
+    words = replace(query, attachments=()).tokens()
+    known = {arm.id: arm.prices for arm in arms if arm.prices is not None}
+    extra = {
+        name: (prices.flat(tokens).input * tokens - prices.input * words) / 1e6
+        for name, prices in known.items()
+    }
+    return {name: usd for name, usd in extra.items() if usd}

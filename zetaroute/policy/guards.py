@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from zetaroute.config import GuardRule, TagRule
 from zetaroute.domain import ALL_TASKS, DEMOTED, Arm, Query, Standing, Tally, query_kind_key, usd
@@ -203,21 +203,6 @@ def _unreadable(arm: Arm, query: Query) -> str | None:
         formats = " or ".join(query.wire_formats)
         return f"does not speak the wire format {formats} that this query's tools or options need"
     return None
-
-
-def extra_usd(arms: Sequence[Arm], query: Query) -> dict[str, float]:
-    """Return by model what reading a query costs beyond the forecast, which is of its words at the usual price.
-
-    That is its files, and what its length adds where the price list has tiers.
-    """
-    tokens = query.tokens()
-    words = replace(query, attachments=()).tokens()
-    known = {arm.id: arm.prices for arm in arms if arm.prices is not None}
-    extra = {
-        name: (prices.flat(tokens).input * tokens - prices.input * words) / 1e6
-        for name, prices in known.items()
-    }
-    return {name: usd for name, usd in extra.items() if usd}
 
 
 def _answer_tokens(arm: Arm, query: Query) -> int:
