@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from zetaroute.errors import UsageError
 from zetaroute.files.lines import TOO_LONG, BadLine
@@ -71,3 +73,13 @@ def _row(number: int, cells: list[str], names: list[str]) -> Mapping[str, str] |
     if any("\ud800" <= letter <= "\udfff" for cell in cells if not cell.isascii() for letter in cell):
         return BadLine(line=number, error="is not UTF-8 text")
     return {name: cell for name, cell in zip(names, cells, strict=False) if cell != ""}
+
+
+@contextmanager
+def long_cells() -> Iterator[None]:
+    """Let cells be as long as texts are; the limit is one for the whole process."""
+    before = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)

@@ -6,7 +6,6 @@ import contextlib
 import csv
 import gzip
 import io
-import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from zetaroute.files.atomic import rewrite
+from zetaroute.files.csv_rows import long_cells
 from zetaroute.forget.database import ERASED
 from zetaroute.forget.outputs import blanked_line
 from zetaroute.log.schema import FEEDBACK_COLUMNS, OUTCOME_COLUMNS
@@ -65,7 +65,7 @@ def _table(path: Path, draft: IO[bytes], ids: Collection[str]) -> bool:
 
 def _cells(path: Path, draft: IO[bytes], ids: Collection[str]) -> bool:
     changed = False
-    with _unpacked(path) as raw, _packing(path, draft) as packed, _long_cells():
+    with _unpacked(path) as raw, _packing(path, draft) as packed, long_cells():
         text = io.TextIOWrapper(raw, encoding="utf-8", newline="")
         rows = csv.reader(text)
         names = next(rows, [])
@@ -127,16 +127,6 @@ def _packing(path: Path, draft: IO[bytes]) -> Iterator[IO[bytes]]:
         return
     with gzip.GzipFile(fileobj=draft, mode="wb", mtime=0) as file:
         yield file  # type: ignore[misc]  # a binary file in all that is asked of it here
-
-
-@contextmanager
-def _long_cells() -> Iterator[None]:
-    """Let cells be as long as texts are; the limit is one for the whole process."""
-    before = csv.field_size_limit(sys.maxsize)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
 
 
 def _row(cells: list[str]) -> bytes:

@@ -16,7 +16,7 @@ from zetaroute.evaluate.intervals import NOTHING
 from zetaroute.evaluate.scoring import design
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.learn.progressive import Challenged
-from zetaroute.lifecycle.contests import past_columns
+from zetaroute.lifecycle.past_evidence import past_columns
 from zetaroute.log.contests import RunningContest
 from zetaroute.projections.evidence import ContestStanding, standing_of
 

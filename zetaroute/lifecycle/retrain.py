@@ -26,12 +26,13 @@ from zetaroute.learn.incremental.train import (
 from zetaroute.learn.progressive import Challenged, bounds_of, play
 from zetaroute.learn.routing_gain import kept_anchor
 from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of
-from zetaroute.lifecycle.contests import past_lines, promoted
+from zetaroute.lifecycle.contests import promoted
 from zetaroute.lifecycle.evidence import Evidence
 from zetaroute.lifecycle.log_faults import faults_of_rows
 from zetaroute.lifecycle.log_findings import LogFindings, look_at
 from zetaroute.lifecycle.moves import moves_of
 from zetaroute.lifecycle.next_step import NextStep, OpenContest, Promote, Terms, next_step
+from zetaroute.lifecycle.past_evidence import past_lines
 from zetaroute.lifecycle.record import of_the_fit, publish, record_of
 from zetaroute.lifecycle.regret import regret_limit_usd, regret_warning, worth_usd
 from zetaroute.lifecycle.result import RetrainRecord, RetrainResult
