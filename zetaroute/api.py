@@ -153,7 +153,7 @@ class Session:
             target=target_of(os.fspath(source), None if output is None else Path(output)),
             plan=BatchPlan(
                 concurrency=concurrency,
-                models=every if all_models else (model,) if model else (),
+                models=every if all_models else (self.settings.arm(model).id,) if model else (),
                 budget_usd=budget_usd,
                 limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
                 seed=seed,

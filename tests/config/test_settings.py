@@ -246,3 +246,56 @@ def test_most_tokens_of_a_model_are_an_option_of_its_own():
     assert arm.options == {"max_tokens": 300}
     with pytest.raises(ConfigError, match="give one of the two"):
         parse_settings(f"schema_version = 1\n{block}options = {{ max_tokens = 20 }}\n", file=None)
+
+
+EFFORTS = """
+[[models]]
+id = "o/m"
+provider = "openai"
+base_url = "http://127.0.0.1:1"
+price = { input = 1, output = 2 }
+prior_accuracy = 0.5
+options = { temperature = 0 }
+aliases = ["plain"]
+[[models]]
+id = "o/m:high"
+of = "o/m"
+effort = "high"
+max_tokens = 9000
+aliases = ["thinker"]
+[[guards]]
+metric = "accuracy"
+min = 0.5
+model = "thinker"
+[graders.mine]
+judge = "plain"
+"""
+
+
+def test_a_model_at_another_effort_takes_over_what_it_leaves_out():
+    settings = parse_settings(EFFORTS, file=None)
+    base, high = settings.arms
+    assert (high.of, high.effort, high.model, high.base_url) == ("o/m", "high", "m", base.base_url)
+    assert (high.prices, high.options) == (base.prices, {"temperature": 0, "max_tokens": 9000})
+    assert (high.prior_accuracy, high.aliases, base.effort) == (None, ("thinker",), None)
+
+
+def test_an_alias_stands_for_its_model_wherever_one_is_named():
+    settings = parse_settings(EFFORTS, file=None)
+    assert settings.arm("thinker").id == settings.arm("o/m:high").id == "o/m:high"
+    assert settings.guards[0].model == "o/m:high"
+    assert settings.graders[0].judge == "o/m"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('of = "o/m"', 'of = "o/n"', "number 2 is of the model 'o/n', but no other"),
+        ('["thinker"]', '["o/m"]', "number 2 repeats the alias 'o/m'"),
+        ('"high"', '"huge"', "key effort is 'huge': choose one of none, minimal, low"),
+        ("max_tokens = 9000", "options = { reasoning_effort = 1 }", "effort stands there and, as"),
+    ],
+)
+def test_mistakes_of_efforts_and_aliases_are_told_with_their_place(old, new, words):
+    with pytest.raises(ConfigError, match=words):
+        parse_settings(EFFORTS.replace(old, new), file=None)

@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from zetaroute.domain import Arm
 from zetaroute.features.text_map import CONSTANT
 from zetaroute.learn.incremental.sufficient_statistics import gather
-from zetaroute.learn.ridge import ARM_RIDGE, SHARED_RIDGE, fit_classes, log_head, solve
+from zetaroute.learn.ridge import (
+    ARM_RIDGE,
+    FAMILY_RIDGE,
+    OWN_RIDGE,
+    SHARED_RIDGE,
+    fit_classes,
+    log_head,
+    relatives,
+    solve,
+)
 from zetaroute.learn.samples import SMALLEST
 
 
@@ -44,6 +54,59 @@ def test_solution_equals_ridge_on_the_expanded_design():
             x / np.sqrt(ARM_RIDGE) if j == k else np.zeros_like(x) for j in range(3)
         ]
         np.testing.assert_allclose(head.mean(x)[:, k], level + ridge.predict(np.hstack(probe)), atol=1e-8)
+
+
+def test_relatives_share_a_part_of_their_own():
+    x, y, arm, _ = made(arms=4)
+    family = [np.array([1, 3])]
+    (head,) = solve(gather(x, y[:, None], arm, 4), family)
+
+    def expanded(rows, arms):
+        blocks = [rows / np.sqrt(SHARED_RIDGE)]
+        blocks += [np.where(np.isin(arms, [1, 3])[:, None], rows, 0.0) / np.sqrt(FAMILY_RIDGE)]
+        ridges = [ARM_RIDGE, OWN_RIDGE, ARM_RIDGE, OWN_RIDGE]
+        blocks += [np.where((arms == k)[:, None], rows, 0.0) / np.sqrt(ridges[k]) for k in range(4)]
+        return np.hstack(blocks)
+
+    level, design = y.mean(), expanded(x, arm)
+    ridge = Ridge(alpha=1.0, fit_intercept=False).fit(design, y - level)
+    inner = design[:, x.shape[1] :]
+    covariance = np.linalg.inv(inner.T @ inner + np.eye(inner.shape[1]))
+    for k in range(4):
+        probe = expanded(x, np.full(len(x), k))
+        np.testing.assert_allclose(head.mean(x)[:, k], level + ridge.predict(probe), atol=1e-8)
+        own = probe[:, x.shape[1] :]
+        doubt = np.sqrt(np.einsum("nd,de,ne->n", own, covariance, own))
+        np.testing.assert_allclose(head.doubt(x)[:, k], doubt, rtol=1e-5)
+
+
+def test_a_new_effort_learns_from_the_others_of_its_model():
+    rng = np.random.default_rng(7)
+    errors = []
+    for _ in range(40):
+        x = np.hstack([rng.normal(size=(640, 19)), np.full((640, 1), CONSTANT)])
+        arm = np.repeat([0, 1, 2], [300, 300, 40])
+        model = rng.normal(size=20) * 0.2
+        # What sets an effort apart is half as large as what sets its model apart from others.
+        coef = np.stack([rng.normal(size=20) * 0.2, model, model + rng.normal(size=20) * 0.1])
+        y = np.einsum("nd,nd->n", x, coef[arm]) + rng.normal(size=640)
+        sums = gather(x, y[:, None], arm, 3)
+        errors.append(
+            [
+                np.mean((head.mean(x)[:, 2] - x @ coef[2]) ** 2)
+                for (head,) in (solve(sums), solve(sums, [np.array([1, 2])]))
+            ]
+        )
+    alone, together = np.mean(errors, axis=0)
+    assert together < 0.8 * alone
+
+
+def test_arms_of_one_model_are_relatives():
+    arms = [
+        Arm(id=name, provider="openai", model="m", of=of)
+        for name, of in (("a", None), ("b", None), ("a:low", "a"), ("c", None), ("a:high", "a"))
+    ]
+    assert [family.tolist() for family in relatives(arms)] == [[0, 2, 4]]
 
 
 def test_sums_of_parts_add_up_to_those_of_the_whole():

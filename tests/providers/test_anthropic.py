@@ -272,3 +272,32 @@ def test_an_echoed_key_is_masked(server: ModelServer, monkeypatch: pytest.Monkey
     assert "bad key [key]" in str(caught)
     assert "check SOME_KEY" in str(caught)
     assert "123456" not in str(caught)
+
+
+def test_effort_is_a_budget_of_thinking_where_the_format_lets_a_model_think(server: ModelServer) -> None:
+    server.reply(http(whole("4")))
+    arm = arm_at(server, effort="low", options={"temperature": 0, "max_tokens": 100})
+    turn = Message(role="tool", content="-3", fields={"tool_call_id": "c"})
+    for query in (
+        Query(text="why?"),
+        Query(text="why?", native=Native(format="anthropic", body={"messages": [], "max_tokens": 100})),
+        Query(
+            text="why?",
+            native=Native(format="anthropic", body={"max_tokens": 100, "thinking": {"type": "adaptive"}}),
+        ),
+        Query(text="why?", options={"tools": [{}], "tool_choice": "required"}),
+        Query(text="why?", after=(turn,)),
+    ):
+        ask(arm, query)
+    ask(replace(arm, effort="none"))
+    low = {"type": "enabled", "budget_tokens": 2048}
+    bodies = [request.body for request in server.seen]
+    told = [(body.get("thinking"), body["max_tokens"], body.get("temperature")) for body in bodies]
+    assert told == [
+        (low, 2148, None),
+        (low, 2148, None),
+        ({"type": "adaptive"}, 100, 0),
+        (None, 100, 0),
+        (None, 100, 0),
+        (None, 100, 0),
+    ]

@@ -418,3 +418,11 @@ def test_a_stream_that_breaks_keeps_what_was_counted(server: ModelServer) -> Non
     assert error.perhaps_billed
     assert error.arrived.cost_usd == pytest.approx((100 * 1.0 + 10 * 2.0) / 1e6)
     assert (error.arrived.text, error.arrived.input_tokens, error.arrived.output_tokens) == ("", 100, 10)
+
+
+def test_the_effort_of_an_arm_stands_before_that_of_a_request(server: ModelServer) -> None:
+    server.reply(http(chat("4")))
+    query = Query(text="why?", options={"reasoning_effort": "low"})
+    for arm in (arm_at(server, effort="high"), arm_at(server)):
+        ask(arm, query)
+    assert [request.body["reasoning_effort"] for request in server.seen] == ["high", "low"]

@@ -104,6 +104,16 @@ def test_a_model_that_does_not_think_is_asked_without_its_thoughts(server: Model
     assert ["include" in seen.body for seen in server.seen] == [True, False, False]
 
 
+def test_the_effort_of_an_arm_stands_before_that_of_a_request(server: ModelServer) -> None:
+    server.reply(http(body(SAYS)))
+    native = Native(
+        format="responses", body={"input": "why?", "reasoning": {"effort": "low", "summary": "auto"}}
+    )
+    ask(arm_at(server, effort="high"), Query(text="why?"), Query(text="why?", native=native))
+    told = [seen.body["reasoning"] for seen in server.seen]
+    assert told == [{"effort": "high"}, {"effort": "high", "summary": "auto"}]
+
+
 def test_a_request_of_the_same_format_goes_out_as_it_came(server: ModelServer) -> None:
     server.reply(http(body(SAYS)))
     items = [SEALED, {"role": "user", "content": "so?"}]

@@ -112,6 +112,13 @@ def test_a_conversation_keeps_its_model_while_that_is_there_and_well(settings: S
         engine_of(settings).decide(QUERY, replace(kept, model="gone/away"))
 
 
+def test_an_alias_pins_the_model_that_it_stands_for(settings: Settings) -> None:
+    *others, large = settings.arms
+    named = replace(settings, arms=(*others, replace(large, aliases=("big",))))
+    decision = engine_of(named).decide(QUERY, AskOptions(model="big"))
+    assert (decision.model, decision.pinned) == (large.id, True)
+
+
 def test_a_seed_repeats_a_decision_and_none_draws_one(settings: Settings) -> None:
     engine = engine_of(settings)
     assert engine.decide(QUERY, AskOptions(seed=7)).seed == 7

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from zetaroute.serve.errors import ApiError
@@ -86,3 +88,9 @@ def test_instructions_alone_are_answered(settings):
     assert (query.text, query.system) == ("say hi", None)
     query = read(settings, [{"role": "system", "content": "a"}, {"role": "developer", "content": "b"}]).query
     assert (query.text, query.system) == ("b", "a")
+
+
+def test_an_alias_names_a_model(settings):
+    first, *others = settings.arms
+    named = replace(settings, arms=(replace(first, aliases=("quick",)), *others))
+    assert read(named, talk("x"), model="quick").model == first.id

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,14 +59,14 @@ def open_rows(
     *,
     graders: Graders,
     part: Part | None = None,
-    models: Collection[str] | None = None,
+    models: Mapping[str, str] | None = None,
 ) -> Iterator[BatchInput]:
     """Open what a batch reads: `-` for standard input, Parquet or JSON lines.
 
-    `graders` are those that a line may name. `models` are those that an OpenAI Batch line may name; with None its
-    model is not looked at. `part` keeps one
-    side of a recorded file: by its split column where that says train and test, else a row is test when
-    `int(sha1(query), 16) % 10 < 3`. Raises UsageError when the file is absent or not of its kind.
+    `graders` are those that a line may name. `models` are the names that an OpenAI Batch line may give models, with
+    their ids; with None its model is not looked at. `part` keeps one side of a recorded file: by its split column
+    where that says train and test, else a row is test when `int(sha1(query), 16) % 10 < 3`. Raises UsageError when
+    the file is absent or not of its kind.
     """
     path = Path(source)
     if source != "-" and not path.exists():
@@ -90,12 +90,16 @@ def as_rows(queries: Iterable[Query]) -> Iterator[Row]:
         yield Row(line=line, query=_named(query))
 
 
-def _parsed(source: LineSource, graders: Graders, models: Collection[str] | None) -> Iterator[Row | BadLine]:
+def _parsed(
+    source: LineSource, graders: Graders, models: Mapping[str, str] | None
+) -> Iterator[Row | BadLine]:
     for number, row in source.objects():
         yield row if isinstance(row, BadLine) else _row(row, number, graders, models)
 
 
-def _row(row: dict[str, Any], number: int, graders: Graders, models: Collection[str] | None) -> Row | BadLine:
+def _row(
+    row: dict[str, Any], number: int, graders: Graders, models: Mapping[str, str] | None
+) -> Row | BadLine:
     try:
         query = _openai_batch(row) if "body" in row else _plain(row)
         check_query(query, graders)
@@ -181,17 +185,17 @@ def _part_text(part: object) -> str:
     return text
 
 
-def _model(body: dict[str, Any], models: Collection[str]) -> str | None:
+def _model(body: dict[str, Any], models: Mapping[str, str]) -> str | None:
     """Return the model that an OpenAI Batch line pins; None when it names none or leaves the choice."""
     model = body.get("model")
     if model is None or model == AUTO:
         return None
-    if model not in models:
+    if not isinstance(model, str) or model not in models:
         raise UsageError(
             f'asks for the model {model!r}, which is not configured: write "{AUTO}" to let the policy choose, '
             f"or one of {', '.join(models)}; or give --model"
         )
-    return str(model)
+    return models[model]
 
 
 def _text(row: dict[str, Any], key: str) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zetaroute.config.models import arm_named
 from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import Arm, Check
 from zetaroute.files.text import read_text
@@ -73,9 +74,10 @@ def _grader(parent: TomlTable, name: str, arms: tuple[Arm, ...]) -> NamedGrader:
         return CommandGrader(name=name, command=command, timeout_s=timeout_s or _TIMEOUT_S)
     if timeout_s is not None:
         table.fail("has a timeout_s, which goes with command: a judge keeps to the timeout_s of its model.")
-    if judge not in {arm.id for arm in arms}:
+    arm = arm_named(arms, judge)
+    if arm is None:
         table.fail(f"names the judge {judge!r}, which no [[models]] block defines.")
-    return JudgeGrader(name=name, judge=judge, rubric=rubric)
+    return JudgeGrader(name=name, judge=arm.id, rubric=rubric)
 
 
 def read_checks(tables: Sequence[TomlTable], *, folder: Path) -> tuple[TaskCheck, ...]:

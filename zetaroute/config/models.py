@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,6 +21,9 @@ from zetaroute.errors import UsageError
 OWN_FIELDS = ("model", "messages", "system", "stream", "stream_options", "n")
 """Fields of a request that zetaroute fills; options may not."""
 _ATTACHMENTS = ("image", "file")
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_OF_ITS_OWN = ("id", "aliases", "effort", "prior_accuracy", "prior_response_s")
+"""Keys of a [[models]] block that one `of` it does not take over."""
 _KEY_HEADERS = {"authorization", "proxy-authorization", "api-key", "x-api-key"}
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """A token of RFC 9110, 5.6.2."""
@@ -45,17 +48,53 @@ class Embedding:
         return f"{self.arm.model}/{self.dimensions or 'native'}/{self.max_characters}"
 
 
-def read_arm(table: TomlTable, *, folder: Path) -> Arm:
-    """Return the arm that a [[models]] block describes; relative paths count from `folder`."""
+def read_arms(root: TomlTable, *, folder: Path) -> tuple[Arm, ...]:
+    """Return the arms that the [[models]] blocks describe, whose names are all different."""
+    tables = root.tables("models")
+    bases = {table.text("id"): table for table in tables if table.text("of") is None}
+    arms: list[Arm] = []
+    for table in tables:
+        of = table.text("of")
+        if of is not None and of not in bases:
+            table.fail(f"is of the model {of!r}, but no other [[models]] block without `of` has that id.")
+        whole = table if of is None else table.beside(bases[of], *_OF_ITS_OWN)
+        arms.append(read_arm(whole, folder=folder, named_after=of))
+    names: list[str] = []
+    for number, arm in enumerate(arms, start=1):
+        for name in (arm.id, *arm.aliases):
+            if name in names:
+                what = "id" if name == arm.id else "alias"
+                root.fail(
+                    f"[[models]] number {number} repeats the {what} {name!r}: give every model its own."
+                )
+            names.append(name)
+    return tuple(arms)
+
+
+def arm_named(arms: Iterable[Arm], name: str) -> Arm | None:
+    """Return the arm with this id or alias, or None."""
+    return next((arm for arm in arms if name == arm.id or name in arm.aliases), None)
+
+
+def read_arm(table: TomlTable, *, folder: Path, named_after: str | None = None) -> Arm:
+    """Return the arm that a [[models]] block describes; relative paths count from `folder`.
+
+    The server's name for the model, where it is not told, is in its id, or in that of the arm it is `named_after`.
+    """
     model_id, provider = table.needed("id"), table.needed("provider")
     if provider not in BUILT_IN:
         table.choice("provider", provider_names())
-    base_url, prices = table.text("base_url"), _prices(table.table("price"))
+    base_url, prices, named = table.text("base_url"), _prices(table.table("price")), named_after or model_id
+    effort, options = table.text("effort"), _with_max_tokens(table, _options(table))
+    if effort is not None:
+        table.choice("effort", EFFORTS)
+        if "reasoning_effort" in options:
+            table.fail("effort stands there and, as reasoning_effort, in options: give one of the two.")
     arm = table.read(
         Arm,
         id=model_id,
         provider=provider,
-        model=table.text("model") or model_id.partition("/")[2] or model_id,
+        model=table.text("model") or named.partition("/")[2] or named,
         base_url=base_url.rstrip("/") if base_url else None,
         headers=_headers(table),
         proxy=_web_address(table, "proxy"),
@@ -64,7 +103,9 @@ def read_arm(table: TomlTable, *, folder: Path) -> Arm:
         prices=prices,
         price_source="config" if prices else None,
         accepts=table.texts("accepts", _ATTACHMENTS),
-        options=_with_max_tokens(table, _options(table)),
+        aliases=table.texts("aliases"),
+        effort=effort,
+        options=options,
     )
     row = BUILT_IN.get(arm.provider)
     if row is not None and (mistake := row.mistake(arm)):

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from zetaroute.config.grading import NamedGrader, TaskCheck, read_checks, read_graders
-from zetaroute.config.models import Embedding, read_arm, read_embedding
+from zetaroute.config.models import Embedding, arm_named, read_arms, read_embedding
 from zetaroute.config.prices import SOURCE, priced, read_prices
 from zetaroute.config.privacy import (
     DEFAULT_PRIVACY,
@@ -150,10 +150,9 @@ class Settings:
     """None: no config was found and the practice models serve."""
 
     def arm(self, model: str) -> Arm:
-        """Return the arm with this id; raise ConfigError with the ids that exist."""
-        for arm in self.arms:
-            if arm.id == model:
-                return arm
+        """Return the arm with this id or alias; raise ConfigError with the ids that exist."""
+        if found := arm_named(self.arms, model):
+            return found
         known = [arm.id for arm in self.arms]
         meant = [one for one in known if one.endswith(f"/{model}")] or get_close_matches(model, known, n=1)
         hint = f" (did you mean {meant[0]}?)" if meant else ""
@@ -197,7 +196,7 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
     if (root.whole("schema_version") or SCHEMA_VERSION) > SCHEMA_VERSION:
         root.fail(f"has a schema_version newer than {SCHEMA_VERSION}: upgrade zetaroute.")
     folder = file.parent if file else Path()
-    arms = tuple(read_arm(table, folder=folder) for table in root.tables("models"))
+    arms = read_arms(root, folder=folder)
     if not arms:
         root.fail("names no model: add a [[models]] block.")
     rules = read_rules(root.tables("rules"))
@@ -221,10 +220,6 @@ def parse_settings(text: str, *, file: Path | None) -> Settings:
         file=file,
     )
     root.finish()
-    ids = [arm.id for arm in arms]
-    for number, model in enumerate(ids, start=1):
-        if ids.index(model) < number - 1:
-            root.fail(f"[[models]] number {number} repeats the id {model!r}: give every model its own.")
     return settings
 
 
@@ -266,6 +261,9 @@ def _guard(table: TomlTable, arms: tuple[Arm, ...]) -> GuardRule:
         table.fail(
             "names a task and a segment: a query with a task label lies in no other segment, so give one."
         )
-    if rule.model is not None and rule.model not in {arm.id for arm in arms}:
+    if rule.model is None:
+        return rule
+    arm = arm_named(arms, rule.model)
+    if arm is None:
         table.fail(f"names the model {rule.model!r}, which no [[models]] block defines.")
-    return rule
+    return replace(rule, model=arm.id)

@@ -168,6 +168,11 @@ class TomlTable:
             for number, item in enumerate(value, start=1)
         ]
 
+    def beside(self, base: TomlTable, *own: str) -> TomlTable:
+        """Return this table with what it leaves out taken from `base`, but for the keys `own`."""
+        taken = {key: value for key, value in base._values.items() if key not in own}
+        return TomlTable({**taken, **self._values}, file=self._file, name=self._name)
+
     def finish(self) -> None:
         """Raise ConfigError when the table holds a key that nothing has asked for."""
         for key in self._values:

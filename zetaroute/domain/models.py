@@ -99,6 +99,12 @@ class Arm:
     provider: str
     model: str
     """What the server is told; the id is what people type and what the log stores."""
+    of: str | None = None
+    """The arm that this one is at another effort; arms of one model share statistics."""
+    effort: str | None = None
+    """How much the model is to think before it answers; None: what the server does by itself."""
+    aliases: tuple[str, ...] = ()
+    """Other names that people may type."""
     base_url: str | None = None
     api_key_env: str | None = None
     """The NAME of an environment variable, never a key."""

@@ -1,6 +1,7 @@
 """Fit the heads: ridge regressions that share a common part over the arms, and the classes of ratings.
 
-y = x . (m0 + b0 + b_k) + noise with b0 ~ N(0, s^2/5) shared by all arms and b_k ~ N(0, s^2/30) per arm. Only
+y = x . (m0 + b0 + b_k) + noise with b0 ~ N(0, s^2/5) shared by all arms and b_k ~ N(0, s^2/30) per arm. Arms of one
+model (`of`) are a family: of them b_k = f + o_k, f ~ N(0, s^2/40) shared by the family and o_k ~ N(0, s^2/120). Only
 sums over rows are needed per arm, and the solution is exact; scikit-learn's Ridge on the expanded design is the
 reference in the tests.
 """
@@ -24,13 +25,24 @@ from zetaroute.policy.packed_covariance import fold
 
 SHARED_RIDGE = 5.0
 ARM_RIDGE = 30.0
+FAMILY_RIDGE = 40.0
+OWN_RIDGE = 120.0
+"""1/40 + 1/120 = 1/30: an arm with relatives is as free as any, and shares three quarters of that with them."""
 
 
-def solve(sums: SufficientStatistics) -> tuple[LinearHead | None, ...]:
+def relatives(arms: Sequence[Arm]) -> list[Index]:
+    """Return the places of the arms of each model that is there at several efforts."""
+    ids = [arm.of or arm.id for arm in arms]
+    places = [np.flatnonzero([one == model for one in ids]) for model in dict.fromkeys(ids)]
+    return [family for family in places if len(family) > 1]
+
+
+def solve(sums: SufficientStatistics, families: Sequence[Index] = ()) -> tuple[LinearHead | None, ...]:
     """Return the exact posterior mean and spread of every arm's coefficients, per target; None without any row.
 
-    With P_k = (A_k + 30 I)^-1 the products of the recipe need no matrix product: A_k P_k = I - 30 P_k.
-    Targets that were known for the same rows share one inverse.
+    `families` hold the places of arms that share a part of their own. With P_k = (A_k + r_k I)^-1 the products of
+    the recipe need no matrix product: A_k P_k = I - r_k P_k. Targets that were known for the same rows share one
+    inverse.
     """
     factors: dict[int, _Factor] = {}
     heads: list[LinearHead | None] = []
@@ -39,7 +51,7 @@ def solve(sums: SufficientStatistics) -> tuple[LinearHead | None, ...]:
             heads.append(None)
             continue
         if id(gram) not in factors:
-            factors[id(gram)] = _factor(gram)
+            factors[id(gram)] = _factor(gram, families)
         heads.append(_solve(sums, head, factors[id(gram)]))
     return tuple(heads)
 
@@ -48,25 +60,45 @@ def solve(sums: SufficientStatistics) -> tuple[LinearHead | None, ...]:
 class _Factor:
     """What solutions over the same rows have in common."""
 
-    spread: Array
+    ridge: Array
+    """(K, 1) r_k"""
+    inverse: Array
     """(K, D, D) P_k"""
+    families: tuple[tuple[Index, Array], ...]
+    """Places of the arms of each family, with (40 I + sum of A_k - A_k P_k A_k)^-1, (D, D)."""
     stored: Array32
-    """The same as it is served."""
+    """(K, half of D x D) the spread as it is served: P_k, and for relatives the doubt about the family with it."""
     pooled: Array
-    """(D, D) 5 I + sum of A_k - A_k P_k A_k"""
+    """(D, D) 5 I + sum over arms and families of what their rows tell of the shared part"""
     freedom: float
-    """Degrees of freedom that the fit takes: the trace of the sum of A_k P_k."""
+    """Degrees of freedom that the fit takes: the trace of the sum of A_k times the spread."""
 
 
-def _factor(gram: Array) -> _Factor:
-    size = gram.shape[1]
-    spread = np.asarray(np.linalg.inv(gram + ARM_RIDGE * np.eye(size)), dtype=np.float64)
-    shrunk = np.eye(size) - ARM_RIDGE * spread
+def _factor(gram: Array, families: Sequence[Index]) -> _Factor:
+    one, ridge = np.eye(gram.shape[1]), np.full((len(gram), 1), ARM_RIDGE)
+    for family in families:
+        ridge[family] = OWN_RIDGE
+    inverse = np.asarray(np.linalg.inv(gram + ridge[:, :, None] * one), dtype=np.float64)
+    shrunk = one - ridge[:, :, None] * inverse
+    told, spread, found = ridge[:, :, None] * shrunk, inverse, list[tuple[Index, Array]]()
+    freedom = float(np.trace(shrunk, axis1=1, axis2=2).sum())
+    pooled = SHARED_RIDGE * one + told.sum(axis=0)
+    for family in families:
+        below = told[family].sum(axis=0)
+        known = np.asarray(np.linalg.inv(below + FAMILY_RIDGE * one), dtype=np.float64)
+        doubt = OWN_RIDGE**2 * inverse[family] @ known @ inverse[family]
+        spread = spread.copy()
+        spread[family] += doubt
+        freedom += float(np.einsum("kij,kji->", gram[family], doubt))
+        pooled += FAMILY_RIDGE * (one - FAMILY_RIDGE * known) - below
+        found.append((family, known))
     return _Factor(
-        spread=spread,
+        ridge=ridge,
+        inverse=inverse,
+        families=tuple(found),
         stored=fold(spread),
-        pooled=SHARED_RIDGE * np.eye(size) + ARM_RIDGE * shrunk.sum(axis=0),
-        freedom=float(np.trace(shrunk, axis1=1, axis2=2).sum()),
+        pooled=pooled,
+        freedom=freedom,
     )
 
 
@@ -76,9 +108,18 @@ def _solve(sums: SufficientStatistics, head: int, factor: _Factor) -> LinearHead
     level = np.zeros(moment.shape[1])
     level[-1] = float(sums.total[head].sum()) / count / CONSTANT
     centred = moment - gram @ level
-    pulled = ARM_RIDGE * np.einsum("kij,kj->ki", factor.spread, centred).sum(axis=0)
-    shared = np.linalg.solve(factor.pooled, pulled)
-    coef = level + shared + np.einsum("kij,kj->ki", factor.spread, centred - gram @ shared)
+    pulls = factor.ridge * np.einsum("kij,kj->ki", factor.inverse, centred)
+    pulled = pulls.sum(axis=0)
+    for family, known in factor.families:
+        below = pulls[family].sum(axis=0)
+        pulled += FAMILY_RIDGE * known @ below - below
+    shared = np.tile(np.linalg.solve(factor.pooled, pulled), (len(gram), 1))
+    for family, known in factor.families:
+        left = centred[family] - gram[family] @ shared[0]
+        pulls = OWN_RIDGE * np.einsum("kij,kj->ki", factor.inverse[family], left)
+        shared[family] += known @ pulls.sum(axis=0)
+    own = centred - np.einsum("kij,kj->ki", gram, shared)
+    coef = level + shared + np.einsum("kij,kj->ki", factor.inverse, own)
     explained = 2 * np.einsum("ki,ki->", coef, moment) - np.einsum(
         "ki,kij,kj->", coef, gram, coef, optimize=True
     )
@@ -147,7 +188,7 @@ def heads(
     sums: SufficientStatistics, x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap
 ) -> LearnedPredictor:
     """Solve the heads from sums; `rows` with vectors (n, D) say how times and costs scatter."""
-    accuracy, satisfaction, response, cost = solve(sums)
+    accuracy, satisfaction, response, cost = solve(sums, relatives(arms))
     known = targets(rows)
     return LearnedPredictor(
         map=feature_map,

@@ -16,11 +16,13 @@ from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, Exchange, endpoint
 from zetaroute.wire.anthropic_messages import take_messages
 from zetaroute.wire.anthropic_request import messages_options, messages_turns
-from zetaroute.wire.json_values import JsonObject
+from zetaroute.wire.json_values import JsonObject, mapping
 
 _VERSION = "2023-06-01"
 _MAX_TOKENS = 4096
 """The format demands a limit on the answer's length."""
+_BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh": 32768, "max": 65536}
+"""Tokens of thinking by effort; the format takes 1,024 at least."""
 
 
 class AnthropicProvider:
@@ -56,13 +58,14 @@ def _body(arm: Arm, query: Query, native: Native | None, *, streamed: bool) -> J
         # What its client has written for this format goes out as it came.
         limit = {"max_tokens": _MAX_TOKENS} | messages_options(arm.options)[0]
         own = {} if arm.system is None else {"system": arm.system}
-        return {**limit, **own, **native.body, "model": arm.model, "stream": streamed}
+        whole = {**limit, **own, **native.body, "model": arm.model, "stream": streamed}
+        return whole if "thinking" in native.body else _thinking(arm, query, whole)
     turns = (*query.history, *query.after)
     systems = [turn.content for turn in turns if turn.role == "system"]
     system = query.system if query.system is not None else arm.system
     wanted, words = messages_options(options(arm, query))
     systems = [one for one in (system, *systems, words) if one is not None]
-    body = {
+    body: JsonObject = {
         "max_tokens": _MAX_TOKENS,
         **wanted,
         "model": arm.model,
@@ -73,7 +76,22 @@ def _body(arm: Arm, query: Query, native: Native | None, *, streamed: bool) -> J
         ],
         "stream": streamed,
     }
+    body = _thinking(arm, query, body)
     return {**body, "system": "\n\n".join(systems)} if systems else body
+
+
+def _thinking(arm: Arm, query: Query, body: JsonObject) -> JsonObject:
+    """Return a body with the thinking of the arm's effort, where the format lets a model think.
+
+    It does not where a tool is forced, nor in a loop of tools whose earlier thoughts are not at hand.
+    """
+    budget, forced = _BUDGETS.get(arm.effort or "", 0), mapping(body.get("tool_choice")).get("type")
+    if not budget or query.after or forced in ("any", "tool"):
+        return body
+    # A model that thinks samples in its own way alone.
+    kept = {key: value for key, value in body.items() if key not in ("temperature", "top_p", "top_k")}
+    thinking = {"type": "enabled", "budget_tokens": budget}
+    return {**kept, "max_tokens": body["max_tokens"] + budget, "thinking": thinking}
 
 
 def _user_content(query: Query) -> str | list[JsonObject]:

@@ -51,8 +51,13 @@ def call_cost_usd(
 
 
 def options(arm: Arm, query: Query) -> dict[str, Any]:
-    """Return the options of the arm and, before them, of the query, under the names that the server knows."""
+    """Return the options of the arm and, before them, of the query, under the names that the server knows.
+
+    An arm's effort stands before all: it is what the arm is an arm for.
+    """
     merged = {**arm.options, **query.options}
+    if arm.effort is not None:
+        merged["reasoning_effort"] = arm.effort
     if "max_tokens" in merged:
         merged[arm.max_tokens_key] = merged.pop("max_tokens")
     return merged

@@ -6,7 +6,7 @@ from zetaroute.domain import Arm, Attachment, Completion, Query
 from zetaroute.providers.base import OnText, base64_of, binary_files, text_with_files
 from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, Exchange, endpoint
-from zetaroute.wire.json_values import JsonObject, sequence
+from zetaroute.wire.json_values import JsonObject, mapping, sequence
 from zetaroute.wire.responses_answer import take_responses
 from zetaroute.wire.responses_request import SIGNED, responses_items, responses_options
 
@@ -47,6 +47,8 @@ def _bodies(arm: Arm, query: Query, *, streamed: bool) -> tuple[JsonObject, ...]
         system_words = query.system if query.system is not None else arm.system
         if system_words is not None:
             body["instructions"] = system_words
+    if arm.effort is not None:
+        body["reasoning"] = {**mapping(body.get("reasoning")), "effort": arm.effort}
     included = sequence(body.get("include"))
     if SIGNED in included or not ({"tools", "reasoning"} & body.keys()):
         return (body,)

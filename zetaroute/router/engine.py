@@ -85,14 +85,12 @@ class Engine:
 
         Raises ConfigError for an unknown model, NoAnswerError when the limits or the budget leave none.
         """
-        if options.model is not None:
-            self.router.settings.arm(options.model)
         decision = self.router.decide(
             query,
             seed=random.getrandbits(48) if options.seed is None else options.seed,
             limits=options.limits,
             objective=options.objective,
-            forced=options.model,
+            forced=None if options.model is None else self.router.settings.arm(options.model).id,
             kept=self._kept(options.kept),
             audit=self.audit_terms(query, options),
             chains=may_chain(query, options),

@@ -111,8 +111,9 @@ async def embeddings(request: Request) -> Response:
 
 async def models(request: Request) -> Response:
     """List what may stand under `model`."""
-    arms = [arm.id for arm in request.app.state.service.settings.arms]
-    names = [AUTO, *(f"{AUTO}:{preset}" for preset in PRESETS), *arms]
+    arms = request.app.state.service.settings.arms
+    own = [name for arm in arms for name in (arm.id, *arm.aliases)]
+    names = [AUTO, *(f"{AUTO}:{preset}" for preset in PRESETS), *own]
     return JSONResponse({"object": "list", "data": [_model(request, name) for name in names]})
 
 

@@ -84,14 +84,13 @@ def import_log(
     a model that is not configured, StoreError when the log cannot take the rows; what was taken before is kept.
     """
     started = (now or datetime.now(UTC)).astimezone(UTC).replace(tzinfo=None)
-    for model in (renamed or {}).values():
-        settings.arm(model)
+    renamed = {name: settings.arm(model).id for name, model in (renamed or {}).items()}
     done = ImportSummary(
         run=run or f"import-{'stdin' if name == '-' else Path(name).name}",
         # Not beside the log of another program, whose folder is not ours.
         errors=Path.cwd() / errors_of(Path(name).name, stdin="log"),
     )
-    models = _Models(settings, renamed or {})
+    models = _Models(settings, renamed)
     deliver(
         log,
         _rows(name, _queries(asked, settings), form),
@@ -109,9 +108,11 @@ class _Models:
 
     def __init__(self, settings: Settings, renamed: Mapping[str, str]) -> None:
         self.configured = {arm.id for arm in settings.arms}
-        served = Counter(arm.model for arm in settings.arms)
-        unique = {arm.model: arm.id for arm in settings.arms if served[arm.model] == 1}
-        self._meant = {**unique, **{model: model for model in self.configured}, **renamed}
+        plain = [arm for arm in settings.arms if arm.of is None]
+        served = Counter(arm.model for arm in plain)
+        unique = {arm.model: arm.id for arm in plain if served[arm.model] == 1}
+        known = {name: arm.id for arm in settings.arms for name in (arm.id, *arm.aliases)}
+        self._meant = {**unique, **known, **renamed}
 
     def meant(self, name: str) -> str:
         """Return the configured model of this id, or alone served under this name; else the name as it is."""

@@ -157,7 +157,9 @@ def _models(run: Run, model: str | None, *, all_models: bool) -> tuple[str, ...]
     if model is not None and all_models:
         raise UsageError("--model and --all-models exclude each other: give one.")
     settings = run.settings()
-    return tuple(arm.id for arm in settings.arms) if all_models else (model,) if model else ()
+    if all_models:
+        return tuple(arm.id for arm in settings.arms)
+    return (settings.arm(model).id,) if model else ()
 
 
 def _run(run: Run, job: BatchJob, *, json: bool) -> None:

@@ -154,7 +154,7 @@ def guards_command(
     run = session(context)
     settings = run.settings(quiet=json)
     if model is not None:
-        settings.arm(model)
+        model = settings.arm(model).id
     tried = tried_rules(least or (), most or (), task=task, segment=segment, model=model)
     if (task or segment or model) and not tried:
         raise UsageError("--task, --segment and --model go with a guard to try: give --min or --max too.")
