@@ -8,10 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import duckdb
 import pytest
 
-from tests.cli.command import environment
+from tests.cli.command import environment, rows
 
 # Begins like the console script; what tidies up at the end was registered by somebody else meanwhile.
 SCRIPT = """
@@ -71,8 +70,7 @@ def test_a_closed_stream_is_written_nowhere(
     )
     assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
     assert shown in done.stdout
-    with duckdb.connect(str(tmp_path / "zetaroute.duckdb"), read_only=True) as log:
-        assert log.execute("SELECT count(*) FROM outcomes WHERE status = 'ok'").fetchall() == [(1,)]
+    assert rows(tmp_path, "SELECT count(*) FROM outcomes WHERE status = 'ok'") == [(1,)]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +92,6 @@ def test_what_was_answered_is_in_the_log_when_the_process_is_gone(
         "-m", "zetaroute", "--home", str(tmp_path), "ask", "--json", "What is 2 + 3?", capture_output=True
     )
     assert done.returncode == 0, done.stderr
-    with duckdb.connect(str(tmp_path / "zetaroute.duckdb"), read_only=True) as log:
-        assert log.execute("SELECT id FROM outcomes").fetchall() == [(json.loads(done.stdout)["id"],)]
+    assert rows(tmp_path, "SELECT id FROM outcomes") == [(json.loads(done.stdout)["id"],)]
     assert os.listdir(tmp_path / "journal") == []
     assert not (tmp_path / "zetaroute.duckdb.wal").exists()

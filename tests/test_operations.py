@@ -25,6 +25,7 @@ from zetaroute.features import Embeddings, FeatureMap
 from zetaroute.features.text import meta, terms
 from zetaroute.learn.feature_maps import MOST_TEXTS, TextMap, outgrown
 from zetaroute.learn.fit import fit
+from zetaroute.log.log import MANY
 from zetaroute.policy import Contest, Forecast, Limits, Policy, PriorPredictor, decide
 from zetaroute.projections import log_of
 
@@ -64,6 +65,8 @@ class Counting:
     def forecast(self, vectors: np.ndarray, arms: Sequence[Arm]) -> Forecast:
         self.forecasts += 1
         return PriorPredictor().forecast(vectors, arms)
+
+    map = None
 
     def with_embeddings(self, given: Embeddings) -> Counting:
         return self
@@ -156,15 +159,18 @@ def test_a_retrain_reads_a_text_once_to_learn_from_it(folder: Path) -> None:
     assert 150 <= calls[meta.__code__] <= 2 * 150
 
 
-def test_an_answer_takes_as_many_statements_whatever_is_in_the_log(folder: Path) -> None:
+def test_one_answer_of_many_takes_as_many_statements_whatever_is_in_the_log_and_the_others_none(
+    folder: Path,
+) -> None:
     found = []
     for seed, rows in ((1, 3), (2, 150)):
         answered(folder, rows, seed)
-        with counted() as calls:
-            ok(folder, "ask", "What is 2 + 3?")
-        found.append(calls["execute"])
-    assert found[0] == found[1]
-    assert 0 < found[0] <= 30
+        for _ in range(MANY):
+            with counted() as calls:
+                ok(folder, "ask", "What is 2 + 3?")
+            found.append(calls["execute"])
+    assert found[:MANY] == found[MANY:] == [*[0] * (MANY - 1), found[-1]]
+    assert 0 < found[-1] <= 30
 
 
 def test_key_figures_take_as_many_steps_whatever_is_in_the_log(folder: Path) -> None:

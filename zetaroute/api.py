@@ -111,7 +111,7 @@ class Session:
         asking = engine.ask(query, wanted, check=parse_check(check), journal=journal if keep else None)
         answer = _own_loop(lambda: asyncio.run(_with_audit(engine, asking, wanted, journal)))
         if keep:
-            self.log.merge()
+            self.log.keep_up(read_soon=conversation is not None)
         return answer
 
     def batch(

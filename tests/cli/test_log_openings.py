@@ -29,6 +29,8 @@ READING = {
     "policies verify": ("policies", "verify"),
     "policies diff": ("policies", "diff", "v0", "current", "--json"),
     "log list": ("log", "list", "--json"),
+    "rate": ("rate", "up"),
+    "ask in a conversation": ("ask", "-c", "--dry-run", "And 2 + 4?"),
     "log show": ("log", "show", "--json"),
     "doctor": ("doctor", "--json"),
 }
@@ -57,6 +59,7 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = practice_home(tmp_path_factory.mktemp("openings"), rows=ROWS, seed=1)
     ok(home, "retrain", "--promote", "force")
     route(home, rows=ROWS, seed=2)
+    ok(home, "ask", "What is 2 + 3?")
     return home
 
 

@@ -14,7 +14,7 @@ from zetaroute.analysis.kpi import kpis
 from zetaroute.analysis.outcomes import list_outcomes, show_outcome
 from zetaroute.analysis.served import Scope
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Arm, utc_now
+from zetaroute.domain import Arm, Query, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.feedback.ingest import resolve
 from zetaroute.feedback.judgement import Judgement
@@ -24,7 +24,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.named import outcome_named
 from zetaroute.log.standings import read_state
-from zetaroute.router.conversations import held_elsewhere, last_conversation, list_conversations, recorded
+from zetaroute.router.conversations import held_elsewhere, in_conversation, list_conversations
 from zetaroute.transfer.export import export_lines
 
 
@@ -192,9 +192,9 @@ def test_the_last_answer_and_its_conversation_are_the_users(home: Home) -> None:
     with log.open() as connection:
         assert outcome_named(connection, "last") == first.id
         assert show_outcome(connection, None)["id"] == first.id
-    assert last_conversation(log) == "talk 0"
-    told = recorded(log, "talk 0")
-    assert (told.model, [turn.content for turn in told.history]) == ("a", ["private thought 0", "yes"])
+    told, model = in_conversation(log, Query(text="and then?"), None)
+    assert (told.conversation, model) == ("talk 0", "a")
+    assert [turn.content for turn in told.history] == ["private thought 0", "yes"]
     assert held_elsewhere(log, "talk 0").model == "a"
     (listed,) = list_conversations(log, limit=5)
     assert (listed["turns"], listed["model"], listed["cost_usd"]) == (1, "a", 0.001)
@@ -255,7 +255,7 @@ def test_a_home_without_audits_has_no_answer_of_one(home: Home) -> None:
     entry = seed_entry()
     Log(home).append([Entry(outcomes=(replace(entry.outcomes[0], role="audit", fallback_of="x"),))])
     with pytest.raises(UsageError, match="no conversation to go on with"):
-        last_conversation(Log(home))
+        in_conversation(Log(home), Query(text="and then?"), None)
 
 
 def test_a_file_of_an_older_version_gets_the_views(home: Home) -> None:

@@ -6,14 +6,14 @@ import pytest
 
 from tests.log.test_log import feedback, outcome
 from zetaroute.config import Home
-from zetaroute.domain import ALL_TASKS, ChainAsk, new_id, utc_now
+from zetaroute.domain import ALL_TASKS, ChainAsk, Query, new_id, utc_now
 from zetaroute.feedback.ingest import resolve
 from zetaroute.feedback.judgement import Judgement
 from zetaroute.learn.frame import read_frame
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
-from zetaroute.router.conversations import recorded
+from zetaroute.router.conversations import in_conversation
 
 
 def chain_entry(*, audited: bool, given: int) -> Entry:
@@ -82,6 +82,6 @@ def test_what_names_a_query_of_a_chain_means_the_answer_that_was_given(home: Hom
     (found,) = resolve(log, [said])
     assert found is not None
     assert found.feedback.outcome_id == entry.outcomes[given].id
-    conversation = recorded(log, "talk")
-    assert conversation.model == "ab"[given]
-    assert [turn.content for turn in conversation.history][1:] == [f"of {'ab'[given]}"]
+    query, model = in_conversation(log, Query(text="and then?"), "talk")
+    assert model == "ab"[given]
+    assert [turn.content for turn in query.history][1:] == [f"of {'ab'[given]}"]

@@ -13,9 +13,10 @@ from zetaroute.domain import Arm, Candidate, Decision, Estimate, Objective, Quer
 from zetaroute.errors import ArtifactError
 from zetaroute.features import EmbeddedMap, Embeddings
 from zetaroute.features.text import tokens
-from zetaroute.policy import Forecast, LearnedPredictor, Policy
+from zetaroute.policy import Forecast, Policy
 from zetaroute.policy.exploration import CAUTION
 from zetaroute.policy.forecast import Predictor
+from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.registry import COLD, Registry
 
 MOST_WORDS = 60

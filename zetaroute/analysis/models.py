@@ -110,7 +110,7 @@ async def _called(arm: Arm, providers: Providers) -> ModelCheck:
 
 def _shares(log: Log) -> dict[str, tuple[float, float | None]] | None:
     """Return each model's share of the latest queries and its mean cost; None while the log cannot be asked."""
-    if not log.home.database.exists() and not log.journal.segments():
+    if not log.is_begun:
         return None
     try:
         with log.open(patience_s=1.0) as connection:

@@ -17,7 +17,8 @@ from zetaroute.features.cluster_names import cell_names
 from zetaroute.learn.embeddings import with_embeddings
 from zetaroute.log.log import SINCE
 from zetaroute.log.views import FIRST
-from zetaroute.policy import LearnedPredictor, Policy
+from zetaroute.policy import Policy
+from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,10 +10,11 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Index
 
-CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-"""Ranges of a character class."""
+_CJK = (("\u3040", "\u30ff"), ("\u3400", "\u9fff"), ("\uac00", "\ud7af"))
+"""First and last characters of ranges."""
+CJK = "".join(f"{first}-{last}" for first, last in _CJK)
+"""The same in a character class."""
 _ASCII = 128
-_IS_CJK = re.compile(f"[{CJK}]").match
 _KINDS = (
     str.isdigit,
     str.isupper,
@@ -23,7 +23,7 @@ _KINDS = (
     "+-*/^=×÷".__contains__,
     "\"'“”".__contains__,
     lambda one: not one.isascii(),
-    lambda one: _IS_CJK(one) is not None,
+    lambda one: any(first <= one <= last for first, last in _CJK),
     # The last three are looked for in a row: [^\W\d_] and \d of regular expressions, and what stands in numbers.
     lambda one: one.isalnum() and not one.isdecimal(),
     str.isdecimal,

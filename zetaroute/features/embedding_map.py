@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,7 @@ class EmbeddedMap:
     """Which endpoint, model and length the embeddings must come from."""
     known: Mapping[str, Array32] = field(default_factory=dict, repr=False)
     """What `vectors` finds its texts in: a query's own, or those of a log. It belongs to no artifact."""
+    reads_words: ClassVar[bool] = False
 
     @property
     def size(self) -> int:
@@ -87,6 +88,10 @@ class EmbeddedMap:
     def reads_hashed(self) -> bool:
         """Whether its vectors are hashed terms, which hold the meta features too."""
         return is_hashed(self.space)
+
+    def knows(self, text: str) -> bool:
+        """Whether `vectors` tells a text from others: one whose embedding is at hand."""
+        return text in self.known
 
     def with_embeddings(self, given: Embeddings) -> EmbeddedMap:
         """Return this map with these embeddings at hand; those that do not fit it are as good as missing."""

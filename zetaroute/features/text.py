@@ -22,7 +22,8 @@ WORD_END = 3
 _END = 2_000
 """Characters at either end of a long text that mostly hold those."""
 
-_TOKEN = re.compile(rf"[{CJK}]|\d+|[^\W\d_{CJK}]+|[^\w\s]|_")
+_TOKEN = rf"[{CJK}]|\d+|[^\W\d_{CJK}]+|[^\w\s]|_"
+"""Compiled where a text needs it: that takes 3 ms."""
 _ASCII_TOKEN = re.compile(r"[a-z]+|(?<!0)0{1,4}|[^a-z0\s]")
 """The same for lower-case ASCII whose digits are zeros, in half the time; of a run it takes the first four."""
 _PLAIN = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ123456789", b"abcdefghijklmnopqrstuvwxyz000000000")
@@ -90,7 +91,7 @@ def _ends(text: str) -> list[str] | None:
 def _split(text: str) -> list[str]:
     if text.isascii() or (text := text.lower()).isascii():
         return _ASCII_TOKEN.findall(text.encode("ascii").translate(_PLAIN).decode("ascii"))
-    return ["0" * min(len(token), 4) if token[0].isdigit() else token for token in _TOKEN.findall(text)]
+    return ["0" * min(len(token), 4) if token[0].isdigit() else token for token in re.findall(_TOKEN, text)]
 
 
 def terms(text: str) -> list[str]:

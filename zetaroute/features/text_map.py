@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,8 @@ class FeatureMap:
     """Known task labels, in the order of `task_coef`."""
     texts: int = 0
     """Distinct texts that the map was fitted on."""
+    reads_words: ClassVar[bool] = True
+    reads_hashed: ClassVar[bool] = False
     _centres: Array = field(init=False, repr=False)
     """Of all cells, coarse and fine."""
     _squares: Array = field(init=False, repr=False)
@@ -99,6 +101,10 @@ class FeatureMap:
         if len(place) < len(texts):
             base = base[[place[text] for text in texts]]
         return self.label(base, tasks or [None] * len(texts))
+
+    def knows(self, text: str) -> bool:
+        """Whether `vectors` tells a text from others: any."""
+        return True
 
     def project(self, text: str) -> Array:
         """Return z, the L2-normalised projection of (1 + ln tf) idf, shape (d,)."""

@@ -60,12 +60,13 @@ def rate(
             "FROM outcomes WHERE id = $1 AND status = 'ok'",
             [meant, author],
         ).fetchone()
-    if answer is None:
-        raise UsageError(f"{meant} failed, so there is no answer to rate: `zetaroute log list` shows others.")
-    model, query, response, prompted = answer
-    feedback = feedback_of(given, meant, author=author, comment=comment, prompted=prompted)
-    log.append([Entry(feedback=(feedback,))])
-    log.merge()
+        if answer is None:
+            raise UsageError(
+                f"{meant} failed, so there is no answer to rate: `zetaroute log list` shows others."
+            )
+        model, query, response, prompted = answer
+        feedback = feedback_of(given, meant, author=author, comment=comment, prompted=prompted)
+        log.write(connection, Entry(feedback=(feedback,)))
     return RatedAnswer(feedback=feedback, model=model, query=query, response=response)
 
 

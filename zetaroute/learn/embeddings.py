@@ -9,7 +9,7 @@ from zetaroute.features import EmbeddedMap, Embeddings
 from zetaroute.features.hashed import is_hashed, space_of
 from zetaroute.learn.frame import embeddings
 from zetaroute.log.pseudonyms import home_salt
-from zetaroute.policy import LearnedPredictor
+from zetaroute.policy.learned import LearnedPredictor
 
 
 def logged_vectors(frame: pl.DataFrame, settings: Settings, home: Home) -> Embeddings | None:

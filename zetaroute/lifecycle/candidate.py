@@ -15,9 +15,10 @@ from zetaroute.learn.clusters import cell_terms
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.survey import Survey
 from zetaroute.learn.incremental.train import TrainingResult, TrainingSource
-from zetaroute.policy import LearnedPredictor, Policy
+from zetaroute.policy import Policy
 from zetaroute.policy.chain import ChainPlan
 from zetaroute.policy.chain_files import chain_manifest
+from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.serialise import policy_from, priced_json, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
 

@@ -17,7 +17,8 @@ from zetaroute.features import AnyMap
 from zetaroute.learn.clusters import segments, spread, top_terms
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.learn.routing_gain import with_lengths
-from zetaroute.policy import Forecast, LearnedPredictor, Policy
+from zetaroute.policy import Forecast, Policy
+from zetaroute.policy.learned import LearnedPredictor
 
 MOST_SEGMENTS = 24
 

@@ -22,7 +22,8 @@ from zetaroute.log.contests import proven_versions, running_event
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state
-from zetaroute.policy import LearnedPredictor, Policy, load_policy
+from zetaroute.policy import Policy, load_policy
+from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:

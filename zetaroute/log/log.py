@@ -31,6 +31,8 @@ PATIENCE_S = 10.0
 """How long a command that needs the log waits for another process to leave it."""
 _BUSY = ("Could not set lock on file", "used by another process")
 """What DuckDB says of a file that another process holds, on POSIX and on Windows."""
+MANY = 16
+"""Segments that wait until a command merges them that reads nothing of the log itself."""
 _OPENING = threading.RLock()
 _NO_DATABASE = "not a valid DuckDB database file"
 _MAKING_S = 2.0
@@ -72,6 +74,19 @@ class Log:
     def append(self, entries: Sequence[Entry]) -> None:
         """Make the entries safe; they appear in the DuckDB file with the next opening."""
         self.journal.append(entries)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was logged yet."""
+        return self.home.database.exists() or bool(self.journal.segments())
+
+    def keep_up(self, *, read_soon: bool) -> None:
+        """Bring the journal into the file if many segments wait, or its rows are `read_soon`.
+
+        Opening the file takes longer than all else that an `ask` does.
+        """
+        if read_soon or len(self.journal.segments()) >= MANY:
+            self.merge()
 
     def merge(self, *, patience_s: float = 0.0) -> bool:
         """Bring the journal into the file; return False when another process holds it, and the rows wait."""

@@ -248,10 +248,9 @@ def _apply(
     connection.execute("BEGIN")
     try:
         step(connection)
-        for name in names:
-            connection.execute(
-                "INSERT INTO migrations VALUES (?, current_timestamp AT TIME ZONE 'UTC')", [name]
-            )
+        connection.execute(
+            "INSERT INTO migrations SELECT unnest(?), current_timestamp AT TIME ZONE 'UTC'", [names]
+        )
         connection.execute("COMMIT")
     except BaseException:
         # Where there is no room, DuckDB has ended the transaction itself, and that must not hide the reason.

@@ -3,15 +3,12 @@
 from zetaroute.policy.decide import decide
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.guards import Limits, allowed, cooling_until, doubt, tripped
-from zetaroute.policy.learned import LearnedPredictor
-from zetaroute.policy.policy import Contest, Policy
+from zetaroute.policy.policy import Contest, Policy, load_policy
 from zetaroute.policy.prior import PriorPredictor
-from zetaroute.policy.serialise import load_policy
 
 __all__ = [
     "Contest",
     "Forecast",
-    "LearnedPredictor",
     "Limits",
     "Policy",
     "PriorPredictor",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from zetaroute.arrays import Array
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query
-from zetaroute.features import Embeddings
+
+if TYPE_CHECKING:
+    from zetaroute.features import AnyMap, Embeddings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,11 @@ class Forecast:
 
 class Predictor(Protocol):
     """Anything that forecasts every arm for a query."""
+
+    @property
+    def map(self) -> AnyMap | None:
+        """What turns a query into the vector that it goes by; None where queries are not told apart."""
+        ...
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return what `forecast` wants to know of each text and its task label, shape (n, anything)."""

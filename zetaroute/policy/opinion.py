@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zetaroute.arrays import Array, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import ALL_TASKS, Arm, Check, Query, Standing
-from zetaroute.features import Embeddings
-from zetaroute.policy.chain import ChainState
 from zetaroute.policy.escalation import CheckReliability, second_chances
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.policy import Expectation, Policy, held_best
+
+if TYPE_CHECKING:
+    from zetaroute.policy.chain import ChainState
 
 RELIABLE_CALLS = 20
 """Calls without a failure that every model is taken to have had: one failure among few proves little."""
@@ -112,6 +114,8 @@ def opinion_of(
         own, knowing = query.embedding, policy
         if own is not None and own.values:
             given = np.array(own.values, dtype=np.float32)
+            from zetaroute.features import Embeddings
+
             knowing = policy.with_embeddings(Embeddings(space=own.space, by_text={query.text: given}))
         (found,) = knowing.expect([query], arms)
     lost_s = _lost_s(standings, arms)

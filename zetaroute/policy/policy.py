@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query, Standing
-from zetaroute.features import EmbeddedMap, Embeddings
-from zetaroute.policy.chain import ChainPlan
 from zetaroute.policy.escalation import CheckReliability
 from zetaroute.policy.exploration import exploit
 from zetaroute.policy.forecast import Forecast, Predictor
-from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.prior import Memo, PriorPredictor
+from zetaroute.registry import COLD, Registry
+
+if TYPE_CHECKING:
+    from zetaroute.features import Embeddings
+    from zetaroute.policy.chain import ChainPlan
 
 DEVIATES = 0.25
 """Standard errors of the difference that another model must be expected to be better by to take the place of the
@@ -59,8 +62,7 @@ class Policy:
     @property
     def reads_hashed(self) -> bool:
         """Whether it was learned from hashed terms, which must be made of a query before it is decided."""
-        found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
-        return isinstance(found, EmbeddedMap) and found.reads_hashed
+        return self.predictor.map is not None and self.predictor.map.reads_hashed
 
     def kind_of(self, query: Query, vector: Array) -> str | None:
         """Return the learned kind of a query without a task label, whose vector is (1, anything); None if unnamed."""
@@ -69,17 +71,13 @@ class Policy:
 
     def cell_of(self, query: Query, vector: Array) -> int | None:
         """Return the cell of the feature map that a query lies in, whose vector is (1, anything); None if unknown."""
-        found = self.predictor.map if isinstance(self.predictor, LearnedPredictor) else None
-        if found is None or (isinstance(found, EmbeddedMap) and query.text not in found.known):
-            return None
-        return int(found.cells(vector[:, 1:])[0])
+        found = self.predictor.map
+        return int(found.cells(vector[:, 1:])[0]) if found is not None and found.knows(query.text) else None
 
     @property
     def reads_words(self) -> bool:
         """Whether the words of a query are all that it goes by: not the record of the arms, nor a given vector."""
-        return isinstance(self.predictor, LearnedPredictor) and not isinstance(
-            self.predictor.map, EmbeddedMap
-        )
+        return self.predictor.map is not None and self.predictor.map.reads_words
 
     def expect(self, queries: Sequence[Query], arms: Sequence[Arm]) -> list[Expectation]:
         """Return what is expected of the arms for each query, for many at once in a third of the time."""
@@ -141,6 +139,15 @@ class Contest:
     """Whether the challenger is the version in use, and the champion the one before it."""
     proving: bool = False
     """Whether it is still tested for harm."""
+
+
+def load_policy(registry: Registry, version: str) -> Policy:
+    """Return the policy of a version; COLD is the config's priors."""
+    if version == COLD:
+        return Policy(version=COLD, predictor=PriorPredictor())
+    from zetaroute.policy.serialise import policy_from
+
+    return policy_from(registry.load(version))
 
 
 def held_best(mean: Array, se: Array, rows: Array, eligible: Mask, singles: Array | None = None) -> Index:

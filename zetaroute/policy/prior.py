@@ -8,16 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from zetaroute.arrays import Array, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query, Standing, Tally
-from zetaroute.features import Embeddings
 from zetaroute.policy.exploration import ENOUGH_GRADED
 from zetaroute.policy.forecast import Forecast
+
+if TYPE_CHECKING:
+    from zetaroute.features import Embeddings
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -69,6 +71,8 @@ class PriorPredictor:
 
     Normal posteriors of the means, each metric on its own.
     """
+
+    map: None = None
 
     def __init__(
         self, standings: Mapping[str, Standing] = _NONE, latest: Memo[_Key, _Known] | None = None

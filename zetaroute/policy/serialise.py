@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,15 @@ from zetaroute.domain import Prices
 from zetaroute.errors import ArtifactError
 from zetaroute.features import AnyMap, EmbeddedMap, FeatureMap, Spaces
 from zetaroute.features.cluster_names import lasting_names
-from zetaroute.policy.chain import ChainPlan
-from zetaroute.policy.chain_files import chain_arrays, chain_from
 from zetaroute.policy.escalation import CheckReliability
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.learned import LearnedPredictor, Priced
 from zetaroute.policy.packed_covariance import half_size
 from zetaroute.policy.policy import Policy
-from zetaroute.policy.prior import PriorPredictor
-from zetaroute.registry import ARRAYS, COLD, VOCABULARY, Artifact, Registry, pack
+from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, pack
+
+if TYPE_CHECKING:
+    from zetaroute.policy.chain import ChainPlan
 
 _LINEAR = ("accuracy", "satisfaction", "response", "cost")
 _EMBED = ("mean", "components", "average")
@@ -44,7 +44,10 @@ def stored_files(
             arrays |= head.arrays(name)
     _share_spreads(arrays)
     arrays["average"] = average
-    arrays |= chain_arrays(chain)
+    if chain is not None:
+        from zetaroute.policy.chain_files import chain_arrays
+
+        arrays |= chain_arrays(chain)
     words = sorted(predictor.map.vocabulary, key=predictor.map.vocabulary.__getitem__)
     return {ARRAYS: pack(arrays), VOCABULARY: json.dumps(words, ensure_ascii=False).encode()}
 
@@ -69,7 +72,7 @@ def policy_from(artifact: Artifact) -> Policy:
         # Versions of before contests have none.
         anchor = artifact.manifest.get("anchor")
         average = np.asarray(arrays["average"], dtype=np.float64) if anchor is not None else None
-        chain = chain_from(artifact.manifest.get("chain"), arrays)
+        chain = _chain(artifact.manifest.get("chain"), arrays)
         _check_shapes(predictor)
         if average is not None and average.shape != (1 + predictor.map.size,):
             raise ValueError(f"the average query has the shape {average.shape}")
@@ -93,6 +96,14 @@ def policy_from(artifact: Artifact) -> Policy:
     )
 
 
+def _chain(manifest: Mapping[str, Any] | None, arrays: Mapping[str, NDArray[np.generic]]) -> ChainPlan | None:
+    if manifest is None:
+        return None
+    from zetaroute.policy.chain_files import chain_from
+
+    return chain_from(manifest, arrays)
+
+
 def _map(artifact: Artifact, arrays: Mapping[str, NDArray[np.generic]]) -> AnyMap:
     features = artifact.manifest["features"]
     spaces = Spaces(**{name: np.asarray(arrays[f"map.{name}"]) for name in _SPACES})
@@ -104,13 +115,6 @@ def _map(artifact: Artifact, arrays: Mapping[str, NDArray[np.generic]]) -> AnyMa
     if components.shape != (len(mean), spaces.components.shape[1]):
         raise ValueError(f"the embedding's components have the shape {components.shape}")
     return EmbeddedMap(found, mean, components, average, features["embedding"])
-
-
-def load_policy(registry: Registry, version: str) -> Policy:
-    """Return the policy of a version; COLD is the config's priors."""
-    if version == COLD:
-        return Policy(version=COLD, predictor=PriorPredictor())
-    return policy_from(registry.load(version))
 
 
 def _share_spreads(arrays: dict[str, NDArray[np.generic]]) -> None:

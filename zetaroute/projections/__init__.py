@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.projections.evidence import judge_contest
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 
 def log_of(
@@ -17,4 +20,10 @@ def log_of(
 
     `privacy` is that of the config wherever rows are appended; `on_derived` is told what a merge has concluded.
     """
-    return Log(home, privacy, projections=(judge_contest,), on_derived=on_derived)
+    return Log(home, privacy, projections=(_judge_contest,), on_derived=on_derived)
+
+
+def _judge_contest(connection: DuckDBPyConnection, home: Home) -> Entry | None:
+    from zetaroute.projections.evidence import judge_contest
+
+    return judge_contest(connection, home)

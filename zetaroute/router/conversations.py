@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import Message, Query
 from zetaroute.errors import StoreBusyError, UsageError
@@ -15,6 +15,9 @@ from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.named import ASKED
 from zetaroute.log.pseudonyms import hidden
 from zetaroute.log.views import GIVEN
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _TURNS = f"""
     SELECT query, response, system, model, tags, store IS NOT NULL OR forgotten IS NOT NULL, id FROM outcomes
@@ -82,22 +85,18 @@ def held_elsewhere(log: Log, name: str, *, patience_s: float = PATIENCE_S) -> Co
     return Conversation(model=model, tags=tuple(sorted(tags or ())))
 
 
-def in_conversation(log: Log, query: Query, name: str) -> tuple[Query, str | None]:
-    """Return the query as the next turn of a conversation, and the model that answered there last."""
-    # Named as the query names it: what has no UTF-8 form was replaced.
-    query = replace(query, conversation=name)
-    before = recorded(log, str(query.conversation))
-    return before.continued(query), before.model
+def in_conversation(log: Log, query: Query, name: str | None) -> tuple[Query, str | None]:
+    """Return the query as the next turn of a conversation, and the model that answered there last.
 
-
-def recorded(log: Log, name: str) -> Conversation:
-    """Return a conversation with its turns; one without turns begins.
-
-    `name` is what `--cid` names: an id of the log, or any word. Raises UsageError when its text was not kept.
+    `name` is what `--cid` names, an id of the log or any word; None the one that was spoken in last. One without
+    turns begins. Raises UsageError when there is none to go on with, or its text was not kept.
     """
     with log.open() as connection:
-        turns = connection.execute(_TURNS, [name]).fetchall()
-    return _conversation(turns)
+        # Named as the query names it: what has no UTF-8 form was replaced.
+        query = replace(query, conversation=name or last_conversation(connection))
+        turns = connection.execute(_TURNS, [query.conversation]).fetchall()
+    before = _conversation(turns)
+    return before.continued(query), before.model
 
 
 def recorded_until(log: Log, outcome_id: str) -> tuple[str, Conversation] | None:
@@ -132,12 +131,11 @@ def _conversation(turns: Sequence[tuple[Any, ...]]) -> Conversation:
     )
 
 
-def last_conversation(log: Log) -> str:
+def last_conversation(connection: DuckDBPyConnection) -> str:
     """Return the name of the conversation that was spoken in last; raise UsageError when there is none."""
-    with log.open() as connection:
-        last = connection.execute(
-            f"SELECT coalesce(conversation, id) FROM outcomes WHERE {ASKED} ORDER BY id DESC LIMIT 1"
-        ).fetchone()
+    last = connection.execute(
+        f"SELECT coalesce(conversation, id) FROM outcomes WHERE {ASKED} ORDER BY id DESC LIMIT 1"
+    ).fetchone()
     if last is None:
         raise UsageError("there is no conversation to go on with yet: ask without --continue first.")
     return str(last[0])

@@ -170,19 +170,13 @@ def test_a_used_up_budget_leaves_the_models_that_cost_nothing(http_folder, serve
 
 def test_what_waits_in_the_journal_counts_too(http_folder, server):
     configure(http_folder, server, budget="daily_usd = 0.002")
-    configured = (http_folder / "config.toml").read_text()
-    server.reply(says("x"))
-    (http_folder / "config.toml").write_text(http_config(server))
-    ok(http_folder, "ask", "-m", "two/m2", "why?")
-    (http_folder / "config.toml").write_text(configured)
-    # As if the merge had not come yet: the row back into the journal, the state gone.
-    (http_folder / "state.json").unlink()
     entry = {
         "outcomes": [{"model": "two/m2", "status": "ok", "time": "2020-01-01T00:00:00", "cost_usd": 1.0}]
     }
     from datetime import UTC, datetime
 
     entry["outcomes"][0]["time"] = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    (http_folder / "journal").mkdir()
     (http_folder / "journal" / "0.jsonl").write_text(json.dumps(entry) + "\n")
     assert "used up" in refused(run(http_folder, "ask", "-m", "two/m2", "why?"), 3)
 

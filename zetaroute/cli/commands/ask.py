@@ -54,11 +54,11 @@ def placed(
         if reroute:
             raise UsageError("--reroute lets a conversation change its model: it needs --continue or --cid.")
         return query, None
-    from zetaroute.router.conversations import in_conversation, last_conversation
+    from zetaroute.router.conversations import in_conversation
 
     if name is not None and not name.strip():
         raise UsageError("--cid is empty: give the name of a conversation.")
-    query, model = in_conversation(run.log(), query, name or last_conversation(run.log()))
+    query, model = in_conversation(run.log(), query, name)
     return query, None if reroute else model
 
 

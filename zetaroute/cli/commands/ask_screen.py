@@ -147,13 +147,13 @@ def _tell_check(run: Run, answer: Answer) -> None:
 
 
 def _merge(run: Run, log: Log, answer: Answer, rating: str | None) -> None:
-    """Bring the journal into the log, now that the answer is on screen."""
-    from zetaroute.feedback.ratings import keep_rating, parse_rating
-
+    """Keep the rating, and now and then bring the journal into the log, now that the answer is on screen."""
     try:
         if rating is not None:
+            from zetaroute.feedback.ratings import keep_rating, parse_rating
+
             keep_rating(log.journal, answer.id, parse_rating(rating), prompted=False)
-        log.merge()
+        log.keep_up(read_soon=answer.query.conversation is not None)
     except StoreError as error:
         run.note(f"the answer is safe in the journal, but the log could not take it: {error}")
 

@@ -107,7 +107,7 @@ def opened_log(home: Home) -> Iterator[OpenedLog]:
     log = log_of(home)
     with ExitStack() as stack:
         connection, failure = None, None
-        if home.database.exists() or log.journal.segments():
+        if log.is_begun:
             try:
                 connection = stack.enter_context(log.open(patience_s=1.0))
             except StoreError as error:
