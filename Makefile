@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Without bytecode every process of the tests and of the benchmarks compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help

@@ -57,6 +57,7 @@ class Counting:
 
     texts: list[str] = field(default_factory=list)
     forecasts: int = 0
+    map: None = None
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> np.ndarray:
         self.texts += texts
@@ -65,8 +66,6 @@ class Counting:
     def forecast(self, vectors: np.ndarray, arms: Sequence[Arm]) -> Forecast:
         self.forecasts += 1
         return PriorPredictor().forecast(vectors, arms)
-
-    map = None
 
     def with_embeddings(self, given: Embeddings) -> Counting:
         return self

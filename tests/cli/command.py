@@ -103,8 +103,9 @@ def command(home: Path, *arguments: str) -> list[str]:
 
 
 def environment(**changed: str) -> dict[str, str]:
-    """Return this environment without what would change how the program looks, and with the changes."""
-    unwanted = {"NO_COLOR", "FORCE_COLOR", "ZETAROUTE_HOME", "COLUMNS", "PYTHONWARNINGS"}
+    """Return this environment without what would change how the program looks or starts, and with the changes."""
+    unwanted = {"NO_COLOR", "FORCE_COLOR", "ZETAROUTE_HOME", "COLUMNS"}
+    unwanted |= {"PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE"}
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     return kept | changed
 

@@ -237,6 +237,8 @@ def test_one_model_is_always_it():
 class Wants:
     """A predictor that holds one arm best; the rest is the config's."""
 
+    map = None
+
     def __init__(self, arm: int, others: float = 0.2) -> None:
         self.arm, self.others = arm, others
 

@@ -70,7 +70,8 @@ def chat_command(
     if continue_:
         from zetaroute.router.conversations import last_conversation
 
-        cid = last_conversation(run.log())
+        with run.log().open() as connection:
+            cid = last_conversation(connection)
 
     options = ask.options_of(
         None,
