@@ -183,7 +183,7 @@ def test_a_log_in_use_and_what_waits(folder):
         holder.communicate()
     ((level, words),) = of(checks, "log")
     assert level == "warn"
-    assert words.endswith("is in use by another process, and 1 journal segments wait for it")
+    assert words.endswith("is in use by another process, and 2 journal segments wait for it")
 
 
 def test_a_log_that_is_no_database(folder):
