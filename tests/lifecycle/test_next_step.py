@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.support.contested_rows import began
-from zetaroute.config import Home, Settings
+from zetaroute.config import Home, JudgeGrader, Settings, graders_hash
 from zetaroute.domain import PROVING_UNITS, Arm, ContestEvent, Objective, Prices
 from zetaroute.evaluate.evidence import Belief
 from zetaroute.learn.progressive import UtilityBounds
@@ -54,7 +54,8 @@ def event(registry: Registry) -> ContestEvent:
     """A contest of a stored version against the model `a`."""
     prices = {"input": 1.0, "output": 2.0, "cached_input": None}
     priced = {"a": {"prices": prices, "input_tokens": 1.0, "output_tokens": 1.0}}
-    return began(COLD, registry.publish({"priced": priced}, {}))
+    manifest = {"priced": priced, "graders": graders_hash(SETTINGS.graders)}
+    return began(COLD, registry.publish(manifest, {}))
 
 
 def open_contest(event: ContestEvent, **changes) -> OpenContest:
@@ -117,6 +118,7 @@ def test_a_later_version_goes_on_with_the_evidence(registry, event):
             {"arms": (replace(ARMS[0], prices=Prices(input=3.0, output=2.0)), ARMS[1])},
             "a price has changed",
         ),
+        ({}, {"graders": (JudgeGrader(name="fair", judge="a"),)}, "a grader has changed"),
     ],
 )
 def test_another_question_begins_anew_with_at_most_what_was_left(registry, event, terms, settings, why):

@@ -1,6 +1,6 @@
 """What the user can set: config.toml read into frozen settings, and where a home keeps its files."""
 
-from zetaroute.config.grading import CommandGrader, JudgeGrader, NamedGrader
+from zetaroute.config.grading import CommandGrader, JudgeGrader, NamedGrader, graders_hash
 from zetaroute.config.home import Home, find_home
 from zetaroute.config.models import Embedding, check_options
 from zetaroute.config.prices import ImportedPrice, prices_text, read_prices
@@ -47,6 +47,7 @@ __all__ = [
     "check_options",
     "default_config_text",
     "find_home",
+    "graders_hash",
     "load_settings",
     "parse_settings",
     "prices_text",

@@ -6,9 +6,11 @@ that its user did not name.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from zetaroute.config.models import arm_named
@@ -50,6 +52,12 @@ class JudgeGrader:
 
 
 NamedGrader = CommandGrader | JudgeGrader
+
+
+def graders_hash(graders: Sequence[NamedGrader]) -> str:
+    """Return a hash of how answers are graded: evidence from before another one cannot be added to that of after."""
+    stored = [asdict(one) for one in sorted(graders, key=lambda one: one.name)]
+    return hashlib.sha256(json.dumps(stored).encode()).hexdigest()
 
 
 def read_graders(table: TomlTable | None, arms: tuple[Arm, ...]) -> tuple[NamedGrader, ...]:

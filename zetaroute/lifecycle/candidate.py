@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from zetaroute.config import Settings
+from zetaroute.config import Settings, graders_hash
 from zetaroute.domain import utc_now
 from zetaroute.features import EmbeddedMap
 from zetaroute.learn.clusters import cell_terms
@@ -35,6 +35,7 @@ def manifest_of(
         "anchor": fitted.anchor,
         "priced": {model: priced_json(priced) for model, priced in fitted.predictor.priced.items()},
         "objective": asdict(settings.objective),
+        "graders": graders_hash(settings.graders),
         "features": {
             "terms": len(fitted.map.vocabulary),
             "dimensions": int(fitted.map.spaces.components.shape[1]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.config import Settings
+from zetaroute.config import Settings, graders_hash
 from zetaroute.domain import ContestEvent, ContestStep, UtilityRange, new_id, utc_now
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.evidence import PROMOTES_AT
@@ -99,24 +99,22 @@ def _later(millis: int) -> str:
 def changed_terms(event: ContestEvent, settings: Settings, registry: Registry) -> str | None:
     """Return in words what the contest began with and is no more; None where nothing has changed."""
     objective = settings.objective
-    if (event.answer_value_usd, event.second_value_usd) != (
-        objective.answer_value_usd,
-        objective.second_value_usd,
-    ):
-        return "what an answer or a second is worth has changed"
-    if {one.model for one in event.ranges} != {arm.id for arm in settings.arms}:
-        return "the set of models has changed"
-    if event.accuracy_margin != settings.gate.accuracy_margin:
-        return "the accuracy margin has changed"
     try:
-        priced: Mapping[str, Any] = registry.manifest(event.challenger)["priced"]
+        manifest = registry.manifest(event.challenger)
     except ArtifactError:
         return f"{event.challenger} cannot be read"
+    priced: Mapping[str, Any] = manifest["priced"]
     before = {model: stored_prices(one["prices"]) for model, one in priced.items()}
     now = {arm.id: arm.prices.flat() for arm in settings.arms if arm.prices is not None}
-    if any(now.get(model) != prices for model, prices in before.items()):
-        return "a price has changed"
-    return None
+    worth = (objective.answer_value_usd, objective.second_value_usd)
+    changed = {
+        "what an answer or a second is worth": (event.answer_value_usd, event.second_value_usd) != worth,
+        "the set of models": {one.model for one in event.ranges} != {arm.id for arm in settings.arms},
+        "the accuracy margin": event.accuracy_margin != settings.gate.accuracy_margin,
+        "a grader": manifest.get("graders") not in {None, graders_hash(settings.graders)},
+        "a price": any(now.get(model) != prices for model, prices in before.items()),
+    }
+    return next((f"{what} has changed" for what, differs in changed.items() if differs), None)
 
 
 def take_step(
