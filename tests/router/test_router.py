@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.log.test_log import outcome
+from tests.support.contested_rows import began
 from zetaroute.config import Budget, Settings
 from zetaroute.domain import Query, Standing, Tally
 from zetaroute.errors import NoAnswerError
@@ -17,6 +19,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import LogState
 from zetaroute.policy import Policy, PriorPredictor
+from zetaroute.registry import COLD, Registry
 from zetaroute.router.budget import Spending
 from zetaroute.router.router import Router, open_router
 
@@ -103,3 +106,13 @@ def test_a_log_that_is_none_stops_no_decision(home, settings):
     home.make()
     home.database.write_text("no database")
     assert len(eligible(open_router(home, settings))) == 3
+
+
+def test_a_challenger_that_cannot_be_loaded_is_told_once(home, settings, caplog):
+    Registry(home.artifacts).make_current(COLD)
+    log = Log(home)
+    log.append([Entry(contests=(began(COLD, "v0007-gone"),))])
+    with caplog.at_level(logging.WARNING, "zetaroute"):
+        assert [open_router(home, settings).contest for _ in range(2)] == [None, None]
+    (told,) = caplog.messages
+    assert told.startswith("note: v0007-gone cannot be loaded, so v0000 serves alone: ")

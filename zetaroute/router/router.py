@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from zetaroute.config import Budget, Home, Objective, Settings
 from zetaroute.domain import (
@@ -312,7 +314,8 @@ def _contest(
     else:
         try:
             policy = load_policy(registry, event.challenger)
-        except ArtifactError:
+        except ArtifactError as error:
+            _say_once(f"{event.challenger} cannot be loaded, so {champion.version} serves alone: {error}")
             return None
     share = affordable_share(
         running.share, kept=kept_by(rate, QUOTA), width_usd=event.width_usd, limit_usd=event.max_regret_usd
@@ -325,6 +328,12 @@ def _contest(
         promoted=event.step == "promoted",
         proving=running.proving,
     )
+
+
+@cache
+def _say_once(words: str) -> None:
+    """Write down what is found again at every merge."""
+    logging.getLogger("zetaroute").warning("note: %s", words)
 
 
 def without_key(arms: Iterable[Arm]) -> dict[str, str]:
