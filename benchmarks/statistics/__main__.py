@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks.statistics.loops import loops
+from benchmarks.statistics.pacer import pacer
 from benchmarks.statistics.promotions import promotions
 from benchmarks.statistics.sizes import FULL, QUICK, Size
 from benchmarks.statistics.tables import tables
@@ -34,6 +35,7 @@ SECTIONS: Mapping[str, Callable[[Size, int], list[str]]] = {
     "tables": tables,
     "promotions": promotions,
     "loops": loops,
+    "pacer": pacer,
 }
 
 

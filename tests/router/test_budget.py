@@ -69,3 +69,21 @@ def test_the_budget_of_a_run_holds_what_is_under_way():
     budget.settle(0.6, 0.9)
     assert not budget.reserve(0.01)
     assert RunBudget(None).reserve(1e9)
+
+
+@pytest.mark.parametrize(
+    ("hour", "spent", "price"),
+    [(12, 0.0, 1.0), (12, 2.5, 1.0), (12, 3.5, 7.7), (12, 4.999, 1000.0), (12, 6.0, 1000.0), (18, 3.5, 1.0)],
+)
+def test_money_counts_more_while_a_budget_is_spent_faster_than_the_day_goes_by(hour, spent, price):
+    now = datetime(2026, 5, 31, hour, tzinfo=UTC)
+    days = {"2026-05-31": spent}
+    assert Spending(Budget(daily_usd=5, taper=True), days).price(now)[0] == price
+    assert Spending(Budget(daily_usd=5), days).price(now) == (1.0, "")
+
+
+def test_the_budget_that_is_spent_fastest_sets_the_price_of_money():
+    now = datetime(2026, 2, 15, tzinfo=UTC)
+    budget = Budget(daily_usd=5, monthly_usd=20, taper=True)
+    assert Spending(budget, {"2026-02-03": 12.0}).price(now) == (2.4, "monthly budget of $20")
+    assert Spending(Budget(taper=True)).price(now) == (1.0, "")

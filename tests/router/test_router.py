@@ -116,3 +116,21 @@ def test_a_challenger_that_cannot_be_loaded_is_told_once(home, settings, caplog)
         assert [open_router(home, settings).contest for _ in range(2)] == [None, None]
     (told,) = caplog.messages
     assert told.startswith("note: v0007-gone cannot be loaded, so v0000 serves alone: ")
+
+
+def test_a_budget_that_tapers_makes_models_that_cost_less_answer(settings):
+    today = datetime.now(UTC).strftime("%Y-%m-%d")
+    # A millionth is left: enough for this query, and at any time of the day far too little for the rest of it.
+    spending = Spending(Budget(daily_usd=1e6, taper=True), {today: 1e6 - 1})
+    priced = tuple(replace(arm, tags=()) for arm in settings.arms)
+    plain = router_of(replace(settings, arms=priced))
+    scarce = router_of(replace(settings, arms=priced), spending=spending)
+    decision = scarce.decide(QUERY, seed=1)
+    assert decision.note == (
+        "the daily budget of $1000000 is spent faster than its time goes by: money counts 1000 times"
+    )
+    utility = [candidate.utility_usd.mean for candidate in decision.candidates]
+    cost = [candidate.cost_usd.mean for candidate in decision.candidates]
+    assert decision.objective == settings.objective.at_price(1000.0)
+    assert max(utility) == utility[cost.index(min(cost))]
+    assert plain.decide(QUERY, seed=1).note is None

@@ -85,6 +85,8 @@ class Budget:
     """From midnight to midnight, UTC."""
     monthly_usd: float | None = None
     """From the first of the month, UTC."""
+    taper: bool = False
+    """Whether money counts for more while a budget is spent faster than its time goes by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,20 @@ class Objective:
     """A fully satisfied user instead of a fully unsatisfied one."""
     second_value_usd: float = 0.0005
     """One second of waiting."""
+
+    def at_price(self, price: float) -> Objective:
+        """Return the same where money counts `price` times."""
+        if price == 1.0:
+            return self
+        return Objective(**{name: getattr(self, name) / price for name in self.__slots__})
+
+    def is_at_price(self, stated: Objective) -> bool:
+        """Return whether this is a `stated` one, or the same where money counts more."""
+        if self == stated:
+            return True
+        pairs = [(getattr(stated, name), getattr(self, name)) for name in self.__slots__]
+        prices = [then / now if now else then and math.inf for then, now in pairs if then or now]
+        return min(prices) >= 1.0 and math.isclose(min(prices), max(prices))
 
 
 # Not frozen: every decision makes one per model, and a frozen one takes four times as long to make.

@@ -66,9 +66,10 @@ class ChainPlan:
 
         `forecast` is that of the query (1, all arms), `eligible` (all arms,), `cell` the query's in the feature map
         (see `Expectation.cell`). The chain's whole expected cost stays within `limit_usd`. A chain needs two eligible
-        models, a cell that was seen often enough and, where it is `guarded`, a gain that was shown at this objective.
+        models, a cell that was seen often enough and, where it is `guarded`, a gain that was shown at this objective
+        or at the same with a lower price of money.
         """
-        if guarded and not (self.serves and objective == self.objective):
+        if guarded and not (self.serves and objective.is_at_price(self.objective)):
             return None
         if len(self.cells) and (cell is None or self.cells[cell] < FEWEST_SEEN):
             return None

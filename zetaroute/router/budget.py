@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from zetaroute.config import Budget
 from zetaroute.domain import Decision, usd
+
+STEEPNESS = 4
+"""Of the price of money; see docs/simulations.md."""
+HIGHEST_PRICE = 1000.0
 
 
 class Reserve:
@@ -58,21 +62,40 @@ class Spending:
     @property
     def limited(self) -> bool:
         """Whether there is a budget at all."""
-        return self._budget != Budget()
+        return (self._budget.daily_usd, self._budget.monthly_usd) != (None, None)
 
     def left_usd(self, now: datetime | None = None) -> tuple[float | None, str]:
         """Return what is left of the tightest budget and its name; None where there is no budget."""
         if not self.limited:
             return None, ""
-        return min((limit_usd - spent_usd, name) for limit_usd, spent_usd, name in self._spent(now))
+        return min((limit_usd - spent_usd, name) for limit_usd, spent_usd, name in self._spent(_now(now)))
 
     def share_left(self, now: datetime | None = None) -> float:
         """Return which part is left of the budget that is spent most, 0 to 1; 1 where there is no budget."""
-        return min((_share(limit - spent, limit) for limit, spent, _ in self._spent(now)), default=1.0)
+        return min((_share(limit - spent, limit) for limit, spent, _ in self._spent(_now(now))), default=1.0)
 
-    def _spent(self, now: datetime | None) -> list[tuple[float, float, str]]:
+    def price(self, now: datetime | None = None) -> tuple[float, str]:
+        """Return how many times money counts, and which budget says so; 1 where none tapers.
+
+        That is the part of the time that is left over the part of the money that is left, to a power: 1 while the
+        money lasts at the pace of until now, and steeply more where it does not. Two digits of it.
+        """
+        if not self._budget.taper:
+            return 1.0, ""
+        now = _now(now)
+        day = (now - now.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds() / 86400
+        next_month = (now.replace(day=28) + timedelta(days=4)).replace(day=1)
+        gone = {"daily": day, "monthly": (now.day - 1 + day) / (next_month - timedelta(days=1)).day}
+        found = [
+            ((1.0 - gone[name.partition(" ")[0]]) / max(_share(limit - spent, limit), 1e-9), name)
+            for limit, spent, name in self._spent(now)
+        ]
+        pace, name = max(found, default=(1.0, ""))
+        return float(f"{min(max(pace, 1.0) ** STEEPNESS, HIGHEST_PRICE):.2g}"), name
+
+    def _spent(self, now: datetime) -> list[tuple[float, float, str]]:
         """Return of every budget its limit, what was spent of it or is under way, and its name."""
-        today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
+        today = now.strftime("%Y-%m-%d")
         budget, under_way = self._budget, self.reserved.usd + self._pending_usd
         found: list[tuple[float, float, str]] = []
         if budget.daily_usd is not None:
@@ -90,7 +113,7 @@ class Spending:
 
     def keep(self, cost_usd: float, now: datetime | None = None) -> None:
         """Take a cost as written: its row is safe."""
-        today = (now or datetime.now(UTC)).strftime("%Y-%m-%d")
+        today = _now(now).strftime("%Y-%m-%d")
         self._pending_usd -= cost_usd
         self._days[today] = self._days.get(today, 0.0) + cost_usd
 
@@ -128,6 +151,10 @@ class RunBudget:
         """Put what a call did cost in the place of what was set aside for it."""
         self._spent_usd += cost_usd
         self.reserved.remove(expected_usd)
+
+
+def _now(now: datetime | None) -> datetime:
+    return now or datetime.now(UTC)
 
 
 def _share(left_usd: float, limit_usd: float) -> float:

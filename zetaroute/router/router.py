@@ -177,11 +177,14 @@ class Router:
         start = time.perf_counter()
         query, cached = self._read(query), self.forecasts.pop(query)
         left_usd, budget = self.spending.left_usd()
+        price, tapering = self.spending.price()
+        # What the champion of a contest always asks may be what is too expensive now.
+        contest = self.contest if self.contest is None or price == 1.0 else replace(self.contest, anchor=None)
         decision = decide(
             query=query,
             arms=self.settings.arms,
             policy=self.policy,
-            objective=objective or self.settings.objective,
+            objective=(objective or self.settings.objective).at_price(price),
             rate=self.rate,
             standings=self.standings,
             guards=self.settings.guards,
@@ -191,7 +194,7 @@ class Router:
             now_s=time.time(),
             forced=forced,
             kept=kept,
-            contest=self.contest,
+            contest=contest,
             audit=audit,
             chains=chains and self._chains(query),
             expected=cached.by_version,
@@ -202,7 +205,10 @@ class Router:
         if standing is not None and tripped(standing):
             self.standings[decision.model] = replace(standing, probe_s=time.time())
         waited_s = query.embedding.elapsed_s if query.embedding else cached.took_s
-        return replace(decision, router_s=waited_s + time.perf_counter() - start)
+        scarce = f"the {tapering} is spent faster than its time goes by: money counts {price:g} times"
+        notes = [note for note in (decision.note, scarce if price > 1.0 else None) if note is not None]
+        router_s = waited_s + time.perf_counter() - start
+        return replace(decision, note="; ".join(notes) or None, router_s=router_s)
 
     def _chains(self, query: Query) -> bool:
         return self.settings.chains.enabled and query.task not in self.settings.chains.not_for
