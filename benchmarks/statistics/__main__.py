@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from benchmarks.statistics.efforts import efforts
 from benchmarks.statistics.loops import loops
 from benchmarks.statistics.pacer import pacer
 from benchmarks.statistics.promotions import promotions
@@ -36,6 +37,7 @@ SECTIONS: Mapping[str, Callable[[Size, int], list[str]]] = {
     "promotions": promotions,
     "loops": loops,
     "pacer": pacer,
+    "efforts": efforts,
 }
 
 

@@ -277,7 +277,7 @@ def test_a_model_at_another_effort_takes_over_what_it_leaves_out():
     base, high = settings.arms
     assert (high.of, high.effort, high.model, high.base_url) == ("o/m", "high", "m", base.base_url)
     assert (high.prices, high.options) == (base.prices, {"temperature": 0, "max_tokens": 9000})
-    assert (high.prior_accuracy, high.aliases, base.effort) == (None, ("thinker",), None)
+    assert (high.prior_accuracy, high.aliases, base.effort) == (0.5, ("thinker",), None)
 
 
 def test_an_alias_stands_for_its_model_wherever_one_is_named():

@@ -127,7 +127,8 @@ def test_a_budget_that_tapers_makes_models_that_cost_less_answer(settings):
     scarce = router_of(replace(settings, arms=priced), spending=spending)
     decision = scarce.decide(QUERY, seed=1)
     assert decision.note == (
-        "the daily budget of $1000000 is spent faster than its time goes by: money counts 1000 times"
+        "the daily budget of $1000000 is spent faster than its time goes by: "
+        "money counts 1000 times, so a right answer is worth $0.00001"
     )
     utility = [candidate.utility_usd.mean for candidate in decision.candidates]
     cost = [candidate.cost_usd.mean for candidate in decision.candidates]

@@ -22,7 +22,7 @@ OWN_FIELDS = ("model", "messages", "system", "stream", "stream_options", "n")
 """Fields of a request that zetaroute fills; options may not."""
 _ATTACHMENTS = ("image", "file")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_OF_ITS_OWN = ("id", "aliases", "effort", "prior_accuracy", "prior_response_s")
+_OF_ITS_OWN = ("id", "aliases", "effort")
 """Keys of a [[models]] block that one `of` it does not take over."""
 _KEY_HEADERS = {"authorization", "proxy-authorization", "api-key", "x-api-key"}
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

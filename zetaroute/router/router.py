@@ -20,6 +20,7 @@ from zetaroute.domain import (
     Query,
     QueryEmbedding,
     Standing,
+    usd,
 )
 from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.grading.graders import Graders
@@ -178,13 +179,14 @@ class Router:
         query, cached = self._read(query), self.forecasts.pop(query)
         left_usd, budget = self.spending.left_usd()
         price, tapering = self.spending.price()
+        stated = objective or self.settings.objective
         # What the champion of a contest always asks may be what is too expensive now.
         contest = self.contest if self.contest is None or price == 1.0 else replace(self.contest, anchor=None)
         decision = decide(
             query=query,
             arms=self.settings.arms,
             policy=self.policy,
-            objective=(objective or self.settings.objective).at_price(price),
+            objective=stated.at_price(price),
             rate=self.rate,
             standings=self.standings,
             guards=self.settings.guards,
@@ -205,8 +207,11 @@ class Router:
         if standing is not None and tripped(standing):
             self.standings[decision.model] = replace(standing, probe_s=time.time())
         waited_s = query.embedding.elapsed_s if query.embedding else cached.took_s
-        scarce = f"the {tapering} is spent faster than its time goes by: money counts {price:g} times"
-        notes = [note for note in (decision.note, scarce if price > 1.0 else None) if note is not None]
+        notes = [decision.note] if decision.note else []
+        if price > 1.0:
+            worth = usd(stated.at_price(price).answer_value_usd)
+            words = f"money counts {price:g} times, so a right answer is worth {worth}"
+            notes.append(f"the {tapering} is spent faster than its time goes by: {words}")
         router_s = waited_s + time.perf_counter() - start
         return replace(decision, note="; ".join(notes) or None, router_s=router_s)
 
