@@ -30,7 +30,7 @@ def efforts(size: Size, jobs: int) -> list[str]:
     for ratio in (0.0, 0.25, 0.5, 1.0, 2.0):
         for rows in (10, 30, 100, 300):
             rng = np.random.default_rng(1)
-            errors = np.array([_errors(rng, ratio, rows) for _ in range(WORLDS)])
+            errors = np.array([_errors(rng, ratio, rows) for _ in range(min(WORLDS, size.loops))])
             alone, relative = np.sqrt(errors.mean(axis=0))
             lines.append(f"| {ratio:g} | {rows} | {alone:.3f} | {relative:.3f} |")
     return [*lines, ""]

@@ -52,7 +52,9 @@ def pacer(size: Size, jobs: int) -> list[str]:
     ]
     for shape, words in SHAPES.items():
         for share in (0.15, 0.4, 0.8, 1.5):
-            rows = np.array([_compared(_day(shape, seed), share) for seed in range(DAYS)]).mean(axis=0)
+            rows = np.array(
+                [_compared(_day(shape, seed), share) for seed in range(min(DAYS, size.loops))]
+            ).mean(axis=0)
             cliff, left, taper, unmet, single, best = rows
             lines.append(
                 f"| {words} | {share:.0%} | {cliff:.2f} ({left:.0f}) | {taper:.2f} ({unmet:.0f}) "

@@ -143,6 +143,12 @@ def test_a_request_of_messages_goes_on_as_it_came_without_who_asks() -> None:
     assert MESSAGES.read({**TALK[MESSAGES], "tools": [search]}).only_native
 
 
+def test_what_a_client_says_of_itself_is_not_passed_on() -> None:
+    asked = RESPONSES.read({"input": "why?", "client_metadata": {"installation": "i1"}, "store": False})
+    assert "i1" not in json.dumps([asked.options, asked.native])
+    assert messages_can_carry(asked.options, ())
+
+
 def test_instructions_may_stand_among_messages() -> None:
     told = {"role": "system", "content": "in French"}
     asked = MESSAGES.read({"messages": [{"role": "user", "content": "Weather?"}, told]})

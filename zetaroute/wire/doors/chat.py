@@ -23,7 +23,9 @@ from zetaroute.wire.pieces import Part, PartKind
 
 MOST_ANSWERS = 8
 """Answers to one request; each is asked for by itself."""
-OURS = frozenset({"model", "messages", "stream", "stream_options", "n", "metadata", "store", "user"})
+OURS = frozenset(
+    {"model", "messages", "stream", "stream_options", "n", "metadata", "store", "user", "client_metadata"}
+)
 """Keys that are not passed on: zetaroute fills them, or they are about the person who asks."""
 ACCOUNT = frozenset({"service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention"})
 """Keys that mean something to an account at OpenAI alone."""
