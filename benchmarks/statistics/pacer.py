@@ -50,10 +50,11 @@ def pacer(size: Size, jobs: int) -> list[str]:
         "| queries come | budget | cliff | taper | single | best |",
         "|---|---|---|---|---|---|",
     ]
+    queries = min(QUERIES, 200 * size.loops)
     for shape, words in SHAPES.items():
         for share in (0.15, 0.4, 0.8, 1.5):
             rows = np.array(
-                [_compared(_day(shape, seed), share) for seed in range(min(DAYS, size.loops))]
+                [_compared(_day(shape, seed, queries), share) for seed in range(min(DAYS, size.loops))]
             ).mean(axis=0)
             cliff, left, taper, unmet, single, best = rows
             lines.append(
@@ -63,26 +64,26 @@ def pacer(size: Size, jobs: int) -> list[str]:
     return [*lines, ""]
 
 
-def _day(shape: str, seed: int) -> _Day:
+def _day(shape: str, seed: int, queries: int) -> _Day:
     rng = np.random.default_rng(seed)
-    at = rng.random(QUERIES)
+    at = rng.random(queries)
     if shape == "office":
-        at = 0.33 + 0.42 * rng.beta(3, 3, QUERIES)
+        at = 0.33 + 0.42 * rng.beta(3, 3, queries)
     elif shape == "burst":
-        at[: QUERIES // 2] = 0.4 + 0.02 * at[: QUERIES // 2]
-    difficulty = rng.normal(size=(QUERIES, 1))
-    logits = SKILLS - 1.2 * difficulty + 0.5 * rng.normal(size=(QUERIES, 3))
+        at[: queries // 2] = 0.4 + 0.02 * at[: queries // 2]
+    difficulty = rng.normal(size=(queries, 1))
+    logits = SKILLS - 1.2 * difficulty + 0.5 * rng.normal(size=(queries, 3))
     accuracy = 1.0 / (1.0 + np.exp(-logits))
     return _Day(
         at=np.sort(at),
         accuracy=accuracy,
-        right=rng.random((QUERIES, 1)) < accuracy,
-        cost_usd=COSTS_USD * np.exp(rng.normal(size=(QUERIES, 1)) * 0.7 - 0.245),
+        right=rng.random((queries, 1)) < accuracy,
+        cost_usd=COSTS_USD * np.exp(rng.normal(size=(queries, 1)) * 0.7 - 0.245),
     )
 
 
 def _compared(day: _Day, share: float) -> list[float]:
-    value, every = Objective().answer_value_usd, np.arange(QUERIES)
+    value, every = Objective().answer_value_usd, np.arange(len(day.at))
     free = (value * day.accuracy - day.cost_usd).argmax(axis=1)
     budget_usd = share * float(day.cost_usd[every, free].sum())
     lasting = day.cost_usd.sum(axis=0) <= budget_usd
@@ -100,7 +101,7 @@ def _compared(day: _Day, share: float) -> list[float]:
 def _played(day: _Day, budget_usd: float, *, taper: bool) -> tuple[float, float]:
     """Return what a day's answers are worth and how many queries got none."""
     spending, worth, unanswered = Spending(Budget(daily_usd=budget_usd, taper=taper)), 0.0, 0
-    for row in range(QUERIES):
+    for row in range(len(day.at)):
         now = MIDNIGHT + timedelta(days=float(day.at[row]))
         objective = Objective().at_price(spending.price(now)[0])
         left_usd = spending.left_usd(now)[0] or 0.0

@@ -12,5 +12,7 @@ def test_every_table_is_written():
         "## The table of before and after",
         "## What a promotion shows",
         "## Contests",
+        "## A budget that tapers",
+        "## One model at several efforts",
     ]
     assert not any("nan" in line for line in lines)
