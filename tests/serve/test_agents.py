@@ -8,9 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.providers.loopback import ModelServer, chat, http
+from tests.cli.command import rows
+from tests.providers.loopback import ModelServer, Seen, chat, http
 from tests.serve.inside import Ask, inside
+from tests.support.waiting import PATIENCE_S
 from tests.wire.shapes.responses import SAYS, SEALED, body
+from zetaroute.config import Home
+from zetaroute.domain import Feedback, Outcome, new_id, utc_now
+from zetaroute.log.journal import Entry
+from zetaroute.projections import log_of
 
 HEAD = "schema_version = 1\n[audit]\nshare = 0\n"
 
@@ -97,3 +103,170 @@ def test_calls_and_machines_keep_the_names_that_their_server_gives(
         assert (await ask("/v1/messages", said)).headers["request-id"] == "req-7"
 
     inside(tmp_path / "home", HEAD + model(server, "chat/m", "openai"), script)
+
+
+TOOL = {"name": "run", "description": "runs it", "schema": {"type": "object"}}
+
+
+def worker(seen: Seen) -> Any:
+    """Answer as a model that calls a tool twice before it says what was done."""
+    turns = seen.body["messages"]
+    asked = [
+        place for place, turn in enumerate(turns) if turn["role"] == "user" and "?" in str(turn["content"])
+    ]
+    results = str(turns[asked[-1] :]).count("said-")
+    text, call = f"did {len(turns)}", f"c{len(turns)}"
+    if seen.target == "/v1/messages":
+        use = {"type": "tool_use", "id": call, "name": "run", "input": {}}
+        content = [use] if results < 2 else [{"type": "text", "text": text}]
+        usage = {"input_tokens": 10, "cache_read_input_tokens": 900, "output_tokens": 5}
+        ended = {"stop_reason": "tool_use" if results < 2 else "end_turn", "usage": usage}
+        return http({"type": "message", "role": "assistant", "model": "m", "content": content, **ended})
+    counts = {"prompt_tokens": 910, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 900}}
+    if results >= 2:
+        return http(chat(text, usage=counts))
+    function = {"id": call, "type": "function", "function": {"name": "run", "arguments": "{}"}}
+    said = chat(None, finish="tool_calls", usage=counts)
+    said["choices"][0]["message"]["tool_calls"] = [function]  # type: ignore[index]
+    return http(said)
+
+
+class MessagesAgent:
+    """A client of Messages that runs what it is told to."""
+
+    path = "/v1/messages"
+
+    def __init__(self) -> None:
+        self.turns: list[Any] = []
+
+    def body(self) -> dict[str, Any]:
+        tool = {"name": "run", "input_schema": TOOL["schema"]}
+        named = {"metadata": {"user_id": "user_1_session_s1"}}
+        return {"model": "auto", "max_tokens": 99, "messages": self.turns, "tools": [tool], **named}
+
+    def take(self, said: dict[str, Any]) -> list[str]:
+        self.turns.append({"role": "assistant", "content": said["content"]})
+        ids = [block["id"] for block in said["content"] if block["type"] == "tool_use"]
+        results = [{"type": "tool_result", "tool_use_id": one, "content": f"said-{one}"} for one in ids]
+        self.turns += [{"role": "user", "content": results}] if results else []
+        return ids
+
+
+class ResponsesAgent:
+    """A client of Responses that keeps its turns by itself."""
+
+    path = "/v1/responses"
+
+    def __init__(self) -> None:
+        self.turns: list[Any] = []
+
+    def body(self) -> dict[str, Any]:
+        tool = {"type": "function", "name": "run", "parameters": TOOL["schema"]}
+        named = {"prompt_cache_key": "s2", "store": False}
+        return {"model": "auto", "input": self.turns, "tools": [tool], **named}
+
+    def take(self, said: dict[str, Any]) -> list[str]:
+        self.turns += said["output"]
+        ids = [item["call_id"] for item in said["output"] if item["type"] == "function_call"]
+        self.turns += [
+            {"type": "function_call_output", "call_id": one, "output": f"said-{one}"} for one in ids
+        ]
+        return ids
+
+
+def graded(home: Path, **accuracy: float) -> None:
+    """Write a log in which each model was graded a hundred times."""
+    outcomes = [
+        Outcome(
+            id=new_id(), time=utc_now(), query=f"{number}?", model=f"{name}/m", status="ok", response_s=0.1
+        )
+        for name in accuracy
+        for number in range(100)
+    ]
+    said = [
+        Feedback(
+            id=new_id(),
+            outcome_id=row.id,
+            metric="accuracy",
+            value=float(place % 10 < 10 * accuracy[row.model.partition("/")[0]]),
+            source="truth",
+            author="test",
+            time=utc_now(),
+        )
+        for place, row in enumerate(outcomes)
+    ]
+    log = log_of(Home(home))
+    log.append([Entry(outcomes=tuple(outcomes), feedback=tuple(said))])
+    assert log.merge(patience_s=PATIENCE_S)
+
+
+@pytest.mark.parametrize(("value", "switches"), [(1.0, 1), (1e-9, 0)])
+@pytest.mark.parametrize("agent", [MessagesAgent, ResponsesAgent])
+def test_an_agent_works_thirty_turns_with_the_model_that_is_worth_its_price(
+    tmp_path: Path,
+    server: ModelServer,
+    agent: type[MessagesAgent | ResponsesAgent],
+    value: float,
+    switches: int,
+) -> None:
+    server.reply(worker)
+    graded(tmp_path / "home", chat=0.2, messages=0.9)
+    client = agent()
+
+    async def script(ask: Ask) -> list[tuple[str, str | None]]:
+        answers: list[tuple[str, str | None]] = []
+        words, calling = "fix the parser?", False
+        while len(answers) < 30:
+            client.turns += [] if calling else [{"role": "user", "content": words}]
+            first = {} if answers else {"x-zetaroute-route": "force chat/m"}
+            told = await ask(client.path, client.body(), **first)
+            assert told.status_code == 200, told.text
+            switch = told.headers.get("x-zetaroute-switch")
+            answers.append((told.json()["zetaroute"]["model"], switch))
+            # In a loop of tools the model stays, whatever another would be worth.
+            assert not (calling and (switch or answers[-1][0] != answers[-2][0]))
+            calling, words = bool(client.take(told.json())), "yes, commit it?"
+        return answers
+
+    prices = (
+        "{ input = 0.1, cached_input = 0.01, output = 0.2 }",
+        "{ input = 3, cached_input = 0.3, output = 15 }",
+    )
+    config = (
+        f"{HEAD}[objective]\nanswer_value_usd = {value}\nsecond_value_usd = 0\n"
+        + model(server, "chat/m", "openai", price=prices[0])
+        + model(server, "messages/m", "anthropic", price=prices[1])
+    )
+    answers = inside(tmp_path / "home", config, script)
+    changes = [place for place in range(1, 30) if answers[place][0] != answers[place - 1][0]]
+    assert [place for place, (_, switch) in enumerate(answers) if switch] == changes
+    # The first turn that answers no call.
+    assert changes == [3][:switches]
+    assert switches == 0 or answers[3][1] == "chat/m messages/m"
+    sql = "SELECT count(DISTINCT conversation), count(DISTINCT session) FROM outcomes WHERE run = 'serve'"
+    assert rows(tmp_path / "home", sql) == [(1, 1)]
+
+
+def test_a_talk_without_a_name_goes_on_from_an_answer_that_was_given_here(
+    tmp_path: Path, server: ModelServer
+) -> None:
+    server.reply(http(chat("it is 4")))
+
+    async def script(ask: Ask) -> list[Any]:
+        turns = [{"role": "user", "content": "2 + 2?"}]
+        given = (await ask("/v1/chat/completions", {"model": "auto", "messages": turns})).json()
+        found = [given["zetaroute"]]
+        for words in ("it is 4", "an example of five"):
+            more = [*turns, {"role": "assistant", "content": words}, {"role": "user", "content": "sure?"}]
+            told = await ask("/v1/chat/completions", {"model": "auto", "messages": more})
+            found.append(told.json()["zetaroute"])
+        return found
+
+    models = model(server, "one/m", "openai") + model(server, "two/m", "openai")
+    first, again, other = inside(tmp_path / "home", HEAD + models, script)
+    assert (again["model"], again["propensity"], again["switch"]["kept"]) == (
+        first["model"],
+        None,
+        first["model"],
+    )
+    assert (other["switch"], other["forced"]) == (None, False)

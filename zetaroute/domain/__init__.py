@@ -23,7 +23,16 @@ from zetaroute.domain.contest import (
     Side,
     UtilityRange,
 )
-from zetaroute.domain.decision import Candidate, Decision, Estimate, Objective
+from zetaroute.domain.decision import (
+    GOES_ON,
+    TAKES_OVER,
+    Candidate,
+    Decision,
+    Estimate,
+    Objective,
+    Switch,
+    Warm,
+)
 from zetaroute.domain.feedback import Feedback, FeedbackSource
 from zetaroute.domain.figure import Figure, strength
 from zetaroute.domain.ids import new_id, utc_now
@@ -75,6 +84,7 @@ __all__ = [
     "DEMOTED",
     "FIRST_ROWS",
     "FIRST_SHARE",
+    "GOES_ON",
     "GRADE_DEADLINE",
     "LARGEST_SHARE",
     "LEAST_SHARE",
@@ -82,6 +92,7 @@ __all__ = [
     "PROVEN_SHARE",
     "PROVING_SHARE",
     "PROVING_UNITS",
+    "TAKES_OVER",
     "Arm",
     "Attachment",
     "Attempt",
@@ -117,10 +128,12 @@ __all__ = [
     "Side",
     "Standing",
     "Status",
+    "Switch",
     "Tally",
     "Thought",
     "ToolCall",
     "UtilityRange",
+    "Warm",
     "is_cut",
     "is_same_model",
     "new_id",

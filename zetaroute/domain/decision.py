@@ -87,6 +87,38 @@ class Candidate:
         }
 
 
+GOES_ON = "; goes on in its conversation"
+TAKES_OVER = "; takes over in its conversation"
+"""How the reason of the candidate ends that a conversation has chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warm:
+    """What the server of a conversation's model has in its prompt cache, and another one would have to read anew."""
+
+    tokens: int = 0
+    writes: bool = False
+    """Whether the client has new turns written into the cache."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """What became of the question whether a conversation goes on with its model."""
+
+    kept: str
+    """The model of the turn before."""
+    model: str
+    """The one that answers."""
+    warm_tokens: int
+    charge_usd: float | None
+    """What the turn costs more with `model` than with `kept`; None where a price is unknown."""
+
+    @property
+    def taken(self) -> bool:
+        """Whether another model answers."""
+        return self.model != self.kept
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Which arm answers, and everything needed to explain and to evaluate that choice later."""
@@ -121,7 +153,8 @@ class Decision:
     kept: bool = False
     """Forced by the conversation that it goes on with, and not by the user: every limit of the query holds, and
     where it fails others are asked."""
-
+    switch: Switch | None = None
+    """Set where the conversation may go on with another model."""
     extra_usd: Mapping[str, float] = field(default_factory=dict)
     """By model what its files and the length of the query cost beside what the candidate tells."""
 

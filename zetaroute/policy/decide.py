@@ -188,7 +188,7 @@ def _decision(
     chosen = lot.chosen if fixed is None else [arm.id for arm in arms].index(fixed)
     decider = lot.decider
     return Decision(
-        candidates=_candidates(decider, excluded, lot.pmf),
+        candidates=candidates_of(decider, excluded, lot.pmf),
         model=arms[chosen].id,
         propensity=float(lot.pmf[chosen]) if fixed is None else None,
         forced=fixed is not None,
@@ -338,7 +338,9 @@ def _audit(own: Opinion, terms: AuditTerms, asks: Sequence[int], *, heads: bool)
     )
 
 
-def _candidates(opinion: Opinion, excluded: Sequence[Exclusion | None], pmf: Array) -> tuple[Candidate, ...]:
+def candidates_of(
+    opinion: Opinion, excluded: Sequence[Exclusion | None], pmf: Array
+) -> tuple[Candidate, ...]:
     """Return the K arms as one decision saw them, with their probabilities (K,)."""
     forecast, cold = opinion.forecast, isinstance(opinion.policy.predictor, PriorPredictor)
     accuracy = _estimates(forecast.accuracy, forecast.accuracy_se)

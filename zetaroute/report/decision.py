@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from zetaroute.domain import GOES_ON, TAKES_OVER
 from zetaroute.report.tables import Cell, Column, Heading, Result, Row, Table, number, spread, table
 from zetaroute.report.terminal import one_line, plain, show_table
 from zetaroute.report.words import Unit, amount, opinion
@@ -21,6 +22,8 @@ FORGOTTEN = "(forgotten)"
 def show_decision(console: Console, decision: Decision) -> None:
     """Show every candidate of a decision, the excluded ones with their reason."""
     pinned = " (pinned)" if decision.pinned else " (goes on)" if decision.kept else ""
+    if decision.switch is not None and decision.switch.taken:
+        pinned = f" (takes over from {decision.switch.kept})"
     first = " as the first of a chain" if decision.chain is not None else ""
     console.print(plain(f"policy {decision.policy_version} chose {decision.model}{pinned}{first}"))
     _show_candidates(console, [asdict(candidate) for candidate in decision.candidates])
@@ -152,7 +155,9 @@ def how_chosen(row: Result) -> str:
     if row["fallback_of"]:
         return f"as fallback for {row['fallback_of']}"
     if row["forced"]:
-        return "pinned by the user"
+        reason = next((one["reason"] for one in row["candidates"] or () if one["model"] == row["model"]), "")
+        known = {GOES_ON: "its conversation goes on with it", TAKES_OVER: "a switch in its conversation paid"}
+        return next((words for mark, words in known.items() if mark in reason), "pinned by the user")
     if row["propensity"] is None:
         return "elsewhere, before this row was imported"
     explored = "to explore" if row["explored"] else "as the best"

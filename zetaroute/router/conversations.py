@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.domain import Message, Query
+from zetaroute.domain import Completion, Message, Query, Warm
 from zetaroute.errors import StoreBusyError, UsageError
 from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import PATIENCE_S, Log
@@ -34,9 +35,14 @@ _NAMED = """
     GROUP BY ALL
 """
 _SPOKEN = f"""
-    SELECT max_by(model, (time, id)) FILTER (status = 'ok' AND {GIVEN}), list_distinct(flatten(list(tags)))
+    SELECT max_by({{'model': model, 'at_s': epoch(time), 'read_tokens': coalesce(input_tokens, 0),
+                    'cached_tokens': cached_tokens, 'written_tokens': cache_write_tokens}}, (time, id))
+               FILTER (status = 'ok' AND {GIVEN}),
+           count(*) FILTER (status = 'ok' AND {GIVEN}), list_distinct(flatten(list(tags)))
     FROM outcomes WHERE list_contains($1, conversation)
 """
+WARM_S = 300.0
+"""How long the prompt caches of most servers keep a prefix that is not read again."""
 _LISTED = f"""
     WITH turns AS (
         SELECT *, coalesce(conversation, id) AS name FROM outcomes
@@ -51,11 +57,48 @@ _LISTED = f"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastAnswer:
+    """The last answer of a conversation, and what its server counted."""
+
+    model: str
+    at_s: float
+    """Seconds since the epoch."""
+    read_tokens: int = 0
+    cached_tokens: int | None = None
+    written_tokens: int | None = None
+    first: bool = True
+    """Whether it was the first of its model, which finds no cache."""
+
+    def warm(self, now_s: float) -> Warm:
+        """Return what its server still has in its cache: nothing where it counts no cached tokens."""
+        cached, written = self.cached_tokens, self.written_tokens or 0
+        writes = self.written_tokens is not None and bool(written or cached)
+        if cached is None or now_s - self.at_s > WARM_S:
+            return Warm(writes=writes)
+        # A cache that needs no words of the client takes what is read; that shows from the second turn on.
+        automatic = self.read_tokens if cached or self.first else 0
+        return Warm(tokens=cached + written if writes else automatic, writes=writes)
+
+
+def last_answer(done: Completion, model: str, *, before: str | None) -> LastAnswer:
+    """Return what there is to remember of an answer of now; `before` is the model of the one before it."""
+    return LastAnswer(
+        model=model,
+        at_s=time.time(),
+        read_tokens=done.input_tokens or 0,
+        cached_tokens=done.cached_tokens,
+        written_tokens=done.cache_write_tokens,
+        first=model != before,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """What the turns of a conversation until now say of the next one."""
 
     model: str | None = None
     """The one that answered last; None where no model has."""
+    last: LastAnswer | None = None
     tags: tuple[str, ...] = ()
     """Of all turns: what was private in one is sent again with the next."""
     history: tuple[Message, ...] = ()
@@ -81,8 +124,9 @@ def held_elsewhere(log: Log, name: str, *, patience_s: float = PATIENCE_S) -> Co
     names = [name, hidden(log.home, name)]
     with log.open(patience_s=patience_s) as connection:
         found = connection.execute(_SPOKEN, [names]).fetchone()
-    model, tags = found or (None, None)
-    return Conversation(model=model, tags=tuple(sorted(tags or ())))
+    last, answers, tags = found or (None, 0, None)
+    known = None if last is None else LastAnswer(**last, first=answers == 1)
+    return Conversation(model=known.model if known else None, last=known, tags=tuple(sorted(tags or ())))
 
 
 def in_conversation(log: Log, query: Query, name: str | None) -> tuple[Query, str | None]:
@@ -197,7 +241,8 @@ class Conversations:
                 return self._known.get(name, Conversation())
             # What was noted here meanwhile, the log may not have yet.
             self._note(name, tags=told.tags)
-            self._keep(name, replace(self._known[name], model=told.model or self._known[name].model))
+            if told.last is not None:
+                self._keep(name, replace(self._known[name], model=told.model, last=told.last))
         if self._tags_matter:
             # Another process may have had the last turn, and may not have answered it yet.
             self._note(name, tags=await asyncio.to_thread(self._tags.of, name))
@@ -210,14 +255,14 @@ class Conversations:
         if tags:
             self._note(name, tags=tags)
 
-    def answered(self, name: str, model: str) -> None:
-        """Take in the model that has answered a turn."""
-        self._note(name, model=model)
+    def answered(self, name: str, last: LastAnswer) -> None:
+        """Take in the answer to a turn."""
+        self._note(name)
+        self._keep(name, replace(self._known[name], model=last.model, last=last))
 
-    def _note(self, name: str, *, tags: tuple[str, ...] = (), model: str | None = None) -> None:
+    def _note(self, name: str, *, tags: tuple[str, ...] = ()) -> None:
         known = self._known.get(name, Conversation())
-        tags = tuple(dict.fromkeys((*known.tags, *tags)))
-        self._keep(name, replace(known, tags=tags, model=model or known.model))
+        self._keep(name, replace(known, tags=tuple(dict.fromkeys((*known.tags, *tags)))))
 
     def _keep(self, name: str, conversation: Conversation) -> None:
         self._known[name] = conversation

@@ -68,7 +68,8 @@ class Engine:
         query = self.graders.checked(query, check)
         if self.embedder is None or not self._may_embed(query, options.limits):
             return query
-        return await embedded(query, self.embedder)
+        words = query.text if options.warm is None else query.talk()
+        return await embedded(query, words, self.embedder)
 
     def may_embed(self, query: Query) -> bool:
         """Return whether the embedding endpoint may see a query, with the tags that a detector gives it."""
@@ -92,6 +93,7 @@ class Engine:
             objective=options.objective,
             forced=None if options.model is None else self.router.settings.arm(options.model).id,
             kept=self._kept(options.kept),
+            warm=options.warm,
             audit=self.audit_terms(query, options),
             chains=may_chain(query, options),
         )

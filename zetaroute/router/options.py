@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from zetaroute.config import Objective
+from zetaroute.domain import Warm
 from zetaroute.policy import Limits
 from zetaroute.providers.base import OnText
 from zetaroute.providers.retry import OnSwitch
@@ -19,6 +20,8 @@ class AskOptions:
     """Pins one; None lets the policy choose."""
     kept: str | None = None
     """The one that answered last in the conversation: it goes on where it may."""
+    warm: Warm | None = None
+    """What is warm there; another one may take over, where that pays. None: none may."""
     limits: Limits = field(default_factory=Limits)
     """They bind all models that are asked, and the judges."""
     objective: Objective | None = None

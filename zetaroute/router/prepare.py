@@ -44,12 +44,12 @@ def parse_check(words: str | None) -> Check | None:
     return Check(grader=grader, reference=reference)
 
 
-async def embedded(query: Query, embedder: Embedder) -> Query:
-    """Return the query with its embedding, or with the reason why it has none."""
+async def embedded(query: Query, words: str, embedder: Embedder) -> Query:
+    """Return the query with the embedding of words, or with the reason why it has none."""
     start = time.perf_counter()
     made = QueryEmbedding(space=embedder.space)
     try:
-        vector = await embedder.one(query.text)
+        vector = await embedder.one(words)
         made = replace(made, values=tuple(vector.values.tolist()), cost_usd=vector.cost_usd)
     except ProviderError as error:
         made = replace(made, error=str(error))

@@ -214,6 +214,8 @@ class OutcomeRecords:
     def _drawn(self) -> dict[str, Any]:
         """Return what the first row tells of the decision."""
         decision, own = self._decision, self.query.embedding
+        # That of a whole talk says nothing of the words in the row.
+        told = own.values if own is not None and self._options.warm is None else ()
         return {
             "propensity": decision.propensity,
             "forced": decision.forced,
@@ -223,8 +225,8 @@ class OutcomeRecords:
             "router_s": decision.router_s,
             "candidates": decision.candidates,
             "objective": decision.objective,
-            "embedding": own.values or None if own else None,
-            "embedding_model": own.space if own and own.values else None,
+            "embedding": told or None,
+            "embedding_model": own.space if own and told else None,
             "router_cost_usd": own.cost_usd if own else None,
         }
 

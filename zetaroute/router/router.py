@@ -20,6 +20,7 @@ from zetaroute.domain import (
     Query,
     QueryEmbedding,
     Standing,
+    Warm,
     usd,
 )
 from zetaroute.errors import ArtifactError, StoreError
@@ -34,6 +35,7 @@ from zetaroute.policy.contest import affordable_share, audit_share, kept_by
 from zetaroute.policy.decide import NO_AUDIT
 from zetaroute.policy.exploration import QUOTA, cold_rate
 from zetaroute.policy.prior import tally_of
+from zetaroute.policy.switch import go_on
 from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
 from zetaroute.router.audits import AuditForecast, asked_beside, may_chain, why_unaudited
@@ -167,16 +169,17 @@ class Router:
         objective: Objective | None = None,
         forced: str | None = None,
         kept: str | None = None,
+        warm: Warm | None = None,
         audit: AuditTerms = NO_AUDIT,
         chains: bool = False,
     ) -> Decision:
         """Choose a model for `query`; raise NoAnswerError when the limits or the budget leave none.
 
-        `forced` pins one, and `kept` goes on with one where it may answer; `audit` tosses the coin of an audit. With
-        `chains` the model may be the first of several.
+        `forced` pins one; `kept` goes on with one where it may answer, unless by what is `warm` there another one
+        takes over; `audit` tosses the coin of an audit. With `chains` the model may be the first of several.
         """
         start = time.perf_counter()
-        query, cached = self._read(query), self.forecasts.pop(query)
+        query, cached = self._read(query, talk=warm is not None), self.forecasts.pop(query)
         left_usd, budget = self.spending.left_usd()
         price, tapering = self.spending.price()
         stated = objective or self.settings.objective
@@ -201,6 +204,9 @@ class Router:
             chains=chains and self._chains(query),
             expected=cached.by_version,
         )
+        if warm is not None and decision.kept:
+            arms = self.settings.arms
+            decision = go_on(decision, query, warm, arms=arms, policy=self.policy, standings=self.standings)
         if decision.audit is not None:
             self.audits_since += len(decision.audit.asks)
         standing = self.standings.get(decision.model)
@@ -218,15 +224,18 @@ class Router:
     def _chains(self, query: Query) -> bool:
         return self.settings.chains.enabled and query.task not in self.settings.chains.not_for
 
-    def _read(self, query: Query) -> Query:
-        """Return the query with the vector of its hashed terms where a policy reads those and it has no other."""
+    def _read(self, query: Query, *, talk: bool) -> Query:
+        """Return the query with the vector of its hashed terms where a policy reads those and it has no other.
+
+        Of a `talk` that goes on, all of it tells how hard it is.
+        """
         policies = [self.policy] if self.contest is None else [self.policy, self.contest.policy]
         if self.key is None or query.embedding is not None or not any(one.reads_hashed for one in policies):
             return query
         from zetaroute.features.hashed import hashed_vector, space_of
 
         key = self.key()
-        values = tuple(hashed_vector(query.text, key).tolist())
+        values = tuple(hashed_vector(query.talk() if talk else query.text, key).tolist())
         return replace(query, embedding=QueryEmbedding(space=space_of(key), values=values))
 
     def sync_versions(self, home: Home, past: LogState | None = None) -> None:

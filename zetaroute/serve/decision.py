@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from zetaroute.domain import Attempt, Completion, Decision, Query, new_id
 from zetaroute.errors import StoreError
 from zetaroute.providers.base import call_cost_usd
+from zetaroute.router.conversations import last_answer
 from zetaroute.router.options import AskOptions
 from zetaroute.router.records import OutcomeRecords
 from zetaroute.serve.body import read_json
@@ -146,6 +147,7 @@ class OpenDecisions:
         rows.add((attempt,))
         self._service.router.observe(rows.outcomes)
         if query.conversation is not None and not failed:
-            self._service.conversations.answered(query.conversation, decision.model)
+            last = last_answer(done, decision.model, before=options.kept)
+            self._service.conversations.answered(query.conversation, last)
         if not await self._service.writer.add_entry(rows.entry()):
             raise self._service.failure or StoreError("nothing can be kept now.")

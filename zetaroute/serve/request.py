@@ -59,6 +59,8 @@ class ChatRequest:
     """Whether the model goes on that answered last in its conversation, which has a name."""
     answers_calls: tuple[str, ...]
     """Calls that its last turns answer: the model that made them goes on until it makes no more."""
+    goes_on_from: str | None
+    """The key of the answer before its last turn (`answer_key`), whose model may go on if it was given here."""
     no_chain: bool
     """Whether one model's answer is given without a look at it."""
     max_cost_usd: float | None
@@ -123,6 +125,7 @@ def read_request(
         known_as=known_as,
         keeps_model=keeps and has_name,
         answers_calls=_answered(query) if keeps else (),
+        goes_on_from=_before(query, known_as) if keeps else None,
         no_chain=_said(metadata, "no_chain"),
         max_cost_usd=_dollars(metadata.get("max_cost_usd")),
         streamed=_truth(inbound.streamed, "stream"),
@@ -181,6 +184,17 @@ def _answered(query: Query) -> tuple[str, ...]:
         if turn.role == "tool" and isinstance(called, str):
             ids.append(called)
     return tuple(ids)
+
+
+def _before(query: Query, known_as: str) -> str | None:
+    """Return the key of the last turn of a model."""
+    said = (turn.content for turn in reversed((*query.history, *query.after)) if turn.role == "assistant")
+    return next((answer_key(known_as, words) for words in said if words.strip()), None)
+
+
+def answer_key(known_as: str, words: str) -> str:
+    """Return what an answer is known by in its conversation: examples that only look like one are none of ours."""
+    return hashlib.sha256(f"{known_as}\0{words.strip()}".encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _opening(query: Query, session: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ def facts(answer: Answer, *, kept: bool) -> dict[str, Any]:
         "policy": decision.policy_version,
         "propensity": decision.propensity,
         "forced": decision.forced,
+        "switch": None if decision.switch is None else asdict(decision.switch),
         "explored": decision.explored,
         "attempts": answer.attempts,
         "chain": answer.chain,
@@ -42,12 +44,18 @@ def headers(decision: Decision, *, outcome_id: str, model: str) -> dict[str, str
     """Return the headers of an answer: a name that ASCII cannot hold is percent-encoded."""
     found = {
         "x-zetaroute-outcome": outcome_id,
-        "x-zetaroute-model": quote(model, safe="/:@ !#$&'()*+,;=?[]~"),
+        "x-zetaroute-model": _in_ascii(model),
         "x-zetaroute-policy": decision.policy_version,
     }
     if decision.propensity is not None:
         found["x-zetaroute-propensity"] = f"{decision.propensity:.9g}"
+    if decision.switch is not None and decision.switch.taken:
+        found["x-zetaroute-switch"] = f"{_in_ascii(decision.switch.kept)} {_in_ascii(decision.switch.model)}"
     return found
+
+
+def _in_ascii(model: str) -> str:
+    return quote(model, safe="/:@ !#$&'()*+,;=?[]~")
 
 
 def decision_json(decision: Decision) -> dict[str, Any]:
@@ -55,6 +63,8 @@ def decision_json(decision: Decision) -> dict[str, Any]:
     how = "explored" if decision.explored else "preferred by the policy"
     if decision.forced:
         how = "goes on in its conversation" if decision.kept else "pinned by the request"
+        if decision.switch is not None and decision.switch.taken:
+            how = f"takes over from {decision.switch.kept} in its conversation, where that pays"
     reasons = [f"{one.model}: {one.reason}" for one in decision.candidates]
     return {
         "model": decision.model,

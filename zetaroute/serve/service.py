@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from zetaroute.config import Home, Settings
-from zetaroute.domain import Completion, Decision, Query
+from zetaroute.domain import Decision, Query, Warm
 from zetaroute.errors import StoreError
 from zetaroute.log.journal import Entry
 from zetaroute.policy import Limits
@@ -19,7 +19,7 @@ from zetaroute.policy.guards import may_matter
 from zetaroute.projections import log_of
 from zetaroute.router.answer import Answer
 from zetaroute.router.audits import FIRST_AUDIT, asked_beside
-from zetaroute.router.conversations import Conversation, Conversations
+from zetaroute.router.conversations import Conversation, Conversations, LastAnswer, last_answer
 from zetaroute.router.engine import Engine
 from zetaroute.router.notes import failed_before, notes_of
 from zetaroute.router.options import AskOptions, Callbacks
@@ -29,15 +29,15 @@ from zetaroute.router.writer import Writer
 from zetaroute.serve.earlier import EarlierAnswers
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.protocol import Seldom
-from zetaroute.serve.request import ChatRequest
+from zetaroute.serve.request import ChatRequest, answer_key
 from zetaroute.wire.doors.form import call_id
 
 RUN = "serve"
 """How the log marks its rows."""
 _ANSWERS = logging.getLogger("zetaroute.answers")
 _ANSWERS.addFilter(Seldom())
-MOST_CALLS = 100_000
-"""Calls of tools whose model is remembered."""
+MOST_SAID = 100_000
+"""Answers and calls of tools whose model is remembered."""
 AUDITS_END_S = 5.0
 """How long audits under way may take to end when the server stops; no client waits for them."""
 
@@ -77,8 +77,8 @@ class Service:
             self.log, alone=metrics.workers == 1, tags_matter=_tags_matter(settings)
         )
         self.earlier = EarlierAnswers(self.log)
-        self._called: OrderedDict[str, str] = OrderedDict()
-        """By the id of a call: the model that made it."""
+        self._said: OrderedDict[str, LastAnswer] = OrderedDict()
+        """By the id of a call that it made, or its key, each answer."""
         self._under_way: set[asyncio.Task[Any]] = set()
         self._audits: set[asyncio.Task[None]] = set()
         self._first_audit = self.router.audit_rows == 0
@@ -90,8 +90,8 @@ class Service:
         task.add_done_callback(self._under_way.discard)
         return task
 
-    async def _continued(self, wanted: ChatRequest) -> tuple[Query, str | None]:
-        """Return the query with the tags of its conversation, and the model that may go on there."""
+    async def _continued(self, wanted: ChatRequest) -> tuple[Query, str | None, Warm | None]:
+        """Return the query with the tags of its conversation, the model that may go on there, and what is warm."""
         # What a detector finds in one turn counts for the next ones too.
         query = self.router.tagged(wanted.query)
         known = Conversation()
@@ -99,25 +99,39 @@ class Service:
             known = await self.conversations.recall(query.conversation)
         # Before anything is answered or refused: whatever comes of this turn, the next one sends it again.
         await self.conversations.tag(wanted.known_as, query.tags)
-        return known.continued(query), self._kept(wanted, known)
+        return known.continued(query), *self._kept(wanted, known)
 
-    def _kept(self, wanted: ChatRequest, known: Conversation) -> str | None:
-        """Return the model that may go on: in a loop of tools the one that wants to know what they said."""
-        called = next(filter(None, map(self._called.get, wanted.answers_calls)), None)
-        if called is not None or wanted.keeps_model or wanted.answers_calls:
-            return called or known.model or (wanted.earlier.model if wanted.earlier else None)
-        return None
+    def _kept(self, wanted: ChatRequest, known: Conversation) -> tuple[str | None, Warm | None]:
+        """Return the model that may go on, and what is warm there.
 
-    def _note(
-        self, wanted: ChatRequest, query: Query, answer: Answer, done: Completion, outcome_id: str
-    ) -> None:
+        In a loop of tools it is the one that wants to know what they said, and no other may take over.
+        """
+        called = next(filter(None, map(self._said.get, wanted.answers_calls)), None)
+        if called is not None:
+            return called.model, None
+        model = known.model or (wanted.earlier.model if wanted.earlier else None)
+        if wanted.answers_calls:
+            return model, None
+        last = self._said.get(wanted.goes_on_from or "") or (known.last if wanted.keeps_model else None)
+        if last is not None:
+            return last.model, last.warm(time.time())
+        return (model, Warm()) if wanted.keeps_model and model is not None else (None, None)
+
+    def _note(self, wanted: ChatRequest, answer: Answer, options: AskOptions, outcome_id: str) -> None:
         """Remember what the next turn goes on from."""
+        query, done = answer.query, answer.completion
+        if done is None:
+            return
+        last = last_answer(done, answer.model, before=options.kept)
         if query.conversation is not None:
-            self.conversations.answered(query.conversation, answer.model)
-        for place, call in enumerate(done.tool_calls):
-            self._called[call_id(outcome_id, place, call.id)] = answer.model
-        while len(self._called) > MOST_CALLS:
-            self._called.popitem(last=False)
+            self.conversations.answered(query.conversation, last)
+        keys = [call_id(outcome_id, place, call.id) for place, call in enumerate(done.tool_calls)]
+        if done.words:
+            keys.append(answer_key(wanted.known_as, done.words))
+        for key in keys:
+            self._said[key] = last
+        while len(self._said) > MOST_SAID:
+            self._said.popitem(last=False)
         if wanted.inbound.stored:
             self.earlier.keep(outcome_id, wanted, query, done, answer.model)
 
@@ -126,10 +140,11 @@ class Service:
     ) -> tuple[Query, Decision, AskOptions]:
         """Return the query as it is asked, its decision and terms; raise NoAnswerError when no model may answer."""
         self.engine.graders.check(wanted.query)
-        query, kept_model = await self._continued(wanted)
+        query, kept_model, warm = await self._continued(wanted)
         options = AskOptions(
             model=wanted.model,
             kept=kept_model,
+            warm=warm,
             limits=Limits(max_cost_usd=wanted.max_cost_usd),
             objective=wanted.objective,
             deadline_s=self.settings.serving.timeout_s,
@@ -158,8 +173,7 @@ class Service:
         answer, safe = await self.writer.take(
             self.engine.answer(query, decision, options, callbacks=callbacks)
         )
-        if answer.completion is not None:
-            self._note(wanted, query, answer, answer.completion, outcome_id)
+        self._note(wanted, answer, options, outcome_id)
         kept = await safe
         if kept:
             self.failure = None
