@@ -14,6 +14,7 @@ import pytest
 
 from tests.cli.command import command, ok, read_lines, refused, rows, run, spawn, write_lines
 from tests.support.waiting import PATIENCE_S
+from zetaroute.log.log import MANY
 
 GOOD = {"query": "What is 2 + 3?", "reference": "5"}
 NO_UTF_8 = os.fsdecode(b"a\xed\xa0\x80b")
@@ -136,19 +137,21 @@ def damaged(kind: str, file: Path) -> None:
 @pytest.mark.parametrize("kind", ["text", "half", "headers", "checksums"])
 def test_a_damaged_log_is_told_and_rows_wait_in_the_journal(folder: Path, kind: str) -> None:
     ok(folder, "ask", "What is 2 + 3?")
+    ok(folder, "log", "list")
     database = folder / "zetaroute.duckdb"
     damaged(kind, database)
     before = database.read_bytes()
-    answered = ok(folder, "ask", "--no-stream", "-m", "practice/large", "What is 4 + 5?")
-    assert "9" in answered.out
-    assert "journal" in answered.err
+    for number in range(1, MANY + 1):
+        answered = ok(folder, "ask", "--no-stream", "-m", "practice/large", "What is 4 + 5?")
+        assert "9" in answered.out
+        assert ("journal" in answered.err) is (number == MANY)
     for arguments in (("kpi",), ("log", "list"), ("rate", "up"), ("retrain",)):
         sentence = refused(run(folder, *arguments), 1)
         assert str(database) in sentence
         assert "in use" not in sentence
     assert database.read_bytes() == before
     database.unlink()
-    assert rows(folder, "SELECT query FROM outcomes") == [("What is 4 + 5?",)]
+    assert rows(folder, "SELECT query FROM outcomes") == [("What is 4 + 5?",)] * MANY
 
 
 def test_a_damaged_log_in_a_folder_called_lock_is_not_taken_for_a_busy_one(
@@ -171,12 +174,12 @@ def test_a_database_of_another_program_is_left_alone(folder: Path) -> None:
 
 def test_a_log_from_a_newer_version(folder: Path) -> None:
     ok(folder, "ask", "What is 2 + 3?")
+    ok(folder, "log", "list")
     with duckdb.connect(str(folder / "zetaroute.duckdb")) as connection:
         connection.execute("INSERT INTO migrations VALUES ('9999_future', current_timestamp::TIMESTAMP)")
     answered = ok(folder, "ask", "--no-stream", "-m", "practice/large", "What is 4 + 5?")
     assert "9" in answered.out
-    assert "upgrade" in answered.err
-    assert "newer" in refused(run(folder, "kpi"), 1)
+    assert "a newer zetaroute: upgrade" in refused(run(folder, "kpi"), 1)
     with duckdb.connect(str(folder / "zetaroute.duckdb")) as connection:
         connection.execute("DELETE FROM migrations WHERE name = '9999_future'")
     assert len(rows(folder, "SELECT * FROM outcomes")) == 2

@@ -151,6 +151,7 @@ def test_what_cannot_be_known_is_said(folder):
     assert said["changes"] is None
     assert "failed check" in said["note"]
     old = ok(folder, "ask", "--json", "-m", "practice/small", "What is 2 + 3?").json
+    ok(folder, "log", "list")
     with duckdb.connect(str(folder / "zetaroute.duckdb")) as connection:
         connection.execute("UPDATE outcomes SET objective = NULL WHERE id = ?", [old["id"]])
     said = ok(folder, "log", "show", old["id"], "--json").json["explanation"]
