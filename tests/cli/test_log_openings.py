@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.cli.command import Said, ok, run
+from tests.cli.command import Said, ok, run, write_lines
 from tests.support.homes import practice_home, route
 from zetaroute.config import Home
 from zetaroute.domain import Feedback, new_id, utc_now
@@ -86,6 +86,16 @@ def test_the_report_of_a_version_opens_the_log_once_for_what_promoted_it(home: P
 def test_a_command_that_changes_what_serves_opens_the_log_once(home: Path, words: tuple[str, ...]) -> None:
     count, said = openings(home, "policies", *words)
     assert (said.code, count) == (0, 1), said.err
+
+
+def test_a_batch_opens_the_log_once_in_a_new_home_and_once_more_where_rows_may_be_answered(
+    tmp_path: Path, instant_config: str
+) -> None:
+    (tmp_path / "config.toml").write_text(instant_config, encoding="utf-8")
+    for number, wanted in ((1, 1), (2, 2)):
+        queries = write_lines(tmp_path / f"{number}.jsonl", [{"query": f"What is {number} + 3?"}])
+        count, said = openings(tmp_path, "batch", str(queries))
+        assert (said.code, count) == (0, wanted), said.err
 
 
 @pytest.mark.parametrize(("promote", "wanted"), [("never", 2), ("force", 3)])

@@ -138,8 +138,8 @@ def answer_file(
     with open_job(job, settings) as opened, exclusive_lock(job.target):
         home.make()
         began = utc_now()
-        note_export(log, job.target, run=plan.run)
         if job.restart:
+            note_export(log, job.target, run=plan.run)
             job.target.unlink(missing_ok=True)
         else:
             resume(log, plan.run, job.target, opened.seen_rows, form=job.form, by_model=by_model)

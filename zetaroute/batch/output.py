@@ -18,6 +18,7 @@ from zetaroute.batch.seen import SeenRows
 from zetaroute.errors import UsageError
 from zetaroute.files.atomic import os_errors, rewrite
 from zetaroute.files.lines import BadLine
+from zetaroute.log.exports import note_export
 from zetaroute.log.log import Log
 from zetaroute.log.views import GIVEN, WAITED
 from zetaroute.router.answer import Format, output_line
@@ -128,7 +129,7 @@ def _is_answer(line: str) -> bool:
 
 
 def resume(log: Log, run: str, path: Path, seen_rows: SeenRows, *, form: Format, by_model: bool) -> None:
-    """Note in the ledger what this run has answered already and bring `path` in step with the log.
+    """Note in the ledger what this run has answered, bring `path` in step with the log and note its name there.
 
     With `by_model` every model's answer to a row has a line of its own, else the last answer has. Lines that the
     log does not know, failures and a line cut in half are dropped. Where the log keeps no text, the line of the
@@ -137,13 +138,14 @@ def resume(log: Log, run: str, path: Path, seen_rows: SeenRows, *, form: Format,
 
     pipe = _is_pipe(path)
     lines = {} if pipe else _by_id(path)
-    note_answered(log, run, seen_rows, lines=None if pipe else lines)
+    answered = note_answered(log, run, seen_rows, lines=None if pipe else lines)
+    note_export(log, path, run=run)
     if pipe:
         return
 
     def write(draft: IO[bytes]) -> None:
         with open(path, "rb") if lines else io.BytesIO() as old:
-            for told in _stored(log, run, by_model=by_model):
+            for told in _stored(log, run, by_model=by_model) if answered else ():
                 if told["has_text"]:
                     draft.write(output_line(told, form).encode())
                 elif told["id"] in lines:
@@ -157,8 +159,14 @@ def resume(log: Log, run: str, path: Path, seen_rows: SeenRows, *, form: Format,
 
 def note_answered(
     log: Log, run: str, seen_rows: SeenRows, *, lines: Mapping[str, tuple[int, int]] | None = None
-) -> None:
-    """Note in the ledger what this run has answered already; a row without text only if `lines` know its id."""
+) -> bool:
+    """Note in the ledger what this run has answered already; a row without text only if `lines` know its id.
+
+    Return whether it has answered any.
+    """
+    if not log.is_begun:
+        return False
+    answered = False
     with log.open() as connection:
         found = connection.execute(
             f"""
@@ -169,11 +177,13 @@ def note_answered(
             [run],
         )
         while group := found.fetchmany(1000):
+            answered = True
             seen_rows.note_answered(
                 (custom_id, content, model)
                 for custom_id, content, model, needed in group
                 if not needed or lines is None or needed in lines
             )
+    return answered
 
 
 def _by_id(path: Path) -> dict[str, tuple[int, int]]:

@@ -30,7 +30,7 @@ def preview(log: Log, settings: Settings, job: BatchJob) -> dict[str, Any]:
     home, progress = log.home, Progress()
     plan = job.plan_in(home, settings)
     with open_job(job, settings) as opened:
-        if not job.restart and log.is_begun:
+        if not job.restart:
             note_answered(log, plan.run, opened.seen_rows)
         feed = feed_of(opened.rows, opened.seen_rows, plan, progress)
         expected = _expected(open_router(home, settings), feed, plan)
