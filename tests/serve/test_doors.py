@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from tests.cli.command import rows
 from tests.cli.conftest import by_model, fails, says
 from tests.providers.loopback import ModelServer, chat, http
+from tests.serve.conftest import practice_config
+from tests.serve.inside import Ask, inside
 from tests.serve.running import Server
 
 TOOL = {"type": "function", "name": "weather", "parameters": {"type": "object"}}
@@ -116,3 +119,17 @@ def test_a_header_asks_who_would_answer(shared: Server, models: ModelServer) -> 
     forced = shared.post("/v1/messages", body, **{"x-zetaroute-route": "force two/m2"})
     assert forced.json()["model"] == "two/m2"
     assert shared.post("/v1/messages/count_tokens", body).json()["input_tokens"] > 0
+
+
+def test_any_worker_is_told_what_came_of_a_decision(tmp_path: Path) -> None:
+    async def script(one: Ask, other: Ask) -> str:
+        decided = (await one("/v1/decision", {"model": "auto", **BODIES["/v1/responses"]})).json()
+        report = {"outcome_id": decided["outcome_id"], "input_tokens": 10, "output_tokens": 5}
+        judged = {"metric_name": "accuracy", "value": True}
+        assert (await other("/v1/feedback", {**report, **judged})).status_code == 200
+        assert (await one("/v1/feedback", report)).status_code == 404
+        return str(decided["outcome_id"])
+
+    outcome = inside(tmp_path / "home", practice_config(), script, processes=2)
+    sql = f"SELECT status, input_tokens, cost_usd > 0, accuracy FROM rounds WHERE id = '{outcome}'"
+    assert rows(tmp_path / "home", sql) == [("ok", 10, True, 1.0)]

@@ -70,6 +70,11 @@ class Home:
         """Tags of conversations that `serve` has seen."""
         return self.path / "conversations"
 
+    @property
+    def open_decisions(self) -> Path:
+        """Decisions of `/v1/decision` whose outcome is still to be told."""
+        return self.path / "decisions"
+
     def make(self) -> None:
         """Create the folders; raise StoreError when the place cannot be written."""
         try:

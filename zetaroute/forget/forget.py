@@ -18,6 +18,7 @@ from zetaroute.forget.outputs import blank_lines, drop_entries, still_holding
 from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import Log
 from zetaroute.log.named import one_of, outcomes_named
+from zetaroute.log.open_decisions import forget_open
 from zetaroute.registry import Registry
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ def forget(log: Log, chosen: Chosen) -> Forgotten:
     # Only now: a retrain that read the rows before may have kept what it made of them until here.
     log.home.drop_retrain_cache()
     ConversationTags(log.home).forget(chosen.conversation, chosen.before)
+    forget_open(log.home, chosen.conversation, chosen.before)
     return Forgotten(
         rows=len(chosen.ids),
         already=chosen.already,

@@ -87,9 +87,17 @@ class Journal:
                 f"the journal {self.folder} cannot be put on disk ({error.strerror}): check the disk."
             ) from error
 
+    def text_of(self, entry: Entry) -> str:
+        """Return what is kept of an entry, as JSON in ASCII."""
+        return _json(entry if self._protect is None else self._protect(entry))
+
+    def append_plain(self, entry: dict[str, Any]) -> None:
+        """Write an entry of `text_of` as plain values; when this returns, no crash can lose it."""
+        self.write_lines([_signed(json.dumps(_plain(entry)))], f"{new_id()}{SUFFIX}")
+
     def _write(self, entries: Sequence[Entry], *, sync: bool) -> str:
-        kept = entries if self._protect is None else map(self._protect, entries)
-        return self.write_lines([_signed(_json(entry)) for entry in kept], f"{new_id()}{SUFFIX}", sync=sync)
+        lines = [_signed(self.text_of(entry)) for entry in entries]
+        return self.write_lines(lines, f"{new_id()}{SUFFIX}", sync=sync)
 
     def write_lines(self, lines: Iterable[bytes], name: str, *, sync: bool = True) -> str:
         """Write lines as one new segment under a name of its own, and return it."""

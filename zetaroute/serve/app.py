@@ -23,7 +23,7 @@ from zetaroute.serve.admission import Admission, AdmissionMiddleware
 from zetaroute.serve.body import read_json
 from zetaroute.serve.chat import chat, count_tokens
 from zetaroute.serve.dashboard import DashboardPages, Page, page, report, script, style
-from zetaroute.serve.decision import OpenDecisions, decide_alone
+from zetaroute.serve.decision import DecisionDesk, decide_alone
 from zetaroute.serve.embeddings import read_embeddings
 from zetaroute.serve.errors import DOORS, ApiError, api_error
 from zetaroute.serve.feedback import Post, feedback
@@ -55,7 +55,7 @@ def create_app(offer: Offer, metrics: Metrics) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         service = Service(offer.home, offer.settings, metrics)
         app.state.service, app.state.metrics = service, metrics
-        app.state.open_decisions = OpenDecisions(service)
+        app.state.desk = DecisionDesk(service)
         app.state.post, app.state.page = Post(service), Page(offer.dashboard, service)
         app.state.dashboard = offer.dashboard
         app.state.begun = int(time.time())

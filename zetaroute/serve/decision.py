@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from zetaroute.domain import Attempt, Completion, Decision, Query, new_id
-from zetaroute.errors import StoreError
+from zetaroute.domain import Arm, Attempt, Completion, Decision, Query, new_id, utc_now
+from zetaroute.log.open_decisions import MOST_OPEN, OpenDecisions
 from zetaroute.providers.base import call_cost_usd
 from zetaroute.router.conversations import last_answer
 from zetaroute.router.options import AskOptions
 from zetaroute.router.records import OutcomeRecords
 from zetaroute.serve.body import read_json
-from zetaroute.serve.errors import ApiError, bad
+from zetaroute.serve.errors import bad
 from zetaroute.serve.request import read_request
 from zetaroute.serve.response import decision_json
 from zetaroute.serve.service import Service
@@ -27,8 +28,6 @@ from zetaroute.wire.doors.messages import MESSAGES
 from zetaroute.wire.doors.responses import RESPONSES
 from zetaroute.wire.json_values import MOST_COUNTED, count, mapping, sequence, text
 
-MOST_OPEN = 10_000
-"""Decisions whose outcome is waited for."""
 REPORTED = frozenset({"input_tokens", "output_tokens", "response_s", "finish_reason"})
 """What of an outcome is reported."""
 _LONGEST_S = 1e6
@@ -52,17 +51,13 @@ async def decide_alone(request: Request) -> Response:
     body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
     if not isinstance(body, dict):
         raise bad("the body must be a JSON object.")
-    if service.metrics.workers > 1:
-        raise ApiError(
-            503, "one process decides for others to call: serve with one worker.", code="too_many_workers"
-        )
     inbound = door_for(body).read(body)
     earlier = None if inbound.previous is None else await service.earlier.of(inbound.previous)
     wanted = read_request(inbound, service.settings, headers=request.headers, earlier=earlier)
     outcome_id = new_id()
     query, decision, options = await service.decide(wanted, outcome_id=outcome_id, no_audit="asked elsewhere")
     if not wanted.only_decided:
-        request.app.state.open_decisions.add(outcome_id, query, decision, options)
+        await request.app.state.desk.add(query, decision, options)
     return JSONResponse({**decision_json(decision), "outcome_id": outcome_id})
 
 
@@ -102,52 +97,66 @@ def read_report(item: Mapping[str, Any], outcome_id: str | None, where: str) -> 
     )
 
 
-class OpenDecisions:
-    """Decisions whose outcome is to come; one that never comes leaves no row."""
+class DecisionDesk:
+    """Takes decisions and, from any process of the home, the reports on them."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._open: OrderedDict[str, tuple[Query, Decision, AskOptions]] = OrderedDict()
+        self._open = OpenDecisions(service.home, service.log.journal)
+        self._talks: OrderedDict[str, tuple[str, str | None]] = OrderedDict()
+        """Of decisions of this process: the conversation, and the model that it had."""
 
-    def __contains__(self, outcome_id: object) -> bool:
-        return outcome_id in self._open
+    async def add(self, query: Query, decision: Decision, options: AskOptions) -> None:
+        """Wait for an outcome; raise StoreError where that cannot be."""
+        rows = OutcomeRecords(query, decision, options, self._service.router.arms)
+        rows.add((Attempt(model=decision.model, completion=_completion()),))
+        entry = rows.entry()
+        await asyncio.to_thread(self._open.add, entry)
+        if query.conversation is not None:
+            self._talks[entry.outcomes[0].id] = (query.conversation, options.kept)
+            while len(self._talks) > MOST_OPEN:
+                self._talks.popitem(last=False)
 
-    def add(self, outcome_id: str, query: Query, decision: Decision, options: AskOptions) -> None:
-        """Wait for an outcome; the oldest is given up where too many are waited for."""
-        self._open[outcome_id] = (query, decision, options)
-        while len(self._open) > MOST_OPEN:
-            self._open.popitem(last=False)
+    async def waits_for(self, outcome_ids: Iterable[str]) -> set[str]:
+        """Return those of which an outcome is waited for."""
+        return await asyncio.to_thread(lambda: {one for one in outcome_ids if one in self._open})
 
     async def settle(self, report: ReportedOutcome) -> None:
         """Write the row of an outcome; raise StoreError where it cannot be kept."""
-        query, decision, options = self._open.pop(report.outcome_id)
-        arms = self._service.router.arms
-        read, written = report.input_tokens, report.output_tokens
+        row = await asyncio.to_thread(self._open.row, report.outcome_id)
+        if row is None:
+            return
+        arm = self._service.router.arms.get(row["model"])
+        done = _completion(report, arm)
         failed = report.finish_reason == "error"
-        done = Completion(
-            text="",
-            served_model=None,
-            finish_reason=report.finish_reason,
-            ttft_s=None,
-            response_s=report.response_s or 0.0,
-            input_tokens=read,
-            output_tokens=written,
-            cost_usd=call_cost_usd(arms[decision.model], input_tokens=read, output_tokens=written),
-        )
-        attempt = Attempt(
-            model=decision.model,
-            completion=None if failed else done,
-            arrived=done if failed else None,
-            status="error" if failed else "ok",
-            error_kind="reported" if failed else None,
-            error=f"{decision.model}: its client reports that it failed." if failed else None,
-            elapsed_s=report.response_s or 0.0,
-        )
-        rows = OutcomeRecords(query, decision, options, arms)
-        rows.add((attempt,))
-        self._service.router.observe(rows.outcomes)
-        if query.conversation is not None and not failed:
-            last = last_answer(done, decision.model, before=options.kept)
-            self._service.conversations.answered(query.conversation, last)
-        if not await self._service.writer.add_entry(rows.entry()):
-            raise self._service.failure or StoreError("nothing can be kept now.")
+        told = {
+            "time": utc_now(),
+            "prices": arm.prices.flat(done.input_tokens or 0) if arm and arm.prices else None,
+            "status": "error" if failed else "ok",
+            "error_kind": "reported" if failed else None,
+            "error": f"{row['model']}: its client reports that it failed." if failed else None,
+            "response": None if failed else row["response"],
+        }
+        counted = ("finish_reason", "response_s", "input_tokens", "output_tokens", "cost_usd")
+        row |= {**told, **{name: getattr(done, name) for name in counted}}
+        await asyncio.to_thread(self._open.settle, row)
+        conversation, kept = self._talks.pop(report.outcome_id, (None, None))
+        if conversation is not None and not failed:
+            last = last_answer(done, row["model"], before=kept)
+            self._service.conversations.answered(conversation, last)
+
+
+def _completion(report: ReportedOutcome | None = None, arm: Arm | None = None) -> Completion:
+    """Return the answer that a client has, as far as it is told."""
+    read = report.input_tokens if report else None
+    written = report.output_tokens if report else None
+    return Completion(
+        text="",
+        served_model=None,
+        finish_reason=report.finish_reason if report else None,
+        ttft_s=None,
+        response_s=(report.response_s if report else None) or 0.0,
+        input_tokens=read,
+        output_tokens=written,
+        cost_usd=call_cost_usd(arm, input_tokens=read, output_tokens=written) if arm else None,
+    )

@@ -20,7 +20,7 @@ from zetaroute.feedback.ingest import ResolvedFeedback, resolve
 from zetaroute.feedback.judgement import Judgement, checked_value, source_named
 from zetaroute.log.journal import Entry
 from zetaroute.serve.body import read_json
-from zetaroute.serve.decision import REPORTED, OpenDecisions, ReportedOutcome, read_report
+from zetaroute.serve.decision import REPORTED, DecisionDesk, ReportedOutcome, read_report
 from zetaroute.serve.errors import ApiError, bad
 from zetaroute.serve.response import outcome_named
 from zetaroute.serve.service import Service
@@ -40,24 +40,24 @@ async def feedback(request: Request) -> Response:
     post: Post = request.app.state.post
     body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
     reports, remarks = read_remarks(body, key=request.headers.get("idempotency-key"))
-    await _report(reports, remarks, request.app.state.open_decisions)
+    await _report(reports, remarks, request.app.state.desk)
     ids = await post.send(remarks) if remarks else []
     if isinstance(body, list):
         return JSONResponse({"feedback_ids": ids})
     return JSONResponse({"feedback_id": ids[0] if ids else None})
 
 
-async def _report(reports: list[ReportedOutcome], remarks: list[Judgement], waiting: OpenDecisions) -> None:
+async def _report(reports: list[ReportedOutcome], remarks: list[Judgement], desk: DecisionDesk) -> None:
     """Write the rows of decisions whose outcome is told, or of which anything is said."""
-    unknown = [report.outcome_id for report in reports if report.outcome_id not in waiting]
-    if unknown:
-        raise _unknown(unknown)
     told = {report.outcome_id: report for report in reports}
-    for remark in remarks:
-        if remark.outcome_id is not None and remark.outcome_id in waiting:
-            told.setdefault(remark.outcome_id, ReportedOutcome(outcome_id=remark.outcome_id))
+    named = {remark.outcome_id for remark in remarks if remark.outcome_id is not None}
+    waiting = await desk.waits_for(told.keys() | named)
+    if unknown := [one for one in told if one not in waiting]:
+        raise _unknown(unknown)
+    for one in sorted(named & waiting):
+        told.setdefault(one, ReportedOutcome(outcome_id=one))
     for report in told.values():
-        await waiting.settle(report)
+        await desk.settle(report)
 
 
 def read_remarks(body: Any, *, key: str | None) -> tuple[list[ReportedOutcome], list[Judgement]]:
