@@ -146,3 +146,11 @@ def test_of_two_at_once_the_later_one_is_waited_for_where_that_is_worth_the_wait
     assert (state.next(), state.beside()) == ("small", "medium")
     # One answer alone tells little here, and half a second more of waiting tells whether the other agrees.
     assert state.with_answer("small", "It is 4321.", running="medium").next() == "medium"
+
+
+def test_a_gain_that_was_shown_holds_where_money_counts_more_and_not_where_it_counts_less(plan) -> None:
+    shown = replace(plan, gain_usd=1.0)
+    wanted = {"eligible": ALL, "cell": 0}
+    for price, begins in ((1.0, True), (3.0, True), (0.5, False)):
+        chain = shown.begin(QUERY, forecast_of(1), ARMS, objective=WORTH.at_price(price), **wanted)
+        assert (chain is not None) == begins
