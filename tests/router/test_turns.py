@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.providers.loopback import Running, chat, http
 from tests.router.test_engine import answered, engine_of
 from tests.support.chain_plans import PRACTICE, Scripted, plan_of
-from zetaroute.config import Home, Settings
+from zetaroute.config import Home, Settings, parse_settings
 from zetaroute.config.settings import Chains
 from zetaroute.domain import Attachment, Audit, Check, FileNote, Message, Query
 from zetaroute.log.journal import Entry
@@ -306,3 +307,41 @@ def test_a_policy_with_a_plan_has_the_audit_ask_all_that_the_chain_may(settings:
     assert decision.audit is not None
     assert decision.audit.asks[0] == decision.model == SMALL
     assert set(decision.audit.asks) == set(PRACTICE)
+
+
+def test_a_chain_goes_from_no_thinking_to_thinking_of_one_model() -> None:
+    running = Running()
+    server = running.start()
+    counts = {
+        "prompt_tokens": 10,
+        "completion_tokens": 500,
+        "completion_tokens_details": {"reasoning_tokens": 400},
+    }
+    server.reply(http(chat("It is 12.")), http(chat("It is 14.", usage=counts)))
+    settings = parse_settings(
+        f"""
+        [audit]
+        share = 0
+        [[models]]
+        id = "o/m"
+        provider = "openai"
+        base_url = "{server.url}/v1"
+        effort = "none"
+        price = {{ input = 0, output = 1, reasoning = 2 }}
+        [[models]]
+        id = "o/m:high"
+        of = "o/m"
+        effort = "high"
+        """,
+        file=None,
+    )
+    order = ("o/m", "o/m:high")
+    answer = run(settings, HARD, Scripted(order=order, right={"o/m": 0.3, "o/m:high": 0.9}))
+    running.stop()
+    assert [(seen.body["model"], seen.body["reasoning_effort"]) for seen in server.seen] == [
+        ("m", "none"),
+        ("m", "high"),
+    ]
+    assert (answer.model, answer.accuracy) == ("o/m:high", 1.0)
+    thought = answer.entry.outcomes[1]
+    assert (thought.reasoning_tokens, thought.cost_usd) == (400, pytest.approx(900e-6))
