@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.steps import Epoch, Step, decided_of, record_of
+from zetaroute.bench.recorded_chains import RecordedAnswers
+from zetaroute.bench.steps import SIDES, Epoch, Step, decided_of, record_of
 from zetaroute.bench.ways import utility
 from zetaroute.config import Settings
 from zetaroute.domain import (
@@ -25,12 +26,14 @@ from zetaroute.domain import (
     PROVING_UNITS,
     AuditTerms,
     Query,
+    Side,
     Standing,
     unit_of,
 )
 from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.scoring import found_in, scored
 from zetaroute.features import AnyMap
+from zetaroute.learn.chain_log import chain_of
 from zetaroute.learn.feature_maps import outgrown
 from zetaroute.learn.fit import Fitted, conclude, map_of
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
@@ -39,6 +42,7 @@ from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy import Contest, Limits, Policy, decide
 from zetaroute.policy.asking import point, usual_charge
+from zetaroute.policy.chain import ChainPlan, ChainState
 from zetaroute.policy.contest import audit_share
 from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.policy import Expectation
@@ -55,11 +59,21 @@ class Loop:
     """The loop of one home over recorded queries."""
 
     def __init__(
-        self, train: Recordings, settings: Settings, *, seed: int, audit: float | None, use_task: bool
+        self,
+        train: Recordings,
+        settings: Settings,
+        *,
+        seed: int,
+        audit: float | None,
+        use_task: bool,
+        chain: bool = False,
     ) -> None:
-        """Audit with the product's own shares, or with one that is given."""
+        """Audit with the product's own shares, or with one that is given; look at answers where `chain` says so."""
         self.train, self.settings, self.arms = train, settings, settings.arms
         self.gains = utility(train, settings.objective)
+        self.answers = (
+            RecordedAnswers(train, settings.objective) if chain and train.responses is not None else None
+        )
         self._seed, self._audit = seed, audit
         self._labels = train.labels(use_task=use_task)
         self._units = [unit_of(None, text) for text in train.texts]
@@ -70,10 +84,11 @@ class Loop:
         self._summed, self._known = 0, 0
         self.feature_map: AnyMap | None = None
         self.queries: list[int] = []
-        """Of every row, in the order in which they were asked."""
+        """Of every row that teaches, in the order in which they were asked."""
         self.models: list[int] = []
-        self.answering: list[int] = []
-        """The model that answered, of every query."""
+        self._audited: list[Step] = []
+        self._of_chains = 0
+        """Answers that chains have asked for, after the first one."""
         self.fitted: Fitted | None = None
         self.champion = Policy(version=COLD, predictor=PriorPredictor())
         self.challenger: Policy | None = None
@@ -81,13 +96,15 @@ class Loop:
         self.audit_rows, self.fits = 0, 0
         self.promotions: list[dict[str, Any]] = []
         self._seen: set[int] = set()
+        self._record: Mapping[str, Standing] = {}
+        """Of every model, as it was at the last merge."""
         self._before: tuple[Policy, str | None] | None = None
         """The champion of before, while a promoted version is tested for harm."""
 
     @property
     def rows(self) -> int:
         """Number of answers that were asked for."""
-        return len(self.queries)
+        return len(self.queries) + self._of_chains
 
     @property
     def share(self) -> float:
@@ -118,25 +135,32 @@ class Loop:
         if place == start:
             block = order[start : start + self._merge()]
             self._block = {
-                policy.version: [
-                    Expectation(forecast=one, segment=None)
-                    for one in policy.predictor.forecast(self._known_as(policy, block), self.arms).each()
-                ]
+                policy.version: self.expect(policy, block)
                 for policy in (self.champion, self.challenger)
                 if policy is not None and policy.version != COLD
             }
         return {version: found[place - start] for version, found in self._block.items()}
 
+    def expect(self, policy: Policy, queries: Index) -> list[Expectation]:
+        """Return what a policy expects of some queries."""
+        vectors, found = self._known_as(policy, queries), policy.predictor.map
+        cells = [None] * len(queries) if found is None else found.cells(vectors[:, 1:]).tolist()
+        forecasts = policy.predictor.forecast(vectors, self.arms).each()
+        return [
+            Expectation(forecast=forecast, segment=None, cell=cell)
+            for forecast, cell in zip(forecasts, cells, strict=True)
+        ]
+
     def _known_as(self, policy: Policy, queries: Index) -> Array:
         """Return the vectors of some queries as a policy reads them."""
-        if self.feature_map is not None and getattr(policy.predictor, "map", None) is self.feature_map:
+        if self.feature_map is not None and policy.predictor.map is self.feature_map:
             return np.hstack([self._lengths[queries], self._vectors[queries]])
         chosen = queries.tolist()
         texts, labels = [self.train.texts[row] for row in chosen], [self._labels[row] for row in chosen]
         return policy.predictor.vectors(texts, labels)
 
     def _ask(self, row: int, place: int, expected: Mapping[str, Expectation]) -> Step:
-        contest, standings = self.contest(), self._standings()
+        contest, standings = self.contest(), self._record
         graded = self.rows
         early = self.champion.version == COLD and contest is None
         rate = self.settings.explore.rate
@@ -164,16 +188,24 @@ class Loop:
                     point=point(self.settings.objective),
                 )
             ),
+            chains=self.answers is not None,
             expected=expected,
         )
         ids = [arm.id for arm in self.arms]
         asks = decision.audit.asks if decision.audit is not None else ()
         asked = np.array([ids.index(model) for model in asks or (decision.model,)], dtype=np.int64)
+        chain = None
+        if self.answers is not None and isinstance(decision.chain, ChainState):
+            chain = self.answers.run(decision.chain, row)
+        step = Step(query=row, decision=decision, asked=asked, chain=chain)
         self.queries += [row] * len(asked)
         self.models += asked.tolist()
-        self.answering.append(int(asked[0]))
-        self.audit_rows += len(asked) - 1
-        return Step(query=row, decision=decision, asked=asked)
+        self.audit_rows += len(step.beside)
+        if chain is not None:
+            self._of_chains += len(chain.paid) + len(step.beside) - len(asked)
+        if len(asks) > 1:
+            self._audited.append(step)
+        return step
 
     @property
     def _promoted(self) -> bool:
@@ -191,12 +223,6 @@ class Loop:
             proving=self.epoch.promoted and len(self.epoch.versions) < PROVING_UNITS,
         )
 
-    def _standings(self) -> Mapping[str, Standing]:
-        """Return the record of every model as it was at the last merge."""
-        return self._record
-
-    _record: Mapping[str, Standing] = {}
-
     def _score(self, steps: Sequence[Step]) -> None:
         """Take in what a merge brings: the record of the models, and the evidence."""
         self._record = record_of(self.train, np.array(self.queries), np.array(self.models))
@@ -213,7 +239,7 @@ class Loop:
             decided_of(fresh, self.train, self.gains),
             low=epoch.bounds.low,
             high=epoch.bounds.high,
-            anchor=self._place(epoch.anchor),
+            anchor=None if epoch.anchor is None else self.train.models.index(epoch.anchor),
             answer_value_usd=self.settings.objective.answer_value_usd,
             margin=self.settings.gate.accuracy_margin,
             bets=self.rows >= BETS_FROM * len(self.arms),
@@ -234,10 +260,20 @@ class Loop:
         }
         epoch.versions += [one.challenger for one in drawn]
         for step, one in zip(fresh, drawn, strict=True):
-            arms = [self._place(model) for model in (one.challenger_model, one.champion_model)]
-            epoch.truth.append(float(self.gains[step.query, arms[0]] - self.gains[step.query, arms[1]]))
+            usd = {side: self._side_usd(step, side, getattr(one, f"{side}_model")) for side in SIDES}
+            epoch.truth.append(usd["challenger"] - usd["champion"])
         if self.standing()["harm"] >= ROLLS_BACK_AT and not epoch.rejected:
             self._harmed(epoch)
+
+    def _side_usd(self, step: Step, side: Side, model: str) -> float:
+        """Return what the recordings know a side's model, or its chain, to be worth for a query."""
+        policy = self.challenger if side == "challenger" else self.champion
+        if side in step.decision.chained and policy is not None and self.answers is not None:
+            (expected,) = self.expect(policy, np.array([step.query]))
+            chain = self.answers.chain_of(policy, step.query, expected, self.arms)
+            if chain is not None:
+                return self.answers.run(chain, step.query).utility_usd
+        return float(self.gains[step.query, self.train.models.index(model)])
 
     def _harmed(self, epoch: Epoch) -> None:
         if self._before is None:
@@ -285,7 +321,11 @@ class Loop:
             epoch = self.epoch = None
         self.fits += 1
         self.challenger = Policy(
-            version=f"v{self.fits}", predictor=fitted.predictor, anchor=fitted.anchor, average=fitted.average
+            version=f"v{self.fits}",
+            predictor=fitted.predictor,
+            anchor=fitted.anchor,
+            average=fitted.average,
+            chain=self._chain(fitted),
         )
         anchor = fitted.anchor if self.champion.version == COLD else None
         if epoch is None or epoch.anchor != anchor:
@@ -324,7 +364,7 @@ class Loop:
         new = slice(self._summed, None)
         y, weight = targets(rows), target_weights(rows)
         self._sums = self._sums + gather(x[new], y[new], rows.arm[new], len(self.arms), weight[new])
-        self._summed = self.rows
+        self._summed = len(self.queries)
         return conclude(
             self._sums,
             rows,
@@ -337,10 +377,20 @@ class Loop:
             anchor=self.fitted.anchor if self.fitted is not None else None,
         )
 
+    def _chain(self, fitted: Fitted) -> ChainPlan | None:
+        """Return the chain that the audited queries teach."""
+        if self.answers is None or not self._audited:
+            return None
+        queries = np.array([step.query for step in self._audited])
+        asked = np.zeros((len(queries), len(self.arms)), dtype=bool)
+        for row, step in enumerate(self._audited):
+            asked[row, step.asked] = True
+        vectors = np.hstack([self._lengths[queries], self._vectors[queries]])
+        seen = self.answers.answered(queries, asked, vectors)
+        x = self._vectors[np.array(self.queries)]
+        return chain_of(seen, x, self._sample(), fitted, self.arms, self.settings.objective)
+
     def _sample(self) -> Sample:
         """Return everything that was asked, in its order, as rows of a log."""
         rows = at(self._outcomes, np.array(self.queries) * len(self.arms) + np.array(self.models))
-        return replace(rows, time_s=np.arange(self.rows, dtype=np.float64))
-
-    def _place(self, model: str | None) -> int | None:
-        return next((k for k, arm in enumerate(self.arms) if arm.id == model), None)
+        return replace(rows, time_s=np.arange(len(self.queries), dtype=np.float64))

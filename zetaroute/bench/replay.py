@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from zetaroute.arrays import Array, Index
+from zetaroute.arrays import Array
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, fit_full, route
 from zetaroute.bench.loop import Loop
+from zetaroute.bench.recorded_chains import RecordedAnswers
 from zetaroute.bench.steps import Step
 from zetaroute.bench.ways import utility
 from zetaroute.config import Explore, Objective, Settings
-from zetaroute.domain import Arm
+from zetaroute.domain import Arm, Query
 from zetaroute.errors import UsageError
 from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.intervals import NOTHING, mean_figure
@@ -43,6 +44,8 @@ class ReplayPlan:
     audit: float | None = None
     """Share of the queries that are audited; None keeps the product's schedule."""
     use_task: bool = False
+    chain: bool = True
+    """Whether answers are looked at, where they were recorded."""
 
 
 def replay(
@@ -66,7 +69,7 @@ def replay(
         )
     explore = Explore() if plan.explore is None else Explore(rate=plan.explore)
     settings = Settings(arms=arms_of(recordings), objective=objective, explore=explore)
-    loop = Loop(train, settings, seed=plan.seed, audit=plan.audit, use_task=plan.use_task)
+    loop = Loop(train, settings, seed=plan.seed, audit=plan.audit, use_task=plan.use_task, chain=plan.chain)
     stream = _Stream(loop)
     ends = np.linspace(0, plan.rows, plan.rounds + 1)[1:]
     rounds: list[dict[str, Any]] = []
@@ -100,6 +103,7 @@ class _Stream:
     queries: list[int] = field(default_factory=list)
     served: list[float] = field(default_factory=list)
     """Utility of each query's answer in USD."""
+    scores: list[float] = field(default_factory=list)
     audits_usd: list[float] = field(default_factory=list)
     """Money and seconds that the audit of each query took, in USD."""
 
@@ -108,8 +112,9 @@ class _Stream:
         train, value = self.loop.train, self.loop.settings.objective.answer_value_usd
         for step in steps:
             self.queries.append(step.query)
-            self.served.append(float(self.loop.gains[step.query, step.asked[0]]))
-            beside = step.asked[1:]
+            self.served.append(step.utility_usd(self.loop.gains))
+            self.scores.append(float(train.score[step.query, step.returned]))
+            beside = step.beside
             self.audits_usd.append(
                 float((value * train.score[step.query, beside] - self.loop.gains[step.query, beside]).sum())
             )
@@ -123,7 +128,7 @@ class _Stream:
         estimate = NOTHING if epoch is None else mean_figure(epoch.lines["gain_usd"])
         return {
             "rows": loop.rows,
-            "score": float(loop.train.score[index, self._answering()].mean()),
+            "score": float(np.mean(self.scores)),
             "utility_usd": float(np.mean(self.served)),
             "regret_usd": float((gains.max(axis=1) - np.array(self.served)).mean()),
             "verdict": _verdict(standing),
@@ -132,9 +137,6 @@ class _Stream:
             "e_value": standing["e_value"],
             "share": loop.share,
         }
-
-    def _answering(self) -> Index:
-        return np.array(self.loop.answering, dtype=np.int64)
 
     def online_gain_usd(self, part: slice = slice(None)) -> float | None:
         """Return the utility per query, audits paid for, minus that of the single model that is best on train.
@@ -161,11 +163,20 @@ def _final(loop: Loop, test: Recordings, *, plan: ReplayPlan, jobs: int) -> dict
     truth = utility(test, objective)
     single = truth[:, int(np.argmax(loop.gains.mean(axis=0)))]
 
+    answers = RecordedAnswers(test, objective) if loop.answers is not None else None
+
     def routed(policy: Policy, always: str | None = None) -> Array:
-        chosen = route(policy, test, arms, objective, use_task=plan.use_task)
         if always is not None:
-            chosen = np.full(len(chosen), _place(arms, always))
-        return np.asarray(truth[np.arange(len(chosen)), chosen])
+            return np.asarray(truth[:, _place(arms, always)])
+        chosen = route(policy, test, arms, objective, use_task=plan.use_task)
+        usd = np.asarray(truth[np.arange(len(chosen)), chosen])
+        if answers is not None and policy.chain is not None and policy.chain.serves:
+            labels = test.labels(use_task=plan.use_task)
+            asked = [Query(text=text, task=task) for text, task in zip(test.texts, labels, strict=True)]
+            for row, expected in enumerate(policy.expect(asked, arms)):
+                if (chain := answers.chain_of(policy, row, expected, arms)) is not None:
+                    usd[row] = answers.run(chain, row).utility_usd
+        return usd
 
     if loop.fitted is None:
         loop.retrain()

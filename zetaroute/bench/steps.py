@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
-from zetaroute.domain import FIRST_SHARE, PROVING_SHARE, Decision, Standing, Tally
+from zetaroute.bench.recorded_chains import ChainRun
+from zetaroute.domain import FIRST_SHARE, PROVING_SHARE, Decision, Side, Standing, Tally
 from zetaroute.evaluate.scoring import COLUMNS, Decided
 from zetaroute.learn.progressive import UtilityBounds
 from zetaroute.policy.contest import least_probabilities
 
+SIDES: tuple[Side, Side] = ("champion", "challenger")
 _EMPTY: Mapping[str, NDArray[Any]] = {name: np.zeros(0) for name in COLUMNS}
 
 
@@ -27,7 +29,24 @@ class Step:
     """Its place among the recordings."""
     decision: Decision
     asked: Index
-    """The models that were asked, the answering one first."""
+    """The models whose answers teach: the first that was asked for the user, then those of an audit."""
+    chain: ChainRun | None = None
+    """What the chain did that began with the first one."""
+
+    @property
+    def returned(self) -> int:
+        """The model whose answer was given."""
+        return int(self.asked[0]) if self.chain is None else self.chain.returned
+
+    @property
+    def beside(self) -> Index:
+        """The models that the audit asked."""
+        mine = self.asked[:1] if self.chain is None else self.chain.paid
+        return self.asked[~np.isin(self.asked, mine)]
+
+    def utility_usd(self, gains: Array) -> float:
+        """Return what the answer was worth, by the utilities (n, K) of single models."""
+        return float(gains[self.query, self.asked[0]]) if self.chain is None else self.chain.utility_usd
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,40 +78,55 @@ class Epoch:
 
 def decided_of(steps: Sequence[Step], train: Recordings, gains: Array) -> Decided:
     """Return queries of a contest with what was seen of them; `gains` (n, K) are the utilities in USD."""
-    rows = np.array([step.query for step in steps])
     drawn = [step.decision.contest for step in steps if step.decision.contest is not None]
-    place = {arm: index for index, arm in enumerate(train.models)}
-    arm = {
-        side: np.array([place[getattr(one, f"{side}_model")] for one in drawn])
-        for side in ("champion", "challenger")
-    }
-    asked = {
-        side: np.array([chosen in step.asked for chosen, step in zip(arms.tolist(), steps, strict=True)])
-        for side, arms in arm.items()
-    }
-    values: dict[str, Any] = {
+    paired = [step.decision.audit is not None and step.decision.audit.heads for step in steps]
+    plans: dict[Side, list[int]] = {}
+    values: dict[str, Any] = {}
+    for number, side in enumerate(SIDES):
+        arms = [train.models.index(getattr(one, f"{side}_model")) for one in drawn]
+        chained = [side in step.decision.chained for step in steps]
+        plans[side] = [
+            len(train.models) + number if chain else arm for arm, chain in zip(arms, chained, strict=True)
+        ]
+        seen = [
+            _seen_chain(step, side) if chain else _seen(step, arm, train, gains)
+            for step, arm, chain in zip(steps, arms, chained, strict=True)
+        ]
+        values[f"{side}_utility"], values[f"{side}_right"] = np.array(seen).T
+    values |= {
         name: np.array([getattr(one, name) for one in drawn])
-        for name in (
-            *("champion_p", "challenger_p", "champion_usd", "challenger_usd"),
-            *("champion_accuracy", "challenger_accuracy"),
-        )
+        for side in SIDES
+        for name in (f"{side}_p", f"{side}_usd", f"{side}_accuracy")
     }
-    for side in ("champion", "challenger"):
-        values[f"{side}_utility"] = np.where(asked[side], gains[rows, arm[side]], np.nan)
-        values[f"{side}_right"] = np.where(asked[side], train.score[rows, arm[side]], np.nan)
     share, kept = (np.array([getattr(one, name) for one in drawn]) for name in ("share", "kept"))
     champion_least, challenger_least = least_probabilities(share, kept)
     return Decided(
-        paired=np.array([step.decision.audit is not None and step.decision.audit.heads for step in steps]),
+        paired=np.array(paired) & ~np.array([bool(step.decision.chained) for step in steps]),
         share=share,
-        champion=arm["champion"],
-        challenger=arm["challenger"],
+        champion=np.array(plans["champion"]),
+        challenger=np.array(plans["challenger"]),
         champion_least=champion_least,
         challenger_least=challenger_least,
-        champion_asked=asked["champion"],
-        challenger_asked=asked["challenger"],
+        champion_asked=~np.isnan(values["champion_utility"]),
+        challenger_asked=~np.isnan(values["challenger_utility"]),
         **values,
     )
+
+
+def _seen(step: Step, arm: int, train: Recordings, gains: Array) -> tuple[float, float]:
+    """Return utility and grade of a model's answer; NaN where it was not seen by the coin or the draw."""
+    heads = step.decision.audit is not None and step.decision.audit.heads
+    if not (arm in step.asked if heads else step.chain is None and step.asked[0] == arm):
+        return np.nan, np.nan
+    return float(gains[step.query, arm]), float(train.score[step.query, arm])
+
+
+def _seen_chain(step: Step, side: Side) -> tuple[float, float]:
+    """Return the same of a side's chain, which is seen where it ran."""
+    contest = step.decision.contest
+    if step.chain is None or contest is None or contest.side != side:
+        return np.nan, np.nan
+    return step.chain.utility_usd, step.chain.right
 
 
 def record_of(train: Recordings, queries: Index, models: Index) -> dict[str, Standing]:

@@ -98,16 +98,15 @@ def scored(
     past: Mapping[str, NDArray[Any]],
     promoted: bool,
     stopped: Callable[[Array, Array], bool] | None = None,
-    chains: int = 0,
 ) -> Scored:
-    """Score queries; `low` and `high` (K,) bound the utilities, and `past` holds the epoch's lines so far.
+    """Score queries; `low` and `high` (K,) bound the models' utilities, and `past` holds the epoch's lines so far.
 
-    The last of the K may be `chains`, whose bounds hold for the queries alone for which a side wanted one. A grade
-    that never came counts as the worst for the gain and for the loss alike. `stopped` says of the gains and the
-    shares (n,) whether the challenger has lost what it may: it is given nothing more then.
+    In `decided` K stands for the champion's chain and K + 1 for the challenger's. A grade that never came counts as
+    the worst for the gain and for the loss alike. `stopped` says of the gains and the shares (n,) whether the
+    challenger has lost what it may: it is given nothing more then.
     """
-    ranges, unit = Ranges(low=low, high=high), Ranges(low=np.zeros(len(low)), high=np.ones(len(low)))
-    count = len(low) - chains
+    count = len(low)
+    ranges, unit = _with_chains(low, high), Ranges(low=np.zeros(count + 2), high=np.ones(count + 2))
     chained = np.maximum(decided.champion, decided.challenger) >= count
     gain, loss, outside = _both(decided, ranges, decided.champion_usd, decided.challenger_usd, "utility")
     right, _, _ = _both(decided, unit, decided.champion_accuracy, decided.challenger_accuracy, "right")
@@ -143,6 +142,12 @@ def scored(
         if stopped is not None and stopped(gain, decided.share)
         else _next_shares(gain, paired, past, decided.share, answer_value_usd, promoted=promoted),
     )
+
+
+def _with_chains(low: Array, high: Array) -> Ranges:
+    """Return the bounds of the models' utilities (K,) and of both sides' chains, which ask three models at most."""
+    least = min(float(np.sort(np.minimum(low, 0.0))[:3].sum()), float(low.min()))
+    return Ranges(low=np.append(low, [least] * 2), high=np.append(high, [high.max()] * 2))
 
 
 def found_in(

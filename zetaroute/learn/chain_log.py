@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Index
@@ -41,6 +43,23 @@ _SELECT = f"""
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredQueries:
+    """n queries that several of K models have answered."""
+
+    texts: Sequence[str]
+    group: NDArray[np.uint64]
+    """(n,) rows that share it are in one fold."""
+    vectors: Array
+    """(n, 1 + size) by the feature map of the fit, after their lengths."""
+    accuracy: Array
+    """(n, K), as the two that follow; NaN where it is unknown or was not asked."""
+    cost_usd: Array
+    response_s: Array
+    answers: Answers
+    """(n, K) what was read."""
+
+
 def chain_of_log(
     connection: DuckDBPyConnection,
     newest: ReadRows,
@@ -48,7 +67,7 @@ def chain_of_log(
     arms: Sequence[Arm],
     objective: Objective,
 ) -> ChainPlan | None:
-    """Return the plan that the log's audits teach, with its gain over the fit's own choices; None for too few.
+    """Return the plan that the log's audits teach; None for too few.
 
     `newest` are the rows that the heads of other folds are fitted on.
     """
@@ -58,34 +77,51 @@ def chain_of_log(
         return None
     rows = sample(frame, arms)
     first, query = _queries(rows)
-    outcomes = {
-        name: _wide(getattr(rows, name), query, rows) for name in ("accuracy", "cost_usd", "response_s")
-    }
-    answers = _answers(frame, rows, query)
-    places = _chosen(outcomes, answers, objective)
+    texts = [rows.texts[row] for row in first]
+    seen = AnsweredQueries(
+        texts=texts,
+        group=rows.group[first],
+        vectors=with_lengths(texts, fitted.vectors(texts, [rows.tasks[row] for row in first])),
+        accuracy=_wide(rows.accuracy, query, rows),
+        cost_usd=_wide(rows.cost_usd, query, rows),
+        response_s=_wide(rows.response_s, query, rows),
+        answers=_answers(frame, rows, query),
+    )
+    return chain_of(seen, newest.x.astype(np.float64), newest.rows, fitted, arms, objective)
+
+
+def chain_of(
+    seen: AnsweredQueries,
+    x: Array,
+    rows: Sample,
+    fitted: Fitted,
+    arms: Sequence[Arm],
+    objective: Objective,
+) -> ChainPlan | None:
+    """Return the plan that answered queries teach, with its gain over the fit's own choices; None for too few.
+
+    The heads of other folds are fitted on `rows` with their vectors `x`.
+    """
+    places = _chosen(seen, objective)
     if places is None:
         return None
-    vectors = with_lengths(
-        [rows.texts[row] for row in first],
-        fitted.vectors([rows.texts[row] for row in first], [rows.tasks[row] for row in first]),
-    )
-    others = fold_predictors(newest.x.astype(np.float64), newest.rows, arms, fitted.map)
-    forecast = forecast_crossed(others, vectors, rows.group[first], arms)
+    others = fold_predictors(x, rows, arms, fitted.map)
+    forecast = forecast_crossed(others, seen.vectors, seen.group, arms)
     charged = forecast.charged(arms)
-    cost = np.where(np.isnan(outcomes["cost_usd"]), charged, outcomes["cost_usd"])
-    seconds = np.nan_to_num(outcomes["response_s"])
+    cost = np.where(np.isnan(seen.cost_usd), charged, seen.cost_usd)
+    seconds = np.nan_to_num(seen.response_s)
     chosen = Policy(
         version="others", predictor=fitted.predictor, anchor=fitted.anchor, average=fitted.average
     ).exploit(forecast, arms=arms, objective=objective, eligible=np.ones(charged.shape, dtype=bool))
-    gained = objective.answer_value_usd * outcomes["accuracy"] - cost - objective.second_value_usd * seconds
+    gained = objective.answer_value_usd * seen.accuracy - cost - objective.second_value_usd * seconds
     found = fit_chain(
         ChainRows(
-            texts=tuple(rows.texts[row] for row in first),
-            group=rows.group[first],
+            texts=tuple(seen.texts),
+            group=seen.group,
             forecast=forecast,
-            cells=fitted.map.cells(vectors[:, 1:]),
-            answers=tuple(tuple(row[place] for place in places) for row in answers),
-            right=outcomes["accuracy"][:, places],
+            cells=fitted.map.cells(seen.vectors[:, 1:]),
+            answers=tuple(tuple(row[place] for place in places) for row in seen.answers),
+            right=seen.accuracy[:, places],
             cost_usd=cost[:, places],
             seconds=seconds[:, places],
             places=places,
@@ -94,7 +130,7 @@ def chain_of_log(
     )
     if found is None:
         return None
-    return found.guarded(arms, objective, otherwise=gained[np.arange(len(first)), chosen])
+    return found.guarded(arms, objective, otherwise=gained[np.arange(len(seen.texts)), chosen])
 
 
 def _queries(rows: Sample) -> tuple[Index, Index]:
@@ -111,20 +147,21 @@ def _wide(values: Array, query: Index, rows: Sample) -> Array:
     return wide
 
 
-def _chosen(outcomes: Mapping[str, Array], answers: Answers, objective: Objective) -> tuple[int, ...] | None:
+def _chosen(seen: AnsweredQueries, objective: Objective) -> tuple[int, ...] | None:
     """Return the models of a chain: of those with enough grades, and enough of them together; None without any."""
-    graded = ~np.isnan(outcomes["accuracy"])
+    graded = ~np.isnan(seen.accuracy)
     enough = graded.sum(axis=0) >= FEWEST_ROWS
-    means = {}
-    for name in ("accuracy", "cost_usd"):
-        known = ~np.isnan(outcomes[name])
-        mean = np.nan_to_num(outcomes[name]).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        means[name] = np.where(enough, mean, np.nan)
+
+    def means(values: Array) -> Array:
+        known = ~np.isnan(values)
+        mean = np.nan_to_num(values).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        return np.where(enough, mean, np.nan)
+
+    accuracy, cost_usd = means(seen.accuracy), means(seen.cost_usd)
     for most in range(USUAL_MODELS, 1, -1):
-        places = chain_models(means["accuracy"], means["cost_usd"], most)
+        places = chain_models(accuracy, cost_usd, most)
         if len(places) == most and graded[:, places].all(axis=1).sum() >= FEWEST_ROWS:
-            known_usd = means["cost_usd"]
-            return agreeing_models(places, outcomes["accuracy"], known_usd, answers, objective)
+            return agreeing_models(places, seen.accuracy, cost_usd, seen.answers, objective)
     return None
 
 

@@ -293,14 +293,16 @@ def play_chain(plan: ChainPlan, rows: ChainRows, arms: Sequence[Arm], objective:
         if state is None:
             continue
         played.expected_usd[row] = state.expected_usd
-        state, paid, played.seconds[row] = _run(state, rows.answers[row], np.nan_to_num(rows.seconds[row]))
+        state, paid, played.seconds[row] = run_chain(
+            state, rows.answers[row], np.nan_to_num(rows.seconds[row])
+        )
         played.asked[row, sorted(paid)] = True
         played.returned[row] = plan.models.index(state.best())
         played.probability_right[row] = sigmoid(state.logits[played.returned[row]])
     return played
 
 
-def _run(
+def run_chain(
     state: ChainState, answers: Sequence[ReadAnswer | None], seconds: Array
 ) -> tuple[ChainState, set[int], float]:
     """Return how a chain ends over recorded answers, whom it has paid, and how long it was waited for.

@@ -34,7 +34,8 @@ class ChainPlan:
     posterior: Posterior
     moves: Moves
     cells: Array
-    """(C,) audited queries by cell of the feature map; empty where no cell is told from another."""
+    """(C,) audited queries by cell of the feature map, those of later cells 0; empty where no cell is told from
+    another."""
     kinds: Array
     """(len(KINDS),) graded answers of each kind."""
     gain_usd: float
@@ -71,7 +72,7 @@ class ChainPlan:
         """
         if guarded and not (self.serves and objective.is_at_price(self.objective)):
             return None
-        if len(self.cells) and (cell is None or self.cells[cell] < FEWEST_SEEN):
+        if len(self.cells) and (cell is None or self.cells[cell : cell + 1].sum() < FEWEST_SEEN):
             return None
         places = {arm.id: place for place, arm in enumerate(arms)}
         at = [places.get(model, -1) for model in self.models]

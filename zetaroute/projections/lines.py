@@ -238,10 +238,8 @@ def _lines(
     low, high = ([getattr(one, f"{end}_usd") for one in event.ranges] for end in ("low", "high"))
     made: Scored = scored(
         _decided(event, ready, names),
-        # A chain asks three models at most.
-        low=np.array([*low, *[min(sum(sorted(min(one, 0.0) for one in low)[:3]), *low)] * 2]),
-        high=np.array([*high, *[max(high)] * 2]),
-        chains=2,
+        low=np.array(low),
+        high=np.array(high),
         anchor=names.index(event.anchor) if event.anchor else None,
         answer_value_usd=event.answer_value_usd,
         margin=event.accuracy_margin,

@@ -127,6 +127,7 @@ def replay_command(
     answer_value_usd: AnswerValue = 0.01,
     second_value_usd: SecondValue = 0.0005,
     use_task: UseTask = False,
+    chain: Chain = True,
     seed: Seed = 0,
     seeds: Seeds = 1,
     jobs: Jobs = 2,
@@ -145,7 +146,9 @@ def replay_command(
 
     recordings = _read(file, train_split, test_split, test_share, models)
     objective = _objective(answer_value_usd, second_value_usd)
-    plan = ReplayPlan(rounds=rounds, rows=rows, explore=explore, seed=seed, audit=audit, use_task=use_task)
+    plan = ReplayPlan(
+        rounds=rounds, rows=rows, explore=explore, seed=seed, audit=audit, use_task=use_task, chain=chain
+    )
     with session(context).working("playing the recordings"):
         if seeds == 1:
             found = replay(recordings, objective=objective, plan=plan, jobs=jobs)
