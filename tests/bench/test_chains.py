@@ -15,17 +15,18 @@ from zetaroute.bench.baselines import mixed
 from zetaroute.bench.chains import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.full_information import arms_of, fit_full, sides
+from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.config import Objective
 
 MODELS = ("small", "medium", "large")
 WORTH = Objective(answer_value_usd=0.02, satisfaction_value_usd=0.0, second_value_usd=0.0)
 
 
-def made(path: Path, *, models: int = 3, answers: bool = True) -> Path:
-    """Write 240 queries; wrong answers differ from one another."""
+def made(path: Path, *, models: int = 3, answers: bool = True, queries: int = 240) -> Path:
+    """Write queries; wrong answers differ from one another."""
     rng = np.random.default_rng(0)
     rows = []
-    for query in range(240):
+    for query in range(queries):
         truth = int(rng.integers(1_000, 10_000))
         for model, right, cost, seconds in zip(MODELS, RIGHT, COST_USD, SECONDS, strict=True):
             score = float(rng.random() < right)
@@ -118,3 +119,12 @@ def test_the_mix_costs_what_it_may(bench) -> None:
     assert shares["large"] == pytest.approx(0.5, abs=0.02)
     assert mixed(train, None)[train.models.index("large")] == 1.0
     assert mixed(train, 0.0)[train.models.index("small")] == 1.0
+
+
+def test_the_loop_learns_to_look_at_answers_and_knows_what_that_is_worth(tmp_path: Path) -> None:
+    recordings = read_recordings(made(tmp_path / "made.parquet", queries=800))
+    plan = ReplayPlan(rounds=2, rows=900, explore=None, seed=1, audit=0.5)
+    found = replay(recordings, objective=WORTH, plan=plan, jobs=1)
+    assert found["final"]["mix"] > found["final"]["best_single"] + 0.04 * WORTH.answer_value_usd
+    last = found["rounds"][-1]
+    assert last["estimate"]["low"] < last["truth_usd"] < last["estimate"]["high"]

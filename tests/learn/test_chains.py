@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.support.chains import ARMS, COST_USD, RIGHT, WORTH, best_single, made_rows
-from zetaroute.learn.chains import ChainFit, agreeing_models, chain_models, fit_chain, play_chain
+from zetaroute.learn.chains import ChainFit, agreeing_models, fit_chain, play_chain
+from zetaroute.policy.asking import chain_models
 from zetaroute.policy.chain_posterior import sigmoid
 
 
@@ -73,6 +74,7 @@ def test_too_few_rows_make_no_chain() -> None:
 def test_arms_of_a_chain_are_each_better_than_every_cheaper_one() -> None:
     assert chain_models(np.array(RIGHT), np.array(COST_USD)) == (0, 1, 2)
     assert chain_models(np.array([0.5, 0.4, 0.6, 0.7, 0.8]), np.array([1.0, 2, 3, 4, 5])) == (2, 3, 4)
+    assert chain_models(np.array([0.5, 0.4, 0.3, 0.9]), np.array([1.0, 2, 3, 4])) == (0, 1, 3)
     assert chain_models(np.array([0.5, np.nan, 0.6]), np.array([1.0, 2, np.nan])) == (0,)
 
 

@@ -7,7 +7,16 @@ import pytest
 
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Standing, Tally
-from zetaroute.policy.asking import HORIZON, MOST_BESIDE, fewest_first, usual_charge, worth_asking
+from zetaroute.policy.asking import (
+    HORIZON,
+    LATER,
+    MOST_BESIDE,
+    TOGETHER,
+    fewest_first,
+    to_compare,
+    usual_charge,
+    worth_asking,
+)
 
 ROWS = np.array([20.0, 20.0, 20.0])
 ALL = np.ones(3, dtype=bool)
@@ -55,3 +64,35 @@ def test_the_usual_charge_counts_money_and_time_of_models_with_a_record() -> Non
     objective = Objective(answer_value_usd=0.01, second_value_usd=0.001)
     assert usual_charge(arms, standings, objective) == pytest.approx(0.005)
     assert usual_charge(arms, {}, objective) == 0.0
+
+
+def drawn_to_compare(graded: int, budget_usd: float, *, eligible: np.ndarray = ALL) -> tuple[set, float]:
+    """Return what was drawn of three models, the dearest of which is the best, and how often."""
+    accuracy, cost = {"a": 0.5, "b": 0.4, "c": 0.9}, {"a": 0.001, "b": 0.002, "c": 0.01}
+    standings = {
+        name: Standing(
+            model=name,
+            record=Tally(
+                calls=graded, graded=graded, accuracy=accuracy[name], charged=graded, cost_usd=cost[name]
+            ),
+        )
+        for name in "abc"
+    }
+    arms = [Arm(id=name, provider="practice", model="m") for name in "abc"]
+    charge = np.array([0.001, 0.003, 0.0])
+    drawn = [
+        to_compare(arms, standings, charge, eligible, budget_usd=budget_usd, seed=seed) for seed in range(600)
+    ]
+    return {one for one in drawn if one}, sum(map(bool, drawn)) / len(drawn)
+
+
+def test_the_models_of_a_chain_are_asked_together_within_the_budget() -> None:
+    assert drawn_to_compare(TOGETHER - 1, 0.004) == ({(0, 1, 2)}, 1.0)
+    models, often = drawn_to_compare(TOGETHER - 1, 0.001)
+    assert (models, often) == ({(0, 1, 2)}, pytest.approx(0.25, abs=0.07))
+    assert drawn_to_compare(TOGETHER, 0.004)[1] == pytest.approx(LATER, abs=0.07)
+
+
+def test_a_chain_needs_two_models_that_are_known_and_may_answer() -> None:
+    assert drawn_to_compare(2, 1.0) == (set(), 0.0)
+    assert drawn_to_compare(TOGETHER, 1.0, eligible=np.array([True, False, False]))[0] == set()

@@ -97,6 +97,7 @@ def test_what_is_cheap_is_asked_more_and_what_is_not_less(plan) -> None:
         {"eligible": np.array([True, False, False])},
         {"cell": None},
         {"cell": 1},
+        {"cell": 2},
     ],
 )
 def test_where_a_chain_may_not_begin(plan, changes) -> None:

@@ -326,6 +326,30 @@ def test_on_heads_an_audit_asks_both_sides_and_one_of_them_answers_by_the_share_
     assert abs(extra / heads - 1 / 3) < 0.07
 
 
+def test_where_answers_are_looked_at_an_audit_asks_the_models_of_a_chain_too():
+    def record(model: str, accuracy: float, cost_usd: float) -> Standing:
+        tally = Tally(calls=80, graded=80, accuracy=accuracy, accuracy_sd=0.3, charged=80, cost_usd=cost_usd)
+        return Standing(model=model, record=tally)
+
+    standings = {"cheap": record("cheap", 0.5, 0.00001), "good": record("good", 0.95, 0.0002)}
+    asked = {
+        chains: [
+            decided(
+                audit=AuditTerms(probability=1.0),
+                standings=standings,
+                arms=ARMS[:2],
+                objective=Objective(answer_value_usd=1.0),
+                chains=chains,
+                seed=seed,
+            ).audit.asks
+            for seed in range(20)
+        ]
+        for chains in (True, False)
+    }
+    assert {frozenset(one) for one in asked[True]} == {frozenset({"cheap", "good"})}
+    assert set(asked[False]) == {("good",)}
+
+
 def test_an_audit_asks_no_model_that_the_query_must_not_see():
     for seed in range(40):
         found = contested(seed=seed, audit=AuditTerms(probability=1.0), limits=Limits(local_only=True))

@@ -21,13 +21,13 @@ from zetaroute.learn.chains import (
     ChainRows,
     Played,
     agreeing_models,
-    chain_models,
     fit_chain,
     play_chain,
 )
 from zetaroute.learn.fit import Fitted, single_threaded
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.policy import Forecast, Policy
+from zetaroute.policy.asking import chain_models
 from zetaroute.policy.chain_posterior import Posterior, sigmoid
 
 POINTS = 8

@@ -15,11 +15,9 @@ from zetaroute.arrays import Array, Index
 from zetaroute.domain import Arm, Objective, is_cut
 from zetaroute.learn.chains import (
     FEWEST_ROWS,
-    USUAL_MODELS,
     Answers,
     ChainRows,
     agreeing_models,
-    chain_models,
     fit_chain,
 )
 from zetaroute.learn.fit import Fitted
@@ -27,6 +25,7 @@ from zetaroute.learn.frame import COLUMNS, TEACHING, on_one_scale, sample, with_
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.learn.samples import Sample
+from zetaroute.policy.asking import USUAL_MODELS, chain_models
 from zetaroute.policy.chain import ChainPlan
 from zetaroute.policy.policy import Policy
 

@@ -18,6 +18,7 @@ from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Arm, Objective
 from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.learn.logistic import fit_logistic
+from zetaroute.policy.asking import USUAL_MODELS
 from zetaroute.policy.chain import ChainPlan, ChainState
 from zetaroute.policy.chain_posterior import (
     Asked,
@@ -31,8 +32,6 @@ from zetaroute.policy.chain_posterior import (
 from zetaroute.policy.chain_value import MOST_ASKS, Moves
 from zetaroute.policy.forecast import Forecast
 
-USUAL_MODELS = 3
-"""Of a chain: more gained nothing."""
 FEWEST_ROWS = 40
 """Queries below which no chain is fitted."""
 WAYS = 7
@@ -102,19 +101,6 @@ class ChainRows:
             seconds=self.seconds[keep],
             places=self.places,
         )
-
-
-def chain_models(accuracy: Array, cost_usd: Array, most: int = USUAL_MODELS) -> tuple[int, ...]:
-    """Return the arms of a chain, the cheapest first: each more accurate than every cheaper one, the last of them.
-
-    Both arrays (K,) are means; NaN leaves an arm out.
-    """
-    found: list[int] = []
-    for arm in np.argsort(cost_usd, kind="stable").tolist():
-        known = not np.isnan(accuracy[arm]) and not np.isnan(cost_usd[arm])
-        if known and (not found or accuracy[arm] > accuracy[found[-1]]):
-            found.append(arm)
-    return tuple(found[-most:])
 
 
 def agreeing_models(

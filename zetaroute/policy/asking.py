@@ -11,7 +11,7 @@ from zetaroute.arrays import Array, Mask
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Standing
 from zetaroute.policy.forecast import Forecast
-from zetaroute.policy.prior import tally_of
+from zetaroute.policy.prior import FEWEST_GRADED, tally_of
 
 HORIZON = 1000.0
 """Queries over which what is learned now pays."""
@@ -25,6 +25,13 @@ CLAIM_SE = 0.3
 """Standard error of an accuracy that a few answers at most tell: what is only claimed is no reason not to ask."""
 CLAIMED_ROWS = 4.0
 """Answers that the config's claims count for."""
+
+USUAL_MODELS = 3
+"""Of a chain: more gained nothing."""
+TOGETHER = 200
+"""Graded answers of every model of a chain from which on fewer audits ask all of them."""
+LATER = 1.0 / 3.0
+"""Share of the audits that still do."""
 
 
 def charges(forecast: Forecast, arms: Sequence[Arm], objective: Objective) -> Array:
@@ -79,6 +86,54 @@ def fewest_first(asked: Mask, rows: Array, most: int, *, seed: int) -> tuple[int
     weight = 1.0 / (rows[among] + 1.0)
     drawn = np.random.default_rng([seed, 5]).choice(among, most, replace=False, p=weight / weight.sum())
     return tuple(drawn.tolist())
+
+
+def chain_models(accuracy: Array, cost_usd: Array, most: int = USUAL_MODELS) -> tuple[int, ...]:
+    """Return the arms of a chain, the cheapest first and the most accurate one last.
+
+    Each is more accurate than every cheaper one; where those are fewer than `most`, others that are cheaper than the
+    last join them, for answers that agree tell much. Both arrays (K,) are means; NaN leaves an arm out.
+    """
+    order = [
+        arm
+        for arm in np.argsort(cost_usd, kind="stable").tolist()
+        if not np.isnan(accuracy[arm] + cost_usd[arm])
+    ]
+    found: list[int] = []
+    for arm in order:
+        if not found or accuracy[arm] > accuracy[found[-1]]:
+            found.append(arm)
+    found = found[-most:]
+    cheaper = [arm for arm in order[: order.index(found[-1])] if arm not in found] if found else []
+    found += sorted(cheaper, key=lambda arm: -accuracy[arm])[: most - len(found)]
+    return tuple(sorted(found, key=order.index))
+
+
+def to_compare(
+    arms: Sequence[Arm],
+    standings: Mapping[str, Standing],
+    charge: Array,
+    eligible: Mask,
+    *,
+    budget_usd: float,
+    seed: int,
+) -> tuple[int, ...]:
+    """Draw the models that an audit asks to learn what answers tell of one another: those of a chain, or none.
+
+    They are a chain's by the record of the arms. So often are they drawn that what they take, the `charge` (K,) of
+    each that is not asked anyway, stays within a budget per audit.
+    """
+    tallies = [tally_of(standings, arm) for arm in arms]
+    graded = np.array([one.graded for one in tallies])
+    accuracy = np.where(eligible & (graded >= FEWEST_GRADED), [one.accuracy for one in tallies], np.nan)
+    unknown = [0.0 if arm.local else math.nan for arm in arms]
+    cost = [one.cost_usd if one.charged else usd for one, usd in zip(tallies, unknown, strict=True)]
+    models = chain_models(accuracy, np.array(cost))
+    if len(models) < 2:
+        return ()
+    often = 1.0 if graded[list(models)].min() < TOGETHER else LATER
+    often *= min(1.0, budget_usd / max(float(charge[list(models)].sum()), 1e-12))
+    return models if np.random.default_rng([seed, 6]).random() < often else ()
 
 
 def _tail(z: Array) -> Array:

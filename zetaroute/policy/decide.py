@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -17,25 +17,20 @@ from zetaroute.arrays import Array, Mask
 from zetaroute.config import DEFAULT_RULES, GuardRule, Objective, TagRule
 from zetaroute.domain import (
     Arm,
-    Audit,
     AuditTerms,
     Candidate,
     Decision,
     Estimate,
-    Pairing,
     Query,
-    Side,
     Standing,
 )
 from zetaroute.errors import NoAnswerError
-from zetaroute.policy.asking import CLAIM_SE, MOST_BESIDE, charges, fewest_first, inverse, worth_asking
-from zetaroute.policy.contest import Draw, SideView, cast, kept_by, toss
+from zetaroute.policy.contest import kept_by
+from zetaroute.policy.draw import comparing, drawn_alone, drawn_of_sides
 from zetaroute.policy.exploration import (
     PROBATION,
     QUOTA,
-    draw,
     explored_shares,
-    only,
     thompson,
     with_floor,
     with_quota,
@@ -44,7 +39,7 @@ from zetaroute.policy.forecast import extra_usd
 from zetaroute.policy.guards import Exclusion, Limits, check_forced, exclusions
 from zetaroute.policy.opinion import Opinion, opinion_of
 from zetaroute.policy.policy import Contest, Expectation, Policy
-from zetaroute.policy.prior import FEWEST_GRADED, PriorPredictor, newcomers
+from zetaroute.policy.prior import PriorPredictor, newcomers
 
 FIRST_OF_CHAIN = "; its utility is that of the chain that it begins"
 NO_AUDIT = AuditTerms(probability=0.0, blocked="no audit was asked for")
@@ -165,26 +160,23 @@ def _decision(
     """Draw an arm by what the policy in use, or its challenger, makes of those that are not excluded."""
     arms, objective = own.arms, own.objective
     eligible = np.array([one is None for one in excluded])
-    demoted = np.array([one is not None and one.demoted for one in excluded])
     if fixed is None:
         own = _looking(own, query, eligible, chain_usd)
     new = newcomers(arms, own.forecast.rows, standings, query=query, objective=objective, eligible=eligible)
-    shares = explored_shares(own.mean[0], eligible, answer_value_usd=objective.answer_value_usd)
-
     # Audits ask newcomers too, and no user has to take their answers.
     quota = 0.0 if audit.probability > 0.0 else QUOTA
-
-    def explored(pmf: Array) -> Array:
-        floored = with_quota(with_floor(pmf, shares, rate), new, quota)
-        return with_quota(floored, demoted, PROBATION)
-
+    explored = _exploring(own, eligible, excluded, new, rate=rate, quota=quota)
     if contest is None:
         pmf = explored(thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0])))
-        lot = _alone(own, pmf, audit, eligible, seed=seed)
+        lot = drawn_alone(own, pmf, audit, eligible, seed=seed)
     else:
         other = opinion_of(contest.policy.with_record(standings), query, arms, objective, standings, expected)
         other = _looking(other, query, eligible, chain_usd)
-        lot = _cast(own, other, contest, audit, eligible, new, explored, kept=kept_by(rate, quota), seed=seed)
+        lot = drawn_of_sides(
+            own, other, contest, audit, eligible, new, explored, kept=kept_by(rate, quota), seed=seed
+        )
+    if chain_usd is not None:
+        lot = comparing(lot, audit, standings, eligible, seed=seed)
     chosen = lot.chosen if fixed is None else [arm.id for arm in arms].index(fixed)
     decider = lot.decider
     return Decision(
@@ -208,134 +200,26 @@ def _decision(
     )
 
 
+def _exploring(
+    own: Opinion,
+    eligible: Mask,
+    excluded: Sequence[Exclusion | None],
+    new: Mask,
+    *,
+    rate: float,
+    quota: float,
+) -> Callable[[Array], Array]:
+    """Return what makes probabilities (K,) of others that explore too: the floor, newcomers, those on probation."""
+    demoted = np.array([one is not None and one.demoted for one in excluded])
+    shares = explored_shares(own.mean[0], eligible, answer_value_usd=own.objective.answer_value_usd)
+    return lambda pmf: with_quota(with_quota(with_floor(pmf, shares, rate), new, quota), demoted, PROBATION)
+
+
 def _looking(opinion: Opinion, query: Query, eligible: Mask, chain_usd: float | None) -> Opinion:
     """Return the same where answers are looked at: by the query's check, and by a chain of up to `chain_usd`."""
     if query.check is not None:
         opinion = opinion.with_chances(eligible, query.check)
     return opinion if chain_usd is None else opinion.with_chain(query, eligible, chain_usd)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lot:
-    """What was drawn for a query, and what from."""
-
-    decider: Opinion
-    """The policy that the query was given to."""
-    chosen: int
-    pmf: Array
-    """(K,) over both policies, given how the coin fell: what is logged."""
-    audit: Audit
-    pairing: Pairing | None = None
-    chained: tuple[Side, ...] = ()
-
-
-def _alone(own: Opinion, pmf: Array, terms: AuditTerms, eligible: Mask, *, seed: int) -> _Lot:
-    """Draw for the one policy that there is; an audit asks the best model and others that may be better, by turns."""
-    heads = toss(seed, terms.probability)
-    if heads:
-        chosen = own.best(eligible)
-        pmf = only(chosen, len(pmf))
-        chain = tuple(dict.fromkeys([chosen, *own.reach]))
-        others = _worth_asking(own, eligible) & ~np.isin(np.arange(len(pmf)), chain)
-        asks = (*chain, *fewest_first(others, own.forecast.rows, MOST_BESIDE, seed=seed))
-    else:
-        chosen, asks = draw(pmf, seed), ()
-    return _Lot(decider=own, chosen=chosen, pmf=pmf, audit=_audit(own, terms, asks, heads=heads))
-
-
-def _worth_asking(opinion: Opinion, eligible: Mask) -> Mask:
-    """Return which models (K,) may teach more than their answers take."""
-    forecast = opinion.forecast
-    taken = charges(forecast, opinion.arms, opinion.objective)
-    doubt = np.where(forecast.rows < FEWEST_GRADED, CLAIM_SE * opinion.objective.answer_value_usd, 0.0)
-    return worth_asking(opinion.mean[0], np.maximum(opinion.se[0], doubt), taken, forecast.rows, eligible)
-
-
-def _cast(
-    own: Opinion,
-    other: Opinion,
-    contest: Contest,
-    terms: AuditTerms,
-    eligible: Mask,
-    new: Mask,
-    explored: Callable[[Array], Array],
-    *,
-    kept: float,
-    seed: int,
-) -> _Lot:
-    """Give the query to the champion or to the challenger."""
-    ids = [arm.id for arm in own.arms]
-    anchored = contest.anchor in ids and eligible[ids.index(contest.anchor)]
-    single = contest.anchor if anchored and own.chain is None else None
-    before = own.best(eligible) if single is None else ids.index(single)
-    after = other.best(eligible)
-    drawn = cast(
-        SideView(arm=before, mean=own.mean[0], se=own.se[0], reach=own.reach),
-        SideView(arm=after, mean=other.mean[0], se=other.se[0], reach=other.reach),
-        share=contest.share,
-        terms=terms,
-        eligible=eligible,
-        new=new if not new.all() else np.zeros_like(new),
-        asking=inverse(charges(other.forecast, own.arms, own.objective), own.objective)
-        * _worth_asking(other, eligible),
-        explored=explored,
-        seed=seed,
-    )
-    return _Lot(
-        decider=other if drawn.side == "challenger" else own,
-        chosen=drawn.arm,
-        pmf=drawn.pmf,
-        audit=_audit(own, terms, drawn.asks, heads=drawn.heads),
-        pairing=_pairing(contest, own, other, before, after, drawn, kept),
-        chained=_chained(own, other),
-    )
-
-
-def _chained(own: Opinion, other: Opinion) -> tuple[Side, ...]:
-    sides: tuple[tuple[Side, Opinion], ...] = (("champion", own), ("challenger", other))
-    return tuple(side for side, opinion in sides if opinion.chain is not None)
-
-
-def _pairing(
-    contest: Contest, own: Opinion, other: Opinion, before: int, after: int, drawn: Draw, kept: float
-) -> Pairing:
-    """Return the models of both sides with what the challenger's heads, older than the query, expect of them.
-
-    Of a chain that is what its own side expects, which is older than the query too.
-    """
-    unliked = replace(other.objective, satisfaction_value_usd=0.0)
-    gains, right = other.forecast.utility(unliked, other.arms)[0][0], other.forecast.accuracy[0]
-
-    def expected(side: Opinion, arm: int) -> tuple[float, float]:
-        if side.chain is None:
-            return float(gains[arm]), float(right[arm])
-        return side.chain.expected_usd, float(right[list(side.reach)].max())
-
-    champion, challenger = expected(own, before), expected(other, after)
-    return Pairing(
-        epoch=contest.epoch,
-        challenger=contest.policy.version,
-        share=contest.share,
-        kept=kept,
-        side=drawn.side,
-        champion_model=other.arms[before].id,
-        challenger_model=other.arms[after].id,
-        champion_p=drawn.champion_p,
-        challenger_p=drawn.challenger_p,
-        champion_usd=champion[0],
-        challenger_usd=challenger[0],
-        champion_accuracy=champion[1],
-        challenger_accuracy=challenger[1],
-    )
-
-
-def _audit(own: Opinion, terms: AuditTerms, asks: Sequence[int], *, heads: bool) -> Audit:
-    return Audit(
-        probability=terms.probability,
-        heads=heads,
-        asks=tuple(own.arms[arm].id for arm in asks),
-        blocked=terms.blocked,
-    )
 
 
 def candidates_of(
