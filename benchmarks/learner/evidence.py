@@ -93,7 +93,7 @@ def _head() -> list[str]:
         "`make evidence BENCH_DIR=...`; the recordings are not part of this repository. Points are hundredths of",
         "what a right answer is worth; ± is one paired standard error over the test queries. What the intervals and",
         "the evidence promise is measured in [simulations.md](simulations.md), other routers in",
-        "[rivals.md](rivals.md).",
+        "[rivals.md](measurements/rivals.md).",
         "",
     ]
 

@@ -1,4 +1,4 @@
-"""Write docs/rivals.md: other routers on the recorded outcomes in a folder.
+"""Write docs/measurements/rivals.md: other routers on the recorded outcomes in a folder.
 
     python -m benchmarks.rivals BENCH_DIR [--seeds 10] [--loops 3] [--sets ulab9,bfcl]
 
@@ -18,7 +18,7 @@ from benchmarks.rivals.streamed import STREAMED
 from benchmarks.rivals.taught import TAUGHT
 from zetaroute.bench.datasets import read_recordings
 
-PAGE = Path(__file__).parents[2] / "docs" / "rivals.md"
+PAGE = Path(__file__).parents[2] / "docs" / "measurements" / "rivals.md"
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""docs/rivals.md: the figures as Markdown, and what they mean."""
+"""docs/measurements/rivals.md: the figures as Markdown, and what they mean."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_the_page_says_what_is_served(hostile: Server) -> None:
     page = Page(answer.text)
     assert page.open == []
     assert "Policy v0000 serves" in page.text
-    for words in ("Key figures", "Mean response time", "Share per model", "one/m1", "Latest decisions"):
+    for words in ("Key figures", "Mean response time", "Models", "None runs.", "one/m1", "Latest decisions"):
         assert words in page.text
     assert "with probability" in page.text
     assert "Nothing was retrained yet" in page.text

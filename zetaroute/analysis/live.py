@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zetaroute.analysis.contest import contest_json
+from zetaroute.analysis.earned import earned
+from zetaroute.analysis.models import model_table, state_notes
 from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.kpi import Served, figures
@@ -18,6 +21,7 @@ from zetaroute.log.log import Log
 from zetaroute.log.partitions import Span, narrow
 from zetaroute.log.views import GIVEN, graded_of
 from zetaroute.registry import Registry
+from zetaroute.router.router import open_router
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -48,6 +52,14 @@ _LATEST = f"""
            propensity, explored, forced, fallback_of, seed, accuracy, satisfaction, response_s, cost_usd, candidates
     FROM ({graded_of(_LATEST_IDS)}) ORDER BY id DESC
 """
+_ASKS = """
+    SELECT coalesce(fallback_of, id) AS first, model, cost_usd, response_s, unnest(chain)
+    FROM outcomes WHERE chain IS NOT NULL AND coalesce(fallback_of, id) IN (SELECT unnest($1::VARCHAR[]))
+    ORDER BY attempt, id
+"""
+_AUDITS = """
+    SELECT count(*), coalesce(sum(cost_usd), 0) FROM outcomes WHERE role = 'audit' AND time >= ?
+"""
 
 
 def snapshot(home: Home, log: Log, settings: Settings) -> dict[str, Any]:
@@ -57,13 +69,18 @@ def snapshot(home: Home, log: Log, settings: Settings) -> dict[str, Any]:
         found = connection.execute(_LATEST)
         names = [column[0] for column in found.description or ()]
         latest = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        asks = _asks(connection, [row["fallback_of"] or row["id"] for row in latest])
         rows = _count(connection)
+        contest = contest_json(connection)
+        audits, audits_usd = connection.execute(_AUDITS, [since]).fetchone() or (0, 0.0)
+        gained = earned(connection, since=since.isoformat(), audits_usd=audits_usd)
         (first,) = connection.execute(_FIRST, [since]).fetchone() or ("",)
         narrow(connection, Span(first, None))
         columns = connection.execute(_SERVED, [since]).fetchnumpy()
     models = np.asarray(columns.pop("model"), dtype=object)
     served = _served(columns, models, settings)
     registry = Registry(home.artifacts)
+    table = model_table(open_router(home, settings), log)
     return {
         "time": datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S"),
         "hours": HOURS,
@@ -71,9 +88,13 @@ def snapshot(home: Home, log: Log, settings: Settings) -> dict[str, Any]:
         "rows_in_log": rows,
         "rows": len(models),
         "kpis": {name: figure.json() for name, figure in figures(served, settings.objective).items()},
-        "share": _shares(models),
+        "models": table,
+        "states": state_notes(table),
+        "contest": contest,
+        "audits": {"rows": audits, "cost_usd": audits_usd},
+        "earned": gained.json(),
         "provenance": {"practice": sum(model.startswith("practice/") for model in models)},
-        "latest": latest,
+        "latest": [{**row, "asks": asks.get(row["fallback_of"] or row["id"], [])} for row in latest],
         "retrain": _last_retrain(registry),
     }
 
@@ -101,9 +122,15 @@ def _served(columns: dict[str, Any], models: NDArray[Any], settings: Settings) -
     )
 
 
-def _shares(models: NDArray[Any]) -> dict[str, float]:
-    names, counts = np.unique(models.astype(str), return_counts=True)
-    return {str(name): float(count) / len(models) for name, count in zip(names, counts, strict=True)}
+def _asks(connection: DuckDBPyConnection, first: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what chains asked, in turn, by the id of the first answer."""
+    found = connection.execute(_ASKS, [first])
+    names = [column[0] for column in found.description or ()]
+    asks: dict[str, list[dict[str, Any]]] = {}
+    for row in found.fetchall():
+        ask = dict(zip(names, row, strict=True))
+        asks.setdefault(ask["first"], []).append(ask)
+    return asks
 
 
 def _count(connection: DuckDBPyConnection) -> int:

@@ -43,9 +43,8 @@ def list_command(context: typer.Context, json: Json = False) -> None:
       no key       its variable is not set
     """
     from zetaroute.analysis.models import model_table, state_notes
-    from zetaroute.report.tables import Column, Heading, number, table
+    from zetaroute.report.models import models_table
     from zetaroute.report.terminal import plain, show_table
-    from zetaroute.report.words import amount
     from zetaroute.router.router import open_router
 
     run = session(context)
@@ -54,36 +53,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
         out_json(rows)
         return
     screen = console()
-    shown = [
-        (
-            row["model"],
-            row["state"],
-            amount(row["share"], "share"),
-            f"{amount(row['kpis']['accuracy'], 'share')} ({row['kpis']['graded']})",
-            amount(row["kpis"]["satisfaction"], "score"),
-            amount(row["kpis"]["p95_response_s"], "seconds"),
-            amount(row["kpis"]["cost_per_query_usd"], "usd_per_query"),
-            amount(row["kpis"]["error_rate"], "share"),
-            _price(row["price"]),
-            _prior(row),
-            ", ".join(row["tags"]),
-        )
-        for row in rows
-    ]
-    columns: list[Heading] = [
-        "model",
-        "state",
-        number("share"),
-        number("accuracy (rows)"),
-        number("liked", spare=1),
-        number("p95", spare=1),
-        number("cost of 1,000"),
-        number("errors", spare=1),
-        Column(title="$/1M", spare=2),
-        Column(title="prior", spare=3),
-        Column(title="tags", spare=4),
-    ]
-    show_table(screen, table(columns, shown))
+    show_table(screen, models_table(rows))
     for note in state_notes(rows):
         screen.print(plain(note), markup=False, highlight=False)
 
@@ -173,17 +143,6 @@ def _answered(check: dict[str, Any]) -> str:
     cost = "cost unknown" if check["cost_usd"] is None else amount(check["cost_usd"], "usd")
     served = f", served as {plain(check['served_model'])}" if check["served_model"] else ""
     return f"{check['response_s']:.2f} s, {tokens}, {cost}{served}"
-
-
-def _price(price: dict[str, Any] | None) -> str:
-    return "unknown" if price is None else f"{price['input']:g} / {price['output']:g}"
-
-
-def _prior(row: dict[str, Any]) -> str:
-    """Return what the config expects of a model, while that still counts."""
-    if row["state"] != "onboarding":
-        return "-"
-    return f"{_or_dash(row['prior_accuracy'])} / {_or_dash(row['prior_response_s'])} s"
 
 
 def _or_dash(value: float | None) -> str:
