@@ -49,7 +49,6 @@ tests: $(READY) ## pytest
 
 clients: $(READY) ## try real client packages against the server, in environments of their own under .clients/
 	$(BIN)/python tests/clients/conformance.py $(BIN)/zetaroute .clients
-	$(BIN)/python -m tests.clients.axe .clients/axe
 
 real: $(READY) ## try a real language model, Gemma 3 270M behind llama.cpp's server (minutes; PAGE=FILE writes what came)
 	@test -d .real || $(PYTHON) -m venv .real
