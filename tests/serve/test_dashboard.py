@@ -13,6 +13,7 @@ from tests.report.browser import Browser, browsing, find_browser
 from tests.report.test_html import HOSTILE, Page
 from tests.serve.running import Server, serving
 from tests.support.waiting import until
+from zetaroute.report.dashboard import live_html
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +111,52 @@ def test_no_report_is_no_mistake(hostile: Server) -> None:
     answer = hostile.get("/report")
     assert answer.status_code == 404
     assert "retrain" in answer.json()["error"]["message"]
+
+
+def test_the_contest_its_cost_and_a_chain_are_told() -> None:
+    evidence = {
+        "e_value": 4.5,
+        "promotes_at": 20.0,
+        "harm": 0.5,
+        "rolls_back_at": 20.0,
+        "rows": 1200,
+        "audited": 300,
+    }
+    contest = {"challenger": "v0002-b", "champion": "v0001-a", "anchor": None, "step": "began", "share": 0.4}
+    kpis = {"accuracy": 0.9, "graded": 50, "satisfaction": None, "p95_response_s": 1.5}
+    model = {"model": "one/m1", "state": "cooling", "share": 1.0, "price": None, "tags": ["local"]}
+    ask = {"model": "one/m1", "probability_right": 0.7, "agrees": None, "cost_usd": 0.001, "response_s": 1.0}
+    row = dict.fromkeys(
+        ("query", "error_kind", "propensity", "accuracy", "response_s", "cost_usd", "candidates")
+    )
+    row |= {"id": "r1", "time": "now", "model": "one/m1", "status": "ok", "policy_version": "v0001-a"}
+    row |= {"explored": False, "forced": True, "fallback_of": None, "seed": None}
+    page = Page(
+        live_html(
+            {
+                "time": "now",
+                "hours": 24,
+                "version": "v0001-a",
+                "rows": 0,
+                "rows_in_log": 9,
+                "kpis": {},
+                "provenance": {"practice": 0},
+                "retrain": None,
+                "contest": {**contest, "evidence": evidence},
+                "earned": {"value": 1.25, "low": 0.5, "high": 2.0, "n": 1200},
+                "audits": {"rows": 300, "cost_usd": 0.75},
+                "models": [{**model, "kpis": {**kpis, "cost_per_query_usd": 0.0, "error_rate": 0.2}}],
+                "states": ["one/m1: rests"],
+                "latest": [{**row, "asks": [{**ask, "returned": True, "why": "sure enough"}]}],
+            }
+        )
+    )
+    assert page.open == []
+    for words in (
+        "v0002-b challenges against v0001-a, on 40.0% of the queries; 1,200 were scored, 300 of them audited",
+        *("Evidence of a gain", "4.5 of 20", "Evidence of harm", "0.5 of 20"),
+        *("Challengers earned +$1.25 [+$0.50, +$2.00]", "300 answers for $0.75", "cooling", "one/m1: rests"),
+        "one/m1 (given): right with 70%, $0.001, 1.00 s; sure enough",
+    ):
+        assert words in page.text, page.text
+    assert [meter["value"] for meter in page.found("meter")] == ["0.502", "0.000"]
