@@ -17,7 +17,7 @@ from zetaroute.learn.frame import read_frame, sample
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.policy.chain import ChainPlan
+from zetaroute.policy.chain.plan import ChainPlan
 
 MODELS = ("small", "medium", "large")
 ARMS = tuple(Arm(id=name, provider="recorded", model=name) for name in MODELS)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.chains import ARMS, COST_USD, RIGHT, WORTH, best_single, made_rows
 from zetaroute.learn.chains import ChainFit, agreeing_models, fit_chain, play_chain
 from zetaroute.policy.asking import chain_models
-from zetaroute.policy.chain_posterior import sigmoid
+from zetaroute.policy.chain.posterior import sigmoid
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.views import GIVEN
 from zetaroute.policy import Limits, Policy, PriorPredictor
-from zetaroute.policy.chain import ChainPlan
+from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.router.answer import Answer
 from zetaroute.router.attempts import cut_answer
 from zetaroute.router.budget import RunBudget

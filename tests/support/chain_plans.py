@@ -12,8 +12,8 @@ import numpy as np
 from zetaroute.answers.final import KINDS
 from zetaroute.answers.read import SIGNS
 from zetaroute.domain import Objective, Thought
-from zetaroute.policy.chain import ChainPlan
-from zetaroute.policy.chain_posterior import Posterior, subsets
+from zetaroute.policy.chain.plan import ChainPlan
+from zetaroute.policy.chain.posterior import Posterior, subsets
 
 PRACTICE = ("practice/small", "practice/medium", "practice/large")
 WEIGHT = 3.0

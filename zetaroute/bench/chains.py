@@ -28,7 +28,7 @@ from zetaroute.learn.fit import Fitted, single_threaded
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.policy import Forecast, Policy
 from zetaroute.policy.asking import chain_models
-from zetaroute.policy.chain_posterior import Posterior, sigmoid
+from zetaroute.policy.chain.posterior import Posterior, sigmoid
 
 POINTS = 8
 """Values of an answer that an operating point is chosen from."""

@@ -42,7 +42,7 @@ from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy import Contest, Limits, Policy, decide
 from zetaroute.policy.asking import point, usual_charge
-from zetaroute.policy.chain import ChainPlan, ChainState
+from zetaroute.policy.chain.plan import ChainPlan, ChainState
 from zetaroute.policy.contest import audit_share
 from zetaroute.policy.exploration import cold_rate
 from zetaroute.policy.policy import Expectation

@@ -15,7 +15,7 @@ from zetaroute.domain import Arm, Query
 from zetaroute.learn.chain_log import AnsweredQueries
 from zetaroute.learn.chains import run_chain
 from zetaroute.policy import Policy
-from zetaroute.policy.chain import ChainState
+from zetaroute.policy.chain.plan import ChainState
 from zetaroute.policy.opinion import opinion_of
 from zetaroute.policy.policy import Expectation
 

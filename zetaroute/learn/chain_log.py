@@ -26,7 +26,7 @@ from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.asking import USUAL_MODELS, chain_models
-from zetaroute.policy.chain import ChainPlan
+from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.policy import Policy
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from zetaroute.domain import Arm, Objective
 from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.learn.logistic import fit_logistic
 from zetaroute.policy.asking import USUAL_MODELS
-from zetaroute.policy.chain import ChainPlan, ChainState
-from zetaroute.policy.chain_posterior import (
+from zetaroute.policy.chain.plan import ChainPlan, ChainState
+from zetaroute.policy.chain.posterior import (
     Asked,
     Posterior,
     joint_design,
@@ -29,7 +29,7 @@ from zetaroute.policy.chain_posterior import (
     single_design,
     subsets,
 )
-from zetaroute.policy.chain_value import MOST_ASKS, Moves
+from zetaroute.policy.chain.value import MOST_ASKS, Moves
 from zetaroute.policy.forecast import Forecast
 
 FEWEST_ROWS = 40

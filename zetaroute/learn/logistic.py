@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zetaroute.arrays import Array
-from zetaroute.policy.chain_posterior import sigmoid
+from zetaroute.policy.chain.posterior import sigmoid
 
 RIDGE = 10.0
 _STEPS = 50

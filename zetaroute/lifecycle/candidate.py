@@ -16,8 +16,8 @@ from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.survey import Survey
 from zetaroute.learn.incremental.train import TrainingResult, TrainingSource
 from zetaroute.policy import Policy
-from zetaroute.policy.chain import ChainPlan
-from zetaroute.policy.chain_files import chain_manifest
+from zetaroute.policy.chain.files import chain_manifest
+from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.serialise import policy_from, priced_json, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack

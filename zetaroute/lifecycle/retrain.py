@@ -43,7 +43,7 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.standings import read_state
 from zetaroute.policy import Policy, load_policy
-from zetaroute.policy.chain import ChainPlan
+from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.registry import COLD, Registry
 

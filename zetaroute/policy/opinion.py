@@ -16,7 +16,7 @@ from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.policy import Expectation, Policy, held_best
 
 if TYPE_CHECKING:
-    from zetaroute.policy.chain import ChainState
+    from zetaroute.policy.chain.plan import ChainState
 
 RELIABLE_CALLS = 20
 """Calls without a failure that every model is taken to have had: one failure among few proves little."""

@@ -19,7 +19,7 @@ from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:
     from zetaroute.features import Embeddings
-    from zetaroute.policy.chain import ChainPlan
+    from zetaroute.policy.chain.plan import ChainPlan
 
 DEVIATES = 0.25
 """Standard errors of the difference that another model must be expected to be better by to take the place of the

@@ -22,7 +22,7 @@ from zetaroute.policy.policy import Policy
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, pack
 
 if TYPE_CHECKING:
-    from zetaroute.policy.chain import ChainPlan
+    from zetaroute.policy.chain.plan import ChainPlan
 
 _LINEAR = ("accuracy", "satisfaction", "response", "cost")
 _EMBED = ("mean", "components", "average")
@@ -45,7 +45,7 @@ def stored_files(
     _share_spreads(arrays)
     arrays["average"] = average
     if chain is not None:
-        from zetaroute.policy.chain_files import chain_arrays
+        from zetaroute.policy.chain.files import chain_arrays
 
         arrays |= chain_arrays(chain)
     words = sorted(predictor.map.vocabulary, key=predictor.map.vocabulary.__getitem__)
@@ -99,7 +99,7 @@ def policy_from(artifact: Artifact) -> Policy:
 def _chain(manifest: Mapping[str, Any] | None, arrays: Mapping[str, NDArray[np.generic]]) -> ChainPlan | None:
     if manifest is None:
         return None
-    from zetaroute.policy.chain_files import chain_from
+    from zetaroute.policy.chain.files import chain_from
 
     return chain_from(manifest, arrays)
 

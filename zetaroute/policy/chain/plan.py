@@ -1,6 +1,6 @@
 """A chain: ask a cheap model, look at its answer, and ask another where that is worth its money and time.
 
-What is asked next has the highest expected utility with all that may follow it (see `chain_value`), worked out anew
+What is asked next has the highest expected utility with all that may follow it (see `chain.value`), worked out anew
 after every answer. The answer that is held most likely right is returned, whichever model was asked last.
 """
 
@@ -17,8 +17,8 @@ from zetaroute.answers.final import KINDS
 from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, Objective, Thought
-from zetaroute.policy.chain_posterior import Posterior, logit, sigmoid
-from zetaroute.policy.chain_value import MOST_ASKS, Moves, NextAsk, best_step, moved_by
+from zetaroute.policy.chain.posterior import Posterior, logit, sigmoid
+from zetaroute.policy.chain.value import MOST_ASKS, Moves, NextAsk, best_step, moved_by
 from zetaroute.policy.forecast import Forecast
 
 FEWEST_SEEN = 10

@@ -13,9 +13,9 @@ from zetaroute.answers.final import KINDS
 from zetaroute.answers.read import SIGNS
 from zetaroute.arrays import Array
 from zetaroute.domain import Objective
-from zetaroute.policy.chain import ChainPlan
-from zetaroute.policy.chain_posterior import Asked, Posterior, subsets
-from zetaroute.policy.chain_value import MOST_ASKS
+from zetaroute.policy.chain.plan import ChainPlan
+from zetaroute.policy.chain.posterior import Asked, Posterior, subsets
+from zetaroute.policy.chain.value import MOST_ASKS
 
 _POSTERIOR = ("centre", "scale", "single")
 _PLAN = ("cells", "kinds")

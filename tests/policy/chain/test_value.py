@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zetaroute.policy.chain_posterior import sigmoid
-from zetaroute.policy.chain_value import best_step, moved_by
+from zetaroute.policy.chain.posterior import sigmoid
+from zetaroute.policy.chain.value import best_step, moved_by
 
 LOGITS = np.array([[0.0, 0.0]])
 TELLS = np.array([[-2.0, 2.0], [2.0, -2.0]])

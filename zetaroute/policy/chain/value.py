@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zetaroute.arrays import Array, Index
-from zetaroute.policy.chain_posterior import Asked
+from zetaroute.policy.chain.posterior import Asked
 
 MOST_ASKS = 3
 """For one query."""

@@ -10,8 +10,8 @@ import pytest
 from tests.support.chains import ARMS, COST_USD, WORTH, forecast_of, made_rows
 from zetaroute.domain import Objective
 from zetaroute.learn.chains import fit_chain
-from zetaroute.policy.chain import FEWEST_SEEN, ChainPlan, ChainState
-from zetaroute.policy.chain_files import chain_arrays, chain_from, chain_manifest
+from zetaroute.policy.chain.files import chain_arrays, chain_from, chain_manifest
+from zetaroute.policy.chain.plan import FEWEST_SEEN, ChainPlan, ChainState
 
 QUERY = "How many of 30?"
 ALL = np.ones(3, dtype=bool)
