@@ -72,8 +72,10 @@ def test_what_is_wrong_offers_nothing(folder, tmp_path):
 
 def test_the_config_of_the_line_counts(folder, tmp_path):
     config = tmp_path / "other.toml"
-    config.write_text('[[models]]\nid = "my/own"\nprovider = "practice"\nmodel = "small"\n')
+    own = '[[models]]\nid = "my/own"\nprovider = "practice"\nmodel = "small"\naliases = ["mine"]\n'
+    config.write_text(own)
     assert offered("bash", folder, "ask", "-m", "my", config=config).split() == ["my/own"]
+    assert offered("bash", folder, "ask", "-m", "mi", config=config).split() == ["mine"]
 
 
 def test_quiet_says_nothing_beside_the_answer(http_folder, server):

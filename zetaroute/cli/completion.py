@@ -73,6 +73,7 @@ def _models(run: Run) -> Iterable[tuple[str, str]]:
             "price unknown" if arm.prices is None else f"${arm.prices.input:g}/${arm.prices.output:g} per 1M"
         )
         yield arm.id, price
+        yield from ((alias, arm.id) for alias in arm.aliases)
 
 
 def _versions(run: Run) -> Iterable[tuple[str, str]]:
