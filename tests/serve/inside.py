@@ -15,11 +15,19 @@ from zetaroute.config.settings import parse_settings
 from zetaroute.serve.admission import Admission
 from zetaroute.serve.app import Offer, create_app
 from zetaroute.serve.metrics import Metrics
+from zetaroute.serve.telemetry import Telemetry
 
 Ask = Callable[..., Awaitable[httpx.Response]]
 
 
-def inside(path: Path, config: str, script: Callable[..., Awaitable[Any]], *, processes: int = 1) -> Any:
+def inside(
+    path: Path,
+    config: str,
+    script: Callable[..., Awaitable[Any]],
+    *,
+    processes: int = 1,
+    telemetry: Telemetry | None = None,
+) -> Any:
     """Return what a script returns that is given a way to ask each of so many applications on one home."""
     home = Home(path)
     home.make()
@@ -30,7 +38,7 @@ def inside(path: Path, config: str, script: Callable[..., Awaitable[Any]], *, pr
 
     async def run() -> Any:
         models = [arm.id for arm in settings.arms]
-        apps = [create_app(offer, Metrics(models, workers=processes)) for _ in range(processes)]
+        apps = [create_app(offer, Metrics(models, workers=processes), telemetry) for _ in range(processes)]
         contexts = [app.router.lifespan_context(app) for app in apps]
         for context in contexts:
             await context.__aenter__()

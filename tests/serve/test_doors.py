@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +137,17 @@ def test_any_worker_is_told_what_came_of_a_decision(tmp_path: Path) -> None:
     outcome = inside(tmp_path / "home", practice_config(), script, processes=2)
     sql = f"SELECT status, input_tokens, cost_usd > 0, accuracy FROM rounds WHERE id = '{outcome}'"
     assert rows(tmp_path / "home", sql) == [("ok", 10, True, 1.0)]
+
+
+def test_the_examples_of_the_documentation_are_answered(practice: Server) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^curl (?:.|\n)+?(?<!\\)$", text, re.MULTILINE)
+    assert len(commands) >= 6
+    given = practice.ask().json()["id"]
+    for command in commands:
+        words = shlex.split(command.replace("\\\n", " ").replace("chatcmpl-...", given))
+        after = dict(pairwise(words))
+        url = next(word for word in words if word.startswith("http://127.0.0.1:8642/"))
+        headers = dict(one.split(": ", 1) for flag, one in pairwise(words) if flag == "-H")
+        answer = practice.post(url.removeprefix("http://127.0.0.1:8642"), json.loads(after["-d"]), **headers)
+        assert answer.status_code == 200, (command, answer.text)

@@ -30,6 +30,7 @@ from zetaroute.serve.feedback import Post, feedback
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.request import AUTO, known_model
 from zetaroute.serve.service import Service
+from zetaroute.serve.telemetry import Telemetry
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -46,14 +47,14 @@ class Offer:
     """Whether nothing but faults is written down beside the answers."""
 
 
-def create_app(offer: Offer, metrics: Metrics) -> Starlette:
-    """Return the application of one process."""
+def create_app(offer: Offer, metrics: Metrics, telemetry: Telemetry | None = None) -> Starlette:
+    """Return the application of one process; `telemetry` takes the place of what the environment asks for."""
     if offer.quiet:
         logging.getLogger("zetaroute").setLevel(logging.ERROR)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        service = Service(offer.home, offer.settings, metrics)
+        service = Service(offer.home, offer.settings, metrics, telemetry)
         app.state.service, app.state.metrics = service, metrics
         app.state.desk = DecisionDesk(service)
         app.state.post, app.state.page = Post(service), Page(offer.dashboard, service)

@@ -203,6 +203,9 @@ class Post:
             )
             return
         self._service.metrics.add("zetaroute_feedback_total", len(new))
+        if self._service.telemetry is not None:
+            for said in new.values():
+                self._service.telemetry.judged(said)
         for letter, part in good:
             if not letter.ids.done():
                 letter.ids.set_result([one.feedback.id for one in part])

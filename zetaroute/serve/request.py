@@ -23,6 +23,7 @@ SESSION_HEADERS = ("x-zetaroute-session", "x-zetaroute-conversation")
 ROUTE_HEADER = "x-zetaroute-route"
 _CLIENTS_HEADERS = ("x-claude-code-session-id", "x-session-id", "session_id")
 """What clients group their requests by: talks, the agents that these begin, and titles for them."""
+_TRACE_HEADERS = ("traceparent", "tracestate")
 MOST_MESSAGES = 10_000
 _MOST_METADATA = 64
 _LONGEST_NAME = 1000
@@ -66,6 +67,8 @@ class ChatRequest:
     max_cost_usd: float | None
     """The most that all models together may cost that are asked for it; None: no limit."""
     streamed: bool
+    trace: Mapping[str, str]
+    """The headers that tell which trace it is a part of."""
     only_decided: bool
     """Whether no model is asked: the client wants to know which would be."""
 
@@ -129,6 +132,7 @@ def read_request(
         no_chain=_said(metadata, "no_chain"),
         max_cost_usd=_dollars(metadata.get("max_cost_usd")),
         streamed=_truth(inbound.streamed, "stream"),
+        trace={name: headers[name] for name in _TRACE_HEADERS if headers.get(name)},
         only_decided=route.only_decided,
     )
 

@@ -30,6 +30,7 @@ from zetaroute.serve.earlier import EarlierAnswers
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.protocol import Seldom
 from zetaroute.serve.request import ChatRequest, answer_key
+from zetaroute.serve.telemetry import Telemetry, open_telemetry
 from zetaroute.wire.doors.form import call_id
 
 RUN = "serve"
@@ -53,10 +54,13 @@ class Finished:
 class Service:
     """One process of the server; made within its event loop."""
 
-    def __init__(self, home: Home, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, home: Home, settings: Settings, metrics: Metrics, telemetry: Telemetry | None = None
+    ) -> None:
         self.home = home
         self.settings = settings
         self.metrics = metrics
+        self.telemetry = telemetry or open_telemetry()
         self.log = log_of(home, settings.privacy)
         self.router = open_router(home, settings)
         self.failure: StoreError | None = None
@@ -167,13 +171,15 @@ class Service:
         callbacks: Callbacks,
     ) -> Finished:
         """Decide, answer and write down; raise NoAnswerError when no model may answer at all."""
-        start = time.perf_counter()
+        start, began_s = time.perf_counter(), time.time()
         query, decision, options = await self.decide(wanted, outcome_id=outcome_id)
         on_decision(decision)
         answer, safe = await self.writer.take(
             self.engine.answer(query, decision, options, callbacks=callbacks)
         )
         self._note(wanted, answer, options, outcome_id)
+        if self.telemetry is not None:
+            self.telemetry.answered(answer, self.router.arms, headers=wanted.trace, began_s=began_s)
         kept = await safe
         if kept:
             self.failure = None
@@ -214,6 +220,8 @@ class Service:
                 await asyncio.wait(late)
         await self.writer.aclose()
         await self.engine.aclose()
+        if self.telemetry is not None:
+            await asyncio.to_thread(self.telemetry.close)
 
     def _count(self, answers: Sequence[Answer]) -> None:
         for answer in answers:
