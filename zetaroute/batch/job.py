@@ -89,8 +89,9 @@ def open_job(job: BatchJob, settings: Settings) -> Iterator[OpenJob]:
     graders = Graders(settings)
     if job.plan.check is not None:
         graders.checked(Query(text=""), job.plan.check)
-    names = {name: arm.id for arm in settings.arms for name in (arm.id, *arm.aliases)}
-    reading = open_rows(job.source, graders=graders, part=job.part, models=None if job.plan.models else names)
+    reading = open_rows(
+        job.source, graders=graders, part=job.part, models=None if job.plan.models else settings.names
+    )
     with reading as found, closing(SeenRows()) as seen_rows:
         check_target(job.target, job.source)
         rows = islice(found.rows, job.limit)

@@ -151,6 +151,11 @@ class Settings:
     file: Path | None = None
     """None: no config was found and the practice models serve."""
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Every name of an arm, with its id: the ids themselves and the aliases."""
+        return {name: arm.id for arm in self.arms for name in (arm.id, *arm.aliases)}
+
     def arm(self, model: str) -> Arm:
         """Return the arm with this id or alias; raise ConfigError with the ids that exist."""
         if found := arm_named(self.arms, model):

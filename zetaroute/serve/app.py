@@ -112,8 +112,7 @@ async def embeddings(request: Request) -> Response:
 
 async def models(request: Request) -> Response:
     """List what may stand under `model`."""
-    arms = request.app.state.service.settings.arms
-    own = [name for arm in arms for name in (arm.id, *arm.aliases)]
+    own = request.app.state.service.settings.names
     names = [AUTO, *(f"{AUTO}:{preset}" for preset in PRESETS), *own]
     return JSONResponse({"object": "list", "data": [_model(request, name) for name in names]})
 

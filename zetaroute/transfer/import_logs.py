@@ -111,8 +111,7 @@ class _Models:
         plain = [arm for arm in settings.arms if arm.of is None]
         served = Counter(arm.model for arm in plain)
         unique = {arm.model: arm.id for arm in plain if served[arm.model] == 1}
-        known = {name: arm.id for arm in settings.arms for name in (arm.id, *arm.aliases)}
-        self._meant = {**unique, **known, **renamed}
+        self._meant = {**unique, **settings.names, **renamed}
 
     def meant(self, name: str) -> str:
         """Return the configured model of this id, or alone served under this name; else the name as it is."""
