@@ -64,20 +64,16 @@ def _hashes_of_text(tokens: Sequence[str]) -> Hashes:
 
 def _hashes_of_terms(terms: Sequence[str]) -> Hashes:
     """Return the hashes of terms as `text.terms` spells them: no token has a space, or one of its marks and more."""
-    parts = [_parts(term) for term in terms]
-    by, second_by = (
-        np.array([(by, second_by) for by, _, second_by, _ in parts], dtype=np.int64).reshape(-1, 2).T
-    )
-    return by * _hashes([own for _, own, _, _ in parts]) + second_by * _hashes([other for *_, other in parts])
-
-
-def _parts(term: str) -> tuple[int, str, int, str]:
-    """Return what a term is put together of, each part with the number that its hash is multiplied by."""
-    first, space, second = term.partition(" ")
-    if space:
-        return _FIRST, first, _SECOND, second
-    if len(term) > 1 and term[0] == "^":
-        return _START, term[1:], 0, ""
-    if len(term) > 1 and term[-1] == "$":
-        return _END, term[:-1], 0, ""
-    return 1, term, 0, ""
+    found, pairs, starts, ends = _hashes(terms), list[int](), list[int](), list[int]()
+    for row, term in enumerate(terms):
+        if " " in term:
+            pairs.append(row)
+        elif len(term) > 1 and term[0] == "^":
+            starts.append(row)
+        elif len(term) > 1 and term[-1] == "$":
+            ends.append(row)
+    firsts, seconds = ([terms[row].split(" ")[place] for row in pairs] for place in (0, 1))
+    found[pairs] = _hashes(firsts) * _FIRST + _hashes(seconds) * _SECOND
+    found[starts] = _hashes([terms[row][1:] for row in starts]) * _START
+    found[ends] = _hashes([terms[row][:-1] for row in ends]) * _END
+    return found
