@@ -27,6 +27,8 @@ with warnings.catch_warnings():
     # typer asks click for names that click 9 will not have; that is between the two of them.
     warnings.simplefilter("ignore", DeprecationWarning)
     from zetaroute.cli.app import main
+from zetaroute.config import Home
+from zetaroute.projections import log_of
 
 TYPES = {"number": (int, float), "text": str, "truth": bool, "list": list, "object": dict}
 
@@ -138,10 +140,11 @@ def on_terminal(words: list[str], env: Mapping[str, str]) -> tuple[int, str]:
 
 
 def rows(home: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Return what a SQL question finds in the log, after a command has merged the journal."""
-    if any((home / "journal").glob("*.jsonl")) or not (home / "zetaroute.duckdb").exists():
-        ok(home, "log", "list", "--limit", "1", "--json")
-    with duckdb.connect(str(home / "zetaroute.duckdb"), read_only=True) as connection:
+    """Return what a SQL question finds in the log, with the journal merged."""
+    if not any((home / "journal").glob("*.jsonl")) and (home / "zetaroute.duckdb").exists():
+        with duckdb.connect(str(home / "zetaroute.duckdb"), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+    with log_of(Home(home)).open() as connection:
         return connection.execute(sql).fetchall()
 
 

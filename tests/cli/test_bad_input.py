@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -141,17 +142,21 @@ def test_a_damaged_log_is_told_and_rows_wait_in_the_journal(folder: Path, kind: 
     database = folder / "zetaroute.duckdb"
     damaged(kind, database)
     before = database.read_bytes()
-    for number in range(1, MANY + 1):
-        answered = ok(folder, "ask", "--no-stream", "-m", "practice/large", "What is 4 + 5?")
-        assert "9" in answered.out
-        assert ("journal" in answered.err) is (number == MANY)
+    ask = ("ask", "--no-stream", "-m", "practice/large", "What is 4 + 5?")
+    assert "journal" not in ok(folder, *ask).err
+    (waits,) = (folder / "journal").glob("*.jsonl")
+    for number in range(MANY - 2):
+        shutil.copy(waits, waits.with_name(f"0{number}.jsonl"))
+    answered = ok(folder, *ask)
+    assert "9" in answered.out
+    assert "journal" in answered.err
     for arguments in (("kpi",), ("log", "list"), ("rate", "up"), ("retrain",)):
         sentence = refused(run(folder, *arguments), 1)
         assert str(database) in sentence
         assert "in use" not in sentence
     assert database.read_bytes() == before
     database.unlink()
-    assert rows(folder, "SELECT query FROM outcomes") == [("What is 4 + 5?",)] * MANY
+    assert rows(folder, "SELECT query FROM outcomes") == [("What is 4 + 5?",)] * 2
 
 
 def test_a_damaged_log_in_a_folder_called_lock_is_not_taken_for_a_busy_one(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -109,6 +108,8 @@ class CommandGroup(TyperGroup):
         """Return the command that is named; raise UsageError with the nearest name where there is none."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
             close = get_close_matches(args[0], known, n=1)
             hint = f" (did you mean {close[0]}?)" if close else ""
             if " " in args[0] and "ask" in known:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from zetaroute.config.grading import NamedGrader, TaskCheck, read_checks, read_graders
@@ -160,6 +159,8 @@ class Settings:
         """Return the arm with this id or alias; raise ConfigError with the ids that exist."""
         if found := arm_named(self.arms, model):
             return found
+        from difflib import get_close_matches
+
         known = [arm.id for arm in self.arms]
         meant = [one for one in known if one.endswith(f"/{model}")] or get_close_matches(model, known, n=1)
         hint = f" (did you mean {meant[0]}?)" if meant else ""

@@ -50,7 +50,8 @@ def usual_charge(arms: Sequence[Arm], standings: Mapping[str, Standing], objecti
     """Return money and time in USD that an answer takes by the record of the arms, drawn as audits draw them."""
     tallies = [tally for arm in arms if (tally := tally_of(standings, arm)).calls]
     taken = np.array([one.cost_usd + objective.second_value_usd * one.response_s for one in tallies])
-    return float(np.average(taken, weights=inverse(taken, objective))) if tallies else 0.0
+    weights = inverse(taken, objective)
+    return float(taken @ weights / weights.sum()) if tallies else 0.0
 
 
 def point(objective: Objective) -> float:

@@ -103,7 +103,7 @@ def extra_usd(arms: Sequence[Arm], query: Query) -> dict[str, float]:
     That is its files, and what its length adds where the price list has tiers.
     """
     tokens = query.tokens()
-    words = replace(query, attachments=()).tokens()
+    words = replace(query, attachments=()).tokens() if query.attachments else tokens
     known = {arm.id: arm.prices for arm in arms if arm.prices is not None}
     extra = {
         name: (prices.flat(tokens).input * tokens - prices.input * words) / 1e6
