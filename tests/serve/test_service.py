@@ -109,7 +109,8 @@ def test_a_promotion_is_followed_without_a_pause(home: Path) -> None:
         until(
             lambda: (
                 {server.ask().headers["x-zetaroute-policy"] for _ in range(12)} == {"v0001" + version(home)}
-            )
+            ),
+            every_s=0.25,
         )
         ends.set()
         asking.join()
@@ -142,7 +143,7 @@ def test_a_challenger_gets_its_share_of_every_worker(home: Path) -> None:
             return bool(found[0] == count)
 
         # Each worker looks every few seconds at what was decided.
-        until(lambda: takes_part(32) and takes_part(200))
+        until(lambda: takes_part(32) and takes_part(200), every_s=0.25)
     # Of 200 at random, with a standard deviation of 7.1 at most; more than four of them either way.
     assert abs(policies.count(new) - 200 * share) <= 32
     assert set(policies) == {"v0000", new}
