@@ -37,8 +37,8 @@ _CHECKSUM = re.compile(rb', "crc32": "([0-9a-f]{8})"\}$')
 _CHECKSUM_LENGTH = 22
 _LARGEST = 2**63 - 1
 """The largest whole number that a BIGINT holds."""
-_HUGE = re.compile(r"(?<![.0-9])[0-9]{19}")
-"""A whole number that may be past that; the digits of a fraction are none."""
+_HUGE = re.compile(r"[ \[-][0-9]{19}")
+"""A whole number that may be past that: numbers of `json.dumps` stand behind a space, a bracket or their sign."""
 _READ = {
     "outcomes": {"model", "status", "time"},
     "feedback": {"time"},
