@@ -127,10 +127,8 @@ class OutcomeRecords:
         That is drawn by the decision's seed, by numbers of its own and whatever the answer: so who is asked does
         not depend on who would rate. The `chain` says of every model what its ask was.
         """
-        rows, share = (
-            [replace(row, chain=chain.get(row.model)) for row in self.outcomes],
-            self._options.rating_share,
-        )
+        rows = [replace(row, chain=chain[row.model]) if row.model in chain else row for row in self.outcomes]
+        share = self._options.rating_share
         if share is not None and given is not None:
             asked = Random(f"rating {self._decision.seed}").random() < share
             place = next(place for place, row in enumerate(rows) if row.model == given and row.status == "ok")
