@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.learner.evidence import objective
+from benchmarks.learner.recorded import objective
 from benchmarks.rivals.marking import Gain, StreamGain, full_information, in_answers, rewards, stream
 from benchmarks.rivals.page import written as page
 from benchmarks.rivals.protocols import StreamedEntry

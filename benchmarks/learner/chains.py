@@ -1,14 +1,10 @@
-"""Write the section of docs/evidence.md on looking at answers, out of recordings that hold answers.
+"""The section of docs/evidence.md on looking at answers, out of recordings that hold answers.
 
-    python -m benchmarks.learner.chains BENCH_DIR
-
-BENCH_DIR holds Parquet files in the format of `zetaroute bench`; nothing of them enters the page but numbers. Gains
-are in points of a right answer over the best single model of the training queries.
+Gains are in points of a right answer over the best single model of the training queries.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +22,6 @@ from zetaroute.bench.ways import Way, utility
 from zetaroute.config import Objective
 from zetaroute.learn.chains import play_chain
 
-PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
 TITLE = "## Looking at answers"
 ROTATIONS = (0, 3, 6)
 """First of the three folds of bfcl that are test queries."""
@@ -85,15 +80,6 @@ class Cell:
     asks: float
 
 
-def main() -> None:
-    """Measure and write the section; the rest of the page stays."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("bench_dir", type=Path)
-    lines = section(parser.parse_args().bench_dir)
-    before = PAGE.read_text(encoding="utf-8").partition(TITLE)[0].rstrip()
-    PAGE.write_text("\n".join([before, "", *lines]) + "\n", encoding="utf-8")
-
-
 def section(folder: Path) -> list[str]:
     """Return the lines of the section."""
     return [*_head(), *_gains(folder), *_curve(folder), *_gsm8k(folder)]
@@ -104,7 +90,7 @@ def _head() -> list[str]:
         TITLE,
         "",
         "What it is worth to look at an answer before another model is asked (see [chains.md](chains.md)),",
-        "where answers were recorded. Written by `python -m benchmarks.learner.chains BENCH_DIR`. Points over",
+        "where answers were recorded. Points over",
         "the best single model of the training queries, means over prices, and for bfcl over three rotations",
         "of its folds; ± is one paired standard error. 'agreement' asks the two cheaper models, and the third",
         "where they differ; 'verifier' goes on while the own answer is held too unlikely; 'mix' is a random",
@@ -299,7 +285,3 @@ def _mean(gains: Sequence[Array]) -> str:
 
 def _row(*entries: str) -> list[str]:
     return ["| " + " | ".join(entries) + " |"]
-
-
-if __name__ == "__main__":
-    main()

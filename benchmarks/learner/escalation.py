@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.learner.evidence import POOL
+from benchmarks.learner.recorded import POOL
 from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.full_information import arms_of, fit_full, forecast_of
 from zetaroute.bench.ways import utility

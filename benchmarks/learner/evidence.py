@@ -1,61 +1,48 @@
 """Write docs/evidence.md: what the learner and the loop are worth on recorded outcomes of real models.
 
-    python benchmarks/evidence.py BENCH_DIR [--seeds 3]
+    python -m benchmarks.learner.evidence BENCH_DIR [--seeds 3] [--only routing queries ablation loop chains]
 
 BENCH_DIR holds Parquet files in the format of `zetaroute bench`; nothing of them enters the page but numbers.
-Every figure is in points of a right answer: 1 point is a hundredth of what an answer is worth.
+Every figure is in points of a right answer: 1 point is a hundredth of what an answer is worth. Sections that are not
+asked for stay as they are.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from benchmarks.learner import chains
-from zetaroute.bench.datasets import Recordings, read_recordings
-from zetaroute.bench.full_information import bench_full_information
+import numpy as np
+
+from benchmarks.learner import ablation, chains
+from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
+from zetaroute.arrays import Array
+from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.full_information import arms_of, bench_full_information, route
 from zetaroute.bench.replay import ReplayPlan, replay
+from zetaroute.bench.ways import utility
 from zetaroute.config import Objective
+from zetaroute.evaluate.intervals import mean_figure
+from zetaroute.learn.fit import map_of
+from zetaroute.learn.incremental.sufficient_statistics import gather
+from zetaroute.learn.ridge import heads
+from zetaroute.learn.samples import target_weights, targets
+from zetaroute.policy import Policy
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
-SCORE_ONLY = 1e6
-"""USD per answer at which costs and times do not count any more."""
-POOL = (
-    "claude-3-5-sonnet-20240620",
-    "gpt-4-0125-preview",
-    "gpt-4o-mini-2024-07-18",
-    "gpt-4o-2024-08-06-FC",
-    "gemini-1.5-flash-preview-0514",
-    "claude-3-haiku-20240307",
-    "open-mistral-nemo-2407-FC-Any",
-    "open-mixtral-8x22b",
-    "command-r-plus",
-    "gpt-3.5-turbo-0125-FC",
-    "mistral-medium-2312",
-    "claude-instant-1.2",
+TITLES = (
+    "## Full information",
+    "## By the number of queries",
+    ablation.TITLE,
+    "## The loop with partial feedback",
+    chains.TITLE,
 )
-"""The twelve of bfcl that have scores, costs and times."""
-WEIGHTS: dict[str, list[tuple[str, float, float]]] = {
-    "ulab9": [("score", 0, 0)],
-    "paretobandit": [
-        ("score", 0, 0),
-        (".005 per $/1k", 0.005, 0),
-        (".03 per $/1k", 0.03, 0),
-        (".1 per $/1k", 0.1, 0),
-    ],
-    "mmlu_pro": [(".1 per $/1k", 0.1, 0)],
-    "bfcl": [
-        ("score", 0, 0),
-        (".01 per $/1k", 0.01, 0),
-        (".05 per $/1k", 0.05, 0),
-        (".02 per s", 0, 0.02),
-        (".1 per s", 0, 0.1),
-    ],
-}
-
+RECIPE_RIDGE = 100.0
+QUERIES = (300, 700, 1500, 3000)
+_REFERENCES = {"kNN 40": "knn", "per task": "task_best", "oracle": "oracle"}
 _ONLINE = {
     "online": "online_gain_usd",
     "first 500": "online_first_usd",
@@ -65,79 +52,111 @@ _ONLINE = {
 
 def main() -> None:
     """Measure and write the page."""
+    sections = {
+        "routing": lambda: _full_information(asked.bench_dir),
+        "queries": lambda: _by_queries(asked.bench_dir, asked.seeds),
+        "ablation": lambda: ablation.section(asked.bench_dir, asked.seeds),
+        "loop": lambda: _loops(asked.bench_dir, asked.seeds),
+        "chains": lambda: chains.section(asked.bench_dir),
+    }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bench_dir", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=sections, default=list(sections))
     asked = parser.parse_args()
-    lines = [*_head(), *_full_information(asked.bench_dir), *_loops(asked.bench_dir, asked.seeds)]
-    lines += chains.section(asked.bench_dir)
-    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def objective(per_dollar: float, per_second: float) -> Objective:
-    """Return the objective for a price of money (points per USD per 1,000 queries) or of a second."""
-    if per_dollar:
-        return Objective(
-            answer_value_usd=1 / (1000 * per_dollar), satisfaction_value_usd=0.0, second_value_usd=0.0
+    for name in asked.only:
+        lines = sections[name]()
+        head, *before = PAGE.read_text(encoding="utf-8").split("\n## ")
+        parts = {part.partition("\n")[0]: part.rstrip() for part in before}
+        parts[lines[0].removeprefix("## ")] = "\n".join(lines).removeprefix("## ").rstrip()
+        ordered = sorted(parts, key=lambda title: TITLES.index(f"## {title}"))
+        PAGE.write_text(
+            "\n\n## ".join([head.rstrip(), *(parts[one] for one in ordered)]) + "\n", encoding="utf-8"
         )
-    return Objective(
-        answer_value_usd=SCORE_ONLY, satisfaction_value_usd=0.0, second_value_usd=SCORE_ONLY * per_second
-    )
-
-
-def _head() -> list[str]:
-    return [
-        "# Evidence",
-        "",
-        "What the learner and the loop are worth on recorded outcomes of real models. Written by",
-        "`make evidence BENCH_DIR=...`; the recordings are not part of this repository. Points are hundredths of",
-        "what a right answer is worth; ± is one paired standard error over the test queries. What the intervals and",
-        "the evidence promise is measured in [simulations.md](simulations.md), other routers in",
-        "[rivals.md](measurements/rivals.md).",
-        "",
-    ]
-
-
-def _sets(folder: Path) -> Iterator[tuple[str, Recordings]]:
-    for name in WEIGHTS:
-        path = folder / f"{name}.parquet"
-        if path.is_file():
-            yield name, read_recordings(path, models=POOL if name == "bfcl" else None)
 
 
 def _full_information(folder: Path) -> list[str]:
     lines = [
-        "## Full information",
+        TITLES[0],
         "",
         "Every model's outcome of every training query is known; the gain is over the best single model, which was",
         "chosen on the training queries. 'no' means that the guard did not route, because cross-validation on the",
-        "training queries did not show that it pays.",
+        "training queries did not show that it pays. 'labels' knows the task of every query, as a log with labels",
+        "does; 'recipe' has a ridge of 100 for every log and no guard. The test rows were read once for this table,",
+        "after everything was chosen on training rows.",
         "",
-        *_row("set", "value", "test queries", "router", "routes", "kNN 40", "per task", "oracle"),
-        *_row(*["---"] * 8),
+        *_row("set", "value", "test queries", "router", "routes", "labels", "recipe", *_REFERENCES),
+        *_row(*["---"] * 10),
     ]
-    for name, recordings in _sets(folder):
-        for label, per_dollar, per_second in WEIGHTS[name]:
+    for name, recordings in sets(folder, more=True):
+        for label, per_dollar, per_second in (WEIGHTS | MORE)[name]:
             worth = objective(per_dollar, per_second)
-            found = bench_full_information(recordings, objective=worth)
-            gains = {
-                way: _points(found["results"][way]["gain_over_best_single_usd"], worth)
-                for way in ("router", "knn", "task_best", "oracle")
-            }
+            found = bench_full_information(recordings, objective=worth, chain=False)
+            labelled = bench_full_information(recordings, objective=worth, chain=False, use_task=True)
             lines += _row(
                 name,
                 label,
                 str(found["test_queries"]),
-                gains["router"],
+                _gain_of(found, "router", worth),
                 "yes" if found["routes"] else "no",
-                *(gains[way].split(" ")[0] for way in ("knn", "task_best", "oracle")),
+                _gain_of(labelled, "router", worth),
+                _figure(mean_figure(_recipe(recordings, worth)).json(), 100),
+                *(_gain_of(found, way, worth).split(" ")[0] for way in _REFERENCES.values()),
             )
     return [*lines, ""]
 
 
+def _recipe(recordings: Recordings, worth: Objective) -> Array:
+    """Return the gain of every test query, in right answers, by the heads with one ridge for every log."""
+    train, test = recordings.side(test=False), recordings.side(test=True)
+    arms, rows = arms_of(train), train.full_sample(use_task=False)
+    feature_map, vectors = map_of(dict.fromkeys(train.texts), None, seed=0, distinct=len(set(train.texts)))
+    x = vectors(rows.texts, rows.tasks)
+    sums = gather(x, targets(rows), rows.arm, len(arms), target_weights(rows))
+    predictor = heads(sums, x, rows, arms, feature_map, RECIPE_RIDGE)
+    chosen = route(Policy(version="recipe", predictor=predictor), test, arms, worth)
+    truth, single = utility(test, worth), int(np.argmax(utility(train, worth).mean(axis=0)))
+    gains = truth[np.arange(len(truth)), chosen] - truth[:, single]
+    return np.asarray(gains / worth.answer_value_usd)
+
+
+def _by_queries(folder: Path, seeds: int) -> list[str]:
+    lines = [
+        TITLES[1],
+        "",
+        f"The router as above, after so many random training queries, {seeds} subsets; ± is the standard deviation",
+        "over them.",
+        "",
+        *_row("set", "value", *(f"{count:,}" for count in QUERIES)),
+        *_row(*["---"] * (2 + len(QUERIES))),
+    ]
+    for name, recordings in sets(folder, more=True):
+        label, per_dollar, per_second = (WEIGHTS | MORE)[name][-1]
+        worth, training = objective(per_dollar, per_second), np.flatnonzero(~recordings.test)
+        entries = []
+        for count in QUERIES:
+            gains = []
+            for seed in range(seeds if count < len(training) else 0):
+                keep = recordings.test.copy()
+                keep[np.random.default_rng(seed).permutation(training)[:count]] = True
+                found = bench_full_information(recordings.take(keep), objective=worth, seed=seed, chain=False)
+                gains.append(100 * _mean_gain(found, worth))
+            entries.append(_spread(gains))
+        lines += _row(name, label, *entries)
+    return [*lines, ""]
+
+
+def _mean_gain(found: dict[str, Any], worth: Objective) -> float:
+    return float(found["results"]["router"]["gain_over_best_single_usd"]["value"]) / worth.answer_value_usd
+
+
+def _gain_of(found: dict[str, Any], way: str, worth: Objective) -> str:
+    return _figure(found["results"][way]["gain_over_best_single_usd"], 100 / worth.answer_value_usd)
+
+
 def _loops(folder: Path, seeds: int) -> list[str]:
     lines = [
-        "## The loop with partial feedback",
+        TITLES[3],
         "",
         f"At most 6,000 answers to the training queries, those of audits included, {seeds} seeds, the product's",
         "defaults; only the outcomes of the models that are asked are seen. Points over the best single model:",
@@ -151,7 +170,7 @@ def _loops(folder: Path, seeds: int) -> list[str]:
         ),
         *_row(*["---"] * 11),
     ]
-    for name, recordings in _sets(folder):
+    for name, recordings in sets(folder):
         label, per_dollar, per_second = WEIGHTS[name][-1]
         worth = objective(per_dollar, per_second)
         runs = [_loop(recordings, worth, seed) for seed in range(seeds)]
@@ -191,9 +210,8 @@ def _covers(one: dict[str, Any]) -> bool:
     return low is None or high is None or low <= one["truth_usd"] <= high
 
 
-def _points(figure: dict[str, Any], worth: Objective) -> str:
-    value = 100 * figure["value"] / worth.answer_value_usd
-    error = 100 * (figure["high"] - figure["low"]) / 3.92 / worth.answer_value_usd
+def _figure(figure: dict[str, Any], points: float) -> str:
+    value, error = points * figure["value"], points * (figure["high"] - figure["low"]) / 3.92
     return f"{value:+.2f} ± {error:.2f}"
 
 

@@ -11,7 +11,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from benchmarks.learner.evidence import POOL, WEIGHTS, objective
+from benchmarks.learner.recorded import POOL, WEIGHTS, objective
 from benchmarks.rivals.marking import full_information, streamed
 from benchmarks.rivals.page import written
 from benchmarks.rivals.streamed import STREAMED

@@ -11,15 +11,17 @@ from zetaroute.features.text_map import CONSTANT
 from zetaroute.learn.incremental.sufficient_statistics import gather
 from zetaroute.learn.ridge import (
     ARM_RIDGE,
-    FAMILY_RIDGE,
-    OWN_RIDGE,
+    FAMILY,
+    OWN,
     SHARED_RIDGE,
+    STEP,
+    arm_ridge,
     fit_classes,
     log_head,
     relatives,
     solve,
 )
-from zetaroute.learn.samples import SMALLEST
+from zetaroute.policy.heads import SMALLEST
 
 
 def made(n: int = 400, size: int = 6, arms: int = 3, seed: int = 0):
@@ -44,27 +46,25 @@ def test_solution_equals_ridge_on_the_expanded_design():
     x, y, arm, _ = made()
     head = fit_linear(x, y, arm, 3)
     assert head is not None
-    blocks = [x / np.sqrt(SHARED_RIDGE)] + [
-        np.where((arm == k)[:, None], x, 0.0) / np.sqrt(ARM_RIDGE) for k in range(3)
-    ]
+    own = np.sqrt(arm_ridge(gather(x, y[:, None], arm, 3), 0))
+    blocks = [x / np.sqrt(SHARED_RIDGE)] + [np.where((arm == k)[:, None], x, 0.0) / own for k in range(3)]
     level = y.mean()
     ridge = Ridge(alpha=1.0, fit_intercept=False).fit(np.hstack(blocks), y - level)
     for k in range(3):
-        probe = [x / np.sqrt(SHARED_RIDGE)] + [
-            x / np.sqrt(ARM_RIDGE) if j == k else np.zeros_like(x) for j in range(3)
-        ]
+        probe = [x / np.sqrt(SHARED_RIDGE)] + [x / own if j == k else np.zeros_like(x) for j in range(3)]
         np.testing.assert_allclose(head.mean(x)[:, k], level + ridge.predict(np.hstack(probe)), atol=1e-8)
 
 
 def test_relatives_share_a_part_of_their_own():
     x, y, arm, _ = made(arms=4)
     family = [np.array([1, 3])]
-    (head,) = solve(gather(x, y[:, None], arm, 4), family)
+    sums = gather(x, y[:, None], arm, 4)
+    (head,), alone = solve(sums, family), arm_ridge(sums, 0, family)
 
     def expanded(rows, arms):
         blocks = [rows / np.sqrt(SHARED_RIDGE)]
-        blocks += [np.where(np.isin(arms, [1, 3])[:, None], rows, 0.0) / np.sqrt(FAMILY_RIDGE)]
-        ridges = [ARM_RIDGE, OWN_RIDGE, ARM_RIDGE, OWN_RIDGE]
+        blocks += [np.where(np.isin(arms, [1, 3])[:, None], rows, 0.0) / np.sqrt(FAMILY * alone)]
+        ridges = [alone, OWN * alone, alone, OWN * alone]
         blocks += [np.where((arms == k)[:, None], rows, 0.0) / np.sqrt(ridges[k]) for k in range(4)]
         return np.hstack(blocks)
 
@@ -109,6 +109,33 @@ def test_arms_of_one_model_are_relatives():
     assert [family.tolist() for family in relatives(arms)] == [[0, 2, 4]]
 
 
+def dense_surprise(x, y, arm, ridge, family=()):
+    """-2 ln of the likelihood of all outcomes given the ridge, by their covariance, for the most likely noise."""
+    same, related = arm[:, None] == arm[None, :], np.isin(arm, family)
+    own = same / np.where(related, OWN * ridge, ridge) + np.outer(related, related) / (FAMILY * ridge)
+    covariance = np.eye(len(y)) + (x @ x.T) * (1.0 / SHARED_RIDGE + own)
+    residual = y - y.mean()
+    left = residual @ np.linalg.solve(covariance, residual)
+    return len(y) * np.log(left / len(y)) + np.linalg.slogdet(covariance)[1]
+
+
+@pytest.mark.parametrize(
+    ("own", "steps", "family"), [(0.5, -2, []), (0.15, 0, []), (0.0, 2, []), (0.5, -2, [0, 2])]
+)
+def test_ridge_of_the_arms_lies_halfway_to_the_most_likely_one(own, steps, family):
+    rng = np.random.default_rng(5)
+    x, _, arm, _ = made()
+    coef = rng.normal(size=6) + own * rng.normal(size=(3, 6))
+    y = np.einsum("nd,nd->n", x, coef[arm]) + rng.normal(size=len(x))
+    tried = range(-4, 5)
+    surprises = [dense_surprise(x, y, arm, ARM_RIDGE * STEP**step, family) + step**2 for step in tried]
+    assert tried[int(np.argmin(surprises))] == steps
+    families = [np.array(family)] if family else []
+    assert arm_ridge(gather(x, y[:, None], arm, 3), 0, families) == pytest.approx(
+        ARM_RIDGE * STEP ** (steps / 2)
+    )
+
+
 def test_sums_of_parts_add_up_to_those_of_the_whole():
     x, y, arm, _ = made()
     columns = np.column_stack([y, y**2, np.where(y > 0, y, np.nan), np.full_like(y, np.nan)])
@@ -126,7 +153,7 @@ def test_sums_of_parts_add_up_to_those_of_the_whole():
 
 def test_targets_of_one_call_are_solved_as_each_alone():
     x, y, arm, _ = made()
-    columns = np.column_stack([y, np.exp(y), np.where(y > 0, y, np.nan)])
+    columns = np.column_stack([y, 1.0 - 2.0 * y, np.where(y > 0, y, np.nan)])
     together = solve(gather(x, columns, arm, 3))
     for head, column in zip(together, columns.T, strict=True):
         alone = fit_linear(x, column, arm, 3)
@@ -199,6 +226,22 @@ def test_log_head_gives_mean_and_upper_quantile_in_the_unit():
         [np.quantile(y[arm == k], 0.95) for k in range(2)],
         rtol=0.05,
     )
+
+
+def test_upper_quantile_covers_answers_that_were_not_seen():
+    rng = np.random.default_rng(6)
+    arms, size, covered = 3, 20, []
+
+    def times(n):
+        x = np.hstack([rng.normal(size=(n, size - 1)), np.full((n, 1), CONSTANT)])
+        arm = rng.integers(arms, size=n)
+        return x, np.exp(0.2 * x[:, :4].sum(axis=1) + rng.normal(size=n)), arm
+
+    for _ in range(10):
+        head = fit_log(*times(200), arms)
+        x, y, arm = times(1000)
+        covered.append((y <= (head.mean(x) * head.tail)[np.arange(len(y)), arm]).mean())
+    assert 0.93 < np.mean(covered) < 0.97
 
 
 def test_constant_zero_cost_is_forecast_as_nothing():

@@ -107,6 +107,18 @@ def test_price_in_the_config_counts_at_once(factor, small_share):
     assert np.mean(choices(policy, queries, now) == 0) == pytest.approx(small_share, abs=0.02)
 
 
+def test_model_that_was_free_costs_its_price_at_once():
+    world = World(right=dict.fromkeys(MISSION.right, (0.85, 0.95)), cost_usd=(0.0001, 0.0))
+    old = (Prices(input=1, output=1), Prices(input=0, output=0))
+    arms = tuple(replace(arm, prices=price) for arm, price in zip(world.arms(), old, strict=True))
+    log = replace(world.log(600, seed=4), tokens=np.full((600, 2), 50.0))
+    policy, queries = learned(log, arms), world.queries(200, seed=5)
+    now = (arms[0], replace(arms[1], prices=Prices(input=10, output=10)))
+    vectors = policy.predictor.vectors([text for text, _ in queries])
+    cost = policy.predictor.forecast(vectors, now).cost_usd
+    np.testing.assert_allclose(cost.mean(axis=0), [0.0001, 0.001], rtol=0.2)
+
+
 @pytest.mark.parametrize("rows", [300, 700])
 def test_skewed_log_never_costs_much_against_the_best_single_model(rows):
     """Most rows are of one poor model; the learner must not fall below the best single one by over half a point."""

@@ -17,7 +17,7 @@ from zetaroute.learn.feature_maps import TextMap, VectorMap, enough_embedded, ou
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather_rows
 from zetaroute.learn.incremental.vectors import RowVectors, Vectors
 from zetaroute.learn.model_drift import ModelDrift, find_drifts, weights_after
-from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at, relatives, solve
+from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at
 from zetaroute.learn.routing_gain import Gain, Judge, cross_validated, kept_anchor, with_lengths
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.learned import LearnedPredictor
@@ -119,12 +119,13 @@ def conclude(
     These rows are in order of time, with vectors `x` (n, D). `arm_rows` (K,) counts all rows of every arm. The model
     `anchor` stays the single model to beat unless another is better by more than their standard errors.
     """
-    drifts = find_drifts(x, latest, solve(sums, relatives(arms))[0])
+    learned = heads(sums, x, latest, arms, feature_map)
+    drifts = find_drifts(x, latest, learned.accuracy)
     if drifts:
         latest = replace(latest, weight=weights_after(latest, drifts, arm_rows))
-        sums = _faded(sums, latest, drifts, x)
+        learned = heads(_faded(sums, latest, drifts, x), x, latest, arms, feature_map)
     predictor = replace(
-        heads(sums, x, latest, arms, feature_map),
+        learned,
         priced=prices_learned_at(latest, arms),
         rating=fit_classes(x, latest.satisfaction, latest.arm, len(arms)),
     )

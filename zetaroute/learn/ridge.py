@@ -1,15 +1,16 @@
 """Fit the heads: ridge regressions that share a common part over the arms, and the classes of ratings.
 
-y = x . (m0 + b0 + b_k) + noise with b0 ~ N(0, s^2/5) shared by all arms and b_k ~ N(0, s^2/30) per arm. Arms of one
-model (`of`) are a family: of them b_k = f + o_k, f ~ N(0, s^2/40) shared by the family and o_k ~ N(0, s^2/120). Only
-sums over rows are needed per arm, and the solution is exact; scikit-learn's Ridge on the expanded design is the
-reference in the tests.
+y = x . (m0 + b0 + b_k) + noise with b0 ~ N(0, s^2/5) shared by all arms and b_k ~ N(0, s^2/a) per arm, where the log
+says a. Arms of one model (`of`) are a family: of them b_k = f + o_k, f ~ N(0, s^2 3/4a) shared by the family and
+o_k ~ N(0, s^2/4a). Only sums over rows are needed per arm, and the solution is exact; scikit-learn's Ridge on the
+expanded design is the reference in the tests.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,17 +18,22 @@ from zetaroute.arrays import Array, Array32, Index
 from zetaroute.domain import Arm
 from zetaroute.features import AnyMap
 from zetaroute.features.text_map import CONSTANT
-from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
-from zetaroute.learn.samples import Sample, target_weights, targets
+from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics
+from zetaroute.learn.samples import Sample, targets
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.learned import LearnedPredictor, Priced
-from zetaroute.policy.packed_covariance import fold
+from zetaroute.policy.packed_covariance import fold, quadratic
 
 SHARED_RIDGE = 5.0
 ARM_RIDGE = 30.0
-FAMILY_RIDGE = 40.0
-OWN_RIDGE = 120.0
-"""1/40 + 1/120 = 1/30: an arm with relatives is as free as any, and shares three quarters of that with them."""
+"""Of a log that says nothing of how much the arms differ."""
+FAMILY, OWN = 4 / 3, 4.0
+"""Ridges of a family and of an arm in it, in those of an arm alone: 3/4 + 1/4 = 1, so an arm with relatives is as
+free as any, and shares three quarters of that with them."""
+STEP = 3.0
+"""Factor between two ridges of the arms that are tried."""
+MOST_STEPS = 4
+"""Factors that the ridge of a log may lie from ARM_RIDGE."""
 
 
 def relatives(arms: Sequence[Arm]) -> list[Index]:
@@ -37,23 +43,55 @@ def relatives(arms: Sequence[Arm]) -> list[Index]:
     return [family for family in places if len(family) > 1]
 
 
-def solve(sums: SufficientStatistics, families: Sequence[Index] = ()) -> tuple[LinearHead | None, ...]:
+def solve(
+    sums: SufficientStatistics, families: Sequence[Index] = (), ridge: float | None = None
+) -> tuple[LinearHead | None, ...]:
     """Return the exact posterior mean and spread of every arm's coefficients, per target; None without any row.
 
     `families` hold the places of arms that share a part of their own. With P_k = (A_k + r_k I)^-1 the products of
     the recipe need no matrix product: A_k P_k = I - r_k P_k. Targets that were known for the same rows share one
-    inverse.
+    inverse and, with it, the ridge of the first of them, if none is given.
     """
-    factors: dict[int, _Factor] = {}
+    factors: dict[int, tuple[_Factor, Array32]] = {}
     heads: list[LinearHead | None] = []
     for head, gram in enumerate(sums.gram):
         if sums.rows[head].sum() <= 0:
             heads.append(None)
             continue
         if id(gram) not in factors:
-            factors[id(gram)] = _factor(gram, families)
-        heads.append(_solve(sums, head, factors[id(gram)]))
+            factor = _factor(gram, families, ridge or arm_ridge(sums, head, families))
+            factors[id(gram)] = factor, fold(factor.spread)
+        factor, stored = factors[id(gram)]
+        coef, moment = _Solution.of(sums, head, factor).coef, sums.moment[head]
+        explained = 2 * np.einsum("ki,ki->", coef, moment) - np.einsum(
+            "ki,kij,kj->", coef, gram, coef, optimize=True
+        )
+        residual = max(float(sums.square[head].sum() - explained), 0.0)
+        noise = float(np.sqrt(residual / max(float(sums.rows[head].sum()) - factor.freedom, 1.0)))
+        heads.append(LinearHead(coef=coef, spread=stored, noise=noise, rows=sums.rows[head]))
     return tuple(heads)
+
+
+def arm_ridge(sums: SufficientStatistics, head: int, families: Sequence[Index] = ()) -> float:
+    """Return the ridge of the arms for a target: halfway, by factors, from ARM_RIDGE to the most likely one.
+
+    The likelihood given a ridge (MacKay 1992, evidence maximisation) is that of outcomes, but what chooses is how
+    arms differ. What is hard for all of them alike is noise to the outcomes alone, so that their ridge is too large
+    for the differences: with every arm's outcome of every query the two were measured to be about a factor 2 apart.
+    A few rows move it little, for its prior is log-normal, one STEP wide.
+    """
+
+    def surprise(steps: int) -> float:
+        factor = _factor(sums.gram[head], families, ARM_RIDGE * STEP**steps)
+        return _Solution.of(sums, head, factor).surprise + steps**2
+
+    best, least = 0, surprise(0)
+    for way in (1, -1):
+        while abs(best + way) <= MOST_STEPS and (here := surprise(best + way)) < least:
+            best, least = best + way, here
+        if best:
+            break
+    return float(ARM_RIDGE * STEP ** (best / 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +100,31 @@ class _Factor:
 
     ridge: Array
     """(K, 1) r_k"""
+    family_ridge: float
     inverse: Array
     """(K, D, D) P_k"""
     families: tuple[tuple[Index, Array], ...]
-    """Places of the arms of each family, with (40 I + sum of A_k - A_k P_k A_k)^-1, (D, D)."""
-    stored: Array32
-    """(K, half of D x D) the spread as it is served: P_k, and for relatives the doubt about the family with it."""
+    """Places of the arms of each family, with (f I + sum of A_k - A_k P_k A_k)^-1, (D, D)."""
+    spread: Array
+    """(K, D, D) P_k, and for relatives the doubt about the family with it."""
     pooled: Array
     """(D, D) 5 I + sum over arms and families of what their rows tell of the shared part"""
     freedom: float
     """Degrees of freedom that the fit takes: the trace of the sum of A_k times the spread."""
 
+    @property
+    def volume(self) -> float:
+        """Return how much the prior's volume is above the posterior's: twice its logarithm, but for a constant."""
+        size, free = len(self.pooled), len(self.families)
+        inverses = [np.linalg.slogdet(known)[1] for _, known in self.families]
+        own = np.linalg.slogdet(self.pooled)[1] - np.linalg.slogdet(self.inverse)[1].sum() - sum(inverses)
+        return float(own - size * (np.log(self.ridge).sum() + free * np.log(self.family_ridge)))
 
-def _factor(gram: Array, families: Sequence[Index]) -> _Factor:
-    one, ridge = np.eye(gram.shape[1]), np.full((len(gram), 1), ARM_RIDGE)
+
+def _factor(gram: Array, families: Sequence[Index], arm: float) -> _Factor:
+    one, ridge, family_ridge = np.eye(gram.shape[1]), np.full((len(gram), 1), arm), FAMILY * arm
     for family in families:
-        ridge[family] = OWN_RIDGE
+        ridge[family] = OWN * arm
     inverse = np.asarray(np.linalg.inv(gram + ridge[:, :, None] * one), dtype=np.float64)
     shrunk = one - ridge[:, :, None] * inverse
     told, spread, found = ridge[:, :, None] * shrunk, inverse, list[tuple[Index, Array]]()
@@ -85,68 +132,83 @@ def _factor(gram: Array, families: Sequence[Index]) -> _Factor:
     pooled = SHARED_RIDGE * one + told.sum(axis=0)
     for family in families:
         below = told[family].sum(axis=0)
-        known = np.asarray(np.linalg.inv(below + FAMILY_RIDGE * one), dtype=np.float64)
-        doubt = OWN_RIDGE**2 * inverse[family] @ known @ inverse[family]
+        known = np.asarray(np.linalg.inv(below + family_ridge * one), dtype=np.float64)
+        doubt = (OWN * arm) ** 2 * inverse[family] @ known @ inverse[family]
         spread = spread.copy()
         spread[family] += doubt
         freedom += float(np.einsum("kij,kji->", gram[family], doubt))
-        pooled += FAMILY_RIDGE * (one - FAMILY_RIDGE * known) - below
+        pooled += family_ridge * (one - family_ridge * known) - below
         found.append((family, known))
     return _Factor(
         ridge=ridge,
+        family_ridge=family_ridge,
         inverse=inverse,
         families=tuple(found),
-        stored=fold(spread),
+        spread=spread,
         pooled=pooled,
         freedom=freedom,
     )
 
 
-def _solve(sums: SufficientStatistics, head: int, factor: _Factor) -> LinearHead:
-    gram, moment = sums.gram[head], sums.moment[head]
-    count = float(sums.rows[head].sum())
-    level = np.zeros(moment.shape[1])
-    level[-1] = float(sums.total[head].sum()) / count / CONSTANT
-    centred = moment - gram @ level
-    pulls = factor.ridge * np.einsum("kij,kj->ki", factor.inverse, centred)
-    pulled = pulls.sum(axis=0)
-    for family, known in factor.families:
-        below = pulls[family].sum(axis=0)
-        pulled += FAMILY_RIDGE * known @ below - below
-    shared = np.tile(np.linalg.solve(factor.pooled, pulled), (len(gram), 1))
-    for family, known in factor.families:
-        left = centred[family] - gram[family] @ shared[0]
-        pulls = OWN_RIDGE * np.einsum("kij,kj->ki", factor.inverse[family], left)
-        shared[family] += known @ pulls.sum(axis=0)
-    own = centred - np.einsum("kij,kj->ki", gram, shared)
-    coef = level + shared + np.einsum("kij,kj->ki", factor.inverse, own)
-    explained = 2 * np.einsum("ki,ki->", coef, moment) - np.einsum(
-        "ki,kij,kj->", coef, gram, coef, optimize=True
-    )
-    residual = max(float(sums.square[head].sum() - explained), 0.0)
-    return LinearHead(
-        coef=coef,
-        spread=factor.stored,
-        noise=float(np.sqrt(residual / max(count - factor.freedom, 1.0))),
-        rows=sums.rows[head],
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Solution:
+    """The coefficients of one target."""
+
+    coef: Array
+    """(K, D)"""
+    surprise: float
+    """-2 ln of the likelihood of all outcomes given the ridge, but for a constant; the noise is the most likely."""
+
+    @classmethod
+    def of(cls, sums: SufficientStatistics, head: int, factor: _Factor) -> _Solution:
+        gram, moment = sums.gram[head], sums.moment[head]
+        count = float(sums.rows[head].sum())
+        level = np.zeros(moment.shape[1])
+        level[-1] = float(sums.total[head].sum()) / count / CONSTANT
+        centred = moment - gram @ level
+        alone = np.einsum("kij,kj->ki", factor.inverse, centred)
+        square = float(sums.square[head].sum() - ((moment + centred) @ level).sum())
+        left = square - float((alone * centred).sum())
+        pulls = factor.ridge * alone
+        pulled = pulls.sum(axis=0)
+        for family, known in factor.families:
+            below = pulls[family].sum(axis=0)
+            pulled += factor.family_ridge * known @ below - below
+            left -= float(below @ known @ below)
+        common = np.linalg.solve(factor.pooled, pulled)
+        left -= float(pulled @ common)
+        shared = np.tile(common, (len(gram), 1))
+        for family, known in factor.families:
+            rest = centred[family] - gram[family] @ common
+            pulls = factor.ridge[family] * np.einsum("kij,kj->ki", factor.inverse[family], rest)
+            shared[family] += known @ pulls.sum(axis=0)
+        own = centred - np.einsum("kij,kj->ki", gram, shared)
+        return cls(
+            coef=level + shared + np.einsum("kij,kj->ki", factor.inverse, own),
+            surprise=count * float(np.log(max(left, 1e-9 * square, 1e-12) / count)) + factor.volume,
+        )
 
 
 def log_head(linear: LinearHead | None, x: Array, logs: Array, arm: Index, weight: Array) -> LogHead | None:
     """Return the head of a logarithm with the way back to mean and p95, from the residuals of rows (n, D).
 
-    What belongs to a time that is over, with a weight below 1, says nothing of how answers scatter now.
+    What belongs to a time that is over, with a weight below 1, says nothing of how answers scatter now. A row's own
+    pull on the fit is taken out of its residual before the p95 is read off (leave one out, by its leverage).
     """
     if linear is None:
         return None
     arms = len(linear.coef)
     current = ~np.isnan(logs) & (weight >= 1.0)
-    owner = arm[current]
-    scatter = np.exp(np.clip(logs[current] - linear.own_mean(x[current], owner), -8.0, 8.0))
+    owner, x = arm[current], x[current]
+    residual = np.clip(logs[current] - linear.own_mean(x, owner), -8.0, 8.0)
     smear, upper = np.ones(arms), np.ones(arms)
     for k in np.unique(owner).tolist():
-        mine = scatter[owner == k]
-        smear[k], upper[k] = float(mine.mean()), float(np.quantile(mine, 0.95))
+        mine = residual[owner == k]
+        leverage = quadratic(x[owner == k], linear.spread[[k]])[:, 0]
+        unseen = np.sort(mine / (1.0 - np.minimum(leverage, 0.9)))
+        rank = math.ceil(0.95 * (len(mine) + 1))
+        smear[k] = float(np.exp(mine).mean())
+        upper[k] = float(np.exp(unseen[min(rank, len(mine)) - 1]))
     return LogHead(linear=linear, smear=smear, upper=upper)
 
 
@@ -174,21 +236,16 @@ def fit_classes(x: Array, satisfaction: Array, arm: Index, arms: int) -> ClassHe
     return ClassHead(coef=coef, intercept=intercept)
 
 
-def fit_heads(x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap) -> LearnedPredictor:
-    """Fit the four heads and the classes of ratings on rows with these vectors (n, D)."""
-    sums = gather(x, targets(rows), rows.arm, len(arms), target_weights(rows))
-    return replace(
-        heads(sums, x, rows, arms, feature_map),
-        rating=fit_classes(x, rows.satisfaction, rows.arm, len(arms)),
-        priced=prices_learned_at(rows, arms),
-    )
-
-
 def heads(
-    sums: SufficientStatistics, x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap
+    sums: SufficientStatistics,
+    x: Array,
+    rows: Sample,
+    arms: Sequence[Arm],
+    feature_map: AnyMap,
+    ridge: float | None = None,
 ) -> LearnedPredictor:
     """Solve the heads from sums; `rows` with vectors (n, D) say how times and costs scatter."""
-    accuracy, satisfaction, response, cost = solve(sums, relatives(arms))
+    accuracy, satisfaction, response, cost = solve(sums, relatives(arms), ridge)
     known = targets(rows)
     return LearnedPredictor(
         map=feature_map,

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
+from zetaroute.policy.heads import SMALLEST
 
 TARGETS = 4
 """How many things the linear heads learn of a row."""
-SMALLEST = 1e-9
-"""What stands for zero before a logarithm, in seconds or USD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from zetaroute.arrays import Array, Array32, Index
 from zetaroute.policy.packed_covariance import quadratic
 
+SMALLEST = 1e-9
+"""What stands for zero before a logarithm, in seconds or USD."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearHead:

@@ -12,7 +12,7 @@ from zetaroute.arrays import Array, Array32, Mask
 from zetaroute.domain import Arm, Prices
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.policy.forecast import Forecast
-from zetaroute.policy.heads import ClassHead, LinearHead, LogHead, within
+from zetaroute.policy.heads import SMALLEST, ClassHead, LinearHead, LogHead, within
 from zetaroute.policy.prior import PRIORS, Memo
 
 
@@ -32,7 +32,8 @@ class Priced:
             self.input_tokens * price.input + self.output_tokens * price.output
             for price in (self.prices, prices)
         )
-        return new / old if old > 0 else 1.0
+        # Prices are per million tokens, and what was free has been learned to cost SMALLEST.
+        return new / max(old, 1e6 * SMALLEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
