@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from tests.cli.command import rows
-from tests.providers.loopback import ModelServer, Seen, chat, http
+from tests.providers.loopback import CLOSE, DONE, ModelServer, Seen, chat, delta, http, stream, usage
 from tests.serve.inside import Ask, inside
 from tests.support.waiting import PATIENCE_S
 from tests.wire.shapes.responses import SAYS, SEALED, body
@@ -93,14 +94,15 @@ def test_clients_are_told_of_a_failure_as_their_format_has_it(
 def test_calls_and_machines_keep_the_names_that_their_server_gives(
     tmp_path: Path, server: ModelServer
 ) -> None:
-    server.reply(http(chat("4", system_fingerprint="fp_1"), headers=["x-request-id: req-7"]))
+    server.reply(http(chat("4", system_fingerprint="fp_1"), headers=["x-request-id: req-7é"]))
 
     async def script(ask: Ask) -> None:
         said = {"model": "auto", "max_tokens": 9, "messages": [{"role": "user", "content": "2 + 2?"}]}
         told = await ask("/v1/chat/completions", said)
-        assert told.headers["x-request-id"] == told.json()["zetaroute"]["request_id"] == "req-7"
+        assert told.headers["x-request-id"] == told.json()["zetaroute"]["request_id"]
+        assert told.headers["x-request-id"].rstrip("?") == "req-7"
         assert told.json()["system_fingerprint"] == "fp_1"
-        assert (await ask("/v1/messages", said)).headers["request-id"] == "req-7"
+        assert (await ask("/v1/messages", said)).headers["request-id"] == told.headers["x-request-id"]
 
     inside(tmp_path / "home", HEAD + model(server, "chat/m", "openai"), script)
 
@@ -270,3 +272,78 @@ def test_a_talk_without_a_name_goes_on_from_an_answer_that_was_given_here(
         first["model"],
     )
     assert (other["switch"], other["forced"]) == (None, False)
+
+
+LOGPROBS = [{"token": "4", "logprob": -0.1, "bytes": [52], "top_logprobs": []}]
+
+
+def chunks(answer: httpx.Response) -> list[Any]:
+    lines = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line]
+    assert lines.pop() == "[DONE]"
+    return [json.loads(line) for line in lines]
+
+
+def test_several_answers_come_in_one_stream(tmp_path: Path, server: ModelServer) -> None:
+    said = delta("4")
+    said["choices"][0]["logprobs"] = {"content": LOGPROBS}  # type: ignore[index]
+    server.reply(stream(said, delta("2", finish="stop"), usage(10, 5), DONE))
+
+    async def script(ask: Ask) -> tuple[list[Any], list[Any]]:
+        wanted = {"model": "auto", "n": 3, "stream": True, "stream_options": {"include_usage": True}}
+        asked = {**wanted, "messages": [{"role": "user", "content": "?"}], "logprobs": True}
+        chats = chunks(await ask("/v1/chat/completions", asked))
+        return chats, chunks(await ask("/v1/completions", {**wanted, "prompt": "?"}))
+
+    both = inside(tmp_path / "home", HEAD + model(server, "chat/m", "openai"), script)
+    for found in both:
+        assert len({one["id"] for one in found}) == 1
+        *told, counts = found
+        assert (counts["usage"]["prompt_tokens"], counts["choices"]) == (30, [])
+        words: dict[int, str] = {}
+        for choice in (one["choices"][0] for one in told):
+            text = choice.get("text") or choice.get("delta", {}).get("content", "")
+            words[choice["index"]] = words.get(choice["index"], "") + text
+        assert words == {0: "42", 1: "42", 2: "42"}
+        ends = [one for one in told if one["choices"][0]["finish_reason"]]
+        assert len({one["zetaroute"]["outcome"] for one in ends}) == 3
+    logprobs = [one["choices"][0]["logprobs"] for one in both[0][:-1] if one["choices"][0]["logprobs"]]
+    assert logprobs == [{"content": LOGPROBS, "refusal": None}] * 3
+
+
+def test_a_stream_of_several_tells_those_answers_that_there_are(tmp_path: Path, server: ModelServer) -> None:
+    whole = stream(delta("42", finish="stop"), usage(10, 5), DONE)
+    broken = stream(delta("half"), CLOSE)
+
+    async def script(ask: Ask) -> list[httpx.Response]:
+        asked = {"model": "auto", "n": 2, "stream": True, "messages": [{"role": "user", "content": "?"}]}
+        server.reply(refusal(400), whole)
+        one = await ask("/v1/chat/completions", asked)
+        server.reply(broken, whole)
+        half = await ask("/v1/chat/completions", asked)
+        server.reply(refusal(400))
+        return [one, half, await ask("/v1/chat/completions", asked)]
+
+    one, half, none = inside(tmp_path / "home", HEAD + model(server, "chat/m", "openai"), script)
+    assert "".join(piece["choices"][0]["delta"].get("content", "") for piece in chunks(one)) == "42"
+    assert json.loads(half.text.strip().rsplit("data: ", 1)[1])["error"]["code"] == "upstream_error"
+    assert (none.status_code, none.json()["error"]["code"]) == (400, "upstream_rejected")
+
+
+def test_logprobs_go_to_a_model_that_tells_them(tmp_path: Path, server: ModelServer) -> None:
+    said = chat("4")
+    said["choices"][0]["logprobs"] = {"content": LOGPROBS}  # type: ignore[index]
+    server.reply(http(said))
+
+    async def script(ask: Ask) -> list[Any]:
+        asked = {"model": "auto", "messages": [{"role": "user", "content": "?"}]}
+        wanted = {**asked, "logprobs": True, "top_logprobs": 2}
+        return [(await ask("/v1/chat/completions", body)).json() for body in (asked, wanted)]
+
+    models = model(server, "chat/m", "openai") + model(server, "messages/m", "anthropic", tags='["x"]')
+    config = HEAD + models.replace(f'base_url = "{server.url}"', 'base_url = "http://127.0.0.1:9"')
+    plain, told = inside(tmp_path / "home", config, script)
+    assert [one["choices"][0]["logprobs"] for one in (plain, told)] == [
+        None,
+        {"content": LOGPROBS, "refusal": None},
+    ]
+    assert server.seen[-1].body["top_logprobs"] == 2

@@ -109,6 +109,8 @@ class Completion:
     request_id: str | None = field(default=None, compare=False)
     """The server's name of this call."""
     system_fingerprint: str | None = None
+    logprobs: tuple[Mapping[str, Any], ...] = field(default=(), compare=False, repr=False)
+    """Of its tokens, as chat completions tell them; the log has no place for them."""
 
     @property
     def words(self) -> str | None:

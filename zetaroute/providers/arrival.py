@@ -104,6 +104,7 @@ class Arrival:
             block_format=draft.block_format,
             request_id=self.request_id,
             system_fingerprint=draft.system_fingerprint,
+            logprobs=tuple(draft.logprobs),
             tokens_estimated=estimated,
             cost_usd=call_cost_usd(
                 arm,

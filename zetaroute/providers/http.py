@@ -182,8 +182,9 @@ class Exchange:
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:
-    """Return the server's name of a call."""
-    return label(headers.get("x-request-id") or headers.get("request-id"))
+    """Return the server's name of a call, in letters that a header can hold."""
+    name = headers.get("x-request-id") or headers.get("request-id") or ""
+    return label(name.encode("ascii", "replace").decode("ascii"))
 
 
 @lru_cache(maxsize=256)

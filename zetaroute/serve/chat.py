@@ -21,7 +21,7 @@ from zetaroute.serve.request import ChatRequest, read_request
 from zetaroute.serve.response import decision_json, facts
 from zetaroute.serve.response import headers as answer_headers
 from zetaroute.serve.service import Finished, Service
-from zetaroute.wire.doors.form import Door, Reply
+from zetaroute.wire.doors.form import Door, Reply, Stream
 from zetaroute.wire.doors.messages import MESSAGES
 from zetaroute.wire.pieces import Part, PieceTaker
 
@@ -58,12 +58,18 @@ async def count_tokens(request: Request) -> Response:
 async def _several(service: Service, door: Door, wanted: ChatRequest, receive: Receive) -> Response:
     """Return several answers, each decided by itself: those that there are, or why there is none."""
     gone = asyncio.create_task(_listen(receive))
+    if wanted.streamed:
+        return await SeveralStreams(service, door, wanted, gone).response()
     calls = [AnsweredRequest(service, door, wanted, gone) for _ in range(wanted.inbound.count)]
     try:
         await asyncio.wait([call.task for call in calls])
     finally:
         for call in calls:
             call.end()
+    return _whole(door, calls)
+
+
+def _whole(door: Door, calls: list[AnsweredRequest]) -> Response:
     ended = [call for call in calls if not call.task.cancelled()]
     if not ended:
         return Response(status_code=CLIENT_GONE)
@@ -78,24 +84,33 @@ class AnsweredRequest:
     """One answer under way."""
 
     def __init__(
-        self, service: Service, door: Door, wanted: ChatRequest, receive: Receive | asyncio.Task[None]
+        self,
+        service: Service,
+        door: Door,
+        wanted: ChatRequest,
+        receive: Receive | asyncio.Task[None],
+        put: Callable[[str | Part | None], None] | None = None,
     ) -> None:
-        """Begin to answer; `receive` tells when the client has gone, or a task does that listens already."""
+        """Begin to answer; `receive` tells when the client has gone, or a task does that listens already.
+
+        `put` takes the pieces, and None at their end.
+        """
         self._door, self._wanted, self._created = door, wanted, int(time.time())
-        self._id = new_id()
+        self.id = new_id()
         self._model = ""
         self._decision: Decision | None = None
         self._pieces: asyncio.Queue[str | Part | None] = asyncio.Queue()
-        pieces = PieceTaker(take=self._pieces.put_nowait, kinds=door.kinds)
+        put = put or self._pieces.put_nowait
+        pieces = PieceTaker(take=put, kinds=door.kinds)
         self.task = service.begin(
             service.answer(
                 wanted,
-                outcome_id=self._id,
+                outcome_id=self.id,
                 on_decision=self._decided,
                 callbacks=Callbacks(on_text=pieces if wanted.streamed else None, on_ask=self._asks),
             )
         )
-        self.task.add_done_callback(lambda _: self._pieces.put_nowait(None))
+        self.task.add_done_callback(lambda _: put(None))
         self._listening = (
             receive if isinstance(receive, asyncio.Task) else asyncio.create_task(_listen(receive))
         )
@@ -130,9 +145,7 @@ class AnsweredRequest:
         return _Events(self.headers(None), self._events(first), self.end)
 
     async def _events(self, first: str | Part | None) -> AsyncIterator[bytes]:
-        stream = self._door.stream(
-            self._wanted.inbound, answer_id=self._id, created=self._created, model=self._model
-        )
+        stream = self.stream()
         yield stream.start()
         piece = first
         while piece is not None:
@@ -148,6 +161,16 @@ class AnsweredRequest:
             return
         yield stream.end(self.reply(finished))
 
+    def stream(self, place: int = 0, answer_id: str = "") -> Stream:
+        """Return what writes the events; where there are several answers, all under one id."""
+        return self._door.stream(
+            self._wanted.inbound,
+            answer_id=answer_id or self.id,
+            created=self._created,
+            model=self._model,
+            place=place,
+        )
+
     def _decided(self, decision: Decision) -> None:
         self._decision = decision
 
@@ -157,7 +180,7 @@ class AnsweredRequest:
     def headers(self, finished: Finished | None) -> dict[str, str]:
         """Return what stands in the headers of the answer."""
         assert self._decision is not None  # noqa: S101  - nothing is answered undecided; this tells mypy
-        outcome_id = finished.answer.id if finished else self._id
+        outcome_id = finished.answer.id if finished else self.id
         # Of the models that were asked, the one whose answer is given.
         model = finished.answer.model if finished else self._model
         done = finished.answer.completion if finished else None
@@ -170,7 +193,7 @@ class AnsweredRequest:
         answer, done = finished.answer, finished.answer.completion
         assert done is not None  # noqa: S101  - it was looked at above; this tells mypy
         return Reply(
-            id=self._id,
+            id=self.id,
             created=self._created,
             model=answer.model,
             done=done,
@@ -178,10 +201,79 @@ class AnsweredRequest:
             inbound=self._wanted.inbound,
         )
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether there is an answer."""
+        ended = self.task.done() and not self.task.cancelled() and self.task.exception() is None
+        return ended and self.task.result().answer.completion is not None
+
     def end(self) -> None:
         """Stop whatever of the two is still there."""
         self._listening.cancel()
         self.task.cancel()
+
+
+class SeveralStreams:
+    """Several answers in one stream, each decided by itself."""
+
+    def __init__(self, service: Service, door: Door, wanted: ChatRequest, gone: asyncio.Task[None]) -> None:
+        """Begin to answer."""
+        self._door = door
+        self._pieces: asyncio.Queue[tuple[int, str | Part | None]] = asyncio.Queue()
+        self._calls = [
+            AnsweredRequest(service, door, wanted, gone, self._put(place))
+            for place in range(wanted.inbound.count)
+        ]
+        self._waiting = set(range(len(self._calls)))
+
+    async def response(self) -> Response:
+        """Return the stream from its first words on; raise ApiError where no answer has any."""
+        try:
+            first = await self._next()
+        except asyncio.CancelledError:
+            self._end()
+            raise
+        if first is None:
+            self._end()
+            return _whole(self._door, self._calls)
+        return _Events(self._calls[first[0]].headers(None), self._events(first), self._end)
+
+    async def _events(self, first: tuple[int, str | Part]) -> AsyncIterator[bytes]:
+        streams: dict[int, Stream] = {}
+        piece: tuple[int, str | Part] | None = first
+        while piece is not None:
+            place, told = piece
+            if place not in streams:
+                streams[place] = self._calls[place].stream(place, self._calls[0].id)
+                yield streams[place].start()
+            yield streams[place].piece(told)
+            piece = await self._next()
+        replies: list[Reply] = []
+        whole = [place for place in streams if self._calls[place].is_answered]
+        for place in whole:
+            reply = self._calls[place].reply(self._calls[place].task.result())
+            last = place == whole[-1] and len(whole) == len(streams)
+            yield streams[place].end(reply, replies if last else None)
+            replies.append(reply)
+        if len(whole) < len(streams):
+            error = upstream(None, "one of the answers broke off.")
+            yield streams[first[0]].failed(error.body(self._door))
+
+    async def _next(self) -> tuple[int, str | Part] | None:
+        """Return the next piece of any answer; None at the end of all."""
+        while self._waiting:
+            place, piece = await self._pieces.get()
+            if piece is not None:
+                return place, piece
+            self._waiting.discard(place)
+        return None
+
+    def _put(self, place: int) -> Callable[[str | Part | None], None]:
+        return lambda piece: self._pieces.put_nowait((place, piece))
+
+    def _end(self) -> None:
+        for call in self._calls:
+            call.end()
 
 
 class _Events(Response):

@@ -6,6 +6,7 @@ from typing import Any
 
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.json_values import JsonObject, label, mapping, sequence, text
+from zetaroute.wire.pieces import Part
 
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Where servers put what a model thinks before it answers; some say it under two of these names."""
@@ -30,6 +31,9 @@ def take_chat(payload: JsonObject, draft: Draft) -> str | None:
         draft.error = choice.get("error")
         if not draft.error:
             draft.end(choice.get("finish_reason"))
+        if told := sequence(mapping(choice.get("logprobs")).get("content")):
+            draft.logprobs += map(mapping, told)
+            draft.beside(Part(kind="logprobs", block={"content": list(told)}))
         answer += _take_message(_message(choice, draft), draft)
     return answer
 

@@ -38,6 +38,7 @@ class Draft:
     """A whole answer as its format has it: what is thought there is signed."""
     block_format: str = ""
     system_fingerprint: str | None = None
+    logprobs: list[JsonObject] = field(default_factory=list)
     _reason: str | None = None
     _pieces: list[str] = field(default_factory=list)
     _thoughts: list[str] = field(default_factory=list)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-PartKind = Literal["thinking", "signature", "call", "block", "item"]
+PartKind = Literal["thinking", "signature", "call", "block", "item", "logprobs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A piece of thinking, of a tool call, or what only one format has: a block of Messages, an item of Responses."""
+    """A piece of thinking, of a tool call, or what one format has: a block, an item of Responses, logprobs."""
 
     kind: PartKind
     text: str = ""

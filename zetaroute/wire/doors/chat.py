@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zetaroute.domain import Completion, ToolCall
@@ -62,8 +62,6 @@ def number_of_answers(wanted: Mapping[str, Any]) -> int:
     count = wanted.get("n", 1) or 1
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_ANSWERS:
         raise MalformedRequestError(f"n must be a whole number from 1 to {MOST_ANSWERS}.", "n")
-    if count > 1 and wanted.get("stream"):
-        raise unserved("n above 1 is not served as a stream: ask without stream.", "n")
     return count
 
 
@@ -104,14 +102,13 @@ def event(payload: Mapping[str, Any], name: str | None = None) -> bytes:
 class ChatDoor:
     """/v1/chat/completions."""
 
-    kinds: frozenset[PartKind] = frozenset({"call"})
+    kinds: frozenset[PartKind] = frozenset({"call", "logprobs"})
     request_id = "x-request-id"
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
         """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
-        for key in ("logprobs", "top_logprobs", "audio"):
-            if body.get(key):
-                raise unserved(f"{key} is not passed back by this server.", key)
+        if body.get("audio"):
+            raise unserved("audio is not passed back by this server.", "audio")
         if body.get("modalities") not in (None, ["text"]):
             raise unserved("only the modality text is served.", "modalities")
         messages = body.get("messages")
@@ -124,9 +121,9 @@ class ChatDoor:
         """Return the body of one answer, or of several as the choices of one."""
         return _together([_completion(reply) for reply in replies])
 
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
+    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
         """Return what writes the chunks."""
-        return _Chunks(inbound, answer_id=answer_id, created=created, model=model)
+        return _Chunks(inbound, answer_id=answer_id, created=created, model=model, place=place)
 
     def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
         """Return the body of a refusal."""
@@ -140,7 +137,8 @@ def _completion(reply: Reply) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", **words}
     if done.tool_calls:
         message["tool_calls"] = [_call(reply.id, place, call) for place, call in enumerate(done.tool_calls)]
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason(done)}
+    told = _logprobs(done.logprobs) if reply.inbound.options.get("logprobs") else None
+    choice = {"index": 0, "message": message, "logprobs": told, "finish_reason": finish_reason(done)}
     return {
         "id": f"chatcmpl-{reply.id}",
         "object": "chat.completion",
@@ -153,6 +151,10 @@ def _completion(reply: Reply) -> dict[str, Any]:
     }
 
 
+def _logprobs(content: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    return {"content": list(content), "refusal": None} if content else None
+
+
 def _call(answer_id: str, place: int, call: ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": call.arguments}
     return {"id": call_id(answer_id, place, call.id), "type": "function", "function": function}
@@ -163,21 +165,36 @@ def _together(bodies: list[dict[str, Any]]) -> dict[str, Any]:
     first = bodies[0]
     if len(bodies) == 1:
         return first
-    counted = ("prompt_tokens", "completion_tokens", "total_tokens")
-    usage = {name: sum(body["usage"][name] for body in bodies) for name in counted}
     return {
         **first,
         "choices": [{**body["choices"][0], "index": place} for place, body in enumerate(bodies)],
-        "usage": {**first["usage"], **usage},
+        "usage": _usage_of([body["usage"] for body in bodies]),
         "zetaroute": {**first["zetaroute"], "choices": [body["zetaroute"] for body in bodies]},
     }
+
+
+def _usage_of(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    counted = ("prompt_tokens", "completion_tokens", "total_tokens")
+    return {**usages[0], **{name: sum(usage[name] for usage in usages) for name in counted}}
+
+
+def _tail(
+    base: Mapping[str, Any], inbound: Inbound, reply: Reply, before: Sequence[Reply] | None
+) -> list[bytes]:
+    """Return what ends a stream once all of its answers have: the counts, where they are wanted, and the mark."""
+    if before is None:
+        return []
+    usage = _usage_of([chat_usage(one.done) for one in (reply, *before)])
+    counts = [event({**base, "choices": [], "usage": usage})] if inbound.include_usage else []
+    return [*counts, DONE]
 
 
 class _Chunks:
     """The chunks of one answer."""
 
-    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> None:
-        self._id, self._include_usage, self._told = answer_id, inbound.include_usage, ToldCalls()
+    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int) -> None:
+        self._id, self._inbound, self._told, self._place = answer_id, inbound, ToldCalls(), place
+        self._wants_logprobs = bool(inbound.options.get("logprobs"))
         self._base = {
             "id": f"chatcmpl-{answer_id}",
             "object": "chat.completion.chunk",
@@ -191,25 +208,30 @@ class _Chunks:
     def piece(self, piece: str | Part) -> bytes:
         if isinstance(piece, str):
             return self._chunk({"content": piece}) if piece else b""
+        if piece.kind == "logprobs":
+            told = _logprobs((piece.block or {}).get("content", ()))
+            wanted, self._wants_logprobs = bool(self._inbound.options.get("logprobs")), False
+            return self._chunk({}, logprobs=told) if wanted else b""
         if self._told.take(piece):
             call = _call(self._id, piece.place, ToolCall(name=piece.name, arguments=piece.text, id=piece.id))
         else:
             call = {"function": {"arguments": piece.text}}
         return self._chunk({"tool_calls": [{"index": piece.place, **call}]})
 
-    def end(self, reply: Reply) -> bytes:
+    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
         parts = [self.piece(part) for part in self._told.rest(reply.done.tool_calls)]
         last = {"zetaroute": reply.facts, "system_fingerprint": reply.done.system_fingerprint}
-        parts.append(self._chunk({}, finish=finish_reason(reply.done), **last))
-        if self._include_usage:
-            parts.append(event({**self._base, "choices": [], "usage": chat_usage(reply.done)}))
-        return b"".join([*parts, DONE])
+        told = _logprobs(reply.done.logprobs) if self._wants_logprobs else None
+        parts.append(self._chunk({}, finish=finish_reason(reply.done), logprobs=told, **last))
+        return b"".join([*parts, *_tail(self._base, self._inbound, reply, before)])
 
     def failed(self, error: Mapping[str, Any]) -> bytes:
         return event(error)
 
-    def _chunk(self, delta: Mapping[str, Any], *, finish: str | None = None, **fields: Any) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    def _chunk(
+        self, delta: Mapping[str, Any], *, finish: str | None = None, logprobs: Any = None, **fields: Any
+    ) -> bytes:
+        choice = {"index": self._place, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         return event({**self._base, "choices": [choice], **fields})
 
 
@@ -250,24 +272,24 @@ class CompletionsDoor:
         ]
         return _together(bodies)
 
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
+    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
         """Return what writes the chunks."""
-        return _TextChunks(inbound, answer_id=answer_id, created=created, model=model)
+        return _TextChunks(inbound, answer_id=answer_id, created=created, model=model, place=place)
 
     def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
         """Return the body of a refusal."""
         return openai_error(status, message, code=code, param=param)
 
 
-def _text_choice(words: str, finish: str | None) -> dict[str, Any]:
-    return {"index": 0, "text": words, "logprobs": None, "finish_reason": finish}
+def _text_choice(words: str, finish: str | None, place: int = 0) -> dict[str, Any]:
+    return {"index": place, "text": words, "logprobs": None, "finish_reason": finish}
 
 
 class _TextChunks:
     """The chunks of one legacy completion."""
 
-    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> None:
-        self._include_usage = inbound.include_usage
+    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int) -> None:
+        self._inbound, self._place = inbound, place
         self._base = {
             "id": f"cmpl-{answer_id}",
             "object": "text_completion",
@@ -281,17 +303,15 @@ class _TextChunks:
     def piece(self, piece: str | Part) -> bytes:
         return self._chunk(piece) if isinstance(piece, str) and piece else b""
 
-    def end(self, reply: Reply) -> bytes:
-        parts = [self._chunk("", finish=finish_reason(reply.done), zetaroute=reply.facts)]
-        if self._include_usage:
-            parts.append(event({**self._base, "choices": [], "usage": chat_usage(reply.done)}))
-        return b"".join([*parts, DONE])
+    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
+        last = self._chunk("", finish=finish_reason(reply.done), zetaroute=reply.facts)
+        return b"".join([last, *_tail(self._base, self._inbound, reply, before)])
 
     def failed(self, error: Mapping[str, Any]) -> bytes:
         return event(error)
 
     def _chunk(self, words: str, *, finish: str | None = None, **fields: Any) -> bytes:
-        return event({**self._base, "choices": [_text_choice(words, finish)], **fields})
+        return event({**self._base, "choices": [_text_choice(words, finish, self._place)], **fields})
 
 
 CHAT = ChatDoor()

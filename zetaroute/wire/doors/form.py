@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -96,8 +96,11 @@ class Stream(Protocol):
         """Return the events of a piece of text, or of what comes beside it."""
         ...
 
-    def end(self, reply: Reply) -> bytes:
-        """Return the last events, with what of the answer was not told yet."""
+    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
+        """Return the last events, with what of the answer was not told yet.
+
+        Where a stream has several answers, `before` are those that have ended; None: others are still to end.
+        """
         ...
 
     def failed(self, error: Mapping[str, Any]) -> bytes:
@@ -121,8 +124,8 @@ class Door(Protocol):
         """Return the body of an answer, or of several where the format has them."""
         ...
 
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
-        """Return what writes the events of an answer."""
+    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
+        """Return what writes the events of an answer; `place` is which of several it is."""
         ...
 
     def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:

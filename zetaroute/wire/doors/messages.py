@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zetaroute.domain import Completion
@@ -94,7 +94,7 @@ class MessagesDoor:
         ended = {"stop_reason": _stop_reason(done), "stop_sequence": None, "usage": _usage(done)}
         return {**_head(reply.id, reply.model), "content": content, **ended, "zetaroute": reply.facts}
 
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
+    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
         """Return what writes the events."""
         return _MessageEvents(answer_id, model)
 
@@ -299,7 +299,7 @@ class _MessageEvents(BlockStream):
     def closed(self, block: AnswerBlock) -> bytes:
         return self._event("content_block_stop", index=block.index)
 
-    def end(self, reply: Reply) -> bytes:
+    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
         events = self.finish(reply.done)
         delta = {"stop_reason": _stop_reason(reply.done), "stop_sequence": None}
         events += self._event("message_delta", delta=delta, usage=_usage(reply.done), zetaroute=reply.facts)

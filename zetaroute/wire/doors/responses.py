@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zetaroute.domain import Completion
@@ -119,7 +119,7 @@ class ResponsesDoor:
         (reply,) = replies
         return _body(reply, answer_items(reply.done, reply.id, reply.inbound))
 
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> Stream:
+    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
         """Return what writes the events."""
         return _ResponseEvents(inbound, answer_id=answer_id, created=created, model=model)
 
@@ -354,7 +354,7 @@ class _ResponseEvents(BlockStream):
         item = _item(block, self._answer_id, self._spaces)
         return events + self._event("response.output_item.done", output_index=block.index, item=item)
 
-    def end(self, reply: Reply) -> bytes:
+    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
         events = self.finish(reply.done)
         # What came in the stream is repeated as it stands there.
         body = _body(reply, [_item(block, self._answer_id, self._spaces) for block in self.blocks])
