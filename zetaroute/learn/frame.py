@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from zetaroute.arrays import Array, Mask
+from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Arm, unit_of
 from zetaroute.evaluate.satisfaction import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
@@ -20,6 +20,10 @@ from zetaroute.log.views import LOST
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_CHANCES = (
+    "list_transform(candidates, lambda c: c.model) AS models, pmf, "
+    "list_transform(candidates, lambda c: c.eligible) AS eligible"
+)
 COLUMNS = (
     "id, store, time, query, task, conversation, model, policy_version, propensity, forced, status, fallback_of, "
     "md5_number_lower(concat_ws(chr(31), id, coalesce(task, ''), query)) AS key, "
@@ -28,9 +32,7 @@ COLUMNS = (
     f"accuracy, {LOST} AS lost, accuracy_source, truth, judge, user_says, "
     "satisfaction, satisfaction_source, rating, thumbs, verdict, "
     "rating_simulated, response_s, cost_usd, recorded, "
-    "input_tokens, cached_tokens, output_tokens, embedding, embedding_model, "
-    "list_transform(candidates, lambda c: c.model) AS models, pmf, "
-    "list_transform(candidates, lambda c: c.eligible) AS eligible"
+    "input_tokens, cached_tokens, output_tokens, embedding, embedding_model, " + _CHANCES
 )
 
 
@@ -154,6 +156,21 @@ def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, floa
         weight=np.ones(frame.height),
         trust=trust_of(frame, trust or {}),
     )
+
+
+def drawn_models(connection: DuckDBPyConnection, arms: Sequence[Arm]) -> tuple[Index, Array]:
+    """Return the model (n,) of every row that can teach something and was drawn among `arms`, in whose order all are,
+    and the logged probabilities (n, K)."""
+    place = {arm.id: index for index, arm in enumerate(arms)}
+    frame = pl.DataFrame(
+        connection.sql(
+            f"SELECT model, propensity, fallback_of, {_CHANCES} FROM outcomes "
+            f"WHERE {TEACHING} AND propensity IS NOT NULL AND fallback_of IS NULL"
+        )
+    ).filter(pl.col("model").is_in(list(place)))
+    pmf, _ = _chances(frame, place)
+    drawn = ~np.isnan(pmf[:, 0])
+    return frame["model"].replace_strict(place, return_dtype=pl.Int64).to_numpy()[drawn], pmf[drawn]
 
 
 def trust_of(frame: pl.DataFrame, trust: Mapping[str, float]) -> Array:

@@ -37,7 +37,7 @@ _CLOCK = """
     WITH moments AS (
         SELECT epoch(time) AS s,
                max(epoch(time)) OVER (ORDER BY id ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - s AS behind
-        FROM looked_at
+        FROM ({rows})
     )
     SELECT count(*) FILTER (s > $now + $most), coalesce(max(s) - $now, 0),
            count(*) FILTER (behind > $most), coalesce(max(behind), 0)
@@ -47,7 +47,7 @@ _LABELS = """
     WITH ranked AS (
         SELECT accuracy IS NOT NULL AS labelled,
                row_number() OVER (ORDER BY time DESC, id DESC) <= floor($share * count(*) OVER ()) AS newest
-        FROM looked_at
+        FROM ({rows})
     )
     SELECT count(*) FILTER (newest), coalesce(avg(labelled::INT) FILTER (newest), 0),
            coalesce(avg(labelled::INT) FILTER (NOT newest), 0)
@@ -63,18 +63,20 @@ def faults_of_rows(rows: Sample) -> list[LogFault]:
 
 def faults_of_log(connection: DuckDBPyConnection, registry: Registry, *, since: str | None) -> list[LogFault]:
     """Return the faults that the log shows by itself; `since` leaves out what is older (ISO 8601, UTC)."""
-    rows = from_moment(connection, f"SELECT * FROM graded WHERE {TEACHING}", since)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW looked_at AS {rows}")
-    found = [
-        *check_clock(*_row(connection, _CLOCK, {"now": time.time(), "most": BACKWARDS_S})),
-        *check_labels(*_row(connection, _LABELS, {"share": NEWEST_SHARE})),
-        *_repeated_feedback(connection),
-        *_lost_versions(connection, registry.versions()),
-    ]
-    connection.execute("DROP VIEW looked_at")
-    return found + check_judges(
-        {one_line(judge.author): judge.truth for judge in read_judges(connection, since=since)}
+    rows, graded = (
+        from_moment(connection, f"SELECT {columns} FROM {table} WHERE {TEACHING}", since)
+        for columns, table in (("id, time, policy_version", "outcomes"), ("id, time, accuracy", "graded"))
     )
+    clock = _row(connection, _CLOCK.format(rows=rows), {"now": time.time(), "most": BACKWARDS_S})
+    return [
+        *check_clock(*clock),
+        *check_labels(*_row(connection, _LABELS.format(rows=graded), {"share": NEWEST_SHARE})),
+        *_repeated_feedback(connection),
+        *_lost_versions(connection, rows, registry.versions()),
+        *check_judges(
+            {one_line(judge.author): judge.truth for judge in read_judges(connection, since=since)}
+        ),
+    ]
 
 
 def _repeated_feedback(connection: DuckDBPyConnection) -> list[LogFault]:
@@ -84,11 +86,11 @@ def _repeated_feedback(connection: DuckDBPyConnection) -> list[LogFault]:
     )
 
 
-def _lost_versions(connection: DuckDBPyConnection, known: Sequence[str]) -> list[LogFault]:
-    """Find rows that were decided by a version which is not there any more."""
+def _lost_versions(connection: DuckDBPyConnection, rows: str, known: Sequence[str]) -> list[LogFault]:
+    """Find rows of a SELECT that were decided by a version which is not there any more."""
     here = {COLD, *known}
     counts = connection.execute(
-        "SELECT policy_version, count(*) FROM looked_at WHERE policy_version IS NOT NULL GROUP BY policy_version"
+        f"SELECT policy_version, count(*) FROM ({rows}) WHERE policy_version IS NOT NULL GROUP BY policy_version"
     ).fetchall()
     lost = {version: rows for version, rows in counts if version not in here}
     if not lost:

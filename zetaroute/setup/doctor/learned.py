@@ -8,8 +8,9 @@ from zetaroute.analysis.drift import find_drift
 from zetaroute.analysis.guards import lost
 from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
-from zetaroute.learn.frame import read_frame, sample
-from zetaroute.lifecycle.log_faults import faults_of_log, faults_of_rows
+from zetaroute.evaluate.log_checks import check_propensities
+from zetaroute.learn.frame import TEACHING, drawn_models
+from zetaroute.lifecycle.log_faults import faults_of_log
 from zetaroute.lifecycle.versions import verify
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
@@ -70,10 +71,10 @@ def examine_rows(home: Home, settings: Settings, log: OpenedLog) -> Iterator[Dia
     connection = log.connection
     if connection is None:
         return
-    frame = read_frame(connection)
-    if frame.height:
+    (rows,) = connection.execute(f"SELECT count(*) FROM outcomes WHERE {TEACHING}").fetchone() or (0,)
+    if rows:
         faults = [
-            *faults_of_rows(sample(frame, settings.arms)),
+            *check_propensities(*drawn_models(connection, settings.arms)),
             *faults_of_log(connection, Registry(home.artifacts), since=None),
         ]
         for fault in faults:
