@@ -164,7 +164,7 @@ def bodies(draw: st.DrawFn, good: Any) -> Any:
             owner = owner[key]
         match draw(st.sampled_from(["replace", "replace", "leave out", "double"])):
             case "replace":
-                owner[path[-1]] = draw(WRONG)
+                owner[path[-1]] = copy.deepcopy(draw(WRONG))
             case "leave out":
                 del owner[path[-1]]
             case _:
@@ -172,7 +172,7 @@ def bodies(draw: st.DrawFn, good: Any) -> Any:
                 owner.append(twice) if isinstance(owner, list) else owner.update(
                     {draw(st.text(max_size=9)): twice}
                 )
-    return body if draw(st.integers(0, 30)) else draw(WRONG)
+    return body if draw(st.integers(0, 30)) else copy.deepcopy(draw(WRONG))
 
 
 def main(url: str, examples: int) -> None:
@@ -190,7 +190,7 @@ def main(url: str, examples: int) -> None:
 
         def ask(door: str, body: Any, route: str, streamed: bool) -> None:
             if streamed and isinstance(body, dict) and "stream" in body:
-                body["stream"] = True
+                body = {**body, "stream": True}
             headers = {"content-type": "application/json", "x-zetaroute-route": route.encode()}
             answer = client.post(door, content=json.dumps(body).encode(), headers=headers)
             seen[f"{door} {answer.status_code // 100}xx"] += 1
