@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs pictures share release test format lint types layers tests real newcomer stress simulations clients evidence rivals bench bench-large data lock clean
+.PHONY: help install demo docs pictures share release test format lint types layers tests real newcomer stress simulations clients week evidence rivals bench bench-large data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 
 simulations: $(READY) ## measure what the statistics promise where the truth is known (about half an hour)
 	$(BIN)/python -m benchmarks.statistics
+
+week: $(READY) ## play a week of two made offices on recorded outcomes: make week BENCH_DIR=/folder/with/parquet
+	$(BIN)/python -m benchmarks.week $(BENCH_DIR)
 
 evidence: $(READY) ## measure the learner on recorded outcomes: make evidence BENCH_DIR=/folder/with/parquet
 	$(BIN)/python -m benchmarks.learner.evidence $(BENCH_DIR)

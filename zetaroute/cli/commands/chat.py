@@ -234,7 +234,8 @@ def _remember(run: Run, commands: list[str]) -> None:
 
     def offer(begun: str, number: int) -> str | None:
         names = models if readline.get_line_buffer().startswith("/model ") else commands
-        found = [name for name in names if name.startswith(begun)] if begun else []
+        # Readline itself puts nothing behind a word.
+        found = [f"{name} " for name in names if name.startswith(begun)] if begun else []
         return found[number] if number < len(found) else None
 
     readline.set_completer_delims(" ")

@@ -1,0 +1,1 @@
+"""A week with zetaroute, day by day through its commands, on recorded answers of real models."""
