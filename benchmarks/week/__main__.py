@@ -90,9 +90,10 @@ def week(office: Office, folder: Path, recordings: Path) -> Iterator[str]:
     wanted.write_parquet(folder / "outcomes.parquet")
     (folder / "config.toml").write_text(_config(office), encoding="utf-8")
     truth = _singles(wanted.filter(pl.col("query_id").is_in(ids)), office)
-    yield f"## {office.name}"
-    yield f"{len(ids):,} queries {office.says}. A right answer is worth ${office.answer_value_usd:g}, a second of "
-    yield f"waiting ${office.second_value_usd:g}. Alone, over all of the week, the models would have been:\n"
+    yield f"## {office.name}\n"
+    yield f"{len(ids):,} queries {office.says}."
+    yield f"A right answer is worth ${office.answer_value_usd:g}, a second of waiting ${office.second_value_usd:g}."
+    yield "Alone, over all of the week, the models would have been:\n"
     yield "| model | right | $ per 1,000 | worth per 1,000 |\n|---|---|---|---|"
     for model, right, usd, worth in truth:
         yield f"| {model} | {right:.1%} | {1000 * usd:.3f} | ${1000 * worth:.2f} |"
