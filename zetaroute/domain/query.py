@@ -17,8 +17,6 @@ BYTES_PER_TOKEN_AT_LEAST = 3.0
 """Few texts have fewer."""
 TOKENS_PER_MESSAGE = 4
 TOKENS_PER_IMAGE = 1000
-LONGEST_TALK = 20_000
-"""Characters of a talk that are looked at, from both of its ends."""
 _READ_BESIDE = ("tools", "functions", "response_format")
 """Options that a model reads as it reads the words."""
 
@@ -130,9 +128,7 @@ class Query:
     def talk(self) -> str:
         """Return what the user has said in the whole talk: how hard it is, its last turn alone does not tell."""
         said = [turn.content for turn in self.history if turn.role == "user" and turn.content]
-        talk = "\n\n".join((*said, self.text))
-        half = LONGEST_TALK // 2
-        return talk if len(talk) <= LONGEST_TALK else f"{talk[:half]}\n\n{talk[-half:]}"
+        return "\n\n".join((*said, self.text))
 
     def tokens(self) -> int:
         """Return an estimate of the input tokens of everything that is sent."""

@@ -30,7 +30,7 @@ from zetaroute.policy.prior import FEWEST_GRADED, PRIOR_OUTPUT_TOKENS, tally_of
 def go_on(
     decision: Decision,
     query: Query,
-    warm: Warm,
+    warm: Warm | None,
     *,
     arms: Sequence[Arm],
     policy: Policy,
@@ -38,11 +38,17 @@ def go_on(
 ) -> Decision:
     """Return the decision of a conversation that has kept its model as one that may switch where that pays.
 
-    Difficulty is that of the whole talk. The turn costs by the prices of now: the kept model reads what is `warm` at
-    the price of cached input, any other reads and, where turns are written into the cache, writes all of it. One
-    whose accuracy a record tells takes over where its utility is better by what clears the doubt about both
-    (`held_best`).
+    Without `warm` it goes on in any case, as in a loop of tools. Difficulty is that of the whole talk. The turn costs
+    by the prices of now: the kept model reads what is `warm` at the price of cached input, any other reads and, where
+    turns are written into the cache, writes all of it. One whose accuracy a record tells takes over where its utility
+    is better by what clears the doubt about both (`held_best`).
     """
+    if warm is None:
+        told = [
+            replace(one, reason=one.reason + GOES_ON * (one.model == decision.model))
+            for one in decision.candidates
+        ]
+        return replace(decision, candidates=tuple(told))
     objective = decision.objective or Objective()
     talk = opinion_of(
         policy.with_record(standings), replace(query, text=query.talk()), arms, objective, standings, {}

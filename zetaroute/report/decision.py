@@ -156,7 +156,10 @@ def how_chosen(row: Result) -> str:
         return f"as fallback for {row['fallback_of']}"
     if row["forced"]:
         reason = next((one["reason"] for one in row["candidates"] or () if one["model"] == row["model"]), "")
-        known = {GOES_ON: "its conversation goes on with it", TAKES_OVER: "a switch in its conversation paid"}
+        known = {
+            GOES_ON: "because its conversation goes on with it",
+            TAKES_OVER: "because a switch in its conversation paid",
+        }
         return next((words for mark, words in known.items() if mark in reason), "pinned by the user")
     if row["propensity"] is None:
         return "elsewhere, before this row was imported"

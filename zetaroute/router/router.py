@@ -204,7 +204,7 @@ class Router:
             chains=chains and self._chains(query),
             expected=cached.by_version,
         )
-        if warm is not None and decision.kept:
+        if decision.kept:
             arms = self.settings.arms
             decision = go_on(decision, query, warm, arms=arms, policy=self.policy, standings=self.standings)
         if decision.audit is not None:
