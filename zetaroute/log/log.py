@@ -230,6 +230,9 @@ def connect(path: Path, *, patience_s: float) -> Iterator[DuckDBPyConnection]:
             connection.close()
             continue
         except duckdb.Error as error:
+            if named is None and _lacks_room(str(error)):
+                # What was begun here is no database, and would stand in the way when there is room.
+                path.unlink(missing_ok=True)
             made_by = began + min(_MAKING_S, patience_s)
             if not is_busy(error) and not (_is_being_made(path, error) and time.monotonic() < made_by):
                 raise unusable(path, error) from error
@@ -265,10 +268,14 @@ def _busy(path: Path, whom: str) -> StoreBusyError:
     return StoreBusyError(f"{path} is in use by {whom}: its rows wait in the journal; try again in a moment.")
 
 
+def _lacks_room(reason: str) -> bool:
+    return any(words in reason for words in _NO_ROOM)
+
+
 def unusable(path: Path, error: Exception) -> StoreError:
     """Return what to say of a file that cannot be used."""
     reason = str(error).partition("\n")[0]
-    if any(words in reason for words in _NO_ROOM):
+    if _lacks_room(reason):
         return StoreError(
             f"there is no room to write {path} ({reason}): make room; what waits in the journal is kept."
         )
