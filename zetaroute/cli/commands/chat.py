@@ -197,8 +197,7 @@ class _Lines:
     def __init__(self, run: Run, commands: list[str]) -> None:
         self.typed = sys.stdin.isatty() and sys.stdout.isatty()
         if self.typed:
-            with suppress(ImportError):
-                _remember(run, commands)
+            _remember(run, commands)
 
     def next(self) -> str | None:
         """Return the next line, whole; None at the end."""
@@ -223,8 +222,10 @@ class _Lines:
 
 def _remember(run: Run, commands: list[str]) -> None:
     """Let the arrow keys bring back what was asked before, from the log, which forgets when told to."""
-    import readline
-
+    try:
+        import readline
+    except ImportError:  # Windows
+        return
     from zetaroute.router.conversations import latest_queries
 
     with suppress(ZetarouteError):
