@@ -71,13 +71,14 @@ class LastAnswer:
 
     def warm(self, now_s: float) -> Warm:
         """Return what its server still has in its cache: nothing where it counts no cached tokens."""
-        cached, written = self.cached_tokens, self.written_tokens or 0
-        writes = self.written_tokens is not None and bool(written or cached)
+        cached, written = self.cached_tokens, self.written_tokens
+        writes = written is not None and bool(written or cached)
         if cached is None or now_s - self.at_s > WARM_S:
             return Warm(writes=writes)
-        # A cache that needs no words of the client takes what is read; that shows from the second turn on.
-        automatic = self.read_tokens if cached or self.first else 0
-        return Warm(tokens=cached + written if writes else automatic, writes=writes)
+        if written is not None:
+            return Warm(tokens=cached + written, writes=writes)
+        # A cache that needs no words of the client takes all that is read; that shows from the second turn on.
+        return Warm(tokens=self.read_tokens if cached or self.first else 0)
 
 
 def last_answer(done: Completion, model: str, *, before: str | None) -> LastAnswer:
