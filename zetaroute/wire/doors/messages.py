@@ -26,17 +26,8 @@ from zetaroute.wire.json_values import mapping, parse
 from zetaroute.wire.pieces import PartKind
 
 _NATIVE = (
-    *(
-        "messages",
-        "system",
-        "max_tokens",
-        "tools",
-        "tool_choice",
-        "thinking",
-        "stop_sequences",
-        "temperature",
-    ),
-    *("top_p", "top_k", "output_config", "output_format", "context_management"),
+    *("messages", "system", "max_tokens", "tools", "tool_choice", "thinking", "stop_sequences"),
+    *("temperature", "top_p", "top_k", "output_config", "output_format", "context_management"),
 )
 """What a server of the same format is sent as it came; nothing about the person who asks is among it."""
 _AS_IT_IS = ("max_tokens", "temperature", "top_p")

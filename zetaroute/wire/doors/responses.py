@@ -25,41 +25,11 @@ from zetaroute.wire.json_values import mapping
 from zetaroute.wire.pieces import PartKind
 from zetaroute.wire.responses_request import can_be_sent, qualified
 
-_READ = (
-    *(
-        "input",
-        "instructions",
-        "tools",
-        "tool_choice",
-        "text",
-        "max_output_tokens",
-        "reasoning",
-        "conversation",
-    ),
-    *(
-        "previous_response_id",
-        "truncation",
-        "include",
-        "background",
-        "prompt",
-        "max_tool_calls",
-        "top_logprobs",
-    ),
-)
+_MEANT = ("instructions", "tools", "tool_choice", "text", "max_output_tokens", "reasoning")
+_BESIDE = ("truncation", "include", "max_tool_calls", "top_logprobs")
+_READ = (*_MEANT, *_BESIDE, "input", "conversation", "previous_response_id", "background", "prompt")
 """Keys that are read here or mean nothing to a model."""
-_NATIVE = (
-    *(
-        "instructions",
-        "tools",
-        "tool_choice",
-        "text",
-        "max_output_tokens",
-        "reasoning",
-        "include",
-        "truncation",
-    ),
-    *("temperature", "top_p", "parallel_tool_calls", "max_tool_calls", "top_logprobs"),
-)
+_NATIVE = (*_MEANT, *_BESIDE, "temperature", "top_p", "parallel_tool_calls")
 """What a server of the same format is sent as it came; nothing about the person who asks is among it."""
 _ECHOED = (
     *("instructions", "metadata", "temperature", "top_p", "max_output_tokens", "previous_response_id"),
