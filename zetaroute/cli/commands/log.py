@@ -68,7 +68,8 @@ def export_command(
     if chosen == "parquet":
         from zetaroute.transfer.export import export
 
-        done = export(run.log(), to, host=host, since=moment(since))
+        with run.working("writing the log"):
+            done = export(run.log(), to, host=host, since=moment(since))
         run.note(f"wrote {done.rows} rows in {done.files} files under {done.folder}")
         return
     if host is not None:
@@ -81,7 +82,8 @@ def export_command(
         for piece in export_lines(run.log(), form=form, since=moment(since), kind=kind):
             write(piece)
         return
-    export_file(run.log(), Path(to), form=form, since=moment(since), kind=kind)
+    with run.working("writing the log"):
+        export_file(run.log(), Path(to), form=form, since=moment(since), kind=kind)
     note_export(run.log(), Path(to))
     run.note(f"the log is in {to}")
 
@@ -329,7 +331,8 @@ def forget_command(
     from zetaroute.cli.output import moment
     from zetaroute.forget.forget import choose, forget
 
-    log = session(context).log()
+    run = session(context)
+    log = run.log()
     chosen = choose(log, ids=ids or (), conversation=conversation, before=moment(before))
     if not yes:
         if sys.stdin is None or not sys.stdin.isatty():
@@ -337,7 +340,8 @@ def forget_command(
                 "forgetting cannot be undone, so it asks first: give --yes where no person can answer."
             )
         typer.confirm(f"Erase the texts of {len(chosen.ids)} rows for good?", abort=True, err=True)
-    done = forget(log, chosen)
+    with run.working("writing the log anew"):
+        done = forget(log, chosen)
     if json:
         out_json(done.json())
         return
