@@ -16,9 +16,9 @@ from zetaroute.providers.pool import Providers
 from zetaroute.providers.retry import answer
 from zetaroute.router.answer import Answer
 from zetaroute.router.budget import QueryBudget
+from zetaroute.router.next_ask import AskTurn, Turns
 from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.records import CHECK, OutcomeRecords
-from zetaroute.router.turns import AskTurn, Turns
 from zetaroute.wire.pieces import around
 
 PASSES = 0.5

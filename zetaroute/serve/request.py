@@ -13,7 +13,7 @@ from zetaroute.config import PRESETS, Objective, Settings
 from zetaroute.domain import Message, Native, Query
 from zetaroute.errors import ConfigError
 from zetaroute.serve.errors import ApiError, bad
-from zetaroute.serve.turns import Turn, read_turn
+from zetaroute.serve.request_message import Turn, read_turn
 from zetaroute.wire.carriers import carriers
 from zetaroute.wire.doors.form import Inbound
 
