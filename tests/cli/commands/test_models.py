@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.command import ok, refused, rows, run
 from tests.cli.conftest import by_model, fails, http_config, says
+from tests.providers.loopback import chat, http
 
 PNG = b"\x89PNG\r\n\x1a\n!"
 
@@ -104,6 +105,12 @@ def test_check_says_what_the_call_took(http_folder, server):
     (one,) = ok(http_folder, "models", "check", "-m", "one/m1", "--json").json
     assert (one["input_tokens"], one["output_tokens"], one["served_model"]) == (10, 5, "served-1")
     assert one["cost_usd"] == pytest.approx(20e-6)
+
+
+def test_a_model_that_thinks_for_all_its_tokens_was_reached(http_folder, server):
+    server.reply(by_model(m1=lambda _: http(chat("", finish="length")), m2=says("ok")))
+    first, _ = ok(http_folder, "models", "check").out.splitlines()
+    assert first == "ok    one/m1: reached; no word within 16 tokens"
 
 
 def test_check_calls_each_model_once(http_folder, server):

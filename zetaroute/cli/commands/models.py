@@ -78,7 +78,7 @@ def check_command(
     import asyncio
     import time
 
-    from zetaroute.analysis.models import check
+    from zetaroute.analysis.models import MOST_TOKENS, check
     from zetaroute.log.standings import end_cooldowns
 
     run = session(context)
@@ -90,7 +90,10 @@ def check_command(
         out_json([one.json() for one in checks])
     else:
         for one in checks:
-            out(f"error {one.error}" if one.error else f"ok    {one.model}: {_answered(one.json())}")
+            answered = (
+                _answered(one.json()) if one.completion else f"reached; no word within {MOST_TOKENS} tokens"
+            )
+            out(f"error {one.error}" if one.error else f"ok    {one.model}: {answered}")
     if all(one.error for one in checks):
         raise typer.Exit(NO_ANSWER)
 
