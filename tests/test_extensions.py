@@ -72,8 +72,9 @@ def test_the_recipe_of_a_grader(tmp_path: Path, install: Install) -> None:
     assert "length" in refused(run(folder, "ask", "x", "--reference", "1", "--grader", "no-such"), 2)
 
 
-def test_the_recipe_of_an_importer(tmp_path: Path, install: Install) -> None:
+def test_the_recipe_of_an_importer(tmp_path: Path, install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
     follow_recipe(install, "Add an importer")
+    monkeypatch.chdir(tmp_path)
     folder = home(tmp_path, MODEL.format(provider="practice"))
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("asked,model,answer\nWhy?,a/small,Because.\nWhen?,a/small,\n")
