@@ -1,7 +1,7 @@
 # ruff: noqa: S101, T201  - prints its findings; what a benchmark asserts is that it measures what it says
 """What `serve` adds to a request, beside a direct call to the same upstream.
 
-    python benchmarks/serving.py [--requests 1500] [--litellm /folder/of/its/venv]
+    python -m benchmarks.speed.serving [--requests 1500] [--litellm /folder/of/its/venv]
 
 The upstream runs in a process of its own and answers after 0 or 50 ms. Every contestant is asked the same number
 of times by the same client, in turns of a hundred so that a slow moment of the machine meets all of them.
