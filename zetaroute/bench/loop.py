@@ -81,7 +81,7 @@ class Loop:
         self._lengths = with_lengths(train.texts, np.zeros((len(train.texts), 0)))
         self._vectors: Array = np.zeros((0, 0))
         self._sums = SufficientStatistics.nothing(TARGETS, len(self.arms), 1)
-        self._summed, self._known = 0, 0
+        self._summed = 0
         self.feature_map: AnyMap | None = None
         self.queries: list[int] = []
         """Of every row that teaches, in the order in which they were asked."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zetaroute.domain import Arm, Attachment, Completion, Native, Query
+from zetaroute.domain import Arm, Attachment, Native, Query
 from zetaroute.providers.base import (
-    OnText,
     base64_of,
     binary_files,
     options,
     text_with_files,
 )
 from zetaroute.providers.credentials import credentials
-from zetaroute.providers.http import Ask, Exchange, endpoint
+from zetaroute.providers.http import Ask, HttpProvider, endpoint
 from zetaroute.wire.anthropic_messages import take_messages
 from zetaroute.wire.anthropic_request import messages_options, messages_turns
 from zetaroute.wire.json_values import JsonObject, mapping
@@ -25,32 +24,23 @@ _BUDGETS = {"minimal": 1024, "low": 2048, "medium": 8192, "high": 16384, "xhigh"
 """Tokens of thinking by effort; the format takes 1,024 at least."""
 
 
-class AnthropicProvider:
+class AnthropicProvider(HttpProvider):
     """Asks servers that speak Messages."""
 
-    def __init__(self, *, many: bool = False) -> None:
-        self._exchange = Exchange(many=many)
-
-    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
-        """Ask `arm` once; raises ProviderError, and ConfigError for an unusable base_url."""
+    def _ask(self, arm: Arm, query: Query, *, streamed: bool) -> Ask:
         key = credentials(arm, key_header="x-api-key")
         # People paste this address with and without the version at its end.
         native = query.native if query.native and query.native.format == "anthropic" else None
         headers = {"anthropic-version": _VERSION, **(native.headers if native else {}), **key.headers}
         versioned = (arm.base_url or "").rstrip("/").endswith("/v1")
-        ask = Ask(
+        return Ask(
             arm=arm,
             query=query,
             url=endpoint(arm, "/messages" if versioned else "/v1/messages", "https://api.anthropic.com"),
             credentials=replace(key, headers=headers),
-            bodies=(_body(arm, query, native, streamed=on_text is not None),),
+            bodies=(_body(arm, query, native, streamed=streamed),),
             take=take_messages,
         )
-        return await self._exchange.complete(ask, on_text)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._exchange.aclose()
 
 
 def _body(arm: Arm, query: Query, native: Native | None, *, streamed: bool) -> JsonObject:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -179,6 +180,26 @@ class Exchange:
                 yield response
             finally:
                 await response.aclose()
+
+
+class HttpProvider(ABC):
+    """Asks servers that speak one wire format."""
+
+    def __init__(self, *, many: bool = False) -> None:
+        """Take `many` connections to a server, or one."""
+        self._exchange = Exchange(many=many)
+
+    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
+        """Ask `arm` once; raises ProviderError, and ConfigError for an unusable base_url."""
+        return await self._exchange.complete(self._ask(arm, query, streamed=on_text is not None), on_text)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._exchange.aclose()
+
+    @abstractmethod
+    def _ask(self, arm: Arm, query: Query, *, streamed: bool) -> Ask:
+        """Return the question as the wire format puts it."""
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:

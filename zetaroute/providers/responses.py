@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from zetaroute.domain import Arm, Attachment, Completion, Query
-from zetaroute.providers.base import OnText, base64_of, binary_files, text_with_files
+from zetaroute.domain import Arm, Attachment, Query
+from zetaroute.providers.base import base64_of, binary_files, text_with_files
 from zetaroute.providers.credentials import credentials
-from zetaroute.providers.http import Ask, Exchange, endpoint
+from zetaroute.providers.http import Ask, HttpProvider, endpoint
 from zetaroute.wire.json_values import JsonObject, mapping, sequence
 from zetaroute.wire.responses_answer import take_responses
 from zetaroute.wire.responses_request import SIGNED, responses_items, responses_options
 
 
-class ResponsesProvider:
+class ResponsesProvider(HttpProvider):
     """Asks servers that speak Responses; they are told to keep nothing, so every request brings all turns."""
 
-    def __init__(self, *, many: bool = False) -> None:
-        self._exchange = Exchange(many=many)
-
-    async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
-        """Ask `arm` once; raises ProviderError, and ConfigError for an unusable base_url."""
-        ask = Ask(
+    def _ask(self, arm: Arm, query: Query, *, streamed: bool) -> Ask:
+        return Ask(
             arm=arm,
             query=query,
             url=endpoint(arm, "/responses", "https://api.openai.com/v1"),
             credentials=credentials(arm, key_header="authorization", scheme="Bearer "),
-            bodies=_bodies(arm, query, streamed=on_text is not None),
+            bodies=_bodies(arm, query, streamed=streamed),
             option="encrypted",
             take=take_responses,
         )
-        return await self._exchange.complete(ask, on_text)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        await self._exchange.aclose()
 
 
 def _bodies(arm: Arm, query: Query, *, streamed: bool) -> tuple[JsonObject, ...]:
