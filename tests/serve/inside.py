@@ -27,6 +27,7 @@ def inside(
     *,
     processes: int = 1,
     telemetry: Telemetry | None = None,
+    log_requests: bool = False,
 ) -> Any:
     """Return what a script returns that is given a way to ask each of so many applications on one home."""
     home = Home(path)
@@ -34,7 +35,13 @@ def inside(
     (path / "config.toml").write_text(config, encoding="utf-8")
     settings = parse_settings(config, file=None)
     admission = Admission(token_sha256=None, hosts=(), max_requests=100)
-    offer = Offer(home=home, settings=settings, admission=admission, dashboard=Dashboard())
+    offer = Offer(
+        home=home,
+        settings=settings,
+        admission=admission,
+        dashboard=Dashboard(),
+        log_requests=log_requests,
+    )
 
     async def run() -> Any:
         models = [arm.id for arm in settings.arms]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -347,3 +348,27 @@ def test_logprobs_go_to_a_model_that_tells_them(tmp_path: Path, server: ModelSer
         {"content": LOGPROBS, "refusal": None},
     ]
     assert server.seen[-1].body["top_logprobs"] == 2
+
+
+def test_a_line_for_every_answer_names_it_and_its_server_s_call(
+    tmp_path: Path, server: ModelServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.getLogger("zetaroute.requests")
+    server.reply(http(chat("a secret"), headers=("x-request-id: call-7",)))
+
+    async def script(ask: Ask) -> str:
+        asked = {"model": "auto", "messages": [{"role": "user", "content": "a private question"}]}
+        return (await ask("/v1/chat/completions", asked)).headers["x-zetaroute-outcome"]
+
+    try:
+        answered = inside(
+            tmp_path / "home", HEAD + model(server, "chat/m", "openai"), script, log_requests=True
+        )
+    finally:
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
+    (line,) = [one for one in capfd.readouterr().err.splitlines() if "request_id" in one]
+    assert f" {answered} chat/m ok " in line
+    assert line.endswith("request_id=call-7")
+    assert not {"secret", "private"} & set(line.split())

@@ -29,7 +29,7 @@ from zetaroute.serve.errors import DOORS, ApiError, api_error
 from zetaroute.serve.feedback import Post, feedback
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.request import AUTO, known_model
-from zetaroute.serve.service import Service
+from zetaroute.serve.service import Service, log_requests
 from zetaroute.serve.telemetry import Telemetry
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -45,12 +45,16 @@ class Offer:
     dashboard: DashboardPages
     quiet: bool = False
     """Whether nothing but faults is written down beside the answers."""
+    log_requests: bool = False
+    """Whether a line is written down for every answer."""
 
 
 def create_app(offer: Offer, metrics: Metrics, telemetry: Telemetry | None = None) -> Starlette:
     """Return the application of one process; `telemetry` takes the place of what the environment asks for."""
     if offer.quiet:
         logging.getLogger("zetaroute").setLevel(logging.ERROR)
+    if offer.log_requests:
+        log_requests()
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

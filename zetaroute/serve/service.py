@@ -37,6 +37,7 @@ RUN = "serve"
 """How the log marks its rows."""
 _ANSWERS = logging.getLogger("zetaroute.answers")
 _ANSWERS.addFilter(Seldom())
+_REQUESTS = logging.getLogger("zetaroute.requests")
 MOST_SAID = 100_000
 """Answers and calls of tools whose model is remembered."""
 AUDITS_END_S = 5.0
@@ -187,6 +188,8 @@ class Service:
         elapsed_s = time.perf_counter() - start
         self.metrics.observe("zetaroute_answer_seconds", elapsed_s)
         self.metrics.observe("zetaroute_added_seconds", max(0.0, elapsed_s - answer.response_s))
+        if _REQUESTS.isEnabledFor(logging.INFO):
+            _REQUESTS.info(_line(answer, elapsed_s))
         return Finished(answer=answer, kept=kept)
 
     def _begin_audit(self, answer: Answer, options: AskOptions) -> None:
@@ -245,6 +248,24 @@ class Service:
 
     def _fail(self, error: StoreError) -> None:
         self.failure = error
+
+
+def log_requests() -> None:
+    """Write a line for every answer to standard error."""
+    if not _REQUESTS.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+        _REQUESTS.addHandler(handler)
+    _REQUESTS.setLevel(logging.INFO)
+    _REQUESTS.propagate = False
+
+
+def _line(answer: Answer, elapsed_s: float) -> str:
+    """Return an answer's id, model, status, time, cost and its server's name of the call: nothing that was said."""
+    done, cost_usd = answer.completion, answer.cost_usd
+    cost = "-" if cost_usd is None else f"${cost_usd:.6f}"
+    named = (done.request_id if done else None) or "-"
+    return f"{answer.id} {answer.model} {answer.outcome.status} {elapsed_s:.3f} s {cost} request_id={named}"
 
 
 def _tags_matter(settings: Settings) -> bool:

@@ -30,6 +30,10 @@ TokenEnv = Annotated[
     str | None,
     typer.Option("--token-env", metavar="NAME", help="Ask every request for the token in this variable."),
 ]
+LogRequests = Annotated[
+    bool,
+    typer.Option("--log-requests", help="Write a line for every answer, with its ids, to standard error."),
+]
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes on the one home.")]
 
 
@@ -44,6 +48,7 @@ def serve_command(
     port: Port = None,
     token_env: TokenEnv = None,
     workers: Workers = 1,
+    log_requests: LogRequests = False,
 ) -> None:
     """Serve an OpenAI-compatible endpoint over the same policy, log and retraining.
 
@@ -76,7 +81,12 @@ def serve_command(
     say(f"zetaroute serves http://{f'[{place}]' if ':' in place else place}:{bound}/v1 (Ctrl-C stops)")
     try:
         offer = Offer(
-            home=run.home, settings=settings, admission=admission, dashboard=Dashboard(), quiet=run.quiet
+            home=run.home,
+            settings=settings,
+            admission=admission,
+            dashboard=Dashboard(),
+            quiet=run.quiet,
+            log_requests=log_requests,
         )
         came = serve(offer, listener, workers=workers)
     finally:
