@@ -22,7 +22,7 @@ from zetaroute.analysis.served import Scope, read_served
 from zetaroute.config import DEFAULT_RULES, Home, load_settings
 from zetaroute.domain import Arm, Query
 from zetaroute.features import Embeddings, FeatureMap
-from zetaroute.features.text import meta, terms
+from zetaroute.features.text_terms import meta, terms
 from zetaroute.learn.feature_maps import MOST_TEXTS, TextMap, outgrown
 from zetaroute.learn.fit import fit
 from zetaroute.log.log import MANY

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from zetaroute import errors as errors
     from zetaroute.analysis.explain import Explanation as Explanation
-    from zetaroute.analysis.reports import Comparison as Comparison
-    from zetaroute.analysis.reports import KpiReport as KpiReport
+    from zetaroute.analysis.kpi_result import Comparison as Comparison
+    from zetaroute.analysis.kpi_result import KpiReport as KpiReport
     from zetaroute.api import Session as Session
     from zetaroute.domain import Candidate as Candidate
     from zetaroute.domain import Decision as Decision
@@ -36,10 +36,10 @@ __all__ = [
 _PLACES = {
     "Answer": "zetaroute.router.answer",
     "Candidate": "zetaroute.domain",
-    "Comparison": "zetaroute.analysis.reports",
+    "Comparison": "zetaroute.analysis.kpi_result",
     "Decision": "zetaroute.domain",
     "Explanation": "zetaroute.analysis.explain",
-    "KpiReport": "zetaroute.analysis.reports",
+    "KpiReport": "zetaroute.analysis.kpi_result",
     "Query": "zetaroute.domain",
     "RetrainResult": "zetaroute.lifecycle.result",
     "Session": "zetaroute.api",

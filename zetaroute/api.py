@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from zetaroute.analysis.explain import Explanation
     from zetaroute.analysis.kpi import By
-    from zetaroute.analysis.reports import Comparison, KpiReport
+    from zetaroute.analysis.kpi_result import Comparison, KpiReport
     from zetaroute.batch.regrade import RegradeSummary
     from zetaroute.config import Objective
     from zetaroute.lifecycle.next_step import Promote

@@ -16,7 +16,7 @@ from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of
-from zetaroute.bench.ways import utility
+from zetaroute.bench.way import utility
 from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.features import AnyMap
 from zetaroute.learn.feature_maps import TextMap

@@ -14,11 +14,11 @@ import polars as pl
 
 from zetaroute.arrays import Array
 from zetaroute.bench.baselines import mixed, one_hot
-from zetaroute.bench.chains import ChainBench, chain_bench
+from zetaroute.bench.chain_bench import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings, parquet
 from zetaroute.bench.datasets.recordings import Split, from_long
 from zetaroute.bench.full_information import arms_of, fit_full, marked
-from zetaroute.bench.ways import Way, utility
+from zetaroute.bench.way import Way, utility
 from zetaroute.config import Objective
 from zetaroute.learn.chains import play_chain
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from benchmarks.learner.recorded import POOL
 from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.full_information import arms_of, fit_full, forecast_of
-from zetaroute.bench.ways import utility
+from zetaroute.bench.way import utility
 from zetaroute.config import Objective
 from zetaroute.policy import Forecast
 from zetaroute.policy.escalation import CheckReliability, second_chances

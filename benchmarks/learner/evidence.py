@@ -23,7 +23,7 @@ from zetaroute.arrays import Array
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, bench_full_information, route
 from zetaroute.bench.replay import ReplayPlan, replay
-from zetaroute.bench.ways import utility
+from zetaroute.bench.way import utility
 from zetaroute.config import Objective
 from zetaroute.evaluate.intervals import mean_figure
 from zetaroute.learn.fit import map_of

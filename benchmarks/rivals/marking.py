@@ -15,7 +15,7 @@ from benchmarks.rivals.protocols import Array, Index, Streamed, StreamedEntry, T
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, fit_full, route, sides
 from zetaroute.bench.replay import ReplayPlan, replay
-from zetaroute.bench.ways import utility
+from zetaroute.bench.way import utility
 from zetaroute.config import Objective
 from zetaroute.policy import Policy
 

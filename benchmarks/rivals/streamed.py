@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.rivals.protocols import Array, Index, Streamed, StreamedEntry
-from zetaroute.features.text import tokens
+from zetaroute.features.text_terms import tokens
 
 EXPLORED = 0.1
 """Share of queries that epsilon-greedy sends to a model drawn evenly."""

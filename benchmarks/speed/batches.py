@@ -184,10 +184,10 @@ async def batch_learned(url: str, learned: Path) -> None:
 
 
 async def _batch(folder: Path, config: str, queries: Sequence[Query]) -> None:
+    from zetaroute.batch.answers_file import Output
     from zetaroute.batch.input import as_rows
-    from zetaroute.batch.output import Output
     from zetaroute.batch.run import BatchPlan, run_batch
-    from zetaroute.batch.seen import SeenRows
+    from zetaroute.batch.seen_rows import SeenRows
     from zetaroute.config import Home, parse_settings
     from zetaroute.projections import log_of
     from zetaroute.router.router import open_router

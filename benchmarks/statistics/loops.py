@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
 from zetaroute.domain import FIRST_SHARE, PROVING_SHARE, PROVING_UNITS
-from zetaroute.evaluate.evidence import (
+from zetaroute.evaluate.e_process import (
     GAINS,
     PROMOTES_AT,
     ROLLS_BACK_AT,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.statistics.sizes import Size, each, error_of, row, share_of
 from zetaroute.evaluate.betting_interval import betting_interval
-from zetaroute.evaluate.evidence import GAINS, PROMOTES_AT, log_evidence, variances
+from zetaroute.evaluate.e_process import GAINS, PROMOTES_AT, log_evidence, variances
 from zetaroute.evaluate.scoring import design
 
 UNIT, POINT = 0.01, 0.0001

@@ -14,7 +14,7 @@ from zetaroute.analysis.query_kinds import Kinds
 from zetaroute.analysis.served import Scope, as_served, model_shares, provenance, read_served, size, sources
 from zetaroute.config import Home, Objective, Settings
 from zetaroute.domain import Arm, Feedback, Outcome
-from zetaroute.evaluate.kpi import figures, on_one_mix, unrated
+from zetaroute.evaluate.key_figures import figures, on_one_mix, unrated
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 

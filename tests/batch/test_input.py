@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from zetaroute.batch.input import Row, open_rows
 from zetaroute.config import Settings
 from zetaroute.domain import Query
-from zetaroute.files.lines import BadLine
+from zetaroute.files.line_source import BadLine
 from zetaroute.grading.graders import Graders
 
 KEYS = st.sampled_from(

@@ -19,13 +19,13 @@ from tests.log.test_log import rows
 from tests.providers.loopback import ModelServer, Running
 from tests.support.audits import heads
 from tests.support.waiting import PATIENCE_S, until
+from zetaroute.batch.answers_file import Output
 from zetaroute.batch.input import Row
 from zetaroute.batch.job import BatchJob, answer_file, target_of
-from zetaroute.batch.output import Output
 from zetaroute.batch.preview import preview
 from zetaroute.batch.progress import Progress
 from zetaroute.batch.run import BatchPlan, run_batch
-from zetaroute.batch.seen import SeenRows
+from zetaroute.batch.seen_rows import SeenRows
 from zetaroute.config import Audits, Home, Settings, load_settings, parse_settings
 from zetaroute.domain import Query
 from zetaroute.log.log import Log

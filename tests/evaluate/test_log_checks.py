@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.evaluate.test_drift import drawn
+from tests.evaluate.test_period_shift import drawn
 from zetaroute.evaluate.log_checks import (
     check_clock,
     check_feedback,

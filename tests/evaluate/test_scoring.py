@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.contests import HIGH, LOW, columns_of, drawn, lines_of, nothing_yet
 from zetaroute.domain import LARGEST_SHARE, LEAST_SHARE, PROVEN_SHARE, PROVING_SHARE, PROVING_UNITS
-from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
+from zetaroute.evaluate.e_process import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.scoring import Decided, design, found_in
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zetaroute.features import META_NAMES, FeatureMap, clip, meta, terms
-from zetaroute.features.text import LONGEST, MOST_TOKENS, tokens
+from zetaroute.features.text_terms import LONGEST, MOST_TOKENS, tokens
 from zetaroute.learn.feature_maps import TextMap
 from zetaroute.practice.generator import generate
 

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zetaroute.features.text import terms, tokens
+from zetaroute.features.text_terms import terms, tokens
 from zetaroute.features.vocabulary import Lexicon
 
 TEXTS = (

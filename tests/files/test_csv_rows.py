@@ -4,7 +4,7 @@ import pytest
 
 from zetaroute.errors import UsageError
 from zetaroute.files.csv_rows import csv_rows
-from zetaroute.files.lines import TOO_LONG, BadLine
+from zetaroute.files.line_source import TOO_LONG, BadLine
 
 OPEN = 'opens a quote that is not closed: close it, and write a quote within a quoted cell as ""'
 

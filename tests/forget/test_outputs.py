@@ -10,9 +10,9 @@ import pytest
 
 from tests.log.test_log import outcome
 from zetaroute.forget.outputs import blank_lines, still_holding
-from zetaroute.log.exports import note_export
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
+from zetaroute.log.noted_exports import note_export
 from zetaroute.router.answer import output_line
 from zetaroute.transfer.export import export
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zetaroute.answers.words import tokens
-from zetaroute.grading.text import f1, rouge_l
+from zetaroute.grading.text_graders import f1, rouge_l
 
 F1 = [
     ("Paris", "Paris", 1.0),

@@ -11,12 +11,12 @@ import pytest
 from tests.support.contested_rows import began
 from zetaroute.config import Home, JudgeGrader, Settings, graders_hash
 from zetaroute.domain import PROVING_UNITS, Arm, ContestEvent, Objective, Prices
-from zetaroute.evaluate.evidence import Belief
+from zetaroute.evaluate.e_process import Belief
 from zetaroute.learn.progressive import UtilityBounds
 from zetaroute.lifecycle.contests import promoted
 from zetaroute.lifecycle.next_step import NEW, NextStep, OpenContest, Promote, Terms, next_step
-from zetaroute.log.contests import RunningContest
-from zetaroute.projections.evidence import ContestStanding
+from zetaroute.log.contest_events import RunningContest
+from zetaroute.projections.contest_standing import ContestStanding
 from zetaroute.registry import COLD, Registry
 
 ARMS = (

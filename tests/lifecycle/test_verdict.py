@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.lifecycle.test_next_step import FOUND, SETTINGS
-from zetaroute.analysis.contest import Measured
+from zetaroute.analysis.contest_result import Measured
 from zetaroute.config import PromotionGate, Settings
 from zetaroute.domain import Figure, Objective
-from zetaroute.evaluate.evidence import Belief
+from zetaroute.evaluate.e_process import Belief
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.lifecycle.evidence import Evidence
 from zetaroute.lifecycle.margins import kinds_of_query, margin_words, satisfaction_words

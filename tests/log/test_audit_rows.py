@@ -22,7 +22,7 @@ from zetaroute.forget.forget import choose, forget
 from zetaroute.learn.frame import read_frame, sample
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
-from zetaroute.log.named import outcome_named
+from zetaroute.log.named_outcomes import outcome_named
 from zetaroute.log.standings import read_state
 from zetaroute.router.conversations import held_elsewhere, in_conversation, list_conversations
 from zetaroute.transfer.export import export_lines

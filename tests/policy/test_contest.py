@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zetaroute.domain import AuditTerms
-from zetaroute.evaluate.evidence import Ranges
+from zetaroute.evaluate.e_process import Ranges
 from zetaroute.policy.contest import SideView, affordable_share, cast, kept_by, least_probabilities
 from zetaroute.policy.exploration import with_floor
 

@@ -14,7 +14,7 @@ from tests.support.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Message, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.base import OnText
-from zetaroute.providers.errors import PartialAnswerError
+from zetaroute.providers.call_errors import PartialAnswerError
 from zetaroute.providers.openai import OpenAIProvider
 
 from .carrier import CARRIER

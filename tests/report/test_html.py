@@ -14,8 +14,8 @@ import pytest
 from tests.report.browser import Browser, browsing, find_browser
 from tests.report.made_results import compared, figure, key_figures, retrained, segment
 from zetaroute.report import html
-from zetaroute.report.retrain import retrain_report, verdict_sentence
-from zetaroute.report.served import compare_report, kpi_report
+from zetaroute.report.kpi_report import compare_report, kpi_report
+from zetaroute.report.retrain_report import retrain_report, verdict_sentence
 
 HOSTILE = (
     "<script>window.hacked=1</script>",

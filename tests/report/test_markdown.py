@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.report.made_results import compared, figure, retrained
+from zetaroute.report.figure_words import satisfaction_words
+from zetaroute.report.kpi_report import compare_report, served_sentence
 from zetaroute.report.markdown import markdown
-from zetaroute.report.retrain import retrain_report
-from zetaroute.report.served import compare_report, served_sentence
+from zetaroute.report.retrain_report import retrain_report
 from zetaroute.report.tables import Cell, Column, Report, Section, table
-from zetaroute.report.words import satisfaction_words
 
 
 def rated(break_even: float | None, half: float | None = 0.02) -> dict:

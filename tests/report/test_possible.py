@@ -14,10 +14,10 @@ from tests.stress.conftest import size
 from zetaroute.analysis.query_kinds import Kinds
 from zetaroute.analysis.served import Scope, as_served, read_served
 from zetaroute.config import Home
-from zetaroute.evaluate.kpi import figures, on_one_mix
+from zetaroute.evaluate.key_figures import figures, on_one_mix
 from zetaroute.log.log import Log
+from zetaroute.report.figure_words import KPIS
 from zetaroute.report.tables import Cell, changes_table, figures_table
-from zetaroute.report.words import KPIS
 
 LOGS, MOST_ROWS = size(100, 1000), 40
 MOST = {"share": 100.0, "score": 1.0}

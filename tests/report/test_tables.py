@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from tests.report.made_results import compared, key_figures, retrained
-from zetaroute.report.retrain import retrain_report
-from zetaroute.report.served import compare_report, kpi_report
+from zetaroute.report.kpi_report import compare_report, kpi_report
+from zetaroute.report.retrain_report import retrain_report
 from zetaroute.report.tables import Cell, Column, Table, number, spread, table
 from zetaroute.report.terminal import show_report, show_table
 

@@ -11,7 +11,7 @@ from tests.log.test_log import outcome
 from tests.router.test_answer import DECISION, FAILED, WON, answer_of
 from tests.router.test_router import router_of
 from zetaroute.domain import Promotion
-from zetaroute.log.contests import promotions_since, proven_versions
+from zetaroute.log.contest_events import promotions_since, proven_versions
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Contest, Policy, PriorPredictor

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from zetaroute.serve.errors import ApiError
+from zetaroute.serve.api_errors import ApiError
 from zetaroute.serve.request import MOST_MESSAGES, ChatRequest, read_request
 from zetaroute.wire.doors.chat import CHAT
 

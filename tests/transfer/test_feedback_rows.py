@@ -13,7 +13,7 @@ from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine, LineSource
+from zetaroute.files.line_source import BadLine, LineSource
 from zetaroute.transfer.feedback_rows import Label, read_labels
 
 ROW = {"outcome_id": "o", "metric": "accuracy", "value": 1}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine
+from zetaroute.files.line_source import BadLine
 from zetaroute.transfer.imported_row import ImportedRow
 from zetaroute.transfer.llm_sqlite import read_llm_cli
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from zetaroute.config import default_config_text, parse_settings
 from zetaroute.domain import Completion, Message, ToolCall
-from zetaroute.serve.decision import door_for
-from zetaroute.serve.errors import ApiError
+from zetaroute.serve.api_errors import ApiError
+from zetaroute.serve.decision_endpoint import door_for
 from zetaroute.serve.request import read_request
 from zetaroute.wire.anthropic_request import messages_can_carry, messages_options, messages_turns
 from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
-from zetaroute.wire.doors.form import Door, Inbound, MalformedRequestError, Reply
+from zetaroute.wire.doors.door import Door, Inbound, MalformedRequestError, Reply
 from zetaroute.wire.doors.messages import MESSAGES
 from zetaroute.wire.doors.responses import RESPONSES
 from zetaroute.wire.pieces import Part

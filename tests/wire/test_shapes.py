@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zetaroute.domain import Arm, tool_calls_as_text
-from zetaroute.providers.errors import Faults
+from zetaroute.providers.call_errors import Faults
 from zetaroute.providers.stream import Reading
 from zetaroute.wire.anthropic_messages import take_messages
 from zetaroute.wire.chat_completions import take_chat

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.providers.arrival import Arrival
-from zetaroute.providers.errors import Faults
+from zetaroute.providers.call_errors import Faults
 from zetaroute.providers.stream import Reading, Take
 from zetaroute.wire.anthropic_messages import take_messages
 from zetaroute.wire.chat_completions import take_chat
 from zetaroute.wire.doors.chat import CHAT
-from zetaroute.wire.doors.form import Door, Inbound, Reply, finish_reason
+from zetaroute.wire.doors.door import Door, Inbound, Reply, finish_reason
 from zetaroute.wire.doors.messages import MESSAGES
 from zetaroute.wire.doors.responses import RESPONSES
 from zetaroute.wire.pieces import Part

@@ -14,8 +14,8 @@ class Dashboard:
 
     def page(self, home: Home, log: Log, settings: Settings) -> str:
         """Return the page of this moment; raise StoreBusyError when others keep the log."""
-        from zetaroute.analysis.live import snapshot
-        from zetaroute.report.dashboard import live_html
+        from zetaroute.analysis.live_snapshot import snapshot
+        from zetaroute.report.live_page import live_html
 
         return live_html(snapshot(home, log, settings))
 

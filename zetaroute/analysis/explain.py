@@ -12,7 +12,7 @@ from zetaroute.analysis.counterfactual import NO_RECORD, Counterfactual, counter
 from zetaroute.domain import Arm, Candidate, Decision, Estimate, Objective, Query
 from zetaroute.errors import ArtifactError
 from zetaroute.features import EmbeddedMap, Embeddings
-from zetaroute.features.text import tokens
+from zetaroute.features.text_terms import tokens
 from zetaroute.policy import Forecast, Policy
 from zetaroute.policy.exploration import CAUTION
 from zetaroute.policy.forecast import Predictor

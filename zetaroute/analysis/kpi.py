@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import polars as pl
 
-from zetaroute.analysis.contest import contest_result
-from zetaroute.analysis.drift import find_drift
+from zetaroute.analysis.contest_result import contest_result
 from zetaroute.analysis.earned import earned
 from zetaroute.analysis.judges import read_judges
-from zetaroute.analysis.promised import forecasts
+from zetaroute.analysis.kpi_result import AskedToLearn, ComparedVersion, Comparison, KpiGroup, KpiReport
+from zetaroute.analysis.log_drift import find_drift
+from zetaroute.analysis.promotion_forecasts import forecasts
 from zetaroute.analysis.query_kinds import read_kinds
-from zetaroute.analysis.reports import AskedToLearn, ComparedVersion, Comparison, KpiGroup, KpiReport
 from zetaroute.analysis.served import (
     Scope,
     as_served,
@@ -30,9 +30,9 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import Figure, Role
 from zetaroute.errors import ArtifactError, UsageError, ZetarouteError
 from zetaroute.evaluate.intervals import NOTHING, Moments
-from zetaroute.evaluate.kpi import Served, figures, on_one_mix, unrated
+from zetaroute.evaluate.key_figures import Served, figures, on_one_mix, unrated
 from zetaroute.evaluate.satisfaction import satisfaction_json
-from zetaroute.log.contests import proven_versions
+from zetaroute.log.contest_events import proven_versions
 from zetaroute.log.log import OF_ONE, SINCE
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
-from zetaroute.log.named import outcome_named
+from zetaroute.log.named_outcomes import outcome_named
 from zetaroute.log.views import GIVEN, graded_of
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import polars as pl
 from zetaroute.analysis.query_kinds import Kinds
 from zetaroute.config import Settings
 from zetaroute.evaluate.intervals import Moments
-from zetaroute.evaluate.kpi import Served, Times
+from zetaroute.evaluate.key_figures import Served, Times
 from zetaroute.evaluate.nonresponse import FEWEST_RATED, Covariates, Invitation, after_columns
 from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.evaluate.satisfaction import (

@@ -14,7 +14,7 @@ from zetaroute.analysis.served import model_shares
 from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import Moments, difference_figure
-from zetaroute.evaluate.kpi import Served
+from zetaroute.evaluate.key_figures import Served
 from zetaroute.log.log import SINCE
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zetaroute.config.models import OWN_FIELDS
 from zetaroute.domain import Message, Query
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine, LineSource
+from zetaroute.files.line_source import BadLine, LineSource
 from zetaroute.grading.graders import Graders
 from zetaroute.router.attempts import check_query
 from zetaroute.router.prepare import tags_in

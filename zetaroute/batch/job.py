@@ -10,20 +10,20 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from zetaroute.batch.answers_file import Output, check_target, resume
 from zetaroute.batch.input import Part, Row, open_rows
-from zetaroute.batch.output import Output, check_target, resume
 from zetaroute.batch.progress import Progress
 from zetaroute.batch.run import BatchPlan, run_batch
-from zetaroute.batch.seen import SeenRows
+from zetaroute.batch.seen_rows import SeenRows
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Query, utc_now
 from zetaroute.errors import StoreBusyError, StoreError, UsageError
-from zetaroute.files.lines import BadLine
+from zetaroute.files.line_source import BadLine
 from zetaroute.files.lock import exclusive_lock
 from zetaroute.grading.graders import Graders
-from zetaroute.log.contests import promotions_since
-from zetaroute.log.exports import note_export
+from zetaroute.log.contest_events import promotions_since
 from zetaroute.log.log import Log
+from zetaroute.log.noted_exports import note_export
 from zetaroute.log.pseudonyms import seal_of
 from zetaroute.router.answer import Answer, Format
 from zetaroute.router.router import open_router

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from zetaroute.batch.answers_file import note_answered
 from zetaroute.batch.job import BatchJob, open_job
-from zetaroute.batch.output import note_answered
 from zetaroute.batch.progress import Progress
 from zetaroute.batch.run import BatchPlan, feed_of
 from zetaroute.config import Settings

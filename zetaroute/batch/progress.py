@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from zetaroute.domain import Outcome, Promotion, is_cut, is_same_model
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine
+from zetaroute.files.line_source import BadLine
 from zetaroute.log.journal import Entry
 from zetaroute.router.answer import Answer
 from zetaroute.router.records import spent_usd

@@ -12,13 +12,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from zetaroute.batch.answers_file import Output
 from zetaroute.batch.input import Row
-from zetaroute.batch.output import Output
 from zetaroute.batch.progress import Progress
-from zetaroute.batch.seen import SeenRows
+from zetaroute.batch.seen_rows import SeenRows
 from zetaroute.domain import Check, Decision, Query
 from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError, ZetarouteError
-from zetaroute.files.lines import BadLine
+from zetaroute.files.line_source import BadLine
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.pseudonyms import Seal

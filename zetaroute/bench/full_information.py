@@ -10,9 +10,9 @@ import numpy as np
 
 from zetaroute.arrays import Index
 from zetaroute.bench.baselines import baselines, mixed, one_hot
-from zetaroute.bench.chains import ChainBench, chain_bench
+from zetaroute.bench.chain_bench import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.ways import Way, utility
+from zetaroute.bench.way import Way, utility
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query
 from zetaroute.errors import UsageError

@@ -18,7 +18,7 @@ from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.recorded_chains import RecordedAnswers
 from zetaroute.bench.steps import SIDES, Epoch, Step, decided_of, record_of
-from zetaroute.bench.ways import utility
+from zetaroute.bench.way import utility
 from zetaroute.config import Settings
 from zetaroute.domain import (
     BETS_FROM,
@@ -30,7 +30,7 @@ from zetaroute.domain import (
     Standing,
     unit_of,
 )
-from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
+from zetaroute.evaluate.e_process import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.scoring import found_in, scored
 from zetaroute.features import AnyMap
 from zetaroute.learn.chain_log import chain_of

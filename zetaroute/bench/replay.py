@@ -18,11 +18,11 @@ from zetaroute.bench.full_information import arms_of, fit_full, route
 from zetaroute.bench.loop import Loop
 from zetaroute.bench.recorded_chains import RecordedAnswers
 from zetaroute.bench.steps import Step
-from zetaroute.bench.ways import utility
+from zetaroute.bench.way import utility
 from zetaroute.config import Explore, Objective, Settings
 from zetaroute.domain import Arm, Query
 from zetaroute.errors import UsageError
-from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
+from zetaroute.evaluate.e_process import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.intervals import NOTHING, mean_figure
 from zetaroute.policy import Policy
 

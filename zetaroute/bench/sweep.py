@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from zetaroute.arrays import Array, Index
-from zetaroute.bench.chains import ChainBench, chain_bench
+from zetaroute.bench.chain_bench import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import (
     arms_of,
@@ -18,7 +18,7 @@ from zetaroute.bench.full_information import (
     marked,
     sides,
 )
-from zetaroute.bench.ways import Way, standard_error, utility
+from zetaroute.bench.way import Way, standard_error, utility
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.errors import UsageError

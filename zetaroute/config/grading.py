@@ -16,7 +16,7 @@ from pathlib import Path
 from zetaroute.config.models import arm_named
 from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import Arm, Check
-from zetaroute.files.text import read_text
+from zetaroute.files.utf8_text import read_text
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 _TIMEOUT_S = 10.0

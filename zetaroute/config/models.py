@@ -15,7 +15,7 @@ from zetaroute.config.prices import prices_in
 from zetaroute.config.providers import BUILT_IN, provider_names
 from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import Arm, Prices
-from zetaroute.domain.models import Bounds
+from zetaroute.domain.arm import Bounds
 from zetaroute.errors import UsageError
 
 OWN_FIELDS = ("model", "messages", "system", "stream", "stream_options", "n")

@@ -11,7 +11,7 @@ from pathlib import Path
 from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import Arm, Prices, PriceTier
 from zetaroute.errors import ConfigError
-from zetaroute.files.text import read_text
+from zetaroute.files.utf8_text import read_text
 
 SOURCE = "prices.toml"
 _NAMES = ("input", "cached_input", "cache_write", "output", "reasoning")

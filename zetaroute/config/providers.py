@@ -51,7 +51,7 @@ BUILT_IN = {
         module="zetaroute.providers.responses", opens="ResponsesProvider", mistake=_at_an_address
     ),
     "practice": ProviderRow(
-        module="zetaroute.providers.practice", opens="PracticeProvider", mistake=_one_of_three
+        module="zetaroute.providers.practice_provider", opens="PracticeProvider", mistake=_one_of_three
     ),
     "recorded": ProviderRow(
         module="zetaroute.providers.recorded", opens="RecordedProvider", mistake=_from_a_file

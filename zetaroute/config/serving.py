@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from zetaroute.config.toml_table import TomlTable
-from zetaroute.domain.models import Bounds, Patience
+from zetaroute.domain.arm import Bounds, Patience
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 

@@ -20,9 +20,9 @@ from zetaroute.config.privacy import (
 from zetaroute.config.serving import Serving, read_serving
 from zetaroute.config.toml_table import TomlTable
 from zetaroute.domain import ALL_TASKS, Arm, Objective, query_kind_key
-from zetaroute.domain.models import Share
+from zetaroute.domain.arm import Share
 from zetaroute.errors import ConfigError
-from zetaroute.files.text import read_text
+from zetaroute.files.utf8_text import read_text
 
 GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
 SCHEMA_VERSION = 1

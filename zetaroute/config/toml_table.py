@@ -21,7 +21,7 @@ from typing import (
     get_type_hints,
 )
 
-from zetaroute.domain.models import Bounds
+from zetaroute.domain.arm import Bounds
 from zetaroute.errors import ConfigError
 
 if TYPE_CHECKING:

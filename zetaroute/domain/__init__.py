@@ -3,6 +3,18 @@
 Time is seconds (`_s`), money is USD (`_usd`), tokens are counts. A value is made once; nothing is patched later.
 """
 
+from zetaroute.domain.arm import (
+    ALL_TASKS,
+    DEMOTED,
+    Arm,
+    Prices,
+    PriceTier,
+    Standing,
+    Tally,
+    query_kind_key,
+    segment_of,
+    usd,
+)
 from zetaroute.domain.chain import Chain, ChainAsk, Thought
 from zetaroute.domain.contest import (
     BETS_FROM,
@@ -36,18 +48,6 @@ from zetaroute.domain.decision import (
 from zetaroute.domain.feedback import Feedback, FeedbackSource
 from zetaroute.domain.figure import Figure, strength
 from zetaroute.domain.ids import new_id, utc_now
-from zetaroute.domain.models import (
-    ALL_TASKS,
-    DEMOTED,
-    Arm,
-    Prices,
-    PriceTier,
-    Standing,
-    Tally,
-    query_kind_key,
-    segment_of,
-    usd,
-)
 from zetaroute.domain.outcome import (
     CONFIG_ERRORS,
     OUTAGE_ERRORS,

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from zetaroute.domain.arm import Prices
 from zetaroute.domain.chain import ChainAsk
 from zetaroute.domain.contest import Pairing, Side
 from zetaroute.domain.decision import Candidate, Objective
-from zetaroute.domain.models import Prices
 from zetaroute.domain.query import FileNote
 
 CONFIG_ERRORS = ("unauthorised", "unsupported")

@@ -9,7 +9,7 @@ import numpy as np
 
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Figure
-from zetaroute.evaluate.evidence import GAINS, log_evidence
+from zetaroute.evaluate.e_process import GAINS, log_evidence
 
 LEFT_OUT_AT = 40.0
 """Evidence against a gain that leaves it out: 2 / alpha, since gains above and below are left out."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import PROVEN_SHARE, PROVING_SHARE, PROVING_UNITS
-from zetaroute.evaluate.evidence import (
+from zetaroute.evaluate.e_process import (
     GAINS,
     HARMS,
     Ranges,

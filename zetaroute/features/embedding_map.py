@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Array32, Index
 from zetaroute.features.hashed import SIZE, is_hashed, split
-from zetaroute.features.text import META_NAMES, meta
 from zetaroute.features.text_map import FeatureMap, Spaces
+from zetaroute.features.text_terms import META_NAMES, meta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Array32
-from zetaroute.features.text import META_NAMES, meta, terms
+from zetaroute.features.text_terms import META_NAMES, meta, terms
 
 SPACE = "zetaroute/hashed-256"
 """What the names of all spaces of such vectors begin with: each key makes one of its own."""
 SIZE = 256
 PLACES = SIZE - len(META_NAMES)
-"""Entries for terms; the last ones are the meta features as `features.text` counts them."""
+"""Entries for terms; the last ones are the meta features as `features.text_terms` counts them."""
 
 
 def space_of(key: bytes) -> str:

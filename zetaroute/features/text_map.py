@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Array32, Index
-from zetaroute.features.text import meta, tokens
+from zetaroute.features.text_terms import meta, tokens
 from zetaroute.features.vocabulary import Lexicon
 
 SOFTNESS = 0.15

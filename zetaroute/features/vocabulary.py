@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Index
-from zetaroute.features.text import LONG_WORD, WORD_END, WORD_START
+from zetaroute.features.text_terms import LONG_WORD, WORD_END, WORD_START
 
 Hashes = NDArray[np.int64]
 

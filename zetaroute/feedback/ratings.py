@@ -10,7 +10,7 @@ from zetaroute.errors import UsageError
 from zetaroute.feedback.judgement import checked_value
 from zetaroute.log.journal import Entry, Journal
 from zetaroute.log.log import Log
-from zetaroute.log.named import LAST, outcome_named
+from zetaroute.log.named_outcomes import LAST, outcome_named
 
 THUMBS = {"up": 1.0, "down": 0.0}
 VERDICTS = {"good_fit": 1.0, "overprovisioned": 1.0, "underpowered": 0.25, "failed": 0.0}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import TOO_LONG, BadLine
+from zetaroute.files.line_source import TOO_LONG, BadLine
 
 _DELIMITERS = ",;\t"
 _Line = tuple[int, bytes | None]

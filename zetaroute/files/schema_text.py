@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from zetaroute.errors import UsageError
-from zetaroute.files.text import read_text
+from zetaroute.files.utf8_text import read_text
 
 LARGEST = 1_000_000
 """Bytes of a schema."""

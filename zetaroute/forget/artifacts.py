@@ -75,7 +75,7 @@ def without_words(reason: str, gone: set[str]) -> str:
 def _reports(result: Mapping[str, Any], *, page: bool) -> dict[str, bytes]:
     """Return the files of a version that tell of its result, made anew."""
     from zetaroute.report.markdown import markdown
-    from zetaroute.report.retrain import retrain_report
+    from zetaroute.report.retrain_report import retrain_report
 
     report = retrain_report(result)
     files = {

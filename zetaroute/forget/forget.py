@@ -17,7 +17,7 @@ from zetaroute.forget.exports import blank_export
 from zetaroute.forget.outputs import blank_lines, drop_entries, still_holding
 from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import Log
-from zetaroute.log.named import one_of, outcomes_named
+from zetaroute.log.named_outcomes import one_of, outcomes_named
 from zetaroute.log.open_decisions import forget_open
 from zetaroute.registry import Registry
 

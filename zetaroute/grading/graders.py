@@ -9,7 +9,7 @@ from zetaroute.config import CommandGrader, JudgeGrader, NamedGrader, Settings
 from zetaroute.config.grading import TaskCheck
 from zetaroute.domain import Arm, Check, Feedback, FeedbackSource, Query, new_id, text_tokens, utc_now
 from zetaroute.errors import ConfigError, UsageError
-from zetaroute.grading.table import (
+from zetaroute.grading.grader_table import (
     BrokenGraderError,
     check_grader,
     check_reference,

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from zetaroute.config import Settings, graders_hash
 from zetaroute.domain import ContestEvent, ContestStep, UtilityRange, new_id, utc_now
 from zetaroute.errors import ArtifactError
-from zetaroute.evaluate.evidence import PROMOTES_AT
+from zetaroute.evaluate.e_process import PROMOTES_AT
 from zetaroute.learn.progressive import UtilityBounds
-from zetaroute.log.contests import running_event
+from zetaroute.log.contest_events import running_event
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy.serialise import stored_prices
-from zetaroute.projections.evidence import ContestStanding, standing_of, step_of
+from zetaroute.projections.contest_standing import ContestStanding, standing_of, step_of
 from zetaroute.registry import Registry
 
 if TYPE_CHECKING:

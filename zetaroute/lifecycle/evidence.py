@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zetaroute.analysis.contest import Measured, contest_lines, gain_interval, measured
+from zetaroute.analysis.contest_result import Measured, contest_lines, gain_interval, measured
 from zetaroute.config import Settings
 from zetaroute.domain import Figure, Objective
 from zetaroute.evaluate.before_after import BeforeAfter
-from zetaroute.evaluate.evidence import believed_gain
+from zetaroute.evaluate.e_process import believed_gain
 from zetaroute.evaluate.intervals import NOTHING
 from zetaroute.evaluate.scoring import design
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.learn.progressive import Challenged
 from zetaroute.lifecycle.past_evidence import past_columns
-from zetaroute.log.contests import RunningContest
-from zetaroute.projections.evidence import ContestStanding, standing_of
+from zetaroute.log.contest_events import RunningContest
+from zetaroute.projections.contest_standing import ContestStanding, standing_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -17,7 +17,7 @@ from zetaroute.lifecycle.evidence import Evidence
 from zetaroute.lifecycle.log_faults import faults_of_log
 from zetaroute.lifecycle.next_step import OpenContest
 from zetaroute.lifecycle.verdict import Verdict, judged
-from zetaroute.log.contests import running_contest
+from zetaroute.log.contest_events import running_contest
 from zetaroute.log.log import Log
 from zetaroute.registry import Registry
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zetaroute.analysis.contest import Measured
+from zetaroute.analysis.contest_result import Measured
 from zetaroute.arrays import Array
 from zetaroute.config import PromotionGate
 from zetaroute.domain import Figure, Objective, strength
-from zetaroute.evaluate.evidence import (
+from zetaroute.evaluate.e_process import (
     GAINS,
     HARMS,
     PROMOTES_AT,

@@ -9,8 +9,8 @@ from zetaroute.config import Settings
 from zetaroute.domain import PROVING_UNITS, ContestEvent
 from zetaroute.learn.progressive import UtilityBounds
 from zetaroute.lifecycle.contests import begun, changed_terms, promoted
-from zetaroute.log.contests import RunningContest
-from zetaroute.projections.evidence import ContestStanding, step_of
+from zetaroute.log.contest_events import RunningContest
+from zetaroute.projections.contest_standing import ContestStanding, step_of
 from zetaroute.registry import Registry
 
 Promote = Literal["auto", "never", "force"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zetaroute.analysis.contest import NUMBERS, Lines
+from zetaroute.analysis.contest_result import NUMBERS, Lines
 from zetaroute.domain import ContestEvent, EvidenceLine, new_id
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.learn.progressive import Block, Challenged, lines_of
@@ -17,7 +17,7 @@ EARLIER = "earlier"
 
 
 def past_columns(challenged: Challenged, newest: ReadRows) -> Lines:
-    """Return past rows that were scored as `analysis.contest` takes lines."""
+    """Return past rows that were scored as `analysis.contest_result` takes lines."""
     ids = newest.order["id"].to_list()
     columns = lines_of(challenged.blocks, (*NUMBERS, "differ"))
     for side in ("champion", "challenger"):

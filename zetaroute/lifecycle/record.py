@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from zetaroute.analysis.contest import at_every_look, evidence_json
+from zetaroute.analysis.contest_result import at_every_look, evidence_json
 from zetaroute.domain import Objective
 from zetaroute.evaluate.intervals import NOTHING
 from zetaroute.learn.fit import Fitted
@@ -19,7 +19,7 @@ from zetaroute.lifecycle.verdict import Verdict
 from zetaroute.registry import Registry
 from zetaroute.report import html
 from zetaroute.report.markdown import markdown
-from zetaroute.report.retrain import retrain_report
+from zetaroute.report.retrain_report import retrain_report
 
 
 def record_of(

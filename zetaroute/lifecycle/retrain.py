@@ -38,7 +38,7 @@ from zetaroute.lifecycle.regret import regret_limit_usd, regret_warning, worth_u
 from zetaroute.lifecycle.result import RetrainRecord, RetrainResult
 from zetaroute.lifecycle.verdict import Verdict
 from zetaroute.lifecycle.versions import make_current
-from zetaroute.log.contests import RunningContest
+from zetaroute.log.contest_events import RunningContest
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.standings import read_state

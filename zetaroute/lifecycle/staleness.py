@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zetaroute.analysis.drift import LogDrift
+from zetaroute.analysis.log_drift import LogDrift
 
 FIRST_ROWS = 200
 """Graded rows that a first version is worth trying with."""

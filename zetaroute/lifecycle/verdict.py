@@ -12,12 +12,12 @@ import numpy as np
 from zetaroute.arrays import Array
 from zetaroute.config import Settings
 from zetaroute.domain import Objective, strength
-from zetaroute.evaluate.evidence import PROMOTES_AT, ROLLS_BACK_AT
+from zetaroute.evaluate.e_process import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.lifecycle.contests import proves_gain
 from zetaroute.lifecycle.evidence import Evidence
 from zetaroute.lifecycle.margins import kinds_of_query, margin_words, satisfaction_words
-from zetaroute.projections.evidence import ContestStanding
+from zetaroute.projections.contest_standing import ContestStanding
 
 Word = Literal["PROMOTE", "REJECT", "INSUFFICIENT"]
 NO_ROWS = (
@@ -32,7 +32,7 @@ FEWEST_SCORED = 20
 """Scored queries below which the gain is what is usual, and no plan is made of it."""
 PLANNED_SPREAD, PLANNED_ROWS = 0.3 * 2.0 * 0.16, 50
 """Variance of the difference of two models' grades on one query, in squares of an answer's value, before any was seen
-(`evaluate.evidence`), and the audited queries that it counts for: the first ones may well not differ at all."""
+(`evaluate.e_process`), and the audited queries that it counts for: the first ones may well not differ at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from zetaroute.analysis.contest import contest_json
+from zetaroute.analysis.contest_result import contest_json
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Arm, ContestStep, Promotion, new_id, utc_now
 from zetaroute.errors import ArtifactError, UsageError
@@ -18,7 +18,7 @@ from zetaroute.features import EmbeddedMap
 from zetaroute.features.hashed import SPACE
 from zetaroute.learn.embeddings import with_embeddings
 from zetaroute.lifecycle.contests import take_step
-from zetaroute.log.contests import proven_versions, running_event
+from zetaroute.log.contest_events import proven_versions, running_event
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.log.standings import read_state

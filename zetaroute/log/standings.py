@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from zetaroute.config import Home
 from zetaroute.domain import ALL_TASKS, DEMOTED, Standing, Tally, query_kind_key
 from zetaroute.files.atomic import write_whole
-from zetaroute.log.contests import RunningContest, event_of, running_contest
+from zetaroute.log.contest_events import RunningContest, event_of, running_contest
 from zetaroute.log.journal import Journal
 from zetaroute.log.views import graded_from
 

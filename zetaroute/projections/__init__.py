@@ -24,6 +24,6 @@ def log_of(
 
 
 def _judge_contest(connection: DuckDBPyConnection, home: Home) -> Entry | None:
-    from zetaroute.projections.evidence import judge_contest
+    from zetaroute.projections.contest_standing import judge_contest
 
     return judge_contest(connection, home)

@@ -19,9 +19,9 @@ from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.arrival import Arrival
 from zetaroute.providers.base import OnText
+from zetaroute.providers.call_errors import Faults, PartialAnswerError, retry_after_s
 from zetaroute.providers.connections import Connections, RouteError, route
 from zetaroute.providers.credentials import Credentials
-from zetaroute.providers.errors import Faults, PartialAnswerError, retry_after_s
 from zetaroute.providers.stream import Reading, Take
 from zetaroute.version import __version__
 from zetaroute.wire.draft import Draft

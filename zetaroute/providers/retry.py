@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from zetaroute.domain import Arm, Attempt, Completion, Decision, Query
 from zetaroute.errors import ProviderError
 from zetaroute.providers.base import OnText
-from zetaroute.providers.errors import PartialAnswerError
+from zetaroute.providers.call_errors import PartialAnswerError
 from zetaroute.providers.pool import Providers
 from zetaroute.wire.pieces import around
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from zetaroute.providers.errors import Faults
+from zetaroute.providers.call_errors import Faults
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.events import Event, EventDecoder
 from zetaroute.wire.json_values import JsonObject, mapping, parse

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from zetaroute.report.words import (
+from zetaroute.report.figure_words import (
     KPIS,
     MAIN,
     FigureJson,

@@ -13,7 +13,7 @@ from zetaroute.domain import Completion, Message, Query, Warm
 from zetaroute.errors import StoreBusyError, UsageError
 from zetaroute.log.conversation_tags import ConversationTags
 from zetaroute.log.log import PATIENCE_S, Log
-from zetaroute.log.named import ASKED
+from zetaroute.log.named_outcomes import ASKED
 from zetaroute.log.pseudonyms import hidden
 from zetaroute.log.views import GIVEN
 

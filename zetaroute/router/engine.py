@@ -26,7 +26,7 @@ from zetaroute.router.prepare import embedded
 from zetaroute.router.router import Router
 
 if TYPE_CHECKING:
-    from zetaroute.providers.embeddings import Embedder
+    from zetaroute.providers.embedder import Embedder
 
 
 class Engine:
@@ -53,7 +53,7 @@ class Engine:
         """What asks the embedding endpoint; None where the config names none."""
         if self.router.settings.embedding is None:
             return None
-        from zetaroute.providers.embeddings import Embedder
+        from zetaroute.providers.embedder import Embedder
 
         return Embedder(self.router.settings.embedding, many=self._many)
 

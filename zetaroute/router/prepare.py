@@ -14,12 +14,12 @@ from zetaroute.domain import Check, Query, QueryEmbedding
 from zetaroute.errors import ProviderError, UsageError
 from zetaroute.files.schema_text import schema_text
 from zetaroute.files.strict_json import strict_json
-from zetaroute.files.text import read_text
+from zetaroute.files.utf8_text import read_text
 from zetaroute.grading import check_reference
 from zetaroute.router.attachments import read_attachment
 
 if TYPE_CHECKING:
-    from zetaroute.providers.embeddings import Embedder
+    from zetaroute.providers.embedder import Embedder
 
 Place = str | PathLike[str]
 

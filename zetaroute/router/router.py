@@ -25,7 +25,7 @@ from zetaroute.domain import (
 )
 from zetaroute.errors import ArtifactError, StoreError
 from zetaroute.grading.graders import Graders
-from zetaroute.log.contests import RunningContest
+from zetaroute.log.contest_events import RunningContest
 from zetaroute.log.journal import Entry
 from zetaroute.log.pseudonyms import home_salt
 from zetaroute.log.standings import LogState, is_readable_state, read_state, with_outcome

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zetaroute.serve.errors import DOORS, ApiError, bad, come_back
+from zetaroute.serve.api_errors import DOORS, ApiError, bad, come_back
 from zetaroute.serve.metrics import PLACES, Metrics
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")

@@ -20,13 +20,13 @@ from zetaroute.config import PRESETS, Home, Settings
 from zetaroute.domain import Query
 from zetaroute.errors import ZetarouteError
 from zetaroute.serve.admission import Admission, AdmissionMiddleware
+from zetaroute.serve.answer_endpoint import chat, count_tokens
+from zetaroute.serve.api_errors import DOORS, ApiError, api_error
 from zetaroute.serve.body import read_json
-from zetaroute.serve.chat import chat, count_tokens
-from zetaroute.serve.dashboard import DashboardPages, Page, page, report, script, style
-from zetaroute.serve.decision import DecisionDesk, decide_alone
-from zetaroute.serve.embeddings import read_embeddings
-from zetaroute.serve.errors import DOORS, ApiError, api_error
-from zetaroute.serve.feedback import Post, feedback
+from zetaroute.serve.dashboard_pages import DashboardPages, Page, page, report, script, style
+from zetaroute.serve.decision_endpoint import DecisionDesk, decide_alone
+from zetaroute.serve.embeddings_request import read_embeddings
+from zetaroute.serve.feedback_endpoint import Post, feedback
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.request import AUTO, known_model
 from zetaroute.serve.service import Service, log_requests

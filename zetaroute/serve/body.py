@@ -9,8 +9,8 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from zetaroute.files.strict_json import strict_json
-from zetaroute.files.text import text_of
-from zetaroute.serve.errors import ApiError, bad
+from zetaroute.files.utf8_text import text_of
+from zetaroute.serve.api_errors import ApiError, bad
 
 BODY_S = 30.0
 """How long a body may take to arrive."""

@@ -12,10 +12,10 @@ from typing import Any
 from zetaroute.config import PRESETS, Objective, Settings
 from zetaroute.domain import Message, Native, Query
 from zetaroute.errors import ConfigError
-from zetaroute.serve.errors import ApiError, bad
+from zetaroute.serve.api_errors import ApiError, bad
 from zetaroute.serve.request_message import Turn, read_turn
 from zetaroute.wire.carriers import carriers
-from zetaroute.wire.doors.form import Inbound
+from zetaroute.wire.doors.door import Inbound
 
 AUTO = "auto"
 SESSION_HEADERS = ("x-zetaroute-session", "x-zetaroute-conversation")

@@ -10,7 +10,7 @@ from typing import Any
 from zetaroute.domain import Attachment, Message
 from zetaroute.errors import UsageError
 from zetaroute.router.attachments import LARGEST, attachment_of
-from zetaroute.serve.errors import bad
+from zetaroute.serve.api_errors import bad
 from zetaroute.wire.turns import turn_fields
 
 _ROLES = {

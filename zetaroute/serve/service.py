@@ -26,12 +26,12 @@ from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.records import spent_usd
 from zetaroute.router.router import open_router
 from zetaroute.router.writer import Writer
-from zetaroute.serve.earlier import EarlierAnswers
+from zetaroute.serve.earlier_answers import EarlierAnswers
 from zetaroute.serve.metrics import Metrics
 from zetaroute.serve.protocol import Seldom
 from zetaroute.serve.request import ChatRequest, answer_key
 from zetaroute.serve.telemetry import Telemetry, open_telemetry
-from zetaroute.wire.doors.form import call_id
+from zetaroute.wire.doors.door import call_id
 
 RUN = "serve"
 """How the log marks its rows."""

@@ -13,7 +13,7 @@ from zetaroute.analysis.kpi import compare
 from zetaroute.batch.input import as_rows
 from zetaroute.batch.progress import Progress
 from zetaroute.batch.run import BatchPlan, run_batch
-from zetaroute.batch.seen import SeenRows
+from zetaroute.batch.seen_rows import SeenRows
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Feedback, new_id, utc_now
 from zetaroute.lifecycle.result import RetrainResult
@@ -22,8 +22,8 @@ from zetaroute.log.journal import Entry
 from zetaroute.practice.generator import generate
 from zetaroute.practice.rater import simulated_rating
 from zetaroute.projections import log_of
+from zetaroute.report.kpi_report import compare_report
 from zetaroute.report.markdown import markdown
-from zetaroute.report.served import compare_report
 from zetaroute.router.answer import Answer
 from zetaroute.router.router import open_router
 

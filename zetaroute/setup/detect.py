@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from zetaroute.config.models import is_loopback
 from zetaroute.domain import Arm, Prices
 from zetaroute.errors import ConfigError, ProviderError, UsageError
-from zetaroute.providers.catalog import Listing, list_at, list_models
+from zetaroute.providers.model_listing import Listing, list_at, list_models
 
 PATIENCE_S = 3.0
 """How long a server on this machine may take to say what it has: it may be busy with answers."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.analysis.contest import contest_json
-from zetaroute.analysis.drift import find_drift
-from zetaroute.analysis.models import model_table
+from zetaroute.analysis.contest_result import contest_json
+from zetaroute.analysis.log_drift import find_drift
+from zetaroute.analysis.model_table import model_table
 from zetaroute.config import Home, Settings
 from zetaroute.lifecycle.staleness import Staleness, staleness
 from zetaroute.lifecycle.versions import contest_words

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from zetaroute.files.lines import BadLine, BadLines
+from zetaroute.files.line_source import BadLine, BadLines
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 

@@ -15,7 +15,7 @@ from typing import Any
 from zetaroute.errors import UsageError
 from zetaroute.feedback.judgement import Judgement, checked_value, shown, source_named
 from zetaroute.files.csv_rows import csv_rows, header_cells
-from zetaroute.files.lines import BadLine, LineSource, json_objects
+from zetaroute.files.line_source import BadLine, LineSource, json_objects
 
 DEFAULT_AUTHOR = "import"
 _WORDS = {"true": 1.0, "false": 0.0, "up": 1.0, "down": 0.0}

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine, LineSource
+from zetaroute.files.line_source import BadLine, LineSource
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in
-from zetaroute.log.named import one_of, outcomes_named
+from zetaroute.log.named_outcomes import one_of, outcomes_named
 from zetaroute.log.views import GIVEN
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
 from zetaroute.transfer.feedback_rows import Label, read_labels

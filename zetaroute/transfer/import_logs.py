@@ -20,7 +20,7 @@ from zetaroute.domain import Feedback, Outcome, Query
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.extensions import extension_names, load_extension
 from zetaroute.files.atomic import os_errors
-from zetaroute.files.lines import BadLine
+from zetaroute.files.line_source import BadLine
 from zetaroute.grading.graders import Graders
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log, rows_in

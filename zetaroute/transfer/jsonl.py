@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 from zetaroute.domain import FeedbackSource, Query
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine, LineSource
+from zetaroute.files.line_source import BadLine, LineSource
 from zetaroute.router.prepare import tags_in
 from zetaroute.transfer.imported_row import ImportedRow, count_in, moment_in, number_in, text_in
 from zetaroute.wire.usage import read_usage

@@ -17,7 +17,7 @@ from typing import Any
 
 from zetaroute.domain import Query
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine
+from zetaroute.files.line_source import BadLine
 from zetaroute.transfer.imported_row import ImportedRow, count_in, moment_in, number_in, text_in
 
 MARK = b"SQLite format 3\0"

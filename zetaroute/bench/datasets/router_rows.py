@@ -14,7 +14,7 @@ import polars as pl
 
 from zetaroute.bench.datasets.recordings import SCHEMA
 from zetaroute.errors import UsageError
-from zetaroute.files.lines import BadLine, LineSource
+from zetaroute.files.line_source import BadLine, LineSource
 
 NEEDED = ("query", "model_name", "performance")
 

@@ -330,7 +330,7 @@ def _show_dry_run(
 
 
 def _explain(run: Run, engine: Engine, screen: Console, query: Query, decision: Decision) -> None:
-    from zetaroute.report.decision import show_decision, show_explanation
+    from zetaroute.report.decisions_outcomes import show_decision, show_explanation
 
     show_decision(screen, decision)
     show_explanation(screen, explained(run, engine, query, decision))
@@ -339,7 +339,7 @@ def _explain(run: Run, engine: Engine, screen: Console, query: Query, decision: 
 def _text(prompt: list[str] | None) -> str:
     piped = ""
     if sys.stdin is not None and not sys.stdin.isatty():
-        from zetaroute.files.text import text_of
+        from zetaroute.files.utf8_text import text_of
 
         try:
             piped = text_of(sys.stdin.buffer.read())

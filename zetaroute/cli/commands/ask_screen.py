@@ -94,7 +94,7 @@ def _tell(run: Run, engine: Engine, answer: Answer, *, usage: bool) -> None:
 
 def usage_line(answer: Answer) -> str:
     """Return model, tokens, time and cost in one line."""
-    from zetaroute.report.words import amount
+    from zetaroute.report.figure_words import amount
 
     row = answer.outcome
     about = "about " if row.tokens_estimated else ""
@@ -124,7 +124,7 @@ def _audited(run: Run, engine: Engine, answer: Answer, options: AskOptions, log:
 def _note_grade(run: Run, answer: Answer, *, explained: bool) -> None:
     """Say what a chain thought of the answers, which ones failed their check, and why there is no grade."""
     if explained and answer.chain:
-        from zetaroute.report.decision import chain_lines
+        from zetaroute.report.decisions_outcomes import chain_lines
 
         for line in chain_lines(answer.chain):
             run.note(f"chain: {line}")

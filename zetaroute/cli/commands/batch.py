@@ -283,7 +283,7 @@ def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:
 
 def _tell_newcomers(run: Run) -> None:
     """Say how far the models are that are still newcomers."""
-    from zetaroute.analysis.models import model_table, onboarding_notes
+    from zetaroute.analysis.model_table import model_table, onboarding_notes
     from zetaroute.router.router import open_router
 
     for note in onboarding_notes(model_table(open_router(run.home, run.settings(quiet=True)), run.log())):

@@ -107,7 +107,7 @@ def bench_command(
     if json:
         out_json(found)
         return
-    from zetaroute.bench.report import bench_report
+    from zetaroute.bench.bench_report import bench_report
     from zetaroute.report.terminal import show_report
 
     show_report(console(), bench_report(found))
@@ -158,7 +158,7 @@ def replay_command(
     if json:
         out_json(found)
         return
-    from zetaroute.bench.report import replay_report, seeds_report
+    from zetaroute.bench.bench_report import replay_report, seeds_report
     from zetaroute.report.terminal import show_report
 
     show_report(console(), replay_report(found) if seeds == 1 else seeds_report(found))
@@ -166,8 +166,8 @@ def replay_command(
 
 def _write(folder: Path, found: dict[str, Any]) -> None:
     """Write the JSON, the Markdown and the picture; say so where the picture cannot be drawn."""
+    from zetaroute.bench.bench_report import bench_report
     from zetaroute.bench.plot import bench_picture, hindrance
-    from zetaroute.bench.report import bench_report
     from zetaroute.errors import UsageError
     from zetaroute.files.atomic import SHARED, os_errors, write_whole
     from zetaroute.report.markdown import markdown

@@ -169,7 +169,7 @@ class _Chat:
 
     def _rate(self, value: str) -> None:
         from zetaroute.feedback.ratings import rate
-        from zetaroute.report.words import opinion
+        from zetaroute.report.figure_words import opinion
 
         if self._last is None or not value:
             raise UsageError("/rate rates the last answer: ask first, then /rate 4, /rate up or /rate down.")
@@ -177,7 +177,7 @@ class _Chat:
         self._run.note(f"kept {kept.metric} {kept.label or opinion(kept.metric, kept.value)}")
 
     def _explain(self, _: str) -> None:
-        from zetaroute.report.decision import show_decision, show_explanation
+        from zetaroute.report.decisions_outcomes import show_decision, show_explanation
 
         if self._last is None:
             raise UsageError("/explain explains the last answer: ask first.")

@@ -89,8 +89,8 @@ def generate_command(
 def _play(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     """Play the demo and show it."""
     from zetaroute.config import default_config_text, parse_settings
-    from zetaroute.report.retrain import retrain_report
-    from zetaroute.report.served import compare_report
+    from zetaroute.report.kpi_report import compare_report
+    from zetaroute.report.retrain_report import retrain_report
     from zetaroute.report.terminal import show_report
     from zetaroute.setup.demo import Phase, before_and_after, demo_home, learn
 

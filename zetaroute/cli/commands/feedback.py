@@ -100,7 +100,7 @@ def export_command(
       zetaroute feedback export --since 7d --format csv > week.csv
     """
     from zetaroute.cli.output import moment
-    from zetaroute.log.exports import note_export
+    from zetaroute.log.noted_exports import note_export
     from zetaroute.transfer.export import export_file, export_lines
 
     run = session(context)

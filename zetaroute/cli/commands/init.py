@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zetaroute.cli.session import Run
     from zetaroute.domain import Prices
     from zetaroute.setup.detect import Server
-    from zetaroute.setup.prices import Import
+    from zetaroute.setup.import_prices import Import
 
 DECLINED = 1
 
@@ -56,7 +56,7 @@ def init_command(
       zetaroute init --detect
       zetaroute init --detect --yes --server http://127.0.0.1:9000/v1
     """
-    from zetaroute.setup.init import check_no_config, default_config, write_config
+    from zetaroute.setup.write_config import check_no_config, default_config, write_config
 
     run = session(context)
     if not detect:
@@ -76,7 +76,7 @@ def init_command(
         raise typer.Exit(DECLINED)
     written = write_config(run.home, text)
     if prices is not None:
-        from zetaroute.setup.prices import import_prices
+        from zetaroute.setup.import_prices import import_prices
 
         tell_import(run, import_prices(run.home, run.settings(quiet=True).arms, prices))
     out(f"wrote {written}: `zetaroute doctor` checks it, `zetaroute ask hello` asks the first query.")

@@ -17,7 +17,7 @@ from zetaroute.errors import BarNotMetError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from zetaroute.analysis.reports import Comparison, KpiReport
+    from zetaroute.analysis.kpi_result import Comparison, KpiReport
     from zetaroute.cli.session import Run
     from zetaroute.config import Settings
     from zetaroute.domain import Figure
@@ -126,7 +126,7 @@ def retrain_command(
 
 
 def _show_retrain(done: RetrainResult) -> None:
-    from zetaroute.report.retrain import retrain_report
+    from zetaroute.report.retrain_report import retrain_report
     from zetaroute.report.terminal import show_report
 
     show_report(console(), retrain_report(done.json()))
@@ -137,7 +137,7 @@ def _tell_lost_guards(run: Run, settings: Settings) -> None:
     """Say which guards name a kind of query that the version in use calls otherwise, as after a new map."""
     if not any(rule.segment for rule in settings.guards):
         return
-    from zetaroute.analysis.guards import lost
+    from zetaroute.analysis.guard_trial import lost
     from zetaroute.router.router import open_router
 
     for words in lost(open_router(run.home, settings).policy, settings.guards):
@@ -146,7 +146,7 @@ def _tell_lost_guards(run: Run, settings: Settings) -> None:
 
 def _is_stale(run: Run, settings: Settings, *, min_rows: int | None, json: bool) -> bool:
     """Say in one line why it is, or is not, time to learn again."""
-    from zetaroute.analysis.drift import find_drift
+    from zetaroute.analysis.log_drift import find_drift
     from zetaroute.lifecycle.staleness import staleness
 
     with run.log().open() as connection:
@@ -192,9 +192,9 @@ def kpi_command(
       zetaroute kpi --since 7d --fail-under accuracy=0.8
     """
     from zetaroute.cli.output import moment
-    from zetaroute.log.exports import note_export
+    from zetaroute.log.noted_exports import note_export
     from zetaroute.report.html import page
-    from zetaroute.report.served import compare_report, kpi_report
+    from zetaroute.report.kpi_report import compare_report, kpi_report
     from zetaroute.report.terminal import plain, show_report
 
     bars = [_bar(one) for one in fail_under or ()]
@@ -241,7 +241,7 @@ def _write_page(path: Path, page: str) -> None:
 
 def _bar(bar: str) -> tuple[str, float]:
     """Return the KPI and the limit of KPI=VALUE; raises UsageError for anything else."""
-    from zetaroute.report.words import KPIS
+    from zetaroute.report.figure_words import KPIS
 
     names = {kpi.name.removesuffix("_rate").removesuffix("_score"): kpi.name for kpi in KPIS} | {
         kpi.name: kpi.name for kpi in KPIS
@@ -261,7 +261,7 @@ def _bar(bar: str) -> tuple[str, float]:
 
 def _check_bars(bars: list[tuple[str, float]], figures: Mapping[str, Figure]) -> None:
     """Hold figures against their bars: times, costs and errors must not pass them, the others must reach them."""
-    from zetaroute.report.words import KPIS
+    from zetaroute.report.figure_words import KPIS
 
     lower_is_better = {kpi.name for kpi in KPIS if kpi.higher_is_better is False}
     for name, limit in bars:

@@ -61,7 +61,7 @@ def export_command(
       zetaroute log export --format jsonl --to - | head
     """
     from zetaroute.cli.output import moment
-    from zetaroute.log.exports import note_export
+    from zetaroute.log.noted_exports import note_export
     from zetaroute.transfer.export import export_file, export_lines
 
     run, chosen = session(context), _format(format_, to)
@@ -250,7 +250,7 @@ def list_command(
     if json:
         out_json(rows)
         return
-    from zetaroute.report.decision import show_outcomes
+    from zetaroute.report.decisions_outcomes import show_outcomes
 
     show_outcomes(console(), rows)
 
@@ -262,7 +262,7 @@ def _conversations(log: Log, *, limit: int, json: bool) -> None:
     if json:
         out_json(rows)
         return
-    from zetaroute.report.decision import show_conversations
+    from zetaroute.report.decisions_outcomes import show_conversations
 
     show_conversations(console(), rows)
 
@@ -294,8 +294,8 @@ def show_command(
     if json:
         out_json({**row, "explanation": explanation})
         return
-    from zetaroute.report.decision import show_explanation
-    from zetaroute.report.decision import show_outcome as show
+    from zetaroute.report.decisions_outcomes import show_explanation
+    from zetaroute.report.decisions_outcomes import show_outcome as show
 
     show(console(), row)
     if explanation is not None:

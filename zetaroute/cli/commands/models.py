@@ -42,8 +42,8 @@ def list_command(context: typer.Context, json: Json = False) -> None:
       cooling      failing, and left alone until the moment that is named, or until `models check` reaches it
       no key       its variable is not set
     """
-    from zetaroute.analysis.models import model_table, state_notes
-    from zetaroute.report.models import models_table
+    from zetaroute.analysis.model_table import model_table, state_notes
+    from zetaroute.report.models_table import models_table
     from zetaroute.report.terminal import plain, show_table
     from zetaroute.router.router import open_router
 
@@ -78,7 +78,7 @@ def check_command(
     import asyncio
     import time
 
-    from zetaroute.analysis.models import MOST_TOKENS, check
+    from zetaroute.analysis.model_table import MOST_TOKENS, check
     from zetaroute.log.standings import end_cooldowns
 
     run = session(context)
@@ -116,7 +116,7 @@ def prices_command(
     from zetaroute.config import load_settings
     from zetaroute.report.tables import Heading, number, table
     from zetaroute.report.terminal import show_table
-    from zetaroute.setup.prices import import_prices, price_table
+    from zetaroute.setup.import_prices import import_prices, price_table
 
     run = session(context)
     settings = run.settings()
@@ -138,8 +138,8 @@ def prices_command(
 
 def _answered(check: dict[str, Any]) -> str:
     """Return time, tokens and cost of a call, and which model answered it where that is another name."""
+    from zetaroute.report.figure_words import amount
     from zetaroute.report.terminal import plain
-    from zetaroute.report.words import amount
 
     about = "about " if check["tokens_estimated"] else ""
     tokens = f"{about}{_or_dash(check['input_tokens'])} tokens in, {_or_dash(check['output_tokens'])} out"

@@ -38,7 +38,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
         out_json([row.json() for row in rows])
         return
     from zetaroute.report.terminal import show_table
-    from zetaroute.report.versions import versions_table
+    from zetaroute.report.versions_table import versions_table
 
     show_table(console(), versions_table([row.json() for row in rows]))
 
@@ -99,7 +99,7 @@ def diff_command(
         out_json(found)
         return
     from zetaroute.report.terminal import show_report
-    from zetaroute.report.versions import difference_report
+    from zetaroute.report.versions_table import difference_report
 
     show_report(console(), difference_report(found))
 
@@ -148,7 +148,7 @@ def guards_command(
       zetaroute policies guards --min accuracy=0.6 --segment "each, costs, pens"
       zetaroute policies guards --max p95_response_s=5 --task stories --model practice/small
     """
-    from zetaroute.analysis.guards import explained, judged, lost, tried_rules
+    from zetaroute.analysis.guard_trial import explained, judged, lost, tried_rules
     from zetaroute.router.router import open_router
 
     run = session(context)

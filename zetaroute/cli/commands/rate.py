@@ -44,9 +44,9 @@ def rate_command(
       zetaroute rate overprovisioned --comment "a smaller model would have done"
     """
     from zetaroute.feedback.ratings import is_rating, rate
-    from zetaroute.log.named import LAST
+    from zetaroute.log.named_outcomes import LAST
+    from zetaroute.report.figure_words import opinion
     from zetaroute.report.terminal import one_line
-    from zetaroute.report.words import opinion
 
     if len(words) > 2:
         raise UsageError("rate takes at most an id and a value: zetaroute rate [ID] VALUE.")
@@ -79,7 +79,7 @@ def ask_rating(run: Run, outcome_id: str) -> None:
     """Ask for a rating of an answer and keep it, if one is given."""
     from zetaroute.feedback.ratings import keep_rating, rating_of
     from zetaroute.log.journal import Journal
-    from zetaroute.report.words import opinion
+    from zetaroute.report.figure_words import opinion
 
     given = rating_of(_asked_key())
     if given is not None:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, numeric, plain
-from zetaroute.practice.words import listed
+from zetaroute.practice.word_lists import listed
 
 _RANKS = {"+": 1, "-": 1, "*": 2, "/": 2}
 _SPELLED = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}

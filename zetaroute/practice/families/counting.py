@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, numeric
-from zetaroute.practice.words import WORDS
+from zetaroute.practice.word_lists import WORDS
 
 _LENGTHS = (1, 2, 4, 7, 12)
 _VOWELS = "aeiou"

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, numeric, textual
-from zetaroute.practice.words import NAMES, PLACES, listed
+from zetaroute.practice.word_lists import NAMES, PLACES, listed
 
 _MONTHS = listed("January February March April May June July August September October November December")
 _LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

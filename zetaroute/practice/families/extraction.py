@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, numeric, textual
-from zetaroute.practice.words import NAMES, PLACES
+from zetaroute.practice.word_lists import NAMES, PLACES
 
 _SENTENCES = (2, 4, 6, 9, 12)
 _LAYOUTS = (

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, textual
-from zetaroute.practice.words import NAMES
+from zetaroute.practice.word_lists import NAMES
 
 _SCALES = (
     ("is", "taller", "tallest", "shorter", "shortest"),

@@ -14,7 +14,7 @@ from random import Random
 from typing import Literal
 
 from zetaroute.practice.family import Family, Question, Solution, decimals, numeric, plain
-from zetaroute.practice.words import PLACES, listed
+from zetaroute.practice.word_lists import PLACES, listed
 
 _GOODS = listed(
     "bicycle camera chair coat desk guitar jacket lamp piano printer sofa table tent violin watch"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, bare
-from zetaroute.practice.words import WORDS
+from zetaroute.practice.word_lists import WORDS
 
 _SIZES = (4, 7, 10, 14, 18)
 _MOST_ITEMS = 100

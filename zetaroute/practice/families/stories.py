@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 
 from zetaroute.practice.family import Family, Question, Solution, numeric
-from zetaroute.practice.words import NAMES, PLACES, THINGS
+from zetaroute.practice.word_lists import NAMES, PLACES, THINGS
 
 _EVENTS = (1, 2, 4, 6, 8)
 

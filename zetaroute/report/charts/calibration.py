@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.report.charts import SERIES, SOFT, inline
-from zetaroute.report.words import amount, with_interval
+from zetaroute.report.figure_words import amount, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.report.charts import BAD, GOOD, INK, LINE, PAPER, SERIES, SOFT, UNSURE, WIDTH_IN, inline
+from zetaroute.report.figure_words import KPIS, Kpi, change_word, with_interval
 from zetaroute.report.terminal import one_line
-from zetaroute.report.words import KPIS, Kpi, change_word, with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zetaroute.analysis.drift import find_drift
-from zetaroute.analysis.guards import lost
+from zetaroute.analysis.guard_trial import lost
+from zetaroute.analysis.log_drift import find_drift
 from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.log_checks import check_propensities

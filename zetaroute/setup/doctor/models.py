@@ -10,9 +10,9 @@ from dataclasses import replace
 from zetaroute.config import Settings
 from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError, ProviderError
-from zetaroute.providers.catalog import Listing, list_models
 from zetaroute.providers.connections import unopenable
-from zetaroute.providers.embeddings import Embedder
+from zetaroute.providers.embedder import Embedder
+from zetaroute.providers.model_listing import Listing, list_models
 from zetaroute.router.router import without_key
 from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
 

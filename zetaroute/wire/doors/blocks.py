@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from zetaroute.domain import Completion
-from zetaroute.wire.doors.form import ToldCalls, call_id
+from zetaroute.wire.doors.door import ToldCalls, call_id
 from zetaroute.wire.pieces import Part
 
 BlockKind = Literal["text", "thinking", "call", "block"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zetaroute.domain import Completion, ToolCall
-from zetaroute.wire.doors.form import (
+from zetaroute.wire.doors.door import (
     Inbound,
     MalformedRequestError,
     Reply,

@@ -9,7 +9,7 @@ from typing import Any
 from zetaroute.domain import Completion
 from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
 from zetaroute.wire.doors.chat import event
-from zetaroute.wire.doors.form import (
+from zetaroute.wire.doors.door import (
     Inbound,
     MalformedRequestError,
     Reply,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zetaroute.wire.doors.form import Inbound, list_at, mapping_at
+from zetaroute.wire.doors.door import Inbound, list_at, mapping_at
 from zetaroute.wire.responses_request import qualified
 
 

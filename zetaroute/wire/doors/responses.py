@@ -8,7 +8,7 @@ from typing import Any
 from zetaroute.domain import Completion
 from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
 from zetaroute.wire.doors.chat import event, openai_error, passed_on
-from zetaroute.wire.doors.form import (
+from zetaroute.wire.doors.door import (
     Inbound,
     Reply,
     Stream,
