@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zetaroute.domain import Candidate as Candidate
     from zetaroute.domain import Decision as Decision
     from zetaroute.domain import Query as Query
-    from zetaroute.lifecycle.result import RetrainResult as RetrainResult
+    from zetaroute.lifecycle.retrain_result import RetrainResult as RetrainResult
     from zetaroute.router.answer import Answer as Answer
     from zetaroute.version import __version__ as __version__
 
@@ -41,7 +41,7 @@ _PLACES = {
     "Explanation": "zetaroute.analysis.explain",
     "KpiReport": "zetaroute.analysis.kpi_result",
     "Query": "zetaroute.domain",
-    "RetrainResult": "zetaroute.lifecycle.result",
+    "RetrainResult": "zetaroute.lifecycle.retrain_result",
     "Session": "zetaroute.api",
     "__version__": "zetaroute.version",
     "errors": "zetaroute.errors",

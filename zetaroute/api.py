@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zetaroute.config import Objective
     from zetaroute.lifecycle.next_step import Promote
     from zetaroute.lifecycle.policies import Policies
-    from zetaroute.lifecycle.result import RetrainResult
+    from zetaroute.lifecycle.retrain_result import RetrainResult
     from zetaroute.log.journal import Journal
     from zetaroute.log.log import Log
     from zetaroute.router.answer import Answer

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli.command_table import LazyCommands
-from zetaroute.cli.output import lost, say
+from zetaroute.cli.printing import lost, say
 from zetaroute.cli.session import Run
 from zetaroute.errors import ZetarouteError
 

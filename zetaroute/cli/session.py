@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from zetaroute.cli.output import say, working
+from zetaroute.cli.printing import say, working
 
 if TYPE_CHECKING:
     from zetaroute.api import Session

@@ -33,9 +33,9 @@ from zetaroute.lifecycle.log_findings import LogFindings, look_at
 from zetaroute.lifecycle.moves import moves_of
 from zetaroute.lifecycle.next_step import NextStep, OpenContest, Promote, Terms, next_step
 from zetaroute.lifecycle.past_evidence import past_lines
-from zetaroute.lifecycle.record import of_the_fit, publish, record_of
 from zetaroute.lifecycle.regret import regret_limit_usd, regret_warning, worth_usd
-from zetaroute.lifecycle.result import RetrainRecord, RetrainResult
+from zetaroute.lifecycle.retrain_record import of_the_fit, publish, record_of
+from zetaroute.lifecycle.retrain_result import RetrainRecord, RetrainResult
 from zetaroute.lifecycle.verdict import Verdict
 from zetaroute.lifecycle.versions import make_current
 from zetaroute.log.contest_events import RunningContest

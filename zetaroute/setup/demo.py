@@ -16,8 +16,8 @@ from zetaroute.batch.run import BatchPlan, run_batch
 from zetaroute.batch.seen_rows import SeenRows
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Feedback, new_id, utc_now
-from zetaroute.lifecycle.result import RetrainResult
 from zetaroute.lifecycle.retrain import retrain
+from zetaroute.lifecycle.retrain_result import RetrainResult
 from zetaroute.log.journal import Entry
 from zetaroute.practice.generator import generate
 from zetaroute.practice.rater import simulated_rating

@@ -25,7 +25,7 @@ from zetaroute.cli.options import (
     Seed,
     Timeout,
 )
-from zetaroute.cli.output import console, out_json
+from zetaroute.cli.printing import console, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 

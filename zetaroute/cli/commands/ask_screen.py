@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from zetaroute.cli.commands.rate import ask_rating
-from zetaroute.cli.output import out, out_json, say, write
+from zetaroute.cli.printing import out, out_json, say, write
 from zetaroute.cli.session import Run
 from zetaroute.errors import StoreError
 

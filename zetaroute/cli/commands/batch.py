@@ -24,7 +24,7 @@ from zetaroute.cli.options import (
     Seed,
     Timeout,
 )
-from zetaroute.cli.output import out, out_json
+from zetaroute.cli.printing import out, out_json
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 

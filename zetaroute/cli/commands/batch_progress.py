@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from zetaroute.cli.output import console
+from zetaroute.cli.printing import console
 
 if TYPE_CHECKING:
     from zetaroute.batch.progress import Progress

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zetaroute.cli.options import Json
-from zetaroute.cli.output import console, out_json, say
+from zetaroute.cli.printing import console, out_json, say
 from zetaroute.cli.session import session
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from zetaroute.cli.commands import ask
 from zetaroute.cli.commands.ask_screen import answer
 from zetaroute.cli.commands.rate import rating_share
 from zetaroute.cli.options import LocalOnly, MaxCost, Model, NoAudit, NoChain, Timeout
-from zetaroute.cli.output import console, say
+from zetaroute.cli.printing import console, say
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError, ZetarouteError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli.command_table import CommandGroup
-from zetaroute.cli.output import console, out
+from zetaroute.cli.printing import console, out
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 

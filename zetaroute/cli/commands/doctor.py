@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from zetaroute.cli.options import Json
-from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.printing import console, out, out_json
 from zetaroute.cli.session import session
 
 FAILED = 1

@@ -9,7 +9,7 @@ import typer
 
 from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.options import Json
-from zetaroute.cli.output import console, out, out_json, write
+from zetaroute.cli.printing import console, out, out_json, write
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
@@ -99,7 +99,7 @@ def export_command(
       zetaroute feedback export labels.jsonl
       zetaroute feedback export --since 7d --format csv > week.csv
     """
-    from zetaroute.cli.output import moment
+    from zetaroute.cli.printing import moment
     from zetaroute.log.noted_exports import note_export
     from zetaroute.transfer.export import export_file, export_lines
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli.options import Json
-from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.printing import console, out, out_json
 from zetaroute.cli.session import Run, session
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def grade_command(
     import asyncio
 
     from zetaroute.batch.regrade import RegradeSelection, RegradeSummary, regrade
-    from zetaroute.cli.output import moment
+    from zetaroute.cli.printing import moment
 
     run = session(context)
     log, tally = run.log(), RegradeSummary()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli.options import Preset
-from zetaroute.cli.output import out, say
+from zetaroute.cli.printing import out, say
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 

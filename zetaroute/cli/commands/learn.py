@@ -10,7 +10,7 @@ import typer
 
 from zetaroute.cli import completion as complete
 from zetaroute.cli.options import Json
-from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.printing import console, out, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import BarNotMetError, UsageError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zetaroute.cli.session import Run
     from zetaroute.config import Settings
     from zetaroute.domain import Figure
-    from zetaroute.lifecycle.result import RetrainResult
+    from zetaroute.lifecycle.retrain_result import RetrainResult
 
 Since = Annotated[
     str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
@@ -99,7 +99,7 @@ def retrain_command(
       zetaroute retrain --from "s3://logs/zetaroute" --cluster tcp://scheduler:8786
       zetaroute retrain --if-stale            from cron or a systemd timer: see docs/periodic.md
     """
-    from zetaroute.cli.output import moment
+    from zetaroute.cli.printing import moment
 
     if min_rows is not None and not if_stale:
         raise UsageError("--min-rows says when --if-stale is enough: give that too.")
@@ -191,7 +191,7 @@ def kpi_command(
       zetaroute kpi --compare --html report.html
       zetaroute kpi --since 7d --fail-under accuracy=0.8
     """
-    from zetaroute.cli.output import moment
+    from zetaroute.cli.printing import moment
     from zetaroute.log.noted_exports import note_export
     from zetaroute.report.html import page
     from zetaroute.report.kpi_report import compare_report, kpi_report

@@ -12,7 +12,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.options import Json
-from zetaroute.cli.output import console, out, out_json, say, write
+from zetaroute.cli.printing import console, out, out_json, say, write
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 
@@ -60,7 +60,7 @@ def export_command(
       zetaroute log export --format rows --to training.jsonl
       zetaroute log export --format jsonl --to - | head
     """
-    from zetaroute.cli.output import moment
+    from zetaroute.cli.printing import moment
     from zetaroute.log.noted_exports import note_export
     from zetaroute.transfer.export import export_file, export_lines
 
@@ -328,7 +328,7 @@ def forget_command(
       zetaroute log forget --conversation 0192f0c1-7d3e-7a3b-8c1d-2e3f4a5b6c7d --yes
       zetaroute log forget --before 90d
     """
-    from zetaroute.cli.output import moment
+    from zetaroute.cli.printing import moment
     from zetaroute.forget.forget import choose, forget
 
     run = session(context)

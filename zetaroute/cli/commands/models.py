@@ -11,7 +11,7 @@ from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.commands.init import tell_import
 from zetaroute.cli.options import Json
-from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.printing import console, out, out_json
 from zetaroute.cli.session import session
 
 NO_ANSWER = 3

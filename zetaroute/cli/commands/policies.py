@@ -9,7 +9,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import CommandGroup
 from zetaroute.cli.options import Json
-from zetaroute.cli.output import console, out, out_json
+from zetaroute.cli.printing import console, out, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zetaroute.cli.output import say
+from zetaroute.cli.printing import say
 from zetaroute.cli.session import session
 from zetaroute.errors import StoreError, UsageError, ZetarouteError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zetaroute.cli.output import console
+from zetaroute.cli.printing import console
 from zetaroute.cli.session import Run
 
 

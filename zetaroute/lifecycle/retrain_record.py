@@ -14,7 +14,7 @@ from zetaroute.lifecycle.candidate import CandidatePolicy
 from zetaroute.lifecycle.evidence import Evidence
 from zetaroute.lifecycle.margins import kinds_of_query
 from zetaroute.lifecycle.moves import Moves
-from zetaroute.lifecycle.result import RetrainRecord
+from zetaroute.lifecycle.retrain_result import RetrainRecord
 from zetaroute.lifecycle.verdict import Verdict
 from zetaroute.registry import Registry
 from zetaroute.report import html
