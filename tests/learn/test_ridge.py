@@ -15,8 +15,8 @@ from zetaroute.learn.ridge import (
     OWN,
     SHARED_RIDGE,
     STEP,
-    arm_ridge,
     fit_classes,
+    likely_factor,
     log_head,
     relatives,
     solve,
@@ -46,7 +46,7 @@ def test_solution_equals_ridge_on_the_expanded_design():
     x, y, arm, _ = made()
     head = fit_linear(x, y, arm, 3)
     assert head is not None
-    own = np.sqrt(arm_ridge(gather(x, y[:, None], arm, 3), 0))
+    own = np.sqrt(likely_factor(gather(x, y[:, None], arm, 3), 0).arm)
     blocks = [x / np.sqrt(SHARED_RIDGE)] + [np.where((arm == k)[:, None], x, 0.0) / own for k in range(3)]
     level = y.mean()
     ridge = Ridge(alpha=1.0, fit_intercept=False).fit(np.hstack(blocks), y - level)
@@ -59,7 +59,7 @@ def test_relatives_share_a_part_of_their_own():
     x, y, arm, _ = made(arms=4)
     family = [np.array([1, 3])]
     sums = gather(x, y[:, None], arm, 4)
-    (head,), alone = solve(sums, family), arm_ridge(sums, 0, family)
+    (head,), alone = solve(sums, family), likely_factor(sums, 0, family).arm
 
     def expanded(rows, arms):
         blocks = [rows / np.sqrt(SHARED_RIDGE)]
@@ -131,7 +131,7 @@ def test_ridge_of_the_arms_lies_halfway_to_the_most_likely_one(own, steps, famil
     surprises = [dense_surprise(x, y, arm, ARM_RIDGE * STEP**step, family) + step**2 for step in tried]
     assert tried[int(np.argmin(surprises))] == steps
     families = [np.array(family)] if family else []
-    assert arm_ridge(gather(x, y[:, None], arm, 3), 0, families) == pytest.approx(
+    assert likely_factor(gather(x, y[:, None], arm, 3), 0, families).arm == pytest.approx(
         ARM_RIDGE * STEP ** (steps / 2)
     )
 

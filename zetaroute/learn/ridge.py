@@ -59,7 +59,7 @@ def solve(
             heads.append(None)
             continue
         if id(gram) not in factors:
-            factor = _factor(gram, families, ridge or arm_ridge(sums, head, families))
+            factor = _factor(gram, families, ridge) if ridge else likely_factor(sums, head, families)
             factors[id(gram)] = factor, fold(factor.spread)
         factor, stored = factors[id(gram)]
         coef, moment = _Solution.of(sums, head, factor).coef, sums.moment[head]
@@ -72,18 +72,24 @@ def solve(
     return tuple(heads)
 
 
-def arm_ridge(sums: SufficientStatistics, head: int, families: Sequence[Index] = ()) -> float:
-    """Return the ridge of the arms for a target: halfway, by factors, from ARM_RIDGE to the most likely one.
+def likely_factor(sums: SufficientStatistics, head: int, families: Sequence[Index] = ()) -> _Factor:
+    """Return what solutions for a target have in common at the ridge of the arms that lies halfway, by factors, from
+    ARM_RIDGE to the most likely one.
 
     The likelihood given a ridge (MacKay 1992, evidence maximisation) is that of outcomes, but what chooses is how
     arms differ. What is hard for all of them alike is noise to the outcomes alone, so that their ridge is too large
     for the differences: with every arm's outcome of every query the two were measured to be about a factor 2 apart.
     A few rows move it little, for its prior is log-normal, one STEP wide.
     """
+    tried: dict[float, _Factor] = {}
+
+    def factor(steps: float) -> _Factor:
+        if steps not in tried:
+            tried[steps] = _factor(sums.gram[head], families, ARM_RIDGE * STEP**steps)
+        return tried[steps]
 
     def surprise(steps: int) -> float:
-        factor = _factor(sums.gram[head], families, ARM_RIDGE * STEP**steps)
-        return _Solution.of(sums, head, factor).surprise + steps**2
+        return _Solution.of(sums, head, factor(steps)).surprise + steps**2
 
     best, least = 0, surprise(0)
     for way in (1, -1):
@@ -91,13 +97,15 @@ def arm_ridge(sums: SufficientStatistics, head: int, families: Sequence[Index] =
             best, least = best + way, here
         if best:
             break
-    return float(ARM_RIDGE * STEP ** (best / 2))
+    return factor(best / 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Factor:
     """What solutions over the same rows have in common."""
 
+    arm: float
+    """Ridge of an arm without relatives."""
     ridge: Array
     """(K, 1) r_k"""
     family_ridge: float
@@ -111,28 +119,31 @@ class _Factor:
     """(D, D) 5 I + sum over arms and families of what their rows tell of the shared part"""
     freedom: float
     """Degrees of freedom that the fit takes: the trace of the sum of A_k times the spread."""
-
-    @property
-    def volume(self) -> float:
-        """Return how much the prior's volume is above the posterior's: twice its logarithm, but for a constant."""
-        size, free = len(self.pooled), len(self.families)
-        inverses = [np.linalg.slogdet(known)[1] for _, known in self.families]
-        own = np.linalg.slogdet(self.pooled)[1] - np.linalg.slogdet(self.inverse)[1].sum() - sum(inverses)
-        return float(own - size * (np.log(self.ridge).sum() + free * np.log(self.family_ridge)))
+    volume: float
+    """How much the prior's volume is above the posterior's: twice its logarithm, but for a constant."""
 
 
 def _factor(gram: Array, families: Sequence[Index], arm: float) -> _Factor:
     one, ridge, family_ridge = np.eye(gram.shape[1]), np.full((len(gram), 1), arm), FAMILY * arm
     for family in families:
         ridge[family] = OWN * arm
-    inverse = np.asarray(np.linalg.inv(gram + ridge[:, :, None] * one), dtype=np.float64)
-    shrunk = one - ridge[:, :, None] * inverse
-    told, spread, found = ridge[:, :, None] * shrunk, inverse, list[tuple[Index, Array]]()
-    freedom = float(np.trace(shrunk, axis1=1, axis2=2).sum())
-    pooled = SHARED_RIDGE * one + told.sum(axis=0)
+    inverse, volume = np.empty_like(gram), -len(one) * float(np.log(ridge).sum())
+    for k, own in enumerate(gram):
+        inverse[k], more = _inverse(own + ridge[k] * one)
+        volume += more
+    spread, found = inverse, list[tuple[Index, Array]]()
+
+    def told(places: Index) -> Array:
+        """Return the sum of A_k - A_k P_k A_k."""
+        own = ridge[places, 0]
+        return np.asarray(own.sum() * one - np.tensordot(own**2, inverse[places], axes=1))
+
+    freedom = float((len(one) - ridge[:, 0] * np.trace(inverse, axis1=1, axis2=2)).sum())
+    pooled = SHARED_RIDGE * one + told(np.arange(len(gram)))
     for family in families:
-        below = told[family].sum(axis=0)
-        known = np.asarray(np.linalg.inv(below + family_ridge * one), dtype=np.float64)
+        below = told(family)
+        known, more = _inverse(below + family_ridge * one)
+        volume += more - len(one) * math.log(family_ridge)
         doubt = (OWN * arm) ** 2 * inverse[family] @ known @ inverse[family]
         spread = spread.copy()
         spread[family] += doubt
@@ -140,6 +151,7 @@ def _factor(gram: Array, families: Sequence[Index], arm: float) -> _Factor:
         pooled += family_ridge * (one - family_ridge * known) - below
         found.append((family, known))
     return _Factor(
+        arm=arm,
         ridge=ridge,
         family_ridge=family_ridge,
         inverse=inverse,
@@ -147,7 +159,21 @@ def _factor(gram: Array, families: Sequence[Index], arm: float) -> _Factor:
         spread=spread,
         pooled=pooled,
         freedom=freedom,
+        volume=volume + float(np.linalg.slogdet(pooled)[1]),
     )
+
+
+def _inverse(matrix: Array) -> tuple[Array, float]:
+    """Return the inverse of a positive definite matrix (D, D), and the logarithm of its determinant."""
+    from scipy.linalg.lapack import dpotrf, dpotri
+
+    root, failed = dpotrf(matrix)
+    if failed:
+        raise np.linalg.LinAlgError("the sums of a ridge regression are no sums of squares.")
+    half = dpotri(root)[0]
+    inverse = half + half.T
+    np.fill_diagonal(inverse, np.diagonal(half))
+    return inverse, 2 * float(np.log(np.diagonal(root)).sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
