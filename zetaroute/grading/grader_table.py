@@ -32,14 +32,17 @@ def _from(module: str, name: str) -> Callable[..., Any]:
 
 
 _TABLE = {
-    "exact": Grader(score=_from("text", "exact"), aliases=("string-match", "equals")),
+    "exact": Grader(score=_from("text_graders", "exact"), aliases=("string-match", "equals")),
     "normalised": Grader(
-        score=_from("text", "normalised"), aliases=("normalized", "em", "exact-match", "quasi-exact-match")
+        score=_from("text_graders", "normalised"),
+        aliases=("normalized", "em", "exact-match", "quasi-exact-match"),
     ),
-    "contains": Grader(score=_from("text", "contains"), aliases=("cem", "includes", "contains-match")),
+    "contains": Grader(
+        score=_from("text_graders", "contains"), aliases=("cem", "includes", "contains-match")
+    ),
     "regex": Grader(
-        score=_from("text", "regex"),
-        read_reference=_from("text", "reference_pattern"),
+        score=_from("text_graders", "regex"),
+        read_reference=_from("text_graders", "reference_pattern"),
         aliases=("regex-match",),
     ),
     "choice": Grader(
@@ -57,8 +60,8 @@ _TABLE = {
         read_reference=_from("json_schema", "reference_validator"),
         aliases=("json-schema",),
     ),
-    "f1": Grader(score=_from("text", "f1"), aliases=("f1-score", "token-f1")),
-    "rouge-l": Grader(score=_from("text", "rouge_l"), aliases=("rougel",)),
+    "f1": Grader(score=_from("text_graders", "f1"), aliases=("f1-score", "token-f1")),
+    "rouge-l": Grader(score=_from("text_graders", "rouge_l"), aliases=("rougel",)),
 }
 _KINDS = {
     "command": 'command = ["program", "argument"]',
