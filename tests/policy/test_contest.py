@@ -36,9 +36,10 @@ def test_a_share_is_as_wanted_without_a_limit_or_under_a_large_one_and_nothing_u
     assert affordable_share(0.9, **given, limit_usd=20.0) == 0.0
 
 
+@pytest.mark.parametrize("replays", [True, False])
 @pytest.mark.parametrize(("champion_reach", "challenger_arm"), [((), 1), ((), 0), ((0, 1), 0), ((1, 2), 0)])
 def test_with_chains_the_mean_gain_over_all_draws_is_the_true_one(
-    champion_reach: tuple[int, ...], challenger_arm: int
+    champion_reach: tuple[int, ...], challenger_arm: int, replays: bool
 ) -> None:
     mean, se = np.array([0.5, 0.6, 0.4]), np.full(3, 0.1)
     champion = SideView(
@@ -61,6 +62,7 @@ def test_with_chains_the_mean_gain_over_all_draws_is_the_true_one(
             new=np.zeros(3, dtype=bool),
             asking=np.ones(3),
             explored=lambda pmf: with_floor(pmf, np.full(3, 1 / 3), 0.2),
+            replays=replays,
             seed=seed,
         )
         decider = champion if made.side == "champion" else challenger
@@ -71,7 +73,7 @@ def test_with_chains_the_mean_gain_over_all_draws_is_the_true_one(
             ("challenger", challenger, made.challenger_p, 1.0),
         ):
             if view.reach:
-                seen = ran and side == made.side
+                seen = (ran and side == made.side) or (made.heads and replays)
             else:
                 seen = view.arm in made.asks if made.heads else made.arm == view.arm and not ran
             gain += sign * (expected + (worth[side] - expected) / p * seen)

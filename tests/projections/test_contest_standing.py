@@ -17,6 +17,7 @@ from zetaroute.domain import (
     GRADE_DEADLINE,
     PROVING_SHARE,
     ChainAsk,
+    ChainReplay,
     ContestEvent,
     new_id,
     utc_now,
@@ -561,6 +562,57 @@ def test_a_chain_is_worth_what_it_gave_less_all_that_it_asked(log, event):
     # On tails what the chain asked says nothing of the champion's model.
     assert second[:4] == (alone.id, False, None, alone.shadows[0].id)
     assert second[4] == pytest.approx(0.006 - 0.004 + (whole_usd - 0.006) / 0.25)
+
+
+def replay(query, *asked_models: str, returned: str | None, waited_s: float = 0.0) -> Entry:
+    one = ChainReplay(
+        id=new_id(),
+        outcome_id=query.id,
+        side="challenger",
+        asked=asked_models,
+        returned=returned,
+        waited_s=waited_s,
+    )
+    return Entry(chain_replays=(one,))
+
+
+def audited_beside_a_chain(event, right=BETTER, **changes):
+    """Return a query that the champion answered, while the challenger has a chain of `a` and `b`."""
+    draw = {"champion_p": 1.0, "challenger_p": 1.0}
+    return asked(
+        event, right=right, heads=True, chained=("challenger",), cost_usd=0.001, draw=draw, **changes
+    )
+
+
+def test_what_a_chain_would_have_done_makes_a_pair(log, event):
+    query = audited_beside_a_chain(event)
+    add(log, query)
+    assert scored(log) == [], "the replay is waited for"
+    log.append([replay(query, "a", "b", returned="b", waited_s=2.0)])
+    log.merge()
+    columns = "paired, champion_model <> challenger_model, gain_usd, gain_accuracy"
+    ((paired, differ, gain, accuracy, *outcomes),) = lines(
+        log, f"{columns}, champion_outcome, challenger_outcome"
+    )
+    assert (paired, differ, accuracy) == (True, True, 1.0)
+    assert outcomes == [query.id, query.shadows[0].id]
+    # The chain gave the right answer for two calls and two seconds, the champion a wrong one for one call.
+    assert gain == pytest.approx((0.01 - 0.002 - 0.001 * 2.0) - (0.0 - 0.001))
+    spent = "champion_cost_usd, challenger_cost_usd, champion_waited_s, challenger_waited_s"
+    assert lines(log, spent) == [(None, pytest.approx(0.002), None, 2.0)]
+
+
+def test_a_chain_without_an_answer_is_wrong_and_one_that_stops_early_is_no_gain(log, event):
+    failed = audited_beside_a_chain(event, right={"a": 1.0, "b": 1.0})
+    same = audited_beside_a_chain(event, right={"a": 1.0, "b": 0.0})
+    log.append(
+        [failed.entry, replay(failed, "b", returned=None), same.entry, replay(same, "a", returned="a")]
+    )
+    log.merge()
+    assert lines(log, "paired, gain_accuracy, gain_usd") == [
+        (True, -1.0, pytest.approx(-0.001 - (0.01 - 0.001))),
+        (True, 0.0, 0.0),
+    ]
 
 
 def test_the_other_side_of_a_chain_alone_is_scored_too(log, event):

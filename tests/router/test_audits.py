@@ -13,27 +13,33 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import by_model, fails, http_config, says
+from tests.log.test_log import outcome
 from tests.providers.loopback import ModelServer, Running
 from tests.support.audits import Heads
+from tests.support.chain_plans import PRACTICE, Scripted, plan_of
+from tests.support.contested_rows import asked, began
 from tests.support.waiting import until
 from zetaroute.config import Audits, Budget, Home, Settings, parse_settings
 from zetaroute.domain import (
     FIRST_ROWS,
     Attachment,
+    Audit,
     AuditTerms,
     Check,
+    Decision,
     FileNote,
     Message,
     Native,
     Outcome,
     Query,
+    Status,
 )
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Contest, Limits, Policy, PriorPredictor
 from zetaroute.registry import COLD
 from zetaroute.router.answer import Answer
-from zetaroute.router.audits import MOST_AT_ONCE
+from zetaroute.router.audits import MOST_AT_ONCE, chain_replays
 from zetaroute.router.budget import RunBudget, Spending
 from zetaroute.router.engine import Engine
 from zetaroute.router.options import AskOptions, Callbacks
@@ -441,3 +447,73 @@ def test_a_batch_that_merges_late_audits_no_more_than_it_needs_at_first(settings
     first = FIRST_ROWS
     # Then a quarter of the queries.
     assert first < audited < first + 150
+
+
+def chain_audit(settings: Settings, share: float) -> tuple[Answer, list[Outcome], list[Entry]]:
+    """Return an audited query of practice models while a challenger with a chain has this share."""
+    settings = replace(
+        settings,
+        audits=Audits(share=1.0),
+        explore=replace(settings.explore, rate=0.0, cold_start_rate=0.0),
+    )
+    policy = Policy(version="v0009", predictor=PriorPredictor(), chain=plan_of(objective=settings.objective))
+    tried = Contest(epoch="e", policy=policy, share=share, anchor=PRACTICE[0])
+    return audited(settings, engine=Engine(router_of(settings, Router, contest=tried)))
+
+
+def test_what_a_chain_would_have_done_follows_from_the_answers_of_an_audit(settings: Settings) -> None:
+    answer, rows, entries = chain_audit(settings, share=0.0)
+    draw = answer.decision.contest
+    assert draw is not None
+    assert (draw.side, draw.champion_p, draw.challenger_p) == ("champion", 1.0, 1.0)
+    (replay,) = entries[-1].chain_replays
+    assert [one for entry in entries[:-1] for one in entry.chain_replays] == []
+    known = {row.model for row in (*answer.entry.outcomes, *rows)}
+    assert (replay.outcome_id, replay.side) == (answer.entry.outcomes[0].id, "challenger")
+    assert replay.returned in replay.asked
+    assert set(replay.asked) <= known
+    # The same answers, when the chain itself was given the query.
+    ran, _, others = chain_audit(settings, share=1.0)
+    assert [one for entry in others for one in entry.chain_replays] == []
+    assert sorted(row.model for row in ran.entry.outcomes) == sorted(replay.asked)
+    assert ran.model == replay.returned
+
+
+@pytest.mark.parametrize(
+    ("status", "returned"), [({}, "b"), ({"b": "error"}, "a"), ({"a": "error", "b": "error"}, None)]
+)
+def test_a_model_that_failed_is_paid_and_answers_nothing(
+    status: dict[str, Status], returned: str | None
+) -> None:
+    chain = Scripted(order=("a", "b"), right={"a": 0.5, "b": 0.9})
+    rows = [outcome(model=model, status=status.get(model, "ok"), response_s=1.5) for model in ("a", "b")]
+    (replay,) = chain_replays(QUERY, contested(chain), rows)
+    assert (replay.asked, replay.returned, replay.waited_s) == (("a", "b"), returned, 3.0)
+
+
+def test_nothing_is_replayed_without_every_answer_or_beside_a_check() -> None:
+    chain = Scripted(order=("a", "b"), right={"a": 0.5, "b": 0.9})
+    rows = [outcome(model=model, status="ok") for model in ("a", "b")]
+    assert chain_replays(QUERY, contested(chain), rows[:1]) == ()
+    checked = replace(QUERY, check=Check(grader="number", reference="5"))
+    assert chain_replays(checked, contested(chain), rows) == ()
+    tails = contested(chain)
+    assert tails.audit is not None
+    assert chain_replays(QUERY, replace(tails, audit=replace(tails.audit, heads=False)), rows) == ()
+
+
+def contested(chain: Scripted) -> Decision:
+    """Return a decision for the champion, whose challenger has a chain."""
+    draw = asked(began("v0001", "v0002"), right={}).row.contest
+    return Decision(
+        candidates=(),
+        model="a",
+        propensity=1.0,
+        forced=False,
+        explored=False,
+        policy_version="v0001",
+        seed=1,
+        contest=draw,
+        chained={"challenger": chain},
+        audit=Audit(probability=0.25, heads=True),
+    )

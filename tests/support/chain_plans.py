@@ -44,10 +44,10 @@ def plan_of(models: tuple[str, ...] = PRACTICE, objective: Objective = Objective
 
 def _joint(count: int, asked: tuple[int, ...]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     pairs = list(combinations(asked, 2))
-    found = np.zeros((count, count + len(asked) + len(pairs) + 2))
+    found = np.zeros((count, count + len(asked) + 2 * len(pairs) + 2))
     found[:, :count] = np.eye(count)
     for place, pair in enumerate(pairs):
-        found[list(pair), count + len(asked) + place] = WEIGHT
+        found[list(pair), count + len(asked) + place] = WEIGHT / 2.0
     return found
 
 

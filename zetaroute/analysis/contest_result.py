@@ -30,6 +30,8 @@ NUMBERS = (
 """What of a line counts here."""
 _SHARES = ("accuracy_rate", "satisfaction_score", "error_rate")
 _AMOUNTS = ("cost_per_query_usd", "mean_response_s")
+_SPENT = ("cost_usd", "waited_s")
+"""What of a line tells these of a chain, of which its answer's own row tells a part."""
 _KPIS = (*_SHARES, *_AMOUNTS)
 _ANSWER = f"""
     SELECT id, coalesce(nullif(task, ''), segment, ''), CASE WHEN {LOST} THEN 0.0 ELSE accuracy END, satisfaction,
@@ -127,14 +129,15 @@ def gain_interval(lines: Lines, point: float) -> Figure:
 
 def contest_lines(connection: DuckDBPyConnection, epoch: str) -> Lines:
     """Return the lines of an epoch."""
+    spent = [f"{side}_{name}" for side in _SIDES for name in _SPENT]
     found = connection.execute(
-        f"SELECT {', '.join(NUMBERS)}, champion_model <> challenger_model AS differ, champion_outcome, "
+        f"SELECT {', '.join((*NUMBERS, *spent))}, champion_model <> challenger_model AS differ, champion_outcome, "
         "challenger_outcome FROM evidence WHERE epoch = ? ORDER BY id",
         [epoch],
     ).fetchnumpy()
     lines: dict[str, NDArray[Any]] = {
         name: np.ma.filled(np.ma.asarray(found[name], dtype=np.float64), np.nan)
-        for name in (*NUMBERS, "differ")
+        for name in (*NUMBERS, *spent, "differ")
     }
     for side in _SIDES:
         ids = np.ma.asarray(found[f"{side}_outcome"])
@@ -186,6 +189,10 @@ def measured(connection: DuckDBPyConnection, lines: Lines) -> Measured:
         }
         for side in sides
     )
+    for side, known in (("champion", champion), ("challenger", challenger)):
+        for name, spent in zip(_AMOUNTS, _SPENT, strict=True):
+            whole = lines.get(f"{side}_{spent}")
+            known[name] = known[name] if whole is None else np.where(np.isnan(whole), known[name], whole)
     kind = np.array([one[0] or other[0] for one, other in zip(*sides, strict=True)], dtype=np.str_)
     return Measured(lines=lines, champion=champion, challenger=challenger, kind=kind)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.recorded_chains import RecordedAnswers
+from zetaroute.bench.recorded_chains import ChainRun, RecordedAnswers
 from zetaroute.bench.steps import SIDES, Epoch, Step, decided_of, record_of
 from zetaroute.bench.way import utility
 from zetaroute.config import Settings
@@ -25,6 +25,7 @@ from zetaroute.domain import (
     FIRST_ROWS,
     PROVING_UNITS,
     AuditTerms,
+    Chain,
     Query,
     Side,
     Standing,
@@ -194,10 +195,9 @@ class Loop:
         ids = [arm.id for arm in self.arms]
         asks = decision.audit.asks if decision.audit is not None else ()
         asked = np.array([ids.index(model) for model in asks or (decision.model,)], dtype=np.int64)
-        chain = None
-        if self.answers is not None and isinstance(decision.chain, ChainState):
-            chain = self.answers.run(decision.chain, row)
-        step = Step(query=row, decision=decision, asked=asked, chain=chain)
+        chains = {side: self._run(chain, row) for side, chain in decision.chained.items()}
+        chain = None if decision.chain is None else self._run(decision.chain, row)
+        step = Step(query=row, decision=decision, asked=asked, chain=chain, chains=chains)
         self.queries += [row] * len(asked)
         self.models += asked.tolist()
         self.audit_rows += len(step.beside)
@@ -206,6 +206,10 @@ class Loop:
         if len(asks) > 1:
             self._audited.append(step)
         return step
+
+    def _run(self, chain: Chain, row: int) -> ChainRun:
+        assert self.answers is not None and isinstance(chain, ChainState)  # noqa: PT018, S101
+        return self.answers.run(chain, row)
 
     @property
     def _promoted(self) -> bool:
@@ -267,12 +271,8 @@ class Loop:
 
     def _side_usd(self, step: Step, side: Side, model: str) -> float:
         """Return what the recordings know a side's model, or its chain, to be worth for a query."""
-        policy = self.challenger if side == "challenger" else self.champion
-        if side in step.decision.chained and policy is not None and self.answers is not None:
-            (expected,) = self.expect(policy, np.array([step.query]))
-            chain = self.answers.chain_of(policy, step.query, expected, self.arms)
-            if chain is not None:
-                return self.answers.run(chain, step.query).utility_usd
+        if side in step.chains:
+            return step.chains[side].utility_usd
         return float(self.gains[step.query, self.train.models.index(model)])
 
     def _harmed(self, epoch: Epoch) -> None:

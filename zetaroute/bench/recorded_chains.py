@@ -11,9 +11,9 @@ from zetaroute.arrays import Array, Index, Mask
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.way import charged
 from zetaroute.config import Objective
-from zetaroute.domain import Arm, Query
+from zetaroute.domain import Arm, Query, run_chain
 from zetaroute.learn.chain_log import AnsweredQueries
-from zetaroute.learn.chains import run_chain
+from zetaroute.learn.chains import see_recorded
 from zetaroute.policy import Policy
 from zetaroute.policy.chain.plan import ChainState
 from zetaroute.policy.opinion import opinion_of
@@ -53,10 +53,11 @@ class RecordedAnswers:
     def run(self, chain: ChainState, query: int) -> ChainRun:
         """Let a chain answer a query."""
         models, value_usd = self.recordings.models, self.objective.answer_value_usd
-        places = [models.index(model) for model in chain.plan.models]
-        answers = [self.read(query, place) for place in places]
-        state, asked, waited_s = run_chain(chain, answers, self._seconds[query, places])
-        paid = np.array([places[k] for k in sorted(asked)], dtype=np.int64)
+        places = {model: models.index(model) for model in chain.plan.models}
+        seconds = {model: float(self._seconds[query, place]) for model, place in places.items()}
+        see = see_recorded({model: self.read(query, place) for model, place in places.items()})
+        state, asked, waited_s = run_chain(chain, seconds, see)
+        paid = np.array([place for model, place in places.items() if model in asked], dtype=np.int64)
         returned = models.index(state.best())
         right = float(self.recordings.score[query, returned])
         spent_usd = float(self._charged[query, paid].sum()) + self.objective.second_value_usd * waited_s

@@ -32,6 +32,8 @@ class Step:
     """The models whose answers teach: the first that was asked for the user, then those of an audit."""
     chain: ChainRun | None = None
     """What the chain did that began with the first one."""
+    chains: Mapping[Side, ChainRun] = field(default_factory=dict)
+    """What those of both sides of a contest would have done."""
 
     @property
     def returned(self) -> int:
@@ -84,7 +86,7 @@ def decided_of(steps: Sequence[Step], train: Recordings, gains: Array) -> Decide
     values: dict[str, Any] = {}
     for number, side in enumerate(SIDES):
         arms = [train.models.index(getattr(one, f"{side}_model")) for one in drawn]
-        chained = [side in step.decision.chained for step in steps]
+        chained = [side in step.chains for step in steps]
         plans[side] = [
             len(train.models) + number if chain else arm for arm, chain in zip(arms, chained, strict=True)
         ]
@@ -101,7 +103,7 @@ def decided_of(steps: Sequence[Step], train: Recordings, gains: Array) -> Decide
     share, kept = (np.array([getattr(one, name) for one in drawn]) for name in ("share", "kept"))
     champion_least, challenger_least = least_probabilities(share, kept)
     return Decided(
-        paired=np.array(paired) & ~np.array([bool(step.decision.chained) for step in steps]),
+        paired=np.array(paired),
         share=share,
         champion=np.array(plans["champion"]),
         challenger=np.array(plans["challenger"]),
@@ -122,11 +124,12 @@ def _seen(step: Step, arm: int, train: Recordings, gains: Array) -> tuple[float,
 
 
 def _seen_chain(step: Step, side: Side) -> tuple[float, float]:
-    """Return the same of a side's chain, which is seen where it ran."""
-    contest = step.decision.contest
-    if step.chain is None or contest is None or contest.side != side:
+    """Return the same of a side's chain, which is seen where it ran, and by the answers of an audit."""
+    contest, audit = step.decision.contest, step.decision.audit
+    ran = step.chain is not None and contest is not None and contest.side == side
+    if not ran and (audit is None or not audit.heads):
         return np.nan, np.nan
-    return step.chain.utility_usd, step.chain.right
+    return step.chains[side].utility_usd, step.chains[side].right
 
 
 def record_of(train: Recordings, queries: Index, models: Index) -> dict[str, Standing]:

@@ -15,7 +15,7 @@ from zetaroute.domain.arm import (
     segment_of,
     usd,
 )
-from zetaroute.domain.chain import Chain, ChainAsk, Thought
+from zetaroute.domain.chain import Chain, ChainAsk, Thought, run_chain
 from zetaroute.domain.contest import (
     BETS_FROM,
     FIRST_ROWS,
@@ -28,6 +28,7 @@ from zetaroute.domain.contest import (
     PROVING_UNITS,
     Audit,
     AuditTerms,
+    ChainReplay,
     ContestEvent,
     ContestStep,
     EvidenceLine,
@@ -101,6 +102,7 @@ __all__ = [
     "Candidate",
     "Chain",
     "ChainAsk",
+    "ChainReplay",
     "Check",
     "Completion",
     "ContestEvent",
@@ -138,6 +140,7 @@ __all__ = [
     "is_same_model",
     "new_id",
     "query_kind_key",
+    "run_chain",
     "segment_of",
     "strength",
     "text_tokens",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,32 @@ class Chain(Protocol):
     def why(self) -> str:
         """Why it stops or goes on, in words."""
         ...
+
+
+AnyChain = TypeVar("AnyChain", bound=Chain)
+
+
+def run_chain(
+    chain: AnyChain,
+    seconds: Mapping[str, float],
+    see: Callable[[AnyChain, str, str | None], AnyChain],
+) -> tuple[AnyChain, frozenset[str], float]:
+    """Return how a chain ends whose answers are all there, whom it has paid, and how long it was waited for.
+
+    `seconds` are what every model takes; `see` shows the chain what a model brought, while another one runs. Of two
+    that are asked at once the later one is cancelled where the first answer is enough, and is paid.
+    """
+    waited_s, paid = 0.0, set[str]()
+    while (first := chain.next()) is not None:
+        together = [model for model in (first, chain.beside()) if model is not None]
+        together.sort(key=lambda model: seconds[model])
+        paid |= set(together)
+        began_s = waited_s
+        for model, running in zip(together, [*together[1:], None], strict=True):
+            if model != together[0] and chain.next() != model:
+                break
+            chain, waited_s = see(chain, model, running), began_s + seconds[model]
+    return chain, frozenset(paid), waited_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

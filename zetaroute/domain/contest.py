@@ -105,6 +105,21 @@ class Pairing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainReplay:
+    """What the chain of a side would have done with an audited query, by the answers that were asked for anyway."""
+
+    id: str
+    outcome_id: str
+    """Of the query's first row."""
+    side: Side
+    asked: tuple[str, ...]
+    """Models."""
+    returned: str | None
+    """The one whose answer would have been given; None where all failed."""
+    waited_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceLine:
     """What one query says of a contest; written once, and never changed."""
 
@@ -120,12 +135,18 @@ class EvidenceLine:
     """Whether the challenger was given the query."""
     share: float
     paired: bool
-    """Whether the models of both sides were asked."""
+    """Whether it was seen what both sides' models or chains bring."""
     champion_model: str
+    """Of a chain its name."""
     challenger_model: str
     champion_outcome: str | None
-    """Id of the row with the answer of the champion's model; None where it was not asked."""
+    """Id of the row with the answer that the champion's model or chain brought; None where it was not seen."""
     challenger_outcome: str | None
+    champion_cost_usd: float | None = None
+    """Of all that a chain asked; None of a single model."""
+    challenger_cost_usd: float | None = None
+    champion_waited_s: float | None = None
+    challenger_waited_s: float | None = None
     champion_p: float
     challenger_p: float
     audit_probability: float

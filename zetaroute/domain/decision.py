@@ -140,8 +140,8 @@ class Decision:
     """Models that it pays to ask, in this order, while the answers fail the query's check."""
     chain: Chain | None = field(default=None, repr=False, compare=False)
     """Which models are asked after `model`, by what the answers look like; None: its answer is given."""
-    chained: tuple[Side, ...] = ()
-    """The sides of the contest that would have a chain answer."""
+    chained: Mapping[Side, Chain] = field(default_factory=dict, repr=False, compare=False)
+    """The chains of the sides of the contest that would have one answer."""
     segment: str | None = None
     """Learned kind of the query; None where it has a task label, or where no kind has a name."""
     objective: Objective | None = None

@@ -119,10 +119,14 @@ def scored(
         models = Ranges(low=bounds.low[:count], high=bounds.high[:count])
         least, other = decided.challenger_least, decided.champion_least
         single, of_chain = (
-            one.worst(least=least, other_least=other, anchor=fixed, mirror=mirror) for one in (models, bounds)
+            np.where(
+                decided.paired,
+                one.worst_pair(anchor=fixed, mirror=mirror),
+                one.worst(least=least, other_least=other, anchor=fixed, mirror=mirror),
+            )
+            for one in (models, bounds)
         )
-        pair = models.worst_pair(anchor=fixed, mirror=mirror)
-        worst[name] = np.where(decided.paired, pair, np.where(chained, of_chain, single))
+        worst[name] = np.where(chained, of_chain, single)
     paired = decided.paired
     return Scored(
         gain_usd=gain,

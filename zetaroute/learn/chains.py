@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
@@ -15,7 +15,7 @@ from zetaroute.answers.agreement import EQUAL, agreement
 from zetaroute.answers.final import KINDS
 from zetaroute.answers.read import SIGNS, ReadAnswer
 from zetaroute.arrays import Array, Index, Mask
-from zetaroute.domain import Arm, Objective
+from zetaroute.domain import Arm, Objective, run_chain
 from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.learn.logistic import fit_logistic
 from zetaroute.policy.asking import USUAL_MODELS
@@ -279,38 +279,30 @@ def play_chain(plan: ChainPlan, rows: ChainRows, arms: Sequence[Arm], objective:
         if state is None:
             continue
         played.expected_usd[row] = state.expected_usd
-        state, paid, played.seconds[row] = run_chain(
-            state, rows.answers[row], np.nan_to_num(rows.seconds[row])
-        )
-        played.asked[row, sorted(paid)] = True
+        seconds = dict(zip(plan.models, np.nan_to_num(rows.seconds[row]).tolist(), strict=True))
+        see = see_recorded(dict(zip(plan.models, rows.answers[row], strict=True)))
+        state, paid, played.seconds[row] = run_chain(state, seconds, see)
+        played.asked[row, [plan.models.index(model) for model in paid]] = True
         played.returned[row] = plan.models.index(state.best())
         played.probability_right[row] = sigmoid(state.logits[played.returned[row]])
     return played
 
 
-def run_chain(
-    state: ChainState, answers: Sequence[ReadAnswer | None], seconds: Array
-) -> tuple[ChainState, set[int], float]:
-    """Return how a chain ends over recorded answers, whom it has paid, and how long it was waited for.
+def see_recorded(
+    answers: Mapping[str, ReadAnswer | None],
+) -> Callable[[ChainState, str, str | None], ChainState]:
+    """Return what shows a chain recorded answers, None for a call that failed (see `run_chain`)."""
 
-    Of two that are asked at once the later one is cancelled where the first answer is enough, and is paid.
-    """
-    waited, models, paid = 0.0, state.plan.models, set[int]()
-    while (first := state.next()) is not None:
-        together = [models.index(model) for model in (first, state.beside()) if model is not None]
-        together.sort(key=lambda k: seconds[k])
-        paid |= set(together)
-        began = waited
-        for place, running in zip(together, [*together[1:], None], strict=True):
-            if place != together[0] and state.next() != models[place]:
-                break
-            answer, waited = answers[place], began + seconds[place]
-            state = (
-                state.without(models[place])
-                if answer is None
-                else state.with_read(place, answer, running=running)
-            )
-    return state, paid, waited
+    def see(state: ChainState, model: str, running: str | None) -> ChainState:
+        answer = answers[model]
+        if answer is None:
+            return state.without(model)
+        models = state.plan.models
+        return state.with_read(
+            models.index(model), answer, running=None if running is None else models.index(running)
+        )
+
+    return see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

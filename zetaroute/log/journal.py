@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from zetaroute.domain import (
+    ChainReplay,
     ContestEvent,
     EvidenceLine,
     Export,
@@ -57,6 +58,7 @@ class Entry:
     contests: tuple[ContestEvent, ...] = ()
     evidence: tuple[EvidenceLine, ...] = ()
     exports: tuple[Export, ...] = ()
+    chain_replays: tuple[ChainReplay, ...] = ()
 
 
 class Journal:

@@ -142,6 +142,10 @@ EVIDENCE_COLUMNS = {
     "challenger_model": "VARCHAR",
     "champion_outcome": "VARCHAR",
     "challenger_outcome": "VARCHAR",
+    "champion_cost_usd": "DOUBLE",
+    "challenger_cost_usd": "DOUBLE",
+    "champion_waited_s": "DOUBLE",
+    "challenger_waited_s": "DOUBLE",
     "champion_p": "DOUBLE",
     "challenger_p": "DOUBLE",
     "audit_probability": "DOUBLE",
@@ -159,12 +163,21 @@ EVIDENCE_COLUMNS = {
     "missing": "BOOLEAN",
     "next_share": "DOUBLE",
 }
+CHAIN_REPLAY_COLUMNS = {
+    "id": "VARCHAR",
+    "outcome_id": "VARCHAR",
+    "side": "VARCHAR",
+    "asked": "VARCHAR[]",
+    "returned": "VARCHAR",
+    "waited_s": "DOUBLE",
+}
 TABLES = {
     "outcomes": OUTCOME_COLUMNS,
     "feedback": FEEDBACK_COLUMNS,
     "promotions": PROMOTION_COLUMNS,
     "contests": CONTEST_COLUMNS,
     "evidence": EVIDENCE_COLUMNS,
+    "chain_replays": CHAIN_REPLAY_COLUMNS,
     "exports": {"id": "VARCHAR", "time": "TIMESTAMP", "path": "VARCHAR", "run": "VARCHAR"},
 }
 """What a segment of the journal holds, by table."""
@@ -196,11 +209,16 @@ def _bring_up_contests(connection: DuckDBPyConnection) -> None:
     _make(connection, "contests", "evidence")
 
 
+def _bring_up_replays(connection: DuckDBPyConnection) -> None:
+    _bring_up(connection)
+    _make(connection, "chain_replays")
+
+
 def _bring_up(connection: DuckDBPyConnection) -> None:
     """Give the tables the columns that they lack, and make the views anew."""
-    for table in ("outcomes", "feedback"):
+    for table in ("outcomes", "feedback", "evidence"):
         for name, kind in TABLES[table].items():
-            connection.execute(f'ALTER TABLE {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
+            connection.execute(f'ALTER TABLE IF EXISTS {table} ADD COLUMN IF NOT EXISTS "{name}" {kind}')
     # A view keeps the columns that its table had.
     for view in VIEWS:
         connection.execute(f"DROP VIEW IF EXISTS {view}")
@@ -218,6 +236,7 @@ STEPS = {
     "0011_contests": _bring_up_contests,
     "0012_chains": _bring_up,
     "0013_sessions": _bring_up,
+    "0014_chain_replays": _bring_up_replays,
 }
 
 

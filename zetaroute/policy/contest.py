@@ -47,8 +47,8 @@ class Draw:
     side: Side
     heads: bool
     champion_p: float
-    """Probability, given how the coin fell, that it is seen what the champion's plan brings: of a model, that it is
-    drawn, or asked beside a chain; of a chain, that its side is given the query and its first model drawn."""
+    """Probability, given how the coin fell, that it is seen what the champion's plan brings: 1 on heads; on tails, of
+    a model that it is drawn, of a chain that its side is given the query and its first model drawn."""
     challenger_p: float
     asks: tuple[int, ...] = ()
     """On heads, the answering one first."""
@@ -64,12 +64,14 @@ def cast(
     new: Mask,
     asking: Array,
     explored: Callable[[Array], Array],
+    replays: bool = True,
     seed: int,
 ) -> Draw:
     """Toss the coin of the audit, give the query to a side, and draw its model.
 
     `explored` adds to probabilities (K,) what both sides explore. While there are `new` models (K,) an audit asks one
-    of them too, later on one in three asks any other; drawn by the weights `asking` (K,), 0 for never.
+    of them too, later on one in three asks any other; drawn by the weights `asking` (K,), 0 for never. Where nothing
+    `replays` a chain by the answers of an audit, it is seen on heads where its side is given the query.
     """
     coins = np.random.default_rng([seed, 2]).random(3)
     side: Side = "challenger" if coins[0] < share else "champion"
@@ -86,8 +88,8 @@ def cast(
             side=side,
             heads=True,
             asks=tuple(asks),
-            champion_p=_seen_on_heads(champion, challenger, 1.0 - share, pmf),
-            challenger_p=_seen_on_heads(challenger, champion, share, pmf),
+            champion_p=1.0 if replays or not champion.reach else 1.0 - share,
+            challenger_p=1.0 if replays or not challenger.reach else share,
         )
     by_champion, by_challenger = (
         explored(
@@ -117,15 +119,11 @@ def _one_more(others: Mask, new: Mask, asking: Array, coins: Array) -> tuple[int
     return (_point_in(np.where(among, asking, 0.0), float(coins[1])),)
 
 
-def _seen_on_heads(view: SideView, other: SideView, share: float, pmf: Array) -> float:
-    """Return the probability that what a side wants is seen: beside a chain every model is, and of chains one."""
-    if view.reach:
-        return share
-    return 1.0 if other.reach else float(pmf[view.arm])
-
-
 def _seen_on_tails(view: SideView, other: SideView, own: Array, pmf: Array) -> float:
-    """Return the same by the side's `own` part of the draw (K,): what is drawn for a chain is another thing."""
+    """Return the probability that what a side wants is seen, by its `own` part of the draw (K,).
+
+    What is drawn for a chain is another thing than the same model alone.
+    """
     begins = view.reach or (other.reach and other.arm == view.arm)
     return float((own if begins else pmf)[view.arm])
 

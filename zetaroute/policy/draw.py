@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from zetaroute.arrays import Array, Mask
-from zetaroute.domain import Audit, AuditTerms, Pairing, Side, Standing
+from zetaroute.domain import Audit, AuditTerms, Chain, Pairing, Side, Standing
 from zetaroute.policy.asking import (
     CLAIM_SE,
     MOST_BESIDE,
@@ -37,7 +37,7 @@ class Lot:
     """(K,) over both policies, given how the coin fell: what is logged."""
     audit: Audit
     pairing: Pairing | None = None
-    chained: tuple[Side, ...] = ()
+    chained: Mapping[Side, Chain] = field(default_factory=dict)
 
 
 def drawn_alone(own: Opinion, pmf: Array, terms: AuditTerms, eligible: Mask, *, seed: int) -> Lot:
@@ -105,6 +105,8 @@ def drawn_of_sides(
         asking=inverse(charges(other.forecast, own.arms, own.objective), own.objective)
         * _worth_asking(other, eligible),
         explored=explored,
+        # A check holds answers back from the chain that runs, and is not made for others.
+        replays=not own.after,
         seed=seed,
     )
     return Lot(
@@ -117,9 +119,9 @@ def drawn_of_sides(
     )
 
 
-def _chained(own: Opinion, other: Opinion) -> tuple[Side, ...]:
-    sides: tuple[tuple[Side, Opinion], ...] = (("champion", own), ("challenger", other))
-    return tuple(side for side, opinion in sides if opinion.chain is not None)
+def _chained(own: Opinion, other: Opinion) -> dict[Side, Chain]:
+    sides: dict[Side, Chain | None] = {"champion": own.chain, "challenger": other.chain}
+    return {side: chain for side, chain in sides.items() if chain is not None}
 
 
 def _pairing(

@@ -6,12 +6,12 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import BETS_FROM, GRADE_DEADLINE, ContestEvent, EvidenceLine, Side, unit_of
 from zetaroute.log.log import rows_in
-from zetaroute.projections.seen_answers import CHAINS, Seen, answers_to, grades_of, seen_of
+from zetaroute.projections.seen_answers import CHAINS, Seen, answers_to, grades_of, replays_of, seen_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,8 +70,10 @@ class _Unit:
 
     @property
     def paired(self) -> bool:
-        """Whether what both sides wanted was asked; where one is a chain, its own asks are seen by chance alone."""
-        return bool(self.row["audited"]) and not self.row["chained"]
+        """Whether what both sides wanted is seen for sure, as was known before anything was asked."""
+        draw = self.row["contest"]
+        sure = not self.row["chained"] or min(draw["champion_p"], draw["challenger_p"]) == 1.0
+        return bool(self.row["audited"]) and sure
 
     @property
     def complete(self) -> bool:
@@ -204,19 +206,21 @@ def _first(
 def _units(
     connection: DuckDBPyConnection, event: ContestEvent, fresh: Sequence[Mapping[str, Any]]
 ) -> list[_Unit]:
-    answers = answers_to(connection, event, [one["id"] for one in fresh])
+    ids = [one["id"] for one in fresh]
+    answers, replays = answers_to(connection, event, ids), replays_of(connection, ids)
     units = []
     for one in fresh:
         plans = {
             side: chain if side in one["chained"] else one["contest"][f"{side}_model"]
             for side, chain in CHAINS.items()
         }
-        seen, needed = seen_of(one, plans, answers.get(one["id"], [])), frozenset[str]()
+        seen = seen_of(one, plans, answers.get(one["id"], []), replays.get(one["id"], {}))
+        unit = _Unit(row=one, unit=one["unit"], plans=plans, seen=seen, needed=frozenset(), grades={})
         if plans["champion"] != plans["challenger"]:
-            sure = set(plans.values()) - set(CHAINS.values()) if one["audited"] else set[str]()
-            needed = frozenset(sure | (set(plans.values()) & seen.keys()))
-        grades = grades_of(one, needed, seen)
-        units.append(_Unit(row=one, unit=one["unit"], plans=plans, seen=seen, needed=needed, grades=grades))
+            sure = {plan for plan in plans.values() if unit.paired or plan not in CHAINS.values()}
+            needed = frozenset(plans.values()) & ((sure if one["audited"] else set()) | seen.keys())
+            unit = replace(unit, needed=needed, grades=grades_of(one, needed, seen))
+        units.append(unit)
     return units
 
 
@@ -262,10 +266,11 @@ def _lines(
                 own=draw["side"] == "challenger",
                 share=draw["share"],
                 paired=one.paired,
-                champion_model=draw["champion_model"],
-                challenger_model=draw["challenger_model"],
+                champion_model=one.plans["champion"],
+                challenger_model=one.plans["challenger"],
                 champion_outcome=champion.id if champion else None,
                 challenger_outcome=challenger.id if challenger else None,
+                **_spent(one),
                 champion_p=draw["champion_p"],
                 challenger_p=draw["challenger_p"],
                 audit_probability=one.row["audit_probability"],
@@ -275,6 +280,15 @@ def _lines(
             )
         )
     return lines
+
+
+def _spent(unit: _Unit) -> dict[str, Any]:
+    """Return what the sides' chains took; a single model's answer has that in its own row."""
+    found: dict[str, Any] = {}
+    for side, chain in CHAINS.items():
+        if unit.plans[side] == chain and (whole := unit.seen.get(chain)) is not None:
+            found |= {f"{side}_cost_usd": whole.cost_usd, f"{side}_waited_s": whole.took_s}
+    return found
 
 
 def _decided(event: ContestEvent, ready: Sequence[_Unit], names: Sequence[str]) -> Any:
@@ -296,9 +310,12 @@ def _decided(event: ContestEvent, ready: Sequence[_Unit], names: Sequence[str]) 
     def right(side: Side) -> list[float | None]:
         return [one.grades.get(one.plans[side]) for one in ready]
 
+    def worth(grade: float, of: Seen) -> float:
+        return event.answer_value_usd * grade - of.cost_usd - event.second_value_usd * of.took_s
+
     def utility(side: Side) -> list[float | None]:
         return [
-            None if grade is None else event.answer_value_usd * grade - one.seen[one.plans[side]].spent_usd
+            None if grade is None else worth(grade, one.seen[one.plans[side]])
             for one, grade in zip(ready, right(side), strict=True)
         ]
 

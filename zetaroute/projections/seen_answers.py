@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from zetaroute.domain import ContestEvent, Side
+from zetaroute.domain import ChainReplay, ContestEvent, Side
 from zetaroute.log.views import WAITED, graded_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ _ANSWERS = f"""
            {WAITED} AS waited_s, role = 'audit' AS beside, coalesce(chain.returned, false) AS returned
     FROM ({graded_of(_ASKED)}) ORDER BY id
 """
+_REPLAYS = """
+    SELECT outcome_id, id, outcome_id, side, asked, returned, waited_s FROM chain_replays
+    WHERE outcome_id IN (SELECT unnest(from_json($ids, '["VARCHAR"]')))
+"""
 _UNGRADED: Mapping[str, float | None] = {"truth": None, "judge": None}
 CHAINS: Mapping[Side, str] = {side: f"the chain of the {side}" for side in ("champion", "challenger")}
 """What the sides' chains are called among the models."""
@@ -44,10 +48,10 @@ class Seen:
     status: str
     grades: Mapping[str, float | None]
     """By source: `truth`, `judge`. People's ratings are no evidence."""
-    spent_usd: float
-    """Money and time."""
-    waited_usd: float
-    """The same with the time that the user waited for."""
+    cost_usd: float
+    took_s: float
+    waited_s: float
+    """What of that the user waited for."""
     beside: bool
     """Whether an audit asked it."""
     returned: bool
@@ -55,7 +59,10 @@ class Seen:
 
 
 def seen_of(
-    row: Mapping[str, Any], plans: Mapping[Side, str], answers: Sequence[tuple[str, Seen]]
+    row: Mapping[str, Any],
+    plans: Mapping[Side, str],
+    answers: Sequence[tuple[str, Seen]],
+    replays: Mapping[Side, ChainReplay],
 ) -> dict[str, Seen]:
     """Return what was seen of a decision, by model or chain: of what was not audited the drawn one alone."""
     side, given = row["contest"]["side"], [one for _, one in answers if not one.beside]
@@ -67,7 +74,19 @@ def seen_of(
             given[0], status="error" if given[0].status == "error" else "cancelled", grades=_UNGRADED
         )
         whole = next((one for one in given if one.returned), nothing)
-        seen[plans[side]] = replace(whole, spent_usd=sum(one.waited_usd for one in given))
+        waited_s = sum(one.waited_s for one in given)
+        seen[plans[side]] = replace(whole, cost_usd=sum(one.cost_usd for one in given), took_s=waited_s)
+    for other, replay in replays.items():
+        asked = {model: one for model, one in answers if model in replay.asked}
+        if (other != side or not ran) and asked.keys() == set(replay.asked):
+            failed = next(iter(asked.values()))
+            whole = (
+                asked[replay.returned]
+                if replay.returned in asked
+                else replace(failed, status="error", grades=_UNGRADED)
+            )
+            cost_usd = sum(one.cost_usd for one in asked.values())
+            seen[plans[other]] = replace(whole, cost_usd=cost_usd, took_s=replay.waited_s)
     return seen
 
 
@@ -88,6 +107,15 @@ def grades_of(
             grades[model] = 0.0 if grade is None and one is not None and one.status in wrong else grade
         found.append(grades)
     return max(found, key=lambda grades: sum(grade is not None for grade in grades.values()))
+
+
+def replays_of(connection: DuckDBPyConnection, ids: Sequence[str]) -> dict[str, dict[Side, ChainReplay]]:
+    """Return what chains would have done with some decisions, by decision and side."""
+    found: dict[str, dict[Side, ChainReplay]] = {}
+    for decision, *values in connection.execute(_REPLAYS, {"ids": json.dumps(list(ids))}).fetchall():
+        replay = ChainReplay(**dict(zip(ChainReplay.__slots__, values, strict=True)))
+        found.setdefault(decision, {})[replay.side] = replay
+    return found
 
 
 def answers_to(
@@ -115,8 +143,9 @@ def answers_to(
             id=id_,
             status=status,
             grades={"truth": truth, "judge": judge},
-            spent_usd=charged + event.second_value_usd * (seconds or 0.0),
-            waited_usd=charged + event.second_value_usd * (waited_s or 0.0),
+            cost_usd=charged,
+            took_s=seconds or 0.0,
+            waited_s=waited_s or 0.0,
             beside=beside,
             returned=returned,
         )

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from zetaroute.domain import Arm, Audit, Decision, Query
+from zetaroute.domain import (
+    Arm,
+    Audit,
+    Chain,
+    ChainReplay,
+    Decision,
+    Outcome,
+    Query,
+    is_cut,
+    new_id,
+    run_chain,
+)
 from zetaroute.grading.graders import Graders
 from zetaroute.router.options import AskOptions
 
@@ -73,6 +84,45 @@ def asked_beside(decision: Decision) -> tuple[str, ...]:
         return ()
     eligible = {candidate.model for candidate in decision.candidates if candidate.eligible}
     return tuple(model for model in decision.audit.asks if model != decision.model and model in eligible)
+
+
+def chain_replays(query: Query, decision: Decision, rows: Sequence[Outcome]) -> tuple[ChainReplay, ...]:
+    """Return what the chains of both sides would have done by the rows of an audit, but for the one that ran.
+
+    A check may have held answers back from that one, so nothing is compared with it then. None where an answer is
+    missing that a chain wants.
+    """
+    draw, by_model = decision.contest, {row.model: row for row in rows}
+    if draw is None or decision.audit is None or not decision.audit.heads or query.check is not None:
+        return ()
+    seconds = {model: row.response_s or 0.0 for model, row in by_model.items()}
+
+    def see(chain: Chain, model: str, running: str | None) -> Chain:
+        row = by_model[model]
+        if row.status != "ok":
+            return chain.without(model)
+        return chain.with_answer(model, row.response or "", cut=is_cut(row.finish_reason), running=running)
+
+    found = []
+    for side, chain in decision.chained.items():
+        if decision.chain is not None and side == draw.side:
+            continue
+        try:
+            ended, asked, waited_s = run_chain(chain, seconds, see)
+        except KeyError:
+            continue
+        answered = any(by_model[model].status == "ok" for model in asked)
+        found.append(
+            ChainReplay(
+                id=new_id(),
+                outcome_id=rows[0].id,
+                side=side,
+                asked=tuple(sorted(asked)),
+                returned=ended.best() if answered else None,
+                waited_s=waited_s,
+            )
+        )
+    return tuple(found)
 
 
 def unaudited(decision: Decision) -> Decision:

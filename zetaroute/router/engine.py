@@ -19,7 +19,7 @@ from zetaroute.policy import Limits, allowed, tripped
 from zetaroute.providers.pool import Providers, open_providers
 from zetaroute.router.answer import Answer, UnansweredError, UnkeptAnswerError
 from zetaroute.router.attempts import cut_answer, run_attempts
-from zetaroute.router.audits import MOST_AT_ONCE, asked_beside, may_chain, unaudited
+from zetaroute.router.audits import MOST_AT_ONCE, asked_beside, chain_replays, may_chain, unaudited
 from zetaroute.router.budget import QueryBudget, RunBudget
 from zetaroute.router.options import SILENT, AskOptions, Callbacks, Patient
 from zetaroute.router.prepare import embedded
@@ -172,8 +172,15 @@ class Engine:
     async def audit(self, answer: Answer, options: AskOptions, keep: Callable[[Entry], object]) -> None:
         """Ask the other models of an audit side by side, now that the answer is there, and hand on their graded rows.
 
-        Nothing of it reaches the user. When this is cancelled, the calls that it cuts are handed on too.
+        Nothing of it reaches the user. When this is cancelled, the calls that it cuts are handed on too. At last
+        comes what the other side's chain would have done with the answers.
         """
+        rows = list(answer.entry.outcomes)
+
+        def keep_row(entry: Entry) -> None:
+            rows.extend(entry.outcomes)
+            keep(entry)
+
         calls: list[tuple[Decision, QueryBudget]] = []
         known = {row.model for row in answer.entry.outcomes if row.role == "chain" and row.status == "ok"}
         for model in asked_beside(answer.decision):
@@ -188,9 +195,11 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 for call in calls:
-                    group.create_task(self._ask_beside(*call, answer, options, keep))
+                    group.create_task(self._ask_beside(*call, answer, options, keep_row))
         finally:
             self._auditing -= 1
+        if replays := chain_replays(answer.query, answer.decision, rows):
+            keep(Entry(chain_replays=replays))
 
     async def _ask_beside(
         self,

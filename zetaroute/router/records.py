@@ -219,7 +219,7 @@ class OutcomeRecords:
             "forced": decision.forced,
             "explored": decision.explored,
             "contest": decision.contest,
-            "chained": decision.chained,
+            "chained": tuple(decision.chained),
             "router_s": decision.router_s,
             "candidates": decision.candidates,
             "objective": decision.objective,
