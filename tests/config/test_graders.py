@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from zetaroute.config import CommandGrader, JudgeGrader, parse_settings
+from zetaroute.config import CommandGrader, JudgeGrader, graders_hash, parse_settings
+from zetaroute.domain import Arm
 from zetaroute.errors import ConfigError
 
 MODEL = '[[models]]\nid = "a/b"\nprovider = "practice"\nmodel = "small"\n'
@@ -43,3 +46,13 @@ def test_both_kinds() -> None:
 def test_mistakes(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words.replace("[", r"\[")):
         parse_settings(text, file=None)
+
+
+def test_a_judge_is_another_one_where_its_id_stands_for_another_model() -> None:
+    fair, arm = JudgeGrader(name="fair", judge="a"), Arm(id="a", provider="openai", model="one")
+    before = graders_hash([fair], [arm])
+    assert graders_hash([fair], [arm, replace(arm, id="b")]) == before
+    assert graders_hash([fair], [replace(arm, prior_accuracy=0.9)]) == before
+    assert graders_hash([fair], [replace(arm, model="two")]) != before
+    program = CommandGrader(name="fair", command=("mark",))
+    assert graders_hash([program], [arm]) == graders_hash([program], [replace(arm, model="two")])

@@ -54,7 +54,7 @@ def event(registry: Registry) -> ContestEvent:
     """A contest of a stored version against the model `a`."""
     prices = {"input": 1.0, "output": 2.0, "cached_input": None}
     priced = {"a": {"prices": prices, "input_tokens": 1.0, "output_tokens": 1.0}}
-    manifest = {"priced": priced, "graders": graders_hash(SETTINGS.graders)}
+    manifest = {"priced": priced, "graders": graders_hash(SETTINGS.graders, ARMS)}
     return began(COLD, registry.publish(manifest, {}))
 
 

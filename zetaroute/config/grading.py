@@ -54,9 +54,16 @@ class JudgeGrader:
 NamedGrader = CommandGrader | JudgeGrader
 
 
-def graders_hash(graders: Sequence[NamedGrader]) -> str:
-    """Return a hash of how answers are graded: evidence from before another one cannot be added to that of after."""
-    stored = [asdict(one) for one in sorted(graders, key=lambda one: one.name)]
+def graders_hash(graders: Sequence[NamedGrader], arms: Sequence[Arm]) -> str:
+    """Return a hash of how answers are graded: evidence from before another one cannot be added to that of after.
+
+    A judge is another one where its id stands for another model by now.
+    """
+    asked = {arm.id: (arm.provider, arm.base_url, arm.model) for arm in arms}
+    stored = [
+        asdict(one) | ({"asks": asked.get(one.judge)} if isinstance(one, JudgeGrader) else {})
+        for one in sorted(graders, key=lambda one: one.name)
+    ]
     return hashlib.sha256(json.dumps(stored).encode()).hexdigest()
 
 

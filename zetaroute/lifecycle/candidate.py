@@ -35,7 +35,7 @@ def manifest_of(
         "anchor": fitted.anchor,
         "priced": {model: priced_json(priced) for model, priced in fitted.predictor.priced.items()},
         "objective": asdict(settings.objective),
-        "graders": graders_hash(settings.graders),
+        "graders": graders_hash(settings.graders, settings.arms),
         "features": {
             "terms": len(fitted.map.vocabulary),
             "dimensions": int(fitted.map.spaces.components.shape[1]),

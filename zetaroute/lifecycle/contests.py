@@ -111,7 +111,7 @@ def changed_terms(event: ContestEvent, settings: Settings, registry: Registry) -
         "what an answer or a second is worth": (event.answer_value_usd, event.second_value_usd) != worth,
         "the set of models": {one.model for one in event.ranges} != {arm.id for arm in settings.arms},
         "the accuracy margin": event.accuracy_margin != settings.gate.accuracy_margin,
-        "a grader": manifest.get("graders") not in {None, graders_hash(settings.graders)},
+        "a grader": manifest.get("graders") not in {None, graders_hash(settings.graders, settings.arms)},
         "a price": any(now.get(model) != prices for model, prices in before.items()),
     }
     return next((f"{what} has changed" for what, differs in changed.items() if differs), None)
