@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
+from tests.log.test_log import feedback, outcome
 from zetaroute.domain import Attempt, Audit, Query
 from zetaroute.policy import Limits
 from zetaroute.router.options import AskOptions
-from zetaroute.router.records import OutcomeRecords
+from zetaroute.router.records import OutcomeRecords, spent_usd, told_cost_usd
 from zetaroute.router.router import open_router
 
 
@@ -29,3 +31,10 @@ def test_ids_go_by_the_order_of_decisions_not_of_answers(home, settings):
         assert isinstance(records._decision.audit, Audit)
         # Rows have sixty fields: to make each a second time takes a twentieth of a row of `batch`.
         assert all(mine is row for mine, row in zip(records.outcomes, records.entry().outcomes, strict=True))
+
+
+def test_a_recording_costs_what_it_says_and_takes_nothing_from_a_budget():
+    rows = [outcome(recorded=recorded, cost_usd=0.25, status="ok") for recorded in (True, False)]
+    said = [replace(feedback(rows[0].id, 1.0), cost_usd=0.125)]
+    assert told_cost_usd(rows, said) == 0.625
+    assert spent_usd(rows, said) == 0.375
