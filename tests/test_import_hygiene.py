@@ -121,7 +121,7 @@ def test_asking_over_http(tmp_path: Path, server: ModelServer, flags: tuple[str,
 def test_a_dry_run_reads_no_log(tmp_path: Path, instant_config: str) -> None:
     (tmp_path / "config.toml").write_text(instant_config, encoding="utf-8")
     _, last = loaded(tmp_path, "--home", str(tmp_path), "ask", "--dry-run", "--json", "hello")
-    marking = {f"zetaroute.grading.{name}" for name in ("number", "choice", "text", "json_schema")}
+    marking = {f"zetaroute.grading.{name}" for name in ("number", "choice", "text_graders", "json_schema")}
     assert last & (LEARNING | marking | {"duckdb", "httpx", "rich", "urllib.request"}) == set()
 
 

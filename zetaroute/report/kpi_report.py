@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from zetaroute.report.charts.calibration import calibration
-from zetaroute.report.charts.intervals import over_time
-from zetaroute.report.charts.policies import shares
+from zetaroute.report.charts import calibration, over_time, shares
 from zetaroute.report.figure_words import (
     amount,
     judge_sentence,

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from zetaroute.domain import strength
-from zetaroute.report.charts.intervals import forest
-from zetaroute.report.charts.policies import shares
+from zetaroute.report.charts import forest, shares
 from zetaroute.report.figure_words import Unit, amount, per_thousand, provenance_notes
 from zetaroute.report.tables import (
     BY_NAME,
