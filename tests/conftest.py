@@ -15,7 +15,9 @@ from tests.support.homes import instant
 from zetaroute.config import Home, Settings, default_config_text, parse_settings
 
 # How long an example takes says how busy the machine is.
-example_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+example_settings.register_profile(
+    "any machine", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 example_settings.load_profile("any machine")
 
 

@@ -57,7 +57,6 @@ def read(lines: list[bytes]) -> list[Query | BadLine]:
             return [row.query if isinstance(row, Row) else row for row in opened.rows]
 
 
-@settings(max_examples=100, deadline=None)
 @given(lines=st.lists(st.binary(max_size=60).filter(lambda line: b"\n" not in line), max_size=6))
 def test_any_bytes_are_a_query_or_a_bad_line(lines: list[bytes]) -> None:
     # The first bytes of a file may say that it is packed, so what is drawn comes after a plain line.
@@ -67,7 +66,7 @@ def test_any_bytes_are_a_query_or_a_bad_line(lines: list[bytes]) -> None:
     assert all(1 < bad.line < len(lines) + 2 and bad.error for bad in found if isinstance(bad, BadLine))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80)
 @given(rows=st.lists(ROWS, max_size=5))
 def test_any_json_is_a_query_or_a_bad_line(rows: list[object]) -> None:
     found = read([json.dumps(row).encode() for row in rows])
@@ -75,7 +74,6 @@ def test_any_json_is_a_query_or_a_bad_line(rows: list[object]) -> None:
     assert all(query.text.strip() and query.custom_id for query in found if isinstance(query, Query))
 
 
-@settings(max_examples=50, deadline=None)
 @given(text=st.text(min_size=1).filter(str.strip), task=st.none() | st.text(min_size=1))
 def test_a_written_row_is_read_as_it_was(text: str, task: str | None) -> None:
     (query,) = read([json.dumps({"query": text, "task": task, "custom_id": "a"}).encode()])

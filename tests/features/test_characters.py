@@ -35,7 +35,7 @@ def one_by_one(text: str) -> Characters:
     )
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(
     st.text(alphabet=st.characters(max_codepoint=127), max_size=200)
     | st.text(alphabet=st.sampled_from(TRICKY), max_size=60)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.worlds import World
@@ -50,7 +50,6 @@ def assert_same(one: SufficientStatistics, other: SufficientStatistics) -> None:
         )
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), parts=st.integers(1, 5))
 def test_parts_add_up_to_the_whole_through_their_files(seed, parts):
     rows = logged(seed)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from zetaroute.domain import Arm
@@ -65,7 +65,6 @@ def assert_same(one: Survey, other: Survey) -> None:
     assert one.text_labels() == other.text_labels()
 
 
-@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(0, 120), max_size=5), shuffled=st.booleans())
 def test_parts_add_up_to_the_whole(seed, cuts, shuffled):
     log = made(120, seed)

@@ -127,7 +127,7 @@ API = schemathesis.openapi.from_dict(
     }
 )
 EASY = settings(
-    max_examples=80,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     database=None,

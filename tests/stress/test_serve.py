@@ -21,11 +21,11 @@ from tests.support.waiting import until
 
 from .conftest import make_home, model, size
 
-CLIENTS = size(3, 6)
+CLIENTS = size(2, 6)
 FAULTY = 0.05
-FEWEST_JUDGED = size(120, 500)
+FEWEST_JUDGED = size(80, 500)
 BY_HAND = "by hand"
-PAUSE_S = size(20, 0) / 1000
+PAUSE_S = size(40, 0) / 1000
 
 
 class Clients:
@@ -121,7 +121,7 @@ def test_requests_are_rows(tmp_path: Path, server: ModelServer) -> None:
     home = make_home(
         tmp_path / "home", model("good/a", server.url, more=prices), model("poor/b", server.url, more=prices)
     )
-    seconds = size(2, 300)
+    seconds = size(1, 300)
     start = time.monotonic()
     with serving(home, "--workers", "2") as running:
         clients = Clients(running)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as example_settings
 from hypothesis import strategies as st
 
 from zetaroute.errors import UsageError
@@ -155,7 +154,6 @@ def test_ids_are_made_of_the_content(tmp_path: Path) -> None:
     assert len({identity(), *(identity(**change) for change in changes)}) == 6
 
 
-@example_settings(max_examples=100, deadline=None)
 @given(
     lines=st.lists(
         st.binary(max_size=50).filter(lambda line: b"\n" not in line)
