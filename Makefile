@@ -32,7 +32,8 @@ docs: $(READY) ## build the documentation site into site/ (.venv/bin/pip install
 pictures: $(READY) ## make docs/pictures/ anew from real runs (needs Chromium)
 	$(BIN)/python -m scripts.pictures
 
-test: lint types layers tests ## check format, lint, types, layers and run the tests
+test: $(READY) ## check format, lint, types, layers and run the tests, two at a time
+	@$(MAKE) --no-print-directory -j 2 tests lint types layers
 
 lint: $(READY) ## ruff format check and ruff
 	$(BIN)/ruff format --check .

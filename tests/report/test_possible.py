@@ -19,7 +19,7 @@ from zetaroute.log.log import Log
 from zetaroute.report.figure_words import KPIS
 from zetaroute.report.tables import Cell, changes_table, figures_table
 
-LOGS, MOST_ROWS = size(100, 1000), 40
+LOGS, MOST_ROWS = size(60, 1000), 40
 MOST = {"share": 100.0, "score": 1.0}
 BEST_USD = 1000 * (OBJECTIVE.answer_value_usd + OBJECTIVE.satisfaction_value_usd)
 """What 1,000 queries are worth at most."""
