@@ -31,7 +31,7 @@ def test_a_command_is_where_it_is_said_to_be_and_does_what_is_said(whole: click.
     command = whole.get_command(click.Context(whole), name)
     assert command is not None
     assert command.name == name
-    assert command.get_short_help_str(10_000) == COMMANDS[name].says
+    assert command.get_short_help_str(10_000) == COMMANDS[name][1]
 
 
 def test_every_command_of_a_module_is_listed(whole: click.Group) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,88 +15,45 @@ from typer.core import TyperGroup
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
 
-@dataclass(frozen=True, slots=True)
-class CommandEntry:
-    """Where a command stands, and what it does."""
-
-    module: str
-    says: str
-
-
 COMMANDS = {
-    "ask": CommandEntry(
-        "ask",
-        "Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.",
-    ),
-    "chat": CommandEntry(
-        "chat",
-        "Ask in turns: a conversation that keeps its model until you choose another.",
-    ),
-    "rate": CommandEntry(
-        "ask",
-        "Rate an answer: that of the last `ask`, or the one with the given id.",
-    ),
-    "batch": CommandEntry(
-        "batch",
-        "Answer every query of a file; run it again to go on where it stopped.",
-    ),
-    "grade": CommandEntry(
+    "ask": ("ask", "Ask one query: the policy picks a model, the answer is streamed, the outcome is kept."),
+    "chat": ("chat", "Ask in turns: a conversation that keeps its model until you choose another."),
+    "rate": ("rate", "Rate an answer: that of the last `ask`, or the one with the given id."),
+    "batch": ("batch", "Answer every query of a file; run it again to go on where it stopped."),
+    "grade": (
         "grade",
         "Grade answers of the log that have a reference, or any answers by a program or a judge of the config.",
     ),
-    "retrain": CommandEntry(
+    "retrain": (
         "learn",
         "Promote the challenger that the evidence proves, and learn the next one from all of the log.",
     ),
-    "kpi": CommandEntry(
+    "kpi": (
         "learn",
         "Show the key figures: accuracy, satisfaction, response time, cost; with --compare before against after.",
     ),
-    "doctor": CommandEntry(
+    "doctor": (
         "doctor",
         "Check config, keys, servers, disk, log and versions, and say how to fix what is wrong.",
     ),
-    "bench": CommandEntry(
-        "bench",
-        "Fit on recorded outcomes, route the test rows, and compare with what is simple.",
-    ),
-    "replay": CommandEntry(
+    "bench": ("bench", "Fit on recorded outcomes, route the test rows, and compare with what is simple."),
+    "replay": (
         "bench",
         "Play the whole loop on recorded outcomes: only the outcomes of the models that it asks are seen.",
     ),
-    "serve": CommandEntry(
-        "serve",
-        "Serve an OpenAI-compatible endpoint over the same policy, log and retraining.",
-    ),
-    "init": CommandEntry(
-        "init",
-        "Write a commented config.toml to start from; an existing one is never touched.",
-    ),
-    "demo": CommandEntry(
-        "demo",
-        "Turn the whole loop on practice models: route, rate, retrain, route again, compare.",
-    ),
-    "feedback": CommandEntry(
-        "feedback",
-        "Feedback in bulk: import it late, in any order and twice, or export it.",
-    ),
-    "policies": CommandEntry(
+    "serve": ("serve", "Serve an OpenAI-compatible endpoint over the same policy, log and retraining."),
+    "init": ("init", "Write a commented config.toml to start from; an existing one is never touched."),
+    "demo": ("demo", "Turn the whole loop on practice models: route, rate, retrain, route again, compare."),
+    "feedback": ("feedback", "Feedback in bulk: import it late, in any order and twice, or export it."),
+    "policies": (
         "policies",
         "The versions of the policy: list, show, diff, verify, promote, pin, guards, roll back.",
     ),
-    "log": CommandEntry(
-        "log",
-        "The outcome log: list, show, import, export and forget.",
-    ),
-    "models": CommandEntry(
-        "models",
-        "The models: list, check and prices.",
-    ),
-    "practice": CommandEntry(
-        "demo",
-        "Practice queries with known answers, for the built-in practice models.",
-    ),
+    "log": ("log", "The outcome log: list, show, import, export and forget."),
+    "models": ("models", "The models: list, check and prices."),
+    "practice": ("demo", "Practice queries with known answers, for the built-in practice models."),
 }
+"""In which module a command stands, as `NAME_command` or as the group `NAME_group`, and what it does."""
 
 
 class CommandGroup(TyperGroup):
@@ -121,6 +78,13 @@ class CommandGroup(TyperGroup):
         """Write the list of commands, folded and never cut."""
         found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
         _list(formatter, ((name, one.help or "") for name, one in found if one is not None))
+
+
+def command_group(name: str) -> typer.Typer:
+    """Return the group of this name, without its commands."""
+    return typer.Typer(
+        cls=CommandGroup, name=name, help=COMMANDS[name][1], no_args_is_help=True, rich_markup_mode=None
+    )
 
 
 def _list(formatter: click.HelpFormatter, rows: Iterable[tuple[str, str]]) -> None:
@@ -177,12 +141,15 @@ class LazyCommands(CommandGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, its module loaded; None where there is none of this name."""
         if cmd_name in COMMANDS and cmd_name not in self.commands:
+            module = import_module(f"zetaroute.cli.commands.{COMMANDS[cmd_name][0]}")
             part = typer.Typer(rich_markup_mode=None)
-            import_module(f"zetaroute.cli.commands.{COMMANDS[cmd_name].module}").add_to(part)
-            loaded = typer.main.get_group(part).commands
-            self.commands.update({name: _with_globals(one) for name, one in loaded.items()})
+            if found := getattr(module, f"{cmd_name}_group", None):
+                part.add_typer(found)
+            else:
+                part.command(cmd_name)(getattr(module, f"{cmd_name}_command"))
+            self.commands[cmd_name] = _with_globals(typer.main.get_group(part).commands[cmd_name])
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading them."""
-        _list(formatter, ((name, room.says) for name, room in COMMANDS.items()))
+        _list(formatter, ((name, says) for name, (_, says) in COMMANDS.items()))

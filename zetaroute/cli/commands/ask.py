@@ -11,7 +11,7 @@ import typer
 
 from zetaroute.cli import completion as complete
 from zetaroute.cli.commands.ask_screen import answer
-from zetaroute.cli.commands.rate import rate_command, rating_share
+from zetaroute.cli.commands.rate import rating_share
 from zetaroute.cli.options import (
     CheckOption,
     DryRun,
@@ -129,28 +129,6 @@ Usage = Annotated[bool, typer.Option("--usage", "-u", help="Say model, tokens, t
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")]
 
 
-HELP = """Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.
-
-\b
-Examples
-  zetaroute ask "Sort 3, 1, 2"
-  cat report.txt | zetaroute ask "Summarise this"
-  zetaroute ask --explain --prefer cheap "What is 12% of 250?"
-  zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
-  zetaroute ask --check json "The planets as a JSON list"
-  zetaroute ask --reference 42 --grader number "What is 6 * 7?"
-  zetaroute ask --tag private "What does my contract say about leave?"
-  zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
-  zetaroute ask --usage --schema "city, founded int" "Where is the Colosseum?"
-"""
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command("ask", help=HELP)(ask_command)
-    app.command("rate")(rate_command)
-
-
 def ask_command(
     context: typer.Context,
     prompt: Prompt = None,
@@ -211,6 +189,22 @@ def ask_command(
         json=json,
         on_decision=partial(_explain, run, engine, console(stderr=True)) if explain else None,
     )
+
+
+ask_command.__doc__ = """Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.
+
+\b
+Examples
+  zetaroute ask "Sort 3, 1, 2"
+  cat report.txt | zetaroute ask "Summarise this"
+  zetaroute ask --explain --prefer cheap "What is 12% of 250?"
+  zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
+  zetaroute ask --check json "The planets as a JSON list"
+  zetaroute ask --reference 42 --grader number "What is 6 * 7?"
+  zetaroute ask --tag private "What does my contract say about leave?"
+  zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
+  zetaroute ask --usage --schema "city, founded int" "Where is the Colosseum?"
+"""
 
 
 def _query(

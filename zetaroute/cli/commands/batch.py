@@ -85,11 +85,6 @@ Ordered = Annotated[bool, typer.Option("--ordered", help="Put the output into th
 Restart = Annotated[bool, typer.Option("--restart", help="Ask every row again.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command("batch")(batch_command)
-
-
 def batch_command(
     context: typer.Context,
     file: File,

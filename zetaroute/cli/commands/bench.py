@@ -58,12 +58,6 @@ AuditShare = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command("bench")(bench_command)
-    app.command("replay")(replay_command)
-
-
 def bench_command(
     context: typer.Context,
     file: File,

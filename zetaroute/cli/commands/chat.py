@@ -33,11 +33,6 @@ HELP = """/model [ID]     ask this model from now on; without an ID the policy c
 A line that ends with \\ goes on with the next one."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command("chat")(chat_command)
-
-
 def chat_command(
     context: typer.Context,
     model: Model = None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.command_table import command_group
 from zetaroute.cli.printing import console, out
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
@@ -27,19 +27,7 @@ CONCURRENCY = 4
 AFTER_SHARE = 1.0
 """Queries of the second phase, as a share of the first."""
 
-practice = typer.Typer(
-    cls=CommandGroup,
-    name="practice",
-    help="Practice queries with known answers, for the built-in practice models.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command("demo")(demo_command)
-    app.add_typer(practice)
+practice_group = command_group("practice")
 
 
 def demo_command(
@@ -58,7 +46,7 @@ def demo_command(
     _play(run, seed=seed, rows=rows, screen=console())
 
 
-@practice.command("generate")
+@practice_group.command("generate")
 def generate_command(
     rows: Annotated[int, typer.Option("--rows", min=1, help="How many.")] = 1500,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same queries.")] = 2026,

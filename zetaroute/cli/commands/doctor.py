@@ -13,11 +13,6 @@ from zetaroute.cli.session import session
 FAILED = 1
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command("doctor")(doctor_command)
-
-
 def doctor_command(
     context: typer.Context,
     calls: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.command_table import command_group
 from zetaroute.cli.options import Json
 from zetaroute.cli.printing import console, out, out_json, write
 from zetaroute.cli.session import session
@@ -17,13 +17,7 @@ if TYPE_CHECKING:
     from zetaroute.transfer.bulk import Delivery
     from zetaroute.transfer.export import Format
 
-feedback_app = typer.Typer(
-    cls=CommandGroup,
-    name="feedback",
-    help="Feedback in bulk: import it late, in any order and twice, or export it.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+feedback_group = command_group("feedback")
 
 Since = Annotated[
     str | None, typer.Option("--since", help="Only feedback from this moment on: 2026-01-31, 7d, 12h.")
@@ -33,12 +27,7 @@ FormatOption = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(feedback_app)
-
-
-@feedback_app.command("import")
+@feedback_group.command("import")
 def import_command(
     context: typer.Context,
     file: Annotated[
@@ -83,7 +72,7 @@ def import_command(
         raise UsageError(f"no line of {file} could be used: {done.errors} says why.")
 
 
-@feedback_app.command("export")
+@feedback_group.command("export")
 def export_command(
     context: typer.Context,
     file: Annotated[

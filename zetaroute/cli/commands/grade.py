@@ -28,11 +28,6 @@ All = Annotated[bool, typer.Option("--all", help="Grade again what this grader h
 Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Answers graded at once.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command("grade")(grade_command)
-
-
 def grade_command(
     context: typer.Context,
     since: Since = None,

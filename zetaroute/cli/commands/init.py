@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 DECLINED = 1
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command("init")(init_command)
-
-
 def init_command(
     context: typer.Context,
     preset: Annotated[Preset | None, typer.Option("--preset", help="What matters most.")] = None,

@@ -59,12 +59,6 @@ Examples = Annotated[
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command("retrain")(retrain_command)
-    app.command("kpi")(kpi_command)
-
-
 def retrain_command(
     context: typer.Context,
     sources: Annotated[

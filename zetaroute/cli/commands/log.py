@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.command_table import command_group
 from zetaroute.cli.options import Json
 from zetaroute.cli.printing import console, out, out_json, say, write
 from zetaroute.cli.session import Run, session
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from zetaroute.transfer.import_logs import ImportSummary
 
 
+log_group = command_group("log")
 FORMATS = ("parquet", "jsonl", "csv", "rows")
 _ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 
 
+@log_group.command("export")
 def export_command(
     context: typer.Context,
     to: Annotated[
@@ -114,6 +116,7 @@ As = Annotated[
 ]
 
 
+@log_group.command("import")
 def import_command(
     context: typer.Context,
     file: Annotated[
@@ -198,13 +201,6 @@ def _tell(run: Run, done: ImportSummary) -> None:
         )
 
 
-log_app = typer.Typer(
-    cls=CommandGroup,
-    name="log",
-    help="The outcome log: list, show, import, export and forget.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
 ModelFilter = Annotated[
     str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
@@ -213,14 +209,7 @@ TaskFilter = Annotated[str | None, typer.Option("--task", help="Only this kind o
 StatusFilter = Annotated[str | None, typer.Option("--status", help="ok, error or cancelled.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    log_app.command("import")(import_command)
-    log_app.command("export")(export_command)
-    app.add_typer(log_app)
-
-
-@log_app.command("list")
+@log_group.command("list")
 def list_command(
     context: typer.Context,
     limit: Limit = 20,
@@ -267,10 +256,7 @@ def _conversations(log: Log, *, limit: int, json: bool) -> None:
     show_conversations(console(), rows)
 
 
-_ID = "An id, the beginning of one, or `last`: that of the last `ask`. Default: the last row of all."
-
-
-@log_app.command("show")
+@log_group.command("show")
 def show_command(
     context: typer.Context,
     outcome_id: Annotated[
@@ -303,7 +289,7 @@ def show_command(
     out("")
 
 
-@log_app.command("forget")
+@log_group.command("forget")
 def forget_command(
     context: typer.Context,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Outcomes to forget.")] = None,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.command_table import command_group
 from zetaroute.cli.commands.init import tell_import
 from zetaroute.cli.options import Json
 from zetaroute.cli.printing import console, out, out_json
@@ -16,21 +16,10 @@ from zetaroute.cli.session import session
 
 NO_ANSWER = 3
 
-models_app = typer.Typer(
-    cls=CommandGroup,
-    name="models",
-    help="The models: list, check and prices.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+models_group = command_group("models")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(models_app)
-
-
-@models_app.command("list")
+@models_group.command("list")
 def list_command(context: typer.Context, json: Json = False) -> None:
     """List the models: state, share of the latest queries, figures of their latest rows, price and priors.
 
@@ -58,7 +47,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
         screen.print(plain(note), markup=False, highlight=False)
 
 
-@models_app.command("check")
+@models_group.command("check")
 def check_command(
     context: typer.Context,
     model: Annotated[
@@ -98,7 +87,7 @@ def check_command(
         raise typer.Exit(NO_ANSWER)
 
 
-@models_app.command("prices")
+@models_group.command("prices")
 def prices_command(
     context: typer.Context,
     file: Annotated[

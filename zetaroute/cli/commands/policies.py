@@ -7,30 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.command_table import CommandGroup
+from zetaroute.cli.command_table import command_group
 from zetaroute.cli.options import Json
 from zetaroute.cli.printing import console, out, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
-policies = typer.Typer(
-    cls=CommandGroup,
-    name="policies",
-    help="The versions of the policy: list, show, diff, verify, promote, pin, guards, roll back.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
+policies_group = command_group("policies")
 Version = Annotated[
     str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
 ]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.add_typer(policies)
-
-
-@policies.command("list")
+@policies_group.command("list")
 def list_command(context: typer.Context, json: Json = False) -> None:
     """List the versions: which serves, which challenges it, what the evidence said."""
     rows = session(context).policies().list()
@@ -43,7 +32,7 @@ def list_command(context: typer.Context, json: Json = False) -> None:
     show_table(console(), versions_table([row.json() for row in rows]))
 
 
-@policies.command("show")
+@policies_group.command("show")
 def show_command(context: typer.Context, version: Version = "current") -> None:
     """Show the report of a version; a note says what promoted it, and when."""
     run = session(context)
@@ -52,7 +41,7 @@ def show_command(context: typer.Context, version: Version = "current") -> None:
         run.note(promotion)
 
 
-@policies.command("verify")
+@policies_group.command("verify")
 def verify_command(
     context: typer.Context,
     version: Annotated[
@@ -69,7 +58,7 @@ def verify_command(
         out("there is no version yet: `zetaroute retrain` makes one")
 
 
-@policies.command("promote")
+@policies_group.command("promote")
 def promote_command(
     context: typer.Context,
     version: Version,
@@ -81,7 +70,7 @@ def promote_command(
     out(f"{session(context).policies().promote(version, reason=reason)} serves from now on")
 
 
-@policies.command("diff")
+@policies_group.command("diff")
 def diff_command(
     context: typer.Context,
     old: Annotated[
@@ -104,7 +93,7 @@ def diff_command(
     show_report(console(), difference_report(found))
 
 
-@policies.command("pin")
+@policies_group.command("pin")
 def pin_command(
     context: typer.Context,
     version: Version = "current",
@@ -119,7 +108,7 @@ def pin_command(
     out(f"{policies.pin(version)} serves until you say otherwise")
 
 
-@policies.command("guards")
+@policies_group.command("guards")
 def guards_command(
     context: typer.Context,
     least: Annotated[
@@ -194,7 +183,7 @@ def _guard_cells(row: dict[str, Any]) -> list[str]:
     return [row["model"], rule, row["task"] or row["segment"] or "every", figure, bound, str(row["n"])]
 
 
-@policies.command("rollback")
+@policies_group.command("rollback")
 def rollback_command(context: typer.Context) -> None:
     """End the contest, else go back to the version that served before; the very next query obeys."""
     out(f"{session(context).policies().rollback()} serves from now on")

@@ -37,11 +37,6 @@ LogRequests = Annotated[
 Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes on the one home.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add this command to the command line."""
-    app.command("serve")(serve_command)
-
-
 def serve_command(
     context: typer.Context,
     host: Host = None,
