@@ -8,8 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck
-from hypothesis import settings as example_settings
+from hypothesis import HealthCheck, settings as example_settings
 
 from tests.support.homes import instant
 from zetaroute.config import Home, Settings, default_config_text, parse_settings

@@ -9,12 +9,9 @@ if TYPE_CHECKING:
 
     from zetaroute import errors as errors
     from zetaroute.analysis.explain import Explanation as Explanation
-    from zetaroute.analysis.kpi_result import Comparison as Comparison
-    from zetaroute.analysis.kpi_result import KpiReport as KpiReport
+    from zetaroute.analysis.kpi_result import Comparison as Comparison, KpiReport as KpiReport
     from zetaroute.api import Session as Session
-    from zetaroute.domain import Candidate as Candidate
-    from zetaroute.domain import Decision as Decision
-    from zetaroute.domain import Query as Query
+    from zetaroute.domain import Candidate as Candidate, Decision as Decision, Query as Query
     from zetaroute.lifecycle.retrain_result import RetrainResult as RetrainResult
     from zetaroute.router.answer import Answer as Answer
     from zetaroute.version import __version__ as __version__

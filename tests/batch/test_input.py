@@ -6,8 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from zetaroute.batch.input import Row, open_rows
 from zetaroute.config import Settings

@@ -9,8 +9,7 @@ from collections import Counter
 from typing import Any
 
 import httpx
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 FUNCTION = {"name": "weather", "description": "of a city", "parameters": {"type": "object", "properties": {}}}
 IMAGE = "data:image/png;base64,iVBORw0KGgo="

@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.contests import drawn, lines_of
 from zetaroute.domain import LARGEST_SHARE, LEAST_SHARE

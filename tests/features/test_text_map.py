@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from zetaroute.features import META_NAMES, FeatureMap, clip, meta, terms
 from zetaroute.features.text_terms import LONGEST, MOST_TOKENS, tokens

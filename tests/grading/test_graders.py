@@ -7,8 +7,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from zetaroute.errors import UsageError
 from zetaroute.grading import check_grader, check_reference, default_grader, grade, grader_names

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from zetaroute.errors import UsageError
 from zetaroute.grading.text_graders import contains, exact, normalise, normalised, reference_pattern, regex

@@ -13,8 +13,7 @@ import pytest
 from tests.cli.command import ok
 from tests.learn.test_train import assert_equal, change_in, forget_cache, lesson
 from zetaroute.config import Home, load_settings
-from zetaroute.learn.incremental import survey
-from zetaroute.learn.incremental import train as learning
+from zetaroute.learn.incremental import survey, train as learning
 from zetaroute.learn.incremental.collect import CollectRequest
 from zetaroute.learn.incremental.readers import Partitions, Reader
 from zetaroute.lifecycle.retrain import Promote, retrain

@@ -8,8 +8,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from zetaroute.domain import Arm
 from zetaroute.learn.incremental.survey import MOST_OF_ARM, Newest, Survey, survey, total

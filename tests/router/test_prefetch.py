@@ -9,8 +9,7 @@ from itertools import chain, islice
 import numpy as np
 import pytest
 
-from tests.support.worlds import World
-from tests.support.worlds import learned as fit_policy
+from tests.support.worlds import World, learned as fit_policy
 from zetaroute.config import Settings, default_config_text, parse_settings
 from zetaroute.domain import Decision, Query
 from zetaroute.errors import UsageError

@@ -6,8 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from zetaroute.config import default_config_text, parse_settings
 from zetaroute.domain import Completion, Message, ToolCall

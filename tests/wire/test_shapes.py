@@ -7,8 +7,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from zetaroute.domain import Arm, tool_calls_as_text
 from zetaroute.providers.call_errors import Faults

@@ -15,8 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from zetaroute.domain import Decision, new_id
 from zetaroute.router.options import Callbacks
-from zetaroute.serve.answer_facts import decision_json, facts
-from zetaroute.serve.answer_facts import headers as answer_headers
+from zetaroute.serve.answer_facts import decision_json, facts, headers as answer_headers
 from zetaroute.serve.api_errors import CLIENT_GONE, ApiError, bad, door_of, upstream
 from zetaroute.serve.body import read_json
 from zetaroute.serve.request import ChatRequest, read_request

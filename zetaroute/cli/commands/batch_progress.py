@@ -59,8 +59,7 @@ def shown(meter: Meter, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     if quiet or not screen.is_terminal:
         yield lambda progress: None
         return
-    from rich.progress import Progress as Bar
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Bar(*columns, console=screen, transient=True) as bar:

@@ -280,8 +280,7 @@ def show_command(
     if json:
         out_json({**row, "explanation": explanation})
         return
-    from zetaroute.report.decisions_outcomes import show_explanation
-    from zetaroute.report.decisions_outcomes import show_outcome as show
+    from zetaroute.report.decisions_outcomes import show_explanation, show_outcome as show
 
     show(console(), row)
     if explanation is not None:
