@@ -17,6 +17,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from zetaroute.domain import (
     ChainReplay,
     ContestEvent,
@@ -38,8 +40,6 @@ _CHECKSUM = re.compile(rb', "crc32": "([0-9a-f]{8})"\}$')
 _CHECKSUM_LENGTH = 22
 _LARGEST = 2**63 - 1
 """The largest whole number that a BIGINT holds."""
-_HUGE = re.compile(r"[ \[-][0-9]{19}")
-"""A whole number that may be past that: numbers of `json.dumps` stand behind a space, a bracket or their sign."""
 _READ = {
     "outcomes": {"model", "status", "time"},
     "feedback": {"time"},
@@ -89,13 +89,13 @@ class Journal:
                 f"the journal {self.folder} cannot be put on disk ({error.strerror}): check the disk."
             ) from error
 
-    def text_of(self, entry: Entry) -> str:
-        """Return what is kept of an entry, as JSON in ASCII."""
+    def text_of(self, entry: Entry) -> bytes:
+        """Return what is kept of an entry, as JSON."""
         return _json(entry if self._protect is None else self._protect(entry))
 
     def append_plain(self, entry: dict[str, Any]) -> None:
         """Write an entry of `text_of` as plain values; when this returns, no crash can lose it."""
-        self.write_lines([_signed(json.dumps(_plain(entry)))], f"{new_id()}{SUFFIX}")
+        self.write_lines([_signed(json.dumps(_plain(entry)).encode("ascii"))], f"{new_id()}{SUFFIX}")
 
     def _write(self, entries: Sequence[Entry], *, sync: bool) -> str:
         lines = [_signed(self.text_of(entry)) for entry in entries]
@@ -170,8 +170,8 @@ def is_intact(line: bytes) -> bool:
     return zlib.crc32(line[: found.start()]) == int(found[1], 16)
 
 
-def _signed(line: str) -> bytes:
-    body = line.encode("ascii").removesuffix(b"}")
+def _signed(line: bytes) -> bytes:
+    body = line.removesuffix(b"}")
     return body + b', "crc32": "%08x"}' % zlib.crc32(body)
 
 
@@ -197,18 +197,12 @@ def _is_entry(value: Any) -> bool:
     )
 
 
-def _json(entry: Entry) -> str:
-    """Return an entry in ASCII; nearly all go the short way, on which C does the work."""
+def _json(entry: Entry) -> bytes:
+    """Return an entry as JSON; nearly all go the short way."""
     try:
-        text = json.dumps(entry, default=_fields, allow_nan=False)
-    except ValueError:
-        return json.dumps(_plain(entry))
-    # A surrogate may be one half of a character, or a lone one; a number may be one that no column holds.
-    return json.dumps(_plain(entry)) if "\\ud" in text or _HUGE.search(text) else text
-
-
-def _fields(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
+        return orjson.dumps(entry, option=orjson.OPT_STRICT_INTEGER)
+    except TypeError:
+        return json.dumps(_plain(entry)).encode("ascii")
 
 
 def _plain(value: Any) -> Any:  # noqa: PLR0911  - one for each of JSON's types
@@ -227,5 +221,5 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911  - one for each of JSON's types
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if is_dataclass(value):
-        return _plain(_fields(value))
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
     return value

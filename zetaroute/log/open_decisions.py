@@ -31,10 +31,10 @@ class OpenDecisions:
 
     def add(self, entry: Entry) -> None:
         """Keep the row of a decision until its outcome is told; the oldest is given up where too many wait."""
-        text = self._journal.text_of(entry)
+        row = self._journal.text_of(entry)
         with os_errors(f"cannot keep a decision in {self._folder}", "make it writable."):
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            write_whole(self._folder / entry.outcomes[0].id, text.encode("ascii"), sync=False)
+            write_whole(self._folder / entry.outcomes[0].id, row, sync=False)
             self._added += 1
             if self._added % _SWEPT_EVERY == 1:
                 # The names are ids, which sort by their time.
@@ -44,13 +44,7 @@ class OpenDecisions:
     def row(self, outcome_id: str) -> dict[str, Any] | None:
         """Return the row of a decision as plain values; None where it is not waited for."""
         file = self._file(outcome_id)
-        if file is None:
-            return None
-        try:
-            row: dict[str, Any] = json.loads(file.read_bytes())["outcomes"][0]
-        except (FileNotFoundError, ValueError):
-            return None
-        return row
+        return None if file is None else _row_in(file)
 
     def settle(self, row: Mapping[str, Any]) -> None:
         """Make the row with its outcome safe; of two that are told of one decision, the first one stands."""
@@ -65,6 +59,14 @@ class OpenDecisions:
         return file if file.exists() else None
 
 
+def _row_in(file: Path) -> dict[str, Any] | None:
+    try:
+        row: dict[str, Any] = json.loads(file.read_bytes())["outcomes"][0]
+    except (FileNotFoundError, ValueError):
+        return None
+    return row
+
+
 def forget_open(home: Home, conversation: str | None, before: str | None) -> None:
     """Remove the decisions of a conversation, and those before a moment (ISO 8601, UTC), that wait for an outcome.
 
@@ -73,6 +75,6 @@ def forget_open(home: Home, conversation: str | None, before: str | None) -> Non
     until_s = datetime.fromisoformat(before).replace(tzinfo=UTC).timestamp() if before else 0.0
     with os_errors(f"cannot remove {home.open_decisions}", "make it writable."):
         for file in home.open_decisions.glob("*"):
-            named = conversation is not None and json.dumps(conversation).encode() in file.read_bytes()
+            named = conversation is not None and (_row_in(file) or {}).get("conversation") == conversation
             if named or file.stat().st_mtime < until_s:
                 file.unlink(missing_ok=True)
