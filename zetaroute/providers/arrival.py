@@ -9,6 +9,7 @@ from zetaroute.providers.base import OnText, call_cost_usd
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.pieces import Part, PieceTaker
 from zetaroute.wire.thinking import ThinkingSplitter
+from zetaroute.wire.usage import Usage
 
 
 class Arrival:
@@ -56,6 +57,7 @@ class Arrival:
         # A count of zero means that the server did not count.
         return self._completion(
             arm,
+            usage,
             text=text,
             input_tokens=usage.input_tokens or query.tokens(),
             output_tokens=usage.output_tokens or text_tokens(text),
@@ -68,6 +70,7 @@ class Arrival:
         usage = self.draft.usage.usage()
         return self._completion(
             arm,
+            usage,
             text="",
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
@@ -78,6 +81,7 @@ class Arrival:
     def _completion(
         self,
         arm: Arm,
+        usage: Usage,
         *,
         text: str,
         input_tokens: int | None,
@@ -85,7 +89,7 @@ class Arrival:
         estimated: bool,
         started_at: float,
     ) -> Completion:
-        draft, usage = self.draft, self.draft.usage.usage()
+        draft = self.draft
         ended_at = self._last_step_at or time.perf_counter()
         return Completion(
             text=text,

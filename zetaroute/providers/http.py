@@ -9,10 +9,8 @@ import json
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from zetaroute.domain import Arm, Completion, Query
@@ -20,15 +18,12 @@ from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.arrival import Arrival
 from zetaroute.providers.base import OnText
 from zetaroute.providers.call_errors import Faults, PartialAnswerError, retry_after_s
-from zetaroute.providers.connections import Connections, RouteError, route
+from zetaroute.providers.connections import Connections, Line, Reply, RouteError, route
 from zetaroute.providers.credentials import Credentials
 from zetaroute.providers.stream import Reading, Take
 from zetaroute.version import __version__
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.json_values import JsonObject, label
-
-if TYPE_CHECKING:
-    import httpx
 
 _LAST_WORDS_S = 1.0
 """How long a complete and counted answer is waited behind: the sign-off follows at once."""
@@ -147,39 +142,35 @@ class Exchange:
         url = urlunsplit(ask.url)
         server = f"{url} {ask.arm.id}"
         first = min(self._refused.get(server, 0), len(ask.bodies) - 1)
-        for number in range(first, len(ask.bodies)):
-            async with self._post(ask, url, ask.bodies[number]) as response:
-                arrival.request_id = _request_id(response.headers)
-                if response.is_success:
-                    self._refused[server] = max(number, self._refused.get(server, 0))
-                    await _receive(response, ask.take, faults, arrival, on_text, patience)
-                    return
-                said = await _error_body(response)
-                is_option = response.status_code in (400, 422) and ask.option and ask.option in said.lower()
-                if not is_option or number + 1 == len(ask.bodies):
-                    wait_s = retry_after_s(response.headers, time.time())
-                    raise faults.status(response.status_code, said, wait_s)
+        way = route(ask.url, proxy=ask.credentials.proxy, ca_file=ask.arm.ca_file)
+        line = self._connections.lend(way)
+        try:
+            for number in range(first, len(ask.bodies)):
+                async with contextlib.aclosing(await _post(line, ask, url, ask.bodies[number])) as response:
+                    arrival.request_id = _request_id(response.headers)
+                    if 200 <= response.status_code < 300:
+                        self._refused[server] = max(number, self._refused.get(server, 0))
+                        await _receive(response, ask.take, faults, arrival, on_text, patience)
+                        return
+                    said = await _error_body(response)
+                    option = ask.option and ask.option in said.lower()
+                    is_option = response.status_code in (400, 422) and option
+                    if not is_option or number + 1 == len(ask.bodies):
+                        wait_s = retry_after_s(response.headers, time.time())
+                        raise faults.status(response.status_code, said, wait_s)
+        finally:
+            self._connections.give_back(way, line)
 
-    @contextlib.asynccontextmanager
-    async def _post(self, ask: Ask, url: str, body: JsonObject) -> AsyncIterator[httpx.Response]:
-        import httpx
 
-        arm = ask.arm
-        way = route(ask.url, proxy=ask.credentials.proxy, ca_file=arm.ca_file)
-        request = httpx.Request(
-            "POST",
-            _parsed(url),
-            headers={**_HEADERS, **_login(ask.url), **ask.credentials.headers},
-            # A lone surrogate, from undecodable input, cannot be encoded; it must not stop the question.
-            content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
-            extensions={"timeout": {"connect": min(arm.connect_timeout_s, arm.timeout_s)}},
-        )
-        async with self._connections.lend(way) as transport:
-            response = await transport.handle_async_request(request)
-            try:
-                yield response
-            finally:
-                await response.aclose()
+async def _post(line: Line, ask: Ask, url: str, body: JsonObject) -> Reply:
+    return await line.send(
+        "POST",
+        url,
+        headers={**_HEADERS, **_login(ask.url), **ask.credentials.headers},
+        # A lone surrogate, from undecodable input, cannot be encoded; it must not stop the question.
+        content=json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+        connect_s=min(ask.arm.connect_timeout_s, ask.arm.timeout_s),
+    )
 
 
 class HttpProvider(ABC):
@@ -208,27 +199,12 @@ def _request_id(headers: Mapping[str, str]) -> str | None:
     return label(name.encode("ascii", "replace").decode("ascii"))
 
 
-@lru_cache(maxsize=256)
-def _parsed(url: str) -> httpx.URL:
-    """Return the URL of a server, parsed once for all calls: that takes a seventh of a call's own time."""
-    import httpx
-
-    try:
-        parsed = httpx.URL(url)
-        # It is decoded only when it is asked for.
-        _ = parsed.host
-    except UnicodeError as error:
-        # A host that is no name, or a lone surrogate: httpx lets what its own libraries say of them through.
-        raise httpx.InvalidURL(str(error)) from error
-    return parsed
-
-
 def _login(url: SplitResult) -> dict[str, str]:
     """Return what a user and a password in an address stand for."""
     if url.username is None:
         return {}
-    words = f"{unquote(url.username)}:{unquote(url.password or '')}"
-    return {"authorization": f"Basic {base64.b64encode(words.encode()).decode('ascii')}"}
+    words = f"{unquote(url.username)}:{unquote(url.password or '')}".encode("utf-8", "replace")
+    return {"authorization": f"Basic {base64.b64encode(words).decode('ascii')}"}
 
 
 def endpoint(arm: Arm, path: str, example: str) -> SplitResult:
@@ -255,7 +231,7 @@ def _shown(url: SplitResult) -> str:
 
 
 async def _receive(
-    response: httpx.Response,
+    response: Reply,
     take: Take,
     faults: Faults,
     arrival: Arrival,
@@ -267,7 +243,7 @@ async def _receive(
         draft=arrival.draft,
         faults=faults,
         content_type=response.headers.get("content-type", ""),
-        framed=not response.headers.keys().isdisjoint({"transfer-encoding", "content-length"}),
+        framed="content-length" in response.headers or "transfer-encoding" in response.headers,
     )
     async for chunk in response.aiter_bytes():
         for piece in reading.feed(chunk):
@@ -279,7 +255,7 @@ async def _receive(
     arrival.note()
 
 
-async def _error_body(response: httpx.Response) -> str:
+async def _error_body(response: Reply) -> str:
     """Return the beginning of an error answer; a line that breaks meanwhile is not the news."""
     import httpx
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -118,26 +119,25 @@ async def _asked(arm: Arm, url: SplitResult, key: Credentials, *, timeout_s: flo
 async def _got(
     arm: Arm, url: SplitResult, key: Credentials, faults: Faults, connections: Connections
 ) -> Listing:
-    import httpx
-
     way = route(url, proxy=key.proxy, ca_file=arm.ca_file)
-    request = httpx.Request(
-        "GET",
-        urlunsplit(url),
-        headers={"accept": "application/json", "user-agent": f"zetaroute/{__version__}", **key.headers},
-        extensions={"timeout": {"connect": arm.connect_timeout_s}},
-    )
-    async with connections.lend(way) as transport:
-        response = await transport.handle_async_request(request)
-        try:
+    line = connections.lend(way)
+    try:
+        sent = line.send(
+            "GET",
+            urlunsplit(url),
+            headers={"accept": "application/json", "user-agent": f"zetaroute/{__version__}", **key.headers},
+            content=b"",
+            connect_s=arm.connect_timeout_s,
+        )
+        async with contextlib.aclosing(await sent) as response:
             body = b""
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > LARGEST:
                     raise faults.malformed("its list of models is endless")
-        finally:
-            await response.aclose()
-    if not response.is_success:
+    finally:
+        connections.give_back(way, line)
+    if not 200 <= response.status_code < 300:
         raise faults.status(response.status_code, body[:64_000].decode("utf-8", "replace"))
     try:
         return _listing(parse(body), response.headers)

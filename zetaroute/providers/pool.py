@@ -93,13 +93,13 @@ class Providers:
         self._turns = turns
         """By arm."""
         self._paces = paces
-        """By server."""
+        """By arm; those of one server share one."""
         self._many = many
         self._open: dict[str, Provider] = {}
 
     async def complete(self, arm: Arm, query: Query, on_text: OnText | None = None) -> Completion:
         """Ask `arm` when it has a free turn; raises what its provider raises."""
-        async with self._turns[arm.id], self._paces[_server(arm)].turn():
+        async with self._turns[arm.id], self._paces[arm.id].turn():
             if arm.provider not in self._open:
                 self._open[arm.provider] = _open_provider(arm, many=self._many)
             return await self._open[arm.provider].complete(arm, query, on_text)
@@ -152,6 +152,7 @@ def open_providers(arms: Iterable[Arm], *, many: bool = False) -> Providers:
     for arm in arms:
         servers.setdefault(_server(arm), []).append(arm)
     paces = {server: Pace(_most(at), pauses=many) for server, at in servers.items()}
+    paces = {arm.id: paces[server] for server, at in servers.items() for arm in at}
     return Providers(turns, paces, many=many)
 
 

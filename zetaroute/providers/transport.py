@@ -1,4 +1,4 @@
-"""httpx over aiohttp: the same clients and the same errors, with connections that many calls share cheaply."""
+"""Requests over aiohttp: the same answers and errors as over httpx, by connections that many calls share cheaply."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import asyncio
 import contextlib
 import ssl
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import lru_cache
 
 import aiohttp
 import httpx
 from yarl import URL
 
+from zetaroute.providers.connections import Reply, parsed
+
 _CHUNK = 65_536
 
 
-class AiohttpTransport(httpx.AsyncBaseTransport):
+class SharedLine:
     """Carries requests of any number of calls at once; the callers bound how many."""
 
     def __init__(self, certificates: ssl.SSLContext | None) -> None:
@@ -24,8 +26,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
         self._lines: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request and return the answer's head; its body is read from the stream."""
+    async def send(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, connect_s: float
+    ) -> Reply:
+        """Send a request and return the answer's head; its body is still to be read."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, ssl=self._certificates or True)
             self._session = aiohttp.ClientSession(
@@ -34,19 +38,18 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 auto_decompress=False,
                 response_class=_noting(self._lines),
             )
-        timeout = request.extensions.get("timeout", {})
         with _errors_of_httpx():
             response = await self._session.request(
-                request.method,
-                _address(str(request.url)),
-                headers=request.headers,
-                data=await request.aread(),
+                method,
+                _address(url),
+                headers=headers,
+                data=content,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(sock_connect=timeout.get("connect")),
+                timeout=aiohttp.ClientTimeout(sock_connect=connect_s),
             )
-        return httpx.Response(
-            status_code=response.status, headers=response.raw_headers, stream=_Body(response), request=request
-        )
+        if "content-encoding" not in response.headers:
+            return _PlainReply(response)
+        return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -61,7 +64,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 @lru_cache(maxsize=256)
 def _address(url: str) -> URL:
     """Return a URL as aiohttp wants it; the exchange has made a header of the user and the password in it."""
-    return URL(url, encoded=True).with_user(None)
+    return URL(str(parsed(url)), encoded=True).with_user(None)
 
 
 def _noting(lines: weakref.WeakSet[asyncio.Transport]) -> type[aiohttp.ClientResponse]:
@@ -88,6 +91,17 @@ class _Body(httpx.AsyncByteStream):
     async def aclose(self) -> None:
         # Gives the connection back when the body was read to its end, and closes it otherwise.
         self._response.release()
+
+
+class _PlainReply(_Body):
+    """An answer that is not compressed: nothing of httpx's own, which takes as long as the rest, is needed for it."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        super().__init__(response)
+        self.status_code, self.headers = response.status, response.headers
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        return self.__aiter__()
 
 
 @contextlib.contextmanager
