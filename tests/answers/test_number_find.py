@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zetaroute.answers.number import is_number
+from zetaroute.answers.number.find import numerals, whole_number
 from zetaroute.grading.number import number
 
 NO_SUCH_NUMBER = [
@@ -119,3 +120,8 @@ def test_is_not_taken_apart(answer: str, reference: str) -> None:
 )
 def test_tells_a_number_from_a_text(text: str, expected: bool) -> None:
     assert is_number(text) is expected
+
+
+@pytest.mark.parametrize("digits", ["0", "007", "10", "42", "1234", "12345678", "123456789012345678"])
+def test_digits_alone_are_the_number_that_is_found_in_them(digits: str) -> None:
+    assert numerals(digits) == [whole_number(digits)]

@@ -253,6 +253,16 @@ def test_journal_line_is_plain_json_without_nan(home):
     assert json.loads(json.dumps(line, allow_nan=False)) == line
 
 
+def test_what_no_column_holds_is_left_out_of_its_row(home):
+    log = Log(home)
+    odd = outcome(response="half \ud83d", input_tokens=2**70, output_tokens=2**63, cached_tokens=2**60)
+    log.append([Entry(outcomes=(odd,))])
+    ((_, line),) = log.journal.named_lines()
+    row = line["outcomes"][0]
+    assert (row["response"], row["input_tokens"], row["output_tokens"]) == ("half ?", None, None)
+    assert rows(log, "SELECT response, cached_tokens FROM outcomes") == [("half ?", 2**60)]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 def test_files_of_a_home_are_for_its_owner_alone(tmp_path):
     home = Home(tmp_path / "open")

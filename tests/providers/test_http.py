@@ -21,6 +21,7 @@ from zetaroute.domain import Arm, Attachment, Completion, FileNote, Kind, Query
 from zetaroute.errors import ProviderError
 from zetaroute.providers.anthropic import AnthropicProvider
 from zetaroute.providers.pool import open_providers
+from zetaroute.providers.transport import SharedLine
 
 from .carrier import CARRIER
 from .loopback import DONE, ModelServer, Running, Seen, Step, chat, delta, event, http, stream
@@ -407,3 +408,23 @@ def test_tool_use_of_anthropic_is_an_answer(server: ModelServer, streamed: bool)
 
     found = asyncio.run(once())
     assert (found.text, found.finish_reason) == (TOOL_CALLS, "tool_use")
+
+
+def test_an_answer_over_a_shared_line_is_nothing_of_httpx_unless_it_is_packed(server: ModelServer) -> None:
+    packed = http(chat("because"), headers=["content-encoding: identity"])
+    server.reply(OK, packed)
+
+    async def heads() -> list[str]:
+        line = SharedLine(None)
+        try:
+            sent = [
+                await line.send("POST", server.url, headers={}, content=b"{}", connect_s=5.0)
+                for _ in range(2)
+            ]
+            for one in sent:
+                await one.aclose()
+        finally:
+            await line.aclose()
+        return [type(one).__module__.partition(".")[0] for one in sent]
+
+    assert asyncio.run(heads()) == ["zetaroute", "httpx"]

@@ -11,7 +11,8 @@ from zetaroute.domain.chain import Chain
 from zetaroute.domain.contest import Audit, Pairing, Side
 
 
-@dataclass(frozen=True, slots=True)
+# Neither is frozen: every decision makes several per model, and a frozen one takes four times as long to make.
+@dataclass(slots=True)
 class Estimate:
     """A predicted mean with its standard error."""
 
@@ -45,7 +46,6 @@ class Objective:
         return min(prices) >= 1.0 and math.isclose(min(prices), max(prices))
 
 
-# Not frozen: every decision makes one per model, and a frozen one takes four times as long to make.
 @dataclass(slots=True, kw_only=True)
 class Candidate:
     """One arm as the decision saw it."""

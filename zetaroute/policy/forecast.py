@@ -102,9 +102,11 @@ def extra_usd(arms: Sequence[Arm], query: Query) -> dict[str, float]:
 
     That is its files, and what its length adds where the price list has tiers.
     """
+    known = {arm.id: arm.prices for arm in arms if arm.prices and (query.attachments or arm.prices.above)}
+    if not known:
+        return {}
     tokens = query.tokens()
     words = replace(query, attachments=()).tokens() if query.attachments else tokens
-    known = {arm.id: arm.prices for arm in arms if arm.prices is not None}
     extra = {
         name: (prices.flat(tokens).input * tokens - prices.input * words) / 1e6
         for name, prices in known.items()

@@ -59,7 +59,7 @@ class RouteError(Exception):
     """No connection can be opened: says why, and how to fix it."""
 
 
-class Reply(Protocol):
+class HttpReply(Protocol):
     """The answer of a server, its head read."""
 
     @property
@@ -83,7 +83,7 @@ class Line(Protocol):
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, connect_s: float
-    ) -> Reply:
+    ) -> HttpReply:
         """Send a request and return the answer's head; raises httpx.RequestError and httpx.InvalidURL."""
         ...
 
@@ -101,7 +101,7 @@ class PlainLine:
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, connect_s: float
-    ) -> Reply:
+    ) -> HttpReply:
         """Send a request and return the answer's head."""
         import httpx
 

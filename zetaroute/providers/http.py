@@ -18,7 +18,7 @@ from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.arrival import Arrival
 from zetaroute.providers.base import OnText
 from zetaroute.providers.call_errors import Faults, PartialAnswerError, retry_after_s
-from zetaroute.providers.connections import Connections, Line, Reply, RouteError, route
+from zetaroute.providers.connections import Connections, HttpReply, Line, RouteError, route
 from zetaroute.providers.credentials import Credentials
 from zetaroute.providers.stream import Reading, Take
 from zetaroute.version import __version__
@@ -162,7 +162,7 @@ class Exchange:
             self._connections.give_back(way, line)
 
 
-async def _post(line: Line, ask: Ask, url: str, body: JsonObject) -> Reply:
+async def _post(line: Line, ask: Ask, url: str, body: JsonObject) -> HttpReply:
     return await line.send(
         "POST",
         url,
@@ -231,7 +231,7 @@ def _shown(url: SplitResult) -> str:
 
 
 async def _receive(
-    response: Reply,
+    response: HttpReply,
     take: Take,
     faults: Faults,
     arrival: Arrival,
@@ -255,7 +255,7 @@ async def _receive(
     arrival.note()
 
 
-async def _error_body(response: Reply) -> str:
+async def _error_body(response: HttpReply) -> str:
     """Return the beginning of an error answer; a line that breaks meanwhile is not the news."""
     import httpx
 

@@ -13,7 +13,7 @@ import aiohttp
 import httpx
 from yarl import URL
 
-from zetaroute.providers.connections import Reply, parsed
+from zetaroute.providers.connections import HttpReply, parsed
 
 _CHUNK = 65_536
 
@@ -28,7 +28,7 @@ class SharedLine:
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, connect_s: float
-    ) -> Reply:
+    ) -> HttpReply:
         """Send a request and return the answer's head; its body is still to be read."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, ssl=self._certificates or True)

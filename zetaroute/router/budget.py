@@ -66,9 +66,8 @@ class Spending:
 
     def left_usd(self, now: datetime | None = None) -> tuple[float | None, str]:
         """Return what is left of the tightest budget and its name; None where there is no budget."""
-        if not self.limited:
-            return None, ""
-        return min((limit_usd - spent_usd, name) for limit_usd, spent_usd, name in self._spent(_now(now)))
+        found = self._spent(_now(now))
+        return min(((limit - spent, name) for limit, spent, name in found), default=(None, ""))
 
     def share_left(self, now: datetime | None = None) -> float:
         """Return which part is left of the budget that is spent most, 0 to 1; 1 where there is no budget."""
@@ -95,6 +94,8 @@ class Spending:
 
     def _spent(self, now: datetime) -> list[tuple[float, float, str]]:
         """Return of every budget its limit, what was spent of it or is under way, and its name."""
+        if not self.limited:
+            return []
         today = now.strftime("%Y-%m-%d")
         budget, under_way = self._budget, self.reserved.usd + self._pending_usd
         found: list[tuple[float, float, str]] = []

@@ -123,8 +123,8 @@ class Router:
         arms, share = self.settings.arms, self.settings.audits.share
         alone = replace(options, model=None) if options.seeds else options
         blocked = why_unaudited(query, alone, graders=graders, arms=arms)
-        if blocked is not None or options.seeds:
-            return AuditTerms(probability=0.0, blocked=blocked, of_all=blocked is None)
+        if blocked is not None or options.seeds or share == 0.0:
+            return AuditTerms(probability=0.0, blocked=blocked, of_all=options.seeds and blocked is None)
         contest = self.contest
         share = audit_share(
             share,

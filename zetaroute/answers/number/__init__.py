@@ -7,10 +7,12 @@ from bisect import bisect_left
 from fractions import Fraction
 from functools import lru_cache
 
-from zetaroute.answers.number.find import Numeral, Prominence, numerals
+from zetaroute.answers.number.find import Numeral, Prominence, numerals, whole_number
 from zetaroute.answers.number.notation import plain
 from zetaroute.answers.words import excerpt
 
+_FEW_DIGITS = 18
+"""Up to which a whole number alone, as most references are, is read without looking for all that it could be."""
 _RELATIVE_TOLERANCE = Fraction(1, 10**6)
 _BOX = re.compile(r"\\f?box(?:ed)?[ ]?\{")
 _BOX_LIMIT = 400
@@ -66,6 +68,8 @@ def same_number(got: Numeral, wanted: Numeral) -> bool:
 @lru_cache(maxsize=1)
 def _read(text: str) -> tuple[str, list[Numeral]]:
     """Return a text in plain notation with its numbers; a reference is read to find its grader, and then again."""
+    if text.isascii() and text.isdigit() and len(text) <= _FEW_DIGITS:
+        return text, [whole_number(text)]
     spelt = plain(excerpt(text))
     return spelt, numerals(spelt)
 

@@ -91,6 +91,20 @@ def numerals(text: str) -> list[Numeral]:
     return sorted([*digits, *words], key=lambda numeral: numeral.start)
 
 
+def whole_number(digits: str) -> Numeral:
+    """Return the number that a text of digits alone is."""
+    return Numeral(
+        value=Fraction(int(digits)),
+        place=None,
+        start=0,
+        end=len(digits),
+        percent=False,
+        bare=True,
+        negated=False,
+        standing=Prominence.PLAIN,
+    )
+
+
 def _in_digits(text: str) -> Iterator[Numeral]:
     position = 0
     while row := ROW_OF_DIGITS.search(text, position):
