@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 DEMO_HOME ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo docs pictures share release test format lint types layers tests real newcomer stress simulations clients week evidence rivals bench bench-large data lock clean
+.PHONY: help install demo docs pictures share release test format lint types layers tests real newcomer stranger container stress simulations clients week evidence rivals bench bench-large data lock clean
 
 help: ## list what make can do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,13 @@ real: $(READY) ## try a real language model, Gemma 3 270M behind llama.cpp's ser
 
 newcomer: $(READY) ## walk a newcomer's path beside a scripted llama.cpp server, up to a promotion (about half a minute)
 	$(BIN)/python -m tests.newcomer
+
+stranger: $(READY) ## time a stranger's path from the wheel, step by step (minutes; ROOT=FOLDER in a root folder, PAGE=FILE)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -t wheel -d dist
+	$(BIN)/python -m tests.stranger dist/*.whl $(if $(ROOT),--root $(ROOT)) $(if $(PAGE),--page $(PAGE))
+
+container: $(READY) ## run the steps of configs/Containerfile in a root folder and use what comes of it (ROOT=FOLDER, a copy)
+	$(BIN)/python -m tests.container $(ROOT)
 
 stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress

@@ -28,17 +28,27 @@ def on_files(files: Files, *, config: Any) -> Files:
         for file in files.documentation_pages()
         if file.abs_src_path
     ]
-    for name in sorted({path for text in texts for _, path, _ in _OUTSIDE.findall(text)}):
+    linked = {path.removeprefix("../") for text in texts for _, path, _ in _OUTSIDE.findall(text)}
+    for name in sorted(linked | {"CHANGELOG.md", "CONTRIBUTING.md"}):
         if (ROOT / name).is_file():
             files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Lead links out of `docs/` to the copies; those to folders become their words alone."""
-    return _OUTSIDE.sub(_inside, markdown)
+    if page.file.src_uri in {"CHANGELOG.md", "CONTRIBUTING.md"}:
+        return markdown.replace("](docs/", "](")
+    folder = (ROOT / "docs" / page.file.src_uri).parent
 
+    def inside(link: re.Match[str]) -> str:
+        words, path, anchor = link.groups()
+        target = (folder / ".." / path).resolve()
+        if target.is_relative_to(ROOT / "docs"):
+            return link[0]
+        if not target.is_file():
+            return words
+        up = "../" * (len(folder.parts) - len((ROOT / "docs").parts))
+        return f"[{words}]({up}{target.relative_to(ROOT)}{anchor or ''})"
 
-def _inside(link: re.Match[str]) -> str:
-    words, path, anchor = link.groups()
-    return f"[{words}]({path}{anchor or ''})" if (ROOT / path).is_file() else words
+    return _OUTSIDE.sub(inside, markdown)

@@ -139,6 +139,9 @@ def lay_out(folder: Path) -> None:
     (lines,) = [text for kind, text in BLOCK.findall(page) if kind == "jsonl"]
     for name in ("my-queries.jsonl", "queries.jsonl"):
         (folder / name).write_text(lines, encoding="utf-8")
+    (folder / "data").mkdir()
+    some = (ROOT / "data" / "practice.jsonl").read_text("utf-8").splitlines()[:20]
+    (folder / "data" / "practice.jsonl").write_text("\n".join(some), encoding="utf-8")
     (folder / "README.md").write_text("four words are here", encoding="utf-8")
     (folder / BASE / "schema.json").write_text('{"type": "object"}', encoding="utf-8")
     config = '[[models]]\nid = "a/b"\nprovider = "practice"\nmodel = "small"\nprior_acuracy = 0.5\n'

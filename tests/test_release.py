@@ -10,6 +10,7 @@ from hatchling.builders.wheel import WheelBuilder
 
 from scripts.release import CHANGELOG, notes
 from scripts.share import SHARE, shared
+from tests.container import FILE, instructions, put
 from zetaroute.version import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -47,3 +48,16 @@ def test_the_notes_are_the_changelog_of_the_version() -> None:
     assert notes(text, "2.0") == "# zetaroute 2.0 (today)\n\nnew\n"
     with pytest.raises(ValueError, match="write it first"):
         notes(text, "3.0")
+
+
+def test_what_the_containerfile_copies_makes_the_wheel(tmp_path: Path) -> None:
+    """`python -m tests.container ROOT` runs all of its steps in a root folder."""
+    steps = instructions(FILE.read_text("utf-8"))
+    for name, rest in steps:
+        if name == "COPY":
+            *sources, _ = rest.split()
+            for source in sources:
+                put(ROOT / source, tmp_path / source, into=False)
+    (built,) = WheelBuilder(str(tmp_path)).build(directory=str(tmp_path / "dist"), versions=["standard"])
+    with zipfile.ZipFile(built) as opened:
+        assert "zetaroute/cli/app.py" in opened.namelist()

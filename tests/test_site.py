@@ -60,7 +60,7 @@ def test_every_page_is_in_the_menu() -> None:
     menu = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:\n")[2]
     named = set(re.findall(r"[\w-]+\.md", menu))
     pages = {path.name for path in (ROOT / "docs").rglob("*.md")}
-    assert named == pages | {"commands.md", "CHANGELOG.md"}
+    assert named == pages | {"commands.md", "CHANGELOG.md", "CONTRIBUTING.md"}
 
 
 def test_every_page_is_linked_from_the_readme_or_another_page() -> None:

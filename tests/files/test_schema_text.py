@@ -34,7 +34,7 @@ def test_json_and_files_are_taken_as_they_are(tmp_path):
     assert schema_text(' {"type": "array"} ') == '{"type": "array"}'
 
 
-@pytest.mark.parametrize("given", ["", " , ", "a b c", "none.json", "city int str"])
+@pytest.mark.parametrize("given", ["", " , ", "a b c", "none.json", "city int str", "{bad"])
 def test_what_is_no_schema_is_refused(given):
     with pytest.raises(UsageError, match="--schema"):
         schema_text(given)

@@ -193,6 +193,12 @@ def test_the_retrain_page_says_what_was_found() -> None:
     assert said.count("queries moved, mostly") == 1
 
 
+def test_a_command_in_a_sentence_is_shown_as_one() -> None:
+    text = retrain_html(retrained() | {"reasons": ["`zetaroute batch <f>` brings more", "a lone ` stays"]})
+    assert "<li><code>zetaroute batch &lt;f&gt;</code> brings more</li>" in text
+    assert "<li>a lone ` stays</li>" in text
+
+
 @pytest.mark.parametrize(
     ("verdict", "tone"), [("PROMOTE", "good"), ("REJECT", "bad"), ("INSUFFICIENT", "unsure")]
 )

@@ -91,6 +91,8 @@ def test_it_fits_every_window(
 ) -> None:
     browser.open(f"{hostile.url}/", width=width, dark=dark)
     browser.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    meters = "<dl class=meters><dt>Evidence of harm</dt><dd><meter></meter> 0.0163 of 20</dd></dl>"
+    browser.evaluate(f"document.querySelector('main').insertAdjacentHTML('afterbegin', '{meters}')")
     assert browser.evaluate("document.documentElement.scrollWidth") <= width
     browser.picture(tmp_path / "page.png")
     assert (tmp_path / "page.png").stat().st_size > 10_000

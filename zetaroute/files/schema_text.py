@@ -23,10 +23,10 @@ def schema_text(given: str) -> str:
     """
     words = given.strip()
     if words.startswith("{"):
-        return words
+        return _json(words, "given as JSON")
     file = Path(given)
     if file.suffix == ".json" or (len(given) < 256 and file.is_file()):
-        return _read(file)
+        return _json(_read(file), str(file))
     fields = [one.strip() for one in (words.splitlines() if "\n" in words else words.split(","))]
     found = [_FIELD.fullmatch(one) for one in fields if one]
     if not found or None in found:
@@ -46,6 +46,14 @@ def schema_text(given: str) -> str:
         "additionalProperties": False,
     }
     return json.dumps(schema, ensure_ascii=False)
+
+
+def _json(text: str, name: str) -> str:
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"--schema {name} is not JSON ({error}): write a JSON schema.") from error
+    return text
 
 
 def _read(file: Path) -> str:
