@@ -23,7 +23,7 @@ from zetaroute.learn.feature_maps import TextMap
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
 from zetaroute.learn.ridge import heads, solve
 from zetaroute.learn.routing_gain import with_lengths
-from zetaroute.learn.samples import Sample, at, target_weights, targets
+from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy.exploration import exploit
 from zetaroute.policy.learned import LearnedPredictor
 
@@ -125,7 +125,9 @@ def section(folder: Path, seeds: int) -> list[str]:
 def _rows(name: str, train: Recordings, count: int, seeds: int, *, one: bool) -> list[str]:
     """Return the rows of the table for so many queries to learn from."""
     weights = (WEIGHTS | MORE)[name]
-    runs = [_gains(*_sides(train, count, seed), weights, seed=seed if one else None) for seed in range(seeds)]
+    runs = [
+        _gains(*sides_of(train, count, seed), weights, seed=seed if one else None) for seed in range(seeds)
+    ]
     lines = []
     for label, _, _ in weights:
         gains = {variant: np.array([run[label, variant] for run in runs]) for variant in VARIANTS}
@@ -137,8 +139,8 @@ def _rows(name: str, train: Recordings, count: int, seeds: int, *, one: bool) ->
     return lines
 
 
-def _sides(train: Recordings, count: int, seed: int) -> tuple[Side, Side]:
-    """Return the queries to fit on and those to mark by, by a hash of their texts."""
+def sides_of(train: Recordings, count: int, seed: int, *, maps: int = 3) -> tuple[Side, Side]:
+    """Return the queries to fit on, 0 for all, and those to mark by, by a hash of their texts."""
     digest = [hashlib.sha256(f"{seed} {text}".encode("utf-8", "replace")).digest() for text in train.texts]
     marking = np.array([one[0] % 10 < MARKING_TENTHS for one in digest])
     rng = np.random.default_rng(seed)
@@ -150,18 +152,18 @@ def _sides(train: Recordings, count: int, seed: int) -> tuple[Side, Side]:
 
     fitting = some(~marking, count or len(marking))
     labels = [str(task) or None for task in fitting.tasks]
-    maps = [TextMap(fitting.texts, seed=1000 * seed + number, tasks=labels) for number in range(3)]
+    made = [TextMap(fitting.texts, seed=1000 * seed + number, tasks=labels) for number in range(maps)]
 
     def side(queries: Recordings) -> Side:
         tasks = [str(task) or None for task in queries.tasks]
-        cells = len(maps[0].frozen.tasks)
-        given = maps[0].vectors(queries.texts, tasks)
-        plain = [one.vectors(queries.texts) for one in maps]
-        spaces = maps[0].frozen.spaces
+        cells = len(made[0].frozen.tasks)
+        given = made[0].vectors(queries.texts, tasks)
+        plain = [one.vectors(queries.texts) for one in made]
+        spaces = made[0].frozen.spaces
         start = len(spaces.coarse) + len(spaces.fine)
         return Side(
             near=plain[0][:, start : start + spaces.components.shape[1]],
-            map=maps[0].frozen,
+            map=made[0].frozen,
             queries=queries,
             plain=tuple(np.delete(x, np.s_[x.shape[1] - 1 - cells : -1], axis=1) for x in plain),
             given=given,
@@ -178,11 +180,8 @@ def _gains(
 
     With a `seed` the outcome of one model is known of every query.
     """
-    arms, queries = arms_of(fitting.queries), len(fitting.queries.texts)
-    rows, own = fitting.queries.full_sample(use_task=False), np.repeat(np.arange(queries), len(arms))
-    if seed is not None:
-        index = np.arange(queries) * len(arms) + np.random.default_rng(seed).integers(len(arms), size=queries)
-        rows, own = at(rows, index), own[index]
+    arms = arms_of(fitting.queries)
+    rows, own = rows_of(fitting.queries, seed)
     sums: dict[tuple[int, str], SufficientStatistics] = {}
     gains = {}
     for name, variant in VARIANTS.items():
@@ -190,7 +189,7 @@ def _gains(
         reads = variant.maps, variant.labels
         if reads not in sums:
             sums[reads] = gather(x, targets(rows), rows.arm, len(arms), target_weights(rows))
-        predictor = heads(sums[reads], x, rows, arms, fitting.map, variant.ridge)
+        predictor = heads(sums[reads], x, rows, arms, fitting.map, [variant.ridge] * TARGETS)
         forecast = predictor.forecast(with_lengths(marking.queries.texts, new), arms)
         voice = _voice(x, fitting.near[own], rows, marking.near, predictor) if variant.voice else 0.0
         for label, per_dollar, per_second in weights:
@@ -202,6 +201,16 @@ def _gains(
             gain = truth[np.arange(len(truth)), chosen] - truth[:, int(np.argmax(known.mean(axis=0)))]
             gains[label, name] = float(100 * gain.mean() / worth.answer_value_usd)
     return gains
+
+
+def rows_of(queries: Recordings, seed: int | None) -> tuple[Sample, Index]:
+    """Return rows with the place of each one's query: of every model or, with a `seed`, of a random one."""
+    count, arms = queries.score.shape
+    rows, own = queries.full_sample(use_task=False), np.repeat(np.arange(count), arms)
+    if seed is None:
+        return rows, own
+    index = np.arange(count) * arms + np.random.default_rng(seed).integers(arms, size=count)
+    return at(rows, index), own[index]
 
 
 def _voice(x: Array, near: Array, rows: Sample, new: Array, predictor: LearnedPredictor) -> Array:

@@ -1,6 +1,6 @@
 """Write docs/evidence.md: what the learner and the loop are worth on recorded outcomes of real models.
 
-    python -m benchmarks.learner.evidence BENCH_DIR [--seeds 3] [--only routing queries ablation loop chains]
+    python -m benchmarks.learner.evidence BENCH_DIR [--seeds 3] [--only routing queries ablation latency loop chains]
 
 BENCH_DIR holds Parquet files in the format of `zetaroute bench`; nothing of them enters the page but numbers.
 Every figure is in points of a right answer: 1 point is a hundredth of what an answer is worth. Sections that are not
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learner import ablation, chains
+from benchmarks.learner import ablation, chains, latency
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array
 from zetaroute.bench.datasets import Recordings
@@ -29,7 +29,7 @@ from zetaroute.evaluate.intervals import mean_figure
 from zetaroute.learn.fit import map_of
 from zetaroute.learn.incremental.sufficient_statistics import gather
 from zetaroute.learn.ridge import heads
-from zetaroute.learn.samples import target_weights, targets
+from zetaroute.learn.samples import TARGETS, target_weights, targets
 from zetaroute.policy import Policy
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
@@ -37,6 +37,7 @@ TITLES = (
     "## Full information",
     "## By the number of queries",
     ablation.TITLE,
+    latency.TITLE,
     "## The loop with partial feedback",
     chains.TITLE,
 )
@@ -56,6 +57,7 @@ def main() -> None:
         "routing": lambda: _full_information(asked.bench_dir),
         "queries": lambda: _by_queries(asked.bench_dir, asked.seeds),
         "ablation": lambda: ablation.section(asked.bench_dir, asked.seeds),
+        "latency": lambda: latency.section(asked.bench_dir, asked.seeds),
         "loop": lambda: _loops(asked.bench_dir, asked.seeds),
         "chains": lambda: chains.section(asked.bench_dir),
     }
@@ -113,7 +115,7 @@ def _recipe(recordings: Recordings, worth: Objective) -> Array:
     feature_map, vectors = map_of(dict.fromkeys(train.texts), None, seed=0, distinct=len(set(train.texts)))
     x = vectors(rows.texts, rows.tasks)
     sums = gather(x, targets(rows), rows.arm, len(arms), target_weights(rows))
-    predictor = heads(sums, x, rows, arms, feature_map, RECIPE_RIDGE)
+    predictor = heads(sums, x, rows, arms, feature_map, [RECIPE_RIDGE] * TARGETS)
     chosen = route(Policy(version="recipe", predictor=predictor), test, arms, worth)
     truth, single = utility(test, worth), int(np.argmax(utility(train, worth).mean(axis=0)))
     gains = truth[np.arange(len(truth)), chosen] - truth[:, single]
@@ -156,7 +158,7 @@ def _gain_of(found: dict[str, Any], way: str, worth: Objective) -> str:
 
 def _loops(folder: Path, seeds: int) -> list[str]:
     lines = [
-        TITLES[3],
+        TITLES[4],
         "",
         f"At most 6,000 answers to the training queries, those of audits included, {seeds} seeds, the product's",
         "defaults; only the outcomes of the models that are asked are seen. Points over the best single model:",

@@ -17,7 +17,6 @@ from zetaroute.bench.full_information import arms_of, fit_full, route, sides
 from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.bench.way import utility
 from zetaroute.config import Objective
-from zetaroute.policy import Policy
 
 ROUNDS, MOST_ROWS = 10, 6000
 LOWEST = 0.01
@@ -51,14 +50,12 @@ def full_information(
     train, test = sides(recordings)
     arms, known, truth = arms_of(recordings), utility(train, worth), utility(test, worth)
     fitted = fit_full(train, arms, objective=worth, seed=seed, jobs=1)
-    open_policy = replace(fitted.predictor, centre=None)
+    unguarded = replace(fitted, predictor=replace(fitted.predictor, centre=None))
     # The last entry is a constant: it says nothing to a method of distances, and would hide the others' angles.
     x, tested = (fitted.vectors(side.texts, [None] * len(side.texts))[:, :-1] for side in (train, test))
     chosen = {
-        "zetaroute": route(Policy(version="guarded", predictor=fitted.predictor), test, arms, worth),
-        "zetaroute without its guard": route(
-            Policy(version="open", predictor=open_policy), test, arms, worth
-        ),
+        "zetaroute": route(fitted.policy("guarded"), test, arms, worth),
+        "zetaroute without its guard": route(unguarded.policy("open"), test, arms, worth),
     }
     for entry in entries:
         rival = entry.make(seed)

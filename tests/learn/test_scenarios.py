@@ -14,7 +14,6 @@ from tests.support.worlds import (
     best_single,
     choices,
     learned,
-    policy_of,
     shares,
     together,
     value,
@@ -81,7 +80,7 @@ def test_best_model_that_gets_worse_is_left_and_found_again_when_it_recovers():
     assert [drift.arm for drift in found.drifts] == [0]
     assert found.drifts[0].z < 0
     assert found.drifts[0].since_s >= 1100
-    assert np.mean(choices(policy_of(found), queries, arms) == 1) > 0.9
+    assert np.mean(choices(found.policy("fitted"), queries, arms) == 1) > 0.9
     back = together(fallen, good.log(600, seed=3, start_s=1600))
     assert np.mean(choices(learned(back, arms), queries, arms) == 0) > 0.9
 
@@ -162,7 +161,7 @@ def test_twenty_models_with_two_hundred_rows_hardly_leave_a_single_one():
     fitted = fit(world.log(200, seed=1), world.arms(), objective=OBJECTIVE, seed=0)
     assert np.isfinite(fitted.predictor.accuracy.coef).all()
     queries = world.queries(200, seed=2)
-    counts = np.bincount(choices(policy_of(fitted), queries, world.arms()), minlength=20)
+    counts = np.bincount(choices(fitted.policy("fitted"), queries, world.arms()), minlength=20)
     assert world.arms()[int(counts.argmax())].id == fitted.anchor
     assert counts.max() > 150
 
@@ -217,7 +216,7 @@ def test_stored_policy_forecasts_as_the_fitted_one():
     loaded, queries = policy_from(artifact), MISSION.queries(80, seed=5)
     assert loaded.anchor == fitted.anchor
     assert (
-        choices(loaded, queries, MISSION.arms()) == choices(policy_of(fitted), queries, MISSION.arms())
+        choices(loaded, queries, MISSION.arms()) == choices(fitted.policy("fitted"), queries, MISSION.arms())
     ).all()
     vectors = loaded.predictor.vectors([text for text, _ in queries])
     for name in ("accuracy", "accuracy_se", "response_s", "cost_usd"):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tests.support.worlds import OBJECTIVE, World, choices, policy_of
+from tests.support.worlds import OBJECTIVE, World, choices
 from zetaroute.learn.fit import fit
 from zetaroute.learn.routing_gain import kept_anchor
 from zetaroute.policy.policy import DEVIATES, held_best, single_best
@@ -48,12 +48,12 @@ def test_a_version_of_before_goes_by_lower_bounds():
     assert preferred((0.0, 1.0, 1.2), se=(0.1, 0.1, 0.1), singles=None) == 2
     assert preferred((0.0, 1.0, 1.2), se=(0.1, 0.1, 0.9), singles=None) == 1
     fitted = fit(WORLD.log(400, seed=1), WORLD.arms(), objective=OBJECTIVE, seed=0)
-    assert replace(policy_of(fitted), anchor=None).singles(WORLD.arms(), OBJECTIVE) is None
+    assert replace(fitted.policy("fitted"), anchor=None).singles(WORLD.arms(), OBJECTIVE) is None
 
 
 def test_single_models_are_ranked_by_the_average_query_with_the_values_of_now():
     fitted = fit(WORLD.log(800, seed=1), WORLD.arms(), objective=OBJECTIVE, seed=0)
-    policy = policy_of(fitted)
+    policy = fitted.policy("fitted")
     ranked = policy.singles(WORLD.arms(), OBJECTIVE)
     assert ranked.argmax() == [arm.id for arm in WORLD.arms()].index(fitted.anchor)
     other = policy.singles(WORLD.arms(), replace(OBJECTIVE, answer_value_usd=1e-6))
@@ -73,4 +73,4 @@ def test_the_single_model_to_beat_is_kept_unless_another_is_better_beyond_the_no
     fitted = fit(better.log(600, seed=3), better.arms(), objective=OBJECTIVE, seed=0)
     assert kept_anchor(fitted.predictor, fitted.average, better.arms(), OBJECTIVE, "m0") == 1
     queries = better.queries(50, seed=1)
-    assert (choices(policy_of(fitted), queries, better.arms()) == 1).all()
+    assert (choices(fitted.policy("fitted"), queries, better.arms()) == 1).all()

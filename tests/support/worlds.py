@@ -9,7 +9,7 @@ import numpy as np
 
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Prices, unit_of
-from zetaroute.learn.fit import Fitted, fit
+from zetaroute.learn.fit import fit
 from zetaroute.learn.samples import Sample, joined
 from zetaroute.policy import Policy
 from zetaroute.practice.generator import generate
@@ -84,14 +84,9 @@ def together(*logs: Sample) -> Sample:
     return joined(logs)
 
 
-def policy_of(fitted: Fitted) -> Policy:
-    """Return what was fitted as a policy."""
-    return Policy(version="fitted", predictor=fitted.predictor, anchor=fitted.anchor, average=fitted.average)
-
-
 def learned(log: Sample, arms: Sequence[Arm], objective: Objective = OBJECTIVE) -> Policy:
     """Fit a policy on a log."""
-    return policy_of(fit(log, arms, objective=objective, seed=0))
+    return fit(log, arms, objective=objective, seed=0).policy("fitted")
 
 
 def choices(

@@ -78,7 +78,7 @@ def marked(
     looking: ChainBench | None,
 ) -> dict[str, Any]:
     """Return what a fit is worth on the test side, beside what is simple."""
-    policy = Policy(version="bench", predictor=fitted.predictor)
+    policy = fitted.policy("bench")
     known, truth = utility(train, objective), utility(test, objective)
     routed = route(policy, test, arms, objective, use_task=use_task)
     simple = baselines(train, test, known=known, truth=truth, feature_map=fitted.map)

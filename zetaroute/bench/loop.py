@@ -320,13 +320,7 @@ class Loop:
                 self.champion, self._before = self.challenger, None
             epoch = self.epoch = None
         self.fits += 1
-        self.challenger = Policy(
-            version=f"v{self.fits}",
-            predictor=fitted.predictor,
-            anchor=fitted.anchor,
-            average=fitted.average,
-            chain=self._chain(fitted),
-        )
+        self.challenger = fitted.policy(f"v{self.fits}", self._chain(fitted))
         anchor = fitted.anchor if self.champion.version == COLD else None
         if epoch is None or epoch.anchor != anchor:
             earlier = 1.0 if epoch is None else min(1.0, standing["e_value"])

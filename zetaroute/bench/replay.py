@@ -180,15 +180,15 @@ def _final(loop: Loop, test: Recordings, *, plan: ReplayPlan, jobs: int) -> dict
 
     if loop.fitted is None:
         loop.retrain()
-    learned = loop.fitted.predictor if loop.fitted is not None else loop.champion.predictor
+    learned = loop.fitted.policy("learned") if loop.fitted is not None else loop.champion
     served = routed(*loop.serving())
     champion, anchor, challenger = loop.sides()
     values = {
-        "learned": routed(Policy(version="learned", predictor=learned)),
+        "learned": routed(learned),
         "served": served,
         "mix": loop.share * routed(challenger) + (1.0 - loop.share) * routed(champion, anchor),
         "best_single": single,
-        "full_information": routed(Policy(version="full", predictor=full.predictor)),
+        "full_information": routed(full.policy("full")),
         "oracle": truth.max(axis=1),
     }
     gap = values["full_information"] - single

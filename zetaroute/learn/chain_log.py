@@ -27,7 +27,6 @@ from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.asking import USUAL_MODELS, chain_models
 from zetaroute.policy.chain.plan import ChainPlan
-from zetaroute.policy.policy import Policy
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -109,9 +108,8 @@ def chain_of(
     charged = forecast.charged(arms)
     cost = np.where(np.isnan(seen.cost_usd), charged, seen.cost_usd)
     seconds = np.nan_to_num(seen.response_s)
-    chosen = Policy(
-        version="others", predictor=fitted.predictor, anchor=fitted.anchor, average=fitted.average
-    ).exploit(forecast, arms=arms, objective=objective, eligible=np.ones(charged.shape, dtype=bool))
+    everyone = np.ones(charged.shape, dtype=bool)
+    chosen = fitted.policy("others").exploit(forecast, arms=arms, objective=objective, eligible=everyone)
     gained = objective.answer_value_usd * seen.accuracy - cost - objective.second_value_usd * seconds
     found = fit_chain(
         ChainRows(

@@ -20,7 +20,9 @@ from zetaroute.learn.model_drift import ModelDrift, find_drifts, weights_after
 from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at
 from zetaroute.learn.routing_gain import Gain, Judge, cross_validated, kept_anchor, with_lengths
 from zetaroute.learn.samples import Sample
+from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.learned import LearnedPredictor
+from zetaroute.policy.policy import Policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +46,16 @@ class Fitted:
     """Turns texts and task labels into vectors by `map`."""
     drifts: tuple[ModelDrift, ...]
     """Arms whose accuracy has changed within the rows, and since when."""
+
+    def policy(self, version: str, chain: ChainPlan | None = None) -> Policy:
+        """Return the policy that this makes."""
+        return Policy(
+            version=version,
+            predictor=self.predictor,
+            anchor=self.anchor,
+            average=self.average,
+            chain=chain,
+        )
 
 
 def single_threaded(function: Callable[P, R]) -> Callable[P, R]:

@@ -17,7 +17,7 @@ from zetaroute.domain import BETS_FROM, FIRST_ROWS, GRADE_DEADLINE, Arm
 from zetaroute.evaluate.scoring import COLUMNS, Decided, Scored, found_in, scored
 from zetaroute.features import AnyMap
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
-from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at
+from zetaroute.learn.ridge import Ridges, arm_ridges, fit_classes, heads, prices_learned_at, relatives
 from zetaroute.learn.routing_gain import kept_anchor, with_lengths
 from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy.forecast import Forecast
@@ -26,6 +26,8 @@ from zetaroute.policy.policy import held_best, ranked_singles, single_best
 
 GROWTH = 1.1
 """How many times the rows of one fit the next one has."""
+RECHOSEN = 1.5
+"""How many times the rows that ridges were chosen on there are when they are chosen anew."""
 TAIL = 0.99
 """Quantile of earlier costs and times that bounds the utility of a model: rare worse ones count like it."""
 LEAST_P = 0.001
@@ -128,11 +130,16 @@ def play(
     vectors, y, weight = with_lengths(rows.texts, x), targets(rows), target_weights(rows)
     sums, done = SufficientStatistics.nothing(TARGETS, len(arms), x.shape[1]), 0
     now: Challenged | None = None
+    ridges: Ridges = ()
+    chosen_on = 0
     for begin, end in pairwise(edges):
         new = slice(done, begin)
         sums = sums + gather(x[new], y[new], rows.arm[new], len(arms), weight[new])
         done, past = begin, at(rows, np.arange(begin))
-        predictor, average = heads(sums, x[:begin], past, arms, feature_map), vectors[:begin].mean(axis=0)
+        if begin >= RECHOSEN * chosen_on:
+            ridges, chosen_on = arm_ridges(sums, relatives(arms)), begin
+        predictor = heads(sums, x[:begin], past, arms, feature_map, ridges)
+        average = vectors[:begin].mean(axis=0)
         single = None if now is None else arms[now.anchor].id
         anchor = kept_anchor(predictor, average, arms, objective, single)
         if now is None or anchor != now.anchor:

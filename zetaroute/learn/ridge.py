@@ -35,6 +35,9 @@ STEP = 3.0
 MOST_STEPS = 4
 """Factors that the ridge of a log may lie from ARM_RIDGE."""
 
+Ridges = Sequence[float | None]
+"""Of the arms, by target."""
+
 
 def relatives(arms: Sequence[Arm]) -> list[Index]:
     """Return the places of the arms of each model that is there at several efforts."""
@@ -44,13 +47,13 @@ def relatives(arms: Sequence[Arm]) -> list[Index]:
 
 
 def solve(
-    sums: SufficientStatistics, families: Sequence[Index] = (), ridge: float | None = None
+    sums: SufficientStatistics, families: Sequence[Index] = (), ridges: Ridges | None = None
 ) -> tuple[LinearHead | None, ...]:
     """Return the exact posterior mean and spread of every arm's coefficients, per target; None without any row.
 
     `families` hold the places of arms that share a part of their own. With P_k = (A_k + r_k I)^-1 the products of
     the recipe need no matrix product: A_k P_k = I - r_k P_k. Targets that were known for the same rows share one
-    inverse and, with it, the ridge of the first of them, if none is given.
+    inverse and the ridge of the first of them. Where `ridges` give a target none, the log says it.
     """
     factors: dict[int, tuple[_Factor, Array32]] = {}
     heads: list[LinearHead | None] = []
@@ -59,7 +62,8 @@ def solve(
             heads.append(None)
             continue
         if id(gram) not in factors:
-            factor = _factor(gram, families, ridge) if ridge else likely_factor(sums, head, families)
+            given = None if ridges is None else ridges[head]
+            factor = likely_factor(sums, head, families) if given is None else _factor(gram, families, given)
             factors[id(gram)] = factor, fold(factor.spread)
         factor, stored = factors[id(gram)]
         coef, moment = _Solution.of(sums, head, factor).coef, sums.moment[head]
@@ -70,6 +74,15 @@ def solve(
         noise = float(np.sqrt(residual / max(float(sums.rows[head].sum()) - factor.freedom, 1.0)))
         heads.append(LinearHead(coef=coef, spread=stored, noise=noise, rows=sums.rows[head]))
     return tuple(heads)
+
+
+def arm_ridges(sums: SufficientStatistics, families: Sequence[Index] = ()) -> Ridges:
+    """Return the ridge of the arms that the log says for each target, as in `likely_factor`."""
+    found: dict[int, float] = {}
+    for head, gram in enumerate(sums.gram):
+        if sums.rows[head].sum() > 0 and id(gram) not in found:
+            found[id(gram)] = likely_factor(sums, head, families).arm
+    return [found.get(id(gram)) for gram in sums.gram]
 
 
 def likely_factor(sums: SufficientStatistics, head: int, families: Sequence[Index] = ()) -> _Factor:
@@ -268,10 +281,10 @@ def heads(
     rows: Sample,
     arms: Sequence[Arm],
     feature_map: AnyMap,
-    ridge: float | None = None,
+    ridges: Ridges | None = None,
 ) -> LearnedPredictor:
     """Solve the heads from sums; `rows` with vectors (n, D) say how times and costs scatter."""
-    accuracy, satisfaction, response, cost = solve(sums, relatives(arms), ridge)
+    accuracy, satisfaction, response, cost = solve(sums, relatives(arms), ridges)
     known = targets(rows)
     return LearnedPredictor(
         map=feature_map,

@@ -17,7 +17,7 @@ from zetaroute.domain import Arm
 from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.features import AnyMap
 from zetaroute.learn.incremental.sufficient_statistics import gather_rows
-from zetaroute.learn.ridge import heads
+from zetaroute.learn.ridge import arm_ridges, heads, relatives
 from zetaroute.learn.samples import Sample, take
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.learned import LearnedPredictor
@@ -65,10 +65,9 @@ def cross_validated(
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         forecast = others[number].forecast(with_lengths(list(compress(rows.texts, out)), x[out]), arms)
         eligible = rows.eligible[out] | ~rows.eligible[out].any(axis=1, keepdims=True)
-        policy = Policy(version="fold", predictor=others[number])
-        best = kept_anchor(
-            others[number], with_lengths(rows.texts, x)[~out].mean(axis=0), arms, objective, None
-        )
+        average = with_lengths(rows.texts, x)[~out].mean(axis=0)
+        best = kept_anchor(others[number], average, arms, objective, None)
+        policy = Policy(version="fold", predictor=others[number], anchor=arms[best].id, average=average)
         single = np.where(eligible[:, best], best, np.argmax(eligible, axis=1))
         return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible), single
 
@@ -82,15 +81,19 @@ def cross_validated(
 def fold_predictors(
     x: Array, rows: Sample, arms: Sequence[Arm], feature_map: AnyMap
 ) -> list[LearnedPredictor]:
-    """Return, by fold, a predictor that was fitted on the rows outside of it, with vectors (n, D)."""
+    """Return, by fold, a predictor that was fitted on the rows outside of it, with vectors (n, D).
+
+    All have the ridges of the whole.
+    """
     folds = [rows.group % FOLDS == number for number in range(FOLDS)]
     sums = [
         gather_rows(rows, np.flatnonzero(fold), lambda at: x[at], arms=len(arms), size=x.shape[1])
         for fold in folds
     ]
     total = reduce(add, sums)
+    ridges = arm_ridges(total, relatives(arms))
     return [
-        heads(total - part, x[~out], take(rows, ~out), arms, feature_map)
+        heads(total - part, x[~out], take(rows, ~out), arms, feature_map, ridges)
         for part, out in zip(sums, folds, strict=True)
     ]
 
