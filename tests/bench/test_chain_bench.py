@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,11 @@ def test_the_loop_learns_to_look_at_answers_and_knows_what_that_is_worth(tmp_pat
     assert found["final"]["mix"] > found["final"]["best_single"] + 0.04 * WORTH.answer_value_usd
     last = found["rounds"][-1]
     assert last["estimate"]["low"] < last["truth_usd"] < last["estimate"]["high"]
+
+
+def test_a_query_without_a_chain_is_the_routers(bench) -> None:
+    unseen = replace(bench.fit.plan, cells=np.zeros(8))
+    without = replace(bench, fit=replace(bench.fit, plan=unseen))
+    played, routed = (way(WORTH, train=False) for way in (without.played, without.routed))
+    assert (played.weights == routed.weights).all()
+    assert played.utility(bench.test, WORTH) == pytest.approx(routed.utility(bench.test, WORTH))

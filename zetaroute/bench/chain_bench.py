@@ -19,7 +19,6 @@ from zetaroute.evaluate.frontier import call_measures
 from zetaroute.learn.chains import (
     ChainFit,
     ChainRows,
-    Played,
     agreeing_models,
     fit_chain,
     play_chain,
@@ -134,10 +133,24 @@ class ChainBench:
         }
 
     def played(self, objective: Objective, *, train: bool) -> Way:
-        """Return the chain's way without its guard; on the training queries each fold goes by the others' fits."""
+        """Return the chain's way without its guard, the router's where a query has no chain.
+
+        On the training queries each fold goes by the others' fits.
+        """
         if train:
-            return self._of(self.fit.crossed(self.arms, objective))
-        return self._of(play_chain(self.fit.plan, self.rows, self.arms, objective))
+            played = self.fit.crossed(self.arms, objective)
+        else:
+            played = play_chain(self.fit.plan, self.rows, self.arms, objective)
+        way, without = self._way(played.returned, played.asked, played.seconds), played.returned < 0
+        if not without.any():
+            return way
+        alone = self.routed(objective, train=train).weights
+        latency = np.nan_to_num((self.train if train else self.test).latency_s)
+        return Way(
+            weights=np.where(without[:, None], alone, way.weights),
+            paid=np.where(without[:, None], alone, way.asks),
+            seconds=np.where(without, (alone * latency).sum(axis=1), played.seconds),
+        )
 
     def routed(self, objective: Objective, *, train: bool) -> Way:
         """Return the router's way where it pays; on the training queries each fold goes by the others' heads."""
@@ -154,9 +167,6 @@ class ChainBench:
     def _exploit(self, forecast: Forecast, objective: Objective) -> Index:
         eligible = np.ones(forecast.accuracy.shape, dtype=bool)
         return self.router.exploit(forecast, arms=self.arms, objective=objective, eligible=eligible)
-
-    def _of(self, played: Played) -> Way:
-        return self._way(played.returned, played.asked, played.seconds)
 
     def _way(self, returned: Index, asked: Mask, seconds: Array) -> Way:
         """Return a way over all models from one over those of the chain."""
