@@ -18,7 +18,14 @@ def sign(name: str, text: str, query: str = "What is 2 + 3?", **more) -> float:
 def test_every_text_has_finite_signs(text: str) -> None:
     signs = read_answer(text, text).signs
     assert signs.shape == (len(SIGNS),)
-    assert np.isfinite(signs).all()
+    unknown = np.flatnonzero(np.isnan(signs)).tolist()
+    assert [SIGNS[place] for place in unknown] == [
+        "logprob least",
+        "logprob low",
+        "logprob mean",
+        "signal",
+    ]
+    assert np.isfinite(np.delete(signs, unknown)).all()
 
 
 def test_signs_tell_what_they_are_named_for() -> None:
@@ -29,4 +36,5 @@ def test_signs_tell_what_they_are_named_for() -> None:
     assert sign("arguments known", "[f(a='Lima')]", "The time in Lima?") == 1.0
     assert sign("cut", "and then we") == sign("cut", "Fine.", cut=True) == 1.0
     assert sign("cut", "Fine.") == 0.0
-    assert sign("logprob least", "5", logprobs=[-0.1, -2.0]) == -2.0
+    assert sign("logprob least", "5", logprobs=(-2.0, -1.0, -0.1)) == -2.0
+    assert sign("signal", "5", signal=0.25) == 0.25

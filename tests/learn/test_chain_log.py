@@ -9,8 +9,9 @@ import pytest
 
 from tests.log.test_log import feedback, outcome
 from tests.support.chains import COST_USD, RIGHT, SECONDS, WORTH
+from zetaroute.answers.read import SIGNS
 from zetaroute.config import Home
-from zetaroute.domain import Arm, new_id
+from zetaroute.domain import SIGNAL, Arm, new_id
 from zetaroute.learn.chain_log import chain_of_log
 from zetaroute.learn.fit import fit
 from zetaroute.learn.frame import read_frame, sample
@@ -18,6 +19,7 @@ from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy.chain.plan import ChainPlan
+from zetaroute.policy.chain.posterior import sigmoid
 
 MODELS = ("small", "medium", "large")
 ARMS = tuple(Arm(id=name, provider="recorded", model=name) for name in MODELS)
@@ -48,6 +50,16 @@ def audited(number: int, rng: np.random.Generator, **changes) -> Entry:
     return Entry(outcomes=tuple(rows), feedback=tuple(grades))
 
 
+def signalled(number: int, rng: np.random.Generator) -> Entry:
+    """Return one query whose answers are all the same, with a signal that is right nine times out of ten."""
+    entry = audited(number, rng, response="It is done.")
+    said = [
+        replace(feedback(one.outcome_id, abs(one.value - (rng.random() < 0.1))), metric=SIGNAL)
+        for one in entry.feedback
+    ]
+    return replace(entry, feedback=(*entry.feedback, *said))
+
+
 def learned(home: Home) -> ChainPlan | None:
     log = Log(home)
     log.merge()
@@ -71,6 +83,33 @@ def test_audited_queries_teach_a_chain_that_gains(home) -> None:
     # About .0022 USD more than the large model alone, give or take three standard errors.
     assert plan.gain_usd == pytest.approx(0.0022, abs=3 * plan.gain_se)
     assert plan.gain_se == pytest.approx(0.0008, abs=0.0004)
+
+
+def test_a_signal_of_the_users_own_is_weighed_with_all_else(home) -> None:
+    rng = np.random.default_rng(0)
+    entries = [signalled(number, rng) for number in range(160)]
+    Log(home).append(entries)
+    plan = learned(home)
+    assert plan is not None
+    assert plan.serves
+    posterior, prior = plan.posterior, np.zeros((1, 3))
+    signs = np.tile(posterior.centre[0], (3, 1))
+    # Told, not told, and told that it fails: what is not known moves nothing.
+    signs[:, SIGNS.index("signal")] = (1.0, np.nan, 0.0)
+    right = sigmoid(np.vstack([posterior.view(prior, 0, one[None]) for one in signs])[:, 0])
+    mean = signs.copy()[:1]
+    mean[0, SIGNS.index("signal")] = posterior.centre[0, SIGNS.index("signal")]
+    assert right[0] > 0.7
+    assert right[1] == pytest.approx(sigmoid(posterior.view(prior, 0, mean))[0, 0])
+    assert right[2] < 0.3
+
+
+def test_log_probabilities_are_read_from_the_log(home) -> None:
+    rng = np.random.default_rng(0)
+    Log(home).append([audited(number, rng, logprobs=(-2.0, -1.0, -0.25)) for number in range(60)])
+    plan = learned(home)
+    assert plan is not None
+    assert plan.posterior.centre[:, SIGNS.index("logprob mean")] == pytest.approx(-0.25)
 
 
 def test_queries_that_no_coin_let_several_models_answer_teach_none(home) -> None:

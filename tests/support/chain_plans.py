@@ -80,7 +80,7 @@ class Scripted:
         return self.order[1] if self.at_once and not self.asked else None
 
     def with_answer(
-        self, model: str, text: str, *, cut: bool = False, vetoed: bool = False, running: str | None = None
+        self, model: str, text: str, *, vetoed: bool = False, running: str | None = None, **signs: object
     ) -> Self:
         asked = (*self.asked, model)
         return replace(self, asked=asked, vetoed=self.vetoed | {model} if vetoed else self.vetoed)

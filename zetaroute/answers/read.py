@@ -34,7 +34,7 @@ SIGNS = (
     "cued", "length", "words", "lines", "digits", "capitals", "overlap", "numbers known", "hedges", "refusals",
     "steps", "equations", "questions", "blanks", "fenced", "cut", "magnitude", "whole number", "letter", "calls",
     "arguments", "arguments known", "functions", "numbers in quotes", "lists", "longest argument",
-    "logprob least", "logprob low", "logprob mean",
+    "logprob least", "logprob low", "logprob mean", "signal",
 )  # fmt: skip
 """Names of the signs, in their order."""
 
@@ -45,13 +45,21 @@ class ReadAnswer:
 
     final: Final
     signs: Array
-    """(len(SIGNS),)"""
+    """(len(SIGNS),) NaN for those that are not known."""
 
 
-def read_answer(text: str, query: str, *, cut: bool = False, logprobs: Sequence[float] = ()) -> ReadAnswer:
+def read_answer(
+    text: str,
+    query: str,
+    *,
+    cut: bool = False,
+    logprobs: Sequence[float] | None = None,
+    signal: float | None = None,
+) -> ReadAnswer:
     """Read an answer to a query; thinking must have been taken off.
 
-    `cut` says that it ended at the limit of tokens; `logprobs` are those of its tokens, where the server gives them.
+    `cut` says that it ended at the limit of tokens; `logprobs` are the least, the 10% quantile and the mean of those
+    of its tokens, where the server gives them; `signal` is the score of the user's own check.
     """
     if len(text) > MOST_CHARACTERS:
         text = text[: MOST_CHARACTERS // 2] + text[-MOST_CHARACTERS // 2 :]
@@ -64,7 +72,8 @@ def read_answer(text: str, query: str, *, cut: bool = False, logprobs: Sequence[
         *_looks(text if len(text) <= LOOKED_AT else text[: LOOKED_AT // 2] + text[-LOOKED_AT // 2 :], query),
         float(cut or not text.rstrip().endswith(_ENDS)),
         *_of_final(final, query),
-        *_of_logprobs(logprobs),
+        *(logprobs or [math.nan] * 3),
+        math.nan if signal is None else signal,
     ]
     return ReadAnswer(final=final, signs=np.array(signs))
 
@@ -114,10 +123,3 @@ def _of_calls(calls: Sequence[WrittenCall], query: str) -> list[float]:
         sum(isinstance(value, tuple) for value in values) / count,
         math.log1p(max(map(len, texts), default=0)),
     ]
-
-
-def _of_logprobs(logprobs: Sequence[float]) -> list[float]:
-    if not logprobs:
-        return [0.0, 0.0, 0.0]
-    found = np.asarray(logprobs)
-    return [float(found.min()), float(np.quantile(found, 0.1)), float(found.mean())]

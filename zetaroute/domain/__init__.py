@@ -51,7 +51,11 @@ from zetaroute.domain.decision import (
     Switch as Switch,
     Warm as Warm,
 )
-from zetaroute.domain.feedback import Feedback as Feedback, FeedbackSource as FeedbackSource
+from zetaroute.domain.feedback import (
+    SIGNAL as SIGNAL,
+    Feedback as Feedback,
+    FeedbackSource as FeedbackSource,
+)
 from zetaroute.domain.figure import Figure as Figure, strength as strength
 from zetaroute.domain.ids import new_id as new_id, utc_now as utc_now
 from zetaroute.domain.outcome import (

@@ -29,9 +29,17 @@ class Chain(Protocol):
         ...
 
     def with_answer(
-        self, model: str, text: str, *, cut: bool = False, vetoed: bool = False, running: str | None = None
+        self,
+        model: str,
+        text: str,
+        *,
+        cut: bool = False,
+        logprobs: tuple[float, float, float] | None = None,
+        signal: float | None = None,
+        vetoed: bool = False,
+        running: str | None = None,
     ) -> Self:
-        """Return the chain after an answer, which a failed check has `vetoed`.
+        """Return the chain after an answer, with the score of the user's own signal; a failed check has `vetoed` it.
 
         Another model that was asked at the same time may be `running` still: where `next` names it, it is worth the
         wait.

@@ -7,6 +7,9 @@ from typing import Literal
 
 FeedbackSource = Literal["truth", "judge", "user", "implicit"]
 
+SIGNAL = "signal"
+"""The metric of the score that an answer got from a check that is a signal."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feedback:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -110,7 +111,14 @@ class Completion:
     """The server's name of this call."""
     system_fingerprint: str | None = None
     logprobs: tuple[Mapping[str, Any], ...] = field(default=(), compare=False, repr=False)
-    """Of its tokens, as chat completions tell them; the log has no place for them."""
+    """Of its tokens, as chat completions tell them."""
+
+    @property
+    def logprob_figures(self) -> tuple[float, float, float] | None:
+        """The least, the 10% quantile and the mean of the log-probabilities of its tokens; None without any."""
+        told = [one.get("logprob") for one in self.logprobs]
+        found = sorted(float(one) for one in told if isinstance(one, (int, float)) and math.isfinite(one))
+        return (found[0], found[len(found) // 10], sum(found) / len(found)) if found else None
 
     @property
     def words(self) -> str | None:
@@ -200,6 +208,8 @@ class Outcome:
     response: str | None = None
     thinking: str | None = None
     """What the model wrote for itself before it answered; no part of the answer."""
+    logprobs: tuple[float, float, float] | None = None
+    """Least, 10% quantile and mean of those of its tokens, where the server was asked for them."""
     attachments: tuple[FileNote, ...] = ()
     seed: int | None = None
     candidates: tuple[Candidate, ...] = ()

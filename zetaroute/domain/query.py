@@ -59,6 +59,8 @@ class Check:
     grader: str
     reference: str | None = None
     """What the grader holds the answer against, such as a schema or a pattern; None where it needs nothing."""
+    signal: bool = False
+    """Whether its score fails no answer, but is one more sign of it, which chains learn to weigh."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

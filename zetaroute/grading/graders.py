@@ -115,7 +115,7 @@ class Graders:
                     f"the check {name} needs something to hold answers against: {name}=TEXT or {name}=@FILE."
                 )
             check_reference(name, reference)
-        return Check(grader=name, reference=reference)
+        return replace(check, grader=name, reference=reference)
 
     def _proper(self, one: TaskCheck) -> Check:
         try:

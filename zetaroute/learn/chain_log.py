@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Index
-from zetaroute.domain import Arm, Objective, is_cut
+from zetaroute.domain import SIGNAL, Arm, Objective, is_cut
 from zetaroute.learn.chains import (
     FEWEST_ROWS,
     Answers,
@@ -34,7 +34,11 @@ if TYPE_CHECKING:
 MOST_ANSWERS = 6_000
 """The newest are read."""
 _SELECT = f"""
-    SELECT {COLUMNS}, response, finish_reason FROM graded
+    WITH signals AS (
+        SELECT outcome_id, max_by(value, time) AS signal FROM feedback WHERE metric = '{SIGNAL}' GROUP BY outcome_id
+    )
+    SELECT {COLUMNS}, response, finish_reason, logprobs, signal
+    FROM graded LEFT JOIN signals ON outcome_id = id
     WHERE {TEACHING} AND status = 'ok' AND store IS NULL AND response IS NOT NULL
           AND audited AND role IN ('served', 'chain', 'audit', 'seed')
     ORDER BY time DESC, id DESC LIMIT {MOST_ANSWERS}
@@ -167,8 +171,9 @@ def _answers(frame: pl.DataFrame, rows: Sample, query: Index) -> Answers:
     found: list[list[ReadAnswer | None]] = [
         [None] * rows.eligible.shape[1] for _ in range(int(query.max()) + 1)
     ]
-    for row, (response, reason) in enumerate(frame.select("response", "finish_reason").iter_rows()):
+    columns = frame.select("response", "finish_reason", "logprobs", "signal")
+    for row, (response, reason, logprobs, signal) in enumerate(columns.iter_rows()):
         found[int(query[row])][int(rows.arm[row])] = read_answer(
-            response, rows.texts[row], cut=is_cut(reason)
+            response, rows.texts[row], cut=is_cut(reason), logprobs=logprobs, signal=signal
         )
     return tuple(tuple(one) for one in found)

@@ -63,7 +63,7 @@ class ChainRows:
 
     @cached_property
     def signs(self) -> Array:
-        """(n, K, F), NaN where there is no answer."""
+        """(n, K, F), NaN where there is no answer, or it has no such sign."""
         blank = np.full(len(SIGNS), np.nan)
         return np.array([[blank if one is None else one.signs for one in row] for row in self.answers])
 
@@ -160,9 +160,10 @@ def fit_posterior(rows: ChainRows) -> tuple[Posterior, Moves]:
     The second step is fitted on views that are cross-fitted.
     """
     count = rows.right.shape[1]
-    with np.errstate(invalid="ignore"):
-        centre = np.nan_to_num(np.nanmean(rows.signs, axis=0))
-        scale = np.nan_to_num(np.nanstd(rows.signs, axis=0))
+    known = ~np.isnan(rows.signs)
+    told = np.maximum(known.sum(axis=0), 1)
+    centre = np.nan_to_num(rows.signs).sum(axis=0) / told
+    scale = np.sqrt((np.where(known, rows.signs - centre, 0.0) ** 2).sum(axis=0) / told)
     scale = np.where(scale > 1e-6, scale, 1.0)
     first = Posterior(
         centre=centre, scale=scale, single=np.zeros((count, count, count + len(SIGNS) + 1)), joint={}
@@ -171,13 +172,13 @@ def fit_posterior(rows: ChainRows) -> tuple[Posterior, Moves]:
     for fold in range(FOLDS):
         out = rows.folds == fold
         for asked in range(count):
-            design = single_design(rows.prior, first.standard(asked, np.nan_to_num(rows.signs[:, asked])))
+            design = single_design(rows.prior, first.standard(asked, rows.signs[:, asked]))
             coef = _judged(design, rows.right[:, [asked]], ~out & _seen(rows, (asked,)), (asked,))
             views[out, asked] = design[out] @ coef[0]
     single = np.stack(
         [
             _judged(
-                single_design(rows.prior, first.standard(asked, np.nan_to_num(rows.signs[:, asked]))),
+                single_design(rows.prior, first.standard(asked, rows.signs[:, asked])),
                 rows.right,
                 _seen(rows, (asked,)),
                 tuple(range(count)),

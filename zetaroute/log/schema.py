@@ -85,6 +85,7 @@ OUTCOME_COLUMNS = {
     "session": "VARCHAR",
     "chain": "STRUCT(probability_right DOUBLE, agrees DOUBLE, waited_s DOUBLE, returned BOOLEAN, why VARCHAR)",
     "chained": "VARCHAR[]",
+    "logprobs": "DOUBLE[]",
 }
 FEEDBACK_COLUMNS = {
     "id": "VARCHAR",
@@ -237,6 +238,7 @@ STEPS = {
     "0012_chains": _bring_up,
     "0013_sessions": _bring_up,
     "0014_chain_replays": _bring_up_replays,
+    "0015_logprobs": _bring_up,
 }
 
 

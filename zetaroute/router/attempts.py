@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from zetaroute.domain import Arm, Attempt, Decision, Feedback, FeedbackSource, Query, new_id, utc_now
+from zetaroute.domain import SIGNAL, Arm, Attempt, Decision, Feedback, FeedbackSource, Query, new_id, utc_now
 from zetaroute.errors import UsageError
 from zetaroute.grading.graders import ACCURACY, NO_GRADE, Case, Graders
 from zetaroute.providers.base import OnText
@@ -74,7 +74,12 @@ async def run_attempts(
         while turn is not None:
             attempts = await asking.ask(turn)
             if turn.beside is None:
-                turns.saw(attempts, vetoed=await _fails(made, graders, providers))
+                score = await _checked(made, graders, providers)
+                signal, fails = (
+                    query.check is not None and query.check.signal,
+                    score is not None and score < PASSES,
+                )
+                turns.saw(attempts, vetoed=fails and not signal, signal=score if signal else None)
             turn = turns.next() if asking.has_time else None
         await _grade(made, graders, providers)
     except asyncio.CancelledError as error:
@@ -220,21 +225,21 @@ def _cut_attempt(model: str, shown: Sequence[str], elapsed_s: float) -> Attempt:
     )
 
 
-async def _fails(made: OutcomeRecords, graders: Graders, providers: Providers) -> bool:
-    """Check the last answer, if its query asks for that; return whether it failed.
+async def _checked(made: OutcomeRecords, graders: Graders, providers: Providers) -> float | None:
+    """Check the last answer, if its query asks for that; return its score.
 
-    A check that comes to nothing, as a judge that is down, fails no answer.
+    A check that comes to nothing, as a judge that is down, gives none.
     """
     check = made.query.check
     if check is None or made.done[-1] is None:
-        return False
+        return None
     said = await _said(made.case(-1, check.grader, check.reference), graders, providers)
     if said is None:
-        return False
-    judged = said.metric == ACCURACY
+        return None
+    judged, metric = said.metric == ACCURACY, SIGNAL if check.signal else CHECK
     source: FeedbackSource = said.source if said.source == "judge" else "implicit"
-    made.feedback.append(replace(said, metric=CHECK if judged else NO_GRADE, source=source))
-    return judged and said.value < PASSES
+    made.feedback.append(replace(said, metric=metric if judged else NO_GRADE, source=source))
+    return said.value if judged else None
 
 
 async def _grade(made: OutcomeRecords, graders: Graders, providers: Providers) -> None:

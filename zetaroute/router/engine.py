@@ -144,7 +144,8 @@ class Engine:
 
         A `query_budget` comes open. When this is cancelled, `cut_answer` makes of the error what there is to write.
         """
-        held = query.check is not None or decision.chain is not None
+        vetoes = query.check is not None and not query.check.signal
+        held = vetoes or decision.chain is not None
         if query_budget is None:
             query_budget = self.query_budget(decision, options)
             query_budget.open()
@@ -209,9 +210,10 @@ class Engine:
         options: AskOptions,
         keep: Callable[[Entry], object],
     ) -> None:
+        check = answer.query.check
         try:
             other = await run_attempts(
-                replace(answer.query, check=None),
+                replace(answer.query, check=check if check is not None and check.signal else None),
                 alone,
                 replace(
                     options,

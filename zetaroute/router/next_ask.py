@@ -73,12 +73,14 @@ class Turns:
         attempts: tuple[Attempt, ...],
         *,
         vetoed: bool,
+        signal: float | None = None,
         waited_s: float | None = None,
         running: str | None = None,
     ) -> None:
         """Take in what a model brought, its fallbacks with it; `waited_s` where that is not its own time.
 
-        Another model that was asked at the same time may be `running` still.
+        The answer was `vetoed` by a check, or has the score of a `signal`. Another model that was asked at the same
+        time may be `running` still.
         """
         for one in attempts:
             self._asked.append(one.model)
@@ -95,7 +97,13 @@ class Turns:
             self._why[last.model] = "it failed"
         else:
             self._chain = self._chain.with_answer(
-                last.model, done.text, cut=is_cut(done.finish_reason), vetoed=vetoed, running=running
+                last.model,
+                done.text,
+                cut=is_cut(done.finish_reason),
+                logprobs=done.logprob_figures,
+                signal=signal,
+                vetoed=vetoed,
+                running=running,
             )
             self._why[last.model] = self._chain.why
 

@@ -206,6 +206,7 @@ class OutcomeRecords:
             prices=prices.flat(done.input_tokens or 0 if done else 0) if prices else None,
             response=_response(attempt),
             thinking=done.thinking if done else None,
+            logprobs=done.logprob_figures if done else None,
             attachments=tuple(file.note for file in query.attachments),
             seed=decision.seed,
             tags=query.tags,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,34 @@ def test_task_of_the_config_and_batch_are_checked_alike(
     ) == [(0,)]
     again = ok(home, "batch", str(tmp_path / "in.jsonl"), "-o", str(tmp_path / "out.jsonl"), "--json").json
     assert again["skipped"] == 9
+
+
+def test_a_signal_fails_no_answer_and_is_kept_of_audited_ones_too(
+    home: Path, server: ModelServer, tmp_path: Path
+) -> None:
+    """A program of the user's own says how good an answer is."""
+    (home / "short.py").write_text("import sys\nprint(1.0 if len(sys.stdin.read()) < 5 else 0.25)\n")
+    config = home / "config.toml"
+    config.write_text(
+        config.read_text()
+        + f'[graders.short]\ncommand = ["{sys.executable}", "short.py"]\n'
+        + '[[checks]]\ntask = "lists"\ngrader = "short"\nsignal = true\n'
+    )
+    server.reply(by_model(m1=says("a long answer"), m2=says("[]")))
+    lines = [{"query": f"list {number}", "task": "lists", "reference": "[]"} for number in range(2)]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    ok(home, "batch", str(tmp_path / "in.jsonl"), "--all-models")
+    kept = (
+        "SELECT model, metric, value, author FROM feedback JOIN outcomes ON outcomes.id = outcome_id "
+        "WHERE metric <> 'accuracy' ORDER BY model DESC"
+    )
+    short, long = ("two/m2", "signal", 1.0, "grader:short"), ("one/m1", "signal", 0.25, "grader:short")
+    assert rows(home, kept) == [short, short, long, long]
+    assert rows(home, "SELECT count(*) FROM outcomes WHERE escalated") == [(0,)]
+    config.write_text(config.read_text().replace("[audit]\nshare = 0.0", "[audit]\nshare = 1.0"))
+    found = ok(home, "ask", "--json", "--task", "lists", "--reference", "[]", "list 3").json
+    assert found["audited"]
+    assert sorted(rows(home, f"{kept} LIMIT 6")) == sorted([short] * 3 + [long] * 3)
 
 
 def costs(home: Path) -> dict[str, float]:

@@ -151,16 +151,17 @@ class ChainState:
         text: str,
         *,
         cut: bool = False,
-        logprobs: Sequence[float] = (),
+        logprobs: tuple[float, float, float] | None = None,
+        signal: float | None = None,
         vetoed: bool = False,
         running: str | None = None,
     ) -> ChainState:
-        """Return the chain after an answer, which a failed check has `vetoed`.
+        """Return the chain after an answer, with the score of the user's own signal; a failed check has `vetoed` it.
 
         A model that was asked at the same time and is `running` still costs no more than the wait: where `next` names
         it, it is worth waiting for.
         """
-        answer = read_answer(text, self.query, cut=cut, logprobs=logprobs)
+        answer = read_answer(text, self.query, cut=cut, logprobs=logprobs, signal=signal)
         place = self.plan.models.index(model)
         other = None if running is None else self.plan.models.index(running)
         return self.with_read(place, answer, vetoed=vetoed, running=other)

@@ -38,8 +38,9 @@ class Posterior:
         return np.asarray(single_design(prior, self.standard(asked, signs)) @ self.single[asked].T)
 
     def standard(self, asked: int, signs: Array) -> Array:
-        """Return signs (n, F) in standard deviations from the mean of their model."""
-        return np.asarray(np.clip((signs - self.centre[asked]) / self.scale[asked], -4.0, 4.0))
+        """Return signs (n, F) in standard deviations from the mean of their model; 0 where one is not known."""
+        standard = np.clip((signs - self.centre[asked]) / self.scale[asked], -4.0, 4.0)
+        return np.where(np.isnan(standard), 0.0, standard)
 
     def after(self, prior: Array, asked: Asked, views: Array, agreements: Array) -> Array:
         """Return logit P (n, K) after the `asked` models; see `joint_design`."""
