@@ -24,6 +24,8 @@ def agreement(one: Final, other: Final) -> float:
     """
     if one.kind != other.kind:
         return float({one.kind, other.kind} == {"empty", "declined"})
+    if one.value == other.value:
+        return 1.0
     if one.kind == "number":
         return float(same_number(one.value, other.value) or same_number(other.value, one.value))
     if one.kind == "calls":

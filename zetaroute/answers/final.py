@@ -27,11 +27,12 @@ _NOTHING = frozenset({"none", "null", "nothing", "na", "nan", "undefined"})
 REFUSAL = re.compile(
     r"\b(?:cannot|can't|can not|unable|sorry|apolog\w+|not possible|none of the|as an ai|(?:do not|don't) have"
     r"|not (?:suitable|designed|applicable|able|relevant|available|provided|supported|specific enough)"
-    r"|no (?:direct|relevant|function|suitable|available|information)|lacks?|missing|please provide|insufficient)\b",
-    re.IGNORECASE,
+    r"|no (?:direct|relevant|function|suitable|available|information)|lacks?|missing|please provide|insufficient)\b"
 )
+"""In a case-folded text."""
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]{{0,6}}\.?"
+_YEAR = re.compile(r"\d{4}")
 _DATES = tuple(
     re.compile(shape, re.IGNORECASE)
     for shape in (
@@ -90,7 +91,7 @@ def _structured(found: Structure) -> Final:
 
 def _words(text: str) -> Final:
     words = tuple(tokens(text[:2000]))
-    if not set(words) - _NOTHING or REFUSAL.search(text[:400]):
+    if not set(words) - _NOTHING or REFUSAL.search(text[:400].casefold()):
         return Final(kind="declined", value="", cued=len(text) <= SHORT)
     return Final(kind="text", value=words, cued=len(text) <= SHORT)
 
@@ -107,6 +108,8 @@ def _choice(tail: str, query: str, *, cued: bool) -> Final | None:
 
 def _date(tail: str, *, cued: bool) -> Final | None:
     """Return the last date, where nothing but a few words follows it."""
+    if _YEAR.search(tail) is None:
+        return None
     found = max(
         (one for shape in _DATES for one in shape.finditer(tail)), key=lambda one: one.end(), default=None
     )

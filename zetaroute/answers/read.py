@@ -21,13 +21,10 @@ _WORDS = re.compile(r"\w+")
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 _HEDGES = re.compile(
     r"\b(?:maybe|perhaps|might|may|could|possibly|probably|likely|unsure|not (?:sure|certain|clear|enough)|unclear"
-    r"|approximately|assum\w+|guess|seems?|appears?|however|but|wait|actually)\b",
-    re.IGNORECASE,
+    r"|approximately|assum\w+|guess|seems?|appears?|however|but|wait|actually)\b"
 )
-_STEPS = re.compile(
-    r"\b(?:step|first|second|next|then|therefore|thus|so|hence|because|since)\b", re.IGNORECASE
-)
-_BLANKS = re.compile(r"(?i)\b(?:none|null|unknown|your_\w+|example|placeholder|todo|n/a)\b|<\w+>|\.\.\.")
+_STEPS = re.compile(r"\b(?:step|first|second|next|then|therefore|thus|so|hence|because|since)\b")
+_BLANKS = re.compile(r"\b(?:none|null|unknown|your_\w+|example|placeholder|todo|n/a)\b|<\w+>|\.\.\.")
 _ENDS = tuple(".!?)]}>\"'`*$|:;")
 SIGNS = (
     *(f"is {kind}" for kind in KINDS[1:]),
@@ -79,7 +76,8 @@ def read_answer(
 
 
 def _looks(text: str, query: str) -> list[float]:
-    words, asked = _WORDS.findall(text.casefold()), set(_WORDS.findall(query.casefold()))
+    folded = text.casefold()
+    words, asked = _WORDS.findall(folded), set(_WORDS.findall(query.casefold()))
     numbers, given = _NUMBERS.findall(text), set(_NUMBERS.findall(query))
     size = max(len(text), 1)
     return [
@@ -89,10 +87,10 @@ def _looks(text: str, query: str) -> list[float]:
         sum(map(str.isupper, text)) / size,
         sum(word in asked for word in words) / max(len(words), 1),
         sum(number in given for number in numbers) / max(len(numbers), 1),
-        *(math.log1p(len(sign.findall(text))) for sign in (_HEDGES, REFUSAL, _STEPS)),
+        *(math.log1p(len(sign.findall(folded))) for sign in (_HEDGES, REFUSAL, _STEPS)),
         math.log1p(text.count("=")),
         math.log1p(text.count("?")),
-        math.log1p(len(_BLANKS.findall(text))),
+        math.log1p(len(_BLANKS.findall(folded))),
         float("```" in text),
     ]
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-MOST_CHARACTERS = 6_000
+MOST_CHARACTERS = 12_000
 MOST_DEPTH = 20
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -51,19 +51,38 @@ def structure_of(text: str) -> Structure | None:
     text = text[:MOST_CHARACTERS].strip()
     fenced = _FENCE.search(text)
     start = re.search(r"[\[{]|(?m:^)[A-Za-z_][\w.]*\(", text)
-    for candidate, whole in (
-        (text, True),
-        (fenced[1].strip() if fenced else "", False),
-        (text[start.start() :] if start else "", False),
-    ):
+    candidates = (text, fenced[1].strip() if fenced else "", text[start.start() :] if start else "")
+    for candidate in dict.fromkeys(candidates):
         if candidate and (candidate[0] in "[{" or _is_call(candidate)):
-            found = _Parser(candidate)
             try:
-                value = found.value(0)
+                value, whole = _json_in(candidate)
             except ValueError:
                 continue
-            return Structure(value=value, whole=whole and found.done)
+            return Structure(value=value, whole=whole and candidate is text)
     return None
+
+
+def _json_in(text: str) -> tuple[Any, bool]:
+    """Return the value that a text begins with, and whether nothing follows it; raises ValueError without one."""
+    try:
+        found = json.loads(
+            text, parse_int=float, parse_constant=str, object_pairs_hook=lambda items: _Object(items)
+        )
+        return _tuples(found, 0), True
+    except (ValueError, RecursionError):
+        parser = _Parser(text)
+        return parser.value(0), parser.done
+
+
+def _tuples(value: Any, depth: int) -> Any:
+    """Return a value of JSON with tuples for its lists; raises ValueError for one that is too deep."""
+    if depth > MOST_DEPTH:
+        raise ValueError
+    if isinstance(value, list):
+        return tuple(_tuples(one, depth + 1) for one in value)
+    if isinstance(value, _Object):
+        return _Object([(key, _tuples(one, depth + 1)) for key, one in value])
+    return value
 
 
 def _is_call(text: str) -> bool:
@@ -75,24 +94,29 @@ class _Parser:
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
+        self._next = _TOKEN.match(text)
 
     @property
     def done(self) -> bool:
         return not self._text[self._at :].strip()
 
     def _take(self) -> tuple[str, str]:
-        found = _TOKEN.match(self._text, self._at)
+        found = self._next
         if found is None or found.lastgroup is None:
             raise ValueError
-        self._at = found.end()
+        self._pass(found)
         return found.lastgroup, found[found.lastgroup]
 
     def _follows(self, mark: str) -> bool:
-        found = _TOKEN.match(self._text, self._at)
+        found = self._next
         if found is None or found["mark"] != mark:
             return False
-        self._at = found.end()
+        self._pass(found)
         return True
+
+    def _pass(self, token: re.Match[str]) -> None:
+        self._at = token.end()
+        self._next = _TOKEN.match(self._text, self._at)
 
     def value(self, depth: int) -> Any:
         if depth > MOST_DEPTH:
@@ -142,6 +166,8 @@ def _call(name: str, items: list[tuple[str | None, Any]]) -> WrittenCall:
 
 
 def _unquoted(word: str) -> str:
+    if "\\" not in word:
+        return word[1:-1]
     try:
         return str(json.loads(word)) if word[0] == '"' else re.sub(r"\\(.)", r"\1", word[1:-1])
     except ValueError:

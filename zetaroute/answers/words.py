@@ -8,6 +8,7 @@ import unicodedata
 _ARTICLES = frozenset({"a", "an", "the"})
 LIMIT = 100_000
 """Characters of a text that are read, so that no answer can hold a program up."""
+_ASCII = dict.fromkeys(map(ord, string.punctuation))
 _HALF = 6_000
 """Characters kept of the head and of the tail of a long answer: a final answer stands in one or the other."""
 
@@ -34,6 +35,8 @@ def tokens(text: str) -> list[str]:
     The order of steps is that of SQuAD's evaluation (Rajpurkar et al. 2016), with Unicode's punctuation
     and invisible format characters beside ASCII's.
     """
+    if text.isascii():
+        return [word for word in text[:LIMIT].lower().translate(_ASCII).split() if word not in _ARTICLES]
     folded = fold(text)
     dropped = {ord(character): None for character in set(folded) if _is_dropped(character)}
     if dropped:

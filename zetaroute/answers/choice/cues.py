@@ -22,12 +22,14 @@ _BETWEEN = r"""
 """
 _ANSWER = re.compile(
     rf"""
+    # A quick look at the first character alone halves the time.
+    (?=[acfoprstv答回正选選о]) (?:
     (?: (?<![a-z]) (?:answers?|ans\.?|antwort|réponse|respuesta|risposta|resposta|ответ) (?![a-z]) {_BETWEEN}
       | (?<![a-z]) (?:choice|option|selection|pick|verdict|conclusion|solution) (?![a-z])
       | (?<![a-z]) the[ ]one[ ](?:that|which) (?![a-z]) {_BETWEEN}
       | 答案 | 答え | 回答 | 正解 | 选项 | 選項 )
     {_LINK} | (?:^|(?<=[.!?][ ])) (?:final|correct)[ ]?:[ ]? | (?:选项|選項|選択肢)[ ]?(?=[A-J][ ]?(?:是?正|が正))
-    | 选择?(?!项)[ ]?:? | (?<!\w)A:[ ](?=[(\[]?[A-J][)\].]{{0,2}}[ ]*$)
+    | 选择?(?!项)[ ]?:? | (?<!\w)A:[ ](?=[(\[]?[A-J][)\].]{{0,2}}[ ]*$) )
     """,
     re.IGNORECASE | re.VERBOSE | re.MULTILINE,
 )
