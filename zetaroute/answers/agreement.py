@@ -22,10 +22,8 @@ def agreement(one: Final, other: Final) -> float:
     Calls and texts agree by the F1 of what they hold in common, and from EQUAL on count as the same answer;
     everything else agrees wholly or not at all.
     """
-    if one.kind != other.kind:
-        return float({one.kind, other.kind} == {"empty", "declined"})
-    if one.value == other.value:
-        return 1.0
+    if one.kind != other.kind or one.value == other.value:
+        return float(one.kind == other.kind or {one.kind, other.kind} == {"empty", "declined"})
     if one.kind == "number":
         return float(same_number(one.value, other.value) or same_number(other.value, one.value))
     if one.kind == "calls":
@@ -34,7 +32,7 @@ def agreement(one: Final, other: Final) -> float:
         return float(_plain(one.value) == _plain(other.value))
     if one.kind == "text":
         return _shared(one.value, other.value)
-    return float(one.value == other.value)
+    return 0.0
 
 
 def _shared(one: Iterable[Any], other: Iterable[Any]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,9 +66,7 @@ def structure_of(text: str) -> Structure | None:
 def _json_in(text: str) -> tuple[Any, bool]:
     """Return the value that a text begins with, and whether nothing follows it; raises ValueError without one."""
     try:
-        found = json.loads(
-            text, parse_int=float, parse_constant=str, object_pairs_hook=lambda items: _Object(items)
-        )
+        found = json.loads(text, parse_int=float, parse_constant=str, object_pairs_hook=_Object)
         return _tuples(found, 0), True
     except (ValueError, RecursionError):
         parser = _Parser(text)
@@ -154,7 +153,7 @@ class _Object(tuple[tuple[str, Any], ...]):
 
     __slots__ = ()
 
-    def __new__(cls, items: list[tuple[str | None, Any]]) -> _Object:
+    def __new__(cls, items: Sequence[tuple[str | None, Any]]) -> _Object:
         named = {str(number) if key is None else key: value for number, (key, value) in enumerate(items)}
         return super().__new__(cls, sorted(named.items()))
 
