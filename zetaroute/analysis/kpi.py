@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -31,7 +31,7 @@ from zetaroute.domain import Figure, Role
 from zetaroute.errors import ArtifactError, UsageError, ZetarouteError
 from zetaroute.evaluate.intervals import NOTHING, Moments
 from zetaroute.evaluate.key_figures import Served, figures, on_one_mix, unrated
-from zetaroute.evaluate.satisfaction import satisfaction_json
+from zetaroute.evaluate.nonresponse import ODDS_RATIO
 from zetaroute.log.contest_events import proven_versions
 from zetaroute.log.log import OF_ONE, SINCE
 from zetaroute.policy import load_policy
@@ -140,11 +140,12 @@ def compare(
     if stored.get("parent") != old:
         stored = {"verdict": None, "reasons": [f"{new} was never judged against {old}"]}
     told = by_segment((sides[old], served[old]), (sides[new], served[new]))
+    rated = unrated(served[old], served[new])
     return Comparison(
         before=_side(old, sides[old], served[old], settings),
         after=_side(new, sides[new], served[new], settings),
         one_mix=on_one_mix(served[old], served[new], settings.objective),
-        satisfaction=satisfaction_json(unrated(served[old], served[new])),
+        satisfaction=None if rated is None else {**asdict(rated), "gamma": ODDS_RATIO},
         retrain=stored,
         forecasts=forecasts(connection, registry=registry, objective=settings.objective),
         over_time=over_time(frame, as_served(frame, settings), settings.objective, went.marks),

@@ -35,7 +35,7 @@ class KpiGroup:
 
     def json(self) -> dict[str, Any]:
         """Return the shape that JSON answers use."""
-        return {"rows": self.rows, "kpis": _json(self.kpis)}
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,25 +82,12 @@ class KpiReport:
 
     def json(self) -> dict[str, Any]:
         """Return what `kpi --json` prints."""
-        return {
-            "version": self.version,
-            "rows": self.rows,
-            "since": self.since,
-            "until": self.until,
-            "kpis": _json(self.kpis),
-            "exploring_usd": self.exploring_usd.json(),
-            "audits": asdict(self.audits),
-            "seeding": asdict(self.seeding),
-            "earned": self.earned.json(),
-            "kinds": {name: group.json() for name, group in self.kinds.items()},
-            "by": {name: group.json() for name, group in self.by.items()},
-            "sources": self.sources,
+        found = {
+            **asdict(self),
             "judges": [judge.json() for judge in self.judges],
-            "provenance": self.provenance,
-            "share": self.share,
-            **({} if self.over_time is None else {"over_time": self.over_time}),
             "drift": self.drift.json(),
         }
+        return {name: value for name, value in found.items() if name != "over_time" or value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +103,7 @@ class ComparedVersion:
 
     def json(self) -> dict[str, Any]:
         """Return the shape that JSON answers use."""
-        return {
-            "version": self.version,
-            "rows": self.rows,
-            "kpis": _json(self.kpis),
-            "sources": self.sources,
-            "provenance": self.provenance,
-            "share": self.share,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,11 +144,12 @@ class Comparison:
     def json(self) -> dict[str, Any]:
         """Return what `kpi --compare --json` prints."""
         stored = self.retrain
+        difference = {name: one.json() for name, one in self.one_mix.difference.items()}
         return {
             "before": self.before.json(),
             "after": self.after.json(),
-            "difference": _json(self.one_mix.difference),
-            "one_mix": {"before": _json(self.one_mix.before), "after": _json(self.one_mix.after)},
+            "difference": difference,
+            "one_mix": asdict(self.one_mix),
             "satisfaction": self.satisfaction,
             "off_policy": stored.get("difference", {}),
             "policies": {"before": stored.get("before", {}), "after": stored.get("after", {})},
@@ -182,7 +163,3 @@ class Comparison:
             **({} if self.examples is None else {"examples": self.examples}),
             "drift": self.drift.json(),
         }
-
-
-def _json(found: Mapping[str, Figure]) -> dict[str, dict[str, float | int | None]]:
-    return {name: figure.json() for name, figure in found.items()}

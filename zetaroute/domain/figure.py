@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 LEAST_WRITTEN, MOST_WRITTEN = 0.001, 1_000_000
 
@@ -19,7 +19,7 @@ class Figure:
 
     def json(self) -> dict[str, float | int | None]:
         """Return the shape that every JSON answer uses for a KPI."""
-        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+        return asdict(self)
 
 
 def strength(evidence: float) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import NOTHING, Moments, difference_figure, t_quantile, wilson
 from zetaroute.evaluate.nonresponse import (
     FEWEST_RATED,
-    ODDS_RATIO,
     Covariates,
     Invitation,
     ResponsePropensity,
@@ -260,17 +258,3 @@ def one_scale(
     people = given.any(axis=1)
     mean = np.where(given, scores, 0.0).sum(axis=1) / np.maximum(given.sum(axis=1), 1)
     return np.where(people, mean, satisfaction)
-
-
-def satisfaction_json(rated: SatisfactionChange | None) -> dict[str, Any] | None:
-    """Return on how many ratings the change in satisfaction stands, and what the unrated could make of it."""
-    if rated is None:
-        return None
-    return {
-        "known": rated.known,
-        "asked": rated.asked,
-        "share": rated.share,
-        "band": rated.band.json(),
-        "gamma": ODDS_RATIO,
-        "break_even": rated.break_even,
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,27 +49,7 @@ class RetrainRecord:
 
     def json(self) -> dict[str, Any]:
         """Return what `kpi.json` of the artifact holds."""
-        return {
-            "parent": self.parent,
-            "verdict": self.verdict,
-            "promoted": self.promoted,
-            "reasons": list(self.reasons),
-            "anew": self.anew,
-            "rows": dict(self.rows),
-            "before": _json(self.before),
-            "after": _json(self.after),
-            "difference": _json(self.difference),
-            "queries_missing": self.queries_missing,
-            "left_out": list(self.left_out),
-            "evidence": dict(self.evidence),
-            "audits_needed": self.audits_needed,
-            "audit_usd_needed": self.audit_usd_needed,
-            "harm": list(self.harm),
-            "model_share": self.model_share,
-            "anchor": self.anchor,
-            "segments": list(self.segments),
-            "reliability": self.reliability,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +96,3 @@ class RetrainResult:
             **self.record.json(),
             "elapsed_s": self.elapsed_s,
         }
-
-
-def _json(found: Mapping[str, Figure]) -> dict[str, Any]:
-    return {name: figure.json() for name, figure in found.items()}
