@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -202,7 +201,6 @@ def test_an_empty_side_is_refused(tmp_path):
 
 
 def test_output_folder_gets_json_markdown_and_picture(tmp_path, file):
-    pytest.importorskip("matplotlib", reason="the picture is an extra")
     folder = tmp_path / "deep" / "report"
     said = ok(tmp_path, "bench", str(file), "--sweep", "-o", str(folder), "--jobs", "1", "--json")
     assert json.loads((folder / "bench.json").read_text()) == said.json
@@ -210,16 +208,6 @@ def test_output_folder_gets_json_markdown_and_picture(tmp_path, file):
     assert report.startswith("# made: routing gains +$")
     assert "(bench.svg)" in report
     assert (folder / "bench.svg").read_text().lstrip().startswith("<?xml")
-
-
-def test_without_matplotlib_the_rest_is_written(tmp_path, file, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    folder = tmp_path / "report"
-    said = ok(tmp_path, "bench", str(file), "-o", str(folder), "--jobs", "1", "--json")
-    assert "the picture needs matplotlib" in said.err
-    assert said.err.count("\n") == 1
-    assert sorted(path.name for path in folder.iterdir()) == ["bench.json", "bench.md"]
-    assert "bench.svg" not in (folder / "bench.md").read_text()
 
 
 def test_output_that_cannot_be_written_is_refused(tmp_path, file):

@@ -2,122 +2,166 @@
 
 from __future__ import annotations
 
-import importlib.util
-import io
+import math
+import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from zetaroute.arrays import Array
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.text import Annotation
-    from matplotlib.transforms import Bbox
+from zetaroute.report.drawing import ROUND, SQUARE, Drawing, Plot, Point, widened
+from zetaroute.report.html import TEMPLATES
 
 Result = Mapping[str, Any]
+Box = tuple[float, float, float, float]
 
 PER = 1000.0
 """Queries that a cost is shown for."""
 MOST_LABELS = 14
-GREY, BLUE, GREEN, RED = "#5f6770", "#1f5fbf", "#2e7d4f", "#b3402e"
-NO_PLOTS = "the picture needs matplotlib: `pip install 'zetaroute[plots]'` brings it; the rest was written."
 NO_COSTS = "the recordings hold no costs to draw a picture of; the rest was written."
 
+_WIDTH, _TOP, _HEIGHT = 590.0, 44.0, 290.0
+_STAR = "M0 -5L1.5 -1.5L5 0L1.5 1.5L0 5L-1.5 1.5L-5 0L-1.5 -1.5Z"
+_POINTS = {
+    "singles": ("soft", ROUND, "one model alone"),
+    "router": ("series-1", SQUARE, "router, by value of an answer"),
+    "chain": ("series-2", "M0 -4L4 0L0 4L-4 0Z", "chain, by value of an answer"),
+    "oracle": ("series-3", _STAR, "oracle"),
+}
+_HULLS = {
+    "singles": ("4 2", "mixtures of single models"),
+    "router": ("none", "mixtures of the router"),
+    "chain": ("none", "mixtures of the chain"),
+    "oracle": ("1 2", "oracle"),
+}
 _PLACES = tuple(
     (side * reach, up)
     for reach, ups in ((7, (4, -11)), (0, (10, -17)), (15, (15, -23)), (24, (28, -36)), (34, (42, -50)))
     for up in ups
     for side in ((1, -1) if reach else (1,))
 )
-"""Where a label may stand, seen from its point, in points."""
-_REACH = 3
-"""Pixels around a drawn point that a label leaves free."""
-_HULLS = {
-    "singles": (GREY, "--", "mixtures of single models"),
-    "router": (BLUE, "-", "mixtures of the router"),
-    "chain": (RED, "-", "mixtures of the chain"),
-    "oracle": (GREEN, ":", "oracle"),
-}
+"""Where a label may stand, seen from its point."""
+_REACH = 3.0
+"""Around a drawn point that a label leaves free."""
+_LETTER = 4.9
+"""Width of a letter of a label, on average."""
+
+
+def bench_picture(result: Result) -> str:
+    """Return the cost-accuracy picture of a bench as an SVG file."""
+    told = f"{result['dataset']}: {result['test_queries']} test queries, {len(result['models'])} models"
+    drawing = Drawing("bench", width=_WIDTH)
+    points, hulls = _points(result), _hulls(result)
+    every = [(math.log10(cost), score, error) for rows in points.values() for cost, score, error in rows]
+    every += [(math.log10(cost), score, 0.0) for curve in hulls.values() for cost, score in curve.T]
+    plot = Plot(
+        drawing=drawing,
+        top=_TOP,
+        height=_HEIGHT,
+        x=widened(min(x for x, _, _ in every), max(x for x, _, _ in every), 0.12),
+        y=widened(min(y - error for _, y, error in every), max(y + error for _, y, error in every)),
+    )
+    drawing.text((0, 14), told, size=11, bold=True)
+    plot.scale(
+        "cost per 1,000 queries (USD, logarithmic)", "score on the test queries (%)", x_ticks=_dollars(plot)
+    )
+    drawn = [at for name, rows in points.items() for at in _draw_points(plot, name, rows)]
+    for name, curve in hulls.items():
+        line = [plot.at(math.log10(cost), score) for cost, score in curve.T]
+        drawing.line(*line, colour=_POINTS[name][0], width=1.3, dash=_HULLS[name][0])
+    for words, (x, y) in _placed(plot, result, drawn):
+        drawing.text((x, y), words, clear=True)
+    return _alone(drawing.svg(_legend(drawing, points, hulls), told))
 
 
 def hindrance(result: Result) -> str | None:
     """Return why no picture can be drawn, in one sentence, or None."""
-    if not any(row["cost_usd"] for row in result["singles"].values()):
-        return NO_COSTS
-    return None if importlib.util.find_spec("matplotlib") else NO_PLOTS
+    return None if any(row["cost_usd"] for row in result["singles"].values()) else NO_COSTS
 
 
-def bench_picture(result: Result, *, form: str = "svg") -> bytes:
-    """Return the cost-accuracy picture of a bench as SVG, or another format that matplotlib writes."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # A fixed salt and no date: the same result gives the same file.
-    with mpl.rc_context({"svg.hashsalt": "zetaroute", "font.size": 9.5}):
-        figure = Figure(figsize=(8.2, 5.4), dpi=120, layout="constrained")
-        FigureCanvasAgg(figure)
-        draw(figure, result)
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format=form, metadata={"Date": None} if form == "svg" else None)
-    return drawn.getvalue()
+def labels(plot: Plot, named: Mapping[str, Point], drawn: Sequence[Point]) -> dict[str, Box]:
+    """Return for the names of points where each stands and covers least: left, top, right, bottom."""
+    taken: dict[str, Box] = {}
+    for words, (x, y) in named.items():
+        width = _LETTER * len(words)
+        boxes = []
+        for across, up in _PLACES:
+            left = x + across - (0.0 if across > 0 else width if across < 0 else width / 2)
+            boxes.append((left, y - up - 8.0, left + width, y - up + 2.0))
+        taken[words] = min(boxes, key=lambda box: _crowd(box, list(taken.values()), drawn, plot))
+    return taken
 
 
-def draw(figure: Figure, result: Result) -> Axes:
-    """Draw a bench into a figure and return its one pair of axes."""
-    axes = figure.add_subplot()
-    _draw(axes, result)
-    _label_models(figure, axes, result)
-    return axes
+def _crowd(box: Box, others: Sequence[Box], drawn: Sequence[Point], plot: Plot) -> int:
+    """Return how bad a place is: leaving the frame is worse than covering a label, that worse than a point."""
+    left, top, right, bottom = box
+    frame = (plot.left, plot.top, plot.drawing.right, plot.top + plot.height)
+    outside = left < frame[0] or top < frame[1] or right > frame[2] or bottom > frame[3]
+    over = sum(left < one[2] and one[0] < right and top < one[3] and one[1] < bottom for one in others)
+    near = sum(left - _REACH < x < right + _REACH and top - _REACH < y < bottom + _REACH for x, y in drawn)
+    return 10_000 * outside + 1_000 * over + near
 
 
-def _draw(axes: Axes, result: Result) -> None:
-    axes.set_xscale("log")
-    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis(_dollars)
-    axes.tick_params(which="minor", labelsize=7.5)
-    axes.set_xlabel("cost per 1,000 queries (USD, logarithmic)")
-    axes.set_ylabel("score on the test queries (%)")
-    axes.set_title(
-        f"{result['dataset']}: {result['test_queries']} test queries, {len(result['models'])} models",
-        loc="left",
-    )
-    axes.grid(visible=True, which="major", color="#e4e6e8", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    _draw_hulls(axes, result)
-    _draw_points(axes, result)
-    axes.margins(x=0.12, y=0.1)
-    axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="#e4e6e8")
+def _placed(plot: Plot, result: Result, drawn: Sequence[Point]) -> list[tuple[str, Point]]:
+    named = {
+        model if row["cost_usd"] else f"{model} (free)": plot.at(
+            math.log10(_shown(row["cost_usd"], result)), 100 * row["score"]
+        )
+        for model, row in _labelled(result).items()
+    }
+    return [(words, (box[0], box[3] - 2.0)) for words, box in labels(plot, named, drawn).items()]
 
 
-def _draw_hulls(axes: Axes, result: Result) -> None:
+def _draw_points(plot: Plot, name: str, rows: Sequence[tuple[float, float, float]]) -> list[Point]:
+    colour, shape, _ = _POINTS[name]
+    drawn = []
+    for cost, score, error in rows:
+        x = math.log10(cost)
+        plot.drawing.line(plot.at(x, score - error), plot.at(x, score + error), colour=colour)
+        plot.drawing.marker(plot.at(x, score), shape, colour=colour)
+        drawn.append(plot.at(x, score))
+    return drawn
+
+
+def _legend(drawing: Drawing, points: Mapping[str, Any], hulls: Mapping[str, Any]) -> float:
+    """Write under the frame what each mark and line stands for, and return where that ends."""
+    marks = [(_POINTS[name], None) for name in points]
+    lines = [((_POINTS[name][0], None, _HULLS[name][1]), _HULLS[name][0]) for name in hulls]
+    y = _TOP + _HEIGHT + 42
+    for number, ((colour, shape, words), dash) in enumerate([*marks, *lines]):
+        x, y = 36.0 + 185.0 * (number % 3), _TOP + _HEIGHT + 42 + 14 * (number // 3)
+        if shape is not None:
+            drawing.marker((x + 8, y - 3), shape, colour=colour)
+        else:
+            drawing.line((x, y - 3), (x + 16, y - 3), colour=colour, width=1.3, dash=dash or "none")
+        drawing.text((x + 21, y), words)
+    return y + 8
+
+
+def _alone(svg: str) -> str:
+    """Return a drawing as a file of its own, in the colours of light paper."""
+    root = (TEMPLATES / "style.css").read_text("utf-8").partition("}")[0]
+    colours = dict(re.findall(r"--([\w-]+): ([^;]+);", root)) | {"font": "sans-serif"}
+    drawn = re.sub(r"var\(--([\w-]+)\)", lambda name: colours[name[1]], svg)
+    back = f'<rect width="100%" height="100%" style="fill: {colours["paper"]}"/>'
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + drawn.replace("</title>", f"</title>{back}", 1) + "\n"
+
+
+def _points(result: Result) -> dict[str, list[tuple[float, float, float]]]:
+    """Return cost, score and its standard error of what has costs, by what it is."""
+    rows = {"singles": list(_priced(result).values())}
+    rows |= {name: _by_value(result, name) for name in ("router", "chain")}
     if "sweep" not in result:
-        return
-    for name, (colour, line, label) in _HULLS.items():
-        if name in result["sweep"]["hulls"]:
-            axes.plot(*_mixtures(name, result), color=colour, linestyle=line, linewidth=1.3, label=label)
-
-
-def _mixtures(name: str, result: Result) -> tuple[Array, Array]:
-    """Return the curve of a hull: a straight line of mixtures is bent on a logarithmic axis."""
-    corners = result["sweep"]["hulls"][name]
-    cost = [_shown(corner["cost_usd"], result) for corner in corners]
-    at = np.geomspace(cost[0], cost[-1], 100)
-    return at, np.interp(at, cost, [100 * corner["score"] for corner in corners])
-
-
-def _draw_points(axes: Axes, result: Result) -> None:
-    _errors(axes, list(_priced(result).values()), result, color=GREY, marker="o", label="one model alone")
-    for name, colour, marker in (("router", BLUE, "s"), ("chain", RED, "D")):
-        rows = _by_value(result, name)
-        if rows:
-            _errors(axes, rows, result, color=colour, marker=marker, label=f"{name}, by value of an answer")
-    if "sweep" not in result:
-        _errors(axes, [result["results"]["oracle"]], result, color=GREEN, marker="*", label="oracle")
+        rows["oracle"] = [result["results"]["oracle"]]
+    return {
+        name: [
+            (_shown(row["cost_usd"], result), 100 * row["score"], 100 * (row["score_se"] or 0.0))
+            for row in some
+        ]
+        for name, some in rows.items()
+        if some
+    }
 
 
 def _by_value(result: Result, way: str) -> list[Result]:
@@ -127,76 +171,22 @@ def _by_value(result: Result, way: str) -> list[Result]:
     return [row for row in rows if row["cost_usd"] is not None]
 
 
-def _errors(axes: Axes, rows: Sequence[Result], result: Result, **style: Any) -> None:
-    axes.errorbar(
-        [_shown(row["cost_usd"], result) for row in rows],
-        [100 * row["score"] for row in rows],
-        yerr=[100 * (row["score_se"] or 0.0) for row in rows],
-        markersize=5,
-        linestyle="none",
-        elinewidth=0.7,
-        capsize=2,
-        **style,
-    )
+def _hulls(result: Result) -> dict[str, Array]:
+    """Return the curves (2, n) of the hulls: a straight line of mixtures is bent on a logarithmic axis."""
+    found = {}
+    for name in _HULLS if "sweep" in result else ():
+        if corners := result["sweep"]["hulls"].get(name):
+            cost = [_shown(corner["cost_usd"], result) for corner in corners]
+            at = np.geomspace(cost[0], cost[-1], 100)
+            found[name] = np.array([at, np.interp(at, cost, [100 * one["score"] for one in corners])])
+    return found
 
 
-def _label_models(figure: Figure, axes: Axes, result: Result) -> None:
-    labels = [
-        axes.annotate(
-            model if row["cost_usd"] else f"{model} (free)",
-            (_shown(row["cost_usd"], result), 100 * row["score"]),
-            xytext=(0, 0),
-            textcoords="offset points",
-            fontsize=8,
-            color="#33383d",
-        )
-        for model, row in _labelled(result).items()
-    ]
-    _place_labels(figure, axes, labels)
-
-
-def _place_labels(figure: Figure, axes: Axes, labels: Sequence[Annotation]) -> None:
-    """Move labels, which are offset from their points in points, to where they cover least."""
-    from matplotlib.transforms import Bbox
-
-    figure.draw_without_rendering()
-    frame, legend = axes.get_window_extent(), axes.get_legend()
-    taken = [legend.get_window_extent()] if legend else []
-    drawn = [
-        Bbox.from_extents(x - _REACH, y - _REACH, x + _REACH, y + _REACH)
-        for line in axes.lines
-        for x, y in axes.transData.transform(line.get_xydata())
-    ]
-    for label in labels:
-        label.set(position=(0, 0), horizontalalignment="left")
-        # Measured once: to measure the words at every place takes longer than to draw them.
-        here = label.get_window_extent()
-        boxes = [_moved(here, place, figure.dpi) for place in _PLACES]
-        crowds = [_crowd(box, taken, drawn, frame) for box in boxes]
-        best = crowds.index(min(crowds))
-        taken.append(boxes[best])
-        x, _ = _PLACES[best]
-        side = "left" if x > 0 else "right" if x < 0 else "center"
-        label.set(position=_PLACES[best], horizontalalignment=side)
-
-
-def _moved(box: Bbox, place: tuple[int, int], dpi: float) -> Bbox:
-    """Return what a label covers at a place that covers `box`, right of its point, without an offset."""
-    x, y = place
-    aside = 0.0 if x > 0 else box.width if x < 0 else box.width / 2
-    return box.translated(x * dpi / 72 - aside, y * dpi / 72)
-
-
-def _crowd(box: Bbox, labels: Sequence[Bbox], drawn: Sequence[Bbox], frame: Bbox) -> int:
-    """Return how bad a place is: leaving the frame is worse than covering a label, that worse than a line."""
-    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
-    over = sum(box.overlaps(other) for other in labels)
-    return 10_000 * int(outside) + 1_000 * over + sum(box.overlaps(other) for other in drawn)
-
-
-def _dollars(value: float, _position: float) -> str:
-    """Return a tick's label; of the minor ticks only 2 and 5 have one."""
-    return f"{value:g}" if f"{value:e}"[0] in "125" else ""
+def _dollars(plot: Plot) -> dict[float, str]:
+    """Return the ticks of the costs: 1, 2 and 5 of each power of ten."""
+    low, high = plot.x
+    values = [times * 10.0**power for power in range(math.floor(low), math.ceil(high)) for times in (1, 2, 5)]
+    return {math.log10(value): f"{value:g}" for value in values if low <= math.log10(value) <= high}
 
 
 def _labelled(result: Result) -> dict[str, Result]:

@@ -1,143 +1,23 @@
-"""The drawings of reports as SVG: who answers what, figures with their intervals, a course over time, a judge.
-
-Every colour is a variable of the page's style sheet, so that one picture serves light, dark and paper. Untrusted
-text is escaped where it is written. All lengths are points, from the top left.
-"""
+"""The drawings of reports: who answers what, figures with their intervals, a course over time, a judge."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from zetaroute.report.drawing import DOWN, ROUND, SQUARE, UP, WIDTH, Drawing, Plot, widened
 from zetaroute.report.figure_words import KPIS, Kpi, amount, change_word, with_interval
-from zetaroute.report.terminal import one_line, plain
+from zetaroute.report.terminal import one_line
 
 Result = Mapping[str, Any]
-Point = tuple[float, float]
-Span = tuple[float, float]
 
-WIDTH = 310.0
-"""Every drawing is as wide as a phone held upright can show without making its words too small to read."""
 LONGEST_NAME = 26
 """Characters of a model's name that a drawing has room for."""
 MOST_BARS = 11
 SMALLEST_LABEL = 0.13
 """Share of a bar that has room for a number."""
 
-_RIGHT = WIDTH - 11
-"""Where scales end, with room for half of a number."""
-_COLOURS = 8
-_HATCHES = ((45, 5.0), (-45, 5.0), (0, 4.0), (90, 4.0), (20, 6.0), (45, 2.5), (-45, 2.5), (0, 2.2), (70, 3.0))
-"""Angle and distance of a model's lines; one more than there are colours, so that few pairs of both repeat."""
-_TONES = {"+": ("good", "M-3.5 3L3.5 3L0 -4Z"), "!": ("bad", "M-3.5 -3L3.5 -3L0 4Z")}
-_UNSURE = ("unsure", "M-3 0A3 3 0 1 0 3 0A3 3 0 1 0 -3 0Z")
-
-
-class Drawing:
-    """Shapes that are put together to one picture of a page; `name` is unique in it."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._shapes: list[str] = []
-
-    def line(self, *points: Point, colour: str, width: float = 0.7, dash: str = "none") -> None:
-        style = f"fill: none; stroke: var(--{colour}); stroke-width: {width}; stroke-dasharray: {dash}"
-        self._shapes.append(f'<polyline points="{_points(points)}" style="{style}"/>')
-
-    def area(self, points: Iterable[Point], *, colour: str) -> None:
-        style = f"fill: var(--{colour}); fill-opacity: 0.18"
-        self._shapes.append(f'<polygon points="{_points(points)}" style="{style}"/>')
-
-    def marker(self, at: Point, shape: str, *, colour: str, filled: bool = True) -> None:
-        """Draw a path around a point."""
-        style = f"fill: {f'var(--{colour})' if filled else 'none'}; stroke: var(--{colour})"
-        self._shapes.append(
-            f'<path d="{shape}" transform="translate({at[0]:.1f} {at[1]:.1f})" style="{style}"/>'
-        )
-
-    def text(
-        self,
-        at: Point,
-        words: str,
-        *,
-        size: float = 8.0,
-        anchor: str = "start",
-        bold: bool = False,
-        colour: str = "ink",
-        clear: bool = False,
-    ) -> None:
-        """Write words on a line through `at`; `clear` ones keep what is behind them at a distance."""
-        style = f"fill: var(--{colour}); font: {'bold ' if bold else ''}{size}px var(--font)"
-        if clear:
-            style += "; stroke: var(--paper); stroke-width: 3px; paint-order: stroke"
-        place = f'x="{at[0]:.1f}" y="{at[1]:.1f}" text-anchor="{anchor}"'
-        self._shapes.append(f'<text {place} style="{style}">{escape(plain(words))}</text>')
-
-    def hatches(self, models: int) -> None:
-        """Define colour and hatch of so many models, the same in every drawing of a page."""
-        for number in range(models):
-            angle, pitch = _HATCHES[number % len(_HATCHES)]
-            self._shapes.append(
-                f'<pattern id="{self._name}-model-{number}" width="{pitch}" height="{pitch}" '
-                f'patternUnits="userSpaceOnUse" patternTransform="rotate({angle})">'
-                f'<rect width="{pitch}" height="{pitch}" style="fill: var(--series-{number % _COLOURS + 1})"/>'
-                f'<path d="M0 0H{pitch}" style="stroke: var(--paper); stroke-width: 0.9"/></pattern>'
-            )
-
-    def bar(self, at: Point, size: Point, *, model: int) -> None:
-        """Draw a rectangle from its top left in the colour and hatch of a model."""
-        style = f"fill: url(#{self._name}-model-{model}); stroke: var(--paper); stroke-width: 0.6"
-        self._shapes.append(
-            f'<rect x="{at[0]:.1f}" y="{at[1]:.1f}" width="{size[0]:.1f}" height="{size[1]:.1f}" style="{style}"/>'
-        )
-
-    def svg(self, height: float, title: str) -> str:
-        """Return the picture; `title` says what is to be seen."""
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" role="img" '
-            f'aria-labelledby="{self._name}-title"><title id="{self._name}-title">{escape(plain(title))}</title>'
-            + "".join(self._shapes)
-            + "</svg>"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plot:
-    """A frame in a drawing with a scale on both of its sides."""
-
-    drawing: Drawing
-    left: float = 36.0
-    top: float
-    height: float
-    x: Span
-    y: Span
-
-    def at(self, x: float, y: float) -> Point:
-        """Return the point of a pair of values."""
-        across = (x - self.x[0]) / (self.x[1] - self.x[0])
-        up = (y - self.y[0]) / (self.y[1] - self.y[0])
-        return self.left + across * (_RIGHT - self.left), self.top + (1 - up) * self.height
-
-    def scale(self, x_label: str | None, y_label: str, *, lines: bool = False) -> None:
-        """Draw the sides with their ticks; `lines` of both scales go through the frame, else of the upright one."""
-        self.drawing.text((0, self.top - 7), y_label)
-        for value in ticks(*self.y):
-            self.drawing.line(self.at(self.x[0], value), self.at(self.x[1], value), colour="line")
-            _, y = self.at(self.x[0], value)
-            self.drawing.text((self.left - 4, y + 3), f"{value:,g}", anchor="end")
-        bottom = self.top + self.height
-        for value in ticks(*self.x) if x_label else ():
-            x, _ = self.at(value, 0)
-            self.drawing.line((x, self.top if lines else bottom - 3), (x, bottom), colour="line")
-            self.drawing.text((x, bottom + 11), f"{value:,.0f}", anchor="middle")
-        self.drawing.line(
-            (self.left, self.top), (self.left, bottom), (self.at(self.x[1], 0)[0], bottom), colour="soft"
-        )
-        if x_label:
-            self.drawing.text(((self.left + WIDTH) / 2, bottom + 23), x_label, anchor="middle")
+_TONES = {"+": ("good", UP), "!": ("bad", DOWN)}
 
 
 def shares(
@@ -149,7 +29,7 @@ def shares(
 ) -> str:
     """Return the share of each model in every segment: a bar for each of the sides that a segment has."""
     drawing, left, bar = Drawing(name), 38.0, 13.0
-    reach = _RIGHT - left
+    reach = drawing.right - left
     drawing.hatches(len(models))
     for number, model in enumerate(models):
         x, y = 155.0 * (number % 2), 14.0 * (number // 2) + 2
@@ -196,7 +76,7 @@ def forest(difference: Result, *, name: str) -> str:
         drawing.text((0, y - 2), kpi.label, size=9, bold=True)
         drawing.text((0, y + 9), with_interval(change, kpi.unit, signed=True))
         word = change_word(change, kpi)
-        colour, shape = _TONES.get(word[0], _UNSURE)
+        colour, shape = _TONES.get(word[0], ("unsure", ROUND))
         whole = max(abs(change["low"]), abs(change["high"])) * (1 if kpi.higher_is_better else -1)
         low, high, value = (middle + reach * change[end] / whole for end in ("low", "high", "value"))
         drawing.line((low, y), (high, y), colour=colour, width=1.6)
@@ -234,8 +114,8 @@ def over_time(course: Result, *, name: str) -> str:
             [times * (one[key]["value"] if one[key][end] is None else one[key][end]) for one in known]
             for end in ("value", "low", "high")
         )
-        spread = _widened(min(low, default=0.0), max(high, default=1.0))
-        plot = Plot(drawing=drawing, top=top, height=height, x=_widened(*ends), y=spread)
+        spread = widened(min(low, default=0.0), max(high, default=1.0))
+        plot = Plot(drawing=drawing, top=top, height=height, x=widened(*ends), y=spread)
         plot.scale(x_label, label)
         points = {
             end: [plot.at(_middle(one), y) for one, y in zip(known, values, strict=True)]
@@ -244,7 +124,7 @@ def over_time(course: Result, *, name: str) -> str:
         drawing.area([*points["low"], *reversed(points["high"])], colour=colour)
         drawing.line(*points["value"], colour=colour, width=1.3)
         for at in points["value"]:
-            drawing.marker(at, "M-1.7 -1.7H1.7V1.7H-1.7Z", colour=colour)
+            drawing.marker(at, SQUARE, colour=colour)
         for number, mark in enumerate(marks):
             x, _ = plot.at(mark["at"], 0)
             drawing.line((x, top), (x, top + height), colour="ink", dash="4 2")
@@ -270,7 +150,7 @@ def calibration(found: Result, author: str, *, name: str) -> str:
         said, right, low, high = (100.0 * one[key] for key in ("judged", "value", "low", "high"))
         x, y = plot.at(said, right)
         plot.drawing.line(plot.at(said, low), plot.at(said, high), colour="series-1", width=1.6)
-        plot.drawing.marker((x, y), _UNSURE[1], colour="series-1")
+        plot.drawing.marker((x, y), ROUND, colour="series-1")
         side = 1 if said < 80 else -1
         plot.drawing.text((x + 7 * side, y + 3), str(one["n"]), anchor="start" if side > 0 else "end")
     told = "; ".join(
@@ -278,14 +158,6 @@ def calibration(found: Result, author: str, *, name: str) -> str:
         for one in bins
     )
     return plot.drawing.svg(226, f"Calibration of {author}: {told}")
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """Return round numbers of a scale, about five."""
-    rough = (high - low) / 6
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
-    return [round(step * place, 12) for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _stacked(
@@ -310,18 +182,8 @@ def _drawable(kpi: Kpi, change: Result | None) -> bool:
     return bool(max(abs(change["low"]), abs(change["high"])) > 0)
 
 
-def _widened(low: float, high: float) -> Span:
-    """Return a span with some room at both ends."""
-    room = 0.06 * (high - low) or 0.5 * abs(high) or 0.5
-    return low - room, high + room
-
-
 def _middle(one: Result) -> float:
     return float(one["first"] + one["last"]) / 2
-
-
-def _points(points: Iterable[Point]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def _mix(share: Mapping[str, float]) -> str:

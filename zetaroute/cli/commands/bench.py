@@ -174,7 +174,7 @@ def _write(folder: Path, found: dict[str, Any]) -> None:
         write_whole(folder / "bench.json", (text + "\n").encode(), mode=SHARED)
         write_whole(folder / "bench.md", markdown(bench_report(found, picture=picture)).encode(), mode=SHARED)
         if picture is not None:
-            write_whole(folder / picture, bench_picture(found), mode=SHARED)
+            write_whole(folder / picture, bench_picture(found).encode(), mode=SHARED)
     say(f"wrote {folder}" if hindered is None else f"wrote {folder}; {hindered}")
 
 
