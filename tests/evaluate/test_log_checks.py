@@ -36,6 +36,22 @@ def test_wrong_propensities_are_named():
     assert found[0].refuses
 
 
+def test_a_log_whose_propensities_are_right_is_hardly_ever_refused():
+    rng = np.random.default_rng(63)
+    pmf = rng.permuted(np.tile([0.97, 0.015, 0.015], (900, 1)), axis=1)
+    assert not any(check_propensities(drawn(rng, pmf), pmf) for _ in range(1000))
+
+
+def test_what_was_always_drawn_is_no_even_draw_and_what_was_impossible_is_none():
+    third = np.full((200, 3), 1.0 / 3.0)
+    always = np.zeros(200, dtype=np.int64)
+    assert not check_propensities(always, third * [3.0, 0.0, 0.0])
+    rare = np.tile([0.1, 0.45, 0.45], (200, 1))
+    assert names(check_propensities(always, rare)) == ["wrong-propensities"]
+    one = np.r_[always, 1]
+    assert names(check_propensities(one, np.tile([1.0, 0.0, 0.0], (201, 1)))) == ["wrong-propensities"]
+
+
 def test_feedback_sent_twice_is_named_and_two_people_are_not():
     outcome = np.array(["a", "a", "a", "b"])
     metric = np.full(4, "satisfaction")

@@ -17,6 +17,8 @@ WRONG_PROPENSITIES = (
 )
 NEVER = 1e-6
 """A logged probability below this is as good as none."""
+FALSE_ALARM = 1e-4
+"""Probability at most with which a log is refused whose propensities are right; every retrain looks."""
 BACKWARDS_S = 600.0
 """Clocks of several processes may differ, and a call may wait for a busy server, by this much."""
 FEWEST_NEWEST = 50
@@ -38,15 +40,18 @@ def check_propensities(arm: Index, pmf: Array) -> list[LogFault]:
     """Find logged probabilities (n, K) that do not fit the models (n,) that were drawn.
 
     They are held against an even draw over all possible models: the weights of what was drawn add up to what that
-    one wants more of, within three standard deviations.
+    one wants more of, within what Bernstein's inequality allows. Nothing that was as good as impossible may be drawn.
     """
-    possible = pmf > 0
+    possible = pmf >= NEVER
     more = np.maximum(possible / np.maximum(possible.sum(axis=1, keepdims=True), 1) - pmf, 0.0)
     p = np.maximum(pmf, NEVER)
     row, wanted = np.arange(len(arm)), more.sum(axis=1)
-    weight = more[row, arm] / p[row, arm]
+    weight, largest = more[row, arm] / p[row, arm], float((more / p).max(initial=0.0))
     spread = float(((more**2 / p).sum(axis=1) - wanted**2).sum())
-    if spread <= 0 or abs(float(weight.sum() - wanted.sum())) <= 3.0 * math.sqrt(spread):
+    doubt = math.log(2.0 / FALSE_ALARM)
+    allowed = largest * doubt / 3.0
+    allowed += math.sqrt(allowed**2 + 2.0 * max(spread, 0.0) * doubt)
+    if possible[row, arm].all() and abs(float(weight.sum() - wanted.sum())) <= allowed:
         return []
     return [LogFault(name="wrong-propensities", words=WRONG_PROPENSITIES, refuses=True)]
 

@@ -33,7 +33,7 @@ practice_group = command_group("practice")
 def demo_command(
     context: typer.Context,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Other queries and draws.")] = 0,
-    rows: Annotated[int, typer.Option("--rows", min=200, help="Queries before the retrain.")] = 600,
+    rows: Annotated[int, typer.Option("--rows", min=200, help="Queries before the retrain.")] = 900,
 ) -> None:
     """Turn the whole loop on practice models: route, rate, retrain, route again, compare.
 
