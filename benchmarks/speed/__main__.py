@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.speed.measuring import Figure
 from benchmarks.speed.page import add_to_page, section
 
-PARTS = ("commands", "decisions", "batches", "key_figures")
+PARTS = ("commands", "decisions", "chains", "batches", "key_figures")
 LARGEST_REFERENCE = 100_000
 """Rows up to which a plain fit is measured beside a retrain."""
 
@@ -52,6 +52,10 @@ def _measured(
         from benchmarks.speed.decisions import decisions
 
         figures += decisions(folder, asked.repeats)
+    if "chains" in parts:
+        from benchmarks.speed.chains import chains
+
+        figures += chains(folder, asked.repeats)
     if "batches" in parts:
         from benchmarks.speed.batches import batches
 

@@ -49,7 +49,7 @@ def decisions(folder: Path, repeats: int) -> list[Figure]:
             queries = texts(tokens)
             found = medians(
                 {
-                    "ours": _each(queries, lambda text: _decided(policy, settings, text)),
+                    "ours": _each(queries, lambda text: decided(policy, settings, text)),
                     "together": _together(queries, policy, settings),
                     REFERENCE: _each(queries, reference.predict),
                     DOUBTING: _each(queries, reference.doubt),
@@ -104,7 +104,7 @@ def _together(texts: Sequence[str], policy: Policy, settings: Settings) -> Timed
         for task in prefetching(iter(queries), look):
             if task is not None:
                 text = task[0].text
-                _decided(policy, settings, text, {policy.version: expected.pop(text)})
+                decided(policy, settings, text, {policy.version: expected.pop(text)})
         return (time.perf_counter() - start) / len(queries)
 
     return run
@@ -124,9 +124,10 @@ def _grown(queries: Iterator[Any], size: int) -> str:
     return text[:size]
 
 
-def _decided(
+def decided(
     policy: Policy, settings: Settings, text: str, expected: Mapping[str, Expectation] = MappingProxyType({})
 ) -> None:
+    """Decide a query, with a chain where the policy has one."""
     decide(
         query=Query(text=text),
         arms=settings.arms,
@@ -138,6 +139,7 @@ def _decided(
         guards=settings.guards,
         seed=1,
         now_s=time.time(),
+        chains=True,
         expected=expected,
     )
 

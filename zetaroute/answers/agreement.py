@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from zetaroute.answers.final import Final
@@ -29,7 +30,7 @@ def agreement(one: Final, other: Final) -> float:
     if one.kind == "calls":
         return _shared(_parts(one.value), _parts(other.value))
     if one.kind == "json":
-        return float(_plain(one.value) == _plain(other.value))
+        return float(_same(one.value, other.value))
     if one.kind == "text":
         return _shared(one.value, other.value)
     return 0.0
@@ -55,15 +56,27 @@ def _parts(calls: tuple[WrittenCall, ...]) -> list[Any]:
     return parts
 
 
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two values are equal by `_plain`; most differ early on."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(_plain(one) == _plain(other))
+
+
 def _plain(value: Any) -> Any:
     """Return a value that can be compared: words folded, numbers that are written as words made numbers."""
     if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return " ".join(tokens(value[:500]))
+        return _plain_text(value[:500])
     if isinstance(value, WrittenCall):
         return (value.name, _plain(value.arguments))
     if isinstance(value, tuple):
         return tuple(_plain(one) for one in value)
     return float(value) if isinstance(value, bool) else value
+
+
+@lru_cache(maxsize=4096)
+def _plain_text(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return " ".join(tokens(text))

@@ -80,7 +80,7 @@ def _tuples(value: Any, depth: int) -> Any:
     if isinstance(value, list):
         return tuple(_tuples(one, depth + 1) for one in value)
     if isinstance(value, _Object):
-        return _Object([(key, _tuples(one, depth + 1)) for key, one in value])
+        return tuple.__new__(_Object, [(key, _tuples(one, depth + 1)) for key, one in value])
     return value
 
 

@@ -101,7 +101,9 @@ def chain_replays(query: Query, decision: Decision, rows: Sequence[Outcome]) -> 
         row = by_model[model]
         if row.status != "ok":
             return chain.without(model)
-        return chain.with_answer(model, row.response or "", cut=is_cut(row.finish_reason), running=running)
+        return chain.with_answer(
+            model, row.response or "", cut=is_cut(row.finish_reason), logprobs=row.logprobs, running=running
+        )
 
     found = []
     for side, chain in decision.chained.items():
