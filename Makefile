@@ -70,7 +70,7 @@ container: $(READY) ## run the steps of configs/Containerfile in a root folder a
 stress: $(READY) ## the stress and fault suite at full size (about half an hour)
 	ZETAROUTE_STRESS=1 $(BIN)/pytest tests/stress
 
-simulations: $(READY) ## measure what the statistics promise where the truth is known (about half an hour)
+simulations: $(READY) ## measure what the statistics promise where the truth is known (about three quarters of an hour)
 	$(BIN)/python -m benchmarks.statistics
 
 week: $(READY) ## play a week of two made offices on recorded outcomes: make week BENCH_DIR=/folder/with/parquet

@@ -41,7 +41,6 @@ COST_USD = np.array([0.0001, 0.0004, 0.004])
 WORTH = Objective(answer_value_usd=0.02, satisfaction_value_usd=0.0, second_value_usd=0.0)
 QUERY = "Which colour?"
 LARGE = 2
-AUDITED = (60, 200, 600)
 UNITS, PLANS, LEARNED = 4000, 8, 200
 """Queries of a contest with a chain, and chains that take part in one, of so many audited queries each."""
 P_CHAMPION, P_CHALLENGER = 0.4, 0.35
@@ -173,23 +172,19 @@ def fitted(world: ChainWorld, audited: int, seed: int) -> Fitted | None:
 
 
 @cache
-def contestants(world: ChainWorld) -> Sequence[Array]:
-    """Return what some fitted chains gain in every state (S,), each less what it gains in the mean: nothing."""
-    found = []
-    for seed in range(PLANS):
-        fit = fit_chain(rows_of(world, drawn(np.random.default_rng([24, seed]), LEARNED)), ARMS)
-        if fit is not None:
-            gained = gains(fit, world)
-            found.append(gained - float(states().chance @ gained))
-    return found
+def contestant(world: ChainWorld, number: int) -> Array:
+    """Return what a fitted chain gains in every state (S,), less what it gains in the mean: nothing."""
+    fit = fit_chain(rows_of(world, drawn(np.random.default_rng([24, number]), LEARNED)), ARMS)
+    gained = np.zeros(len(states().chance)) if fit is None else gains(fit, world)
+    return gained - float(states().chance @ gained)
 
 
 def promoted(world: ChainWorld, seed: int) -> bool:
     """Return whether a chain that gains nothing is ever promoted, looked at after every line."""
     rng = np.random.default_rng([25, seed])
-    at, known = drawn(rng, UNITS), contestants(world)
+    at = drawn(rng, UNITS)
     alone = routed(rows_of(world, np.arange(len(states().chance))))[at]
-    chained = alone + known[seed % len(known)][at]
+    chained = alone + contestant(world, seed % PLANS)[at]
     heads, luck = rng.random(UNITS) < FIRST_AUDITS, rng.random(UNITS)
     sides = {
         "champion": (alone, luck < P_CHAMPION, P_CHAMPION, LARGE),
@@ -241,7 +236,7 @@ def chains(size: Size, jobs: int) -> list[str]:
         *row(*["---"] * 8),
     ]
     for world in WORLDS:
-        for audited in AUDITED:
+        for audited in size.audited:
             tasks = [partial(fitted, world, audited, seed) for seed in range(n)]
             found = [one for one in each(tasks, jobs) if one is not None]
             holds = share_of(sum(one.covers for one in found), len(found))

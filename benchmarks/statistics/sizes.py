@@ -22,6 +22,8 @@ class Size:
     """Runs per true gain until a promotion."""
     loops: int
     """Contests per line."""
+    audited: Sequence[int]
+    """Audited queries that chains are fitted on."""
     contested: Sequence[int]
     """Rows of the settings of the table."""
 
@@ -30,12 +32,14 @@ FULL = Size(
     tables=1000,
     promotions=1000,
     loops=500,
+    audited=(60, 200, 600),
     contested=(100, 300, 1000, 3000),
 )
 QUICK = Size(
     tables=1,
     promotions=2,
     loops=1,
+    audited=(60,),
     contested=(300,),
 )
 

@@ -14,6 +14,7 @@ def test_every_table_is_written():
         "## The table of before and after",
         "## What a promotion shows",
         "## Contests",
+        "## Chains",
         "## A budget that tapers",
         "## One model at several efforts",
     ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.chains import ARMS, COST_USD, RIGHT, WORTH, best_single, made_rows
+from tests.support.chains import ARMS, COST_USD, RIGHT, WORTH, best_single, forecast_of, made_rows
 from zetaroute.learn.chains import ChainFit, agreeing_models, fit_chain, play_chain
 from zetaroute.policy.asking import chain_models
 from zetaroute.policy.chain.posterior import sigmoid
@@ -45,6 +45,19 @@ def test_the_chain_gains_what_it_is_worth_on_new_queries(fit) -> None:
     assert gain.mean() == pytest.approx(worth - (0.018 - 0.004), abs=0.0008)
     assert plan.gain_usd == pytest.approx(gain.mean(), abs=3 * plan.gain_se)
     assert played.expected_usd.mean() == pytest.approx(played.utility(rows, WORTH, gain).mean(), abs=0.0015)
+
+
+def test_what_later_asks_cost_is_known_beforehand(fit) -> None:
+    rows = made_rows(600, seed=1)
+    for seconds_usd in (0.0, 0.0004):
+        worth = replace(WORTH, second_value_usd=seconds_usd)
+        state = fit.plan.begin(
+            rows.texts[0], forecast_of(1), ARMS, worth, np.ones(3, dtype=bool), cell=0, guarded=False
+        )
+        assert state is not None
+        spent = (play_chain(fit.plan, rows, ARMS, worth).asked * rows.cost_usd).sum(axis=1)
+        first = COST_USD[fit.plan.models.index(state.next())]
+        assert state.later_usd == pytest.approx(spent.mean() - first, rel=0.15)
 
 
 def test_answers_that_tell_nothing_bring_no_gain() -> None:

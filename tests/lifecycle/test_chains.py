@@ -48,10 +48,13 @@ def chained(home: Path, *words: str) -> dict[str, Any]:
 
 def test_a_batch_a_question_and_a_client_are_answered_by_a_chain(learned: Path) -> None:
     (learned / "more.jsonl").write_text("\n".join(queries(2, 30)), encoding="utf-8")
+    expected = ok(learned, "batch", str(learned / "more.jsonl"), "--json", "--dry-run", "--no-audit").json
     told = ok(learned, "batch", str(learned / "more.jsonl"), "--json", "--no-chain").json
     assert (told["chains"], told["chain_asks"]) == (0, 0)
     told = ok(learned, "batch", str(learned / "more.jsonl"), "--json", "--restart").json
     assert 0 < told["chains"] < told["chain_asks"]
+    # Thirty queries, of which half are asked of two or three models.
+    assert expected["cost_usd"]["value"] == pytest.approx(told["cost_usd"], rel=0.5)
 
     answer = chained(learned)
     given = next(one for one in answer["chain"] if one["returned"])

@@ -98,3 +98,7 @@ class Scripted:
     @property
     def why(self) -> str:
         return "enough" if self.next() is None else f"{self.next()} is worth asking"
+
+    @property
+    def later_usd(self) -> float:
+        return 0.0

@@ -15,7 +15,7 @@ from zetaroute.config import Settings
 from zetaroute.errors import UnfitQueryError
 from zetaroute.grading.graders import Graders
 from zetaroute.log.log import Log
-from zetaroute.router.audits import AuditForecast
+from zetaroute.router.audits import AuditForecast, may_chain
 from zetaroute.router.budget import RunBudget
 from zetaroute.router.prefetch import Task
 from zetaroute.router.router import Router, open_router
@@ -46,14 +46,17 @@ def _expected(router: Router, feed: Iterable[Task | None], plan: BatchPlan) -> d
     graders, run = Graders(router.settings), RunBudget(plan.budget_usd)
     audits, graded = AuditForecast(), 0.0
     unpriced: set[str] = set()
-    for task in feed:
+    for number, task in enumerate(feed):
         if task is None:
             continue
         query, model = task
         try:
             query = router.tagged(query)
-            decision = router.decide(query, seed=0, limits=plan.limits, forced=model)
             options = plan.options(query, model)
+            # Of several seeds, for what is drawn may begin a chain or not.
+            decision = router.decide(
+                query, seed=number, limits=plan.limits, forced=model, chains=may_chain(query, options)
+            )
             terms = router.audit_terms(query, options, graders=graders, run=run, ahead=graded)
             audit = router.audit_forecast(query, options, terms)
             audits += audit
@@ -61,6 +64,9 @@ def _expected(router: Router, feed: Iterable[Task | None], plan: BatchPlan) -> d
         except UnfitQueryError:
             unfit += 1
             continue
+        if decision.chain is not None:
+            # An audit asks all that the chain may ask.
+            mean += (1.0 - terms.probability) * decision.chain.later_usd
         for candidate in decision.candidates:
             chance = candidate.probability if model is None else float(candidate.model == model)
             if chance <= 0:

@@ -64,6 +64,11 @@ class Chain(Protocol):
         """Why it stops or goes on, in words."""
         ...
 
+    @property
+    def later_usd(self) -> float:
+        """What its asks after the first one are expected to cost; nothing was asked yet."""
+        ...
+
 
 AnyChain = TypeVar("AnyChain", bound=Chain)
 

@@ -246,6 +246,28 @@ class ChainState:
         """
         return self.objective.answer_value_usd * self.value - self.plan.promised_usd
 
+    @property
+    def later_usd(self) -> float:
+        """What its asks after the first one are expected to cost, where nothing was asked yet."""
+        if self.first < 0:
+            return 0.0
+        moved = moved_by(self.logits[None], self.plan.moves[()][self.first]).reshape(-1, len(self.prior))
+        if self.second < 0:
+            return float(self._later_usd((self.first,), moved).mean())
+        pair = tuple(sorted((self.first, self.second)))
+        moved = moved_by(moved, self.plan.moves[(self.first,)][self.second]).reshape(-1, len(self.prior))
+        return float(self.cost_usd[self.second] + self._later_usd(pair, moved).mean())
+
+    def _later_usd(self, asked: tuple[int, ...], logits: Array) -> Array:
+        """Return what is expected to be spent from each of B states (B, K) on, (B,)."""
+        step, spent = self._step(asked, logits), np.zeros(len(logits))
+        for place in set(step.model.tolist()) - {-1}:
+            here = step.model == place
+            moved = moved_by(logits[here], self.plan.moves[asked][place])
+            after = self._later_usd(tuple(sorted((*asked, place))), moved.reshape(-1, logits.shape[1]))
+            spent[here] = self.cost_usd[place] + after.reshape(moved.shape[:2]).mean(axis=1)
+        return spent
+
     def _step(self, asked: Sequence[int], logits: Array) -> NextAsk:
         able = frozenset(k for k in range(len(self.prior)) if self._may(k))
         return best_step(
