@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 
 import duckdb
+import polars
 import pytest
 
 from tests.cli.command import Said, ok, rows, run, write_lines
@@ -76,7 +77,7 @@ AN_ID = "0192f0c1-7d3e-7a3b-8c1d-2e3f4a5b6c7d"
 CONFIGS = {"guards.md": Path("walk/config.toml"), "grading.md": BASE / "config.toml"}
 """Pages whose blocks in TOML are parts of one config."""
 PYTHON = {"python.md", "recipes.md"}
-"""Pages whose blocks in Python are run, those of pandas where it is installed; clients have `make clients`."""
+"""Pages whose blocks in Python are run, those of pandas where it is installed."""
 PANDAS = find_spec("pandas") is not None and find_spec("pyarrow") is not None
 
 
@@ -261,8 +262,18 @@ def play(page: Path, shell: Shell) -> None:
                 shell.line(command, fails=output.startswith("error"))
         elif kind == "sql":
             in_duckdb([str(shell.folder / ".demo/zetaroute.duckdb")], content)
-        elif kind == "python" and page.name in PYTHON and ("pandas" not in content or PANDAS):
+        elif kind == "python" and "pandas" in content and not PANDAS:
+            read_as_polars(shell.folder, content)
+        elif kind == "python" and page.name in PYTHON:
             exec(content, names)  # noqa: S102  - the page's own words
+
+
+def read_as_polars(folder: Path, recipe: str) -> None:
+    """Without pandas: read the folder that the recipe reads, and find every column that it names."""
+    (place,) = re.findall(r'read_parquet\("(.*)"\)', recipe)
+    found = set(polars.read_parquet(folder / place).columns)
+    named = set(re.findall(r'rows\["(\w+)"\]|=\("(\w+)", ', recipe))
+    assert {one or other for one, other in named} <= found
 
 
 def configure(config: Path, block: str) -> None:
