@@ -127,6 +127,7 @@ def folder(prepared: Path, server: ModelServer, tmp_path: Path, monkeypatch: pyt
         text = re.sub(r"https?://[\w.]+(:\d+)?", server.url, config.read_text("utf-8"))
         (tmp_path / "configs" / config.name).write_text(text, encoding="utf-8")
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("ZETAROUTE_HOME", str(tmp_path / BASE))
     for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OPENROUTER_API_KEY"):
         monkeypatch.delenv(name, raising=False)
@@ -163,8 +164,9 @@ class Shell:
         self.home = folder / BASE
         self.patch = monkeypatch
 
-    def line(self, line: str, *, fails: bool = False) -> None:
-        """Run a line; `fails` says that the page shows an error of it."""
+    def line(self, line: str, shown: str = "") -> None:
+        """Run a line; the page may show what it says: an error, or tables whose headings must be there."""
+        fails = shown.startswith("error")
         for mark, real in STANDS_FOR.items():
             line = line.replace(mark, real)
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|<>")
@@ -179,6 +181,9 @@ class Shell:
         assert fails or said.code == 0, f"{line}: exit code {said.code}\n{said.out}\n{said.err}"
         assert not fails or "error" in said.out + said.err, f"{line}: no error\n{said.out}\n{said.err}"
         assert "Traceback" not in said.err, said.err
+        shows = tables(shown)
+        for first, names in tables(said.out).items():
+            assert names <= shows.get(first, names), f"{line}: a table of the page is another\n{said.out}"
 
     def redirected(self, words: list[str], given: bytes) -> Said:
         """Run a command with its input or output in a file."""
@@ -224,6 +229,12 @@ class Shell:
         return run(home, *words, *more, stdin=given)
 
 
+def tables(text: str) -> dict[str, set[str]]:
+    """Return the headings of the tables in a text by the first of each (columns without figures are left out)."""
+    heads = re.findall(r"^ (.*?) *\n +─+ *$", text, re.MULTILINE)
+    return {re.split(r" {2,}", head)[0]: set(re.split(r" {2,}", head)) for head in heads}
+
+
 def elsewhere(words: list[str]) -> bool:
     """Return whether a command is one that is not run here."""
     while re.match(r"[A-Z_]+=", words[0]):
@@ -259,7 +270,7 @@ def play(page: Path, shell: Shell) -> None:
                 shell.line(line)
         elif kind == "console":
             for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", content, re.MULTILINE):
-                shell.line(command, fails=output.startswith("error"))
+                shell.line(command, output)
         elif kind == "sql":
             in_duckdb([str(shell.folder / ".demo/zetaroute.duckdb")], content)
         elif kind == "python" and "pandas" in content and not PANDAS:
