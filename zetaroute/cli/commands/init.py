@@ -146,14 +146,16 @@ def _terms(prices: Prices) -> str:
 
 def _found(server: Server) -> str:
     place = server.place
+    at = "" if place.base_url in place.name else f" at {place.base_url}"
     if not server.answers:
-        return f"{place.name}: no server answers at {place.base_url}"
+        return f"{place.name}: no server answers{at}"
     if server.error is not None:
-        told = f"{place.name}: something answers at {place.base_url}, but lists no models ({server.error})"
+        reason = server.error.removeprefix(f"{place.name}: ")
+        told = f"{place.name}: something answers{at}, but lists no models ({reason})"
         wanted = f"; if it is {place.name}, put its key into {place.keys[0]}" if place.keys else ""
         return told if server.key else told + wanted
     names = (*server.chat, *server.embedding)
     if not names:
-        return f"{place.name}: it runs at {place.base_url} and has no model yet"
+        return f"{place.name}: it runs{at} and has no model yet"
     key = f", with the key of {server.key}" if server.key else ""
     return f"{place.name}: {', '.join(names)} at {place.base_url}{key}"
