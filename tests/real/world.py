@@ -21,6 +21,8 @@ from zetaroute.practice.generator import generate, json_line
 
 CHAT, EMBED = "gemma-270m-chat", "gemma-270m-embed"
 START_S = 120.0
+PRICES = {"practice/medium": (100, 330), "practice/large": (150, 500)}
+"""USD per million tokens, in and out."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -76,11 +78,14 @@ class Llama:
 
 
 def arms(config: str) -> str:
-    """Return a detected config with short answers of one line, and a practice model of a price that matters."""
+    """Return a detected config with short answers of one line, and two practice models of prices that matter."""
     practice = default_config_text()
     blocks = practice[practice.index("[[models]]") : practice.index("# What is kept")]
-    (large,) = (part for part in blocks.split("[[models]]") if "practice/large" in part)
-    large = re.sub(r"(?m)^price = .*$", "price = { input = 150, output = 500 }", large)
+    expensive = []
+    for name, price in PRICES.items():
+        (block,) = (part for part in blocks.split("[[models]]") if name in part)
+        words = f"price = {{ input = {price[0]}, output = {price[1]} }}"
+        expensive.append("[[models]]" + re.sub(r"(?m)^price = .*$", words, block))
     config = re.sub(
         rf'(?m)^(model = "{CHAT}")',
         r'\1\noptions = { max_tokens = 16, stop = ["\\n"], temperature = 0 }',
@@ -88,7 +93,7 @@ def arms(config: str) -> str:
     )
     objective = "[objective]\nanswer_value_usd = 0.05\nsecond_value_usd = 0.0\n"
     config = re.sub(r"(?ms)^\[objective\].*?(?=^\[|^# ---|\Z)", objective, config)
-    return f"{config}\n[[models]]{large}"
+    return "\n".join([config, *expensive])
 
 
 def queries(rows: int, seed: int) -> Iterator[dict[str, Any]]:

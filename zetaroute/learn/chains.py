@@ -34,6 +34,10 @@ from zetaroute.policy.forecast import Forecast
 
 FEWEST_ROWS = 40
 """Queries below which no chain is fitted."""
+SHARED_ROWS = FOLDS / (FOLDS - 1)
+"""By which the variance of a cross-fitted gain is larger than its rows say: the fits of the folds share rows."""
+UNSEEN_ROWS = 4.0
+"""Rows of the largest variance of a grade that an estimate is given besides: a gain that is rare was hardly seen."""
 WAYS = 7
 """In which an answer may move what is thought."""
 Answers = tuple[tuple[ReadAnswer | None, ...], ...]
@@ -336,12 +340,14 @@ class ChainFit:
         played, scored = self.crossed(arms, objective), self.rows.whole() & ~np.isnan(otherwise)
         found = played.utility(self.rows, objective, otherwise)
         gains, ran = (found - otherwise)[scored], scored & (played.returned >= 0)
-        few = len(gains) < FEWEST_ROWS
+        few, mean = len(gains) < FEWEST_ROWS, float(gains.mean()) if len(gains) else 0.0
+        spread = ((gains - mean) ** 2).sum() + UNSEEN_ROWS * 0.25 * objective.answer_value_usd**2
+        variance = SHARED_ROWS * float(spread) / (len(gains) + UNSEEN_ROWS)
         return replace(
             self.plan,
             objective=objective,
-            gain_usd=0.0 if few else float(gains.mean()),
-            gain_se=0.0 if few else float(gains.std(ddof=1) / np.sqrt(len(gains))),
+            gain_usd=0.0 if few else mean,
+            gain_se=0.0 if few else float(np.sqrt(variance / len(gains))),
             promised_usd=float((played.expected_usd - found)[ran].mean()) if ran.any() else 0.0,
         )
 
