@@ -356,7 +356,7 @@ def test_one_model_only_is_a_sensible_loop(tmp_path: Path) -> None:
 
 def test_what_has_no_utf_8_form_is_decided_as_it_is_kept(folder: Path, tmp_path: Path) -> None:
     made = tmp_path / "queries.jsonl"
-    ok(folder, "practice", "generate", "--rows", "1300", "--seed", "3", "-o", str(made))
+    ok(folder, "practice", "generate", "--rows", "600", "--seed", "3", "-o", str(made))
     ok(folder, "batch", str(made), "-o", str(tmp_path / "out.jsonl"), "--concurrency", "8")
     learned = ok(folder, "retrain", "--promote", "force", "--json").json
     assert len(learned["model_share"]["after"]) > 1, "else no prediction hangs on the text"

@@ -15,7 +15,7 @@ def test_loop_learns_from_vectors_alone(folder: Path, tmp_path: Path) -> None:
     plain = config.read_text()
     config.write_text(plain + '\n[privacy]\nstore = "features"\n')
     made = tmp_path / "queries.jsonl"
-    ok(folder, "practice", "generate", "--rows", "700", "--seed", "3", "-o", str(made))
+    ok(folder, "practice", "generate", "--rows", "420", "--seed", "3", "-o", str(made))
     ok(folder, "batch", str(made), "-o", str(tmp_path / "out.jsonl"), "--concurrency", "8")
     text = json.loads(made.read_text().splitlines()[0])["query"]
     assert text.encode() not in b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())

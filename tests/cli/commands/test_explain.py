@@ -24,7 +24,7 @@ def configure(folder, instant_config, **values):
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     """A home with a version that was learned from 1,200 rows, and serves."""
-    home = practice_home(tmp_path_factory.mktemp("learned"), rows=1200, seed=1)
+    home = practice_home(tmp_path_factory.mktemp("learned"), rows=600, seed=1)
     ok(home, "retrain", "--promote", "force")
     return home
 
