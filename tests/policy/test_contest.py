@@ -7,7 +7,7 @@ import pytest
 
 from zetaroute.domain import AuditTerms
 from zetaroute.evaluate.e_process import Ranges
-from zetaroute.policy.contest import SideView, affordable_share, cast, kept_by, least_probabilities
+from zetaroute.policy.contest import SideView, affordable_share, draw_side, kept_by, least_probabilities
 from zetaroute.policy.exploration import with_floor
 
 RANGES = Ranges(low=np.array([-0.5, -0.1, 0.0]), high=np.array([1.0, 1.0, 1.0]))
@@ -53,7 +53,7 @@ def test_with_chains_the_mean_gain_over_all_draws_is_the_true_one(
     }
     expected, gains = 0.45, []
     for seed in range(1500):
-        made = cast(
+        made = draw_side(
             champion,
             challenger,
             share=0.6,

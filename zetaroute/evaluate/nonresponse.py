@@ -68,9 +68,9 @@ class ResponsePropensity:
 
     def __init__(self, seen: Covariates, here: Mask, asking: Invitation | None = None) -> None:
         """Model who rates: `here` (n,) are the rows with a rating."""
-        lot = np.ones(len(here)) if asking is None else asking.chance
+        chance = np.ones(len(here)) if asking is None else asking.chance
         self.seen = seen
-        self.within: Mask = ~np.isnan(lot) & (lot > 0)
+        self.within: Mask = ~np.isnan(chance) & (chance > 0)
         """(n,) the rows that are spoken of."""
         self.among: Mask = self.within if asking is None else self.within & asking.asked
         """(n,) the rows that had the choice to rate."""
@@ -81,7 +81,7 @@ class ResponsePropensity:
         )
         self.answers: Array = answers[np.arange(len(here)), seen.arm]
         """(n,) the modelled chance that a user who has the choice rates."""
-        self._chance = np.where(self.within, lot, 1.0) * self.answers
+        self._chance = np.where(self.within, chance, 1.0) * self.answers
 
     def completed(self, reward: Array) -> Array:
         """Return a value for every row (n,) whose mean is that of the reward; NaN for rows not spoken of.

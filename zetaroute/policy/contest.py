@@ -54,7 +54,7 @@ class Draw:
     """On heads, the answering one first."""
 
 
-def cast(
+def draw_side(
     champion: SideView,
     challenger: SideView,
     *,

@@ -168,21 +168,21 @@ def _decision(
     explored = _exploring(own, eligible, excluded, new, rate=rate, quota=quota)
     if contest is None:
         pmf = explored(thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0])))
-        lot = drawn_alone(own, pmf, audit, eligible, seed=seed)
+        drawn = drawn_alone(own, pmf, audit, eligible, seed=seed)
     else:
         other = opinion_of(contest.policy.with_record(standings), query, arms, objective, standings, expected)
         other = _looking(other, query, eligible, chain_usd)
-        lot = drawn_of_sides(
+        drawn = drawn_of_sides(
             own, other, contest, audit, eligible, new, explored, kept=kept_by(rate, quota), seed=seed
         )
     if chain_usd is not None:
-        lot = comparing(lot, audit, standings, eligible, seed=seed)
-    chosen = lot.chosen if fixed is None else [arm.id for arm in arms].index(fixed)
-    decider = lot.decider
+        drawn = comparing(drawn, audit, standings, eligible, seed=seed)
+    chosen = drawn.chosen if fixed is None else [arm.id for arm in arms].index(fixed)
+    decider = drawn.decider
     return Decision(
-        candidates=candidates_of(decider, excluded, lot.pmf),
+        candidates=candidates_of(decider, excluded, drawn.pmf),
         model=arms[chosen].id,
-        propensity=float(lot.pmf[chosen]) if fixed is None else None,
+        propensity=float(drawn.pmf[chosen]) if fixed is None else None,
         forced=fixed is not None,
         explored=fixed is None and chosen != decider.best(eligible),
         policy_version=decider.policy.version,
@@ -190,11 +190,11 @@ def _decision(
         note=_note(query),
         escalations=tuple(arms[index].id for index in decider.after[chosen]) if decider.after else (),
         chain=decider.chain if fixed is None and chosen in decider.reach[:1] else None,
-        chained=lot.chained,
+        chained=drawn.chained,
         segment=own.segment,
         objective=objective,
-        contest=lot.pairing,
-        audit=lot.audit,
+        contest=drawn.pairing,
+        audit=drawn.audit,
         kept=kept,
         extra_usd=extra_usd,
     )

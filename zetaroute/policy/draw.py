@@ -19,7 +19,7 @@ from zetaroute.policy.asking import (
     to_compare,
     worth_asking,
 )
-from zetaroute.policy.contest import Draw, SideView, cast, toss
+from zetaroute.policy.contest import Draw, SideView, draw_side, toss
 from zetaroute.policy.exploration import draw, only
 from zetaroute.policy.opinion import Opinion
 from zetaroute.policy.policy import Contest
@@ -27,7 +27,7 @@ from zetaroute.policy.prior import FEWEST_GRADED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
+class Drawn:
     """What was drawn for a query, and what from."""
 
     decider: Opinion
@@ -40,7 +40,7 @@ class Lot:
     chained: Mapping[Side, Chain] = field(default_factory=dict)
 
 
-def drawn_alone(own: Opinion, pmf: Array, terms: AuditTerms, eligible: Mask, *, seed: int) -> Lot:
+def drawn_alone(own: Opinion, pmf: Array, terms: AuditTerms, eligible: Mask, *, seed: int) -> Drawn:
     """Draw for the one policy that there is; an audit asks the best model and others that may be better, by turns."""
     heads = toss(seed, terms.probability)
     if heads:
@@ -51,22 +51,22 @@ def drawn_alone(own: Opinion, pmf: Array, terms: AuditTerms, eligible: Mask, *, 
         asks = (*chain, *fewest_first(others, own.forecast.rows, MOST_BESIDE, seed=seed))
     else:
         chosen, asks = draw(pmf, seed), ()
-    return Lot(decider=own, chosen=chosen, pmf=pmf, audit=_audit(own, terms, asks, heads=heads))
+    return Drawn(decider=own, chosen=chosen, pmf=pmf, audit=_audit(own, terms, asks, heads=heads))
 
 
 def comparing(
-    lot: Lot, terms: AuditTerms, standings: Mapping[str, Standing], eligible: Mask, *, seed: int
-) -> Lot:
+    drawn: Drawn, terms: AuditTerms, standings: Mapping[str, Standing], eligible: Mask, *, seed: int
+) -> Drawn:
     """Let an audit ask the models of a chain too, at half of what audits may cost a usual query."""
-    if not lot.audit.heads:
-        return lot
-    arms, objective = lot.decider.arms, lot.decider.objective
-    more = np.array([arm.id not in lot.audit.asks for arm in arms])
-    charge = more * charges(lot.decider.forecast, arms, objective)
+    if not drawn.audit.heads:
+        return drawn
+    arms, objective = drawn.decider.arms, drawn.decider.objective
+    more = np.array([arm.id not in drawn.audit.asks for arm in arms])
+    charge = more * charges(drawn.decider.forecast, arms, objective)
     budget_usd = 0.5 * point(objective) / terms.probability
     models = to_compare(arms, standings, charge, eligible, budget_usd=budget_usd, seed=seed)
-    asks = dict.fromkeys([*lot.audit.asks, *(arms[model].id for model in models)])
-    return replace(lot, audit=replace(lot.audit, asks=tuple(asks)))
+    asks = dict.fromkeys([*drawn.audit.asks, *(arms[model].id for model in models)])
+    return replace(drawn, audit=replace(drawn.audit, asks=tuple(asks)))
 
 
 def _worth_asking(opinion: Opinion, eligible: Mask) -> Mask:
@@ -88,14 +88,14 @@ def drawn_of_sides(
     *,
     kept: float,
     seed: int,
-) -> Lot:
+) -> Drawn:
     """Give the query to the champion or to the challenger."""
     ids = [arm.id for arm in own.arms]
     anchored = contest.anchor in ids and eligible[ids.index(contest.anchor)]
     single = contest.anchor if anchored and own.chain is None else None
     before = own.best(eligible) if single is None else ids.index(single)
     after = other.best(eligible)
-    drawn = cast(
+    drawn = draw_side(
         SideView(arm=before, mean=own.mean[0], se=own.se[0], reach=own.reach),
         SideView(arm=after, mean=other.mean[0], se=other.se[0], reach=other.reach),
         share=contest.share,
@@ -109,7 +109,7 @@ def drawn_of_sides(
         replays=not own.after,
         seed=seed,
     )
-    return Lot(
+    return Drawn(
         decider=other if drawn.side == "challenger" else own,
         chosen=drawn.arm,
         pmf=drawn.pmf,
