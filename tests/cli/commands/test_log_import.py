@@ -255,7 +255,8 @@ def test_the_rounds_go_out_as_lines(folder: Path, tmp_path: Path, form: str) -> 
         "practice/large",
         1.0,
     )
-    piped = ok(folder, "log", "export", "--format", form, "--to", "-").out
+    named = ("--format", form) if form == "csv" else ()
+    piped = ok(folder, "log", "export", *named, "--to", "-").out
     assert piped == text
 
 
@@ -278,6 +279,7 @@ def test_training_rows_go_out_and_come_in_elsewhere(folder: Path, tmp_path: Path
 def test_wrong_ways_to_export(folder: Path, tmp_path: Path) -> None:
     assert "parquet, jsonl" in refused(run(folder, "log", "export", "--to", "x", "--format", "xml"), 2)
     assert "--host" in refused(run(folder, "log", "export", "--to", "x.csv", "--host", "a"), 2)
+    assert "--to x.parquet ends in .parquet" in refused(run(folder, "log", "export", "--to", "x.parquet"), 2)
     nowhere = str(tmp_path / "no" / "x.csv")
     assert "cannot write" in refused(run(folder, "log", "export", "--to", nowhere), 2)
 

@@ -91,8 +91,15 @@ def export_command(
 
 
 def _format(name: str | None, to: str) -> str:
+    if name is None and to == "-":
+        return "jsonl"
     if name is None:
-        return _ENDINGS.get(Path(to.removesuffix(".gz")).suffix, "parquet")
+        ending = Path(to.removesuffix(".gz")).suffix
+        if ending[1:].isalpha() and ending not in _ENDINGS and "://" not in to and not Path(to).is_dir():
+            raise UsageError(
+                f"--to {to} ends in {ending}: name a file in .csv or .jsonl, or a new folder for Parquet."
+            )
+        return _ENDINGS.get(ending, "parquet")
     if name not in FORMATS:
         raise UsageError(f"--format is {name!r}: choose {', '.join(FORMATS)}.")
     return name
