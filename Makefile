@@ -82,7 +82,7 @@ evidence: $(READY) ## measure the learner on recorded outcomes: make evidence BE
 rivals: $(READY) ## measure other routers likewise (.venv/bin/pip install -e '.[rivals]' first)
 	$(BIN)/python -m benchmarks.rivals $(BENCH_DIR)
 
-bench: $(READY) ## measure the speed beside references and keep the figures in docs/performance.md
+bench: $(READY) ## measure the speed beside references and keep the figures in docs/measurements/performance.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed
 
 bench-large: $(READY) ## the same with retrains of up to a million rows (about half an hour)

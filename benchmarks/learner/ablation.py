@@ -1,4 +1,4 @@
-"""The section of docs/evidence.md on what each part of the learner is worth, measured on training rows alone.
+"""The section of evidence.md on what each part of the learner is worth, measured on training rows alone.
 
 Part of the training queries fit, the others mark; test rows are not read.
 """

@@ -1,4 +1,4 @@
-"""The section of docs/evidence.md on looking at answers, out of recordings that hold answers.
+"""The section of evidence.md on looking at answers, out of recordings that hold answers.
 
 Gains are in points of a right answer over the best single model of the training queries.
 """
@@ -89,7 +89,7 @@ def _head() -> list[str]:
     return [
         TITLE,
         "",
-        "What it is worth to look at an answer before another model is asked (see [chains.md](chains.md)),",
+        "What it is worth to look at an answer before another model is asked (see [chains.md](../chains.md)),",
         "where answers were recorded. Points over",
         "the best single model of the training queries, means over prices, and for bfcl over three rotations",
         "of its folds; ± is one paired standard error. 'agreement' asks the two cheaper models, and the third",

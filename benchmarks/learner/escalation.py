@@ -1,4 +1,4 @@
-"""Write docs/escalation.md: how much of what a checker could save routing with escalation recovers.
+"""Write docs/measurements/escalation.md: how much of what a checker could save routing with escalation recovers.
 
     python -m benchmarks.learner.escalation BENCH_DIR
 
@@ -26,7 +26,7 @@ from zetaroute.policy.exploration import CAUTION
 
 Array = NDArray[np.float64]
 
-PAGE = Path(__file__).parents[2] / "docs" / "escalation.md"
+PAGE = Path(__file__).parents[2] / "docs" / "measurements" / "escalation.md"
 CHECKERS = (1.0, 0.9, 0.7)
 ANSWERS_USD = (0.001, 0.01, 0.1)
 SEEDS = 20

@@ -1,4 +1,4 @@
-"""Write docs/evidence.md: what the learner and the loop are worth on recorded outcomes of real models.
+"""Write docs/measurements/evidence.md: what the learner and the loop are worth on recorded outcomes of real models.
 
     python -m benchmarks.learner.evidence BENCH_DIR [--seeds 3] [--only routing queries ablation latency loop chains]
 
@@ -32,7 +32,7 @@ from zetaroute.learn.ridge import heads
 from zetaroute.learn.samples import TARGETS, target_weights, targets
 from zetaroute.policy import Policy
 
-PAGE = Path(__file__).parents[2] / "docs" / "evidence.md"
+PAGE = Path(__file__).parents[2] / "docs" / "measurements" / "evidence.md"
 TITLES = (
     "## Full information",
     "## By the number of queries",

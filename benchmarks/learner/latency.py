@@ -1,4 +1,4 @@
-"""The section of docs/evidence.md on how well response times are forecast, measured on training rows alone."""
+"""The section of evidence.md on how well response times are forecast, measured on training rows alone."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How fast zetaroute is, every figure beside a reference; what it finds is kept in docs/performance.md."""
+"""How fast zetaroute is, every figure beside a reference; its page is docs/measurements/performance.md."""

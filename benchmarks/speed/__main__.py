@@ -2,7 +2,7 @@
 
     python -m benchmarks.speed [--repeats 11] [--rows 1000000] [--retrain 10000,100000] [--only commands,decisions]
 
-The figures are printed and put on top of docs/performance.md. Retrains are measured only for the sizes that
+The figures are printed and put on top of measurements/performance.md. Retrains are measured only for the sizes that
 `--retrain` names; a million rows take several minutes.
 """
 

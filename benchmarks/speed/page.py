@@ -1,4 +1,4 @@
-"""docs/performance.md: what was measured, the latest first."""
+"""docs/measurements/performance.md: what was measured, the latest first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.speed.measuring import Figure
 
-PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+PAGE = Path(__file__).parents[2] / "docs" / "measurements" / "performance.md"
 HEAD = """\
 # Performance
 

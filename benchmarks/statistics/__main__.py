@@ -2,8 +2,8 @@
 
     python -m benchmarks.statistics [--quick] [--only loops] [--jobs 2]
 
-Writes docs/simulations.md. The full size takes about three quarters of an hour on two cores; `--quick`, to see that
-it runs, and `--only`, one section, print alone.
+Writes docs/measurements/simulations.md. The full size takes about three quarters of an hour on two cores; `--quick`,
+to see that it runs, and `--only`, one section, print alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.statistics.promotions import promotions
 from benchmarks.statistics.sizes import FULL, QUICK, Size
 from benchmarks.statistics.tables import tables
 
-PAGE = Path(__file__).parents[2] / "docs" / "simulations.md"
+PAGE = Path(__file__).parents[2] / "docs" / "measurements" / "simulations.md"
 HEAD = [
     "# Simulations",
     "",

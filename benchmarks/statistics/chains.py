@@ -1,4 +1,4 @@
-"""What a chain's own figures promise, where the truth is known: one section of docs/simulations.md.
+"""What a chain's own figures promise, where the truth is known: one section of simulations.md.
 
 Three models answer a colour each; wrong answers are often the same one, and a signal tells right from wrong not quite
 always. There are so few different queries and answers that the value of a plan is worked out over all of them.

@@ -1,5 +1,5 @@
 """How often a contest errs, where the truth is known, and what a bad challenger costs: one section of
-docs/simulations.md.
+simulations.md.
 
 Queries come from cells; a challenger is fitted anew at every look on all rows that were graded until then, and knows
 the texts that it was trained on by heart. What is drawn, scored and stopped is the product's.

@@ -1,4 +1,4 @@
-"""What is shown at the moment of a promotion, where the truth is known: one section of docs/simulations.md."""
+"""What is shown at the moment of a promotion, where the truth is known: one section of simulations.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often the intervals of the table of before and after hold the truth: one section of docs/simulations.md."""
+"""How often the intervals of the table of before and after hold the truth: one section of simulations.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulations behind docs/evidence.md run, at a size that shows only whether they do."""
+"""The simulations behind docs/measurements/evidence.md run, at a size that shows only whether they do."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from zetaroute.config import Budget
 from zetaroute.domain import Decision, usd
 
 STEEPNESS = 4
-"""Of the price of money; see docs/simulations.md."""
+"""Of the price of money; see docs/measurements/simulations.md."""
 HIGHEST_PRICE = 1000.0
 
 
