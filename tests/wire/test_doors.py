@@ -13,7 +13,7 @@ from zetaroute.domain import Completion, Message, ToolCall
 from zetaroute.serve.api_errors import ApiError
 from zetaroute.serve.decision_endpoint import door_for
 from zetaroute.serve.request import read_request
-from zetaroute.wire.anthropic_request import messages_can_carry, messages_options, messages_turns
+from zetaroute.wire.anthropic import messages_can_carry, messages_options, messages_turns
 from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
 from zetaroute.wire.doors.door import Door, Inbound, MalformedRequestError, Reply
 from zetaroute.wire.doors.messages import MESSAGES

@@ -12,11 +12,11 @@ from hypothesis import given, settings, strategies as st
 from zetaroute.domain import Arm, tool_calls_as_text
 from zetaroute.providers.call_errors import Faults
 from zetaroute.providers.stream import Reading
-from zetaroute.wire.anthropic_messages import take_messages
+from zetaroute.wire.anthropic import take_messages
 from zetaroute.wire.chat_completions import take_chat
 from zetaroute.wire.draft import Draft
 from zetaroute.wire.pieces import Part
-from zetaroute.wire.responses_answer import take_responses
+from zetaroute.wire.responses import take_responses
 
 from .rewording import reordered, split
 from .shapes import SHAPES, STREAMS, Shape

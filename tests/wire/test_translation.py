@@ -11,14 +11,14 @@ from zetaroute.domain import Arm, Completion, Query
 from zetaroute.providers.arrival import Arrival
 from zetaroute.providers.call_errors import Faults
 from zetaroute.providers.stream import Reading, Take
-from zetaroute.wire.anthropic_messages import take_messages
+from zetaroute.wire.anthropic import take_messages
 from zetaroute.wire.chat_completions import take_chat
 from zetaroute.wire.doors.chat import CHAT
 from zetaroute.wire.doors.door import Door, Inbound, Reply, finish_reason
 from zetaroute.wire.doors.messages import MESSAGES
 from zetaroute.wire.doors.responses import RESPONSES
 from zetaroute.wire.pieces import Part
-from zetaroute.wire.responses_answer import take_responses
+from zetaroute.wire.responses import take_responses
 
 from .rewording import split
 from .shapes import SHAPES, Shape

@@ -13,8 +13,7 @@ from zetaroute.providers.base import (
 )
 from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, HttpProvider, endpoint
-from zetaroute.wire.anthropic_messages import take_messages
-from zetaroute.wire.anthropic_request import messages_options, messages_turns
+from zetaroute.wire.anthropic import messages_options, messages_turns, take_messages
 from zetaroute.wire.json_values import JsonObject, mapping
 
 _VERSION = "2023-06-01"

@@ -7,8 +7,7 @@ from zetaroute.providers.base import base64_of, binary_files, text_with_files
 from zetaroute.providers.credentials import credentials
 from zetaroute.providers.http import Ask, HttpProvider, endpoint
 from zetaroute.wire.json_values import JsonObject, mapping, sequence
-from zetaroute.wire.responses_answer import take_responses
-from zetaroute.wire.responses_request import SIGNED, responses_items, responses_options
+from zetaroute.wire.responses import SIGNED, responses_items, responses_options, take_responses
 
 
 class ResponsesProvider(HttpProvider):

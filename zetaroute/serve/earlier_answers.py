@@ -15,7 +15,7 @@ from zetaroute.serve.answer_facts import outcome_named
 from zetaroute.serve.api_errors import ApiError
 from zetaroute.serve.request import ChatRequest, Earlier
 from zetaroute.wire.doors.responses import answer_items, answer_turn
-from zetaroute.wire.responses_request import can_be_sent
+from zetaroute.wire.responses import can_be_sent
 
 MOST_KEPT = 10_000
 MOST_CHARACTERS = 50_000_000

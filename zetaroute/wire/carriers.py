@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zetaroute.domain import Message
-from zetaroute.wire.anthropic_request import messages_can_carry
-from zetaroute.wire.responses_request import responses_can_carry
+from zetaroute.wire.anthropic import messages_can_carry
+from zetaroute.wire.responses import responses_can_carry
 
 _ANYWHERE = frozenset({"max_tokens", "temperature", "top_p"})
 """Options that every wire format knows."""

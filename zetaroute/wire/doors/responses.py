@@ -19,11 +19,10 @@ from zetaroute.wire.doors.door import (
     text_at,
     unserved,
 )
-from zetaroute.wire.doors.namespaces import functions, namespaces
 from zetaroute.wire.draft import REFUSAL
 from zetaroute.wire.json_values import mapping
 from zetaroute.wire.pieces import PartKind
-from zetaroute.wire.responses_request import can_be_sent, qualified
+from zetaroute.wire.responses import can_be_sent, qualified
 
 _MEANT = ("instructions", "tools", "tool_choice", "text", "max_output_tokens", "reasoning")
 _BESIDE = ("truncation", "include", "max_tool_calls", "top_logprobs")
@@ -346,3 +345,29 @@ class _ResponseEvents(BlockStream):
 
 
 RESPONSES = ResponsesDoor()
+
+
+def functions(tool: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
+    """Return the functions of a tool: itself, or those of a namespace under names that begin with its own."""
+    if tool.get("type") == "namespace":
+        inner = list_at(tool.get("tools"), f"{place}.tools")
+        inner_functions = [mapping_at(one, f"{place}.tools[{number}]") for number, one in enumerate(inner)]
+        named = [{**one, "name": qualified(tool.get("name"), one.get("name"))} for one in inner_functions]
+        return [
+            made for number, one in enumerate(named) for made in functions(one, f"{place}.tools[{number}]")
+        ]
+    if tool.get("type") != "function":
+        return []
+    known = ("name", "description", "parameters", "strict")
+    return [{"type": "function", "function": {key: tool[key] for key in known if tool.get(key) is not None}}]
+
+
+def namespaces(inbound: Inbound) -> dict[str, dict[str, Any]]:
+    """Return what a call of each function of a namespace is told as, by the name that models know."""
+    spaces = [tool for tool in inbound.echo.get("tools", ()) if tool.get("type") == "namespace"]
+    return {
+        qualified(space["name"], one.get("name")): {"name": one.get("name"), "namespace": space["name"]}
+        for space in spaces
+        if isinstance(space.get("name"), str)
+        for one in space["tools"]
+    }
