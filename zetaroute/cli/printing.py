@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -108,6 +108,17 @@ def console(*, stderr: bool = False) -> Console:
 
     wide = None if (sys.stderr if stderr else sys.stdout).isatty() else 140
     return Quiet(stderr=stderr, markup=False, highlight=False, emoji=False, width=wide)
+
+
+@contextmanager
+def telling(words: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Keep a line on a terminal at what it is told, unless `quiet`."""
+    screen = console(stderr=True)
+    if quiet or not screen.is_terminal:
+        yield lambda words: None
+        return
+    with screen.status(words) as status:
+        yield status.update
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from zetaroute.cli.command_table import command_group
 from zetaroute.cli.options import Json
-from zetaroute.cli.printing import console, out, out_json, write
+from zetaroute.cli.printing import out, out_json, telling, write
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
@@ -52,17 +52,13 @@ def import_command(
     if file != "-" and not Path(file).is_file():
         raise UsageError(f"there is no file {file}: name a .jsonl or .csv file, or - for standard input.")
     run = session(context)
-    screen = console(stderr=True)
-    if run.quiet or not screen.is_terminal:
-        done = import_feedback(run.log(), file)
-    else:
-        with screen.status("reading") as status:
+    with telling("reading", quiet=run.quiet) as tell:
 
-            def show(progress: Delivery, share: float | None) -> None:
-                far = "" if share is None else f" ({100 * share:.0f}%)"
-                status.update(f"{progress.rows} lines{far}, {progress.added} new")
+        def show(progress: Delivery, share: float | None) -> None:
+            far = "" if share is None else f" ({100 * share:.0f}%)"
+            tell(f"{progress.rows} lines{far}, {progress.added} new")
 
-            done = import_feedback(run.log(), file, on_progress=show)
+        done = import_feedback(run.log(), file, on_progress=show)
     if json:
         out_json(done.summary())
     else:

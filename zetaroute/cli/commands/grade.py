@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zetaroute.cli.options import Json
-from zetaroute.cli.printing import console, out, out_json
+from zetaroute.cli.printing import out, out_json, telling
 from zetaroute.cli.session import Run, session
 
 if TYPE_CHECKING:
@@ -58,16 +58,21 @@ def grade_command(
     log, tally = run.log(), RegradeSummary()
     settings = run.settings(quiet=True)
     wanted = RegradeSelection(grader=grader, since=moment(since), task=task, limit=limit, again=all_)
-    meter = _Meter(quiet=run.quiet)
     interrupted = False
     try:
-        asyncio.run(
-            regrade(log, settings, wanted, concurrency=concurrency, tally=tally, on_progress=meter.show)
-        )
+        with telling("grading", quiet=run.quiet) as tell:
+            graded = regrade(
+                log,
+                settings,
+                wanted,
+                concurrency=concurrency,
+                tally=tally,
+                on_progress=lambda now: tell(_line(now)),
+            )
+            asyncio.run(graded)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        meter.end()
         log.merge(patience_s=2.0)
     _tell(run, tally, json=json)
     if interrupted:
@@ -100,22 +105,3 @@ def _line(tally: RegradeSummary) -> str:
     missed = f", {tally.no_grade} without a grade" if tally.no_grade else ""
     cost = f", judging cost ${tally.cost_usd:.4f}" if tally.cost_usd else ""
     return f"{tally.graded} of {tally.rows} graded{missed}{accuracy}{cost}"
-
-
-class _Meter:
-    """A line on standard error that tells how far it is, while that is a terminal."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._screen = console(stderr=True)
-        self._wanted = self._screen.is_terminal and not quiet
-        self._status = self._screen.status("grading") if self._wanted else None
-        if self._status is not None:
-            self._status.start()
-
-    def show(self, tally: RegradeSummary) -> None:
-        if self._status is not None:
-            self._status.update(_line(tally))
-
-    def end(self) -> None:
-        if self._status is not None:
-            self._status.stop()

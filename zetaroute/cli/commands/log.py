@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +11,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import command_group
 from zetaroute.cli.options import Json
-from zetaroute.cli.printing import console, out, out_json, say, write
+from zetaroute.cli.printing import console, out, out_json, say, telling, write
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 
@@ -158,15 +157,18 @@ def import_command(
         raise UsageError(f"there is no file {file}: name an SQLite or .jsonl file, or - for standard input.")
     run = session(context)
     settings = run.settings(quiet=True)
-    take = partial(import_log, run.log(settings), settings, file, form=form, asked=input_, run=run_name)
-    renamed, screen = _renamed(as_ or []), console(stderr=True)
-    if run.quiet or not screen.is_terminal:
-        done = take(renamed=renamed)
-    else:
-        with screen.status("reading") as status:
-            done = take(
-                renamed=renamed, on_progress=lambda now: status.update(f"{now.rows} rows, {now.added} new")
-            )
+    renamed = _renamed(as_ or [])
+    with telling("reading", quiet=run.quiet) as tell:
+        done = import_log(
+            run.log(settings),
+            settings,
+            file,
+            form=form,
+            asked=input_,
+            run=run_name,
+            renamed=renamed,
+            on_progress=lambda now: tell(f"{now.rows} rows, {now.added} new"),
+        )
     if json:
         out_json(done.summary())
     else:
