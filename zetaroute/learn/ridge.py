@@ -19,6 +19,7 @@ from zetaroute.domain import Arm
 from zetaroute.features import AnyMap
 from zetaroute.features.text_map import CONSTANT
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics
+from zetaroute.learn.logistic import fit_multinomial
 from zetaroute.learn.samples import Sample, targets
 from zetaroute.policy.heads import ClassHead, LinearHead, LogHead
 from zetaroute.policy.learned import LearnedPredictor, Priced
@@ -30,6 +31,7 @@ ARM_RIDGE = 30.0
 FAMILY, OWN = 4 / 3, 4.0
 """Ridges of a family and of an arm in it, in those of an arm alone: 3/4 + 1/4 = 1, so an arm with relatives is as
 free as any, and shares three quarters of that with them."""
+RATING_RIDGE = 10 / 3
 STEP = 3.0
 """Factor between two ridges of the arms that are tried."""
 MOST_STEPS = 4
@@ -252,26 +254,18 @@ def log_head(linear: LinearHead | None, x: Array, logs: Array, arm: Index, weigh
 
 
 def fit_classes(x: Array, satisfaction: Array, arm: Index, arms: int) -> ClassHead | None:
-    """Fit the category of a rating with scikit-learn; None without ratings of at least two categories.
+    """Fit the category of a rating; None without ratings of at least two categories.
 
     Bad is below .375 on the 0..1 scale (1 and 2 of 5, thumbs down), good from .625 (4 and 5, thumbs up).
     """
-    from sklearn.linear_model import LogisticRegression
-
     known = ~np.isnan(satisfaction)
     category = np.digitize(satisfaction[known], [0.375, 0.625])
-    present = np.unique(category)
+    present, category = np.unique(category, return_inverse=True)
     if len(present) < 2:
         return None
     design = np.hstack([x[known], np.eye(arms)[arm[known]]])
-    classifier = LogisticRegression(C=0.3, max_iter=1000).fit(design, category)
-    coef = np.zeros((3, design.shape[1]))
-    intercept = np.full(3, -50.0)
-    if len(present) == 2:
-        coef[present[1]], intercept[present[1]] = classifier.coef_[0], classifier.intercept_[0]
-        intercept[present[0]] = 0.0
-    else:
-        coef[present], intercept[present] = classifier.coef_, classifier.intercept_
+    coef, intercept = np.zeros((3, design.shape[1])), np.full(3, -50.0)
+    coef[present], intercept[present] = fit_multinomial(design, category, ridge=RATING_RIDGE)
     return ClassHead(coef=coef, intercept=intercept)
 
 
