@@ -262,7 +262,7 @@ def test_classes_agree_with_scikit_learn(values):
     column = reference.classes_.tolist().index(2)
     for k in range(3):
         expected = reference.predict_proba(np.hstack([x, np.tile(np.eye(3)[k], (len(x), 1))]))[:, column]
-        np.testing.assert_allclose(head.good(x)[:, k], expected, atol=1e-4)
+        np.testing.assert_allclose(head.good(x)[:, k], expected, atol=3e-4)
 
 
 def test_classes_need_two_categories():

@@ -278,9 +278,14 @@ def play_chain(plan: ChainPlan, rows: ChainRows, arms: Sequence[Arm], objective:
     n, count = rows.right.shape
     played = Played.nothing(n, count)
     eligible = np.ones(len(arms), dtype=bool)
-    for row, forecast in enumerate(rows.forecast.each()):
+    steps = (
+        plan.first_steps(rows.forecast, arms, objective) if objective.answer_value_usd > 0.0 else [None] * n
+    )
+    for row, (forecast, step) in enumerate(zip(rows.forecast.each(), steps, strict=True)):
         cell = int(rows.cells[row])
-        state = plan.begin(rows.texts[row], forecast, arms, objective, eligible, cell=cell, guarded=False)
+        state = plan.begin(
+            rows.texts[row], forecast, arms, objective, eligible, cell=cell, guarded=False, step=step
+        )
         if state is None:
             continue
         played.expected_usd[row] = state.expected_usd

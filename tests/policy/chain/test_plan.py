@@ -31,6 +31,17 @@ def begun(plan: ChainPlan, **changes) -> ChainState:
     return state
 
 
+@pytest.mark.parametrize("second_usd", [0.0, 0.0004])
+def test_first_steps_of_many_are_those_of_each(plan, second_usd: float) -> None:
+    objective = replace(WORTH, second_value_usd=second_usd)
+    shares, seconds = np.linspace(0.1, 0.9, 15).reshape(5, 3), np.arange(1.0, 16.0).reshape(5, 3) % 4
+    forecast = replace(forecast_of(5), accuracy=shares, response_s=seconds)
+    found = plan.first_steps(forecast, ARMS, objective)
+    each = [plan.begin(QUERY, one, ARMS, objective, ALL, cell=0, guarded=False) for one in forecast.each()]
+    assert [(one.value, one.first, one.second) for one in each if one is not None] == found
+    assert any(second >= 0 for _, _, second in found) == (second_usd > 0.0)
+
+
 def test_two_that_agree_are_enough(plan) -> None:
     state = begun(plan)
     first = state.next()

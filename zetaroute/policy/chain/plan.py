@@ -18,7 +18,7 @@ from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, Objective, Thought
 from zetaroute.policy.chain.posterior import Posterior, logit, sigmoid
-from zetaroute.policy.chain.value import MOST_ASKS, Moves, NextAsk, best_step, moved_by
+from zetaroute.policy.chain.value import MOST_ASKS, Moves, best_asks, best_step, moved_by
 from zetaroute.policy.forecast import Forecast
 
 FEWEST_SEEN = 10
@@ -62,13 +62,14 @@ class ChainPlan:
         cell: int | None = None,
         limit_usd: float = np.inf,
         guarded: bool = True,
+        step: Step | None = None,
     ) -> ChainState | None:
         """Return the chain for one query before any model is asked; None where there may be none.
 
         `forecast` is that of the query (1, all arms), `eligible` (all arms,), `cell` the query's in the feature map
         (see `Expectation.cell`). The chain's whole expected cost stays within `limit_usd`. A chain needs two eligible
         models, a cell that was seen often enough and, where it is `guarded`, a gain that was shown at this objective
-        or at the same with a lower price of money.
+        or at the same with a lower price of money. The first `step` is worked out where it is not known.
         """
         if guarded and not (self.serves and objective.is_at_price(self.objective)):
             return None
@@ -79,10 +80,7 @@ class ChainPlan:
         able = np.array([place >= 0 and bool(eligible[place]) for place in at])
         if able.sum() < 2 or objective.answer_value_usd <= 0.0:
             return None
-        cost = forecast.charged(arms)[0, at]
-        seconds = forecast.response_s[0, at]
-        charge = (cost + objective.second_value_usd * seconds) / objective.answer_value_usd
-        prior = logit(forecast.accuracy[0, at])
+        prior, cost, seconds, charge = (one[0] for one in _begun(forecast, at, arms, objective))
         return ChainState(
             plan=self,
             query=query,
@@ -94,7 +92,32 @@ class ChainPlan:
             charge=charge,
             able=able & (cost <= limit_usd),
             limit_usd=limit_usd,
+            step=step,
         )
+
+    def first_steps(self, forecast: Forecast, arms: Sequence[Arm], objective: Objective) -> list[Step]:
+        """Return the first steps of n chains whose models may all be asked, out of a forecast (n, all arms)."""
+        places = [arm.id for arm in arms]
+        at = [places.index(model) for model in self.models]
+        prior, _, seconds, charge = _begun(forecast, at, arms, objective)
+        pairs = list(combinations(range(len(at)), 2)) if objective.second_value_usd > 0.0 else []
+        waiting = objective.second_value_usd * seconds / objective.answer_value_usd
+        able = frozenset(range(len(at)))
+        found = best_asks(self.moves, (), prior, charge, waiting, able=able, vetoed=frozenset(), pairs=pairs)
+        return list(zip(found.value.tolist(), found.first.tolist(), found.second.tolist(), strict=True))
+
+
+Step = tuple[float, int, int]
+"""Value, first and second of a `ChainState`."""
+
+
+def _begun(
+    forecast: Forecast, at: Sequence[int], arms: Sequence[Arm], objective: Objective
+) -> tuple[Array, Array, Array, Array]:
+    """Return log-odds, cost, seconds and charge of the models at some places before any is asked, each (n, K)."""
+    cost, seconds = forecast.charged(arms)[:, at], forecast.response_s[:, at]
+    charge = (cost + objective.second_value_usd * seconds) / objective.answer_value_usd
+    return logit(forecast.accuracy[:, at]), cost, seconds, charge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +148,12 @@ class ChainState:
     """The model to ask now; -1 to stop."""
     second: int = field(init=False, compare=False)
     """The one to ask at the same time; -1 for none."""
+    step: Step | None = field(default=None, repr=False, compare=False)
+    """The three, where they are known; None for what is made of this state."""
 
     def __post_init__(self) -> None:
-        step = self._step(self.asked, self.logits[None])
-        value, first, second = float(step.value[0]), int(step.model[0]), -1
-        for pair in self._pairs():
-            worth = self._at_once(pair)
-            if worth > value:
-                value, (first, second) = worth, sorted(pair, key=lambda place: float(self.seconds[place]))
-        for name, found in (("value", value), ("first", first), ("second", second)):
+        step = self.step or self._step()
+        for name, found in zip(("value", "first", "second", "step"), (*step, None), strict=True):
             object.__setattr__(self, name, found)
 
     def next(self) -> str | None:
@@ -260,7 +280,8 @@ class ChainState:
 
     def _later_usd(self, asked: tuple[int, ...], logits: Array) -> Array:
         """Return what is expected to be spent from each of B states (B, K) on, (B,)."""
-        step, spent = self._step(asked, logits), np.zeros(len(logits))
+        able, spent = self._able(), np.zeros(len(logits))
+        step = best_step(self.plan.moves, asked, logits, self.charge, able=able, vetoed=self.vetoed)
         for place in set(step.model.tolist()) - {-1}:
             here = step.model == place
             moved = moved_by(logits[here], self.plan.moves[asked][place])
@@ -268,11 +289,21 @@ class ChainState:
             spent[here] = self.cost_usd[place] + after.reshape(moved.shape[:2]).mean(axis=1)
         return spent
 
-    def _step(self, asked: Sequence[int], logits: Array) -> NextAsk:
-        able = frozenset(k for k in range(len(self.prior)) if self._may(k))
-        return best_step(
-            self.plan.moves, tuple(sorted(asked)), logits, self.charge, able=able, vetoed=self.vetoed
+    def _step(self) -> Step:
+        found = best_asks(
+            self.plan.moves,
+            tuple(sorted(self.asked)),
+            self.logits[None],
+            self.charge[None],
+            self.objective.second_value_usd * self.seconds[None] / self.objective.answer_value_usd,
+            able=self._able(),
+            vetoed=self.vetoed,
+            pairs=self._pairs(),
         )
+        return float(found.value[0]), int(found.first[0]), int(found.second[0])
+
+    def _able(self) -> frozenset[int]:
+        return frozenset(place for place in range(len(self.prior)) if self._may(place))
 
     def _pairs(self) -> list[tuple[int, int]]:
         """Return the models that may be asked at the same time: where that saves time that counts."""
@@ -282,16 +313,6 @@ class ChainState:
         return [
             (one, other) for one, other in combinations(may, 2) if self._may(other, float(self.cost_usd[one]))
         ]
-
-    def _at_once(self, pair: tuple[int, int]) -> float:
-        """Return what it is worth to ask two models at the same time, and to wait for both."""
-        one, other = pair
-        asked = tuple(sorted((*self.asked, one)))
-        before = moved_by(self.logits[None], self.plan.moves[tuple(sorted(self.asked))][one])[0]
-        states = moved_by(before, self.plan.moves[asked][other][::2]).reshape(-1, len(self.prior))
-        saved = self.objective.second_value_usd * float(self.seconds[list(pair)].min())
-        paid = float(self.charge[list(pair)].sum()) - saved / self.objective.answer_value_usd
-        return float(self._step((*asked, other), states).value.mean()) - paid
 
     def _agrees(self, number: int) -> float | None:
         others = [one for other, one in enumerate(self.answers) if other != number]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +40,8 @@ def best_step(
     """Return the best step in B states, whose log-odds that each model is right are (B, K).
 
     The `asked` models are the same in all. Those that are `able` may be asked still, each at its `charge` (K,) in
-    right answers; what a `vetoed` one has answered is returned only where nothing else was. One in `every` so many
-    ways is looked at, of later answers every second.
+    right answers, or (B, K); what a `vetoed` one has answered is returned only where nothing else was. One in `every`
+    so many ways is looked at, of later answers every second.
     """
     kept = [place for place in asked if place not in vetoed]
     value = (
@@ -51,16 +51,69 @@ def best_step(
     if len(asked) >= MOST_ASKS:
         return NextAsk(value=value, model=model)
     for place in sorted(able - set(asked)):
-        if (charge[place] >= 1.0 - value).all():
+        if (charge[..., place] >= 1.0 - value).all():
             continue
         moved = moved_by(logits, moves[asked][place][::every])
         after = tuple(sorted((*asked, place)))
         states = moved.reshape(-1, logits.shape[1])
-        then = best_step(moves, after, states, charge, able=able, vetoed=vetoed, every=2)
-        worth = then.value.reshape(len(logits), -1).mean(axis=1) - charge[place]
+        # One row stands for all states; rows of their own stand for the states that come of theirs.
+        ways = charge.repeat(moved.shape[1], axis=0) if charge.ndim > 1 and len(charge) > 1 else charge
+        then = best_step(moves, after, states, ways, able=able, vetoed=vetoed, every=2)
+        worth = then.value.reshape(len(logits), -1).mean(axis=1) - charge[..., place]
         model = np.where(worth > value, place, model)
         value = np.maximum(worth, value)
     return NextAsk(value=value, model=model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextAsks:
+    """The best step in each of B states where two models may be asked at the same time."""
+
+    value: Array
+    """(B,) as of `NextAsk`."""
+    first: Index
+    """(B,) the model to ask; -1 to stop."""
+    second: Index
+    """(B,) the one to ask at the same time, which takes longer; -1 for none."""
+
+
+def best_asks(
+    moves: Moves,
+    asked: Asked,
+    logits: Array,
+    charge: Array,
+    waiting: Array,
+    *,
+    able: frozenset[int],
+    vetoed: frozenset[int],
+    pairs: Sequence[tuple[int, int]],
+) -> NextAsks:
+    """Return the best step in B states (see `best_step`), of which each of the `pairs` may be asked at once.
+
+    `charge` and `waiting`, the part of it that is time, are (B, K) in right answers.
+    """
+    step = best_step(moves, asked, logits, charge, able=able, vetoed=vetoed)
+    value, first, second = step.value, step.model, np.full(len(logits), -1)
+    for one, other in pairs:
+        after = tuple(sorted((*asked, one)))
+        before = moved_by(logits, moves[asked][one]).reshape(-1, logits.shape[1])
+        states = moved_by(before, moves[after][other][::2]).reshape(-1, logits.shape[1])
+        then = best_step(
+            moves,
+            tuple(sorted((*after, other))),
+            states,
+            charge if len(charge) == 1 else charge.repeat(len(states) // len(charge), axis=0),
+            able=able,
+            vetoed=vetoed,
+        )
+        both = [one, other]
+        paid = charge[:, both].sum(axis=1) - waiting[:, both].min(axis=1)
+        worth = then.value.reshape(len(logits), -1).mean(axis=1) - paid
+        better, in_order = worth > value, waiting[:, one] <= waiting[:, other]
+        value = np.where(better, worth, value)
+        first = np.where(better, np.where(in_order, one, other), first)
+        second = np.where(better, np.where(in_order, other, one), second)
+    return NextAsks(value=value, first=first, second=second)
 
 
 def moved_by(logits: Array, moves: Array) -> Array:
