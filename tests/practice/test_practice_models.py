@@ -11,7 +11,7 @@ import pytest
 from zetaroute.config import default_config_text, parse_settings
 from zetaroute.practice.families import FAMILIES
 from zetaroute.practice.generator import generate
-from zetaroute.practice.models import MODELS, WINDOW_CHARS, count_tokens
+from zetaroute.practice.practice_models import MODELS, WINDOW_CHARS, count_tokens
 
 from .marking import is_right
 

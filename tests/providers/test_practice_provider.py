@@ -10,7 +10,7 @@ import pytest
 
 from zetaroute.domain import Arm, Completion, Prices, Query
 from zetaroute.errors import ProviderError
-from zetaroute.practice.models import MODELS
+from zetaroute.practice.practice_models import MODELS
 from zetaroute.providers.base import OnText
 from zetaroute.providers.practice_provider import PracticeProvider
 

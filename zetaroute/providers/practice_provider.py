@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from zetaroute.domain import Arm, Completion, Query
 from zetaroute.errors import ProviderError
-from zetaroute.practice.models import MODELS, PracticeAnswer, PracticeModel
+from zetaroute.practice.practice_models import MODELS, PracticeAnswer, PracticeModel
 from zetaroute.providers.base import OnText, call_cost_usd
 
 

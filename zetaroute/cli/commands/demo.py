@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from zetaroute.batch.progress import Progress
     from zetaroute.config import Home, Settings
-    from zetaroute.setup.demo import OnProgress, Phase
+    from zetaroute.setup.demo_loop import OnProgress, Phase
 
 CONCURRENCY = 4
 AFTER_SHARE = 1.0
@@ -80,7 +80,7 @@ def _play(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     from zetaroute.report.kpi_report import compare_report
     from zetaroute.report.retrain_report import retrain_report
     from zetaroute.report.terminal import show_report
-    from zetaroute.setup.demo import Phase, before_and_after, demo_home, learn
+    from zetaroute.setup.demo_loop import Phase, before_and_after, demo_home, learn
 
     settings = parse_settings(default_config_text(), file=None)
     home = demo_home(run.home)
@@ -113,7 +113,7 @@ def _play(run: Run, *, seed: int, rows: int, screen: Console) -> None:
 
 
 def _route(run: Run, home: Home, settings: Settings, phase: Phase, screen: Console) -> None:
-    from zetaroute.setup.demo import play_phase
+    from zetaroute.setup.demo_loop import play_phase
 
     with _bar(run, phase.rows) as advance:
         progress = asyncio.run(

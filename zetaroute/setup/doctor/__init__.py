@@ -7,10 +7,10 @@ from pathlib import Path
 
 from zetaroute.config import Home, Settings, load_settings
 from zetaroute.errors import ConfigError
+from zetaroute.setup.doctor.check_home import examine_home, examine_log, opened_log
+from zetaroute.setup.doctor.check_servers import examine_servers
+from zetaroute.setup.doctor.check_versions import examine_guards, examine_rows, examine_versions
 from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
-from zetaroute.setup.doctor.home import examine_home, examine_log, opened_log
-from zetaroute.setup.doctor.learned import examine_guards, examine_rows, examine_versions
-from zetaroute.setup.doctor.models import examine_servers
 
 __all__ = ["Diagnosis", "examine"]
 

@@ -14,8 +14,8 @@ from zetaroute.lifecycle.log_faults import faults_of_log
 from zetaroute.lifecycle.versions import verify
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
+from zetaroute.setup.doctor.check_home import OpenedLog
 from zetaroute.setup.doctor.diagnosis import Diagnosis, doubtful, well, wrong
-from zetaroute.setup.doctor.home import OpenedLog
 
 
 def examine_versions(home: Home, settings: Settings, log: OpenedLog) -> Iterator[Diagnosis]:
