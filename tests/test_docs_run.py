@@ -48,6 +48,7 @@ ELSEWHERE = {
     "zetaroute demo": "a minute: tests/cli/test_contract.py",
     "zetaroute init": "looks at the ports of this machine: tests/setup/test_detect.py",
     "dask": "starts a cluster: tests/learn/test_cluster.py",
+    "--cluster": "needs that cluster",
     "claude": "a program of others: `make clients`",
     "aider": "a program of others: `make clients`",
     "docker": "a container",
@@ -69,7 +70,6 @@ SHORTER = {
 STANDS_FOR = {
     "s3://logs/zetaroute": "shared-folder",
     "=openai/gpt-4o-mini": "=practice/large",
-    " --cluster tcp://scheduler:8786": "",
     'judge = "openai/gpt-4.1-mini"': 'judge = "practice/large"',
 }
 """What pages name and this machine has not, and what takes its place."""
@@ -241,7 +241,7 @@ def elsewhere(words: list[str]) -> bool:
         words = words[1:]
     if words[1:2] in (["--home"], ["--config"]):
         words = words[:1] + words[3:]
-    return words[0] in ELSEWHERE or " ".join(words[:2]) in ELSEWHERE
+    return bool({words[0], " ".join(words[:2]), *words[2:]} & set(ELSEWHERE))
 
 
 def in_duckdb(words: list[str], given: str) -> Said:

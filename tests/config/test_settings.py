@@ -89,6 +89,7 @@ def test_challengers_have_no_limit_and_come_by_hand_unless_the_config_says_so():
         (MODEL + "[audit]\nprobability = 1\n", ["unknown key 'probability'", "share, budget_usd"]),
         (MODEL + "[gate]\nresponse_limit_s = 3\n", ["limit_margin"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmax = 0.5\n', ["needs min"]),
+        (MODEL + '[[guards]]\nmetric = "accuracy"\nmin = 60\n', ["min is 60: it must be between 0 and 1"]),
         (MODEL + '[[guards]]\nmetric = "accuracy"\nmin = 0.5\nmodel = "z"\n', ["'z'"]),
         (MODEL + "headers = 3\n", ["headers", "must be a table"]),
         (MODEL + 'headers = { "a b" = "c" }\n', ["'a b'", "HTTP header"]),

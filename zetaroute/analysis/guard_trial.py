@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -74,7 +75,7 @@ def _rule(word: str, *, side: str) -> GuardRule:
         bound = float(wanted)
     except ValueError:
         bound = -1.0
-    if not 0 <= bound < float("inf"):
+    if not 0 <= bound <= GUARD_METRICS[metric] or math.isinf(bound):
         raise UsageError(f"--{side} {word!r} must look like {metric}=0.6.")
     return GuardRule(metric=metric, bound=bound)
 

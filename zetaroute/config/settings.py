@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,7 +25,8 @@ from zetaroute.domain.arm import Share
 from zetaroute.errors import ConfigError
 from zetaroute.files.utf8_text import read_text
 
-GUARD_METRICS = ("accuracy", "satisfaction", "error_rate", "p95_response_s")
+GUARD_METRICS = {"accuracy": 1.0, "satisfaction": 1.0, "error_rate": 1.0, "p95_response_s": math.inf}
+"""What a guard may name, with the most that it can be."""
 SCHEMA_VERSION = 1
 
 
@@ -259,9 +261,9 @@ def _challengers(root: TomlTable) -> Challengers:
 
 
 def _guard(table: TomlTable, arms: tuple[Arm, ...]) -> GuardRule:
-    metric = table.choice("metric", GUARD_METRICS)
+    metric = table.choice("metric", tuple(GUARD_METRICS))
     side, other = ("min", "max") if metric in {"accuracy", "satisfaction"} else ("max", "min")
-    bound = table.number(side)
+    bound = table.number(side, high=GUARD_METRICS[metric])
     if table.number(other) is not None or bound is None:
         table.fail(f"with metric {metric} needs {side}, and no {other}.")
     rule = table.read(GuardRule, metric=metric, bound=bound)

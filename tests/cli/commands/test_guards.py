@@ -135,6 +135,7 @@ def test_without_guards_it_says_how_to_try_one(folder):
         ("--min", "accuracy"),
         ("--min", "accuracy=nan"),
         ("--min", "accuracy=-1"),
+        ("--min", "accuracy=60"),
         ("--task", "sums"),
         ("--min", "accuracy=0.6", "--model", "none/such"),
     ],
