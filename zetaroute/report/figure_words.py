@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Unit = Literal["share", "seconds", "usd", "usd_per_query", "score"]
@@ -12,56 +12,36 @@ Unit = Literal["share", "seconds", "usd", "usd_per_query", "score"]
 FigureJson = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Kpi:
     """How one KPI is shown."""
 
     name: str
     label: str
     unit: Unit
-    higher_is_better: bool | None
+    higher_is_better: bool | None = field(kw_only=True)
     """None: neither direction is better by itself."""
 
 
 KPIS = (
-    Kpi(name="accuracy_rate", label="Accuracy rate", unit="share", higher_is_better=True),
-    Kpi(name="satisfaction_score", label="Satisfaction score", unit="score", higher_is_better=True),
-    Kpi(name="satisfied_share", label="Satisfied share", unit="share", higher_is_better=True),
-    Kpi(name="rating_rate", label="Answers rated", unit="share", higher_is_better=None),
-    Kpi(name="mean_response_s", label="Mean response time", unit="seconds", higher_is_better=False),
-    Kpi(name="median_response_s", label="Median response time", unit="seconds", higher_is_better=False),
-    Kpi(name="p95_response_s", label="95% response time", unit="seconds", higher_is_better=False),
-    Kpi(name="ttft_s", label="Time to first token", unit="seconds", higher_is_better=False),
-    Kpi(
-        name="cost_per_query_usd",
-        label="Cost per 1,000 queries",
-        unit="usd_per_query",
-        higher_is_better=False,
-    ),
-    Kpi(
-        name="cost_per_correct_usd",
-        label="Cost per 1,000 correct answers",
-        unit="usd_per_query",
-        higher_is_better=False,
-    ),
-    Kpi(name="utility_usd", label="Utility per 1,000 queries", unit="usd_per_query", higher_is_better=True),
-    Kpi(name="error_rate", label="Error rate", unit="share", higher_is_better=False),
-    Kpi(name="fallback_rate", label="Fallback rate", unit="share", higher_is_better=False),
-    Kpi(name="escalation_rate", label="Escalation rate", unit="share", higher_is_better=None),
-    Kpi(name="slow_share", label="Share over the time limit", unit="share", higher_is_better=False),
-    Kpi(name="router_s", label="Router overhead", unit="seconds", higher_is_better=False),
-    Kpi(
-        name="router_cost_usd",
-        label="Router cost per 1,000 queries",
-        unit="usd_per_query",
-        higher_is_better=False,
-    ),
-    Kpi(
-        name="judge_cost_usd",
-        label="Cost of judging 1,000 queries",
-        unit="usd_per_query",
-        higher_is_better=False,
-    ),
+    Kpi("accuracy_rate", "Accuracy rate", "share", higher_is_better=True),
+    Kpi("satisfaction_score", "Satisfaction score", "score", higher_is_better=True),
+    Kpi("satisfied_share", "Satisfied share", "share", higher_is_better=True),
+    Kpi("rating_rate", "Answers rated", "share", higher_is_better=None),
+    Kpi("mean_response_s", "Mean response time", "seconds", higher_is_better=False),
+    Kpi("median_response_s", "Median response time", "seconds", higher_is_better=False),
+    Kpi("p95_response_s", "95% response time", "seconds", higher_is_better=False),
+    Kpi("ttft_s", "Time to first token", "seconds", higher_is_better=False),
+    Kpi("cost_per_query_usd", "Cost per 1,000 queries", "usd_per_query", higher_is_better=False),
+    Kpi("cost_per_correct_usd", "Cost per 1,000 correct answers", "usd_per_query", higher_is_better=False),
+    Kpi("utility_usd", "Utility per 1,000 queries", "usd_per_query", higher_is_better=True),
+    Kpi("error_rate", "Error rate", "share", higher_is_better=False),
+    Kpi("fallback_rate", "Fallback rate", "share", higher_is_better=False),
+    Kpi("escalation_rate", "Escalation rate", "share", higher_is_better=None),
+    Kpi("slow_share", "Share over the time limit", "share", higher_is_better=False),
+    Kpi("router_s", "Router overhead", "seconds", higher_is_better=False),
+    Kpi("router_cost_usd", "Router cost per 1,000 queries", "usd_per_query", higher_is_better=False),
+    Kpi("judge_cost_usd", "Cost of judging 1,000 queries", "usd_per_query", higher_is_better=False),
 )
 MAIN = ("accuracy_rate", "satisfaction_score", "mean_response_s", "cost_per_query_usd", "utility_usd")
 

@@ -221,14 +221,7 @@ def as_written(
     old: FigureJson | None, new: FigureJson | None, change: FigureJson | None, unit: Unit
 ) -> FigureJson | None:
     """Return the difference of two figures: of what is written of them, so that it adds up to the last digit."""
-    if (
-        not old
-        or old["value"] is None
-        or not new
-        or new["value"] is None
-        or not change
-        or change["value"] is None
-    ):
+    if not (old and new and change) or None in (old["value"], new["value"], change["value"]):
         return change
     scale = _scale(unit, old, new, change)
     written = round(scale.rounded(new["value"]) - scale.rounded(old["value"]), scale.decimals)
