@@ -31,37 +31,28 @@ def _from(module: str, name: str) -> Callable[..., Any]:
     return call
 
 
+def _built_in(module: str, score: str, *aliases: str, reads: str | None = None) -> Grader:
+    read = str if reads is None else _from(module, reads)
+    return Grader(score=_from(module, score), read_reference=read, aliases=aliases)
+
+
 _TABLE = {
-    "exact": Grader(score=_from("text_graders", "exact"), aliases=("string-match", "equals")),
-    "normalised": Grader(
-        score=_from("text_graders", "normalised"),
-        aliases=("normalized", "em", "exact-match", "quasi-exact-match"),
+    "exact": _built_in("text_graders", "exact", "string-match", "equals"),
+    "normalised": _built_in(
+        "text_graders", "normalised", "normalized", "em", "exact-match", "quasi-exact-match"
     ),
-    "contains": Grader(
-        score=_from("text_graders", "contains"), aliases=("cem", "includes", "contains-match")
+    "contains": _built_in("text_graders", "contains", "cem", "includes", "contains-match"),
+    "regex": _built_in("text_graders", "regex", "regex-match", reads="reference_pattern"),
+    "choice": _built_in(
+        *("choice", "choice", "em-mc", "accuracy-mc", "mc", "mcq", "multiple-choice", "mmlu"),
+        reads="reference_letter",
     ),
-    "regex": Grader(
-        score=_from("text_graders", "regex"),
-        read_reference=_from("text_graders", "reference_pattern"),
-        aliases=("regex-match",),
+    "number": _built_in(
+        "number", "number", "gsm8k", "math", "numeric", "numerical", reads="reference_number"
     ),
-    "choice": Grader(
-        score=_from("choice", "choice"),
-        read_reference=_from("choice", "reference_letter"),
-        aliases=("em-mc", "accuracy-mc", "mc", "mcq", "multiple-choice", "mmlu"),
-    ),
-    "number": Grader(
-        score=_from("number", "number"),
-        read_reference=_from("number", "reference_number"),
-        aliases=("gsm8k", "math", "numeric", "numerical"),
-    ),
-    "json": Grader(
-        score=_from("json_schema", "json_schema"),
-        read_reference=_from("json_schema", "reference_validator"),
-        aliases=("json-schema",),
-    ),
-    "f1": Grader(score=_from("text_graders", "f1"), aliases=("f1-score", "token-f1")),
-    "rouge-l": Grader(score=_from("text_graders", "rouge_l"), aliases=("rougel",)),
+    "json": _built_in("json_schema", "json_schema", "json-schema", reads="reference_validator"),
+    "f1": _built_in("text_graders", "f1", "f1-score", "token-f1"),
+    "rouge-l": _built_in("text_graders", "rouge_l", "rougel"),
 }
 _KINDS = {
     "command": 'command = ["program", "argument"]',

@@ -7,7 +7,7 @@ start, so each worker has a row of numbers of its own, and a reader adds them up
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from multiprocessing import get_context
 from typing import Any
@@ -20,12 +20,12 @@ STATUSES = (
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Family:
     name: str
     help: str
-    labels: Mapping[str, Sequence[str]]
-    kind: str = "counter"
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    kind: str = field(default="counter", kw_only=True)
 
     def series(self) -> Iterator[tuple[str, str]]:
         """Yield name and labels of every number, in the order in which they lie in a row."""
@@ -42,50 +42,30 @@ def _families(models: Sequence[str]) -> tuple[_Family, ...]:
     status = {"status": ("ok", "error", "cancelled")}
     return (
         _Family(
-            name="zetaroute_requests_total",
-            help="Requests by place and status.",
-            labels={"place": PLACES, "status": STATUSES},
+            "zetaroute_requests_total", "Requests by place and status.", {"place": PLACES, "status": STATUSES}
         ),
         _Family(
-            name="zetaroute_outcomes_total",
-            help="Rows of the log by model and status.",
-            labels={"model": models, **status},
+            "zetaroute_outcomes_total", "Rows of the log by model and status.", {"model": models, **status}
         ),
         _Family(
-            name="zetaroute_tokens_total",
-            help="Tokens by model and kind.",
-            labels={"model": models, "kind": ("input", "output")},
+            "zetaroute_tokens_total",
+            "Tokens by model and kind.",
+            {"model": models, "kind": ("input", "output")},
         ),
+        _Family("zetaroute_cost_usd_total", "Known cost in USD by model.", {"model": models}),
         _Family(
-            name="zetaroute_cost_usd_total",
-            help="Known cost in USD by model.",
-            labels={"model": models},
+            "zetaroute_audits_total", "Rows of audits among them: answers of other models, to learn from."
         ),
+        _Family("zetaroute_audit_cost_usd_total", "Known cost in USD of audits, their judges included."),
+        _Family("zetaroute_unkept_total", "Rows that the journal did not take."),
+        _Family("zetaroute_feedback_total", "Judgements that were kept."),
+        _Family("zetaroute_in_flight", "Requests under way.", kind="gauge"),
         _Family(
-            name="zetaroute_audits_total",
-            help="Rows of audits among them: answers of other models, to learn from.",
-            labels={},
-        ),
-        _Family(
-            name="zetaroute_audit_cost_usd_total",
-            help="Known cost in USD of audits, their judges included.",
-            labels={},
-        ),
-        _Family(name="zetaroute_unkept_total", help="Rows that the journal did not take.", labels={}),
-        _Family(name="zetaroute_feedback_total", help="Judgements that were kept.", labels={}),
-        _Family(name="zetaroute_in_flight", help="Requests under way.", labels={}, kind="gauge"),
-        _Family(
-            name="zetaroute_answer_seconds",
-            help="Time of chat requests, from their head to their last byte.",
-            labels={},
+            "zetaroute_answer_seconds",
+            "Time of chat requests, from their head to their last byte.",
             kind="histogram",
         ),
-        _Family(
-            name="zetaroute_added_seconds",
-            help="The same without the time that models took.",
-            labels={},
-            kind="histogram",
-        ),
+        _Family("zetaroute_added_seconds", "The same without the time that models took.", kind="histogram"),
     )
 
 
