@@ -195,10 +195,7 @@ def _opinion(frame: pl.DataFrame) -> SatisfactionEstimate:
     """Return the column `opinion` as arrays."""
     parts = frame["opinion"].struct.unnest()
     return SatisfactionEstimate(
-        score=_floats(parts, "score"),
-        liked=_floats(parts, "liked"),
-        expected=_floats(parts, "expected"),
-        silent=_floats(parts, "silent"),
+        **{name: _floats(parts, name) for name in ("score", "liked", "expected", "silent")},
         counts=parts["counts"].to_numpy().astype(bool),
         rows=_floats(frame, "rows"),
         completed=bool(parts["completed"].any()),

@@ -23,7 +23,7 @@ _NO_CHAT = re.compile(r"embed|rerank|whisper|\btts\b|\bbge\b|minilm|\bgte\b|\be5
 _EMBEDS = re.compile(r"embed|\bbge\b|minilm|\bgte\b|\be5\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ServerAddress:
     """Where a server may run."""
 
@@ -47,28 +47,14 @@ class ServerAddress:
 
 
 PLACES = (
+    ServerAddress("Ollama", "ollama", "http://127.0.0.1:11434/v1", further=("/api/tags", "/api/ps")),
+    ServerAddress("llama.cpp", "llamacpp", "http://127.0.0.1:8080/v1", concurrency=1, further=("/props",)),
+    ServerAddress("vLLM", "vllm", "http://127.0.0.1:8000/v1", concurrency=16),
     ServerAddress(
-        name="Ollama", prefix="ollama", base_url="http://127.0.0.1:11434/v1", further=("/api/tags", "/api/ps")
+        "LM Studio", "lmstudio", "http://127.0.0.1:1234/v1", concurrency=1, further=("/api/v0/models",)
     ),
     ServerAddress(
-        name="llama.cpp",
-        prefix="llamacpp",
-        base_url="http://127.0.0.1:8080/v1",
-        concurrency=1,
-        further=("/props",),
-    ),
-    ServerAddress(name="vLLM", prefix="vllm", base_url="http://127.0.0.1:8000/v1", concurrency=16),
-    ServerAddress(
-        name="LM Studio",
-        prefix="lmstudio",
-        base_url="http://127.0.0.1:1234/v1",
-        concurrency=1,
-        further=("/api/v0/models",),
-    ),
-    ServerAddress(
-        name="LiteLLM",
-        prefix="litellm",
-        base_url="http://127.0.0.1:4000/v1",
+        *("LiteLLM", "litellm", "http://127.0.0.1:4000/v1"),
         concurrency=8,
         relays=True,
         further=("/model/info",),
@@ -114,14 +100,8 @@ def places_at(addresses: Sequence[str]) -> tuple[ServerAddress, ...]:
         if base_url in {place.base_url for place in (*PLACES, *places)}:
             continue
         places.append(
-            ServerAddress(
-                name=f"the server at {base_url}",
-                prefix=prefix,
-                base_url=base_url,
-                concurrency=4,
-                # Where it is llama.cpp's.
-                further=("/props",),
-            )
+            # The further path is there where it is llama.cpp's.
+            ServerAddress(f"the server at {base_url}", prefix, base_url, concurrency=4, further=("/props",))
         )
     return tuple(places)
 
