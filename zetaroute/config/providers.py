@@ -11,7 +11,7 @@ from zetaroute.extensions import extension_names
 PRACTICE_MODELS = ("small", "medium", "large")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class ProviderRow:
     """One provider, which nothing imports before a model of it is asked."""
 
@@ -41,21 +41,11 @@ def _from_a_file(arm: Arm) -> str | None:
 
 
 BUILT_IN = {
-    "openai": ProviderRow(
-        module="zetaroute.providers.openai", opens="OpenAIProvider", mistake=_at_an_address
-    ),
-    "anthropic": ProviderRow(
-        module="zetaroute.providers.anthropic", opens="AnthropicProvider", mistake=_at_an_address
-    ),
-    "responses": ProviderRow(
-        module="zetaroute.providers.responses", opens="ResponsesProvider", mistake=_at_an_address
-    ),
-    "practice": ProviderRow(
-        module="zetaroute.providers.practice_provider", opens="PracticeProvider", mistake=_one_of_three
-    ),
-    "recorded": ProviderRow(
-        module="zetaroute.providers.recorded", opens="RecordedProvider", mistake=_from_a_file
-    ),
+    "openai": ProviderRow("zetaroute.providers.openai", "OpenAIProvider", _at_an_address),
+    "anthropic": ProviderRow("zetaroute.providers.anthropic", "AnthropicProvider", _at_an_address),
+    "responses": ProviderRow("zetaroute.providers.responses", "ResponsesProvider", _at_an_address),
+    "practice": ProviderRow("zetaroute.providers.practice_provider", "PracticeProvider", _one_of_three),
+    "recorded": ProviderRow("zetaroute.providers.recorded", "RecordedProvider", _from_a_file),
 }
 
 
