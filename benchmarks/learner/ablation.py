@@ -203,13 +203,19 @@ def _gains(
     return gains
 
 
-def rows_of(queries: Recordings, seed: int | None) -> tuple[Sample, Index]:
-    """Return rows with the place of each one's query: of every model or, with a `seed`, of a random one."""
+def rows_of(queries: Recordings, seed: int | None, most: float = 0.0) -> tuple[Sample, Index]:
+    """Return rows with the place of each one's query: of every model or, with a `seed`, of a random one.
+
+    `most` is the share of the queries that one random model is given before the others are drawn.
+    """
     count, arms = queries.score.shape
     rows, own = queries.full_sample(use_task=False), np.repeat(np.arange(count), arms)
     if seed is None:
         return rows, own
-    index = np.arange(count) * arms + np.random.default_rng(seed).integers(arms, size=count)
+    rng = np.random.default_rng(seed)
+    arm = rng.integers(arms, size=count)
+    arm = np.where(rng.random(count) < most, rng.integers(arms), arm)
+    index = np.arange(count) * arms + arm
     return at(rows, index), own[index]
 
 

@@ -1,6 +1,6 @@
 """Write docs/measurements/evidence.md: what the learner and the loop are worth on recorded outcomes of real models.
 
-    python -m benchmarks.learner.evidence BENCH_DIR [--seeds 3] [--only routing queries ablation latency loop chains]
+    python -m benchmarks.learner.evidence BENCH_DIR [--seeds 3] [--only routing queries ablation guard ...]
 
 BENCH_DIR holds Parquet files in the format of `zetaroute bench`; nothing of them enters the page but numbers.
 Every figure is in points of a right answer: 1 point is a hundredth of what an answer is worth. Sections that are not
@@ -17,15 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learner import ablation, chains, latency
+from benchmarks.learner import ablation, chains, guard, latency
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
-from zetaroute.arrays import Array
+from zetaroute.arrays import Array, Index
+from zetaroute.bench.baselines import baselines
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.full_information import arms_of, bench_full_information, route
+from zetaroute.bench.full_information import arms_of, bench_full_information, fit_full, route
 from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.bench.way import utility
 from zetaroute.config import Objective
 from zetaroute.evaluate.intervals import mean_figure
+from zetaroute.features import AnyMap
 from zetaroute.learn.fit import map_of
 from zetaroute.learn.incremental.sufficient_statistics import gather
 from zetaroute.learn.ridge import heads
@@ -37,12 +39,14 @@ TITLES = (
     "## Full information",
     "## By the number of queries",
     ablation.TITLE,
+    guard.TITLE,
     latency.TITLE,
     "## The loop with partial feedback",
     chains.TITLE,
 )
 RECIPE_RIDGE = 100.0
 QUERIES = (300, 700, 1500, 3000)
+_WAYS = ("router", "recipe", "kNN 40", "per task")
 _REFERENCES = {"kNN 40": "knn", "per task": "task_best", "oracle": "oracle"}
 _ONLINE = {
     "online": "online_gain_usd",
@@ -57,6 +61,7 @@ def main() -> None:
         "routing": lambda: _full_information(asked.bench_dir),
         "queries": lambda: _by_queries(asked.bench_dir, asked.seeds),
         "ablation": lambda: ablation.section(asked.bench_dir, asked.seeds),
+        "guard": lambda: guard.section(asked.bench_dir, asked.seeds),
         "latency": lambda: latency.section(asked.bench_dir, asked.seeds),
         "loop": lambda: _loops(asked.bench_dir, asked.seeds),
         "chains": lambda: chains.section(asked.bench_dir),
@@ -111,12 +116,20 @@ def _full_information(folder: Path) -> list[str]:
 def _recipe(recordings: Recordings, worth: Objective) -> Array:
     """Return the gain of every test query, in right answers, by the heads with one ridge for every log."""
     train, test = recordings.side(test=False), recordings.side(test=True)
+    feature_map, _ = map_of(dict.fromkeys(train.texts), None, seed=0, distinct=len(set(train.texts)))
+    return _gains_of(_by_recipe(train, test, feature_map, worth), train, test, worth)
+
+
+def _by_recipe(train: Recordings, test: Recordings, feature_map: AnyMap, worth: Objective) -> Index:
     arms, rows = arms_of(train), train.full_sample(use_task=False)
-    feature_map, vectors = map_of(dict.fromkeys(train.texts), None, seed=0, distinct=len(set(train.texts)))
-    x = vectors(rows.texts, rows.tasks)
+    x = np.repeat(feature_map.vectors(train.texts), len(arms), axis=0)
     sums = gather(x, targets(rows), rows.arm, len(arms), target_weights(rows))
     predictor = heads(sums, x, rows, arms, feature_map, [RECIPE_RIDGE] * TARGETS)
-    chosen = route(Policy(version="recipe", predictor=predictor), test, arms, worth)
+    return route(Policy(version="recipe", predictor=predictor), test, arms, worth)
+
+
+def _gains_of(chosen: Index, train: Recordings, test: Recordings, worth: Objective) -> Array:
+    """Return what the chosen arm of every test query gains over the single one, in right answers, (n,)."""
     truth, single = utility(test, worth), int(np.argmax(utility(train, worth).mean(axis=0)))
     gains = truth[np.arange(len(truth)), chosen] - truth[:, single]
     return np.asarray(gains / worth.answer_value_usd)
@@ -126,30 +139,44 @@ def _by_queries(folder: Path, seeds: int) -> list[str]:
     lines = [
         TITLES[1],
         "",
-        f"The router as above, after so many random training queries, {seeds} subsets; ± is the standard deviation",
-        "over them.",
+        f"The same after so many random training queries, {seeds} subsets; ± is the standard deviation over them,",
+        "and the single model is the best one of those queries. The test rows were read once for this table.",
         "",
-        *_row("set", "value", *(f"{count:,}" for count in QUERIES)),
-        *_row(*["---"] * (2 + len(QUERIES))),
+        *_row("set", "value", "way", *(f"{count:,}" for count in QUERIES)),
+        *_row(*["---"] * (3 + len(QUERIES))),
     ]
     for name, recordings in sets(folder, more=True):
         label, per_dollar, per_second = (WEIGHTS | MORE)[name][-1]
         worth, training = objective(per_dollar, per_second), np.flatnonzero(~recordings.test)
-        entries = []
-        for count in QUERIES:
-            gains = []
-            for seed in range(seeds if count < len(training) else 0):
+        counts = [count for count in QUERIES if count < len(training)]
+        found: dict[str, list[str]] = {way: [] for way in _WAYS}
+        for count in counts:
+            runs = []
+            for seed in range(seeds):
                 keep = recordings.test.copy()
                 keep[np.random.default_rng(seed).permutation(training)[:count]] = True
-                found = bench_full_information(recordings.take(keep), objective=worth, seed=seed, chain=False)
-                gains.append(100 * _mean_gain(found, worth))
-            entries.append(_spread(gains))
-        lines += _row(name, label, *entries)
+                runs.append(_run(recordings.take(keep), worth, seed))
+            for way in _WAYS:
+                found[way].append(_spread([run[way] for run in runs]))
+        more = [""] * (len(QUERIES) - len(counts))
+        for way in _WAYS if counts else ():
+            lines += _row(name, label, way, *found[way], *more)
     return [*lines, ""]
 
 
-def _mean_gain(found: dict[str, Any], worth: Objective) -> float:
-    return float(found["results"]["router"]["gain_over_best_single_usd"]["value"]) / worth.answer_value_usd
+def _run(recordings: Recordings, worth: Objective, seed: int) -> dict[str, float]:
+    """Return the points of every way over the best single model."""
+    train, test = recordings.side(test=False), recordings.side(test=True)
+    arms, known, truth = arms_of(train), utility(train, worth), utility(test, worth)
+    fitted = fit_full(train, arms, objective=worth, seed=seed, jobs=1)
+    simple = baselines(train, test, known=known, truth=truth, feature_map=fitted.map)
+    chosen = {
+        "router": route(fitted.policy("router"), test, arms, worth),
+        "recipe": _by_recipe(train, test, fitted.map, worth),
+        "kNN 40": simple["knn"].argmax(axis=1),
+        "per task": simple["task_best"].argmax(axis=1),
+    }
+    return {way: float(100 * _gains_of(arm, train, test, worth).mean()) for way, arm in chosen.items()}
 
 
 def _gain_of(found: dict[str, Any], way: str, worth: Objective) -> str:
@@ -158,7 +185,7 @@ def _gain_of(found: dict[str, Any], way: str, worth: Objective) -> str:
 
 def _loops(folder: Path, seeds: int) -> list[str]:
     lines = [
-        TITLES[4],
+        TITLES[5],
         "",
         f"At most 6,000 answers to the training queries, those of audits included, {seeds} seeds, the product's",
         "defaults; only the outcomes of the models that are asked are seen. Points over the best single model:",

@@ -74,3 +74,15 @@ def test_the_single_model_to_beat_is_kept_unless_another_is_better_beyond_the_no
     assert kept_anchor(fitted.predictor, fitted.average, better.arms(), OBJECTIVE, "m0") == 1
     queries = better.queries(50, seed=1)
     assert (choices(fitted.policy("fitted"), queries, better.arms()) == 1).all()
+
+
+def test_among_many_models_one_with_few_rows_is_seldom_taken_for_the_best():
+    many = World(right=dict.fromkeys(WORLD.right, (0.75, *[0.65] * 7)), cost_usd=(0.0005,) * 8)
+    found = {"mean": 0, "bound": 0}
+    for seed in range(8):
+        log = many.log(300, seed=seed, pmf=(0.79, *[0.03] * 7))
+        fitted = fit(log, many.arms(), objective=OBJECTIVE, seed=0)
+        average = fitted.predictor.forecast(fitted.average[None], many.arms())
+        found["mean"] += average.utility(OBJECTIVE, many.arms())[0].argmax() == 0
+        found["bound"] += fitted.anchor == "m0"
+    assert found["bound"] >= found["mean"] + 3

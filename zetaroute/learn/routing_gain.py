@@ -116,12 +116,13 @@ def forecast_crossed(
 def kept_anchor(
     predictor: LearnedPredictor, average: Array, arms: Sequence[Arm], objective: Objective, known: str | None
 ) -> int:
-    """Return the single model to beat: the best one for the `average` query (1 + size,).
+    """Return the single model to beat: the best one for the `average` query (1 + size,), a standard error off each.
 
-    The `known` one is kept unless another is better there by more than one standard error of the difference.
+    By their means, models with few rows look best too often where there are many. The `known` one is kept unless the
+    best is better there by more than one standard error of the difference.
     """
     mean, se = (one[0] for one in predictor.forecast(average[None], arms).utility(objective, arms))
-    best = int(np.argmax(mean))
+    best = int(np.argmax(mean - se))
     kept = next((k for k, arm in enumerate(arms) if arm.id == known), best)
     return best if mean[best] - mean[kept] > np.hypot(se[best], se[kept]) else kept
 
