@@ -61,6 +61,7 @@ newcomer: $(READY) ## walk a newcomer's path beside a scripted llama.cpp server,
 	$(BIN)/python -m tests.newcomer
 
 stranger: $(READY) ## time a stranger's path from the wheel, step by step (minutes; ROOT=FOLDER in a root folder, PAGE=FILE)
+	rm -f dist/*.whl
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -t wheel -d dist
 	$(BIN)/python -m tests.stranger dist/*.whl $(if $(ROOT),--root $(ROOT)) $(if $(PAGE),--page $(PAGE))
 

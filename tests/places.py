@@ -62,8 +62,9 @@ class Place:
 
     def about(self, python: str) -> str:
         """Say what machine this is."""
-        release = (self.root / "etc/os-release").read_text("utf-8")
-        system = (re.findall(r'^PRETTY_NAME="?([^"\n]*)', release, re.MULTILINE) or ["Linux"])[0]
+        release = self.root / "etc/os-release"
+        words = release.read_text("utf-8") if release.exists() else ""
+        system = (re.findall(r'^PRETTY_NAME="?([^"\n]*)', words, re.MULTILINE) or [platform.system()])[0]
         version = self.run(python, "-c", "import platform; print(platform.python_version())").strip()
         where = "a folder of its own" if self.root == Path("/") else "a root folder of its own"
         cores = os.cpu_count()
@@ -77,6 +78,6 @@ def place(root: str | None) -> Iterator[Place]:
         with tempfile.TemporaryDirectory() as folder:
             yield Place(root=Path("/"), home=Path(folder))
         return
-    inside = Place(root=Path(root).resolve(), home=Path("/home/stranger"))
-    with tempfile.TemporaryDirectory(dir=inside.outside("..").resolve()) as folder:
-        yield Place(root=inside.root, home=Path("/home") / Path(folder).name)
+    outer = Path(root).resolve()
+    with tempfile.TemporaryDirectory(dir=outer / "home") as folder:
+        yield Place(root=outer, home=Path("/home") / Path(folder).name)

@@ -69,8 +69,8 @@ class Walk:
             self.zetaroute("the first batch" if number == 1 else f"batch {number}", "batch", file)
             said = self.zetaroute("the first retrain" if number == 1 else f"retrain {number}", "retrain")
             if said.startswith("PROMOTE"):
-                what, *rest = self.steps[-1]
-                self.steps[-1] = (f"{what}: the first proven gain", *rest)
+                what, words, took, first_line = self.steps[-1]
+                self.steps[-1] = (f"{what}: the first proven gain", words, took, first_line)
                 return
         raise SystemExit(f"nothing was promoted in {ROUNDS} rounds")
 

@@ -119,9 +119,9 @@ def folder(prepared: Path, server: ModelServer, tmp_path: Path, monkeypatch: pyt
     """The current folder, with homes and with the files that pages name."""
     for home in (BASE, Path(".demo")):
         shutil.copytree(prepared, tmp_path / home)
-    for home in ("walk", "seed", "mine", "rec"):
-        (tmp_path / home).mkdir()
-        (tmp_path / home / "config.toml").write_text(instant(default_config_text()), encoding="utf-8")
+    for name in ("walk", "seed", "mine", "rec"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.toml").write_text(instant(default_config_text()), encoding="utf-8")
     (tmp_path / "configs").mkdir()
     for config in (ROOT / "configs").glob("*.toml"):
         text = re.sub(r"https?://[\w.]+(:\d+)?", server.url, config.read_text("utf-8"))
