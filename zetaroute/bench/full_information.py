@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zetaroute.arrays import Index
+from zetaroute.arrays import Array, Index
 from zetaroute.bench.baselines import baselines, mixed, one_hot
 from zetaroute.bench.chain_bench import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings
@@ -159,10 +159,18 @@ def fit_full(
 
 
 def route(
-    policy: Policy, test: Recordings, arms: tuple[Arm, ...], objective: Objective, *, use_task: bool = False
+    policy: Policy,
+    test: Recordings,
+    arms: tuple[Arm, ...],
+    objective: Objective,
+    *,
+    use_task: bool = False,
+    vectors: Array | None = None,
 ) -> Index:
-    """Return the arm that the policy prefers for every test query."""
-    forecast = forecast_of(policy.predictor, test, arms, use_task=use_task)
+    """Return the arm that the policy prefers for every test query, whose `vectors` may be known."""
+    if vectors is None:
+        vectors = policy.predictor.vectors(test.texts, test.labels(use_task=use_task))
+    forecast = policy.predictor.forecast(vectors, arms)
     eligible = np.ones(test.score.shape, dtype=bool)
     return policy.exploit(forecast, arms=arms, objective=objective, eligible=eligible)
 

@@ -81,6 +81,8 @@ class Loop:
         self._outcomes = train.full_sample(use_task=use_task)
         self._lengths = with_lengths(train.texts, np.zeros((len(train.texts), 0)))
         self._vectors: Array = np.zeros((0, 0))
+        self._read = np.zeros(0, dtype=bool)
+        """Which of them were made by the map of now."""
         self._sums = SufficientStatistics.nothing(TARGETS, len(self.arms), 1)
         self._summed = 0
         self.feature_map: AnyMap | None = None
@@ -155,10 +157,19 @@ class Loop:
     def _known_as(self, policy: Policy, queries: Index) -> Array:
         """Return the vectors of some queries as a policy reads them."""
         if self.feature_map is not None and policy.predictor.map is self.feature_map:
-            return np.hstack([self._lengths[queries], self._vectors[queries]])
-        chosen = queries.tolist()
-        texts, labels = [self.train.texts[row] for row in chosen], [self._labels[row] for row in chosen]
-        return policy.predictor.vectors(texts, labels)
+            return np.hstack([self._lengths[queries], self._vectors_at(queries)])
+        return policy.predictor.vectors(*self._words(queries))
+
+    def _words(self, queries: Index) -> tuple[list[str], list[str | None]]:
+        """Return the texts of some queries and their task labels."""
+        return [self.train.texts[row] for row in queries], [self._labels[row] for row in queries]
+
+    def _vectors_at(self, queries: Index) -> Array:
+        """Return the vectors of some queries by the map of now, each made when it is needed first."""
+        new = np.unique(queries[~self._read[queries]])
+        if len(new):
+            self._vectors[new], self._read[new] = self._vectors_of(*self._words(new)), True
+        return self._vectors[queries]
 
     def _ask(self, row: int, place: int, expected: Mapping[str, Expectation]) -> Step:
         contest, standings = self.contest(), self._record
@@ -287,14 +298,8 @@ class Loop:
         """Return what the evidence of the epoch says."""
         epoch = self.epoch
         if epoch is None or self.challenger is None:
-            return {
-                "e_value": 1.0,
-                "accuracy": 1.0,
-                "harm": 1.0,
-                "own_mean_usd": None,
-                "units": 0,
-                "paired": 0,
-            }
+            nothing: dict[str, Any] = dict.fromkeys(("e_value", "accuracy", "harm"), 1.0)
+            return nothing | {"own_mean_usd": None, "units": 0, "paired": 0}
         found = found_in(
             epoch.lines,
             mine=np.array([version == self.challenger.version for version in epoch.versions], dtype=bool),
@@ -350,11 +355,15 @@ class Loop:
         labels = {self.train.texts[row]: self._labels[row] for row in self.queries}
         if self.feature_map is None or outgrown(self.feature_map.texts, distinct=len(labels)):
             self.feature_map, vectors = map_of(labels, None, seed=self._seed, distinct=len(labels))
-            self._vectors, self._vectors_of = vectors(list(self.train.texts), self._labels), vectors
+            self._vectors, self._vectors_of = (
+                np.empty((len(self.train.texts), self.feature_map.size)),
+                vectors,
+            )
+            self._read = np.zeros(len(self.train.texts), dtype=bool)
             self._sums = SufficientStatistics.nothing(TARGETS, len(self.arms), self.feature_map.size)
             self._summed = 0
         rows = self._sample()
-        x = self._vectors[np.array(self.queries)]
+        x = self._vectors_at(np.array(self.queries))
         new = slice(self._summed, None)
         y, weight = targets(rows), target_weights(rows)
         self._sums = self._sums + gather(x[new], y[new], rows.arm[new], len(self.arms), weight[new])
@@ -379,9 +388,9 @@ class Loop:
         asked = np.zeros((len(queries), len(self.arms)), dtype=bool)
         for row, step in enumerate(self._audited):
             asked[row, step.asked] = True
-        vectors = np.hstack([self._lengths[queries], self._vectors[queries]])
+        vectors = np.hstack([self._lengths[queries], self._vectors_at(queries)])
         seen = self.answers.answered(queries, asked, vectors)
-        x = self._vectors[np.array(self.queries)]
+        x = self._vectors_at(np.array(self.queries))
         return chain_of(seen, x, self._sample(), fitted, self.arms, self.settings.objective)
 
     def _sample(self) -> Sample:

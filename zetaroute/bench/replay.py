@@ -164,14 +164,18 @@ def _final(loop: Loop, test: Recordings, *, plan: ReplayPlan, jobs: int) -> dict
     single = truth[:, int(np.argmax(loop.gains.mean(axis=0)))]
 
     answers = RecordedAnswers(test, objective) if loop.answers is not None else None
+    vectors: dict[int, Array] = {}
+    """Of the test queries, by what makes them: most versions share one map."""
 
     def routed(policy: Policy, always: str | None = None) -> Array:
         if always is not None:
             return np.asarray(truth[:, _place(arms, always)])
-        chosen = route(policy, test, arms, objective, use_task=plan.use_task)
+        labels, predictor = test.labels(use_task=plan.use_task), policy.predictor
+        if id(predictor.map) not in vectors:
+            vectors[id(predictor.map)] = predictor.vectors(test.texts, labels)
+        chosen = route(policy, test, arms, objective, vectors=vectors[id(predictor.map)])
         usd = np.asarray(truth[np.arange(len(chosen)), chosen])
         if answers is not None and policy.chain is not None and policy.chain.serves:
-            labels = test.labels(use_task=plan.use_task)
             asked = [Query(text=text, task=task) for text, task in zip(test.texts, labels, strict=True)]
             for row, expected in enumerate(policy.expect(asked, arms)):
                 if (chain := answers.chain_of(policy, row, expected, arms)) is not None:

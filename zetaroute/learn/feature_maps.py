@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class TextMap:
         labels = dict(zip(texts, tasks or [None] * len(texts), strict=True))
         chosen = drawn(list(labels), seed)
         z = self._fit_terms(chosen, seed)
-        raw = np.array([meta(text) for text in chosen])
+        raw = np.array(list(map(_meta, chosen)))
         cells = with_cells(*self._terms(), z, raw, seed)
         self._place = {text: row for row, text in enumerate(chosen)}
         self._base = cells.combine(z, cells.standardise(raw))
@@ -56,7 +57,7 @@ class TextMap:
         new = [text for text in dict.fromkeys(texts) if text not in place]
         if new:
             place = place | {text: row for row, text in enumerate(new, start=len(place))}
-            fresh = self.frozen.standardise([meta(text) for text in new])
+            fresh = self.frozen.standardise(list(map(_meta, new)))
             z = self._project(self._vectoriser.transform(new), new)
             base = np.vstack([base, self.frozen.combine(z, fresh)])
         return self.frozen.label(base[[place[text] for text in texts]], tasks or [None] * len(texts))
@@ -96,6 +97,10 @@ class TextMap:
         z = np.asarray(normalize(self._svd.transform(weighted)))
         z[[not clip(text).strip() for text in texts]] = 0.0
         return z
+
+
+_meta = lru_cache(MOST_TEXTS)(meta)
+"""A replay fits a map of the same texts and more, again and again."""
 
 
 def _some_terms(text: str) -> list[str]:
