@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learner import ablation, chains, guard, latency
+from benchmarks.learner import ablation, chain_alternatives, chains, guard, latency
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.baselines import baselines
@@ -43,6 +43,7 @@ TITLES = (
     latency.TITLE,
     "## The loop with partial feedback",
     chains.TITLE,
+    chain_alternatives.TITLE,
 )
 RECIPE_RIDGE = 100.0
 QUERIES = (300, 700, 1500, 3000)
@@ -65,6 +66,7 @@ def main() -> None:
         "latency": lambda: latency.section(asked.bench_dir, asked.seeds),
         "loop": lambda: _loops(asked.bench_dir, asked.seeds),
         "chains": lambda: chains.section(asked.bench_dir),
+        "alternatives": lambda: chain_alternatives.section(asked.bench_dir),
     }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("bench_dir", type=Path)

@@ -192,10 +192,11 @@ def fit_posterior(rows: ChainRows) -> tuple[Posterior, Moves]:
     )
     joint = {asked: _joint(rows, asked, views) for asked in subsets(count, min(MOST_ASKS, count))}
     posterior = replace(first, single=single, joint=joint)
-    return posterior, _moves(rows, posterior, views)
+    return posterior, moves_of(rows, posterior, views)
 
 
-def _moves(rows: ChainRows, posterior: Posterior, views: Array) -> Moves:
+def moves_of(rows: ChainRows, posterior: Posterior, views: Array) -> Moves:
+    """Return how answers that are still to come may move what is thought; `views` (n, K) are of each by its own."""
     count = rows.right.shape[1]
     logits = {(): rows.prior} | {
         asked: posterior.after(rows.prior, asked, views, rows.agreements) for asked in posterior.joint
