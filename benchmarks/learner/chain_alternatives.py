@@ -69,8 +69,8 @@ def section(folder: Path) -> list[str]:
     return [
         TITLE,
         "",
-        f"Points over the best single model on {HELD} training queries that were not fitted on, mean of {SEEDS} draws",
-        "and of the prices, chains unguarded; ± is the standard error over the draws. No test row was looked at.",
+        f"Points over the best single model on {HELD} training queries that were not fitted on, mean of {SEEDS}",
+        "draws and of the prices, chains unguarded; ± is the standard error over the draws. No test row was seen.",
         "",
         "In place of the posterior, a table of how often models were right by which of the answers agree, with",
         f"{OF_TABLE:g} rows of the mean:",
@@ -87,8 +87,8 @@ def section(folder: Path) -> list[str]:
         *_labels(folder),
         "",
         "The table is worse wherever it is told from the posterior, which with few rows keeps to what is known by",
-        "the query. Labels take off what a chain of very few grades would lose, but where that is so the guard keeps it",
-        "from serving anyway; with more grades they cost.",
+        "the query. Labels take off what a chain of very few grades would lose, but where that is so the guard keeps",
+        "it from serving anyway; with more grades they cost.",
         "",
     ]
 

@@ -1,6 +1,6 @@
 """Write docs/measurements/evidence.md: what the learner and the loop are worth on recorded outcomes of real models.
 
-    python -m benchmarks.learner.evidence BENCH_DIR [--seeds 3] [--only routing queries ablation guard ...]
+    python -m benchmarks.learner.evidence BENCH_DIR [--seeds 3] [--only SECTION ...]
 
 BENCH_DIR holds Parquet files in the format of `zetaroute bench`; nothing of them enters the page but numbers.
 Every figure is in points of a right answer: 1 point is a hundredth of what an answer is worth. Sections that are not
