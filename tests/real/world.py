@@ -21,9 +21,18 @@ from zetaroute.practice.generator import generate, json_line
 
 CHAT, EMBED = "gemma-270m-chat", "gemma-270m-embed"
 START_S = 120.0
-PRICES = {"practice/medium": (10, 33), "practice/small": (200, 300)}
-"""USD per million tokens, in and out, of the practice models: the small one is the best of them at extraction."""
-DIFFICULTY = 3
+PRICES = {"practice/medium": (100, 330), "practice/large": (150, 500)}
+"""USD per million tokens, in and out, of the practice models."""
+SIGNAL = r"""
+import json, os, re, sys
+
+query, answer = json.loads(os.environ["ZETAROUTE_CASE"])["query"], sys.stdin.read()
+kinds = {"mail": r"[\w.]+@[\w.]+\w", "phone": r"\d{3}-\d{4}"}
+shape = next((shape for word, shape in kinds.items() if word in query), r"[\d,]+\.\d\d")
+found = re.findall(shape, answer)
+print(float(len(found) == 1 and found[0] in query))
+"""
+"""A program that says whether an answer holds one thing of the kind that is asked for, and the text has it too."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -79,7 +88,7 @@ class Llama:
 
 
 def arms(config: str) -> str:
-    """Return a detected config with short answers of one line, and two practice models of prices that matter."""
+    """Return a detected config with short answers of one line, two expensive practice models, and a signal."""
     practice = default_config_text()
     blocks = practice[practice.index("[[models]]") : practice.index("# What is kept")]
     expensive = []
@@ -94,14 +103,16 @@ def arms(config: str) -> str:
     )
     objective = "[objective]\nanswer_value_usd = 0.05\nsecond_value_usd = 0.0\n"
     config = re.sub(r"(?ms)^\[objective\].*?(?=^\[|^# ---|\Z)", objective, config)
-    return "\n".join([config, *expensive])
+    command = f'[graders.found]\ncommand = ["{sys.executable}", "found.py"]\n'
+    signal = '[[checks]]\ntask = "extraction"\ngrader = "found"\nsignal = true\n'
+    return "\n".join([config, *expensive, command, signal])
 
 
 def queries(rows: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Yield practice queries that a small language model can be right about: a fact out of a short text."""
+    """Yield easy practice queries that a small language model can be right about: a fact out of a short text."""
     found = (json.loads(json_line(one)) for one in generate(rows=60 * rows, seed=seed))
-    fit = (one for one in found if (one["task"], one["metadata"]["difficulty"]) == ("extraction", DIFFICULTY))
-    for _, one in zip(range(rows), fit, strict=False):
+    easy = (one for one in found if one["task"] == "extraction" and one["metadata"]["difficulty"] == 1)
+    for _, one in zip(range(rows), easy, strict=False):
         yield one
 
 
