@@ -18,4 +18,6 @@ def test_every_table_is_written():
         "## A budget that tapers",
         "## One model at several efforts",
     ]
+    assert [line.split(" | ")[3] for line in lines if line.startswith("| answers tell |")] == ["1.000"]
+    assert any(line.startswith("audited and looked at after every line, 0.000") for line in lines)
     assert not any(re.search(r"\bnan\b", line) for line in lines)
