@@ -20,7 +20,7 @@ from tests.cli.command import ok, refused, rows, run
 from tests.real.world import CHAT, EMBED, SIGNAL, Llama, arms, queries, serving, write
 
 GEMMA, BEST = f"server/{CHAT}", "practice/medium"
-SEEDED, ROUTED = 100, 40
+SEEDED, ROUTED = 120, 40
 """Queries that every model is asked, and those of each batch that is routed."""
 PAGE = """# A real model
 
@@ -30,9 +30,10 @@ A model of 270 million parameters that was never taught to chat is wrong more of
 that everything works with one, not that it is good. Times are of a machine that did other work too.
 
 The queries of the table are easy ones of the kind `extraction`, a fact out of two sentences. The language model is
-free, `practice/medium` costs $100 and $330 per million tokens here, `practice/large` $150 and $500; a right answer is
-worth $0.05, and time nothing. A program of ours is a signal: whether an answer holds one address, number or amount,
-and the text has it too. What was learned from so few queries was promoted by hand: they prove nothing.
+free, `practice/medium` costs $300 and $1,000 per million tokens here, `practice/large` $350 and $1,200; a right
+answer is worth $0.05, and time nothing. A program of ours is a signal: whether an answer holds one address, number or
+amount, and the text tells that of the person who is asked about. What was learned from so few queries was promoted by
+hand: they prove nothing.
 
 | step | what came of it | seconds |
 |---|---|---|

@@ -21,18 +21,22 @@ from zetaroute.practice.generator import generate, json_line
 
 CHAT, EMBED = "gemma-270m-chat", "gemma-270m-embed"
 START_S = 120.0
-PRICES = {"practice/medium": (100, 330), "practice/large": (150, 500)}
+PRICES = {"practice/medium": (300, 1000), "practice/large": (350, 1200)}
 """USD per million tokens, in and out, of the practice models."""
 SIGNAL = r"""
 import json, os, re, sys
+from collections import Counter
 
-query, answer = json.loads(os.environ["ZETAROUTE_CASE"])["query"], sys.stdin.read()
-kinds = {"mail": r"[\w.]+@[\w.]+\w", "phone": r"\d{3}-\d{4}"}
-shape = next((shape for word, shape in kinds.items() if word in query), r"[\d,]+\.\d\d")
+query, answer = json.loads(os.environ["ZETAROUTE_CASE"])["query"], sys.stdin.read().strip()
+shapes = {"mail": r"\w[\w.]+@[\w.]+\w", "phone": r"\d{3}-\d{4}"}
+shape = next((shape for word, shape in shapes.items() if word in query), r"[\d,]+\.\d\d")
 found = re.findall(shape, answer)
-print(float(len(found) == 1 and found[0] in query))
+names = [name for name, times in Counter(re.findall(r"[A-Z][a-z]+", query)).items() if times > 1]
+facts = [fact for fact in re.split(r"[.?] |\n", query) if any(name in fact for name in names)]
+told = len(found) == 1 and any(found[0] in fact for fact in facts)
+print(float(told and not ("only" in query and answer.strip("$") != found[0])))
 """
-"""A program that says whether an answer holds one thing of the kind that is asked for, and the text has it too."""
+"""A program that says whether an answer holds one thing of the kind asked for, told of the one asked about."""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
