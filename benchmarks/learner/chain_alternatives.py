@@ -1,38 +1,37 @@
-"""The section of docs/evidence.md on two ways of fitting a chain that are not in the product, as they did not pay.
+"""The section of docs/evidence.md on how a chain is fitted: a table in place of its posterior, and labels.
 
 Training rows alone: chains are fitted on some of them and play others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.learner.chains import CASES, Case, recordings, worth
-from zetaroute.answers.agreement import EQUAL
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.chain_bench import chain_rows
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, fit_full
 from zetaroute.bench.way import utility
-from zetaroute.learn.chains import ChainRows, fit_chain, moves_of, play_chain
+from zetaroute.learn.chain_labels import ROWS_OF_MEAN, patterns
+from zetaroute.learn.chains import ChainRows, fit_chain, fit_posterior, moves_of, play_chain
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.policy.asking import chain_models
 from zetaroute.policy.chain.posterior import Asked, logit, subsets
 from zetaroute.policy.chain.value import MOST_ASKS
 
-TITLE = "## Ways of fitting a chain that were left out"
+TITLE = "## How a chain is fitted"
 POOLS = (*CASES[:2], CASES[3])
 AUDITED, SHARES = (100, 200), (0.05, 0.2)
 SEEDS, MOST, HELD = 5, 900, 300
 """Draws of training rows, audited ones of which a share is graded, and rows that the chains play."""
-OF_TABLE, OF_LABELS = 5.0, 3.0
+OF_TABLE = 5.0
 """Rows of the mean that a pattern of agreement is given besides."""
 
 
@@ -80,15 +79,14 @@ def section(folder: Path) -> list[str]:
         *_tables(folder),
         "",
         "Audited queries without a grade, labelled with the probability that such a pattern of agreement is right,",
-        f"by those with one and {OF_LABELS:g} rows of the mean; at most {MOST} audited queries:",
+        f"by those with one and {ROWS_OF_MEAN:g} rows of the mean; at most {MOST} audited queries:",
         "",
-        *_row("pool", "graded", "graded ones alone", "labels too", "all graded"),
+        *_row("pool", "graded", "without labels", "with", "all graded"),
         *_row(*["---"] * 5),
         *_labels(folder),
         "",
         "The table is worse wherever it is told from the posterior, which with few rows keeps to what is known by",
-        "the query. Labels take off what a chain of very few grades would lose, but where that is so the guard keeps",
-        "it from serving anyway; with more grades they cost.",
+        "the query, so it was left out. Labels pay where few rows are graded.",
         "",
     ]
 
@@ -97,7 +95,7 @@ def _tables(folder: Path) -> Iterator[str]:
     for case, data in _sets(folder):
         for audited in AUDITED:
             found = [_draw(case, data, audited, audited, seed) for seed in range(SEEDS)]
-            gains = [[_gain(one, case, of_table=way) for one in found] for way in (False, True)]
+            gains = [[_gain(one, case, way) for one in found] for way in (None, tabled)]
             yield from _row(case.label, str(audited), *map(_spread, gains))
 
 
@@ -108,8 +106,8 @@ def _labels(folder: Path) -> Iterator[str]:
             found = [_draw(case, data, audited, int(share * audited), seed) for seed in range(SEEDS)]
             every = [_draw(case, data, audited, audited, seed) for seed in range(SEEDS)]
             gains = (
+                [_gain(one, case, fit_posterior) for one in found],
                 [_gain(one, case) for one in found],
-                [_gain(replace(one, rows=labelled(one.rows)), case) for one in found],
                 [_gain(one, case) for one in every],
             )
             yield from _row(case.label, f"{share:.0%}", *map(_spread, gains))
@@ -118,17 +116,6 @@ def _labels(folder: Path) -> Iterator[str]:
 def _sets(folder: Path) -> Iterator[tuple[Case, Recordings]]:
     for case in POOLS:
         yield case, recordings(folder, case)
-
-
-def patterns(agreements: Array, asked: Asked) -> Index:
-    """Return which pairs of the asked models agree, as a number for each query (n,)."""
-    same = [agreements[:, one, other] >= EQUAL for one, other in combinations(asked, 2)]
-    return np.asarray(
-        sum(
-            (pair.astype(np.int64) << bit for bit, pair in enumerate(same)),
-            np.zeros(len(agreements), dtype=np.int64),
-        )
-    )
 
 
 def smoothed(right: Array, pattern: Index, count: int, weight: float) -> Array:
@@ -141,16 +128,8 @@ def smoothed(right: Array, pattern: Index, count: int, weight: float) -> Array:
     return found
 
 
-def labelled(rows: ChainRows) -> ChainRows:
-    """Return the same with a probability in place of every grade that is not known."""
-    asked = tuple(range(rows.right.shape[1]))
-    pattern = patterns(rows.agreements, asked)
-    likely = smoothed(rows.right, pattern, 1 << len(asked) * (len(asked) - 1) // 2, OF_LABELS)
-    return replace(rows, right=np.where(np.isnan(rows.right), likely[pattern], rows.right))
-
-
-def tabled(rows: ChainRows) -> AgreementTable:
-    """Return the table of some rows."""
+def tabled(rows: ChainRows) -> tuple[Any, Any]:
+    """Return the table of some rows, and how answers that are still to come may move it."""
     count = rows.right.shape[1]
     joint = {
         asked: smoothed(
@@ -158,7 +137,8 @@ def tabled(rows: ChainRows) -> AgreementTable:
         )
         for asked in subsets(count, min(MOST_ASKS, count))
     }
-    return AgreementTable(means=np.nanmean(rows.right, axis=0), joint=joint)
+    table: Any = AgreementTable(means=np.nanmean(rows.right, axis=0), joint=joint)
+    return table, moves_of(rows, table, np.zeros(rows.right.shape))
 
 
 def _draw(case: Case, data: Recordings, audited: int, graded: int, seed: int) -> Drawn:
@@ -194,18 +174,16 @@ def _vectors(model: Fitted, side: Recordings) -> Array:
     return with_lengths(side.texts, model.vectors(side.texts, side.labels(use_task=False)))
 
 
-def _gain(drawn: Drawn, case: Case, *, of_table: bool = False) -> float:
-    """Return what a chain gains over the best single model of the graded rows, in points."""
+def _gain(drawn: Drawn, case: Case, way: Callable[[ChainRows], tuple[Any, Any]] | None = None) -> float:
+    """Return what a chain gains over the best single model of the graded rows, in points; None: the product's way."""
     arms = arms_of(drawn.test)
     fit = fit_chain(drawn.rows, arms)
     if fit is None:
         return 0.0
-    plan: Any = fit.plan
-    if of_table:
-        table: Any = tabled(drawn.rows)
-        plan = replace(
-            plan, posterior=table, moves=moves_of(drawn.rows, table, np.zeros(drawn.rows.right.shape))
-        )
+    plan = fit.plan
+    if way is not None:
+        posterior, moves = way(drawn.rows)
+        plan = replace(plan, posterior=posterior, moves=moves)
     found = []
     for price in case.prices:
         objective = worth(price)

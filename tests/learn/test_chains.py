@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.chains import ARMS, COST_USD, RIGHT, WORTH, best_single, forecast_of, made_rows
+from zetaroute.learn.chain_labels import labelled, patterns
 from zetaroute.learn.chains import ChainFit, agreeing_models, fit_chain, play_chain
 from zetaroute.policy.asking import chain_models
 from zetaroute.policy.chain.posterior import sigmoid
@@ -78,6 +79,36 @@ def test_missing_answers_are_learned_around(fit) -> None:
     assert found is not None
     played = found.crossed(ARMS, WORTH)
     assert ((played.returned < 0) == gone).all()
+
+
+def test_ungraded_answers_are_labelled_by_who_agrees() -> None:
+    rows = made_rows(2000)
+    graded = np.arange(2000) % 10 == 0
+    gone = np.arange(2000) % 10 == 1
+    right = np.where(graded[:, None], rows.right, np.nan)
+    found = labelled(right, rows.agreements, ~gone)
+    assert (found[graded] == rows.right[graded]).all()
+    assert np.isnan(found[gone]).all()
+    for number in np.unique(patterns(rows.agreements, (0, 1, 2))):
+        here = (patterns(rows.agreements, (0, 1, 2)) == number) & ~gone & ~graded
+        if here.sum() > 100:
+            assert found[here].mean(axis=0) == pytest.approx(rows.right[here].mean(axis=0), abs=0.2)
+    assert found[~gone].mean(axis=0) == pytest.approx(rows.right[~gone].mean(axis=0), abs=0.07)
+
+
+def test_a_chain_of_few_grades_is_fitted_on_ungraded_answers_too() -> None:
+    rows, marked = made_rows(600, seed=3), made_rows(600, seed=1)
+    few = replace(rows, right=np.where(np.arange(600)[:, None] < 50, rows.right, np.nan))
+    found = fit_chain(few, ARMS)
+    assert found is not None
+    # All that were answered count as known kinds, and the guard goes by what was graded alone.
+    assert found.plan.kinds.sum() == 1800
+    assert (found.crossed(ARMS, WORTH).returned >= 0).sum() == 50
+    alone = best_single(marked)
+    assert (
+        play_chain(found.plan, marked, ARMS, WORTH).utility(marked, WORTH, alone).mean()
+        > alone.mean() + 0.0015
+    )
 
 
 def test_too_few_rows_make_no_chain() -> None:

@@ -17,6 +17,7 @@ from zetaroute.answers.read import SIGNS, ReadAnswer
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Arm, Objective, run_chain
 from zetaroute.evaluate.reward_model import FOLDS
+from zetaroute.learn.chain_labels import labelled
 from zetaroute.learn.logistic import fit_logistic
 from zetaroute.policy.asking import USUAL_MODELS
 from zetaroute.policy.chain.plan import ChainPlan, ChainState
@@ -367,6 +368,8 @@ def fit_chain(rows: ChainRows, arms: Sequence[Arm]) -> ChainFit | None:
 
 
 def _plan(rows: ChainRows, arms: Sequence[Arm]) -> ChainPlan:
+    answered = _seen(rows, range(rows.right.shape[1]))
+    rows = replace(rows, right=labelled(rows.right, rows.agreements, answered))
     posterior, moves = fit_posterior(rows)
     kinds = np.zeros(len(KINDS))
     for answers, right in zip(rows.answers, rows.right, strict=True):
