@@ -122,16 +122,17 @@ class Play:
         file = write(self.home / "routed.jsonl", queries(ROUTED, 12))
         routed = ok(self.home, "batch", file, "--json").json
         assert (routed["answered"], routed["failed"]) == (ROUTED, 0), routed
-        share, chains = self._sql(
-            f"SELECT avg((model = '{GEMMA}')::INT), count(*) FILTER (role = 'chain') FROM outcomes "
-            "WHERE policy_version <> 'v0000' AND fallback_of IS NULL AND role IN ('served', 'chain')"
-        )[0]
+        ((share,),) = self._sql(
+            f"SELECT avg((model = '{GEMMA}')::INT) FROM outcomes "
+            "WHERE policy_version <> 'v0000' AND fallback_of IS NULL AND role = 'served'"
+        )
         best_usd = alone[BEST][1]
         self.came(
             f"`batch` by what was learned, {ROUTED} new queries",
             f"accuracy {routed['accuracy']:.0%} for ${1000 * routed['cost_usd'] / ROUTED:.2f} per 1,000 "
             f"({BEST} alone: ${1000 * best_usd:.2f}), {routed['audits']} audits; "
-            f"{share:.0%} began with the language model, chains asked {chains} answers more",
+            f"{share:.0%} began with the language model, "
+            f"{routed['chains']} chains asked {routed['chain_asks']} models",
         )
         self.chain()
         again = ok(self.home, "retrain", "--json").json
