@@ -18,8 +18,8 @@ from zetaroute.bench.chain_bench import chain_rows
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.full_information import arms_of, fit_full
 from zetaroute.bench.way import utility
-from zetaroute.learn.chain_labels import ROWS_OF_MEAN, patterns
-from zetaroute.learn.chains import ChainRows, fit_chain, fit_posterior, moves_of, play_chain
+from zetaroute.learn.chain_labels import ROWS_OF_MEAN, labelled, patterns
+from zetaroute.learn.chains import LABELLED_BELOW, ChainRows, fit_chain, fit_posterior, moves_of, play_chain
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.policy.asking import chain_models
@@ -86,7 +86,8 @@ def section(folder: Path) -> list[str]:
         *_labels(folder),
         "",
         "The table is worse wherever it is told from the posterior, which with few rows keeps to what is known by",
-        "the query, so it was left out. Labels pay where few rows are graded.",
+        "the query, so it was left out. Labels pay where few rows are graded and cost where more are: they are used",
+        f"below {LABELLED_BELOW} graded queries.",
         "",
     ]
 
@@ -175,9 +176,11 @@ def _vectors(model: Fitted, side: Recordings) -> Array:
 
 
 def _gain(drawn: Drawn, case: Case, way: Callable[[ChainRows], tuple[Any, Any]] | None = None) -> float:
-    """Return what a chain gains over the best single model of the graded rows, in points; None: the product's way."""
+    """Return what a chain gains over the best single model of the graded rows, in points; None: by labels."""
     arms = arms_of(drawn.test)
-    fit = fit_chain(drawn.rows, arms)
+    every = np.ones(len(drawn.rows.texts), dtype=bool)
+    labels = labelled(drawn.rows.right, drawn.rows.agreements, every)
+    fit = fit_chain(replace(drawn.rows, right=labels), arms)
     if fit is None:
         return 0.0
     plan = fit.plan

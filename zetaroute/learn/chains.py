@@ -35,6 +35,8 @@ from zetaroute.policy.forecast import Forecast
 
 FEWEST_ROWS = 40
 """Queries below which no chain is fitted."""
+LABELLED_BELOW = 100
+"""Graded queries below which ungraded ones are labelled by who agrees: with more of them labels cost."""
 SHARED_ROWS = FOLDS / (FOLDS - 1)
 """By which the variance of a cross-fitted gain is larger than its rows say: the fits of the folds share rows."""
 UNSEEN_ROWS = 4.0
@@ -368,8 +370,9 @@ def fit_chain(rows: ChainRows, arms: Sequence[Arm]) -> ChainFit | None:
 
 
 def _plan(rows: ChainRows, arms: Sequence[Arm]) -> ChainPlan:
-    answered = _seen(rows, range(rows.right.shape[1]))
-    rows = replace(rows, right=labelled(rows.right, rows.agreements, answered))
+    if rows.whole().sum() < LABELLED_BELOW:
+        answered = _seen(rows, range(rows.right.shape[1]))
+        rows = replace(rows, right=labelled(rows.right, rows.agreements, answered))
     posterior, moves = fit_posterior(rows)
     kinds = np.zeros(len(KINDS))
     for answers, right in zip(rows.answers, rows.right, strict=True):
