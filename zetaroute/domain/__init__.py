@@ -51,19 +51,20 @@ from zetaroute.domain.decision import (
     Switch as Switch,
     Warm as Warm,
 )
+from zetaroute.domain.feedback import (
+    SIGNAL as SIGNAL,
+    Feedback as Feedback,
+    FeedbackSource as FeedbackSource,
+)
 from zetaroute.domain.figure import Figure as Figure, strength as strength
 from zetaroute.domain.ids import new_id as new_id, utc_now as utc_now
 from zetaroute.domain.outcome import (
     CONFIG_ERRORS as CONFIG_ERRORS,
     OUTAGE_ERRORS as OUTAGE_ERRORS,
-    SIGNAL as SIGNAL,
     Attempt as Attempt,
     Completion as Completion,
     Export as Export,
-    Feedback as Feedback,
-    FeedbackSource as FeedbackSource,
     Outcome as Outcome,
-    Promotion as Promotion,
     Role as Role,
     Status as Status,
     ToolCall as ToolCall,
@@ -72,6 +73,7 @@ from zetaroute.domain.outcome import (
     tool_calls_as_text as tool_calls_as_text,
     tool_calls_in as tool_calls_in,
 )
+from zetaroute.domain.promotion import Promotion as Promotion
 from zetaroute.domain.query import (
     Attachment as Attachment,
     Check as Check,

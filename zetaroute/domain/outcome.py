@@ -1,4 +1,4 @@
-"""What happened: calls of a model and what they brought back, the row that is kept of each, what is said of it."""
+"""What happened: calls of a model, what they brought back, and the row that is kept of each."""
 
 from __future__ import annotations
 
@@ -21,10 +21,6 @@ OUTAGE_ERRORS = ("connection", "server", "rate_limited")
 Status = Literal["ok", "error", "cancelled"]
 Role = Literal["served", "attempt", "chain", "audit", "seed", "import"]
 """What a row is: the first that was asked for the user, one after it, or one that was asked to learn from."""
-FeedbackSource = Literal["truth", "judge", "user", "implicit"]
-
-SIGNAL = "signal"
-"""The metric of the score that an answer got from a check that is a signal."""
 
 
 def is_same_model(asked_for: str, served: str) -> bool:
@@ -254,39 +250,3 @@ class Export:
     time: str
     path: str
     run: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
-    """One judgement of one outcome; the latest per (outcome, metric, author) wins."""
-
-    id: str
-    outcome_id: str
-    metric: str
-    """`accuracy` (0..1), `rating` (1..5), `thumbs` (0 or 1), `verdict`, or a name of the user's own."""
-    value: float
-    source: FeedbackSource
-    author: str
-    time: str
-    comment: str | None = None
-    cost_usd: float | None = None
-    """What this judgement itself cost; never a part of the arm's cost."""
-    response_s: float | None = None
-    """Seconds that it took; None where no model was called for it."""
-    label: str | None = None
-    """The word of a verdict: several words may have one value."""
-    prompted: bool = False
-    """True when it answers a question that a random draw decided to ask, or corrects such an answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promotion:
-    """One change of the current policy version."""
-
-    id: str
-    time: str
-    version: str
-    previous: str | None
-    reason: str
-    author: str
-    forced: bool = False
