@@ -6,14 +6,14 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from tests.cli.conftest import by_model, fails, http_config, says
-from tests.log.test_log import outcome
+from tests.log.test_log import feedback, outcome
 from tests.providers.loopback import ModelServer, Running
 from tests.support.audits import Heads
 from tests.support.chain_plans import PRACTICE, Scripted, plan_of
@@ -22,6 +22,7 @@ from tests.support.waiting import until
 from zetaroute.config import Audits, Budget, Home, Settings, parse_settings
 from zetaroute.domain import (
     FIRST_ROWS,
+    SIGNAL,
     Attachment,
     Audit,
     AuditTerms,
@@ -449,7 +450,9 @@ def test_a_batch_that_merges_late_audits_no_more_than_it_needs_at_first(settings
     assert first < audited < first + 150
 
 
-def chain_audit(settings: Settings, share: float) -> tuple[Answer, list[Outcome], list[Entry]]:
+def chain_audit(
+    settings: Settings, share: float, query: Query = QUERY
+) -> tuple[Answer, list[Outcome], list[Entry]]:
     """Return an audited query of practice models while a challenger with a chain has this share."""
     settings = replace(
         settings,
@@ -458,7 +461,7 @@ def chain_audit(settings: Settings, share: float) -> tuple[Answer, list[Outcome]
     )
     policy = Policy(version="v0009", predictor=PriorPredictor(), chain=plan_of(objective=settings.objective))
     tried = Contest(epoch="e", policy=policy, share=share, anchor=PRACTICE[0])
-    return audited(settings, engine=Engine(router_of(settings, Router, contest=tried)))
+    return audited(settings, query, engine=Engine(router_of(settings, Router, contest=tried)))
 
 
 def test_what_a_chain_would_have_done_follows_from_the_answers_of_an_audit(settings: Settings) -> None:
@@ -487,19 +490,50 @@ def test_a_model_that_failed_is_paid_and_answers_nothing(
 ) -> None:
     chain = Scripted(order=("a", "b"), right={"a": 0.5, "b": 0.9})
     rows = [outcome(model=model, status=status.get(model, "ok"), response_s=1.5) for model in ("a", "b")]
-    (replay,) = chain_replays(QUERY, contested(chain), rows)
+    (replay,) = chain_replays(QUERY, contested(chain), [Entry(outcomes=tuple(rows))])
     assert (replay.asked, replay.returned, replay.waited_s) == (("a", "b"), returned, 3.0)
 
 
 def test_nothing_is_replayed_without_every_answer_or_beside_a_check() -> None:
     chain = Scripted(order=("a", "b"), right={"a": 0.5, "b": 0.9})
-    rows = [outcome(model=model, status="ok") for model in ("a", "b")]
+    rows = [Entry(outcomes=(outcome(model=model, status="ok"),)) for model in ("a", "b")]
     assert chain_replays(QUERY, contested(chain), rows[:1]) == ()
     checked = replace(QUERY, check=Check(grader="number", reference="5"))
     assert chain_replays(checked, contested(chain), rows) == ()
     tails = contested(chain)
     assert tails.audit is not None
     assert chain_replays(QUERY, replace(tails, audit=replace(tails.audit, heads=False)), rows) == ()
+
+
+def test_an_audited_query_with_a_signal_is_a_pair_too(settings: Settings) -> None:
+    query = replace(QUERY, check=Check(grader="number", reference="5", signal=True))
+    answer, _, entries = chain_audit(settings, share=0.0, query=query)
+    assert answer.decision.contest is not None
+    assert answer.decision.contest.challenger_p == 1.0
+    assert len(entries[-1].chain_replays) == 1
+    signals = {
+        one.outcome_id: one.value for entry in entries for one in entry.feedback if one.metric == SIGNAL
+    }
+    assert set(signals.values()) == {1.0}
+
+
+@dataclass(frozen=True)
+class Sure(Scripted):
+    """A chain that has enough as soon as an answer has a good signal."""
+
+    def with_answer(self, model: str, text: str, **signs: Any) -> Self:
+        after = super().with_answer(model, text, **signs)
+        return replace(after, enough=1) if signs["signal"] == 1.0 else after
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(1.0, ("a",)), (0.0, ("a", "b"))])
+def test_a_chain_that_is_replayed_weighs_the_signal(value: float, wanted: tuple[str, ...]) -> None:
+    chain = Sure(order=("a", "b"), right={"a": 0.5, "b": 0.9})
+    rows = [outcome(model=model, status="ok") for model in ("a", "b")]
+    said = tuple(replace(feedback(row.id, value), metric=SIGNAL) for row in rows)
+    query = replace(QUERY, check=Check(grader="number", reference="5", signal=True))
+    (replay,) = chain_replays(query, contested(chain), [Entry(outcomes=tuple(rows), feedback=said)])
+    assert replay.asked == wanted
 
 
 def contested(chain: Scripted) -> Decision:

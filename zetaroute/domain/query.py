@@ -127,6 +127,11 @@ class Query:
             if value is not None and not value.isascii():
                 object.__setattr__(self, name, value.encode("utf-8", "replace").decode("utf-8"))
 
+    @property
+    def may_fail_check(self) -> bool:
+        """Whether an answer may fail its check, and another model be asked for that: a signal fails none."""
+        return self.check is not None and not self.check.signal
+
     def talk(self) -> str:
         """Return what the user has said in the whole talk: how hard it is, its last turn alone does not tell."""
         said = [turn.content for turn in self.history if turn.role == "user" and turn.content]

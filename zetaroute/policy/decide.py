@@ -217,7 +217,7 @@ def _exploring(
 
 def _looking(opinion: Opinion, query: Query, eligible: Mask, chain_usd: float | None) -> Opinion:
     """Return the same where answers are looked at: by the query's check, and by a chain of up to `chain_usd`."""
-    if query.check is not None and not query.check.signal:
+    if query.check is not None and query.may_fail_check:
         opinion = opinion.with_chances(eligible, query.check)
     return opinion if chain_usd is None else opinion.with_chain(query, eligible, chain_usd)
 

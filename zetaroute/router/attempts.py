@@ -75,11 +75,10 @@ async def run_attempts(
             attempts = await asking.ask(turn)
             if turn.beside is None:
                 score = await _checked(made, graders, providers)
-                signal, fails = (
-                    query.check is not None and query.check.signal,
-                    score is not None and score < PASSES,
-                )
-                turns.saw(attempts, vetoed=fails and not signal, signal=score if signal else None)
+                if query.may_fail_check:
+                    turns.saw(attempts, vetoed=score is not None and score < PASSES)
+                else:
+                    turns.saw(attempts, vetoed=False, signal=score)
             turn = turns.next() if asking.has_time else None
         await _grade(made, graders, providers)
     except asyncio.CancelledError as error:

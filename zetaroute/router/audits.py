@@ -6,18 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from zetaroute.domain import (
+    SIGNAL,
     Arm,
     Audit,
     Chain,
     ChainReplay,
     Decision,
-    Outcome,
     Query,
     is_cut,
     new_id,
     run_chain,
 )
 from zetaroute.grading.graders import Graders
+from zetaroute.log.journal import Entry
 from zetaroute.router.options import AskOptions
 
 MOST_AT_ONCE = 32
@@ -86,15 +87,18 @@ def asked_beside(decision: Decision) -> tuple[str, ...]:
     return tuple(model for model in decision.audit.asks if model != decision.model and model in eligible)
 
 
-def chain_replays(query: Query, decision: Decision, rows: Sequence[Outcome]) -> tuple[ChainReplay, ...]:
+def chain_replays(query: Query, decision: Decision, entries: Sequence[Entry]) -> tuple[ChainReplay, ...]:
     """Return what the chains of both sides would have done by the rows of an audit, but for the one that ran.
 
     A check may have held answers back from that one, so nothing is compared with it then. None where an answer is
     missing that a chain wants.
     """
-    draw, by_model = decision.contest, {row.model: row for row in rows}
-    if draw is None or decision.audit is None or not decision.audit.heads or query.check is not None:
+    draw, rows = decision.contest, [row for entry in entries for row in entry.outcomes]
+    if draw is None or decision.audit is None or not decision.audit.heads or query.may_fail_check:
         return ()
+    by_model = {row.model: row for row in rows}
+    said = [said for entry in entries for said in entry.feedback if said.metric == SIGNAL]
+    signals = {one.outcome_id: one.value for one in said}
     seconds = {model: row.response_s or 0.0 for model, row in by_model.items()}
 
     def see(chain: Chain, model: str, running: str | None) -> Chain:
@@ -102,7 +106,12 @@ def chain_replays(query: Query, decision: Decision, rows: Sequence[Outcome]) -> 
         if row.status != "ok":
             return chain.without(model)
         return chain.with_answer(
-            model, row.response or "", cut=is_cut(row.finish_reason), logprobs=row.logprobs, running=running
+            model,
+            row.response or "",
+            cut=is_cut(row.finish_reason),
+            logprobs=row.logprobs,
+            signal=signals.get(row.id),
+            running=running,
         )
 
     found = []

@@ -144,8 +144,7 @@ class Engine:
 
         A `query_budget` comes open. When this is cancelled, `cut_answer` makes of the error what there is to write.
         """
-        vetoes = query.check is not None and not query.check.signal
-        held = vetoes or decision.chain is not None
+        held = query.may_fail_check or decision.chain is not None
         if query_budget is None:
             query_budget = self.query_budget(decision, options)
             query_budget.open()
@@ -176,10 +175,10 @@ class Engine:
         Nothing of it reaches the user. When this is cancelled, the calls that it cuts are handed on too. At last
         comes what the other side's chain would have done with the answers.
         """
-        rows = list(answer.entry.outcomes)
+        entries = [answer.entry]
 
-        def keep_row(entry: Entry) -> None:
-            rows.extend(entry.outcomes)
+        def keep_too(entry: Entry) -> None:
+            entries.append(entry)
             keep(entry)
 
         calls: list[tuple[Decision, QueryBudget]] = []
@@ -196,10 +195,10 @@ class Engine:
         try:
             async with asyncio.TaskGroup() as group:
                 for call in calls:
-                    group.create_task(self._ask_beside(*call, answer, options, keep_row))
+                    group.create_task(self._ask_beside(*call, answer, options, keep_too))
         finally:
             self._auditing -= 1
-        if replays := chain_replays(answer.query, answer.decision, rows):
+        if replays := chain_replays(answer.query, answer.decision, entries):
             keep(Entry(chain_replays=replays))
 
     async def _ask_beside(
@@ -210,10 +209,10 @@ class Engine:
         options: AskOptions,
         keep: Callable[[Entry], object],
     ) -> None:
-        check = answer.query.check
+        query = answer.query
         try:
             other = await run_attempts(
-                replace(answer.query, check=check if check is not None and check.signal else None),
+                replace(query, check=None) if query.may_fail_check else query,
                 alone,
                 replace(
                     options,
