@@ -23,7 +23,7 @@ from zetaroute.config import DEFAULT_RULES, Home, load_settings
 from zetaroute.domain import Arm, Query
 from zetaroute.features import Embeddings, FeatureMap
 from zetaroute.features.text_terms import meta, terms
-from zetaroute.learn.feature_maps import MOST_TEXTS, TextMap, known_meta, outgrown
+from zetaroute.learn.feature_maps import MOST_TEXTS, TextMap, cached_meta, outgrown
 from zetaroute.learn.fit import fit
 from zetaroute.log.log import MANY
 from zetaroute.policy import Contest, Forecast, Limits, Policy, PriorPredictor, decide
@@ -152,7 +152,7 @@ def answered(folder: Path, rows: int, seed: int) -> None:
 def test_a_retrain_reads_a_text_once_to_learn_from_it(folder: Path) -> None:
     """And once more for the names of kinds, in the version and in its report: of 2,000 texts at most."""
     answered(folder, 150, seed=3)
-    known_meta.cache_clear()
+    cached_meta.cache_clear()
     with counted() as calls:
         ok(folder, "retrain", "--promote", "never")
     assert 150 <= calls[terms.__code__] <= 3 * 150

@@ -21,7 +21,7 @@ from zetaroute.domain import Arm, Attachment, Completion, FileNote, Kind, Query
 from zetaroute.errors import ProviderError
 from zetaroute.providers.anthropic import AnthropicProvider
 from zetaroute.providers.pool import open_providers
-from zetaroute.providers.transport import SharedLine
+from zetaroute.providers.transport import AiohttpTransport
 
 from .carrier import CARRIER
 from .loopback import DONE, ModelServer, Running, Seen, Step, chat, delta, event, http, stream
@@ -415,7 +415,7 @@ def test_an_answer_over_a_shared_line_is_nothing_of_httpx_unless_it_is_packed(se
     server.reply(OK, packed)
 
     async def heads() -> list[str]:
-        line = SharedLine(None)
+        line = AiohttpTransport(None)
         try:
             sent = [
                 await line.send("POST", server.url, headers={}, content=b"{}", connect_s=5.0)

@@ -9,7 +9,7 @@ from tests.log.test_log import feedback, outcome
 from zetaroute.domain import Attempt, Audit, Query
 from zetaroute.policy import Limits
 from zetaroute.router.options import AskOptions
-from zetaroute.router.records import OutcomeRecords, spent_usd, told_cost_usd
+from zetaroute.router.records import OutcomeRecords, reported_cost_usd, spent_usd
 from zetaroute.router.router import open_router
 
 
@@ -36,5 +36,5 @@ def test_ids_go_by_the_order_of_decisions_not_of_answers(home, settings):
 def test_a_recording_costs_what_it_says_and_takes_nothing_from_a_budget():
     rows = [outcome(recorded=recorded, cost_usd=0.25, status="ok") for recorded in (True, False)]
     said = [replace(feedback(rows[0].id, 1.0), cost_usd=0.125)]
-    assert told_cost_usd(rows, said) == 0.625
+    assert reported_cost_usd(rows, said) == 0.625
     assert spent_usd(rows, said) == 0.375

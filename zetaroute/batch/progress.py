@@ -11,7 +11,7 @@ from zetaroute.errors import UsageError
 from zetaroute.files.line_source import BadLine
 from zetaroute.log.journal import Entry
 from zetaroute.router.answer import Answer
-from zetaroute.router.records import told_cost_usd
+from zetaroute.router.records import reported_cost_usd
 from zetaroute.wire.draft import REFUSAL
 
 
@@ -134,7 +134,7 @@ class Progress:
         """Take in what was asked of another model beside a finished query."""
         self._count_outages(entry)
         self.audits += len(entry.outcomes)
-        self.audit_cost_usd += told_cost_usd(entry.outcomes, entry.feedback)
+        self.audit_cost_usd += reported_cost_usd(entry.outcomes, entry.feedback)
 
     def _count_outages(self, entry: Entry) -> None:
         for row in entry.outcomes:

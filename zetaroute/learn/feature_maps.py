@@ -40,7 +40,7 @@ class TextMap:
         labels = dict(zip(texts, tasks or [None] * len(texts), strict=True))
         chosen = drawn(list(labels), seed)
         z = self._fit_terms(chosen, seed)
-        raw = np.array(list(map(known_meta, chosen)))
+        raw = np.array(list(map(cached_meta, chosen)))
         cells = with_cells(*self._terms(), z, raw, seed)
         self._place = {text: row for row, text in enumerate(chosen)}
         self._base = cells.combine(z, cells.standardise(raw))
@@ -57,7 +57,7 @@ class TextMap:
         new = [text for text in dict.fromkeys(texts) if text not in place]
         if new:
             place = place | {text: row for row, text in enumerate(new, start=len(place))}
-            fresh = self.frozen.standardise(list(map(known_meta, new)))
+            fresh = self.frozen.standardise(list(map(cached_meta, new)))
             z = self._project(self._vectoriser.transform(new), new)
             base = np.vstack([base, self.frozen.combine(z, fresh)])
         return self.frozen.label(base[[place[text] for text in texts]], tasks or [None] * len(texts))
@@ -99,7 +99,7 @@ class TextMap:
         return z
 
 
-known_meta = lru_cache(MOST_TEXTS)(meta)
+cached_meta = lru_cache(MOST_TEXTS)(meta)
 """A replay fits a map of the same texts and more, again and again."""
 
 

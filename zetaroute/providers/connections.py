@@ -59,7 +59,7 @@ class RouteError(Exception):
     """No connection can be opened: says why, and how to fix it."""
 
 
-class HttpReply(Protocol):
+class HttpResponse(Protocol):
     """The answer of a server, its head read."""
 
     @property
@@ -78,12 +78,12 @@ class HttpReply(Protocol):
         ...
 
 
-class Line(Protocol):
+class Transport(Protocol):
     """What carries requests."""
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, connect_s: float
-    ) -> HttpReply:
+    ) -> HttpResponse:
         """Send a request and return the answer's head; raises httpx.RequestError and httpx.InvalidURL."""
         ...
 
@@ -92,7 +92,7 @@ class Line(Protocol):
         ...
 
 
-class PlainLine:
+class HttpxTransport:
     """Carries the requests of one call at a time, over httpx."""
 
     def __init__(self, transport: httpx.AsyncHTTPTransport) -> None:
@@ -101,13 +101,13 @@ class PlainLine:
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, connect_s: float
-    ) -> HttpReply:
+    ) -> HttpResponse:
         """Send a request and return the answer's head."""
         import httpx
 
         request = httpx.Request(
             method,
-            parsed(url),
+            parsed_url(url),
             headers=headers,
             content=content,
             extensions={"timeout": {"connect": connect_s}},
@@ -116,7 +116,7 @@ class PlainLine:
 
 
 @lru_cache(maxsize=256)
-def parsed(url: str) -> httpx.URL:
+def parsed_url(url: str) -> httpx.URL:
     """Return the URL of a server, parsed once for all calls: that takes a seventh of a call's own time."""
     import httpx
 
@@ -131,17 +131,17 @@ def parsed(url: str) -> httpx.URL:
 
 
 class Connections:
-    """Lends lines; of plain ones the last given back is lent first: its connection is the warmest."""
+    """Lends transports; of plain ones the last given back is lent first: its connection is the warmest."""
 
     def __init__(self, *, many: bool = False) -> None:
         self._many = many
         """Whether many calls are to be under way at once."""
-        self._idle: defaultdict[Route, list[Line]] = defaultdict(list)
-        self._shared: dict[Route, Line] = {}
+        self._idle: defaultdict[Route, list[Transport]] = defaultdict(list)
+        self._shared: dict[Route, Transport] = {}
         self._certificates: dict[str | None, ssl.SSLContext] = {}
 
-    def lend(self, way: Route) -> Line:
-        """Lend a line for one call over `way`, to be given back; raises RouteError when none can be opened."""
+    def lend(self, way: Route) -> Transport:
+        """Lend a transport for one call over `way`, to be given back; raises RouteError when none can be opened."""
         if self._many and way.proxy is None:
             if way not in self._shared:
                 self._shared[way] = self._open_shared(way)
@@ -149,31 +149,33 @@ class Connections:
         idle = self._idle[way]
         return idle.pop() if idle else self._open(way)
 
-    def give_back(self, way: Route, line: Line) -> None:
-        """Take a line back."""
+    def give_back(self, way: Route, transport: Transport) -> None:
+        """Take a transport back."""
         if way not in self._shared:
-            self._idle[way].append(line)
+            self._idle[way].append(transport)
 
     async def aclose(self) -> None:
         """Close all lines, which must have been given back."""
         while self._idle:
-            _, lines = self._idle.popitem()
-            for line in lines:
-                await line.aclose()
+            _, transports = self._idle.popitem()
+            for transport in transports:
+                await transport.aclose()
         while self._shared:
-            _, line = self._shared.popitem()
-            await line.aclose()
+            _, transport = self._shared.popitem()
+            await transport.aclose()
 
-    def _open_shared(self, way: Route) -> Line:
-        from zetaroute.providers.transport import SharedLine
+    def _open_shared(self, way: Route) -> Transport:
+        from zetaroute.providers.transport import AiohttpTransport
 
-        return SharedLine(self._trusted(way))
+        return AiohttpTransport(self._trusted(way))
 
-    def _open(self, way: Route) -> Line:
+    def _open(self, way: Route) -> Transport:
         import httpx
 
         try:
-            return PlainLine(httpx.AsyncHTTPTransport(verify=self._trusted(way) or False, proxy=way.proxy))
+            return HttpxTransport(
+                httpx.AsyncHTTPTransport(verify=self._trusted(way) or False, proxy=way.proxy)
+            )
         # The error's own text may hold a proxy's password.
         except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
             raise RouteError(_why(way, error)) from None

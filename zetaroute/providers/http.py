@@ -18,7 +18,7 @@ from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.arrival import Arrival
 from zetaroute.providers.base import OnText
 from zetaroute.providers.call_errors import Faults, PartialAnswerError, retry_after_s
-from zetaroute.providers.connections import Connections, HttpReply, Line, RouteError, route
+from zetaroute.providers.connections import Connections, HttpResponse, RouteError, Transport, route
 from zetaroute.providers.credentials import Credentials
 from zetaroute.providers.stream import Reading, Take
 from zetaroute.version import __version__
@@ -143,10 +143,12 @@ class Exchange:
         server = f"{url} {ask.arm.id}"
         first = min(self._refused.get(server, 0), len(ask.bodies) - 1)
         way = route(ask.url, proxy=ask.credentials.proxy, ca_file=ask.arm.ca_file)
-        line = self._connections.lend(way)
+        transport = self._connections.lend(way)
         try:
             for number in range(first, len(ask.bodies)):
-                async with contextlib.aclosing(await _post(line, ask, url, ask.bodies[number])) as response:
+                async with contextlib.aclosing(
+                    await _post(transport, ask, url, ask.bodies[number])
+                ) as response:
                     arrival.request_id = _request_id(response.headers)
                     if 200 <= response.status_code < 300:
                         self._refused[server] = max(number, self._refused.get(server, 0))
@@ -159,11 +161,11 @@ class Exchange:
                         wait_s = retry_after_s(response.headers, time.time())
                         raise faults.status(response.status_code, said, wait_s)
         finally:
-            self._connections.give_back(way, line)
+            self._connections.give_back(way, transport)
 
 
-async def _post(line: Line, ask: Ask, url: str, body: JsonObject) -> HttpReply:
-    return await line.send(
+async def _post(transport: Transport, ask: Ask, url: str, body: JsonObject) -> HttpResponse:
+    return await transport.send(
         "POST",
         url,
         headers={**_HEADERS, **_login(ask.url), **ask.credentials.headers},
@@ -231,7 +233,7 @@ def _shown(url: SplitResult) -> str:
 
 
 async def _receive(
-    response: HttpReply,
+    response: HttpResponse,
     take: Take,
     faults: Faults,
     arrival: Arrival,
@@ -255,7 +257,7 @@ async def _receive(
     arrival.note()
 
 
-async def _error_body(response: HttpReply) -> str:
+async def _error_body(response: HttpResponse) -> str:
     """Return the beginning of an error answer; a line that breaks meanwhile is not the news."""
     import httpx
 

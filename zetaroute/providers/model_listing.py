@@ -120,9 +120,9 @@ async def _got(
     arm: Arm, url: SplitResult, key: Credentials, faults: Faults, connections: Connections
 ) -> Listing:
     way = route(url, proxy=key.proxy, ca_file=arm.ca_file)
-    line = connections.lend(way)
+    transport = connections.lend(way)
     try:
-        sent = line.send(
+        sent = transport.send(
             "GET",
             urlunsplit(url),
             headers={"accept": "application/json", "user-agent": f"zetaroute/{__version__}", **key.headers},
@@ -136,7 +136,7 @@ async def _got(
                 if len(body) > LARGEST:
                     raise faults.malformed("its list of models is endless")
     finally:
-        connections.give_back(way, line)
+        connections.give_back(way, transport)
     if not 200 <= response.status_code < 300:
         raise faults.status(response.status_code, body[:64_000].decode("utf-8", "replace"))
     try:

@@ -13,12 +13,12 @@ import aiohttp
 import httpx
 from yarl import URL
 
-from zetaroute.providers.connections import HttpReply, parsed
+from zetaroute.providers.connections import HttpResponse, parsed_url
 
 _CHUNK = 65_536
 
 
-class SharedLine:
+class AiohttpTransport:
     """Carries requests of any number of calls at once; the callers bound how many."""
 
     def __init__(self, certificates: ssl.SSLContext | None) -> None:
@@ -28,7 +28,7 @@ class SharedLine:
 
     async def send(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes, connect_s: float
-    ) -> HttpReply:
+    ) -> HttpResponse:
         """Send a request and return the answer's head; its body is still to be read."""
         if self._session is None:
             connector = aiohttp.TCPConnector(limit=0, ssl=self._certificates or True)
@@ -48,7 +48,7 @@ class SharedLine:
                 timeout=aiohttp.ClientTimeout(sock_connect=connect_s),
             )
         if "content-encoding" not in response.headers:
-            return _PlainReply(response)
+            return _PlainResponse(response)
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
     async def aclose(self) -> None:
@@ -64,7 +64,7 @@ class SharedLine:
 @lru_cache(maxsize=256)
 def _address(url: str) -> URL:
     """Return a URL as aiohttp wants it; the exchange has made a header of the user and the password in it."""
-    return URL(str(parsed(url)), encoded=True).with_user(None)
+    return URL(str(parsed_url(url)), encoded=True).with_user(None)
 
 
 def _noting(lines: weakref.WeakSet[asyncio.Transport]) -> type[aiohttp.ClientResponse]:
@@ -93,7 +93,7 @@ class _Body(httpx.AsyncByteStream):
         self._response.release()
 
 
-class _PlainReply(_Body):
+class _PlainResponse(_Body):
     """An answer that is not compressed: nothing of httpx's own, which takes as long as the rest, is needed for it."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:

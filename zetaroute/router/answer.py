@@ -22,7 +22,7 @@ from zetaroute.domain import (
 from zetaroute.errors import NoAnswerError, StoreError
 from zetaroute.grading.graders import ACCURACY, NO_GRADE
 from zetaroute.log.journal import Entry
-from zetaroute.router.records import CHECK, spent_usd, told_cost_usd
+from zetaroute.router.records import CHECK, reported_cost_usd, spent_usd
 
 Format = Literal["plain", "openai"]
 _PLAIN = (
@@ -190,7 +190,7 @@ class Answer:
     @property
     def audit_cost_usd(self) -> float:
         """What `audits` cost with their judges, as far as it is known; no part of the cost of the answer."""
-        return sum(told_cost_usd(entry.outcomes, entry.feedback) for entry in self.audits)
+        return sum(reported_cost_usd(entry.outcomes, entry.feedback) for entry in self.audits)
 
     @property
     def attempts(self) -> list[dict[str, Any]]:

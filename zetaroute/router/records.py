@@ -58,10 +58,10 @@ def content_id(content: str) -> str:
 
 def spent_usd(outcomes: Iterable[Outcome], feedback: Iterable[Feedback]) -> float:
     """Return what rows took from a budget, as far as it is known; a recording takes nothing."""
-    return told_cost_usd((row for row in outcomes if not row.recorded), feedback)
+    return reported_cost_usd((row for row in outcomes if not row.recorded), feedback)
 
 
-def told_cost_usd(outcomes: Iterable[Outcome], feedback: Iterable[Feedback]) -> float:
+def reported_cost_usd(outcomes: Iterable[Outcome], feedback: Iterable[Feedback]) -> float:
     """Return what rows and their judges cost, as far as it is known; a recording what it was recorded with."""
     answering = sum((row.cost_usd or 0.0) + (row.router_cost_usd or 0.0) for row in outcomes)
     return answering + sum(said.cost_usd or 0.0 for said in feedback)

@@ -23,7 +23,7 @@ from zetaroute.router.conversations import Conversation, Conversations, LastAnsw
 from zetaroute.router.engine import Engine
 from zetaroute.router.notes import failed_before, notes_of
 from zetaroute.router.options import AskOptions, Callbacks
-from zetaroute.router.records import told_cost_usd
+from zetaroute.router.records import reported_cost_usd
 from zetaroute.router.router import open_router
 from zetaroute.router.writer import Writer
 from zetaroute.serve.earlier_answers import EarlierAnswers
@@ -207,7 +207,7 @@ class Service:
         self.writer.add_entry(entry)
         self._count_rows(entry)
         self.metrics.add("zetaroute_audits_total", len(entry.outcomes))
-        self.metrics.add("zetaroute_audit_cost_usd_total", told_cost_usd(entry.outcomes, entry.feedback))
+        self.metrics.add("zetaroute_audit_cost_usd_total", reported_cost_usd(entry.outcomes, entry.feedback))
 
     async def aclose(self) -> None:
         """Let what was cut write its rows, then close everything."""
