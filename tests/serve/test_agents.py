@@ -348,7 +348,10 @@ def test_logprobs_go_to_a_model_that_tells_them(tmp_path: Path, server: ModelSer
         {"content": LOGPROBS, "refusal": None},
     ]
     assert server.seen[-1].body["top_logprobs"] == 2
-    assert rows(tmp_path / "home", "SELECT logprobs FROM outcomes") == [([-0.1, -0.1, -0.1],)] * 2
+    assert (
+        rows(tmp_path / "home", "SELECT logprobs FROM outcomes WHERE status = 'ok'")
+        == [([-0.1, -0.1, -0.1],)] * 2
+    )
 
 
 def test_a_line_for_every_answer_names_it_and_its_server_s_call(
