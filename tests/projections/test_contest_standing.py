@@ -537,7 +537,9 @@ def chained(event, *, heads: bool, **changes):
     )
     after = replace(
         query.row,
-        id=new_id(BEGAN_S + 900.0) if not query.shadows else query.shadows[0].id,
+        id=new_id(int(query.id.replace("-", "")[:12], 16) / 1000.0 + 0.001)
+        if not query.shadows
+        else query.shadows[0].id,
         model="a",
         role="chain",
         fallback_of=query.row.id,

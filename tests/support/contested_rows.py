@@ -14,7 +14,7 @@ from zetaroute.domain import ContestEvent, Outcome, Pairing, UtilityRange, new_i
 from zetaroute.log.journal import Entry
 
 BEGAN_S = time.time() - 2000.0
-"""Contests began then, and their queries came since, each a second after the one before."""
+"""Contests began then, and their queries came since, each a tenth of a second after the one before."""
 _NUMBER = count()
 
 
@@ -89,7 +89,7 @@ def asked(
     `right` grades the answers by model. With `heads` both are asked; else `model` was drawn, `a` unless said.
     """
     number = next(_NUMBER)
-    moment = BEGAN_S + 1.0 + number if at_s is None else at_s
+    moment = BEGAN_S + 1.0 + 0.1 * number if at_s is None else at_s
     first = model or "a"
     pairing = Pairing(
         epoch=event.epoch,
