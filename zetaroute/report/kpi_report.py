@@ -52,7 +52,7 @@ def kpi_report(result: Result) -> Report:
     kinds = Section(title="Who chose the model", table=parts_table(result["kinds"]), on_screen=True)
     parts = Section(title="In parts", table=parts_table(result["by"]), on_screen=True)
     return Report(
-        headline=f"{result['rows']} queries, policy now {result['version']}",
+        headline=f"{result['rows']:,} quer{'y' if result['rows'] == 1 else 'ies'}, policy now {result['version']}",
         subject="what was served",
         sections=[
             Section(
