@@ -11,13 +11,15 @@ from tests.log.test_log import feedback, outcome
 from tests.support.chains import COST_USD, RIGHT, SECONDS, WORTH
 from zetaroute.answers.read import SIGNS
 from zetaroute.config import Home
-from zetaroute.domain import SIGNAL, Arm, new_id
-from zetaroute.learn.chain_log import chain_of_log
-from zetaroute.learn.fit import fit
+from zetaroute.domain import SIGNAL, Arm, Objective, new_id
+from zetaroute.forget.forget import choose, forget
+from zetaroute.learn.chain_log import chain_of_log, kept_chain
+from zetaroute.learn.fit import Fitted, fit
 from zetaroute.learn.frame import read_frame, sample
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
+from zetaroute.policy import Policy
 from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.chain.posterior import sigmoid
 
@@ -61,6 +63,10 @@ def signalled(number: int, rng: np.random.Generator) -> Entry:
 
 
 def learned(home: Home) -> ChainPlan | None:
+    return fitted_chain(home)[1]
+
+
+def fitted_chain(home: Home) -> tuple[Fitted, ChainPlan | None]:
     log = Log(home)
     log.merge()
     with log.open() as connection:
@@ -69,7 +75,7 @@ def learned(home: Home) -> ChainPlan | None:
         fitted = fit(rows, ARMS, objective=WORTH, seed=0)
         x = fitted.vectors(rows.texts, rows.tasks).astype(np.float32)
         newest = ReadRows(rows=rows, x=x, order=frame.select("time", "id"))
-        return chain_of_log(connection, newest, fitted, ARMS, WORTH)
+        return fitted, chain_of_log(connection, newest, fitted, ARMS, WORTH)
 
 
 def test_audited_queries_teach_a_chain_that_gains(home) -> None:
@@ -122,3 +128,30 @@ def test_answers_that_were_not_kept_teach_none(home) -> None:
     rng = np.random.default_rng(0)
     Log(home).append([audited(number, rng, response=None) for number in range(60)])
     assert learned(home) is None
+
+
+def test_a_chain_is_kept_until_a_tenth_more_answers_have_come_or_one_is_forgotten(home) -> None:
+    rng, log = np.random.default_rng(0), Log(home)
+    log.append([audited(number, rng) for number in range(60)])
+    fitted, plan = fitted_chain(home)
+    known = fitted.policy("v1", plan)
+
+    def kept(policy: Policy = known, objective: Objective = WORTH) -> tuple[str, ...] | None:
+        log.merge()
+        with log.open() as connection:
+            found = kept_chain(connection, policy, fitted, objective)
+        assert found is None or found[0] is plan
+        return None if found is None else found[1]
+
+    log.append([audited(100 + number, rng) for number in range(6)])
+    (words,) = kept() or ("",)
+    assert "18 audited answers have come since its 180, more than 18 fit it anew" in words
+    assert kept(objective=replace(WORTH, answer_value_usd=0.5)) is None
+    assert kept(fitted.policy("v1")) is None
+    priced = replace(fitted.predictor, models=("small", "medium"))
+    assert kept(replace(known, predictor=priced)) is None
+    more = audited(200, rng)
+    log.append([more])
+    assert kept() is None
+    forget(log, choose(log, ids=[more.outcomes[0].id]))
+    assert kept() is None

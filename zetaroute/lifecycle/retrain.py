@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import EvidenceLine
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.features.cluster_names import cell_names
-from zetaroute.learn.chain_log import chain_of_log
+from zetaroute.learn.chain_log import chain_of_log, kept_chain
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.readers import on_cluster
 from zetaroute.learn.incremental.train import (
@@ -47,9 +46,6 @@ from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.registry import COLD, Registry
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Policies:
@@ -78,6 +74,8 @@ class _Learned:
     """Of the rows."""
     chain: ChainPlan | None
     """What audits teach of looking at answers; None where they are too few."""
+    notes: tuple[str, ...]
+    """What is to be said of the chain."""
 
 
 def retrain(
@@ -218,7 +216,7 @@ def _record(
         moves,
         parent=sides.champion.version if before.contest is None else before.contest.event.champion,
         promoted=before.won or serves,
-        notes=[*of_the_fit(learned.fitted, moves), *step.words, *before.notes()],
+        notes=[*of_the_fit(learned.fitted, moves), *learned.notes, *step.words, *before.notes()],
         anew=step.anew,
         objective=settings.objective,
     )
@@ -263,7 +261,17 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
     faults, past = faults_of_rows(rows.rows), None
     with before.source.open() as connection:
         drop_forgotten(connection, log, before.source)
-        chain = chain_of_log(connection, rows, fitted, settings.arms, objective)
+        kept = kept_chain(connection, sides.newest, fitted, objective) if before.source.own else None
+        chain, notes = kept or (chain_of_log(connection, rows, fitted, settings.arms, objective), ())
+    learned = _Learned(
+        lesson=lesson,
+        fitted=fitted,
+        past=None,
+        evidence=before.evidence,
+        faults=faults,
+        chain=chain,
+        notes=notes,
+    )
     if before.contest is None and sides.serving == COLD and not faults:
         past = play(
             rows.rows,
@@ -275,21 +283,13 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
             known=before.scored,
         )
     if past is None:
-        return _Learned(
-            lesson=lesson, fitted=fitted, past=None, evidence=before.evidence, faults=faults, chain=chain
-        )
+        return learned
     played = settings.arms[past.anchor].id
-    kept = kept_anchor(fitted.predictor, fitted.average, settings.arms, objective, played)
+    anchored = kept_anchor(fitted.predictor, fitted.average, settings.arms, objective, played)
     with before.source.open() as connection:
         evidence = Evidence.of_past(connection, past, rows, settings)
-    return _Learned(
-        lesson=lesson,
-        fitted=replace(fitted, anchor=settings.arms[kept].id),
-        past=past,
-        evidence=evidence,
-        faults=faults,
-        chain=chain,
-    )
+    fitted = replace(fitted, anchor=settings.arms[anchored].id)
+    return replace(learned, fitted=fitted, past=past, evidence=evidence)
 
 
 def _terms(
