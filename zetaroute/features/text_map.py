@@ -64,6 +64,8 @@ class FeatureMap:
     _squares: Array = field(init=False, repr=False)
     """Their squared lengths."""
     _lexicon: Lexicon = field(init=False, repr=False)
+    _identity: str = field(default="", init=False, repr=False, compare=False)
+    """Worked out when it is first asked for."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_lexicon", Lexicon(self.vocabulary))
@@ -83,6 +85,8 @@ class FeatureMap:
 
     def identity(self) -> str:
         """Return a hash of everything that vectors depend on: two maps with one identity give the same vectors."""
+        if self._identity:
+            return self._identity
         digest = hashlib.sha256(
             repr((self.tasks, sorted(self.vocabulary.items()))).encode("utf-8", "replace")
         )
@@ -90,7 +94,8 @@ class FeatureMap:
             values = np.ascontiguousarray(getattr(self.spaces, array.name))
             digest.update(repr((array.name, values.dtype.str, values.shape)).encode())
             digest.update(values.tobytes())
-        return digest.hexdigest()
+        object.__setattr__(self, "_identity", digest.hexdigest())
+        return self._identity
 
     def vectors(self, texts: Sequence[str], tasks: Sequence[str | None] | None = None) -> Array:
         """Return the vectors of n texts with their task labels, shape (n, size); a repeated text is read once."""
