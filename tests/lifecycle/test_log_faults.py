@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 from tests.cli.command import ok
 from tests.support.homes import practice_home
+from zetaroute.domain import Arm
+from zetaroute.evaluate.log_checks import check_propensities
+from zetaroute.lifecycle.log_faults import faults_of_draws
 
 ROWS = 700
 Spoil = Callable[[duckdb.DuckDBPyConnection], Any]
@@ -77,3 +81,26 @@ def test_sound_log_has_nothing_to_name(sound: Path, tmp_path: Path) -> None:
     said = retrained(sound, tmp_path, None)
     words = ("do not fit", "repeat", "future", "labels come late", "no version here")
     assert not any(word in reason for reason in said["reasons"] for word in words)
+
+
+def test_the_log_adds_up_probabilities_as_rows_in_memory_do() -> None:
+    rng = np.random.default_rng(5)
+    pmf = rng.dirichlet([5.0, 5.0, 5.0], 500)
+    arm = (pmf.cumsum(axis=1) > rng.random((500, 1))).argmax(axis=1)
+    arms = [Arm(id=name, provider="practice", model=name) for name in "abc"]
+    found = []
+    for factor in np.linspace(0.3, 1.0, 8):
+        logged = pmf * [1.0, factor, 1.0]
+        with duckdb.connect() as log:
+            log.register(
+                "rows", {"model": np.array(["a", "b", "c"])[arm], **dict(zip("abc", logged.T, strict=True))}
+            )
+            log.execute(
+                "CREATE TABLE outcomes AS SELECT model, [a, b, c] AS pmf, 'ok' AS status, NULL AS forgotten, "
+                "false AS escalated, 'served' AS role, false AS audited, 0.5 AS propensity, NULL AS fallback_of, "
+                "[{'model': 'a'}, {'model': 'b'}, {'model': 'c'}] AS candidates FROM rows"
+            )
+            found.append(faults_of_draws(log, arms))
+        assert found[-1] == check_propensities(arm, logged)
+    assert any(found)
+    assert not all(found)

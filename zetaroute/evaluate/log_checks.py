@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
 from zetaroute.evaluate.judge_agreement import Agreement
@@ -46,31 +45,32 @@ def check_propensities(arm: Index, pmf: Array) -> list[LogFault]:
     more = np.maximum(possible / np.maximum(possible.sum(axis=1, keepdims=True), 1) - pmf, 0.0)
     p = np.maximum(pmf, NEVER)
     row, wanted = np.arange(len(arm)), more.sum(axis=1)
-    weight, largest = more[row, arm] / p[row, arm], float((more / p).max(initial=0.0))
-    spread = float(((more**2 / p).sum(axis=1) - wanted**2).sum())
+    return check_draws(
+        int((~possible[row, arm]).sum()),
+        float((more[row, arm] / p[row, arm] - wanted).sum()),
+        float((more / p).max(initial=0.0)),
+        float(((more**2 / p).sum(axis=1) - wanted**2).sum()),
+    )
+
+
+def check_draws(impossible: int, excess: float, largest: float, spread: float) -> list[LogFault]:
+    """Do as `check_propensities` by what it adds up: the rows of models that could not be drawn, the weights of those
+    that were less what was wanted, the largest weight there is, and the variance that the weights may have."""
     doubt = math.log(2.0 / FALSE_ALARM)
     allowed = largest * doubt / 3.0
     allowed += math.sqrt(allowed**2 + 2.0 * max(spread, 0.0) * doubt)
-    if possible[row, arm].all() and abs(float(weight.sum() - wanted.sum())) <= allowed:
+    if not impossible and abs(excess) <= allowed:
         return []
     return [LogFault(name="wrong-propensities", words=WRONG_PROPENSITIES, refuses=True)]
 
 
-def check_feedback(
-    outcome: NDArray[np.str_], metric: NDArray[np.str_], author: NDArray[np.str_]
-) -> list[LogFault]:
-    """Find feedback written more than once by one author on one outcome's metric; one row per entry.
-
-    A correction looks the same: the latest counts, so nothing is refused.
-    """
-    if not len(outcome):
-        return []
-    _, counts = np.unique(np.stack([outcome, metric, author]), axis=1, return_counts=True)
-    extra = int((counts - 1).sum())
+def check_feedback(entries: int, extra: int) -> list[LogFault]:
+    """Find feedback written more than once by one author on one outcome's metric: `extra` of all entries repeat an
+    earlier one. A correction looks the same: the latest counts, so nothing is refused."""
     if not extra:
         return []
     words = (
-        f"{extra} of {len(outcome)} feedback entries repeat an earlier one by the same author on the same answer "
+        f"{extra} of {entries} feedback entries repeat an earlier one by the same author on the same answer "
         "and metric: only the latest counts, see whether something sends feedback twice"
     )
     return [LogFault(name="duplicate-feedback", words=words, refuses=False)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from zetaroute.arrays import Array, Index, Mask
+from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, unit_of
 from zetaroute.evaluate.satisfaction import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
@@ -156,21 +156,6 @@ def sample(frame: pl.DataFrame, arms: Sequence[Arm], *, trust: Mapping[str, floa
         weight=np.ones(frame.height),
         trust=trust_of(frame, trust or {}),
     )
-
-
-def drawn_models(connection: DuckDBPyConnection, arms: Sequence[Arm]) -> tuple[Index, Array]:
-    """Return the model (n,) of every row that can teach something and was drawn among `arms`, in whose order all are,
-    and the logged probabilities (n, K)."""
-    place = {arm.id: index for index, arm in enumerate(arms)}
-    frame = pl.DataFrame(
-        connection.sql(
-            f"SELECT model, propensity, fallback_of, {_CHANCES} FROM outcomes "
-            f"WHERE {TEACHING} AND propensity IS NOT NULL AND fallback_of IS NULL"
-        )
-    ).filter(pl.col("model").is_in(list(place)))
-    pmf, _ = _chances(frame, place)
-    drawn = ~np.isnan(pmf[:, 0])
-    return frame["model"].replace_strict(place, return_dtype=pl.Int64).to_numpy()[drawn], pmf[drawn]
 
 
 def trust_of(frame: pl.DataFrame, trust: Mapping[str, float]) -> Array:

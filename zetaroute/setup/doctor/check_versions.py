@@ -8,9 +8,8 @@ from zetaroute.analysis.guard_trial import lost
 from zetaroute.analysis.log_drift import find_drift
 from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
-from zetaroute.evaluate.log_checks import check_propensities
-from zetaroute.learn.frame import TEACHING, drawn_models
-from zetaroute.lifecycle.log_faults import faults_of_log
+from zetaroute.learn.frame import TEACHING
+from zetaroute.lifecycle.log_faults import faults_of_draws, faults_of_log
 from zetaroute.lifecycle.versions import verify
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
@@ -74,7 +73,7 @@ def examine_rows(home: Home, settings: Settings, log: OpenedLog) -> Iterator[Dia
     (rows,) = connection.execute(f"SELECT count(*) FROM outcomes WHERE {TEACHING}").fetchone() or (0,)
     if rows:
         faults = [
-            *check_propensities(*drawn_models(connection, settings.arms)),
+            *faults_of_draws(connection, settings.arms),
             *faults_of_log(connection, Registry(home.artifacts), since=None),
         ]
         for fault in faults:
