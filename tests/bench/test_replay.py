@@ -12,7 +12,7 @@ from tests.cli.command import ok, refused, run, shape
 from tests.support.recordings import MODELS, written
 from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.replay import ReplayPlan, replay
-from zetaroute.bench.replay_seeds import replay_seeds, summary
+from zetaroute.bench.replay_seeds import SO_FAR, replay_seeds, summary
 from zetaroute.config import Objective
 
 OBJECTIVE = Objective(answer_value_usd=0.01, satisfaction_value_usd=0.0, second_value_usd=0.0005)
@@ -59,13 +59,25 @@ def test_json_is_that_of_the_contract(told, played):
     }
     assert shape(told, whole) == []
     assert 140 <= told["rounds"][-1]["rows"] < 140 + len(MODELS)
-    kinds = dict.fromkeys(("rows", "score", "utility_usd", "regret_usd", "truth_usd"), "number")
+    names = ("rows", "score", "utility_usd", "regret_usd", "truth_usd", *SO_FAR, "promotions")
+    kinds = dict.fromkeys(names, "number")
     for one in told["rounds"]:
-        assert shape(one, kinds | {"verdict": "text", "estimate": "object"}) == []
+        assert shape(one, kinds | {"verdict": "text", "estimate": "object", "audits": "object"}) == []
         assert shape(one["estimate"], {"value": "number?", "low": "number?", "high": "number?"}) == []
         assert one["verdict"] in {"PROMOTE", "REJECT", "INSUFFICIENT"}
     assert set(told["final"]) == set(FINAL)
     assert told["final"]["oracle"] == played["final"]["oracle"]
+
+
+def test_the_last_round_says_what_the_whole_says(played):
+    last, final = played["rounds"][-1], played["final"]
+    for name in ("learned", "served", "mix"):
+        assert last[f"{name}_usd"] == pytest.approx(final[name] - final["best_single"])
+    assert last["online_gain_usd"] == played["online_gain_usd"]
+    assert (last["audits"], last["promotions"]) == (played["audits"], len(played["promotions"]))
+    first = played["rounds"][0]
+    assert 0 < first["audits"]["rows"] < last["audits"]["rows"]
+    assert first["learned_usd"] != last["learned_usd"]
 
 
 def test_the_same_seed_brings_the_same_rounds(told, played):
@@ -108,6 +120,7 @@ def made_run(seed: int, *, low: float | None, share: float | None) -> dict[str, 
         {"value": 0.2, "low": 0.0, "high": 0.3, "n": 9},
     ]
     common = {"score": 0.5, "utility_usd": 0.1, "regret_usd": 0.2, "truth_usd": 0.1, "verdict": "REJECT"}
+    common |= dict.fromkeys(SO_FAR, 0.1 * seed) | {"promotions": seed, "audits": {"rows": 3, "cost_usd": 0.0}}
     return {
         "dataset": "made",
         "seed": seed,
@@ -142,6 +155,15 @@ def test_summary_of_seeds_by_hand():
     ]
     assert found["coverage"] == {"covered": 4, "estimates": 5, "share": 0.8}
     assert found["rounds"][0]["regret_usd"]["mean"] == pytest.approx(0.2)
+    assert found["rounds"][0]["mix_usd"] == {
+        "mean": pytest.approx(0.2),
+        "se": pytest.approx(0.1 / 3**0.5),
+        "n": 3,
+    }
+    assert (found["rounds"][1]["promotions"]["mean"], found["rounds"][1]["audits"]["rows"]["mean"]) == (
+        2.0,
+        3.0,
+    )
 
 
 def test_seeds_in_processes_of_their_own_are_the_single_runs(recordings):
@@ -160,3 +182,4 @@ def test_a_person_reads_means_over_seeds(tmp_path, file):
     said = ok(tmp_path, "replay", str(file), "--rounds", "1", "--rows", "60", "--seeds", "2", "--jobs", "1")
     assert "means over 2 seeds" in said.out
     assert "95% intervals held the truth in" in said.out
+    assert "promotions" in said.out

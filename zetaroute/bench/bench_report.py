@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zetaroute.bench.replay_seeds import SO_FAR
 from zetaroute.report.figure_words import amount, per_thousand
 from zetaroute.report.tables import (
     INTERVAL,
@@ -81,6 +82,7 @@ def replay_report(result: Result) -> Report:
         "it asks for",
         sections=[
             Section(table=table(columns, rounds), on_screen=True),
+            _so_far_section([_so_far(one) for one in result["rounds"]]),
             _final_section({name: Cell(text=amount(one, "usd")) for name, one in result["final"].items()}),
         ],
         notes=[
@@ -116,7 +118,11 @@ def seeds_report(result: Result) -> Report:
     finals = {name: spread(one["mean"], one["se"], "usd") for name, one in result["final"].items()}
     return Report(
         headline=f"{result['dataset']}: means over {seeds} seeds ± standard error",
-        sections=[Section(table=table(columns, rounds), on_screen=True), _final_section(finals)],
+        sections=[
+            Section(table=table(columns, rounds), on_screen=True),
+            _so_far_section([_mean_so_far(one) for one in result["rounds"]]),
+            _final_section(finals),
+        ],
         notes=[
             *(_share_note(name, result[f"share_{name}"], seeds) for name in ("learned", "served", "mix")),
             _online_note(result["online_gain_usd"]),
@@ -208,6 +214,31 @@ def _step(point: Result) -> Row:
         spread(gain["utility_usd"]["value"], gain["utility_usd"]["se"], "usd_per_query", signed=True),
         amount(point["regret_fraction"], "score"),
     ]
+
+
+def _so_far_section(rows: list[Row]) -> Section:
+    columns = [
+        number(name) for name in ("rows", "learned", "served", "mix", "online", "audits", "promotions")
+    ]
+    return Section(
+        title="Gain per 1,000 queries over the best single model",
+        lead="Learned, served and mix on the test rows; online over the stream until then, audits paid for.",
+        table=table(columns, rows),
+        on_screen=True,
+    )
+
+
+def _so_far(one: Result) -> Row:
+    gains: list[Cell | str] = [amount(one[name], "usd_per_query", signed=True) for name in SO_FAR]
+    return [str(one["rows"]), *gains, str(one["audits"]["rows"]), str(one["promotions"])]
+
+
+def _mean_so_far(one: Result) -> Row:
+    gains: list[Cell | str] = [
+        spread(one[name]["mean"], one[name]["se"], "usd_per_query", signed=True) for name in SO_FAR
+    ]
+    audits, promotions = one["audits"]["rows"]["mean"], one["promotions"]["mean"]
+    return [str(one["rows"]), *gains, f"{audits:.0f}", f"{promotions:.1f}"]
 
 
 def _final_section(finals: dict[str, Cell]) -> Section:

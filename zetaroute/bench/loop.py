@@ -76,7 +76,7 @@ class Loop:
             RecordedAnswers(train, settings.objective) if chain and train.responses is not None else None
         )
         self._seed, self._audit = seed, audit
-        self._labels = train.labels(use_task=use_task)
+        self.use_task, self._labels = use_task, train.labels(use_task=use_task)
         self._units = [unit_of(None, text) for text in train.texts]
         self._outcomes = train.full_sample(use_task=use_task)
         self._lengths = with_lengths(train.texts, np.zeros((len(train.texts), 0)))

@@ -6,7 +6,7 @@ alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,11 +20,13 @@ from zetaroute.bench.recorded_chains import RecordedAnswers
 from zetaroute.bench.steps import Step
 from zetaroute.bench.way import utility
 from zetaroute.config import Explore, Objective, Settings
-from zetaroute.domain import Arm, Query
+from zetaroute.domain import Query
 from zetaroute.errors import UsageError
 from zetaroute.evaluate.e_process import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.evaluate.intervals import NOTHING, mean_figure
+from zetaroute.features import AnyMap
 from zetaroute.policy import Policy
+from zetaroute.registry import COLD
 
 FIRST, LATER = 500, 3000
 """Queries of the stream before and after which what came of them is also told alone."""
@@ -49,14 +51,9 @@ class ReplayPlan:
 
 
 def replay(
-    recordings: Recordings,
-    *,
-    objective: Objective,
-    plan: ReplayPlan,
-    jobs: int = 2,
-    on_round: Callable[[dict[str, Any]], None] | None = None,
+    recordings: Recordings, *, objective: Objective, plan: ReplayPlan, jobs: int = 2
 ) -> dict[str, Any]:
-    """Play the loop on the training side of the recordings and mark it on the test side.
+    """Play the loop on the training side of the recordings and mark it on the test side, round by round.
 
     Returns the JSON of the contract. Raises UsageError when there are fewer rows than rounds.
     """
@@ -70,27 +67,26 @@ def replay(
     explore = Explore() if plan.explore is None else Explore(rate=plan.explore)
     settings = Settings(arms=arms_of(recordings), objective=objective, explore=explore)
     loop = Loop(train, settings, seed=plan.seed, audit=plan.audit, use_task=plan.use_task, chain=plan.chain)
-    stream = _Stream(loop)
+    stream, marks = _Stream(loop), _Marks(loop, test)
     ends = np.linspace(0, plan.rows, plan.rounds + 1)[1:]
     rounds: list[dict[str, Any]] = []
     for steps in loop.play(order, rows=plan.rows):
         stream.take(steps)
         while len(rounds) < plan.rounds - 1 and loop.rows >= ends[len(rounds)]:
-            rounds.append(stream.round())
-            if on_round is not None:
-                on_round(rounds[-1])
-    rounds.append(stream.round())
-    if on_round is not None:
-        on_round(rounds[-1])
+            rounds.append(stream.round() | marks.gained())
+    last = stream.round()
+    if loop.fitted is None:
+        loop.retrain()
+    rounds.append(last | marks.gained())
     return {
         "dataset": recordings.dataset,
         "seed": plan.seed,
         "rounds": rounds,
-        **_final(loop, test, plan=plan, jobs=jobs),
+        **_final(marks, plan=plan, jobs=jobs),
         "online_gain_usd": stream.online_gain_usd(),
         "online_first_usd": stream.online_gain_usd(slice(0, FIRST)),
         "online_later_usd": stream.online_gain_usd(slice(LATER, None)),
-        "audits": {"rows": loop.audit_rows, "cost_usd": float(sum(stream.audits_usd))},
+        "audits": stream.audits(),
         "promotions": loop.promotions,
     }
 
@@ -136,7 +132,14 @@ class _Stream:
             "truth_usd": float(np.mean(truth)) if truth else 0.0,
             "e_value": standing["e_value"],
             "share": loop.share,
+            "online_gain_usd": self.online_gain_usd(),
+            "audits": self.audits(),
+            "promotions": len(loop.promotions),
         }
+
+    def audits(self) -> dict[str, float]:
+        """Return how many answers audits have asked for, and what these took."""
+        return {"rows": self.loop.audit_rows, "cost_usd": float(sum(self.audits_usd))}
 
     def online_gain_usd(self, part: slice = slice(None)) -> float | None:
         """Return the utility per query, audits paid for, minus that of the single model that is best on train.
@@ -156,25 +159,56 @@ def _verdict(standing: dict[str, Any]) -> str:
     return "PROMOTE" if proven else "INSUFFICIENT"
 
 
-def _final(loop: Loop, test: Recordings, *, plan: ReplayPlan, jobs: int) -> dict[str, Any]:
-    """Return what was learned and what serves in the end, on the test side."""
-    arms, objective = loop.arms, loop.settings.objective
-    full = fit_full(loop.train, arms, objective=objective, seed=plan.seed, jobs=jobs, use_task=plan.use_task)
-    truth = utility(test, objective)
-    single = truth[:, int(np.argmax(loop.gains.mean(axis=0)))]
+class _Marks:
+    """What the loop's versions are worth on the test side, per query in USD."""
 
-    answers = RecordedAnswers(test, objective) if loop.answers is not None else None
-    vectors: dict[int, Array] = {}
-    """Of the test queries, by what makes them: most versions share one map."""
+    def __init__(self, loop: Loop, test: Recordings) -> None:
+        """Mark by the test side, which the loop never sees."""
+        self.loop, self.test = loop, test
+        objective = loop.settings.objective
+        self.truth = utility(test, objective)
+        self.single: Array = self.truth[:, int(np.argmax(loop.gains.mean(axis=0)))]
+        self._answers = RecordedAnswers(test, objective) if loop.answers is not None else None
+        self._vectors: dict[int, tuple[AnyMap | None, Array]] = {}
+        """Of the test queries, by what makes them: most versions share one map."""
+        self._routed: dict[str, Array] = {}
+        """By version."""
 
-    def routed(policy: Policy, always: str | None = None) -> Array:
+    def values(self) -> dict[str, Array]:
+        """Return what all rows teach, what serves, and what users get, each (n,)."""
+        loop = self.loop
+        champion, anchor, challenger = loop.sides()
+        # Without the chain that the challenger may have.
+        learned = champion if loop.fitted is None else loop.fitted.policy(f"of {loop.rows} rows")
+        return {
+            "learned": self.routed(learned),
+            "served": self.routed(*loop.serving()),
+            "mix": loop.share * self.routed(challenger) + (1.0 - loop.share) * self.routed(champion, anchor),
+        }
+
+    def gained(self) -> dict[str, float]:
+        """Return the same in the mean, over the single model that is best on train."""
+        return {f"{name}_usd": float((value - self.single).mean()) for name, value in self.values().items()}
+
+    def routed(self, policy: Policy, always: str | None = None) -> Array:
+        """Return what a policy is worth on every query, (n,), or the single model that it always asks."""
         if always is not None:
-            return np.asarray(truth[:, _place(arms, always)])
-        labels, predictor = test.labels(use_task=plan.use_task), policy.predictor
-        if id(predictor.map) not in vectors:
-            vectors[id(predictor.map)] = predictor.vectors(test.texts, labels)
-        chosen = route(policy, test, arms, objective, vectors=vectors[id(predictor.map)])
-        usd = np.asarray(truth[np.arange(len(chosen)), chosen])
+            return np.asarray(self.truth[:, self.test.models.index(always)])
+        if policy.version == COLD:
+            return self._route(policy)
+        if policy.version not in self._routed:
+            self._routed[policy.version] = self._route(policy)
+        return self._routed[policy.version]
+
+    def _route(self, policy: Policy) -> Array:
+        loop, test, arms = self.loop, self.test, self.loop.arms
+        labels, predictor = test.labels(use_task=loop.use_task), policy.predictor
+        found = predictor.map
+        if id(found) not in self._vectors:
+            self._vectors[id(found)] = found, predictor.vectors(test.texts, labels)
+        chosen = route(policy, test, arms, loop.settings.objective, vectors=self._vectors[id(found)][1])
+        usd = np.asarray(self.truth[np.arange(len(chosen)), chosen])
+        answers = self._answers
         if answers is not None and policy.chain is not None and policy.chain.serves:
             asked = [Query(text=text, task=task) for text, task in zip(test.texts, labels, strict=True)]
             for row, expected in enumerate(policy.expect(asked, arms)):
@@ -182,18 +216,22 @@ def _final(loop: Loop, test: Recordings, *, plan: ReplayPlan, jobs: int) -> dict
                     usd[row] = answers.run(chain, row).utility_usd
         return usd
 
-    if loop.fitted is None:
-        loop.retrain()
-    learned = loop.fitted.policy("learned") if loop.fitted is not None else loop.champion
-    served = routed(*loop.serving())
-    champion, anchor, challenger = loop.sides()
-    values = {
-        "learned": routed(learned),
-        "served": served,
-        "mix": loop.share * routed(challenger) + (1.0 - loop.share) * routed(champion, anchor),
+
+def _final(marks: _Marks, *, plan: ReplayPlan, jobs: int) -> dict[str, Any]:
+    """Return what was learned and what serves in the end, on the test side."""
+    loop, single = marks.loop, marks.single
+    full = fit_full(
+        loop.train,
+        loop.arms,
+        objective=loop.settings.objective,
+        seed=plan.seed,
+        jobs=jobs,
+        use_task=plan.use_task,
+    )
+    values = marks.values() | {
         "best_single": single,
-        "full_information": routed(full.policy("full")),
-        "oracle": truth.max(axis=1),
+        "full_information": marks.routed(full.policy("full")),
+        "oracle": marks.truth.max(axis=1),
     }
     gap = values["full_information"] - single
     clear = abs(gap.mean()) > gap.std(ddof=1) / np.sqrt(len(gap))
@@ -205,7 +243,3 @@ def _final(loop: Loop, test: Recordings, *, plan: ReplayPlan, jobs: int) -> dict
         "final": {name: float(value.mean()) for name, value in values.items()},
         **{f"share_{name}": share(name) for name in ("learned", "served", "mix")},
     }
-
-
-def _place(arms: Sequence[Arm], model: str) -> int:
-    return next(k for k, arm in enumerate(arms) if arm.id == model)

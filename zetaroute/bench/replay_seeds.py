@@ -13,6 +13,8 @@ from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.config import Objective
 
 Run = Mapping[str, Any]
+SO_FAR = ("learned_usd", "served_usd", "mix_usd", "online_gain_usd")
+"""What a round tells of the policies on the test rows, and of the stream until then."""
 
 
 def replay_seeds(
@@ -54,7 +56,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
         "share_served": _mean([run["share_served"] for run in runs]),
         "share_mix": _mean([run["share_mix"] for run in runs]),
         "online_gain_usd": _mean([run["online_gain_usd"] for run in runs]),
-        "audits": {name: _mean([run["audits"][name] for run in runs]) for name in ("rows", "cost_usd")},
+        "audits": _audits(runs),
         "final": {name: _mean([run["final"][name] for run in runs]) for name in runs[0]["final"]},
         "promotions": _mean([len(run["promotions"]) for run in runs]),
         "coverage": {
@@ -79,9 +81,14 @@ def _round(parts: Sequence[Run]) -> dict[str, Any]:
         "covered": len(covered),
         **{
             name: _mean([part[name] for part in parts])
-            for name in ("score", "utility_usd", "regret_usd", "truth_usd")
+            for name in ("score", "utility_usd", "regret_usd", "truth_usd", *SO_FAR, "promotions")
         },
+        "audits": _audits(parts),
     }
+
+
+def _audits(parts: Sequence[Run]) -> dict[str, Any]:
+    return {name: _mean([part["audits"][name] for part in parts]) for name in ("rows", "cost_usd")}
 
 
 def _mean(values: Sequence[float | None]) -> dict[str, Any]:
