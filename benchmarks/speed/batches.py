@@ -7,6 +7,7 @@ With so many calls at once no loop can be faster than the answers come: that bou
 from __future__ import annotations
 
 import asyncio
+import gc
 import shutil
 import tempfile
 import time
@@ -184,6 +185,7 @@ async def batch_learned(url: str, learned: Path) -> None:
 
 
 async def _batch(folder: Path, config: str, queries: Sequence[Query]) -> None:
+    from zetaroute.__main__ import FEWEST_NEW
     from zetaroute.batch.answers_file import Output
     from zetaroute.batch.input import as_rows
     from zetaroute.batch.run import BatchPlan, run_batch
@@ -195,6 +197,9 @@ async def _batch(folder: Path, config: str, queries: Sequence[Query]) -> None:
     home = Home(folder)
     home.make()
     log = log_of(home)
+    before = gc.get_threshold()
+    # As the command does.
+    gc.set_threshold(FEWEST_NEW)
     with Output(home.path / "answers.jsonl") as output:
         progress = await run_batch(
             open_router(home, parse_settings(config, file=None)),
@@ -205,4 +210,5 @@ async def _batch(folder: Path, config: str, queries: Sequence[Query]) -> None:
             output=output,
         )
     log.merge()
+    gc.set_threshold(*before)
     assert progress.answered == len(queries), progress.summary()
