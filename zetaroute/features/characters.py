@@ -43,7 +43,10 @@ def _marks(kinds: Index) -> NDArray[np.uint8]:
 
 _LETTER, _DIGIT, _POINT = 1, 2, 4
 _ASCII_KINDS = _kinds(list(map(chr, range(_ASCII))))
-_ASCII_MARKS = _marks(_ASCII_KINDS)
+_ASCII_MARKS = bytes(_marks(_ASCII_KINDS)) + bytes(256 - _ASCII)
+"""A table for `bytes.translate`."""
+_OPENING = ord("(")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"()"))
 _NOTHING = np.zeros(1, dtype=np.uint8)
 """What stands before a text."""
 
@@ -72,17 +75,21 @@ class Characters:
 
 def characters(text: str) -> Characters:
     """Return what the characters of a text are."""
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
-    kinds, marks = _ASCII_KINDS, _ASCII_MARKS
-    if not text.isascii():
+    kinds = _ASCII_KINDS
+    if text.isascii():
+        plain = text.encode("ascii")
+        codes: NDArray[np.integer] = np.frombuffer(plain, dtype=np.uint8)
+        marks = np.frombuffer(plain.translate(_ASCII_MARKS), dtype=np.uint8)
+    else:
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
         place = np.flatnonzero(codes >= _ASCII)
         others, which = np.unique(codes[place], return_inverse=True)
         codes[place] = _ASCII + which
         kinds = np.hstack([kinds, _kinds(list(map(chr, others.tolist())))])
-        marks = _marks(kinds)
+        marks = _marks(kinds).take(codes)
     counts: list[int] = (kinds @ np.bincount(codes, minlength=kinds.shape[1])).tolist()
     digits, upper, spaces, code, operators, quotes, foreign, cjk, letters, _, _ = counts
-    here = np.concatenate([_NOTHING, marks.take(codes)])
+    here = np.concatenate([_NOTHING, marks])
     starts = here[1:] & ~here[:-1]
     numbers = int(np.count_nonzero(starts & _DIGIT))
     if numbers > 1:
@@ -100,12 +107,14 @@ def characters(text: str) -> Characters:
         letters=letters,
         words=int(np.count_nonzero(starts & _LETTER)),
         numbers=numbers,
-        depth=_depth(codes) if "(" in text else 0,
+        depth=_depth(text) if "(" in text else 0,
     )
 
 
-def _depth(codes: Index) -> int:
-    brackets = codes[(codes == ord("(")) | (codes == ord(")"))]
-    level = np.cumsum(np.where(brackets == ord("("), 1, -1))
-    # A closing one without an opening one before it closes nothing.
-    return int((level - np.minimum.accumulate(np.minimum(level, 0))).max())
+def _depth(text: str) -> int:
+    level = deepest = 0
+    for bracket in text.encode("ascii", "ignore").translate(None, _NO_BRACKETS):
+        # A closing one without an opening one before it closes nothing.
+        level = level + 1 if bracket == _OPENING else max(level - 1, 0)
+        deepest = max(deepest, level)
+    return deepest
