@@ -130,3 +130,8 @@ def test_a_batch_on_practice_models_loads_no_learning(tmp_path: Path, instant_co
     (tmp_path / "q.jsonl").write_text('{"query": "What is 2 + 3?"}\n', encoding="utf-8")
     _, last = loaded(tmp_path, "--home", str(tmp_path), "batch", str(tmp_path / "q.jsonl"), "--json")
     assert last & LEARNING == set()
+
+
+def test_a_policy_with_a_chain_is_loaded_without_what_reads_answers() -> None:
+    code = "import sys, zetaroute.policy.chain.files; sys.exit('zetaroute.answers.final' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, env=environment()).returncode == 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from zetaroute.answers.agreement import EQUAL, agreement
+from zetaroute.answers.agreement import agreement
 from zetaroute.answers.final import final_of
+from zetaroute.answers.names import EQUAL
 
 QUERY = "How many of 30?"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zetaroute.answers.final import KINDS, final_of
+from zetaroute.answers.final import final_of
+from zetaroute.answers.names import KINDS
 
 OPTIONS = "Which?\nA. one\nB. two\nC. three"
 

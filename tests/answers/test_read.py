@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zetaroute.answers.read import SIGNS, read_answer
+from zetaroute.answers.names import SIGNS
+from zetaroute.answers.read import read_answer
 
 
 def sign(name: str, text: str, query: str = "What is 2 + 3?", **more) -> float:

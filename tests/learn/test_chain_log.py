@@ -9,14 +9,15 @@ import pytest
 
 from tests.log.test_log import feedback, outcome
 from tests.support.chains import COST_USD, RIGHT, SECONDS, WORTH
-from zetaroute.answers.read import SIGNS
+from zetaroute.answers.names import SIGNS
 from zetaroute.config import Home
 from zetaroute.domain import SIGNAL, Arm, Objective, new_id
 from zetaroute.forget.forget import choose, forget
-from zetaroute.learn.chain_log import chain_of_log, kept_chain
+from zetaroute.learn.chain_log import chain_of_log
 from zetaroute.learn.fit import Fitted, fit
 from zetaroute.learn.frame import read_frame, sample
 from zetaroute.learn.incremental.collect import ReadRows
+from zetaroute.learn.kept_chain import kept_chain
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Policy
@@ -139,9 +140,9 @@ def test_a_chain_is_kept_until_a_tenth_more_answers_have_come_or_one_is_forgotte
     def kept(policy: Policy = known, objective: Objective = WORTH) -> tuple[str, ...] | None:
         log.merge()
         with log.open() as connection:
-            found = kept_chain(connection, policy, fitted, objective)
-        assert found is None or found[0] is plan
-        return None if found is None else found[1]
+            found, words = kept_chain(connection, policy, fitted, objective)
+        assert found in (None, plan)
+        return words if found else None
 
     log.append([audited(100 + number, rng) for number in range(6)])
     (words,) = kept() or ("",)

@@ -9,8 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from zetaroute.answers.final import KINDS
-from zetaroute.answers.read import SIGNS
+from zetaroute.answers.names import KINDS, SIGNS
 from zetaroute.domain import Objective, Thought
 from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.chain.posterior import Posterior, subsets

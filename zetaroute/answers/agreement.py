@@ -13,9 +13,6 @@ from zetaroute.answers.number import same_number
 from zetaroute.answers.structure import WrittenCall
 from zetaroute.answers.words import tokens
 
-EQUAL = 0.75
-"""Agreement from which two answers count as the same one."""
-
 
 def agreement(one: Final, other: Final) -> float:
     """Return how far two final answers agree, from 0 (different) to 1 (the same).

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 from zetaroute.answers.choice import settled_letters
+from zetaroute.answers.names import Kind
 from zetaroute.answers.number import final_number
 from zetaroute.answers.structure import Structure, structure_of
 from zetaroute.answers.words import tokens
 
-Kind = Literal["empty", "declined", "choice", "date", "number", "boolean", "calls", "json", "text"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 TAIL = 1_200
 """Characters of the end of an answer that its letter, number or word is looked for in."""
 SHORT = 60

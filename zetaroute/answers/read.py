@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zetaroute.answers.final import KINDS, REFUSAL, Final, final_of
+from zetaroute.answers.final import REFUSAL, Final, final_of
+from zetaroute.answers.names import KINDS
 from zetaroute.answers.structure import WrittenCall
 from zetaroute.arrays import Array
 
@@ -26,14 +27,6 @@ _HEDGES = re.compile(
 _STEPS = re.compile(r"\b(?:step|first|second|next|then|therefore|thus|so|hence|because|since)\b")
 _BLANKS = re.compile(r"\b(?:none|null|unknown|your_\w+|example|placeholder|todo|n/a)\b|<\w+>|\.\.\.")
 _ENDS = tuple(".!?)]}>\"'`*$|:;")
-SIGNS = (
-    *(f"is {kind}" for kind in KINDS[1:]),
-    "cued", "length", "words", "lines", "digits", "capitals", "overlap", "numbers known", "hedges", "refusals",
-    "steps", "equations", "questions", "blanks", "fenced", "cut", "magnitude", "whole number", "letter", "calls",
-    "arguments", "arguments known", "functions", "numbers in quotes", "lists", "longest argument",
-    "logprob least", "logprob low", "logprob mean", "signal",
-)  # fmt: skip
-"""Names of the signs, in their order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

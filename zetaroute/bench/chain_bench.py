@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zetaroute.answers.agreement import EQUAL
+from zetaroute.answers.names import EQUAL
 from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.bench.datasets import Recordings

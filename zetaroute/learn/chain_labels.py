@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
-from zetaroute.answers.agreement import EQUAL
+from zetaroute.answers.names import EQUAL
 from zetaroute.arrays import Array, Index, Mask
 
 ROWS_OF_MEAN = 3.0

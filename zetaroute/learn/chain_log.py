@@ -21,35 +21,26 @@ from zetaroute.learn.chains import (
     fit_chain,
 )
 from zetaroute.learn.fit import Fitted
-from zetaroute.learn.frame import COLUMNS, TEACHING, on_one_scale, sample, with_groups
+from zetaroute.learn.frame import COLUMNS, on_one_scale, sample, with_groups
 from zetaroute.learn.incremental.collect import ReadRows
+from zetaroute.learn.kept_chain import AUDITED, READABLE, audited_answers
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.asking import USUAL_MODELS, chain_models
-from zetaroute.policy.chain.plan import AuditedAnswers, ChainPlan
-from zetaroute.policy.learned import LearnedPredictor
-from zetaroute.policy.policy import Policy
+from zetaroute.policy.chain.plan import ChainPlan
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MOST_ANSWERS = 6_000
 """The newest are read."""
-REFITTED_AFTER = 0.1
-"""Part of its answers that must have come since a chain was fitted, or been graded, to fit it anew."""
-_AUDITED = "status = 'ok' AND audited AND role IN ('served', 'chain', 'audit', 'seed')"
-_READABLE = f"{TEACHING} AND store IS NULL AND response IS NOT NULL"
-_COUNT = f"""
-    SELECT count(*) FILTER ({_READABLE}), count(accuracy) FILTER ({_READABLE}), count(*) FILTER (NOT ({_READABLE}))
-    FROM graded WHERE {_AUDITED}
-"""
 _SELECT = f"""
     WITH signals AS (
         SELECT outcome_id, max_by(value, time) AS signal FROM feedback WHERE metric = '{SIGNAL}' GROUP BY outcome_id
     )
     SELECT {COLUMNS}, response, finish_reason, logprobs, signal
     FROM graded LEFT JOIN signals ON outcome_id = id
-    WHERE {_READABLE} AND {_AUDITED}
+    WHERE {READABLE} AND {AUDITED}
     ORDER BY time DESC, id DESC LIMIT {MOST_ANSWERS}
 """
 
@@ -69,36 +60,6 @@ class AnsweredQueries:
     response_s: Array
     answers: Answers
     """(n, K) what was read."""
-
-
-def kept_chain(
-    connection: DuckDBPyConnection, known: Policy, fitted: Fitted, objective: Objective
-) -> tuple[ChainPlan, tuple[str]] | None:
-    """Return the chain of a `known` policy and in words why it is kept; None where it is to be fitted anew.
-
-    It is kept while nearly all answers are those that it was fitted on and none of these is gone, for the same
-    models, prices, map and objective, unless a model has changed.
-    """
-    plan, now, before = known.chain, fitted.predictor, known.predictor
-    if plan is None or plan.learned_from is None or fitted.drifts or not isinstance(before, LearnedPredictor):
-        return None
-    prices = [{model: one.prices for model, one in each.priced.items()} for each in (now, before)]
-    same = (now.models, now.map.identity(), objective) == (
-        before.models,
-        before.map.identity(),
-        plan.objective,
-    )
-    if not same or prices[0] != prices[1]:
-        return None
-    then, there = plan.learned_from, _audited_answers(connection)
-    new, more = there.answers - then.answers, int(REFITTED_AFTER * then.answers)
-    if there.gone != then.gone or not 0 <= new <= more or abs(there.graded - then.graded) > more:
-        return None
-    words = (
-        f"the chain is kept as it was fitted: {new} audited answers have come since its {then.answers}, "
-        f"more than {more} fit it anew"
-    )
-    return plan, (words,)
 
 
 def chain_of_log(
@@ -131,12 +92,7 @@ def chain_of_log(
     plan = chain_of(seen, newest.x.astype(np.float64), newest.rows, fitted, arms, objective)
     if plan is None:
         return None
-    return replace(plan, learned_from=_audited_answers(connection))
-
-
-def _audited_answers(connection: DuckDBPyConnection) -> AuditedAnswers:
-    answers, graded, gone = connection.execute(_COUNT).fetchone() or (0, 0, 0)
-    return AuditedAnswers(answers=answers, graded=graded, gone=gone)
+    return replace(plan, learned_from=audited_answers(connection))
 
 
 def chain_of(

@@ -11,9 +11,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.answers.agreement import EQUAL, agreement
-from zetaroute.answers.final import KINDS
-from zetaroute.answers.read import SIGNS, ReadAnswer
+from zetaroute.answers.agreement import agreement
+from zetaroute.answers.names import EQUAL, KINDS, SIGNS
+from zetaroute.answers.read import ReadAnswer
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.domain import Arm, Objective, run_chain
 from zetaroute.evaluate.reward_model import FOLDS

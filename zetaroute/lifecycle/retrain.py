@@ -13,7 +13,6 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import EvidenceLine
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.features.cluster_names import cell_names
-from zetaroute.learn.chain_log import chain_of_log, kept_chain
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.readers import on_cluster
 from zetaroute.learn.incremental.train import (
@@ -22,6 +21,7 @@ from zetaroute.learn.incremental.train import (
     drop_forgotten,
     train,
 )
+from zetaroute.learn.kept_chain import kept_chain
 from zetaroute.learn.progressive import Challenged, bounds_of, play
 from zetaroute.learn.routing_gain import kept_anchor
 from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of
@@ -261,8 +261,13 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
     faults, past = faults_of_rows(rows.rows), None
     with before.source.open() as connection:
         drop_forgotten(connection, log, before.source)
-        kept = kept_chain(connection, sides.newest, fitted, objective) if before.source.own else None
-        chain, notes = kept or (chain_of_log(connection, rows, fitted, settings.arms, objective), ())
+        chain, notes = None, tuple[str, ...]()
+        if before.source.own:
+            chain, notes = kept_chain(connection, sides.newest, fitted, objective)
+        if chain is None:
+            from zetaroute.learn.chain_log import chain_of_log
+
+            chain = chain_of_log(connection, rows, fitted, settings.arms, objective)
     learned = _Learned(
         lesson=lesson,
         fitted=fitted,

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.answers.final import KINDS
-from zetaroute.answers.read import SIGNS
+from zetaroute.answers.names import KINDS, SIGNS
 from zetaroute.arrays import Array
 from zetaroute.domain import Objective
 from zetaroute.policy.chain.plan import AuditedAnswers, ChainPlan

@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zetaroute.answers.agreement import agreement
-from zetaroute.answers.final import KINDS
-from zetaroute.answers.read import ReadAnswer, read_answer
+from zetaroute.answers.names import KINDS
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Arm, Objective, Thought
 from zetaroute.policy.chain.posterior import Posterior, logit, sigmoid
 from zetaroute.policy.chain.value import MOST_ASKS, Moves, best_asks, best_step, moved_by
 from zetaroute.policy.forecast import Forecast
+
+if TYPE_CHECKING:
+    from zetaroute.answers.read import ReadAnswer
 
 FEWEST_SEEN = 10
 """Graded answers of a kind, and audited queries of a cell, below which nothing is known of them."""
@@ -193,6 +195,8 @@ class ChainState:
         A model that was asked at the same time and is `running` still costs no more than the wait: where `next` names
         it, it is worth waiting for.
         """
+        from zetaroute.answers.read import read_answer
+
         answer = read_answer(text, self.query, cut=cut, logprobs=logprobs, signal=signal)
         place = self.plan.models.index(model)
         other = None if running is None else self.plan.models.index(running)
@@ -202,6 +206,8 @@ class ChainState:
         self, place: int, answer: ReadAnswer, *, vetoed: bool = False, running: int | None = None
     ) -> ChainState:
         """Return the chain after the answer of the model at a place of the plan (see `with_answer`)."""
+        from zetaroute.answers.agreement import agreement
+
         posterior, count = self.plan.posterior, len(self.prior)
         known = dict(zip(self.asked, self.answers, strict=True)) | {place: answer}
         asked = tuple(sorted(known))
@@ -327,6 +333,8 @@ class ChainState:
         ]
 
     def _agrees(self, number: int) -> float | None:
+        from zetaroute.answers.agreement import agreement
+
         others = [one for other, one in enumerate(self.answers) if other != number]
         return (
             float(np.mean([agreement(self.answers[number].final, one.final) for one in others]))

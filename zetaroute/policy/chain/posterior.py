@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from zetaroute.answers.agreement import EQUAL
+from zetaroute.answers.names import EQUAL
 from zetaroute.arrays import Array
 
 SAME = 0.999
