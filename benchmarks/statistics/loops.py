@@ -288,7 +288,7 @@ class _Lines:
 
     def says(self) -> Mapping[str, Any]:
         every = np.ones(len(self.columns["share"]), dtype=bool)
-        return found_in(self.columns, mine=every, answer_value_usd=1.0, margin=0.02)
+        return found_in(self.columns, mine=every, answer_value_usd=1.0, margin=0.02, earlier=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

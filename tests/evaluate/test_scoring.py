@@ -25,7 +25,7 @@ def part(decided: Decided, rows: slice) -> Decided:
 def found(decided: Decided, made, mine=None):
     columns = columns_of(decided, made)
     chosen = np.ones(len(decided.share), dtype=bool) if mine is None else mine
-    return found_in(columns, mine=chosen, answer_value_usd=1.0, margin=0.02)
+    return found_in(columns, mine=chosen, answer_value_usd=1.0, margin=0.02, earlier=1.0)
 
 
 def test_nothing_is_scored_below_its_bounds_even_where_grades_are_missing():
@@ -103,7 +103,7 @@ def test_harm_is_bet_on_by_the_share_of_each_line_and_not_by_the_last():
     for last in (0.25, 0.9):
         longer = {name: np.append(column, column[-1]) for name, column in columns.items()}
         longer["share"][-1] = last
-        values.append(found_in(longer, mine=mine, answer_value_usd=1.0, margin=0.02)["harm"])
+        values.append(found_in(longer, mine=mine, answer_value_usd=1.0, margin=0.02, earlier=1.0)["harm"])
     assert values[0] == values[1] > 1.0
 
 
@@ -130,18 +130,39 @@ def test_harm_and_own_mean_are_those_of_the_challenger_of_now_and_the_gain_is_ev
         name: np.concatenate([before, columns_of(good, lines_of(good))[name]])
         for name, before in columns_of(bad, lines_of(bad)).items()
     }
-    now = found_in(columns, mine=np.arange(3000) >= 1500, answer_value_usd=1.0, margin=0.02)
-    old = found_in(columns, mine=np.arange(3000) < 1500, answer_value_usd=1.0, margin=0.02)
+    now = found_in(columns, mine=np.arange(3000) >= 1500, answer_value_usd=1.0, margin=0.02, earlier=1.0)
+    old = found_in(columns, mine=np.arange(3000) < 1500, answer_value_usd=1.0, margin=0.02, earlier=1.0)
     assert now["harm"] < 1.0
     assert old["harm"] >= ROLLS_BACK_AT
     assert now["e_value"] == old["e_value"]
     assert now["own_mean_usd"] > 0.0 > old["own_mean_usd"]
-    none = found_in(columns, mine=np.zeros(3000, dtype=bool), answer_value_usd=1.0, margin=0.02)
+    none = found_in(columns, mine=np.zeros(3000, dtype=bool), answer_value_usd=1.0, margin=0.02, earlier=1.0)
     assert (none["harm"], none["own_mean_usd"]) == (1.0, None)
 
 
+def test_a_gain_that_was_proven_stays_proven_for_the_challenger_that_proved_it():
+    good, bad = queries(1500, gain=0.1, seed=1), queries(1500, gain=-0.3)
+    columns = {
+        name: np.concatenate([before, columns_of(bad, lines_of(bad))[name]])
+        for name, before in columns_of(good, lines_of(good)).items()
+    }
+    lines = np.arange(3000)
+    best = found_in(columns, mine=lines < 1500, answer_value_usd=1.0, margin=0.02, earlier=1.0)
+    assert best["e_value"] >= PROMOTES_AT > 1.0 > best["left"]
+    alone = {name: column[:1500] for name, column in columns.items()}
+    won = found_in(alone, mine=lines[:1500] >= 0, answer_value_usd=1.0, margin=0.02, earlier=1.0)
+    assert (won["e_value"] >= PROMOTES_AT, won["left"]) == (True, 1.0)
+    # A later challenger is judged by what is left when it comes, and a contest of another champion begins with that.
+    later = found_in(columns, mine=lines == 2999, answer_value_usd=1.0, margin=0.02, earlier=1.0)
+    assert later["e_value"] == pytest.approx(best["left"])
+    little = found_in(columns, mine=lines < 1500, answer_value_usd=1.0, margin=0.02, earlier=1e-300)
+    assert little["e_value"] == pytest.approx(1e-300 * best["left"])
+
+
 def test_an_epoch_without_lines_says_nothing():
-    says = found_in(nothing_yet(), mine=np.zeros(0, dtype=bool), answer_value_usd=1.0, margin=0.02)
+    says = found_in(
+        nothing_yet(), mine=np.zeros(0, dtype=bool), answer_value_usd=1.0, margin=0.02, earlier=1.0
+    )
     assert (says["units"], says["e_value"], says["harm"], says["accuracy"]) == (0, 1.0, 1.0, 1.0)
 
 
@@ -149,7 +170,11 @@ def test_an_answer_that_is_worth_nothing_breaks_nothing():
     decided = queries(50)
     made = lines_of(decided, answer_value_usd=0.0, low=np.zeros(2), high=np.zeros(2))
     says = found_in(
-        columns_of(decided, made), mine=np.ones(50, dtype=bool), answer_value_usd=0.0, margin=0.02
+        columns_of(decided, made),
+        mine=np.ones(50, dtype=bool),
+        answer_value_usd=0.0,
+        margin=0.02,
+        earlier=1.0,
     )
     assert (says["e_value"], says["harm"]) == (pytest.approx(1.0), pytest.approx(1.0))
 

@@ -37,6 +37,7 @@ FOUND = ContestStanding(
     units=40,
     paired=10,
     e_value=0.5,
+    left=0.5,
     accuracy=2.0,
     harm=0.3,
     belief=Belief(mean=0.0001, sd=0.0001),
@@ -133,10 +134,9 @@ def test_another_question_begins_anew_with_at_most_what_was_left(registry, event
     assert why in (found.anew or "")
     assert found.events[0].id < found.events[1].id
     assert found.events[1].evidence == 0.5
-    lucky = after(
-        registry, open_contest(event, e_value=7.0), terms=wider, settings=replace(SETTINGS, **settings)
-    )
-    assert lucky.events[1].evidence == 1.0
+    proven = open_contest(event, e_value=27.0, left=0.8)
+    lucky = after(registry, proven, terms=wider, settings=replace(SETTINGS, **settings))
+    assert lucky.events[1].evidence == 0.8
 
 
 def test_a_promoted_version_is_tested_before_another_one_challenges_it(registry, event):

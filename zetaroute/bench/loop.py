@@ -298,15 +298,15 @@ class Loop:
         """Return what the evidence of the epoch says."""
         epoch = self.epoch
         if epoch is None or self.challenger is None:
-            nothing: dict[str, Any] = dict.fromkeys(("e_value", "accuracy", "harm"), 1.0)
+            nothing: dict[str, Any] = dict.fromkeys(("e_value", "left", "accuracy", "harm"), 1.0)
             return nothing | {"own_mean_usd": None, "units": 0, "paired": 0}
-        found = found_in(
+        return found_in(
             epoch.lines,
             mine=np.array([version == self.challenger.version for version in epoch.versions], dtype=bool),
             answer_value_usd=self.settings.objective.answer_value_usd,
             margin=self.settings.gate.accuracy_margin,
+            earlier=epoch.earlier,
         )
-        return found | {"e_value": found["e_value"] * epoch.earlier}
 
     def retrain(self) -> None:
         """Promote what was proven, and let what all rows teach challenge the champion."""
@@ -328,7 +328,7 @@ class Loop:
         self.challenger = fitted.policy(f"v{self.fits}", self._chain(fitted))
         anchor = fitted.anchor if self.champion.version == COLD else None
         if epoch is None or epoch.anchor != anchor:
-            earlier = 1.0 if epoch is None else min(1.0, standing["e_value"])
+            earlier = 1.0 if epoch is None else standing["left"]
             bounds = bounds_of(self._sample(), self.arms, self.settings.objective)
             self.epoch = Epoch(anchor=anchor, bounds=bounds, earlier=earlier)
             return

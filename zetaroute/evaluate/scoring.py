@@ -15,6 +15,7 @@ from zetaroute.domain import PROVEN_SHARE, PROVING_SHARE, PROVING_UNITS
 from zetaroute.evaluate.e_process import (
     GAINS,
     HARMS,
+    PROMOTES_AT,
     Ranges,
     Units,
     believed_gain,
@@ -155,9 +156,13 @@ def _with_chains(low: Array, high: Array) -> Ranges:
 
 
 def found_in(
-    lines: Mapping[str, NDArray[Any]], *, mine: Mask, answer_value_usd: float, margin: float
+    lines: Mapping[str, NDArray[Any]], *, mine: Mask, answer_value_usd: float, margin: float, earlier: float
 ) -> dict[str, Any]:
-    """Return what the lines of an epoch say together; `mine` (n,) are those of the challenger of now."""
+    """Return what the lines of an epoch say together; `mine` (n,) are those of the challenger of now.
+
+    `earlier`, at most 1, is what evidence of another champion has left. A gain that was proven after any line since
+    the challenger's first stays proven, by Ville's inequality: it matters not when one looks.
+    """
     paired = lines["paired"] > 0
     point = answer_value_usd / 100.0
     gain, loss = lines["gain_usd"], lines["loss_usd"]
@@ -167,12 +172,16 @@ def found_in(
     # Of every line by its own share: a later one is not known yet when it is bet on.
     usual = design_variance(answer_value_usd, lines["share"])
     share = float(lines["share"][-1]) if len(gain) else 0.5
+    log = log_evidence(gain, paired, variance, lines["worst_gain_usd"], point * np.array(GAINS))
+    last, highest = (
+        earlier * last_evidence(part)
+        for part in (log, log[int(mine.argmax()) :].max(keepdims=True) if mine.any() else log)
+    )
     return {
         "units": len(gain),
         "paired": int(paired.sum()),
-        "e_value": last_evidence(
-            log_evidence(gain, paired, variance, lines["worst_gain_usd"], point * np.array(GAINS))
-        ),
+        "e_value": highest if highest >= PROMOTES_AT else last,
+        "left": min(1.0, last),
         "accuracy": last_evidence(
             log_evidence(
                 lines["gain_accuracy"] + margin,

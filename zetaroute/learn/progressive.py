@@ -93,16 +93,11 @@ class Challenged:
     rows: int
     """How many those were."""
 
-    def found(self, *, answer_value_usd: float, margin: float) -> dict[str, Any]:
+    def found(self, objective: Objective, margin: float) -> dict[str, Any]:
         """Return what the lines say together: see `found_in`."""
-        lines = lines_of(self.blocks)
-        found = found_in(lines, mine=lines["own"] > 0, answer_value_usd=answer_value_usd, margin=margin)
-        return found | {"e_value": self.earlier * found["e_value"]}
-
-    def left(self, objective: Objective, margin: float) -> float:
-        """Return the evidence, at most 1, that is left when another single model is the one to beat."""
-        found = self.found(answer_value_usd=objective.answer_value_usd, margin=margin)
-        return min(1.0, float(found["e_value"]))
+        lines, value = lines_of(self.blocks), objective.answer_value_usd
+        mine = lines["own"] > 0
+        return found_in(lines, mine=mine, answer_value_usd=value, margin=margin, earlier=self.earlier)
 
 
 def play(
@@ -147,7 +142,7 @@ def play(
                 blocks=(),
                 anchor=anchor,
                 bounds=bounds_of(past, arms, objective),
-                earlier=1.0 if now is None else now.left(objective, margin),
+                earlier=1.0 if now is None else now.found(objective, margin)["left"],
                 predictor=predictor,
                 average=average,
                 rows=begin,

@@ -54,9 +54,7 @@ class Evidence:
     ) -> Evidence:
         """Return the evidence of past rows, whose answers `connection` shows."""
         objective = settings.objective
-        standing = past.found(
-            answer_value_usd=objective.answer_value_usd, margin=settings.gate.accuracy_margin
-        )
+        standing = past.found(objective, settings.gate.accuracy_margin)
         found = measured(connection, past_columns(past, newest))
         return cls._of(ContestStanding(**standing), found, objective)
 
@@ -66,7 +64,7 @@ class Evidence:
         unit, none = objective.answer_value_usd, np.zeros(0)
         belief = believed_gain(none, none > 0, point=unit / 100.0, design=design(unit, 0.5))
         standing = ContestStanding(
-            units=0, paired=0, e_value=1.0, accuracy=1.0, harm=1.0, belief=belief, own_mean_usd=None
+            units=0, paired=0, e_value=1.0, left=1.0, accuracy=1.0, harm=1.0, belief=belief, own_mean_usd=None
         )
         return cls(standing=standing, found=None, table=None)
 

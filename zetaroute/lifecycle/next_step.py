@@ -100,7 +100,7 @@ def next_step(
     if standing is not None and why is None:
         return _refitted(standing, terms, author)
     ended = () if why is None else _ended(standing, why, author)
-    left = 1.0 if standing is None or standing.serves else min(1.0, standing.found.e_value)
+    left = 1.0 if standing is None or standing.serves else standing.found.left
     began = begun(
         settings,
         terms.bounds,

@@ -233,7 +233,7 @@ def _promoted(
     serving = promoted(event, contest.found, reason=verdict.reasons[0], author=author)
     log.append([replace(entry, contests=(serving,))])
     running = RunningContest.begun(serving)
-    found = replace(contest.found, units=0, paired=0, e_value=1.0, accuracy=1.0, harm=1.0)
+    found = replace(contest.found, units=0, paired=0, e_value=1.0, left=1.0, accuracy=1.0, harm=1.0)
     return OpenContest(running=running, found=found)
 
 
@@ -304,7 +304,7 @@ def _terms(
     past, anchor, earlier = learned.past, made.policy.anchor, 1.0
     if past is not None:
         same = anchor == settings.arms[past.anchor].id
-        earlier = past.earlier if same else min(1.0, learned.evidence.standing.e_value)
+        earlier = past.earlier if same else learned.evidence.standing.left
     bounds = bounds_of(learned.lesson.newest.rows, settings.arms, settings.objective)
     limit_usd = regret_limit_usd(settings, worth_usd(made.policy, settings, queries=before.monthly))
     return Terms(

@@ -40,7 +40,10 @@ class ContestStanding:
     units: int
     paired: int
     e_value: float
-    """That the challengers of the epoch beat the champion."""
+    """That the challengers of the epoch beat the champion; where it promotes, the highest since the challenger
+    of now came."""
+    left: float
+    """Of that evidence after the last line, at most 1, with which a contest of another champion begins."""
     accuracy: float
     """That their accuracy keeps its margin."""
     harm: float
@@ -206,9 +209,10 @@ def _standing(
         mine=columns["challenger"] == event.challenger,
         answer_value_usd=event.answer_value_usd,
         margin=event.accuracy_margin,
+        # What speaks against the challengers of an epoch before a change of favourite is kept: min(1, E).
+        earlier=min(1.0, _before(connection, event)),
     )
-    # What speaks against the challengers of an epoch before a change of favourite is kept: min(1, E).
-    return ContestStanding(**found | {"e_value": found["e_value"] * min(1.0, _before(connection, event))})
+    return ContestStanding(**found)
 
 
 def _before(connection: DuckDBPyConnection, event: ContestEvent) -> float:
