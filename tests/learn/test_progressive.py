@@ -82,13 +82,13 @@ def played(world: World, log: Sample, x: np.ndarray, rows: int) -> Challenged:
 
 
 def evidence(found: Challenged) -> float:
-    return found.found(answer_value_usd=OBJECTIVE.answer_value_usd, margin=0.02)["e_value"]
+    return found.found(OBJECTIVE, 0.02)["e_value"]
 
 
 def test_a_real_gain_is_proven_by_audits_of_a_few_hundred_queries():
     log, x = audited_log(USEFUL, 500, 1)
     found = played(USEFUL, log, x, 500)
-    told = found.found(answer_value_usd=OBJECTIVE.answer_value_usd, margin=0.02)
+    told = found.found(OBJECTIVE, 0.02)
     assert told["e_value"] > 1000
     assert told["accuracy"] > 20
     assert told["own_mean_usd"] > 0
@@ -98,7 +98,7 @@ def test_a_real_gain_is_proven_by_audits_of_a_few_hundred_queries():
 
 def test_a_gain_is_proven_by_logged_probabilities_alone_where_both_models_are_drawn():
     log, x = audited_log(USEFUL, 1500, 2, audits=0.0)
-    told = played(USEFUL, log, x, 1500).found(answer_value_usd=OBJECTIVE.answer_value_usd, margin=0.02)
+    told = played(USEFUL, log, x, 1500).found(OBJECTIVE, 0.02)
     assert told["paired"] == 0
     assert told["e_value"] > 20
 
