@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,11 @@ _VECTORS = f"""
     SELECT DISTINCT ON (query, embedding_model) query, store, embedding, embedding_model
     FROM outcomes WHERE {FIRST_CALLS} AND {_BARE} ORDER BY query, embedding_model, embedding IS NULL, id DESC
 """
+_NAMED = """
+    CREATE OR REPLACE TEMP TABLE named AS
+    WITH told AS (SELECT from_json(?, '{"text": ["VARCHAR"], "cell": ["VARCHAR"]}') AS columns)
+    SELECT unnest(columns.text) AS text, unnest(columns.cell) AS cell FROM told
+"""
 _BLOCK = 20_000
 """Texts that are read at once."""
 
@@ -43,14 +49,15 @@ _BLOCK = 20_000
 class Kinds:
     """The kinds of the texts that have no label, as SQL can join them."""
 
-    named: Mapping[str, NDArray[np.object_]] | None = None
+    named: Mapping[str, Sequence[str]] | None = None
     """Columns `text` and `cell`; None where no policy's map tells texts apart."""
 
     def join(self, connection: DuckDBPyConnection) -> tuple[str, str]:
         """Return the expression of a row's kind, and what to put behind FROM and a view with texts for it."""
         if self.named is None:
             return "coalesce(nullif(task, ''), 'all')", ""
-        connection.register("named", self.named)
+        # As JSON: of every text in an array DuckDB asks whether it belongs to some library.
+        connection.execute(_NAMED, [json.dumps(self.named)])
         # No other row's text is looked at.
         joined = f"LEFT JOIN named ON named.text = CASE WHEN {_BARE} THEN query END"
         return f"coalesce(nullif(task, ''), named.cell, '{UNKEPT}')", joined
@@ -69,9 +76,10 @@ def read_kinds(
     if texts.is_empty():
         return Kinds()
     wanted = texts.to_list()
-    names = np.array(names_of(policy, registry), dtype=np.object_)
-    cell = names[_cells(wanted, bare, predictor, registry)]
-    return Kinds({"text": np.array(wanted, dtype=np.object_), "cell": cell})
+    names = names_of(policy, registry)
+    return Kinds(
+        {"text": wanted, "cell": [names[cell] for cell in _cells(wanted, bare, predictor, registry)]}
+    )
 
 
 def kinds_of(frame: pl.DataFrame, policy: Policy, registry: Registry) -> NDArray[np.str_]:

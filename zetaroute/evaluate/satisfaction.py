@@ -224,10 +224,21 @@ def scale_of(
     counts = [float(outcomes[both].sum()) for both in paired]
     if len(used) < 2 or min(counts) < FEWEST_PAIRS:
         return None
-    from scipy.optimize import isotonic_regression
-
     means = [float(np.average((rating[both] - 1.0) / 4.0, weights=outcomes[both])) for both in paired]
-    return dict(zip(used, isotonic_regression(means, weights=counts).x.tolist(), strict=True))
+    return dict(zip(used, _monotone(means, counts), strict=True))
+
+
+def _monotone(means: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """Return the weighted isotonic regression: neighbours in the wrong order share their mean."""
+    pools: list[tuple[float, float, int]] = []
+    for mean, weight in zip(means, weights, strict=True):
+        pool = (mean, weight, 1)
+        while pools and pools[-1][0] > pool[0]:
+            before, heavy, size = pools.pop()
+            both = heavy + pool[1]
+            pool = ((before * heavy + pool[0] * pool[1]) / both, both, size + pool[2])
+        pools.append(pool)
+    return [mean for mean, _, size in pools for _ in range(size)]
 
 
 def scales_of(rating: Array, others: Mapping[str, Array], rows: Array | None = None) -> Scales:
