@@ -16,6 +16,7 @@ from tests.cli.command import ok, refused, run
 from tests.learn.conftest import LOGGED_ROWS as ROWS
 from tests.support.results import assert_same_result
 from zetaroute.config import Home, default_config_text, load_settings, parse_settings
+from zetaroute.domain import unit_of
 from zetaroute.learn.incremental.readers import Reader
 from zetaroute.learn.incremental.train import TrainingResult, drop_forgotten, open_source, train
 from zetaroute.lifecycle.retrain import retrain
@@ -152,6 +153,18 @@ def test_a_retrain_in_parts_judges_like_one_of_the_whole(home: Path) -> None:
 def test_a_log_may_be_learned_from_by_its_file(home: Path) -> None:
     ok(home, "retrain", "--from", str(home / "zetaroute.duckdb"), "--promote", "never")
     assert not (home / "vectors.npz").exists(), "rows from elsewhere are kept by whom they belong to"
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        assert log.execute("SELECT * FROM foreign_units").fetchall() == [], "it holds all of them itself"
+
+
+def test_what_another_log_taught_is_noted_once(home: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        ok(tmp_path / "new", "retrain", "--from", str(home / "zetaroute.duckdb"), "--promote", "never")
+    with duckdb.connect(str(tmp_path / "new" / "zetaroute.duckdb")) as log:
+        ((units,),) = log.execute("SELECT units FROM foreign_units").fetchall()
+    with duckdb.connect(str(home / "zetaroute.duckdb")) as log:
+        texts = log.execute("SELECT DISTINCT query FROM outcomes").fetchall()
+    assert units == sorted({f"{unit_of(None, text):016x}" for (text,) in texts})
 
 
 def test_what_was_forgotten_is_not_brought_back_by_an_older_export(home: Path) -> None:

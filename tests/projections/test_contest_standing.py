@@ -19,7 +19,9 @@ from zetaroute.domain import (
     ChainAsk,
     ChainReplay,
     ContestEvent,
+    ForeignUnits,
     new_id,
+    unit_of,
     utc_now,
 )
 from zetaroute.evaluate.e_process import ROLLS_BACK_AT
@@ -182,6 +184,16 @@ def test_a_pair_with_a_cut_answer_is_missing_at_once(log, event):
     log.append([Entry(outcomes=(pair.row, cut), feedback=(feedback(pair.id, 1.0),))])
     log.merge()
     assert lines(log, "gain_accuracy, missing") == [(-1.0, True)]
+
+
+def test_what_was_learned_from_another_log_is_never_scored(log, event):
+    texts, talk = ("Asked  elsewhere", "asked here"), "a talk that began elsewhere"
+    units = (f"{unit_of(None, 'asked elsewhere'):016x}", f"{unit_of(None, talk):016x}")
+    log.append([Entry(foreign_units=(ForeignUnits(id=new_id(), time=utc_now(), units=units),))])
+    foreign, own = (asked(event, right=BETTER, heads=True, query=text) for text in texts)
+    begun = asked(event, right=BETTER, heads=True, query=talk, conversation="c1")
+    add(log, foreign, own, begun)
+    assert scored(log) == [own.id]
 
 
 def test_people_and_mixed_sources_are_no_evidence(log, event):

@@ -37,6 +37,7 @@ from zetaroute.domain.contest import (
     ContestEvent as ContestEvent,
     ContestStep as ContestStep,
     EvidenceLine as EvidenceLine,
+    ForeignUnits as ForeignUnits,
     Pairing as Pairing,
     Side as Side,
     UtilityRange as UtilityRange,

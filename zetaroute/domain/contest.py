@@ -174,6 +174,16 @@ class EvidenceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignUnits:
+    """What was learned from other logs: nothing of it is ever scored here."""
+
+    id: str
+    time: str
+    units: tuple[str, ...]
+    """Hashes of conversations and of texts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
     """The coin of one query: on heads several models are asked, and all answers are graded."""
 

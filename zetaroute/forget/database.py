@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zetaroute.domain import unit_of
 from zetaroute.errors import StoreError
 from zetaroute.files.atomic import sync_folder
 from zetaroute.log.log import PATIENCE_S, Log, connect, unusable
@@ -116,6 +117,11 @@ def _copy(
     ).fetchall()
     connection.execute("SET VARIABLE forgotten = ?::VARCHAR[]", [list(ids)])
     connection.execute("SET VARIABLE unnamed = ?::VARCHAR[]", [list(segments)])
+    texts = connection.execute(
+        "SELECT DISTINCT query FROM outcomes WHERE list_contains(getvariable('forgotten'), id) AND query IS NOT NULL"
+    ).fetchall()
+    units = [f"{unit_of(None, text):016x}" for (text,) in texts]
+    connection.execute("SET VARIABLE units = ?::VARCHAR[]", [units])
     connection.execute("SET VARIABLE now = ?::TIMESTAMP", [datetime.now(UTC).replace(tzinfo=None)])
     for schema, table in tables:
         place = f'"{schema}"."{table}"'
@@ -145,6 +151,8 @@ def _changed(table: str, reasons: Mapping[str, str]) -> str:
         ids = ("id", "champion_outcome", "challenger_outcome")
         gone = " OR ".join(f"list_contains(getvariable('forgotten'), {name})" for name in ids)
         return f" REPLACE (CASE WHEN {gone} THEN NULL ELSE unit END AS unit)"
+    if table == "foreign_units":
+        return " REPLACE (list_filter(units, unit -> NOT list_contains(getvariable('units'), unit)) AS units)"
     if table in {"promotions", "contests", "canaries"} and reasons:
         words = "reason"
         for old, new in reasons.items():

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zetaroute.analysis.contest_result import NUMBERS, Lines
-from zetaroute.domain import ContestEvent, EvidenceLine, new_id
+from zetaroute.domain import ContestEvent, EvidenceLine, ForeignUnits, new_id, unit_of, utc_now
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.learn.progressive import Block, Challenged, lines_of
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+UNITS_AT_ONCE = 10_000
 EARLIER = "earlier"
 """What stands for a challenger that was fitted on a part of past rows alone, and never stored."""
 
@@ -71,6 +75,24 @@ def past_lines(
                 )
             )
     return tuple(lines)
+
+
+def foreign_units(learned: set[str], own: DuckDBPyConnection) -> tuple[ForeignUnits, ...]:
+    """Return the units that were `learned` and that the `own` log neither holds nor has noted before.
+
+    What the own log holds was decided before it was learned.
+    """
+    noted = own.execute("SELECT unnest(units) FROM foreign_units").fetchall()
+    fresh = sorted(learned - units_of(own) - {unit for (unit,) in noted})
+    parts = [fresh[start : start + UNITS_AT_ONCE] for start in range(0, len(fresh), UNITS_AT_ONCE)]
+    return tuple(ForeignUnits(id=new_id(), time=utc_now(), units=tuple(part)) for part in parts)
+
+
+def units_of(connection: DuckDBPyConnection) -> set[str]:
+    """Return the units of all conversations and of all texts."""
+    found = connection.execute("SELECT DISTINCT conversation, query FROM outcomes WHERE query IS NOT NULL")
+    rows = found.fetchall()
+    return {f"{unit_of(one, text):016x}" for conversation, text in rows for one in {conversation, None}}
 
 
 def _floats(block: Block, place: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zetaroute.config import Home, Settings
-from zetaroute.domain import EvidenceLine
+from zetaroute.domain import EvidenceLine, ForeignUnits
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.features.cluster_names import cell_names
 from zetaroute.learn.fit import Fitted
@@ -31,7 +31,7 @@ from zetaroute.lifecycle.log_faults import faults_of_rows
 from zetaroute.lifecycle.log_findings import LogFindings, look_at
 from zetaroute.lifecycle.moves import moves_of
 from zetaroute.lifecycle.next_step import NextStep, OpenContest, Promote, Terms, next_step
-from zetaroute.lifecycle.past_evidence import past_lines
+from zetaroute.lifecycle.past_evidence import foreign_units, past_lines, units_of
 from zetaroute.lifecycle.regret import regret_limit_usd, regret_warning, worth_usd
 from zetaroute.lifecycle.retrain_record import of_the_fit, publish, record_of
 from zetaroute.lifecycle.retrain_result import RetrainRecord, RetrainResult
@@ -137,6 +137,7 @@ def retrain(
     record = _record(before, sides, learned, made, verdict, step, settings, serves=serves)
     version = publish(registry, made, record, itself=serves, page=page)
     entry = _entry(registry, learned, step, settings, version, record, forced=forced, author=author)
+    entry = replace(entry, foreign_units=_foreign(before, log))
     return _written(log, registry, entry, version, record, start)
 
 
@@ -316,6 +317,17 @@ def _terms(
         warning=regret_warning(settings, limit_usd),
         drifted=bool(learned.fitted.drifts),
     )
+
+
+def _foreign(before: LogFindings, log: Log) -> tuple[ForeignUnits, ...]:
+    """Return what was learned from other logs alone."""
+    if before.source.own:
+        return ()
+    # One after the other: the home's own file may be among them.
+    with before.source.open() as connection:
+        units = units_of(connection)
+    with log.open() as connection:
+        return foreign_units(units, connection)
 
 
 def _entry(

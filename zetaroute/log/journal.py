@@ -25,6 +25,7 @@ from zetaroute.domain import (
     EvidenceLine,
     Export,
     Feedback,
+    ForeignUnits,
     Outcome,
     Promotion,
     new_id,
@@ -59,6 +60,7 @@ class Entry:
     evidence: tuple[EvidenceLine, ...] = ()
     exports: tuple[Export, ...] = ()
     chain_replays: tuple[ChainReplay, ...] = ()
+    foreign_units: tuple[ForeignUnits, ...] = ()
 
 
 class Journal:

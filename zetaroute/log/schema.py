@@ -179,6 +179,7 @@ TABLES = {
     "contests": CONTEST_COLUMNS,
     "evidence": EVIDENCE_COLUMNS,
     "chain_replays": CHAIN_REPLAY_COLUMNS,
+    "foreign_units": {"id": "VARCHAR", "time": "TIMESTAMP", "units": "VARCHAR[]"},
     "exports": {"id": "VARCHAR", "time": "TIMESTAMP", "path": "VARCHAR", "run": "VARCHAR"},
 }
 """What a segment of the journal holds, by table."""
@@ -215,6 +216,10 @@ def _bring_up_replays(connection: DuckDBPyConnection) -> None:
     _make(connection, "chain_replays")
 
 
+def _bring_up_foreign(connection: DuckDBPyConnection) -> None:
+    _make(connection, "foreign_units")
+
+
 def _bring_up(connection: DuckDBPyConnection) -> None:
     """Give the tables the columns that they lack, and make the views anew."""
     for table in ("outcomes", "feedback", "evidence"):
@@ -239,6 +244,7 @@ STEPS = {
     "0013_sessions": _bring_up,
     "0014_chain_replays": _bring_up_replays,
     "0015_logprobs": _bring_up,
+    "0016_foreign_units": _bring_up_foreign,
 }
 
 

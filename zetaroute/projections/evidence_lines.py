@@ -170,16 +170,21 @@ def _slowest_ms(connection: DuckDBPyConnection, event: ContestEvent) -> float:
 def _fresh(connection: DuckDBPyConnection, decisions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the decisions on queries that were never asked before, with their unit; what trained nothing yet."""
     units = [f"{unit_of(one['conversation'], one['query']):016x}" for one in decisions]
-    known = {unit for (unit,) in rows_in(connection, "SELECT unit FROM evidence WHERE unit IN", units)}
+    of_texts = [f"{unit_of(None, one['query']):016x}" for one in decisions]
+    known = {
+        unit
+        for table in ("evidence", "(SELECT unnest(units) AS unit FROM foreign_units)")
+        for (unit,) in rows_in(connection, f"SELECT unit FROM {table} WHERE unit IN", [*units, *of_texts])
+    }
     texts = _first(connection, _PLAIN, [_plain(one["query"]) for one in decisions])
     conversations = _first(connection, "conversation", [one["conversation"] for one in decisions])
     fresh = []
-    for one, unit in zip(decisions, units, strict=True):
+    for one, unit, of_text in zip(decisions, units, of_texts, strict=True):
         # A conversation that begins as another one did was trained on as well.
         first = min(
             texts.get(_plain(one["query"]), one["id"]), conversations.get(one["conversation"], one["id"])
         )
-        if unit not in known and first >= one["id"]:
+        if known.isdisjoint({unit, of_text}) and first >= one["id"]:
             fresh.append({**one, "unit": unit})
         known.add(unit)
     return fresh
