@@ -115,10 +115,8 @@ def retrain(
         contest = _promoted(before.contest, log, registry, verdict, author=author)
         before = replace(before, contest=contest, won=True)
     sides = _policies(registry, home, before)
-    with (
-        on_cluster(cluster) if cluster is not None else nullcontext(),
-        threadpool_limits(jobs, user_api="blas"),
-    ):
+    workers = nullcontext() if cluster is None else on_cluster(cluster)
+    with workers, threadpool_limits(jobs, user_api="blas"):
         learned = _learned(before, sides, settings, log, seed=seed)
     if before.contest is None:
         verdict = before.judged(learned.evidence, settings, learned.faults)
@@ -133,9 +131,9 @@ def retrain(
         proven=learned.evidence.standing if proven else None,
         author=author,
     )
-    serves, forced = proven or promote == "force", promote == "force"
-    record = _record(before, sides, learned, made, verdict, step, settings, serves=serves)
-    version = publish(registry, made, record, itself=serves, page=page)
+    forced = promote == "force"
+    record = _record(before, sides, learned, made, verdict, step, settings, serves=proven or forced)
+    version = publish(registry, made, record, itself=proven or forced, page=page)
     entry = _entry(registry, learned, step, settings, version, record, forced=forced, author=author)
     entry = replace(entry, foreign_units=_foreign(before, log))
     return _written(log, registry, entry, version, record, start)
