@@ -83,11 +83,14 @@ evidence: $(READY) ## measure the learner on recorded outcomes: make evidence BE
 rivals: $(READY) ## measure other routers likewise (.venv/bin/pip install -e '.[rivals]' first)
 	$(BIN)/python -m benchmarks.rivals $(BENCH_DIR)
 
-bench: $(READY) ## measure the speed beside references and keep the figures in docs/measurements/performance.md
+bench: $(READY) ## measure the speed up to 100,000 rows beside references, for the performance page (about ten minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed
 
-bench-large: $(READY) ## the same with retrains of up to a million rows (about half an hour)
-	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed --retrain 10000,100000,1000000
+bench-large: $(READY) ## the same for up to ten million rows, a cluster, other gateways (about three quarters of an hour)
+	@test -d .gateways || $(PYTHON) -m venv .gateways
+	@.gateways/bin/pip install --quiet --disable-pip-version-check 'litellm[proxy]' llm
+	@npm install --silent --no-audit --no-fund --prefix .gateways @portkey-ai/gateway
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed --large --gateways .gateways
 
 format: $(READY) ## format the code and apply the safe fixes
 	$(BIN)/ruff format .
@@ -113,4 +116,4 @@ lock: ## write the lock file anew (needs uv)
 		--extra dev --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove what make has made
-	rm -rf $(VENV) .clients .real .release $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist
+	rm -rf $(VENV) .clients .gateways .real .release $(DEMO_HOME) site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist

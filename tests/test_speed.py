@@ -2,35 +2,55 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import duckdb
 
 from benchmarks.speed.measuring import Figure, medians
-from benchmarks.speed.page import HEAD, add_to_page
+from benchmarks.speed.page import HEAD, PAGE, Run, add_run, read_runs, rendered
 from benchmarks.speed.retrains import add_rows
 from tests.cli.command import ok
 
 
-def figure(what: str, *, reference_s: float = 0.5) -> Figure:
-    return Figure(what=what, seconds=1.0, reference="a script", reference_s=reference_s)
-
-
-def test_a_run_is_put_on_top_of_the_history(tmp_path: Path) -> None:
-    page = tmp_path / "performance.md"
-    add_to_page([figure("first")], [], page=page)
-    add_to_page([figure("second"), figure("alone", reference_s=math.nan)], ["A note."], page=page)
-    text = page.read_text(encoding="utf-8")
-    assert text.startswith(HEAD)
-    assert text.count(HEAD) == 1
-    assert text.count("\n## ") == 2
-    assert (
-        text.index("| second | 1 s | a script | 0.5 s | 2.00 |")
-        < text.index("A note.")
-        < text.index("| first |")
+def run(number: int, *figures: Figure, command: str = "bench") -> Run:
+    return Run(
+        command=command,
+        time=f"2026-12-01 10:{number:02}",
+        commit=f"c{number}",
+        load=0.3,
+        machine="a machine",
+        figures=figures,
+        notes=["A note."],
     )
-    assert "| alone | 1 s | a script | - | - |" in text
+
+
+def figure(what: str, value: float, *, beside: float | None = 0.5, unit: str = "s") -> Figure:
+    return Figure(what=what, value=value, reference="a script", beside=beside, unit=unit)
+
+
+def test_the_last_ten_runs_stand_side_by_side(tmp_path: Path) -> None:
+    runs, page = tmp_path / "runs.jsonl", tmp_path / "performance.md"
+    add_run(run(0, figure("large", 9.0), command="bench-large"), runs=runs, page=page)
+    for number in range(1, 13):
+        gone = [figure("gone", 1.0)] if number < 3 else []
+        late = [figure("late", 90.0, unit="MB"), figure("alone", 1.0, beside=None)] if number > 11 else []
+        add_run(run(number, figure("first", number / 2), *gone, *late), runs=runs, page=page)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(HEAD.read_text(encoding="utf-8").rstrip())
+    assert [one.commit for one in read_runs(runs)] == [*(f"c{number}" for number in range(3, 13)), "c0"]
+    assert "| first | 6 s | a script | 0.5 s | 12.00 |  |" in text
+    assert "| late | 90 MB | a script | 0 MB | 180.00 |  |" in text
+    assert "| alone | 1 s | a script | - | - |  |" in text
+    assert "2026-12-01 10:12<br>c12<br>load 0.3 | 2026-12-01 10:11<br>c11" in text
+    ratios = " | ".join(f"{number}.00" for number in range(12, 2, -1))
+    assert f"| first | a script | {ratios} |" in text
+    assert f"| late | a script | 180.00 |{' - |' * 9}\n" in text
+    assert f"| large | a script | {9.0 / 0.5:.2f} |" in text
+    assert "gone" not in text
+
+
+def test_the_page_is_what_the_runs_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == rendered(read_runs())
 
 
 def test_contestants_take_turns_and_the_first_does_not_count() -> None:

@@ -1,9 +1,9 @@
 """Measure the speed of everything a person waits for, each beside a reference.
 
-    python -m benchmarks.speed [--repeats 11] [--rows 1000000] [--retrain 10000,100000] [--only commands,decisions]
+    python -m benchmarks.speed [--large] [--repeats 11] [--only commands,decisions] [--gateways FOLDER]
 
-The figures are printed and put on top of measurements/performance.md. Retrains are measured only for the sizes that
-`--retrain` names; a million rows take several minutes.
+The figures are printed. A run of all parts is kept in runs.jsonl and shown by measurements/performance.md, where the
+last ten stand beside one another; with `--only` nothing is kept.
 """
 
 from __future__ import annotations
@@ -11,69 +11,114 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.speed.measuring import Figure
-from benchmarks.speed.page import add_to_page, section
+from benchmarks.speed.page import Run, add_run, latest
 
-PARTS = ("commands", "decisions", "chains", "batches", "key_figures")
-LARGEST_REFERENCE = 100_000
-"""Rows up to which a plain fit is measured beside a retrain."""
+Part = Callable[[Path, argparse.Namespace], list[Figure]]
+
+
+def _commands(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.commands import commands
+
+    return commands(folder, asked.repeats)
+
+
+def _decisions(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.decisions import decisions
+
+    return decisions(folder, asked.repeats)
+
+
+def _chains(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.chains import chains
+
+    return chains(folder, asked.repeats)
+
+
+def _batches(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.batches import batches
+
+    return batches(folder, max(asked.repeats // 4, 1))
+
+
+def _serving(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.serving import serving
+
+    return serving(folder, asked.requests, asked.gateways if asked.large else None)
+
+
+def _key_figures(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.large_logs import key_figures
+
+    sizes = {10_000_000: 1, 1_000_000: 2} if asked.large else {100_000: max(asked.repeats // 4, 1)}
+    return [one for rows, repeats in sizes.items() for one in key_figures(folder, rows, repeats)]
+
+
+def _retrains(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.retrains import retrains
+
+    return retrains(folder, [1_000_000] if asked.large else [10_000, 100_000])
+
+
+def _peers(folder: Path, asked: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.peers import peers
+
+    return peers(folder, asked.gateways)
+
+
+def _clusters(folder: Path, _: argparse.Namespace) -> list[Figure]:
+    from benchmarks.speed.clusters import clusters
+
+    return clusters(folder)
+
+
+SMALL: dict[str, Part] = {
+    "commands": _commands,
+    "decisions": _decisions,
+    "chains": _chains,
+    "batches": _batches,
+    "serving": _serving,
+    "key_figures": _key_figures,
+    "retrains": _retrains,
+}
+LARGE: dict[str, Part] = {
+    "serving": _serving,
+    "peers": _peers,
+    "key_figures": _key_figures,
+    "retrains": _retrains,
+    "clusters": _clusters,
+}
 
 
 def main() -> None:
-    """Measure and write the page."""
+    """Measure, print and keep."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--large", action="store_true", help="what takes longer than ten minutes")
     parser.add_argument("--repeats", type=int, default=11)
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the log that kpi reads")
-    parser.add_argument("--retrain", default="", help="sizes of the logs that are learned from")
-    parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}; empty for none")
-    parser.add_argument("--print", action="store_true", help="leave the page as it is")
+    parser.add_argument("--requests", type=int, default=400, help="of each server")
+    parser.add_argument("--only", default="", help=f"some of {', '.join(SMALL | LARGE)}")
+    parser.add_argument(
+        "--gateways", type=Path, default=Path(".gateways"), help="where `make bench-large` put other programs"
+    )
     asked = parser.parse_args()
-    sizes = [int(size) for size in asked.retrain.split(",") if size]
+    parts = LARGE if asked.large else SMALL
+    run = Run.begun("bench-large" if asked.large else "bench")
+    figures = []
     with tempfile.TemporaryDirectory() as folder:
-        figures, notes = _measured(Path(folder), asked.only.split(","), sizes, asked)
-    sys.stdout.write("\n".join(section(figures, notes)) + "\n")
-    if not asked.print:
-        add_to_page(figures, notes)
-
-
-def _measured(
-    folder: Path, parts: list[str], sizes: list[int], asked: argparse.Namespace
-) -> tuple[list[Figure], list[str]]:
-    figures, notes = [], []
-    if "commands" in parts:
-        from benchmarks.speed.commands import commands
-
-        figures += commands(folder, asked.repeats)
-    if "decisions" in parts:
-        from benchmarks.speed.decisions import decisions
-
-        figures += decisions(folder, asked.repeats)
-    if "chains" in parts:
-        from benchmarks.speed.chains import chains
-
-        figures += chains(folder, asked.repeats)
-    if "batches" in parts:
-        from benchmarks.speed.batches import batches
-
-        figures += batches(folder, max(asked.repeats // 4, 1))
-    if "key_figures" in parts:
-        from benchmarks.speed.key_figures import key_figures
-
-        figures += key_figures(folder, asked.rows, max(asked.repeats // 4, 1))
-    if sizes:
-        from benchmarks.speed.retrains import retrains
-
-        growth = retrains(folder, sizes, reference_up_to=LARGEST_REFERENCE)
-        figures += growth.figures
-        if growth.exponent is not None:
-            notes.append(
-                f"Growth exponent of a full `retrain` from {sizes[0]:,} rows on: {growth.exponent:.2f}."
-            )
-    return figures, notes
+        for name in asked.only.split(",") if asked.only else parts:
+            found = parts[name](Path(folder), asked)
+            sys.stderr.write(f"{name}: {len(found)} figures\n")
+            figures += found
+    run = replace(run, figures=figures)
+    sys.stdout.write("\n".join(latest(run)) + "\n")
+    if not asked.only:
+        add_run(run)
 
 
 if __name__ == "__main__":

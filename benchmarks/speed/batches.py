@@ -42,7 +42,7 @@ def batches(folder: Path, repeats: int) -> list[Figure]:
             "cold": lambda: batch_cold(url),
             "learned": lambda: batch_learned(url, learned),
         }
-        found = medians({name: _per_row(loop) for name, loop in loops.items()}, repeats)
+        found = medians({name: per_row(loop) for name, loop in loops.items()}, repeats)
     told = {
         "providers": "the providers alone",
         "cold": "`batch`, cold start of 2 models",
@@ -52,9 +52,9 @@ def batches(folder: Path, repeats: int) -> list[Figure]:
     figures = [
         Figure(
             what=f"{what}, {AT_ONCE} at once: per row",
-            seconds=found[name],
+            value=found[name],
             reference=words,
-            reference_s=found[reference],
+            beside=found[reference],
         )
         for name, what in told.items()
         for reference, words in references.items()
@@ -64,14 +64,16 @@ def batches(folder: Path, repeats: int) -> list[Figure]:
         *figures,
         Figure(
             what=f"{references['aiohttp']}, {AT_ONCE} at once: per row",
-            seconds=found["aiohttp"],
+            value=found["aiohttp"],
             reference="as fast as answers come",
-            reference_s=bound_s,
+            beside=bound_s,
         ),
     ]
 
 
-def _per_row(loop: Contestant) -> Timed:
+def per_row(loop: Contestant) -> Timed:
+    """Return what runs a loop and returns the seconds that each of its rows took."""
+
     def timed() -> float:
         start = time.perf_counter()
         asyncio.run(loop())

@@ -77,9 +77,9 @@ def _decisions(tokens: int, policy: Policy, looking: Policy, settings: Settings,
     )
     return Figure(
         what=f"decision with a chain, {tokens:,} tokens (processor)",
-        seconds=found["with"],
+        value=found["with"],
         reference="without a chain",
-        reference_s=found["without"],
+        beside=found["without"],
     )
 
 
@@ -112,9 +112,7 @@ def _step(plan: ChainPlan, settings: Settings, repeats: int) -> Figure:
 
 
 def _within_limit(what: str, seconds: float) -> Figure:
-    return Figure(
-        what=f"{what} (processor)", seconds=seconds, reference="what it may take", reference_s=LIMIT_S
-    )
+    return Figure(what=f"{what} (processor)", value=seconds, reference="what it may take", beside=LIMIT_S)
 
 
 def _answers() -> dict[str, str]:

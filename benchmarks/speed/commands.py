@@ -56,12 +56,12 @@ def commands(folder: Path, repeats: int) -> list[Figure]:
         }
         first, last = _turns(calls, repeats)
     figures = [
-        Figure(what=f"`ask`, {policy}: {until}", seconds=seconds, reference=SCRIPT, reference_s=last[SCRIPT])
+        Figure(what=f"`ask`, {policy}: {until}", value=seconds, reference=SCRIPT, beside=last[SCRIPT])
         for policy, name in (("cold start", "cold"), ("learned policy of 12 models", "learned"))
         for until, seconds in (("first word", first[name]), ("back at the prompt", last[name]))
     ]
     return figures + [
-        Figure(what=what, seconds=last[name], reference=TYPER, reference_s=last[TYPER])
+        Figure(what=what, value=last[name], reference=TYPER, beside=last[TYPER])
         for what, name in (("`--help`", "help"), ("shell completion", "completion"))
     ]
 

@@ -61,10 +61,10 @@ def decisions(folder: Path, repeats: int) -> list[Figure]:
                 _beside(what, found, REFERENCE),
                 _beside(what, found, DOUBTING),
                 Figure(
-                    what="the same in blocks, as in `batch`",
-                    seconds=found["together"],
+                    what=f"{what}, in blocks as in `batch`",
+                    value=found["together"],
                     reference="one by one",
-                    reference_s=found["ours"],
+                    beside=found["ours"],
                 ),
             ]
         loading = medians(
@@ -74,7 +74,7 @@ def decisions(folder: Path, repeats: int) -> list[Figure]:
             },
             repeats,
         )
-    return [*figures, _beside(f"loading a policy, {len(_vocabulary(policy)):,} terms", loading, REFERENCE)]
+    return [*figures, _beside("loading a policy", loading, REFERENCE)]
 
 
 def _each(queries: Sequence[str], work: Callable[[str], object]) -> Timed:
@@ -145,8 +145,4 @@ def decided(
 
 
 def _beside(what: str, found: dict[str, float], reference: str) -> Figure:
-    return Figure(what=what, seconds=found["ours"], reference=reference, reference_s=found[reference])
-
-
-def _vocabulary(policy: Policy) -> Any:
-    return policy.predictor.map.vocabulary  # type: ignore[attr-defined]  - it was learned
+    return Figure(what=what, value=found["ours"], reference=reference, beside=found[reference])

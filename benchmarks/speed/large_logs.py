@@ -1,24 +1,21 @@
-"""`kpi` and `kpi --compare` by size of the log, beside the same sums as plain SQL: seconds and largest memory.
+"""`kpi`, `kpi --compare` and `doctor` by size of the log, beside the sums behind them as plain SQL.
 
-    python -m benchmarks.speed.large_logs [--rows 100000,1000000,10000000] [--compare-up-to 1000000] [--repeats 1]
-
-Every command and every reference is a process of its own; they take turns. The reference asks the log's own views for
-the sums behind what `kpi` prints: means, deviations and quantiles of what was served, what exploring cost, each judge
-beside the truth. It has no intervals, no ratings completed for who rates and no look for drift.
+Every command and every reference is a process of its own; they take turns. The reference of `kpi` asks the log's own
+views for means, deviations and quantiles of what was served, what exploring cost, each judge beside the truth. It has
+no intervals, no ratings completed for who rates and no look for drift. That of `doctor` reads the columns that it
+looks at.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import statistics
 import sys
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.speed.large_log import Used, command_line, in_another_process, measured, seed_log
+from benchmarks.speed.large_log import command_line, in_another_process, measured, seed_log
 from benchmarks.speed.made_rows import make_rows
+from benchmarks.speed.measuring import Figure
 
 _MEASURES = (
     *("response_s", "ttft_s", "cost_usd", "router_s", "router_cost_usd"),
@@ -64,38 +61,28 @@ _REFERENCES = {
         f"SELECT policy_version, {_SUMS} FROM served WHERE NOT forced GROUP BY ALL",
         f"SELECT policy_version, task, {_SUMS} FROM served WHERE NOT forced GROUP BY ALL",
     ),
+    "doctor": (
+        "SELECT count(*), max(time), sum(list_sum(pmf)), max(list_max([c.model FOR c IN candidates])) FROM outcomes",
+        "SELECT sum((accuracy IS NOT NULL)::INT), max(id) FROM graded",
+        "SELECT sum(entries - 1) FROM (SELECT count(*) AS entries FROM feedback GROUP BY outcome_id, metric, author)",
+        _JUDGES,
+    ),
 }
+REFERENCE = "DuckDB's own sums"
 _SCRIPT = """
 import sys, duckdb
 with duckdb.connect(sys.argv[1], read_only=True) as log:
     for query in sys.argv[2:]:
         print(log.execute(query).fetchall())
 """
-_HEAD = (
-    "| command | rows | seconds | reference | seconds more | processor | its | peak MiB | its |",
-    "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-)
 
 
-def main() -> None:
-    """Measure and print a table in Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", default="100000,1000000", help="sizes of the logs; ten millions take 4 GB")
-    parser.add_argument("--compare-up-to", type=int, default=1_000_000)
-    parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--folder", type=Path, help="keep the logs here, and use those that are there")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as gone:
-        folder = asked.folder or Path(gone)
-        sys.stdout.write("\n".join(_HEAD) + "\n")
-        for rows in map(int, asked.rows.split(",")):
-            home = log_of(folder, rows)
-            for command in _REFERENCES:
-                if command == "kpi" or rows <= asked.compare_up_to:
-                    sys.stdout.write(_line(home, command, rows, asked.repeats) + "\n")
-                    sys.stdout.flush()
+def key_figures(folder: Path, rows: int, repeats: int) -> list[Figure]:
+    """Return the times of the commands on a log of `rows` rows."""
+    home = log_of(folder, rows)
+    figures = [_figure(home, command, rows, repeats) for command in _REFERENCES]
+    shutil.rmtree(home)
+    return figures
 
 
 def log_of(folder: Path, rows: int) -> Path:
@@ -110,25 +97,20 @@ def log_of(folder: Path, rows: int) -> Path:
     return home
 
 
-def _line(home: Path, command: str, rows: int, repeats: int) -> str:
+def _figure(home: Path, command: str, rows: int, repeats: int) -> Figure:
     ours = command_line(home, *command.split(), "--json")
     reference = [sys.executable, "-c", _SCRIPT, str(home / "zetaroute.duckdb"), *_REFERENCES[command]]
-    turns = [(measured(ours), measured(reference)) for _ in range(repeats)]
+    # What `doctor` finds in made rows is no fault of its own.
+    turns = [(measured(ours, may_leave_with=1), measured(reference)) for _ in range(repeats)]
     mine, its = ([turn[side] for turn in turns] for side in (0, 1))
     elapsed, beside = (statistics.median(one.elapsed_s for one in used) for used in (mine, its))
-    return (
-        f"| `{command}` | {rows:,} | {elapsed:.1f} s | {beside:.1f} s | {elapsed - beside:+.1f} s "
-        f"| {_processor(mine):.1f} s | {_processor(its):.1f} s | {_memory(mine):,.0f} | {_memory(its):,.0f} |"
+    processor = [statistics.median(one.cpu_s for one in used) for used in (mine, its)]
+    memory = [max(one.mebibytes for one in used) for used in (mine, its)]
+    return Figure(
+        what=f"`{command}`, {rows:,} rows",
+        value=elapsed,
+        reference=REFERENCE,
+        beside=beside,
+        note=f"processor {processor[0]:.1f} s beside {processor[1]:.1f} s, "
+        f"{memory[0]:,.0f} MiB beside {memory[1]:,.0f}",
     )
-
-
-def _processor(used: Sequence[Used]) -> float:
-    return statistics.median(one.cpu_s for one in used)
-
-
-def _memory(used: Sequence[Used]) -> float:
-    return max(one.mebibytes for one in used)
-
-
-if __name__ == "__main__":
-    main()

@@ -16,18 +16,20 @@ Timed = Callable[[], float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A measured time beside that of a reference, in seconds."""
+    """What was measured beside that of a reference, in seconds or in the unit that is named."""
 
     what: str
-    seconds: float
+    value: float
     reference: str
-    reference_s: float
+    beside: float | None
+    """None where the reference was not measured."""
     note: str = ""
+    unit: str = "s"
 
     @property
-    def ratio(self) -> float:
-        """How many times the reference's time it is."""
-        return self.seconds / self.reference_s
+    def ratio(self) -> float | None:
+        """How many times the reference's it is."""
+        return self.value / self.beside if self.beside else None
 
 
 def timed(work: Callable[[], object]) -> Timed:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import polars as pl
 
 from benchmarks.speed.large_log import Used, command_line, in_another_process, measured, seed_log
@@ -22,6 +20,8 @@ from zetaroute.practice.generator import generate
 
 REFERENCE = "scikit-learn on the same rows"
 NEW_SHARE = 0.01
+LARGEST_REFERENCE = 100_000
+"""Rows up to which a plain fit is measured beside a retrain."""
 _OLD = """
     CREATE OR REPLACE TEMP TABLE old AS
         WITH first AS (SELECT * FROM outcomes WHERE fallback_of IS NULL ORDER BY id LIMIT 4000)
@@ -71,37 +71,33 @@ _FEEDBACK = """
 """What was said of the old rows, said of the new ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Growth:
-    """How the time of a retrain grows with the rows."""
-
-    figures: Sequence[Figure]
-    exponent: float | None
-    """Slope of the logarithm of the processor's seconds over that of the rows: others on the machine count less."""
-
-
-def retrains(folder: Path, sizes: Sequence[int], *, reference_up_to: int) -> Growth:
+def retrains(folder: Path, sizes: Sequence[int]) -> list[Figure]:
     """Return the time and the memory of a full retrain and of an incremental one after it, per size."""
-    home = folder / "grown"
-    home.mkdir()
-    seed_log(home)
-    shutil.rmtree(home / "artifacts")
-    figures, seconds = [], []
+    home = grown_home(folder)
+    figures = []
     for seed, size in enumerate(sizes, start=100):
         in_another_process(add_rows, home, size, seed=seed)
         shutil.rmtree(home / "artifacts", ignore_errors=True)
         took = measured(command_line(home, "retrain", "--promote", "force", "--json"))
-        seconds.append(took.cpu_s)
         beside = None
-        if size <= reference_up_to:
+        if size <= LARGEST_REFERENCE:
             log = str(home / "zetaroute.duckdb")
             beside = measured([sys.executable, "-m", "benchmarks.speed.plain_fit", log])
         figures += [
             _figure(f"full `retrain`, {size:,} rows", took, REFERENCE, beside),
             _incremental(home, size, took, seed=seed + 900),
         ]
-    slope = float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0]) if len(sizes) > 1 else None
-    return Growth(figures=figures, exponent=slope)
+    return figures
+
+
+def grown_home(folder: Path) -> Path:
+    """Return a home with a small log that `add_rows` can let grow, and no version."""
+    home = folder / "grown"
+    if not home.exists():
+        home.mkdir()
+        seed_log(home)
+        shutil.rmtree(home / "artifacts")
+    return home
 
 
 def add_rows(home: Path, rows: int, *, seed: int) -> None:
@@ -144,8 +140,8 @@ def _figure(what: str, took: Used, reference: str, beside: Used | None) -> Figur
     processor = f"processor {took.cpu_s:.1f} s" + (f" beside {beside.cpu_s:.1f} s" if beside else "")
     return Figure(
         what=what,
-        seconds=took.elapsed_s,
+        value=took.elapsed_s,
         reference=reference,
-        reference_s=beside.elapsed_s if beside else float("nan"),
+        beside=beside.elapsed_s if beside else None,
         note=f"{processor}, {took.mebibytes:,.0f} MiB",
     )

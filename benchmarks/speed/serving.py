@@ -1,7 +1,5 @@
-# ruff: noqa: S101, T201  - prints its findings; what a benchmark asserts is that it measures what it says
-"""What `serve` adds to a request, beside a direct call to the same upstream.
-
-    python -m benchmarks.speed.serving [--requests 1500] [--litellm /folder/of/its/venv]
+# ruff: noqa: S101  - what a benchmark asserts is that it measures what it says
+"""How long a request takes through `serve` and other servers in its place, and what each adds to a direct call.
 
 The upstream runs in a process of its own and answers after 0 or 50 ms. Every contestant is asked the same number
 of times by the same client, in turns of a hundred so that a slow moment of the machine meets all of them.
@@ -9,7 +7,6 @@ of times by the same client, in turns of a hundred so that a slow moment of the 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import re
@@ -20,10 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.speed.measuring import Figure
 from benchmarks.speed.server import model_server
 
 TURN = 100
@@ -60,6 +58,7 @@ class Contestant:
     name: str
     url: str
     pids: tuple[int, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,30 +100,52 @@ def zetaroute(url: str, folder: Path, *, workers: int = 1) -> Iterator[Contestan
     words = ["-m", "zetaroute", "--home", str(folder), "serve", "--port", "0", "--workers", str(workers)]
     with _running([sys.executable, *words]) as process:
         port = process.find(r"serves http://127.0.0.1:(\d+)")[1]
-        yield Contestant(name="zetaroute", url=f"http://127.0.0.1:{port}/v1", pids=(process.pid,))
+        yield Contestant(name="`serve`", url=f"http://127.0.0.1:{port}/v1", pids=(process.pid,))
+
+
+@contextmanager
+def passing_on(url: str, _: Path) -> Iterator[Contestant]:
+    """Run a Starlette application that passes everything on and does nothing else."""
+    with _running([sys.executable, "-m", "benchmarks.speed.passing_on", url]) as process:
+        port = process.find(r"running on http://127.0.0.1:(\d+)")[1]
+        yield Contestant(name="bare Starlette", url=f"http://127.0.0.1:{port}/v1", pids=(process.pid,))
 
 
 @contextmanager
 def litellm(url: str, folder: Path, venv: Path) -> Iterator[Contestant]:
     """Run the proxy of LiteLLM out of its own environment."""
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "litellm.yaml").write_text(LITELLM.format(url=url), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [
-        str(venv / "bin/litellm"),
-        "--config",
-        str(folder / "litellm.yaml"),
-        "--port",
-        str(port),
-        "--host",
-        "127.0.0.1",
-    ]
+    port = _free_port()
+    words = [venv / "bin/litellm", "--config", folder / "litellm.yaml", "--port", port, "--host", "127.0.0.1"]
     # It is asked from this machine alone, as ours is.
-    with _running(words, LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true") as process:
+    with _running(
+        [str(word) for word in words], LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY="true"
+    ) as process:
         process.find("Uvicorn running|Application startup complete")
         yield Contestant(name="LiteLLM proxy", url=f"http://127.0.0.1:{port}/v1", pids=(process.pid,))
+
+
+@contextmanager
+def portkey(url: str, _: Path, node_modules: Path) -> Iterator[Contestant]:
+    """Run the gateway of Portkey from npm."""
+    port = _free_port()
+    script = node_modules / "@portkey-ai/gateway/build/start-server.js"
+    with _running(["node", str(script), f"--port={port}", "--headless"]) as process:
+        process.find("running|Ready|ready")
+        headers = {
+            "x-portkey-provider": "openai",
+            "x-portkey-custom-host": url,
+            "Authorization": "Bearer none",
+        }
+        yield Contestant(
+            name="Portkey gateway", url=f"http://127.0.0.1:{port}/v1", pids=(process.pid,), headers=headers
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 async def measured(
@@ -141,7 +162,7 @@ async def measured(
                 body = {"model": "auto", "messages": [{"role": "user", "content": f"What is {row} + 1?"}]}
                 start = time.perf_counter()
                 async with session.post(
-                    f"{one.url}/chat/completions", json={**body, "stream": streamed}
+                    f"{one.url}/chat/completions", json={**body, "stream": streamed}, headers=one.headers
                 ) as answer:
                     text = await answer.read()
                     assert answer.status == 200, text
@@ -171,51 +192,59 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in found]
 
 
-def _show(title: str, times: dict[str, list[float]]) -> None:
-    base = {q: _quantile(times["direct"], q) for q in (0.5, 0.99)}
-    print(f"\n{title}")
-    for name, found in times.items():
-        p50, p99 = (1e3 * _quantile(found, q) for q in (0.5, 0.99))
-        added = [1e3 * (_quantile(found, q) - base[q]) for q in (0.5, 0.99)]
-        print(
-            f"  {name:14} p50 {p50:7.2f} ms  p99 {p99:7.2f} ms   added p50 {added[0]:6.2f} p99 {added[1]:6.2f} ms"
+def serving(folder: Path, requests: int, gateways: Path | None) -> list[Figure]:
+    """Return the times and memory of `serve` beside a bare pass-through and the `gateways` that a folder holds."""
+    others = (
+        {}
+        if gateways is None
+        else {"litellm": (litellm, gateways), "portkey": (portkey, gateways / "node_modules")}
+    )
+    figures = []
+    for answer_s in (0.0, 0.05):
+        place = folder / f"serving{1e3 * answer_s:g}"
+        with ExitStack() as stack:
+            url = stack.enter_context(model_server(answer_s=answer_s))
+            servers = [
+                stack.enter_context(zetaroute(url, place)),
+                stack.enter_context(passing_on(url, place)),
+            ]
+            servers += [stack.enter_context(start(url, place, at)) for start, at in others.values()]
+            figures += _compared(answer_s, [Contestant(name="direct", url=url), *servers], requests)
+    return figures
+
+
+def _compared(answer_s: float, contestants: Sequence[Contestant], requests: int) -> list[Figure]:
+    figures = []
+    _, ours, *others = contestants
+    for concurrency in (1, 16):
+        times = asyncio.run(measured(contestants, requests=requests, concurrency=concurrency))
+        for share in (0.5, 0.99):
+            took = {name: _quantile(found, share) for name, found in times.items()}
+            adds = {
+                name: f"{name} adds {1e3 * (found - took['direct']):.1f} ms" for name, found in took.items()
+            }
+            figures += [
+                Figure(
+                    what=f"`serve`, upstream {1e3 * answer_s:g} ms, {concurrency} at once: p{100 * share:g}",
+                    value=took[ours.name],
+                    reference=other.name,
+                    beside=took[other.name],
+                    note=f"{adds[ours.name]}, {adds[other.name]} to {1e3 * took['direct']:.1f} ms",
+                )
+                for other in others
+            ]
+    held = {one.name: memory_mb(one) for one in (ours, *others)}
+    return figures + [
+        Figure(
+            what=f"memory of `serve`, upstream {1e3 * answer_s:g} ms",
+            value=held[ours.name],
+            reference=other.name,
+            beside=held[other.name],
+            unit="MB",
         )
+        for other in others
+    ]
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
     return statistics.quantiles(values, n=1000, method="inclusive")[int(share * 1000) - 1]
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=1500)
-    parser.add_argument("--litellm", type=Path)
-    chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        for answer_s in (0.0, 0.05):
-            _compare(answer_s, Path(place) / str(answer_s), chosen.requests, chosen.litellm)
-
-
-def _compare(answer_s: float, folder: Path, requests: int, venv: Path | None) -> None:
-    with model_server(answer_s=answer_s) as url, zetaroute(url, folder / "z") as ours:
-        direct = Contestant(name="direct", url=url)
-        contestants = [direct, ours]
-        if venv is None:
-            _run(answer_s, contestants, requests)
-            return
-        with litellm(url, folder / "l", venv) as theirs:
-            _run(answer_s, [*contestants, theirs], requests)
-
-
-def _run(answer_s: float, contestants: Sequence[Contestant], requests: int) -> None:
-    for concurrency in (1, 16):
-        times = asyncio.run(measured(contestants, requests=requests, concurrency=concurrency))
-        _show(f"upstream answers after {1e3 * answer_s:g} ms, {concurrency} at once", times)
-    for one in contestants:
-        if one.pids:
-            print(f"  {one.name} holds {memory_mb(one):.0f} MB")
-
-
-if __name__ == "__main__":
-    main()
