@@ -18,7 +18,7 @@ from tests.support.worlds import (
     together,
     value,
 )
-from zetaroute.domain import Prices
+from zetaroute.domain import Arm, Prices
 from zetaroute.learn.fit import fit
 from zetaroute.policy.serialise import policy_from, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, unpack
@@ -235,3 +235,20 @@ def test_map_is_kept_until_it_is_outgrown():
     assert kept.map is first.map
     assert outgrown.map is not first.map
     assert outgrown.map.texts == 700
+
+
+def test_a_newcomer_without_a_claim_is_taken_for_one_of_the_known_models_or_of_its_own():
+    world = World(right=dict.fromkeys(MISSION.right, (0.7, 0.9)), cost_usd=(0.0001, 0.001))
+    arms = world.arms()
+    policy = learned(world.log(1000, seed=3), arms)
+    claimed, unknown, effort = (
+        Arm(id="claimed", provider="practice", model="m", prior_accuracy=0.3),
+        Arm(id="unknown", provider="practice", model="m"),
+        Arm(id="effort", provider="practice", model="m", of=arms[1].id),
+    )
+    texts = [text for text, _ in world.queries(50, seed=5)]
+    forecast = policy.predictor.forecast(policy.predictor.vectors(texts), (*arms, claimed, unknown, effort))
+    mean, se = forecast.accuracy.mean(axis=0), forecast.accuracy_se.mean(axis=0)
+    assert mean[2:] == pytest.approx([0.3, mean[:2].mean(), mean[1]], abs=0.02)
+    assert se[2] == pytest.approx(0.2)
+    assert se[:2].max() < se[4] < se[3]

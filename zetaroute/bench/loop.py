@@ -98,6 +98,7 @@ class Loop:
         self.epoch: Epoch | None = None
         self.audit_rows, self.fits = 0, 0
         self.promotions: list[dict[str, Any]] = []
+        self.closed: Mapping[str, str] = {}  # as in `Limits`
         self._seen: set[int] = set()
         self._record: Mapping[str, Standing] = {}
         """Of every model, as it was at the last merge."""
@@ -185,7 +186,7 @@ class Loop:
             objective=self.settings.objective,
             rate=rate,
             standings=standings,
-            limits=Limits(),
+            limits=Limits(closed=self.closed),
             guards=(),
             seed=self._seed * 1_000_003 + place,
             now_s=0.0,

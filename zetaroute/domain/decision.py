@@ -157,6 +157,8 @@ class Decision:
     """Set where the conversation may go on with another model."""
     extra_usd: Mapping[str, float] = field(default_factory=dict)
     """By model what its files and the length of the query cost beside what the candidate tells."""
+    slow: Mapping[str, float] = field(default_factory=dict)
+    """By model how many times its learned response time the candidate tells, by the load of now."""
 
     @property
     def pinned(self) -> bool:
@@ -167,6 +169,13 @@ class Decision:
         """Return what a call of one of the candidates is expected to cost; 0 where that is unknown."""
         cost = next(candidate.cost_usd for candidate in self.candidates if candidate.model == model)
         return cost.mean + self.extra_usd.get(model, 0.0) if cost else 0.0
+
+    def unloaded_s(self) -> float | None:
+        """Return the response time that was learned of `model` for such a query, whatever its load is now."""
+        if self.model not in self.slow:
+            return None
+        mine = next(candidate for candidate in self.candidates if candidate.model == self.model)
+        return mine.response_s.mean / self.slow[self.model]
 
     def fallbacks(self) -> tuple[str, ...]:
         """Return the other eligible models, best predicted utility first."""

@@ -42,6 +42,8 @@ from zetaroute.policy.policy import Contest, Expectation, Policy
 from zetaroute.policy.prior import PriorPredictor, newcomers
 
 FIRST_OF_CHAIN = "; its utility is that of the chain that it begins"
+NOTED_SLOW = 1.5
+"""Times the usual response time that the reason of a candidate tells."""
 NO_AUDIT = AuditTerms(probability=0.0, blocked="no audit was asked for")
 
 
@@ -197,6 +199,9 @@ def _decision(
         audit=drawn.audit,
         kept=kept,
         extra_usd=extra_usd,
+        slow={}
+        if decider.slow is None
+        else dict(zip([arm.id for arm in arms], decider.slow.tolist(), strict=True)),
     )
 
 
@@ -234,14 +239,17 @@ def candidates_of(
     utility_usd = _estimates(opinion.mean, opinion.se)
     first = opinion.reach[:1]
     satisfied, rows, probability = forecast.satisfied[0].tolist(), forecast.rows.tolist(), pmf.tolist()
-    lost_s = opinion.lost_s.tolist()
+    lost_s, slow = (
+        opinion.lost_s.tolist(),
+        [1.0] * len(pmf) if opinion.slow is None else opinion.slow.tolist(),
+    )
     return tuple(
         Candidate(
             model=arm.id,
             eligible=exclusion is None,
             reason=exclusion.reason
             if exclusion
-            else _grounds(arm, int(rows[k]), cost_usd[k].mean, lost_s[k], cold=cold)
+            else _grounds(arm, int(rows[k]), cost_usd[k].mean, lost_s[k], slow[k], cold=cold)
             + FIRST_OF_CHAIN * (k in first),
             accuracy=accuracy[k],
             satisfaction=satisfaction[k],
@@ -255,12 +263,16 @@ def candidates_of(
     )
 
 
-def _grounds(arm: Arm, rows: int, cost_usd: float, lost_s: float, *, cold: bool) -> str:
-    grounds = "prior from the config"
+def _grounds(arm: Arm, rows: int, cost_usd: float, lost_s: float, slow: float, *, cold: bool) -> str:
+    grounds = (
+        "prior from the config" if cold or arm.prior_accuracy is not None else "prior: like the known models"
+    )
     if rows:
         grounds = f"record of {rows} graded answers" if cold else f"learned from {rows} rows"
     if lost_s >= 0.05:
         grounds += f"; failed calls add {lost_s:.1f} s"
+    if slow >= NOTED_SLOW:
+        grounds += f"; answers take {slow:.1f} times as long now"
     if math.isnan(cost_usd):
         grounds += "; price unknown, counted as " + ("free: local" if arm.local else "the most expensive")
     return grounds

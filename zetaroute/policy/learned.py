@@ -8,12 +8,15 @@ from typing import Self
 
 import numpy as np
 
-from zetaroute.arrays import Array, Array32, Mask
+from zetaroute.arrays import Array, Array32, Index, Mask
 from zetaroute.domain import Arm, Prices
 from zetaroute.features import AnyMap, EmbeddedMap, Embeddings
 from zetaroute.policy.forecast import Forecast
 from zetaroute.policy.heads import SMALLEST, ClassHead, LinearHead, LogHead, within
-from zetaroute.policy.prior import PRIORS, Memo
+from zetaroute.policy.prior import PRIOR_RELATIVE_SE, PRIOR_SE, PRIORS, SD_ROWS, Memo
+
+OWN_SHARE = 0.25
+"""Of the variance between models: what is between the efforts of one (see `learn.ridge`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,8 @@ class Priced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LearnedPredictor:
-    """A feature map and four heads; an arm that they have never seen is forecast from the config."""
+    """A feature map and four heads; an arm that they have never seen is taken for what the config claims, and where
+    that claims nothing for one of those that they know."""
 
     map: AnyMap
     models: tuple[str, ...]
@@ -72,7 +76,7 @@ class LearnedPredictor:
         return found
 
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
-        """Return the predictions of the heads, and the config's where a head or an arm is new."""
+        """Return the predictions of the heads, and the prior where a head or an arm is new."""
         if self.centre is not None:
             vectors = np.tile(self.centre, (len(vectors), 1))
         arms = tuple(arms)
@@ -126,7 +130,7 @@ class _HeadsByArm:
         places = np.array([place.get(arm.id, -1) for arm in arms], dtype=np.int64)
         spreads: dict[int, Array32] = {}
 
-        def seat(head: LinearHead | LogHead | None) -> _Head | None:
+        def seat(head: LinearHead | LogHead | None, claims: Sequence[float | None]) -> _Head | None:
             if head is None:
                 return None
             linear = head.linear if isinstance(head, LogHead) else head
@@ -140,18 +144,21 @@ class _HeadsByArm:
                 head = LogHead(linear=mine, smear=head.smear[places], upper=head.upper[places])
             else:
                 head = mine
-            return _Head(head=head, linear=mine, seen=None if seen.all() else seen)
+            new = [k for k, claim in enumerate(claims) if claim is None and not seen[k]]
+            alike = tuple((k, *_alike(arms, k, np.flatnonzero(seen))) for k in new)
+            return _Head(head=head, linear=mine, seen=None if seen.all() else seen, alike=alike)
 
-        response, priced = seat(predictor.response), predictor.priced
+        response = seat(predictor.response, [arm.prior_response_s for arm in arms])
+        priced = predictor.priced
         tail = None
         if response is not None and isinstance(response.head, LogHead):
             tail = np.where(response.linear.rows > 0, response.head.tail, np.nan)
         return cls(
             known=places >= 0,
-            accuracy=seat(predictor.accuracy),
-            satisfaction=seat(predictor.satisfaction),
+            accuracy=seat(predictor.accuracy, [arm.prior_accuracy for arm in arms]),
+            satisfaction=seat(predictor.satisfaction, [None] * len(arms)),
             response=response,
-            cost=seat(predictor.cost),
+            cost=seat(predictor.cost, ()),
             rating=None if predictor.rating is None else predictor.rating.of(places, predictor.map.size),
             rows=None if response is None else response.linear.rows,
             tail=tail,
@@ -168,6 +175,9 @@ class _Head:
     """The same, or what it is the logarithm of."""
     seen: Mask | None
     """(K,) the arms that it has rows of; None for all."""
+    alike: tuple[tuple[int, Index, float], ...]
+    """Arms of which nothing is known or claimed, each with those that it is taken for one of, and with the share of
+    the variance between models that is between those."""
 
 
 class _StandardErrors:
@@ -192,4 +202,20 @@ def _or_prior(seat: _Head | None, doubts: _StandardErrors, mean: Array, se: Arra
     learned_mean, learned_se = seat.head.estimate(doubts.x, doubts.of(seat.linear))
     if seat.seen is None:
         return learned_mean, learned_se
-    return np.where(seat.seen, learned_mean, mean), np.where(seat.seen, learned_se, se)
+    mean, se = np.where(seat.seen, learned_mean, mean), np.where(seat.seen, learned_se, se)
+    known = learned_mean[:, seat.seen]
+    for arm, others, share in seat.alike:
+        level = known.mean(axis=1)
+        usual = PRIOR_RELATIVE_SE * level if isinstance(seat.head, LogHead) else PRIOR_SE
+        apart = ((known - level[:, None]) ** 2).sum(axis=1) + SD_ROWS * usual**2
+        variance = share * apart / (known.shape[1] - 1 + SD_ROWS)
+        mean[:, arm] = learned_mean[:, others].mean(axis=1)
+        se[:, arm] = np.sqrt(variance * (1.0 + 1.0 / len(others)))
+    return mean, se
+
+
+def _alike(arms: Sequence[Arm], new: int, seen: Index) -> tuple[Index, float]:
+    """Return the seen arms that a new one is taken for one of: those of its model, else all."""
+    ids = [arm.of or arm.id for arm in arms]
+    family = np.array([k for k in seen.tolist() if ids[k] == ids[new]], dtype=np.int64)
+    return (family, OWN_SHARE) if len(family) else (seen, 1.0)

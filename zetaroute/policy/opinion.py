@@ -35,6 +35,8 @@ class Opinion:
     se: Array
     lost_s: Array
     """(K,) seconds per call that failed ones have taken lately; the forecast's response times hold them."""
+    slow: Array | None = None
+    """(K,) times the learned response time by the load of now, which they hold too; None before any was."""
     segment: str | None = None
     """The learned kind of the query."""
     after: tuple[tuple[int, ...], ...] = ()
@@ -122,6 +124,16 @@ def opinion_of(
     forecast = found.forecast
     if lost_s.any():
         forecast = replace(forecast, response_s=forecast.response_s + lost_s)
+    slow = None
+    if policy.predictor.map is not None:
+        slow = np.array([one.slow if (one := standings.get(arm.id)) else 1.0 for arm in arms])
+        if (slow != 1.0).any():
+            forecast = replace(
+                forecast,
+                response_s=forecast.response_s * slow,
+                response_se=forecast.response_se * slow,
+                response_p95_s=forecast.response_p95_s * slow,
+            )
     mean, se = forecast.utility(objective, arms)
     return Opinion(
         policy=policy,
@@ -131,6 +143,7 @@ def opinion_of(
         mean=mean,
         se=se,
         lost_s=lost_s,
+        slow=slow,
         segment=found.segment,
         cell=found.cell,
     )

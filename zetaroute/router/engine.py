@@ -21,6 +21,7 @@ from zetaroute.router.answer import Answer, UnansweredError, UnkeptAnswerError
 from zetaroute.router.attempts import cut_answer, run_attempts
 from zetaroute.router.audits import MOST_AT_ONCE, asked_beside, chain_replays, may_chain, unaudited
 from zetaroute.router.budget import QueryBudget, RunBudget
+from zetaroute.router.load import answered_s
 from zetaroute.router.options import SILENT, AskOptions, Callbacks, Patient
 from zetaroute.router.prepare import embedded
 from zetaroute.router.router import Router
@@ -149,17 +150,19 @@ class Engine:
             query_budget = self.query_budget(decision, options)
             query_budget.open()
         try:
-            answer = await run_attempts(
-                query,
-                decision,
-                options,
-                # Until it is looked at, another model's answer may take its place.
-                replace(callbacks, on_text=None) if held else callbacks,
-                arms=self.router.arms,
-                providers=self._providers,
-                graders=self.graders,
-                query_budget=query_budget,
-            )
+            with self.router.load.asking(decision.model, decision.unloaded_s()) as took:
+                answer = await run_attempts(
+                    query,
+                    decision,
+                    options,
+                    # Until it is looked at, another model's answer may take its place.
+                    replace(callbacks, on_text=None) if held else callbacks,
+                    arms=self.router.arms,
+                    providers=self._providers,
+                    graders=self.graders,
+                    query_budget=query_budget,
+                )
+                took.extend(answered_s(decision, answer.entry.outcomes))
         except asyncio.CancelledError as error:
             if (cut := cut_answer(error)) is not None:
                 self._observe(cut)
@@ -211,22 +214,24 @@ class Engine:
     ) -> None:
         query = answer.query
         try:
-            other = await run_attempts(
-                replace(query, check=None) if query.may_fail_check else query,
-                alone,
-                replace(
-                    options,
-                    deadline_s=self.router.arms[alone.model].timeout_s,
-                    outcome_id=None,
-                    rating_share=None,
-                ),
-                SILENT,
-                arms=self.router.arms,
-                providers=self._providers,
-                graders=self.graders,
-                query_budget=query_budget,
-                beside=answer.entry.outcomes[0].id,
-            )
+            with self.router.load.asking(alone.model, alone.unloaded_s()) as took:
+                other = await run_attempts(
+                    replace(query, check=None) if query.may_fail_check else query,
+                    alone,
+                    replace(
+                        options,
+                        deadline_s=self.router.arms[alone.model].timeout_s,
+                        outcome_id=None,
+                        rating_share=None,
+                    ),
+                    SILENT,
+                    arms=self.router.arms,
+                    providers=self._providers,
+                    graders=self.graders,
+                    query_budget=query_budget,
+                    beside=answer.entry.outcomes[0].id,
+                )
+                took.extend(answered_s(alone, other.entry.outcomes))
         except asyncio.CancelledError as error:
             if (cut := cut_answer(error)) is not None:
                 self._observe(cut)

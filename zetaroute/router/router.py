@@ -40,6 +40,7 @@ from zetaroute.projections import log_of
 from zetaroute.registry import COLD, Registry
 from zetaroute.router.audits import AuditForecast, asked_beside, may_chain, why_unaudited
 from zetaroute.router.budget import RunBudget, Spending
+from zetaroute.router.load import Load
 from zetaroute.router.options import AskOptions
 from zetaroute.router.prefetch import ForecastCache
 from zetaroute.router.prepare import tagged
@@ -72,6 +73,7 @@ class Router:
     audits_since: int = 0
     """Answers that audits have asked for since the standings were taken from the log: many at once, in a batch."""
     forecasts: ForecastCache = field(default_factory=ForecastCache)
+    load: Load = field(default_factory=Load)
 
     @property
     def rate(self) -> float:
@@ -191,7 +193,7 @@ class Router:
             policy=self.policy,
             objective=stated.at_price(price),
             rate=self.rate,
-            standings=self.standings,
+            standings=self.load.onto(self.standings, time.monotonic()),
             guards=self.settings.guards,
             rules=self.settings.rules,
             limits=replace(limits or Limits(), left_usd=left_usd, budget=budget, closed=self.closed),
