@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learner import ablation, chain_alternatives, chains, guard, latency
+from benchmarks.learner import ablation, chain_alternatives, chains, guard, latency, load, newcomers
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.baselines import baselines
@@ -41,6 +41,8 @@ TITLES = (
     ablation.TITLE,
     guard.TITLE,
     latency.TITLE,
+    load.TITLE,
+    newcomers.TITLE,
     "## The loop with partial feedback",
     chains.TITLE,
     chain_alternatives.TITLE,
@@ -64,6 +66,8 @@ def main() -> None:
         "ablation": lambda: ablation.section(asked.bench_dir, asked.seeds),
         "guard": lambda: guard.section(asked.bench_dir, asked.seeds),
         "latency": lambda: latency.section(asked.bench_dir, asked.seeds),
+        "load": lambda: load.section(asked.bench_dir, asked.seeds),
+        "newcomers": lambda: newcomers.section(asked.bench_dir, asked.seeds),
         "loop": lambda: _loops(asked.bench_dir, asked.seeds),
         "chains": lambda: chains.section(asked.bench_dir),
         "alternatives": lambda: chain_alternatives.section(asked.bench_dir),

@@ -19,12 +19,7 @@ from zetaroute.policy.prior import PRIOR_ACCURACY, PRIOR_OUTPUT_TOKENS, PRIOR_RE
 TITLE = "## Models that join later"
 JOINS, ENDS = 1000, 2000
 """Answers after which the newcomer may be asked, and after which the play ends."""
-WAYS = {
-    "fixed, quota": (True, 0.0),
-    "known, quota": (False, 0.0),
-    "fixed": (True, None),
-    "known": (False, None),
-}
+WAYS = {"fixed": (True, None), "known": (False, None), "quota": (False, 0.0)}
 """Whether every prior is the config's default, and the share that is audited: None for the product's."""
 RANKS = {"best": 0.0, "middle": 0.5, "worst": 1.0}
 """Newcomers, by their place among all models."""
@@ -40,11 +35,12 @@ def section(folder: Path, seeds: int) -> list[str]:
         f"that is best in the end, on training queries, {seeds} seeds. 'fixed' expects {PRIOR_ACCURACY} ± .2 right",
         "answers of the newcomer, 'known' what the models are like that are known; with 'quota' nothing is audited,",
         "and the newcomer is given a tenth of the queries until it has 100 graded answers. 'asked' is the newcomer's",
-        "share of all answers, 'served' of those that users got, both with 'known'.",
+        "share of all answers, 'served' of those that users got: with audits, and with the quota.",
         "",
-        "| set | value | newcomer | fixed, quota | known - fixed | fixed | known - fixed | asked | served |",
+        "| set | value | newcomer | fixed | known - fixed | quota - known | asked | served | asked, quota |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
+    gains = []
     for name, recordings in sets(folder):
         train = recordings.side(test=False)
         label, per_dollar, per_second = WEIGHTS[name][-1]
@@ -53,17 +49,20 @@ def section(folder: Path, seeds: int) -> list[str]:
             runs = np.array(
                 [[_run(train, worth, place, seed, *way) for way in WAYS.values()] for seed in range(seeds)]
             )
-            gain, error = runs[..., 0], 1 / np.sqrt(seeds)
-            entries = [name, label, rank]
-            for old, new in ((0, 1), (2, 3)):
-                more = gain[:, new] - gain[:, old]
-                entries += [
-                    f"{gain[:, old].mean():+.2f}",
-                    f"{more.mean():+.2f} ± {more.std(ddof=1) * error:.2f}",
-                ]
-            asked, served = runs[:, 3, 1:].mean(axis=0)
-            lines.append(f"| {' | '.join([*entries, f'{asked:.0%}', f'{served:.0%}'])} |")
-    return [*lines, ""]
+            gains.append(runs[..., 0])
+            shares = (f"{share:.0%}" for share in runs.mean(axis=0)[[1, 1, 2], [1, 2, 1]])
+            lines.append(f"| {' | '.join([name, label, rank, *_gains(gains[-1]), *shares])} |")
+    every = _gains(np.mean(gains, axis=0))
+    return [*lines, f"| mean | | | {' | '.join(every)} | | | |", ""]
+
+
+def _gains(gain: Array) -> list[str]:
+    """Return the figures of one row of the table, by gains (seeds, ways)."""
+    fixed, known, quota = gain.T
+    more = [
+        f"{d.mean():+.2f} ± {d.std(ddof=1) / np.sqrt(len(d)):.2f}" for d in (known - fixed, quota - known)
+    ]
+    return [f"{fixed.mean():+.2f}", *more]
 
 
 def _run(
