@@ -299,6 +299,25 @@ def test_what_is_held_for_an_audit_keeps_no_fallback_from_the_user(
     assert run.reserved.usd == 0.0
 
 
+def test_an_audit_that_finds_no_room_any_more_says_so_at_once(both: Settings, server: ModelServer) -> None:
+    server.reply(says("5"))
+    run, entries = RunBudget(1.0), list[Entry]()
+    engine = Engine(router_of(both), budget=run)
+
+    async def one() -> Answer:
+        async with engine:
+            answer = await engine.answer(QUERY, engine.decide(QUERY, ANY), ANY)
+            run.reserve(run.left_usd() or 0.0)
+            await engine.audit(answer, ANY, entries.append)
+            return answer
+
+    answer = asyncio.run(one())
+    ((row,),) = (entry.outcomes for entry in entries)
+    assert (row.model, row.status, row.role, row.cost_usd) == ("two/m2", "cancelled", "audit", None)
+    assert row.fallback_of == answer.entry.outcomes[0].id
+    assert [seen.body["model"] for seen in server.seen] == ["m1"]
+
+
 def test_a_query_that_cannot_be_audited_says_so_on_its_row(both: Settings, server: ModelServer) -> None:
     server.reply(says("5"))
     answer, rows, _ = audited(both, replace(QUERY, reference=None, grader=None))

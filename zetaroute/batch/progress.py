@@ -133,7 +133,7 @@ class Progress:
     def count_audit(self, entry: Entry) -> None:
         """Take in what was asked of another model beside a finished query."""
         self._count_outages(entry)
-        self.audits += len(entry.outcomes)
+        self.audits += sum(row.status != "cancelled" for row in entry.outcomes)
         self.audit_cost_usd += reported_cost_usd(entry.outcomes, entry.feedback)
 
     def _count_outages(self, entry: Entry) -> None:

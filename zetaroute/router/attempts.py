@@ -167,7 +167,7 @@ class _Asking:
                 start_anew=self._options.start_anew,
             )
         except asyncio.CancelledError:
-            call.attempts = (_cut_attempt(call.decision.model, shown, time.perf_counter() - start),)
+            call.attempts = (cut_attempt(call.decision.model, shown, time.perf_counter() - start),)
             raise
 
     async def _race(self, first: _CallUnderWay, second: _CallUnderWay) -> None:
@@ -214,7 +214,8 @@ def _remembering(on_text: OnText | None, shown: list[str]) -> OnText | None:
     return around(on_text, remember)
 
 
-def _cut_attempt(model: str, shown: Sequence[str], elapsed_s: float) -> Attempt:
+def cut_attempt(model: str, shown: Sequence[str] = (), elapsed_s: float = 0.0) -> Attempt:
+    """Return the attempt that a cancelled call was, or one that was never made."""
     return Attempt(
         model=model,
         status="cancelled",

@@ -18,12 +18,13 @@ from zetaroute.log.journal import Entry, Journal
 from zetaroute.policy import Limits, allowed, tripped
 from zetaroute.providers.pool import Providers, open_providers
 from zetaroute.router.answer import Answer, UnansweredError, UnkeptAnswerError
-from zetaroute.router.attempts import cut_answer, run_attempts
+from zetaroute.router.attempts import cut_answer, cut_attempt, run_attempts
 from zetaroute.router.audits import MOST_AT_ONCE, asked_beside, chain_replays, may_chain, unaudited
 from zetaroute.router.budget import QueryBudget, RunBudget
 from zetaroute.router.load import answered_s
 from zetaroute.router.options import SILENT, AskOptions, Callbacks, Patient
 from zetaroute.router.prepare import embedded
+from zetaroute.router.records import OutcomeRecords
 from zetaroute.router.router import Router
 
 if TYPE_CHECKING:
@@ -194,6 +195,13 @@ class Engine:
             query_budget = QueryBudget(alone, spending=budgets, run=self._budget)
             if query_budget.may_open() and query_budget.open():
                 calls.append((alone, query_budget))
+            else:
+                # So that the evidence waits for no grade.
+                skipped = OutcomeRecords(
+                    answer.query, alone, options, self.router.arms, beside=entries[0].outcomes[0].id
+                )
+                skipped.add([cut_attempt(model)])
+                keep(skipped.entry())
         self._auditing += 1
         try:
             async with asyncio.TaskGroup() as group:
