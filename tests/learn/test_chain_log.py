@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from zetaroute.learn.chain_log import chain_of_log
 from zetaroute.learn.fit import Fitted, fit
 from zetaroute.learn.frame import read_frame, sample
 from zetaroute.learn.incremental.collect import ReadRows
-from zetaroute.learn.kept_chain import kept_chain
+from zetaroute.learn.kept_chain import AuditedAnswers, kept_chain
 from zetaroute.log.journal import Entry
 from zetaroute.log.log import Log
 from zetaroute.policy import Policy
@@ -136,19 +136,23 @@ def test_a_chain_is_kept_until_a_tenth_more_answers_have_come_or_one_is_forgotte
     log.append([audited(number, rng) for number in range(60)])
     fitted, plan = fitted_chain(home)
     known = fitted.policy("v1", plan)
+    with log.open() as connection:
+        then = AuditedAnswers.of_log(connection)
+    manifest = {"objective": asdict(WORTH), "chain_fitted_on": asdict(then)}
 
     def kept(policy: Policy = known, objective: Objective = WORTH) -> tuple[str, ...] | None:
         log.merge()
         with log.open() as connection:
-            found, words = kept_chain(connection, policy, fitted, objective)
-        assert found in (None, plan)
-        return words if found else None
+            found = kept_chain(connection, policy, manifest, fitted, objective)
+        assert found is None or (found.plan, found.fitted_on) == (policy.chain, then)
+        return None if found is None else found.notes
 
     log.append([audited(100 + number, rng) for number in range(6)])
     (words,) = kept() or ("",)
     assert "18 audited answers have come since its 180, more than 18 fit it anew" in words
     assert kept(objective=replace(WORTH, answer_value_usd=0.5)) is None
-    assert kept(fitted.policy("v1")) is None
+    # That there is none yet is kept too, and nothing is to be said of it.
+    assert kept(fitted.policy("v1")) == ()
     priced = replace(fitted.predictor, models=("small", "medium"))
     assert kept(replace(known, predictor=priced)) is None
     more = audited(200, rng)

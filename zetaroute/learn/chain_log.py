@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ from zetaroute.learn.chains import (
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.frame import COLUMNS, on_one_scale, sample, with_groups
 from zetaroute.learn.incremental.collect import ReadRows
-from zetaroute.learn.kept_chain import AUDITED, READABLE, audited_answers
+from zetaroute.learn.kept_chain import AUDITED, READABLE
 from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.asking import USUAL_MODELS, chain_models
@@ -89,10 +89,7 @@ def chain_of_log(
         response_s=_wide(rows.response_s, query, rows),
         answers=_answers(frame, rows, query),
     )
-    plan = chain_of(seen, newest.x.astype(np.float64), newest.rows, fitted, arms, objective)
-    if plan is None:
-        return None
-    return replace(plan, learned_from=audited_answers(connection))
+    return chain_of(seen, newest.x.astype(np.float64), newest.rows, fitted, arms, objective)
 
 
 def chain_of(

@@ -97,7 +97,7 @@ class ChainRows:
         """Return the chosen queries."""
         kept = np.flatnonzero(keep).tolist()
         arrays = {name: getattr(self.forecast, name)[keep] for name in Forecast.__slots__ if name != "rows"}
-        return ChainRows(
+        taken = ChainRows(
             texts=tuple(self.texts[row] for row in kept),
             group=self.group[keep],
             forecast=Forecast(**arrays, rows=self.forecast.rows),
@@ -108,6 +108,9 @@ class ChainRows:
             seconds=self.seconds[keep],
             places=self.places,
         )
+        # They take longer to find than all the rest.
+        taken.__dict__["agreements"] = self.agreements[keep]
+        return taken
 
 
 def agreeing_models(

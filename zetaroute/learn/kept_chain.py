@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import Objective
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.frame import TEACHING
-from zetaroute.policy.chain.plan import AuditedAnswers, ChainPlan
+from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.policy import Policy
 
@@ -24,37 +26,60 @@ _COUNT = f"""
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedAnswers:
+    """The answers of a log that teach a chain."""
+
+    answers: int
+    graded: int
+    gone: int
+    """Those whose text was forgotten or never kept: a chain that was fitted before may know some of them."""
+
+    @classmethod
+    def of_log(cls, connection: DuckDBPyConnection) -> AuditedAnswers:
+        """Count those of a log."""
+        answers, graded, gone = connection.execute(_COUNT).fetchone() or (0, 0, 0)
+        return cls(answers=answers, graded=graded, gone=gone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedChain:
+    """What a retrain knows of looking at answers."""
+
+    plan: ChainPlan | None
+    """None where audits are too few for any."""
+    fitted_on: AuditedAnswers
+    notes: tuple[str, ...] = ()
+    """What is to be said of it."""
+
+
 def kept_chain(
-    connection: DuckDBPyConnection, known: Policy, fitted: Fitted, objective: Objective
-) -> tuple[ChainPlan | None, tuple[str, ...]]:
-    """Return the chain of a `known` policy and in words why it is kept; none where it is to be fitted anew.
+    connection: DuckDBPyConnection,
+    known: Policy,
+    manifest: Mapping[str, Any],
+    fitted: Fitted,
+    objective: Objective,
+) -> LearnedChain | None:
+    """Return what the `known` policy, with this manifest, has of a chain; None where one is to be fitted anew.
 
     It is kept while nearly all answers are those that it was fitted on and none of these is gone, for the same
     models, prices, map and objective, unless a model has changed.
     """
-    plan, now, before = known.chain, fitted.predictor, known.predictor
-    if plan is None or plan.learned_from is None or fitted.drifts or not isinstance(before, LearnedPredictor):
-        return None, ()
+    now, before = fitted.predictor, known.predictor
+    # Versions of before have none.
+    found = manifest.get("chain_fitted_on")
+    if found is None or fitted.drifts or not isinstance(before, LearnedPredictor):
+        return None
+    same = (now.models, now.map.identity(), asdict(objective))
     prices = [{model: one.prices for model, one in each.priced.items()} for each in (now, before)]
-    same = (now.models, now.map.identity(), objective) == (
-        before.models,
-        before.map.identity(),
-        plan.objective,
-    )
-    if not same or prices[0] != prices[1]:
-        return None, ()
-    then, there = plan.learned_from, audited_answers(connection)
+    if same != (before.models, before.map.identity(), manifest["objective"]) or prices[0] != prices[1]:
+        return None
+    then, there = AuditedAnswers(**found), AuditedAnswers.of_log(connection)
     new, more = there.answers - then.answers, int(REFITTED_AFTER * then.answers)
     if there.gone != then.gone or not 0 <= new <= more or abs(there.graded - then.graded) > more:
-        return None, ()
+        return None
     words = (
         f"the chain is kept as it was fitted: {new} audited answers have come since its {then.answers}, "
         f"more than {more} fit it anew"
     )
-    return plan, (words,)
-
-
-def audited_answers(connection: DuckDBPyConnection) -> AuditedAnswers:
-    """Return how many answers a chain can be fitted on now."""
-    answers, graded, gone = connection.execute(_COUNT).fetchone() or (0, 0, 0)
-    return AuditedAnswers(answers=answers, graded=graded, gone=gone)
+    return LearnedChain(plan=known.chain, fitted_on=then, notes=() if known.chain is None else (words,))

@@ -15,9 +15,9 @@ from zetaroute.learn.clusters import cell_terms
 from zetaroute.learn.fit import Fitted
 from zetaroute.learn.incremental.survey import Survey
 from zetaroute.learn.incremental.train import TrainingResult, TrainingSource
+from zetaroute.learn.kept_chain import LearnedChain
 from zetaroute.policy import Policy
 from zetaroute.policy.chain.files import chain_manifest
-from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.policy.serialise import policy_from, priced_json, stored_files
 from zetaroute.registry import ARRAYS, VOCABULARY, Artifact, Registry, unpack
@@ -75,10 +75,10 @@ def candidate_of(
     parent: str,
     known: Policy,
     seed: int,
-    chain: ChainPlan | None = None,
+    chain: LearnedChain,
 ) -> CandidatePolicy:
     """Return what was fitted as a candidate; on the map of `known` its kinds of queries keep their names."""
-    files = stored_files(fitted.predictor, fitted.average, chain)
+    files = stored_files(fitted.predictor, fitted.average, chain.plan)
     names = None
     if (
         isinstance(known.predictor, LearnedPredictor)
@@ -89,7 +89,8 @@ def candidate_of(
         "checks": {name: asdict(one) for name, one in source.checks.items()},
         "reliability": {name: asdict(one) for name, one in lesson.reliability.items()},
         "segments": cell_terms(fitted, lesson.newest.rows.texts, kept=names),
-        "chain": chain_manifest(chain),
+        "chain": chain_manifest(chain.plan),
+        "chain_fitted_on": asdict(chain.fitted_on),
     }
     policy = _loaded(manifest, files)
     return CandidatePolicy(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from zetaroute.learn.incremental.train import (
     drop_forgotten,
     train,
 )
-from zetaroute.learn.kept_chain import kept_chain
+from zetaroute.learn.kept_chain import AuditedAnswers, LearnedChain, kept_chain
 from zetaroute.learn.progressive import Challenged, bounds_of, play
 from zetaroute.learn.routing_gain import kept_anchor
 from zetaroute.lifecycle.candidate import CandidatePolicy, candidate_of
@@ -42,7 +43,6 @@ from zetaroute.log.journal import Entry
 from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.standings import read_state
 from zetaroute.policy import Policy, load_policy
-from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.learned import LearnedPredictor
 from zetaroute.registry import COLD, Registry
 
@@ -58,6 +58,8 @@ class _Policies:
     """The single model that the champion always asks, if it is one."""
     newest: Policy
     """The challenger of now, else the champion: its map and its single model are kept where they can be."""
+    manifest: Mapping[str, Any]
+    """Of the newest; empty for a cold start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +74,8 @@ class _Learned:
     evidence: Evidence
     faults: Sequence[LogFault]
     """Of the rows."""
-    chain: ChainPlan | None
-    """What audits teach of looking at answers; None where they are too few."""
-    notes: tuple[str, ...]
-    """What is to be said of the chain."""
+    chain: LearnedChain
+    """What audits teach of looking at answers."""
 
 
 def retrain(
@@ -215,7 +215,7 @@ def _record(
         moves,
         parent=sides.champion.version if before.contest is None else before.contest.event.champion,
         promoted=before.won or serves,
-        notes=[*of_the_fit(learned.fitted, moves), *learned.notes, *step.words, *before.notes()],
+        notes=[*of_the_fit(learned.fitted, moves), *learned.chain.notes, *step.words, *before.notes()],
         anew=step.anew,
         objective=settings.objective,
     )
@@ -247,7 +247,13 @@ def _policies(registry: Registry, home: Home, before: LogFindings) -> _Policies:
     champion = load(serving)
     newest = load(contest.event.challenger) if contest is not None and goes_on else champion
     anchor = contest.event.anchor if contest is not None and goes_on else None
-    return _Policies(serving=serving, champion=champion, champion_anchor=anchor, newest=newest)
+    return _Policies(
+        serving=serving,
+        champion=champion,
+        champion_anchor=anchor,
+        newest=newest,
+        manifest={} if newest.version == COLD else registry.manifest(newest.version),
+    )
 
 
 def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log, *, seed: int) -> _Learned:
@@ -260,13 +266,14 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
     faults, past = faults_of_rows(rows.rows), None
     with before.source.open() as connection:
         drop_forgotten(connection, log, before.source)
-        chain, notes = None, tuple[str, ...]()
+        chain = None
         if before.source.own:
-            chain, notes = kept_chain(connection, sides.newest, fitted, objective)
+            chain = kept_chain(connection, sides.newest, sides.manifest, fitted, objective)
         if chain is None:
             from zetaroute.learn.chain_log import chain_of_log
 
-            chain = chain_of_log(connection, rows, fitted, settings.arms, objective)
+            plan = chain_of_log(connection, rows, fitted, settings.arms, objective)
+            chain = LearnedChain(plan=plan, fitted_on=AuditedAnswers.of_log(connection))
     learned = _Learned(
         lesson=lesson,
         fitted=fitted,
@@ -274,7 +281,6 @@ def _learned(before: LogFindings, sides: _Policies, settings: Settings, log: Log
         evidence=before.evidence,
         faults=faults,
         chain=chain,
-        notes=notes,
     )
     if before.contest is None and sides.serving == COLD and not faults:
         past = play(

@@ -26,6 +26,9 @@ from zetaroute.router.router import Router
 
 MERGE_EVERY_S = 5.0
 """Seconds between merges of the journal into the DuckDB file while a run goes on."""
+SETTLE_AFTER_S = 0.025
+"""Seconds that rows of a lasting run may wait for others to be put on disk with them: one by one that takes as much
+of the processor as all the rest of an answer."""
 
 Safe = asyncio.Future[bool]
 """Done when an answer was written, or could not be: then it is False."""
@@ -162,6 +165,7 @@ class Writer:
     async def _settle(self) -> None:
         """Put on disk what was placed, as long as more comes meanwhile."""
         while self._placed:
+            await asyncio.sleep(SETTLE_AFTER_S)
             names, self._placed = self._placed, []
             try:
                 await asyncio.to_thread(self._log.journal.settle, names)

@@ -36,7 +36,7 @@ from zetaroute.log.sources import open_sources
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-PARTITION_ROWS = 100_000
+PARTITION_ROWS = 50_000
 """Rows that are read at once."""
 MOST_PARTITIONS = 2_000
 """Of a log that a cluster reads: the driver adds up their surveys one after the other."""

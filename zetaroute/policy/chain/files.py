@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zetaroute.answers.names import KINDS, SIGNS
 from zetaroute.arrays import Array
 from zetaroute.domain import Objective
-from zetaroute.policy.chain.plan import AuditedAnswers, ChainPlan
+from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.policy.chain.posterior import Asked, Posterior, subsets
 from zetaroute.policy.chain.value import MOST_ASKS
 
@@ -30,7 +30,6 @@ def chain_manifest(plan: ChainPlan | None) -> dict[str, Any] | None:
         "models": list(plan.models),
         **figures,
         "objective": asdict(plan.objective),
-        "learned_from": None if plan.learned_from is None else asdict(plan.learned_from),
         "kinds": list(KINDS),
         "signs": list(SIGNS),
     }
@@ -70,7 +69,6 @@ def chain_from(
     for name, shape in shapes.items():
         if found[name].shape != shape:
             raise ValueError(f"the chain's {name} has the shape {found[name].shape}, not {shape}")
-    learned_from = manifest.get("learned_from")
     sets = subsets(count, min(MOST_ASKS, count))
     joint = {asked: np.asarray(arrays[_of("joint", asked)], dtype=np.float64) for asked in sets}
     moves = {
@@ -88,7 +86,6 @@ def chain_from(
         gain_se=manifest["gain_se"],
         promised_usd=manifest["promised_usd"],
         objective=Objective(**manifest["objective"]),
-        learned_from=None if learned_from is None else AuditedAnswers(**learned_from),
     )
 
 

@@ -28,16 +28,6 @@ FEWEST_SEEN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditedAnswers:
-    """The answers of a log that teach a chain."""
-
-    answers: int
-    graded: int
-    gone: int
-    """Those whose text was forgotten or never kept: a chain that was fitted before may know some of them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainPlan:
     """What was learned of looking at the answers of K models."""
 
@@ -57,8 +47,6 @@ class ChainPlan:
     """By how much more than it earned there the chain had expected of a query."""
     objective: Objective
     """What the gain was measured at."""
-    learned_from: AuditedAnswers | None = None
-    """None where it came of no log, and in artifacts of earlier versions."""
 
     @property
     def serves(self) -> bool:
