@@ -17,7 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.learner import ablation, chain_alternatives, chains, guard, latency, load, newcomers
+from benchmarks.learner import (
+    ablation,
+    chain_alternatives,
+    chains,
+    guard,
+    latency,
+    load,
+    newcomers,
+    relatives,
+)
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.baselines import baselines
@@ -43,6 +52,7 @@ TITLES = (
     latency.TITLE,
     load.TITLE,
     newcomers.TITLE,
+    relatives.TITLE,
     "## The loop with partial feedback",
     chains.TITLE,
     chain_alternatives.TITLE,
@@ -68,6 +78,7 @@ def main() -> None:
         "latency": lambda: latency.section(asked.bench_dir, asked.seeds),
         "load": lambda: load.section(asked.bench_dir, asked.seeds),
         "newcomers": lambda: newcomers.section(asked.bench_dir, asked.seeds),
+        "relatives": lambda: relatives.section(asked.bench_dir, asked.seeds),
         "loop": lambda: _loops(asked.bench_dir, asked.seeds),
         "chains": lambda: chains.section(asked.bench_dir),
         "alternatives": lambda: chain_alternatives.section(asked.bench_dir),
