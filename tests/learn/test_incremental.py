@@ -35,7 +35,7 @@ class Reads(list[tuple[str, int]]):
 
     def watch(self, reader: Reader, before_counting: Callable[[], None] = lambda: None) -> Reader:
         assert isinstance(reader, Partitions)
-        values = {one.name: getattr(reader, one.name) for one in fields(Partitions)}
+        values = {one.name: getattr(reader, one.name) for one in fields(Partitions) if one.init}
         return Watched(**values, reads=self, before_counting=before_counting)
 
 
@@ -283,3 +283,19 @@ def test_an_empty_log_is_one_span_that_says_nothing() -> None:
         log.execute("CREATE TABLE outcomes (id VARCHAR)")
         log.execute("CREATE TABLE feedback (outcome_id VARCHAR)")
         assert fingerprints(log, spans(log, ROWS)) == [""]
+
+
+def test_the_rows_of_the_last_spans_are_read_once(home: Path) -> None:
+    log, settings = log_of(Home(home)), load_settings(None, Home(home).config)
+    with log.open() as connection:
+        source = learning.open_source(
+            connection, log, settings, since=None, sources=(), cluster=False, partition_rows=ROWS
+        )
+    reader = source.reader
+    assert isinstance(reader, Partitions)
+    first, second, third, *_ = reader.spans
+    frames = [reader.read(span) for span in (first, second)]
+    assert reader.read(first) is frames[0]
+    reader.read(third)
+    assert reader.read(second) is frames[1]
+    assert reader.read(first) is not frames[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 W = TypeVar("W")
 R = TypeVar("R")
 
+MOST_HELD = 2
+"""Spans whose rows stay here: a log is looked at twice, and often no more of it than this has changed."""
 AT_ONCE = 64
 """Partitions whose results may wait here together to be added up."""
 PATIENCE_S = 30.0
@@ -51,6 +53,7 @@ class Partitions:
     """What the scales of satisfaction mean, by the whole log."""
     clustered: bool = False
     """Whether the workers of a cluster read, from paths that all of them can reach."""
+    _held: dict[Span, pl.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def parts(self) -> int:
@@ -74,9 +77,13 @@ class Partitions:
 
     def read(self, span: Span) -> pl.DataFrame:
         """Return the rows of one span."""
-        with self.open() as connection:
-            narrow(connection, span)
-            return read_frame(connection, since=self.since, scales=self.scales)
+        if span not in self._held:
+            for oldest in list(self._held)[: 1 - MOST_HELD]:
+                del self._held[oldest]
+            with self.open() as connection:
+                narrow(connection, span)
+                self._held[span] = read_frame(connection, since=self.since, scales=self.scales)
+        return self._held[span]
 
 
 Reader = Whole | Partitions
