@@ -25,6 +25,7 @@ from benchmarks.learner import (
     latency,
     load,
     newcomers,
+    ratings,
     relatives,
 )
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
@@ -53,6 +54,7 @@ TITLES = (
     load.TITLE,
     newcomers.TITLE,
     relatives.TITLE,
+    ratings.TITLE,
     "## The loop with partial feedback",
     chains.TITLE,
     chain_alternatives.TITLE,
@@ -79,6 +81,7 @@ def main() -> None:
         "load": lambda: load.section(asked.bench_dir, asked.seeds),
         "newcomers": lambda: newcomers.section(asked.bench_dir, asked.seeds),
         "relatives": lambda: relatives.section(asked.bench_dir, asked.seeds),
+        "ratings": lambda: ratings.section(asked.bench_dir, asked.seeds),
         "loop": lambda: _loops(asked.bench_dir, asked.seeds),
         "chains": lambda: chains.section(asked.bench_dir),
         "alternatives": lambda: chain_alternatives.section(asked.bench_dir),

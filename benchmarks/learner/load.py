@@ -104,9 +104,7 @@ async def _play(seed: int) -> list[Call]:
 
     async def ask_own(phase: str, known: float, noise: float) -> None:
         forecast_s, now_s = USUAL_S * np.exp(known + NOISE_SD**2 / 2), time.monotonic()
-        slow = [
-            found[MODEL].slow if MODEL in (found := load.onto({}, now_s)) else 1.0 for load in (lately, both)
-        ]
+        slow = [load.slow(now_s).get(MODEL, 1.0) for load in (lately, both)]
         in_flight = flying[MODEL]
         flying[MODEL] += 1
         with both.asking(MODEL, forecast_s) as took:

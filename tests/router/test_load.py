@@ -61,7 +61,7 @@ def learned(models: tuple[str, ...], accuracy: tuple[float, ...]) -> Policy:
 
 
 def slow(load: Load, *, at_s: float = 0.0) -> float:
-    return load.onto({}, at_s)["m"].slow
+    return load.slow(at_s)["m"]
 
 
 def test_answers_that_took_long_count_less_with_time_and_with_every_later_one() -> None:

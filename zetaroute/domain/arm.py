@@ -222,7 +222,5 @@ class Standing:
     """All that is known of it since it last changed: what a cold start goes by."""
     tallies: Mapping[str, Tally] = field(default_factory=dict)
     """Place (`query_kind_key`) or ALL_TASKS -> what happened there lately."""
-    slow: float = 1.0
-    """How many times its forecast an answer takes by the load that this process sees now."""
     demoted: frozenset[str] = frozenset()
     """Places whose latest query found the arm demoted by a guard."""

@@ -66,19 +66,18 @@ def decide(
     audit: AuditTerms = NO_AUDIT,
     chains: bool = False,
     expected: Mapping[str, Expectation] = MappingProxyType({}),
+    slow: Mapping[str, float] = MappingProxyType({}),
 ) -> Decision:
-    """Choose the arm that answers `query`, with the probability of every arm.
+    """Choose the arm that answers `query`, with every arm's probability.
 
     `rate` is the share of queries that are explored, over all eligible arms; `forced` pins a model, and one that a
-    conversation has `kept` goes on where every limit of the query lets it: neither has a propensity. In a `contest`
-    one of two policies is drawn to decide, and every probability is that over both. By the terms of `audit` a coin
-    decides whether several models are asked; where all are, a forced one says what both sides would have asked. With
-    `chains` the arm may be the first of several; drawn to explore it is asked alone. What a policy is known to have
-    `expected`, by its version, is not asked for.
-
+    conversation has `kept` goes on where every limit lets it: neither has a propensity. In a `contest` one of two
+    policies is drawn to decide, and every probability is that over both. By the terms of `audit` a coin decides
+    whether several models are asked; where all are, a forced one says what both sides would have asked. With `chains`
+    it may be the first of several, unless drawn to explore. `slow` models take so many times their forecast.
     Raises NoAnswerError when the user's limits leave no model, or not the pinned one; ForbiddenQueryError for tags.
     """
-    own = opinion_of(policy.with_record(standings), query, arms, objective, standings, expected)
+    own = opinion_of(policy.with_record(standings), query, arms, objective, standings, expected, slow)
     costs = own.costs_usd(extra := extra_usd(arms, query))
     fixed, limits = _fixed(forced, kept, arms, query=query, costs=costs, limits=limits, rules=rules)
     excluded = exclusions(
@@ -100,6 +99,7 @@ def decide(
         excluded=excluded,
         standings=standings,
         expected=expected,
+        slow=slow,
         rate=rate,
         seed=seed,
         fixed=fixed,
@@ -152,6 +152,7 @@ def _decision(
     excluded: Sequence[Exclusion | None],
     standings: Mapping[str, Standing],
     expected: Mapping[str, Expectation],
+    slow: Mapping[str, float],
     rate: float,
     seed: int,
     fixed: str | None,
@@ -172,7 +173,8 @@ def _decision(
         pmf = explored(thompson(own.mean[0], own.se[0], eligible, np.random.default_rng([seed, 0])))
         drawn = drawn_alone(own, pmf, audit, eligible, seed=seed)
     else:
-        other = opinion_of(contest.policy.with_record(standings), query, arms, objective, standings, expected)
+        tried = contest.policy.with_record(standings)
+        other = opinion_of(tried, query, arms, objective, standings, expected, slow)
         other = _looking(other, query, eligible, chain_usd)
         drawn = drawn_of_sides(
             own, other, contest, audit, eligible, new, explored, kept=kept_by(rate, quota), seed=seed
@@ -199,9 +201,7 @@ def _decision(
         audit=drawn.audit,
         kept=kept,
         extra_usd=extra_usd,
-        slow={}
-        if decider.slow is None
-        else dict(zip([arm.id for arm in arms], decider.slow.tolist(), strict=True)),
+        slow=decider.slow,
     )
 
 
@@ -241,7 +241,7 @@ def candidates_of(
     satisfied, rows, probability = forecast.satisfied[0].tolist(), forecast.rows.tolist(), pmf.tolist()
     lost_s, slow = (
         opinion.lost_s.tolist(),
-        [1.0] * len(pmf) if opinion.slow is None else opinion.slow.tolist(),
+        [opinion.slow.get(arm.id, 1.0) for arm in opinion.arms],
     )
     return tuple(
         Candidate(

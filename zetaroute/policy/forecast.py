@@ -46,6 +46,15 @@ class Forecast:
             for row in range(len(self.accuracy))
         ]
 
+    def slower(self, times: Array) -> Forecast:
+        """Return the same where every arm takes so many `times` (K,) as long."""
+        return replace(
+            self,
+            response_s=self.response_s * times,
+            response_se=self.response_se * times,
+            response_p95_s=self.response_p95_s * times,
+        )
+
     def utility(self, objective: Objective, arms: Sequence[Arm]) -> tuple[Array, Array]:
         """Return mean and standard error of the utility in USD, each (n, K).
 

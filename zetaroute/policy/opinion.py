@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,8 +36,8 @@ class Opinion:
     se: Array
     lost_s: Array
     """(K,) seconds per call that failed ones have taken lately; the forecast's response times hold them."""
-    slow: Array | None = None
-    """(K,) times the learned response time by the load of now, which they hold too; None before any was."""
+    slow: Mapping[str, float] = field(default_factory=dict)
+    """By model the times its learned response time by the load of now, which they hold too; empty before any was."""
     segment: str | None = None
     """The learned kind of the query."""
     after: tuple[tuple[int, ...], ...] = ()
@@ -109,8 +110,9 @@ def opinion_of(
     objective: Objective,
     standings: Mapping[str, Standing],
     expected: Mapping[str, Expectation],
+    slow_now: Mapping[str, float] = MappingProxyType({}),
 ) -> Opinion:
-    """Return what `policy` makes of a query; how reliable the arms are, `standings` tell."""
+    """Return what `policy` makes of a query; how reliable the arms are, `standings` tell, how slow, `slow_now`."""
     found = expected.get(policy.version)
     if found is None:
         own, knowing = query.embedding, policy
@@ -124,16 +126,11 @@ def opinion_of(
     forecast = found.forecast
     if lost_s.any():
         forecast = replace(forecast, response_s=forecast.response_s + lost_s)
-    slow = None
+    slow = {}
     if policy.predictor.map is not None:
-        slow = np.array([one.slow if (one := standings.get(arm.id)) else 1.0 for arm in arms])
-        if (slow != 1.0).any():
-            forecast = replace(
-                forecast,
-                response_s=forecast.response_s * slow,
-                response_se=forecast.response_se * slow,
-                response_p95_s=forecast.response_p95_s * slow,
-            )
+        slow = {arm.id: slow_now.get(arm.id, 1.0) for arm in arms}
+        if slow_now:
+            forecast = forecast.slower(np.array(list(slow.values())))
     mean, se = forecast.utility(objective, arms)
     return Opinion(
         policy=policy,

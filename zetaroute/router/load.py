@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
-from zetaroute.domain import Decision, Outcome, Standing
+from zetaroute.domain import Decision, Outcome
 
 HALF_LIFE_S = 60.0
 """After this an answer counts half, so that a model which was slow and is not asked any more is tried again."""
@@ -19,30 +18,28 @@ LEAST, MOST = 0.3, 20.0
 """Times the forecast that an answer is taken to need now."""
 
 
-@dataclass(slots=True)
 class _Seen:
     """Sums over the latest answers of a model: of their weights, and with these of q, q q, r, and q r.
 
     q were in flight when an answer was asked for that took 1 + r times its forecast.
     """
 
-    n: float = 0.0
-    q: float = 0.0
-    qq: float = 0.0
-    r: float = 0.0
-    qr: float = 0.0
-    at_s: float = 0.0
-    in_flight: int = 0
+    __slots__ = ("at_s", "in_flight", "sums")
 
-    def fade(self, kept: float) -> None:
-        for name in ("n", "q", "qq", "r", "qr"):
-            setattr(self, name, kept * getattr(self, name))
+    def __init__(self) -> None:
+        self.sums = [0.0] * 5
+        self.at_s, self.in_flight = 0.0, 0
 
-    def factor(self) -> float:
+    def faded(self, now_s: float) -> list[float]:
+        kept = 0.5 ** (max(now_s - self.at_s, 0.0) / HALF_LIFE_S)
+        return [kept * one for one in self.sums]
+
+    def factor(self, now_s: float) -> float:
         """Return how many times its forecast an answer takes now: 1 + a + c q by least squares, c >= 0."""
-        n, qq = self.n + USUAL, self.qq + USUAL
-        slope = max((n * self.qr - self.q * self.r) / (n * qq - self.q**2), 0.0)
-        return min(max(1.0 + (self.r - slope * self.q) / n + slope * self.in_flight, LEAST), MOST)
+        n, q, qq, r, qr = self.faded(now_s)
+        n, qq = n + USUAL, qq + USUAL
+        slope = max((n * qr - q * r) / (n * qq - q**2), 0.0)
+        return min(max(1.0 + (r - slope * q) / n + slope * self.in_flight, LEAST), MOST)
 
 
 def answered_s(decision: Decision, rows: Sequence[Outcome]) -> list[float]:
@@ -58,11 +55,9 @@ class Load:
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
 
-    def onto(self, standings: Mapping[str, Standing], now_s: float) -> Mapping[str, Standing]:
-        """Return the standings with how slow each model is at this moment, in seconds of any clock."""
-        slow = {model: seen.factor() for model in self._seen if (seen := self._now(model, now_s)).n > 0}
-        found = {model: standings.get(model) or Standing(model=model) for model in slow}
-        return {**standings, **{model: replace(one, slow=slow[model]) for model, one in found.items()}}
+    def slow(self, now_s: float) -> dict[str, float]:
+        """Return by model how many times its forecast an answer takes at this moment, in seconds of any clock."""
+        return {model: seen.factor(now_s) for model, seen in self._seen.items()}
 
     @contextmanager
     def asking(self, model: str, forecast_s: float | None) -> Iterator[list[float]]:
@@ -70,7 +65,7 @@ class Load:
 
         `forecast_s` are those without load; None where nothing was learned.
         """
-        took, seen = list[float](), self._now(model, time.monotonic())
+        took, seen = list[float](), self._seen.setdefault(model, _Seen())
         q, seen.in_flight = seen.in_flight, seen.in_flight + 1
         try:
             yield took
@@ -82,16 +77,7 @@ class Load:
 
     def saw(self, model: str, times: float, in_flight: int, now_s: float) -> None:
         """Take in an answer of `times` its forecast that was asked for with so many in flight."""
-        seen, late = self._now(model, now_s), min(times, MOST) - 1.0
-        seen.fade(KEPT)
-        seen.n += 1.0
-        seen.q += in_flight
-        seen.qq += in_flight**2
-        seen.r += late
-        seen.qr += late * in_flight
-
-    def _now(self, model: str, now_s: float) -> _Seen:
-        seen = self._seen.setdefault(model, _Seen(at_s=now_s))
-        seen.fade(0.5 ** (max(now_s - seen.at_s, 0.0) / HALF_LIFE_S))
+        seen, late = self._seen.setdefault(model, _Seen()), min(times, MOST) - 1.0
+        new = (1.0, in_flight, in_flight**2, late, late * in_flight)
+        seen.sums = [KEPT * old + more for old, more in zip(seen.faded(now_s), new, strict=True)]
         seen.at_s = now_s
-        return seen

@@ -193,7 +193,8 @@ class Router:
             policy=self.policy,
             objective=stated.at_price(price),
             rate=self.rate,
-            standings=self.load.onto(self.standings, time.monotonic()),
+            standings=self.standings,
+            slow=self.load.slow(time.monotonic()),
             guards=self.settings.guards,
             rules=self.settings.rules,
             limits=replace(limits or Limits(), left_usd=left_usd, budget=budget, closed=self.closed),
@@ -211,8 +212,7 @@ class Router:
             decision = go_on(decision, query, warm, arms=arms, policy=self.policy, standings=self.standings)
         if decision.audit is not None:
             self.audits_since += len(decision.audit.asks)
-        standing = self.standings.get(decision.model)
-        if standing is not None and tripped(standing):
+        if (standing := self.standings.get(decision.model)) is not None and tripped(standing):
             self.standings[decision.model] = replace(standing, probe_s=time.time())
         waited_s = query.embedding.elapsed_s if query.embedding else cached.took_s
         notes = [decision.note] if decision.note else []
