@@ -15,17 +15,16 @@ import numpy as np
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import arms_of
-from zetaroute.bench.way import utility
 from zetaroute.evaluate.reward_model import FOLDS
 from zetaroute.features import AnyMap
 from zetaroute.learn.feature_maps import TextMap
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
 from zetaroute.learn.ridge import heads, solve
-from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy.exploration import exploit
-from zetaroute.policy.learned import LearnedPredictor
+from zetaroute.policy.learned import LearnedPredictor, with_lengths
 
 TITLE = "## What each part is worth"
 QUERIES = (0, 300)

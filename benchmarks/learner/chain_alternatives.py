@@ -16,15 +16,16 @@ from benchmarks.learner.chains import CASES, Case, recordings, worth
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.chain_bench import chain_rows
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import arms_of, fit_full
-from zetaroute.bench.way import utility
 from zetaroute.learn.chain_labels import ROWS_OF_MEAN, labelled, patterns
 from zetaroute.learn.chains import LABELLED_BELOW, ChainRows, fit_chain, fit_posterior, moves_of, play_chain
 from zetaroute.learn.fit import Fitted
-from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
+from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed
 from zetaroute.policy.asking import chain_models
 from zetaroute.policy.chain.posterior import Asked, logit, subsets
 from zetaroute.policy.chain.value import MOST_ASKS
+from zetaroute.policy.learned import with_lengths
 
 TITLE = "## How a chain is fitted"
 POOLS = (*CASES[:2], CASES[3])

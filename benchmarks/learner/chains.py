@@ -16,9 +16,9 @@ from zetaroute.arrays import Array
 from zetaroute.bench.baselines import mixed, one_hot
 from zetaroute.bench.chain_bench import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings, parquet
-from zetaroute.bench.datasets.recordings import Split, from_long
+from zetaroute.bench.datasets.recordings import Split, from_long, utility
 from zetaroute.bench.full_information import arms_of, fit_full, marked
-from zetaroute.bench.way import Way, utility
+from zetaroute.bench.way import Way
 from zetaroute.config import Objective
 from zetaroute.learn.chains import play_chain
 

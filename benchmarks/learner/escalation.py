@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.learner.recorded import POOL
 from zetaroute.bench.datasets import Recordings, read_recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import arms_of, fit_full, forecast_of
-from zetaroute.bench.way import utility
 from zetaroute.config import Objective
 from zetaroute.policy import Forecast
 from zetaroute.policy.escalation import CheckReliability, second_chances

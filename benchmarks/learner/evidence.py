@@ -32,9 +32,9 @@ from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.baselines import baselines
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import arms_of, bench_full_information, fit_full, route
 from zetaroute.bench.replay import ReplayPlan, replay
-from zetaroute.bench.way import utility
 from zetaroute.config import Objective
 from zetaroute.evaluate.intervals import mean_figure
 from zetaroute.features import AnyMap

@@ -10,13 +10,14 @@ from benchmarks.learner.ablation import rows_of, sides_of
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import arms_of
-from zetaroute.bench.way import utility
 from zetaroute.learn.incremental.sufficient_statistics import gather
 from zetaroute.learn.ridge import heads
-from zetaroute.learn.routing_gain import kept_anchor, with_lengths
+from zetaroute.learn.routing_gain import kept_anchor
 from zetaroute.learn.samples import target_weights, targets
 from zetaroute.policy import Policy
+from zetaroute.policy.learned import with_lengths
 
 TITLE = "## Few rows of many models"
 QUERIES = (300, 0)

@@ -13,9 +13,9 @@ from zetaroute.bench.datasets import Recordings, read_recordings
 from zetaroute.bench.full_information import arms_of
 from zetaroute.learn.incremental.sufficient_statistics import gather
 from zetaroute.learn.ridge import heads
-from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.learn.samples import target_weights, targets
 from zetaroute.policy.heads import SMALLEST
+from zetaroute.policy.learned import with_lengths
 
 TITLE = "## Response times"
 QUERIES = (0, 300)

@@ -13,9 +13,9 @@ import numpy as np
 
 from benchmarks.rivals.protocols import Array, Index, Streamed, StreamedEntry, TaughtEntry
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import arms_of, fit_full, route, sides
 from zetaroute.bench.replay import ReplayPlan, replay
-from zetaroute.bench.way import utility
 from zetaroute.config import Objective
 
 ROUNDS, MOST_ROWS = 10, 6000

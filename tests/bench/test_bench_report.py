@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from zetaroute.bench.bench_picture import NO_COSTS, bench_picture, hindrance, labels
 from zetaroute.bench.bench_report import bench_report
-from zetaroute.bench.plot import NO_COSTS, bench_picture, hindrance, labels
 from zetaroute.report.drawing import Drawing, Plot
 from zetaroute.report.markdown import markdown
 

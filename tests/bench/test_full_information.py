@@ -13,9 +13,9 @@ import pytest
 from tests.cli.command import ok, refused, run, shape
 from tests.support.recordings import COST_USD, MODELS, written
 from zetaroute.bench.datasets import Recordings, read_recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import bench_full_information
 from zetaroute.bench.sweep import STEPS, ladder, sweep
-from zetaroute.bench.way import utility
 from zetaroute.config import Objective
 from zetaroute.errors import UsageError
 

@@ -17,7 +17,7 @@ from zetaroute.providers.base import OnText
 from zetaroute.providers.call_errors import Faults
 
 from .loopback import CLOSE, DONE, RESET, ModelServer, Reply, chat, chunked, delta, event, http, stream
-from .test_openai import arm_at, ask, failure
+from .test_openai_provider import arm_at, ask, failure
 
 LONG_S = 2 * PATIENCE_S
 

@@ -19,14 +19,14 @@ import pytest
 from tests.support.waiting import PATIENCE_S, in_ever_more_time
 from zetaroute.domain import Arm, Attachment, Completion, FileNote, Kind, Query
 from zetaroute.errors import ProviderError
-from zetaroute.providers.anthropic import AnthropicProvider
+from zetaroute.providers.anthropic_provider import AnthropicProvider
 from zetaroute.providers.pool import open_providers
 from zetaroute.providers.transport import AiohttpTransport
 
 from .carrier import CARRIER
 from .loopback import DONE, ModelServer, Running, Seen, Step, chat, delta, event, http, stream
-from .test_anthropic import whole
-from .test_openai import arm_at, ask, failure
+from .test_anthropic_provider import whole
+from .test_openai_provider import arm_at, ask, failure
 
 pytestmark = pytest.mark.usefixtures("each_carrier")
 

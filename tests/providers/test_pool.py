@@ -16,8 +16,8 @@ from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.pool import open_providers
 
 from .loopback import ModelServer, Reply, Seen, chat, http
-from .test_anthropic import whole
-from .test_openai import arm_at
+from .test_anthropic_provider import whole
+from .test_openai_provider import arm_at
 
 
 def test_each_arm_is_asked_in_its_wire_format(server: ModelServer) -> None:

@@ -16,7 +16,7 @@ from zetaroute.providers.pool import open_providers
 from zetaroute.providers.retry import LONGEST_WAIT_S, answer
 
 from .loopback import DONE, RESET, ModelServer, Reply, Seen, chat, delta, http, stream
-from .test_openai import arm_at
+from .test_openai_provider import arm_at
 
 OK = http(chat("because"))
 BUSY = http({"error": "busy"}, status=503)

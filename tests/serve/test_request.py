@@ -8,7 +8,7 @@ import pytest
 
 from zetaroute.serve.api_errors import ApiError
 from zetaroute.serve.request import MOST_MESSAGES, ChatRequest, read_request
-from zetaroute.wire.doors.chat import CHAT
+from zetaroute.wire.doors.chat_door import CHAT
 
 
 def read(settings, turns, **fields) -> ChatRequest:

@@ -14,10 +14,10 @@ from zetaroute.serve.api_errors import ApiError
 from zetaroute.serve.decision_endpoint import door_for
 from zetaroute.serve.request import read_request
 from zetaroute.wire.anthropic import messages_can_carry, messages_options, messages_turns
-from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
+from zetaroute.wire.doors.chat_door import CHAT, COMPLETIONS
 from zetaroute.wire.doors.door import Door, Inbound, MalformedRequestError, Reply
-from zetaroute.wire.doors.messages import MESSAGES
-from zetaroute.wire.doors.responses import RESPONSES
+from zetaroute.wire.doors.messages_door import MESSAGES
+from zetaroute.wire.doors.responses_door import RESPONSES
 from zetaroute.wire.pieces import Part
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}

@@ -13,10 +13,10 @@ from zetaroute.providers.call_errors import Faults
 from zetaroute.providers.stream import Reading, Take
 from zetaroute.wire.anthropic import take_messages
 from zetaroute.wire.chat_completions import take_chat
-from zetaroute.wire.doors.chat import CHAT
+from zetaroute.wire.doors.chat_door import CHAT
 from zetaroute.wire.doors.door import Door, Inbound, Reply, finish_reason
-from zetaroute.wire.doors.messages import MESSAGES
-from zetaroute.wire.doors.responses import RESPONSES
+from zetaroute.wire.doors.messages_door import MESSAGES
+from zetaroute.wire.doors.responses_door import RESPONSES
 from zetaroute.wire.pieces import Part
 from zetaroute.wire.responses import take_responses
 

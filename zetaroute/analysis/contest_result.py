@@ -85,7 +85,7 @@ def contest_result(
     if epoch is None or lines is None or not len(lines["differ"]):
         return None
     table = measured(connection, lines).table(objective)
-    gain = gain_interval(lines, epoch["answer_value_usd"] / 100.0)
+    gain = contest_gain(lines, epoch["answer_value_usd"] / 100.0)
     change = {**table.difference, "utility_usd": at_every_look(table.difference["utility_usd"], gain)}
     parts = {"before": table.before, "after": table.after, "difference": change}
     return {"parent": epoch["champion"]} | {
@@ -113,8 +113,8 @@ def at_every_look(figure: Figure, interval: Figure) -> Figure:
     return replace(figure, low=min(interval.low, figure.value), high=max(interval.high, figure.value))
 
 
-def gain_interval(lines: Lines, point: float) -> Figure:
-    """Return the gain per query that lines show, with an interval that holds at every look, in USD."""
+def contest_gain(lines: Lines, point: float) -> Figure:
+    """Return the gain per query that the lines of a contest show, in USD, with an interval for every look."""
     variance = np.where(np.isnan(lines["variance_usd"]), np.inf, lines["variance_usd"])
     return betting_interval(
         lines["gain_usd"],

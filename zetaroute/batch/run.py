@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from zetaroute.batch.answers_file import Output
-from zetaroute.batch.input import Row
+from zetaroute.batch.input import Row, content_id
 from zetaroute.batch.progress import Progress
 from zetaroute.batch.seen_rows import SeenRows
-from zetaroute.domain import Check, Decision, Query
+from zetaroute.domain import Check, Decision, Query, content_hash
 from zetaroute.errors import NoAnswerError, StoreError, UnfitQueryError, ZetarouteError
 from zetaroute.files.line_source import BadLine
 from zetaroute.log.journal import Entry
@@ -28,7 +28,6 @@ from zetaroute.router.budget import QueryBudget, RunBudget
 from zetaroute.router.engine import Engine
 from zetaroute.router.options import AskOptions
 from zetaroute.router.prefetch import Task, prefetching
-from zetaroute.router.records import content_hash, content_id
 from zetaroute.router.router import Router
 from zetaroute.router.writer import Safe, Writer
 

@@ -12,10 +12,12 @@ from zetaroute.answers.names import EQUAL
 from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.way import Way, charged, standard_error, utility
+from zetaroute.bench.datasets.recordings import charged, utility
+from zetaroute.bench.way import Way
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.evaluate.frontier import call_measures
+from zetaroute.evaluate.intervals import standard_error
 from zetaroute.learn.chains import (
     ChainFit,
     ChainRows,
@@ -24,10 +26,11 @@ from zetaroute.learn.chains import (
     play_chain,
 )
 from zetaroute.learn.fit import Fitted, single_threaded
-from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
+from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed
 from zetaroute.policy import Forecast, Policy
 from zetaroute.policy.asking import chain_models
 from zetaroute.policy.chain.posterior import Posterior, sigmoid
+from zetaroute.policy.learned import with_lengths
 
 POINTS = 8
 """Values of an answer that an operating point is chosen from."""

@@ -12,7 +12,8 @@ from zetaroute.arrays import Array, Index
 from zetaroute.bench.baselines import baselines, mixed, one_hot
 from zetaroute.bench.chain_bench import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.way import Way, utility
+from zetaroute.bench.datasets.recordings import utility
+from zetaroute.bench.way import Way
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query
 from zetaroute.errors import UsageError

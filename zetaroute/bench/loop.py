@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.recorded_chains import ChainRun, RecordedAnswers
 from zetaroute.bench.steps import SIDES, Epoch, Step, decided_of, record_of
-from zetaroute.bench.way import utility
 from zetaroute.config import Settings
 from zetaroute.domain import (
     BETS_FROM,
@@ -39,13 +39,13 @@ from zetaroute.learn.feature_maps import outgrown
 from zetaroute.learn.fit import Fitted, conclude, map_of
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
 from zetaroute.learn.progressive import GROWTH, bounds_of
-from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy import Contest, Limits, Policy, decide
 from zetaroute.policy.asking import point, usual_charge
 from zetaroute.policy.chain.plan import ChainPlan, ChainState
 from zetaroute.policy.contest import audit_share
 from zetaroute.policy.exploration import cold_rate
+from zetaroute.policy.learned import with_lengths
 from zetaroute.policy.policy import Expectation
 from zetaroute.policy.prior import PriorPredictor
 from zetaroute.registry import COLD

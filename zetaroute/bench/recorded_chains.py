@@ -9,7 +9,7 @@ import numpy as np
 from zetaroute.answers.read import ReadAnswer, read_answer
 from zetaroute.arrays import Array, Index, Mask
 from zetaroute.bench.datasets import Recordings
-from zetaroute.bench.way import charged
+from zetaroute.bench.datasets.recordings import charged
 from zetaroute.config import Objective
 from zetaroute.domain import Arm, Query, run_chain
 from zetaroute.learn.chain_log import AnsweredQueries

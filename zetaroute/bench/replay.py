@@ -14,11 +14,11 @@ import numpy as np
 
 from zetaroute.arrays import Array
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import arms_of, fit_full, route
 from zetaroute.bench.loop import Loop
 from zetaroute.bench.recorded_chains import RecordedAnswers
 from zetaroute.bench.steps import Step
-from zetaroute.bench.way import utility
 from zetaroute.config import Explore, Objective, Settings
 from zetaroute.domain import Query
 from zetaroute.errors import UsageError

@@ -11,6 +11,7 @@ import numpy as np
 from zetaroute.arrays import Array, Index
 from zetaroute.bench.chain_bench import ChainBench, chain_bench
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import utility
 from zetaroute.bench.full_information import (
     arms_of,
     fit_full,
@@ -18,15 +19,16 @@ from zetaroute.bench.full_information import (
     marked,
     sides,
 )
-from zetaroute.bench.way import Way, standard_error, utility
+from zetaroute.bench.way import Way
 from zetaroute.config import Objective
 from zetaroute.domain import Arm
 from zetaroute.errors import UsageError
 from zetaroute.evaluate.frontier import Hull, aiq, hull, regret_fraction
-from zetaroute.evaluate.intervals import mean_figure
+from zetaroute.evaluate.intervals import mean_figure, standard_error
 from zetaroute.learn.fit import Fitted
-from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
+from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed
 from zetaroute.policy import Forecast, Policy
+from zetaroute.policy.learned import with_lengths
 
 STEPS = 8
 HIGHEST_FACTOR = 100.0

@@ -9,7 +9,9 @@ import numpy as np
 
 from zetaroute.arrays import Array
 from zetaroute.bench.datasets import Recordings
+from zetaroute.bench.datasets.recordings import charged, utility
 from zetaroute.config import Objective
+from zetaroute.evaluate.intervals import standard_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,26 +71,6 @@ class Way:
             "share": {model: float(share) for model, share in shares if share > 0},
             **({} if self.paid is None else {"asks": float(self.paid.sum(axis=1).mean())}),
         }
-
-
-def utility(queries: Recordings, objective: Objective) -> Array:
-    """Return the utility of every model on every query in USD, (n, K); an unknown time counts nothing."""
-    return np.asarray(
-        objective.answer_value_usd * queries.score
-        - charged(queries)
-        - objective.second_value_usd * np.nan_to_num(queries.latency_s)
-    )
-
-
-def charged(queries: Recordings) -> Array:
-    """Return the costs (n, K), an unknown one as the highest known of its query, as decisions count it."""
-    known = np.nan_to_num(queries.cost_usd)
-    return np.where(np.isnan(queries.cost_usd), known.max(axis=1, keepdims=True), known)
-
-
-def standard_error(values: Array) -> float | None:
-    """Return the standard error of the mean of values (n,); None for fewer than two."""
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
 
 
 def _mean_known(weights: Array, values: Array) -> float | None:

@@ -156,8 +156,8 @@ def _check_key(table: TomlTable, arm: Arm) -> None:
 def is_loopback(base_url: str) -> bool:
     """Tell whether an address is on this machine."""
     try:
-        host = urlsplit(base_url).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
+        host = (urlsplit(base_url).hostname or "").rstrip(".")
+        return host == "localhost" or host.endswith(".localhost") or ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -41,11 +41,11 @@ def _from_a_file(arm: Arm) -> str | None:
 
 
 BUILT_IN = {
-    "openai": ProviderRow("zetaroute.providers.openai", "OpenAIProvider", _at_an_address),
-    "anthropic": ProviderRow("zetaroute.providers.anthropic", "AnthropicProvider", _at_an_address),
-    "responses": ProviderRow("zetaroute.providers.responses", "ResponsesProvider", _at_an_address),
+    "openai": ProviderRow("zetaroute.providers.openai_provider", "OpenAIProvider", _at_an_address),
+    "anthropic": ProviderRow("zetaroute.providers.anthropic_provider", "AnthropicProvider", _at_an_address),
+    "responses": ProviderRow("zetaroute.providers.responses_provider", "ResponsesProvider", _at_an_address),
     "practice": ProviderRow("zetaroute.providers.practice_provider", "PracticeProvider", _one_of_three),
-    "recorded": ProviderRow("zetaroute.providers.recorded", "RecordedProvider", _from_a_file),
+    "recorded": ProviderRow("zetaroute.providers.recorded_provider", "RecordedProvider", _from_a_file),
 }
 
 

@@ -84,6 +84,7 @@ from zetaroute.domain.query import (
     Native as Native,
     Query as Query,
     QueryEmbedding as QueryEmbedding,
+    content_hash as content_hash,
     text_tokens as text_tokens,
     unit_of as unit_of,
 )

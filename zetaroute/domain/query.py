@@ -179,3 +179,22 @@ def unit_of(conversation: str | None, text: str) -> int:
     """Return a number (64 bits) of what is one trial: the conversation, else the text without case and spacing."""
     key = "c:" + conversation if conversation else "q:" + " ".join(text.casefold().split())
     return int.from_bytes(hashlib.sha256(key.encode("utf-8", "replace")).digest()[:8], "big")
+
+
+def content_hash(query: Query) -> str:
+    """Return a hash of everything that is asked and graded, to know a changed row by."""
+    parts: tuple[str, ...] = (
+        query.text,
+        query.system or "",
+        query.task or "",
+        query.reference or "",
+        query.grader or "",
+    )
+    parts += tuple(f"{turn.role}\0{turn.content}" for turn in query.history)
+    if query.options:
+        parts += (json.dumps(query.options, sort_keys=True),)
+    parts += tuple(file.note.sha256 for file in query.attachments)
+    # A turn with fields, and turns behind the text, are new: what was hashed without them stays the same.
+    more = [turn for turn in query.history if turn.fields] + list(query.after)
+    parts += tuple(json.dumps([turn.role, turn.content, turn.fields], sort_keys=True) for turn in more)
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]

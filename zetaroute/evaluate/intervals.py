@@ -172,3 +172,8 @@ def ratio(top: Moments, bottom: Array) -> Figure:
     variance = float(top.squares.sum() + top.n @ about**2) / (n - 1)
     half = t_quantile(0.975, n - 1) * math.sqrt(variance) / (math.sqrt(n) * below / n)
     return Figure(value=value, low=max(value - half, 0.0), high=value + half, n=n)
+
+
+def standard_error(values: Array) -> float | None:
+    """Return the standard error of the mean of values (n,); None for fewer than two."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None

@@ -24,10 +24,11 @@ from zetaroute.learn.fit import Fitted
 from zetaroute.learn.frame import COLUMNS, on_one_scale, sample, with_groups
 from zetaroute.learn.incremental.collect import ReadRows
 from zetaroute.learn.kept_chain import AUDITED, READABLE
-from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed, with_lengths
+from zetaroute.learn.routing_gain import fold_predictors, forecast_crossed
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.asking import USUAL_MODELS, chain_models
 from zetaroute.policy.chain.plan import ChainPlan
+from zetaroute.policy.learned import with_lengths
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -18,10 +18,10 @@ from zetaroute.learn.incremental.sufficient_statistics import SufficientStatisti
 from zetaroute.learn.incremental.vectors import RowVectors, Vectors
 from zetaroute.learn.model_drift import ModelDrift, find_drifts, weights_after
 from zetaroute.learn.ridge import fit_classes, heads, prices_learned_at
-from zetaroute.learn.routing_gain import Gain, Judge, cross_validated, kept_anchor, with_lengths
+from zetaroute.learn.routing_gain import Gain, Judge, cross_validated, kept_anchor
 from zetaroute.learn.samples import Sample
 from zetaroute.policy.chain.plan import ChainPlan
-from zetaroute.policy.learned import LearnedPredictor
+from zetaroute.policy.learned import LearnedPredictor, with_lengths
 from zetaroute.policy.policy import Policy
 
 P = ParamSpec("P")

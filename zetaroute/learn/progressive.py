@@ -18,10 +18,10 @@ from zetaroute.evaluate.scoring import COLUMNS, Decided, Scored, found_in, score
 from zetaroute.features import AnyMap
 from zetaroute.learn.incremental.sufficient_statistics import SufficientStatistics, gather
 from zetaroute.learn.ridge import Ridges, arm_ridges, fit_classes, heads, prices_learned_at, relatives
-from zetaroute.learn.routing_gain import kept_anchor, with_lengths
+from zetaroute.learn.routing_gain import kept_anchor
 from zetaroute.learn.samples import TARGETS, Sample, at, target_weights, targets
 from zetaroute.policy.forecast import Forecast
-from zetaroute.policy.learned import LearnedPredictor
+from zetaroute.policy.learned import LearnedPredictor, with_lengths
 from zetaroute.policy.policy import held_best, ranked_singles, single_best
 
 GROWTH = 1.1

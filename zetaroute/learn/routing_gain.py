@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import compress
 from operator import add
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,8 @@ from zetaroute.learn.incremental.sufficient_statistics import gather_rows
 from zetaroute.learn.ridge import arm_ridges, heads, relatives
 from zetaroute.learn.samples import Sample, take
 from zetaroute.policy.forecast import Forecast
-from zetaroute.policy.learned import LearnedPredictor
+from zetaroute.policy.learned import LearnedPredictor, with_lengths
 from zetaroute.policy.policy import Policy
-from zetaroute.policy.prior import PRIORS
 
 
 class Gain(Protocol):
@@ -125,8 +124,3 @@ def kept_anchor(
     best = int(np.argmax(mean - se))
     kept = next((k for k, arm in enumerate(arms) if arm.id == known), best)
     return best if mean[best] - mean[kept] > np.hypot(se[best], se[kept]) else kept
-
-
-def with_lengths(texts: Sequence[str], x: NDArray[np.floating[Any]]) -> Array:
-    """Return what a learned predictor forecasts from: the length of each text in front of its vector."""
-    return np.hstack([PRIORS.vectors(texts), x])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zetaroute.analysis.contest_result import Measured, contest_lines, gain_interval, measured
+from zetaroute.analysis.contest_result import Measured, contest_gain, contest_lines, measured
 from zetaroute.config import Settings
 from zetaroute.domain import Figure, Objective
 from zetaroute.evaluate.before_after import BeforeAfter
@@ -82,4 +82,4 @@ class Evidence:
         """Return the gain in utility per query with an interval that holds at every look: at a promotion too."""
         if self.found is None:
             return NOTHING
-        return gain_interval(self.found.lines, objective.answer_value_usd / 100.0)
+        return contest_gain(self.found.lines, objective.answer_value_usd / 100.0)

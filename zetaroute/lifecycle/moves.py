@@ -16,9 +16,8 @@ from zetaroute.domain import Arm
 from zetaroute.features import AnyMap
 from zetaroute.learn.clusters import segments, spread, top_terms
 from zetaroute.learn.incremental.collect import ReadRows
-from zetaroute.learn.routing_gain import with_lengths
 from zetaroute.policy import Forecast, Policy
-from zetaroute.policy.learned import LearnedPredictor
+from zetaroute.policy.learned import LearnedPredictor, with_lengths
 
 MOST_SEGMENTS = 24
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Array32, Index, Mask
 from zetaroute.domain import Arm, Prices
@@ -219,3 +220,8 @@ def _alike(arms: Sequence[Arm], new: int, seen: Index) -> tuple[Index, float]:
     ids = [arm.of or arm.id for arm in arms]
     family = np.array([k for k in seen.tolist() if ids[k] == ids[new]], dtype=np.int64)
     return (family, OWN_SHARE) if len(family) else (seen, 1.0)
+
+
+def with_lengths(texts: Sequence[str], x: NDArray[np.floating[Any]]) -> Array:
+    """Return what a learned predictor forecasts from: the length of each text in front of its vector."""
+    return np.hstack([PRIORS.vectors(texts), x])

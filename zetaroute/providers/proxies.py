@@ -6,6 +6,8 @@ import re
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult
 
+from zetaroute.config.models import is_loopback
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -14,7 +16,7 @@ def proxy_for(url: SplitResult, *, own: str | None) -> str | None:
     host = (url.hostname or "").rstrip(".")
     if own is not None:
         return own
-    if _is_loopback(host):
+    if is_loopback(url.geturl()):
         return None
     from urllib.request import getproxies, proxy_bypass
 
@@ -57,10 +59,3 @@ def _matches(host: str, name: str) -> bool:
         return address in ip_network(name, strict=False)
     except ValueError:
         return False
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -14,7 +14,7 @@ from zetaroute.errors import ProviderError
 from zetaroute.providers.base import OnText
 from zetaroute.providers.call_errors import PartialAnswerError
 from zetaroute.providers.pool import Providers
-from zetaroute.wire.pieces import around
+from zetaroute.wire.pieces import piece_taker_like
 
 OnSwitch = Callable[[Attempt, str], None]
 """Told of an attempt that failed with a part of its answer shown, and of the model that is asked next."""
@@ -84,7 +84,7 @@ class _Screen:
 
     def __init__(self, on_text: OnText | None) -> None:
         self._on_text = on_text
-        self.on_text = None if on_text is None else around(on_text, self._show)
+        self.on_text = None if on_text is None else piece_taker_like(on_text, self._show)
         self.shown = False
 
     def _show(self, text: str) -> None:

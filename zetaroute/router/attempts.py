@@ -19,7 +19,7 @@ from zetaroute.router.budget import QueryBudget
 from zetaroute.router.next_ask import AskTurn, Turns
 from zetaroute.router.options import AskOptions, Callbacks
 from zetaroute.router.records import CHECK, OutcomeRecords
-from zetaroute.wire.pieces import around
+from zetaroute.wire.pieces import piece_taker_like
 
 PASSES = 0.5
 """Score from which on an answer passes its check."""
@@ -211,7 +211,7 @@ def _remembering(on_text: OnText | None, shown: list[str]) -> OnText | None:
             shown.append(piece)
         on_text(piece)
 
-    return around(on_text, remember)
+    return piece_taker_like(on_text, remember)
 
 
 def cut_attempt(model: str, shown: Sequence[str] = (), elapsed_s: float = 0.0) -> Attempt:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
@@ -21,6 +19,7 @@ from zetaroute.domain import (
     Outcome,
     Query,
     Role,
+    content_hash,
     new_id,
     utc_now,
 )
@@ -30,30 +29,6 @@ from zetaroute.router.options import AskOptions
 
 CHECK = "check"
 """The metric of what a check said of an answer."""
-
-
-def content_hash(query: Query) -> str:
-    """Return a hash of everything that is asked and graded, to know a changed row by."""
-    parts: tuple[str, ...] = (
-        query.text,
-        query.system or "",
-        query.task or "",
-        query.reference or "",
-        query.grader or "",
-    )
-    parts += tuple(f"{turn.role}\0{turn.content}" for turn in query.history)
-    if query.options:
-        parts += (json.dumps(query.options, sort_keys=True),)
-    parts += tuple(file.note.sha256 for file in query.attachments)
-    # A turn with fields, and turns behind the text, are new: what was hashed without them stays the same.
-    more = [turn for turn in query.history if turn.fields] + list(query.after)
-    parts += tuple(json.dumps([turn.role, turn.content, turn.fields], sort_keys=True) for turn in more)
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
-
-
-def content_id(content: str) -> str:
-    """Return the custom_id of a row that brings none, made of its content hash."""
-    return f"h-{content}"
 
 
 def spent_usd(outcomes: Iterable[Outcome], feedback: Iterable[Feedback]) -> float:

@@ -21,7 +21,7 @@ from zetaroute.serve.body import read_json
 from zetaroute.serve.request import ChatRequest, read_request
 from zetaroute.serve.service import Finished, Service
 from zetaroute.wire.doors.door import Door, Reply, Stream
-from zetaroute.wire.doors.messages import MESSAGES
+from zetaroute.wire.doors.messages_door import MESSAGES
 from zetaroute.wire.pieces import Part, PieceTaker
 
 

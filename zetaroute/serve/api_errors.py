@@ -18,10 +18,10 @@ from zetaroute.errors import (
     UsageError,
     ZetarouteError,
 )
-from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
+from zetaroute.wire.doors.chat_door import CHAT, COMPLETIONS
 from zetaroute.wire.doors.door import Door, MalformedRequestError
-from zetaroute.wire.doors.messages import MESSAGES
-from zetaroute.wire.doors.responses import RESPONSES
+from zetaroute.wire.doors.messages_door import MESSAGES
+from zetaroute.wire.doors.responses_door import RESPONSES
 
 DOORS: Mapping[str, Door] = {
     "/v1/chat/completions": CHAT,

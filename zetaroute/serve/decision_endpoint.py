@@ -22,10 +22,10 @@ from zetaroute.serve.api_errors import bad
 from zetaroute.serve.body import read_json
 from zetaroute.serve.request import read_request
 from zetaroute.serve.service import Service
-from zetaroute.wire.doors.chat import CHAT, COMPLETIONS
+from zetaroute.wire.doors.chat_door import CHAT, COMPLETIONS
 from zetaroute.wire.doors.door import Door
-from zetaroute.wire.doors.messages import MESSAGES
-from zetaroute.wire.doors.responses import RESPONSES
+from zetaroute.wire.doors.messages_door import MESSAGES
+from zetaroute.wire.doors.responses_door import RESPONSES
 from zetaroute.wire.json_values import MOST_COUNTED, count, mapping, sequence, text
 
 REPORTED = frozenset({"input_tokens", "output_tokens", "response_s", "finish_reason"})

@@ -14,7 +14,7 @@ from zetaroute.router.conversations import recorded_until
 from zetaroute.serve.answer_facts import outcome_named
 from zetaroute.serve.api_errors import ApiError
 from zetaroute.serve.request import ChatRequest, Earlier
-from zetaroute.wire.doors.responses import answer_items, answer_turn
+from zetaroute.wire.doors.responses_door import answer_items, answer_turn
 from zetaroute.wire.responses import can_be_sent
 
 MOST_KEPT = 10_000

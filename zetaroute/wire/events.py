@@ -1,11 +1,13 @@
-"""Server-sent events out of bytes, however they are cut."""
+"""Server-sent events: out of bytes, however they are cut, and into bytes."""
 
 from __future__ import annotations
 
 import codecs
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -65,3 +67,9 @@ class EventDecoder:
             self._data.append(value.removeprefix(" "))
         elif field == "event":
             self._name = value.removeprefix(" ")
+
+
+def event(payload: Mapping[str, Any], name: str | None = None) -> bytes:
+    """Return the bytes of one event of a stream."""
+    head = b"" if name is None else f"event: {name}\n".encode()
+    return head + b"data: " + json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"

@@ -39,8 +39,8 @@ class PieceTaker:
         self.take(piece)
 
 
-def around(on_text: Callable[[str], None], take: Callable[[Any], None]) -> Callable[[str], None]:
-    """Return `take` in the place of `on_text`: it is given what the latter takes."""
+def piece_taker_like(on_text: Callable[[str], None], take: Callable[[Any], None]) -> Callable[[str], None]:
+    """Return a taker of the same kinds of pieces as `on_text` that gives them to `take`."""
     return PieceTaker(take=take, kinds=on_text.kinds) if isinstance(on_text, PieceTaker) else take
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Mask
+from zetaroute.config import Objective
 from zetaroute.domain import unit_of
 from zetaroute.errors import UsageError
 from zetaroute.learn.samples import Sample
@@ -198,3 +199,18 @@ def _wide(long: pl.DataFrame, name: str, models: Sequence[str]) -> Array:
 
 def _hash_share(text: str) -> int:
     return int(hashlib.sha1(text.encode("utf-8", "replace"), usedforsecurity=False).hexdigest(), 16) % 10
+
+
+def utility(queries: Recordings, objective: Objective) -> Array:
+    """Return the utility of every model on every query in USD, (n, K); an unknown time counts nothing."""
+    return np.asarray(
+        objective.answer_value_usd * queries.score
+        - charged(queries)
+        - objective.second_value_usd * np.nan_to_num(queries.latency_s)
+    )
+
+
+def charged(queries: Recordings) -> Array:
+    """Return the costs (n, K), an unknown one as the highest known of its query, as decisions count it."""
+    known = np.nan_to_num(queries.cost_usd)
+    return np.where(np.isnan(queries.cost_usd), known.max(axis=1, keepdims=True), known)

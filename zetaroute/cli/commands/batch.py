@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from zetaroute.cli.commands.batch_progress import Meter, shown
+from zetaroute.cli.commands.batch_progress import ProgressLine, shown
 from zetaroute.cli.options import (
     CheckOption,
     DryRun,
@@ -192,7 +192,7 @@ def _answered(run: Run, job: BatchJob) -> Progress:
         advance(progress)
 
     try:
-        with shown(Meter(job.limit), quiet=run.quiet) as advance:
+        with shown(ProgressLine(job.limit), quiet=run.quiet) as advance:
             return answer_file(
                 run.log(run.settings(quiet=True)),
                 run.settings(quiet=True),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _MODELS_SHOWN = 4
 
 
-class Meter:
+class ProgressLine:
     """Puts what a batch has done into words, and guesses how long the rest takes."""
 
     def __init__(self, limit: int | None) -> None:
@@ -23,7 +23,7 @@ class Meter:
         """When the first rows were answered, and which share of the input was read by then."""
 
     def line(self, progress: Progress) -> str:
-        """Return the whole line."""
+        """Return the whole progress line."""
         done = progress.answered + progress.failed
         rate = done / progress.elapsed_s if progress.elapsed_s > 0 else 0.0
         left_s = self._left_s(progress)
@@ -53,7 +53,7 @@ def counts(progress: Progress) -> str:
 
 
 @contextmanager
-def shown(meter: Meter, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def shown(meter: ProgressLine, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show the line on standard error while it is a terminal."""
     screen = console(stderr=True)
     if quiet or not screen.is_terminal:

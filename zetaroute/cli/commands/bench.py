@@ -160,8 +160,8 @@ def replay_command(
 
 def _write(folder: Path, found: dict[str, Any]) -> None:
     """Write the JSON, the Markdown and the picture; say so where the picture cannot be drawn."""
+    from zetaroute.bench.bench_picture import bench_picture, hindrance
     from zetaroute.bench.bench_report import bench_report
-    from zetaroute.bench.plot import bench_picture, hindrance
     from zetaroute.errors import UsageError
     from zetaroute.files.atomic import SHARED, os_errors, write_whole
     from zetaroute.report.markdown import markdown

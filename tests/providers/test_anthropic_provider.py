@@ -10,7 +10,7 @@ import pytest
 from tests.support.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Message, Native, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
-from zetaroute.providers.anthropic import AnthropicProvider
+from zetaroute.providers.anthropic_provider import AnthropicProvider
 from zetaroute.providers.base import OnText
 
 from .loopback import ModelServer, Reply, event, http, stream

@@ -13,7 +13,7 @@ from tests.support.waiting import PATIENCE_S
 from zetaroute.domain import Arm, Completion, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.base import OnText
-from zetaroute.providers.recorded import RecordedProvider
+from zetaroute.providers.recorded_provider import RecordedProvider
 
 ROWS = """
     SELECT * FROM (VALUES

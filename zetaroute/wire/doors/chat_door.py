@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from zetaroute.wire.doors.door import (
     unserved,
 )
 from zetaroute.wire.draft import REFUSAL
+from zetaroute.wire.events import event
 from zetaroute.wire.pieces import Part, PartKind
 
 MOST_ANSWERS = 8
@@ -91,12 +91,6 @@ def chat_usage(done: Completion) -> dict[str, Any]:
         "prompt_tokens_details": {"cached_tokens": done.cached_tokens or 0},
         "completion_tokens_details": {"reasoning_tokens": done.reasoning_tokens or 0},
     }
-
-
-def event(payload: Mapping[str, Any], name: str | None = None) -> bytes:
-    """Return one event of a stream."""
-    head = b"" if name is None else f"event: {name}\n".encode()
-    return head + b"data: " + json.dumps(payload, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
 
 
 class ChatDoor:

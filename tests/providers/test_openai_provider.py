@@ -15,7 +15,7 @@ from zetaroute.domain import Arm, Completion, Message, Prices, Query
 from zetaroute.errors import ConfigError, ProviderError
 from zetaroute.providers.base import OnText
 from zetaroute.providers.call_errors import PartialAnswerError
-from zetaroute.providers.openai import OpenAIProvider
+from zetaroute.providers.openai_provider import OpenAIProvider
 
 from .carrier import CARRIER
 from .loopback import DONE, RESET, ModelServer, Reply, chat, chunked, delta, event, http, stream, usage

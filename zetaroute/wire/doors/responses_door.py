@@ -7,7 +7,7 @@ from typing import Any
 
 from zetaroute.domain import Completion
 from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
-from zetaroute.wire.doors.chat import event, openai_error, passed_on
+from zetaroute.wire.doors.chat_door import openai_error, passed_on
 from zetaroute.wire.doors.door import (
     Inbound,
     Reply,
@@ -20,6 +20,7 @@ from zetaroute.wire.doors.door import (
     unserved,
 )
 from zetaroute.wire.draft import REFUSAL
+from zetaroute.wire.events import event
 from zetaroute.wire.json_values import mapping
 from zetaroute.wire.pieces import PartKind
 from zetaroute.wire.responses import can_be_sent, qualified

@@ -8,7 +8,6 @@ from typing import Any
 
 from zetaroute.domain import Completion
 from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
-from zetaroute.wire.doors.chat import event
 from zetaroute.wire.doors.door import (
     Inbound,
     MalformedRequestError,
@@ -22,6 +21,7 @@ from zetaroute.wire.doors.door import (
     unserved,
 )
 from zetaroute.wire.draft import REFUSAL
+from zetaroute.wire.events import event
 from zetaroute.wire.json_values import mapping, parse
 from zetaroute.wire.pieces import PartKind
 

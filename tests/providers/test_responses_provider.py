@@ -13,7 +13,7 @@ from tests.wire.shapes.responses import COUNTED, RESPONSES, SAYS, SEALED, body, 
 from zetaroute.domain import Arm, Completion, Message, Native, Prices, Query
 from zetaroute.errors import ProviderError
 from zetaroute.providers.base import OnText
-from zetaroute.providers.responses import ResponsesProvider
+from zetaroute.providers.responses_provider import ResponsesProvider
 from zetaroute.wire.pieces import Part, PieceTaker
 
 from .loopback import ModelServer, http, stream
