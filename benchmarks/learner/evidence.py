@@ -27,6 +27,7 @@ from benchmarks.learner import (
     newcomers,
     ratings,
     relatives,
+    seven,
 )
 from benchmarks.learner.recorded import MORE, WEIGHTS, objective, sets
 from zetaroute.arrays import Array, Index
@@ -56,6 +57,7 @@ TITLES = (
     relatives.TITLE,
     ratings.TITLE,
     "## The loop with partial feedback",
+    seven.TITLE,
     chains.TITLE,
     chain_alternatives.TITLE,
 )
@@ -83,6 +85,7 @@ def main() -> None:
         "relatives": lambda: relatives.section(asked.bench_dir, asked.seeds),
         "ratings": lambda: ratings.section(asked.bench_dir, asked.seeds),
         "loop": lambda: _loops(asked.bench_dir, asked.seeds),
+        "seven": lambda: seven.section(asked.bench_dir),
         "chains": lambda: chains.section(asked.bench_dir),
         "alternatives": lambda: chain_alternatives.section(asked.bench_dir),
     }

@@ -9,6 +9,12 @@ import pytest
 
 from tests.cli.command import ok, rows, run
 from tests.support.homes import practice_home, route
+from zetaroute.config import Home, Settings
+from zetaroute.learn.incremental.train import open_source
+from zetaroute.lifecycle.log_findings import _with_contest
+from zetaroute.lifecycle.verdict import NO_ROWS
+from zetaroute.log.log import Log
+from zetaroute.registry import COLD
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +107,15 @@ def test_a_damaged_challenger_gets_no_query(home: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1])
     for _ in range(4):
         assert ok(home, "ask", "--json", "--no-audit", "What is 2 + 3?").json["policy"] == "v0000"
+
+
+def test_where_no_contest_has_run_the_reason_says_so(tmp_path: Path) -> None:
+    log = Log(Home(tmp_path))
+    with log.open() as connection:
+        source = open_source(connection, log, Settings(arms=()), since=None, sources=(), cluster=False)
+        said = [
+            _with_contest(connection, source, [], Settings(arms=()), serving=version).unscored
+            for version in ("v0007-x", COLD)
+        ]
+    assert "nothing has challenged v0007-x yet" in said[0]
+    assert said[1] == NO_ROWS

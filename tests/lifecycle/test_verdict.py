@@ -15,7 +15,7 @@ from zetaroute.evaluate.e_process import Belief
 from zetaroute.evaluate.log_checks import LogFault
 from zetaroute.lifecycle.evidence import Evidence
 from zetaroute.lifecycle.margins import kinds_of_query, margin_words, satisfaction_words
-from zetaroute.lifecycle.verdict import Verdict, judged
+from zetaroute.lifecycle.verdict import RATED_ALONE, Verdict, judged
 
 PROVEN = replace(FOUND, e_value=40.0, accuracy=30.0)
 
@@ -111,7 +111,7 @@ def test_without_a_scored_query_it_says_why():
     few = verdict(replace(FOUND, units=15))
     assert few.reasons[1].startswith("5 more scored queries make an estimate")
     nothing = Evidence(standing=replace(FOUND, units=0, paired=0), found=None, table=None)
-    rated = judged(nothing, SETTINGS, faults=(), usd_per_audit=0.001, rated_alone=True)
+    rated = judged(nothing, SETTINGS, faults=(), usd_per_audit=0.001, unscored=RATED_ALONE)
     assert rated.word == "INSUFFICIENT"
     assert "no verdict is made of ratings alone" in rated.reasons[0]
 

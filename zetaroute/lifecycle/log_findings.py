@@ -16,10 +16,10 @@ from zetaroute.lifecycle.contests import scored_units
 from zetaroute.lifecycle.evidence import Evidence
 from zetaroute.lifecycle.log_faults import faults_of_log
 from zetaroute.lifecycle.next_step import OpenContest
-from zetaroute.lifecycle.verdict import Verdict, judged
+from zetaroute.lifecycle.verdict import NO_CONTEST, NO_ROWS, RATED_ALONE, Verdict, judged
 from zetaroute.log.contest_events import running_contest
 from zetaroute.log.log import Log
-from zetaroute.registry import Registry
+from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -56,8 +56,8 @@ class LogFindings:
     """Units that some contest has scored; they never count again."""
     waiting: int = 0
     """Queries of the contest that are too new to be scored."""
-    rated_alone: bool = False
-    """Whether people have rated answers, and nothing else has judged any."""
+    unscored: str = NO_ROWS
+    """Why no query was scored, where none was."""
     won: bool = False
     """Whether its challenger has just come to serve."""
 
@@ -65,11 +65,7 @@ class LogFindings:
         """Judge by some evidence, with `more` faults of the log than were found at first."""
         faults = [*more, *self.faults]
         return judged(
-            evidence,
-            settings,
-            faults=faults,
-            usd_per_audit=self.usd_per_audit,
-            rated_alone=self.rated_alone,
+            evidence, settings, faults=faults, usd_per_audit=self.usd_per_audit, unscored=self.unscored
         )
 
     def notes(self) -> list[str]:
@@ -105,17 +101,25 @@ def look_at(
         )
         faults = faults_of_log(connection, registry, since=since)
         if source.own:
-            return _with_contest(connection, source, faults, settings)
+            return _with_contest(connection, source, faults, settings, serving=registry.current())
     with log.open() as connection:
-        return _with_contest(connection, source, faults, settings)
+        return _with_contest(connection, source, faults, settings, serving=registry.current())
 
 
 def _with_contest(
-    connection: DuckDBPyConnection, source: TrainingSource, faults: list[LogFault], settings: Settings
+    connection: DuckDBPyConnection,
+    source: TrainingSource,
+    faults: list[LogFault],
+    settings: Settings,
+    *,
+    serving: str,
 ) -> LogFindings:
     usd, monthly, rated_alone = connection.execute(_MONEY).fetchone() or (0.0, 0, False)
     running, contest, waiting = running_contest(connection), None, 0
     evidence = Evidence.nothing(settings.objective)
+    unscored = RATED_ALONE if rated_alone else NO_ROWS
+    if running is None and serving != COLD and not rated_alone:
+        unscored = NO_CONTEST.format(version=serving)
     if running is not None:
         evidence = Evidence.of_contest(connection, running, settings.objective)
         contest = OpenContest(running=running, found=evidence.standing)
@@ -129,5 +133,5 @@ def _with_contest(
         monthly=monthly,
         scored=scored_units(connection),
         waiting=waiting,
-        rated_alone=rated_alone,
+        unscored=unscored,
     )

@@ -24,6 +24,10 @@ NO_ROWS = (
     "no query can be scored yet: rows without a logged probability teach what to expect of each model and prove "
     "nothing; what is asked through zetaroute from now on is scored"
 )
+NO_CONTEST = (
+    "no query was scored: nothing has challenged {version} yet, and nothing does while it is pinned; queries are "
+    "scored from the next contest on"
+)
 RATED_ALONE = (
     "no verdict is made of ratings alone, for few answers are rated, and not at random: they steer the policy, and "
     "the challenger's share follows them; references, a check (`[[checks]]`, `--check`) or a judge would prove a gain"
@@ -53,11 +57,11 @@ def judged(
     *,
     faults: Sequence[LogFault],
     usd_per_audit: float,
-    rated_alone: bool = False,
+    unscored: str = NO_ROWS,
 ) -> Verdict:
     """Judge by what was measured of challengers; `usd_per_audit` is what an audited query is expected to cost.
 
-    `rated_alone`: people have rated answers, and nothing else has judged any.
+    `unscored` says why nothing was measured, where nothing was.
     """
     standing, found, objective = evidence.standing, evidence.found, settings.objective
     broken, questions = satisfaction_words(
@@ -79,7 +83,7 @@ def judged(
         faults=faults,
         needed=needed,
         usd_needed=None if needed is None else needed * usd_per_audit,
-        unscored=RATED_ALONE if rated_alone else NO_ROWS,
+        unscored=unscored,
     )
 
 
