@@ -180,5 +180,7 @@ def ranked_singles(
 
 
 def _able(rows: Array, eligible: Mask) -> Mask:
+    if rows.all():
+        return eligible
     tried = eligible & (rows > 0)
     return np.where(tried.any(axis=1, keepdims=True), tried, eligible)
