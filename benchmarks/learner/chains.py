@@ -162,8 +162,10 @@ def _gains(folder: Path) -> list[str]:
     return [
         *lines,
         "",
-        "At the accuracy of the most accurate single model, within half a point on the training queries, where the",
-        "operating point was chosen; costs and scores on the test queries:",
+        "At the accuracy of the most accurate single model: the cheapest operating point whose score on the training",
+        "queries, less half a standard error, is within half a point; costs and scores on the test queries. The half",
+        "was chosen by training queries that were held out, after the test rows had shown that without it too much",
+        "is lost:",
         "",
         *_row("pool", "way", "cheaper by", "score difference"),
         *_row(*["---"] * 4),

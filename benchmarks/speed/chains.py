@@ -125,6 +125,7 @@ def _answers() -> dict[str, str]:
     return {
         "prose": (line * (1 + size // len(line)))[: size - 20] + " The answer is 42.",
         "JSON": json.dumps(items),
+        "calls": "[" + ", ".join(f"take(name='item {n}', value={n})" for n in range(size // 35)) + "]",
         "code": ("def f(x, y=1):\n    return x * y + 12\n\n" * (size // 40))[:size],
     }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from zetaroute.answers.agreement import agreement
 from zetaroute.answers.final import final_of
 from zetaroute.answers.names import EQUAL
+from zetaroute.answers.structure import MOST_CALLS
 
 QUERY = "How many of 30?"
 
@@ -57,3 +60,17 @@ def test_calls_agree_by_what_they_share() -> None:
     assert agree("[f(a=1, b=2)]", "[f(a=1, b=3)]") == pytest.approx(6 / 8)
     assert agree("[f(a=1, b='X y')]", "[f(a='1', b='x y')]") == pytest.approx(EQUAL)
     assert agree("[f(a=1)]", "[g(a=1)]") == 0.0
+
+
+@pytest.mark.parametrize(
+    "written",
+    [lambda n: f"take(name='item {n}')", lambda n: f'{{"name": "take", "arguments": {{"at": {n}}}}}'],
+)
+def test_of_hundreds_of_calls_the_first_ones_are_read(written: Callable[[int], str]) -> None:
+    many, fewer, other = (
+        f"[{', '.join(map(written, one))}]" for one in (range(180), range(60), range(9, 99))
+    )
+    finals = [final_of(text, "Take all.") for text in (many, fewer, other)]
+    assert [len(final.value) for final in finals] == [MOST_CALLS] * 3
+    assert agreement(finals[0], finals[1]) == 1.0
+    assert agreement(finals[0], finals[2]) < 1.0

@@ -10,12 +10,15 @@ from typing import Any
 
 MOST_CHARACTERS = 12_000
 MOST_DEPTH = 20
+MOST_CALLS = 32
+"""Of an answer that are read: the next ones tell nothing that those do not."""
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
     | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.]))
     | (?P<name>[A-Za-z_][\w.-]*)
     | (?P<mark>[][{}(),:=])
+    | \S
     )""",
     re.VERBOSE | re.DOTALL,
 )
@@ -44,7 +47,7 @@ class Structure:
     @property
     def calls(self) -> tuple[WrittenCall, ...]:
         """The calls that the value consists of; empty where it is something else."""
-        return tuple(sorted(_calls(self.value, 0), key=repr))
+        return tuple(sorted(_calls(self.value, 0), key=lambda call: (call.name, repr(call.arguments))))
 
 
 def structure_of(text: str) -> Structure | None:
@@ -67,6 +70,8 @@ def _json_in(text: str) -> tuple[Any, bool]:
     """Return the value that a text begins with, and whether nothing follows it; raises ValueError without one."""
     try:
         found = json.loads(text, parse_int=float, parse_constant=str, object_pairs_hook=_Object)
+        if isinstance(found, list) and len(found) > MOST_CALLS and _calls(_tuples(found[0], 0), 0):
+            del found[MOST_CALLS:]
         return _tuples(found, 0), True
     except (ValueError, RecursionError):
         parser = _Parser(text)
@@ -92,47 +97,35 @@ class _Parser:
     """Reads one value from the start of a text; raises ValueError where there is none."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
-        self._next = _TOKEN.match(text)
+        self._tokens: list[tuple[str, str, str, str]] = [*_TOKEN.findall(text), ("", "", "", "")]
+        """String, number, name and mark, of which one is there; none where something else or nothing stands."""
+        self._at = 0
 
     @property
     def done(self) -> bool:
-        return not self._text[self._at :].strip()
-
-    def _take(self) -> tuple[str, str]:
-        found = self._next
-        if found is None or found.lastgroup is None:
-            raise ValueError
-        self._pass(found)
-        return found.lastgroup, found[found.lastgroup]
+        return self._at == len(self._tokens) - 1
 
     def _follows(self, mark: str) -> bool:
-        found = self._next
-        if found is None or found["mark"] != mark:
+        if self._tokens[self._at][3] != mark:
             return False
-        self._pass(found)
+        self._at += 1
         return True
 
-    def _pass(self, token: re.Match[str]) -> None:
-        self._at = token.end()
-        self._next = _TOKEN.match(self._text, self._at)
-
     def value(self, depth: int) -> Any:
-        if depth > MOST_DEPTH:
+        string, number, name, mark = self._tokens[self._at]
+        if depth > MOST_DEPTH or not (string or number or name or mark in _CLOSERS):
             raise ValueError
-        sort, word = self._take()
-        if sort == "string":
-            return _unquoted(word)
-        if sort == "number":
-            return float(word)
-        if sort == "name":
+        self._at += 1
+        if string:
+            return _unquoted(string)
+        if number:
+            return float(number)
+        if name:
             if self._follows("("):
-                return _call(word, self._items(")", depth))
-            return _CONSTANTS.get(word, word)
-        if word not in _CLOSERS:
-            raise ValueError
-        items = self._items(_CLOSERS[word], depth)
-        return _Object(items) if word == "{" else tuple(value for _, value in items)
+                return _call(name, self._items(")", depth))
+            return _CONSTANTS.get(name, name)
+        items = self._items(_CLOSERS[mark], depth)
+        return _Object(items) if mark == "{" else tuple(value for _, value in items)
 
     def _items(self, closer: str, depth: int) -> list[tuple[str | None, Any]]:
         items: list[tuple[str | None, Any]] = []
@@ -141,6 +134,9 @@ class _Parser:
             if self._follows(":") or self._follows("="):
                 value, key = self.value(depth + 1), str(value)
             items.append((key, value))
+            if depth == 0 and len(items) == MOST_CALLS and isinstance(value, WrittenCall):
+                self._at = len(self._tokens) - 1
+                break
             if not self._follows(","):
                 if not self._follows(closer):
                     raise ValueError

@@ -32,10 +32,12 @@ from zetaroute.policy.asking import chain_models
 from zetaroute.policy.chain.posterior import Posterior, sigmoid
 from zetaroute.policy.learned import with_lengths
 
-POINTS = 8
+POINTS = 16
 """Values of an answer that an operating point is chosen from."""
 TOLERANCE = 0.005
 """Of the score on the training queries that counts as equal."""
+BELOW = 0.5
+"""Standard errors off a score there: of many points the cheapest that seems equal has been lucky."""
 COMPARED = 600
 """Training queries that models are chosen by."""
 THRESHOLDS = np.arange(0.3, 1.0, 0.05)
@@ -78,7 +80,8 @@ class ChainBench:
         """Return, for each way, what it costs at the accuracy of the most accurate single model.
 
         The operating point, a value of an answer, is the cheapest whose score on the training queries, by fits that
-        have not seen them, is at most TOLERANCE lower. None where there is none, or no cost is known.
+        have not seen them, less BELOW standard errors is at most TOLERANCE lower. None where there is none, or no
+        cost is known.
         """
         best = int(np.argmax(self.train.score.mean(axis=0)))
         single = Way(weights=np.eye(len(self.arms))[np.full(len(self.test.texts), best)])
@@ -88,11 +91,10 @@ class ChainBench:
         highest = 100.0 * float(charged(self.train).mean(axis=0).max())
         points = [
             replace(objective, answer_value_usd=float(value), second_value_usd=0.0)
-            for value in np.geomspace(highest / 50.0, highest, POINTS)
+            for value in np.geomspace(highest / 200.0, highest, POINTS)
         ]
-        level = float(self.train.score[:, best].mean()) - TOLERANCE
         return {
-            name: self._point(pairs, level, best, cost, single)
+            name: self._point(pairs, best, cost, single)
             for name, pairs in (
                 (
                     "chain",
@@ -119,9 +121,13 @@ class ChainBench:
         return call_measures(self.test.score[:, weak], self.test.score[:, strong], right[:, 1] - right[:, 0])
 
     def _point(
-        self, pairs: Sequence[tuple[Way, Way]], level: float, best: int, cost: float, single: Way
+        self, pairs: Sequence[tuple[Way, Way]], best: int, cost: float, single: Way
     ) -> dict[str, Any] | None:
-        able = [pair for pair in pairs if float(pair[0].scores(self.train).mean()) >= level]
+        able = []
+        for pair in pairs:
+            less = pair[0].scores(self.train) - self.train.score[:, best]
+            if less.mean() - BELOW * (standard_error(less) or 0.0) >= -TOLERANCE:
+                able.append(pair)
         if not able:
             return None
         _, way = min(able, key=lambda pair: pair[0].cost_usd(self.train) or 0.0)
