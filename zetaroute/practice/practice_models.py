@@ -119,32 +119,19 @@ _LIMITS = {
 }
 
 
-def _limits(place: int) -> dict[str, int]:
-    return {family: limits[place] for family, limits in _LIMITS.items()}
-
-
-SMALL = PracticeModel(
-    name="small",
-    skills=_limits(0),
-    manner="bare",
-    think_s=0.003,
-    read_token_s=0.00002,
-    tokens_per_s=4000,
+_MANNERS: tuple[tuple[str, Literal["bare", "sentence", "steps"], float, float, float], ...] = (
+    ("small", "bare", 0.003, 0.00002, 4000),
+    ("medium", "sentence", 0.010, 0.00005, 2500),
+    ("large", "steps", 0.028, 0.00015, 2500),
 )
-MEDIUM = PracticeModel(
-    name="medium",
-    skills=_limits(1),
-    manner="sentence",
-    think_s=0.010,
-    read_token_s=0.00005,
-    tokens_per_s=2500,
-)
-LARGE = PracticeModel(
-    name="large",
-    skills=_limits(2),
-    manner="steps",
-    think_s=0.028,
-    read_token_s=0.00015,
-    tokens_per_s=2500,
-)
-MODELS: dict[str, PracticeModel] = {model.name: model for model in (SMALL, MEDIUM, LARGE)}
+MODELS = {
+    name: PracticeModel(
+        name=name,
+        skills={family: limits[place] for family, limits in _LIMITS.items()},
+        manner=manner,
+        think_s=think_s,
+        read_token_s=read_token_s,
+        tokens_per_s=tokens_per_s,
+    )
+    for place, (name, manner, think_s, read_token_s, tokens_per_s) in enumerate(_MANNERS)
+}

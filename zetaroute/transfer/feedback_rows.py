@@ -21,6 +21,8 @@ DEFAULT_AUTHOR = "import"
 _WORDS = {"true": 1.0, "false": 0.0, "up": 1.0, "down": 0.0}
 _LONGEST_NAME = 200
 
+Content = tuple[str, str, float, str, str, str | None, str | None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label(Judgement):
@@ -30,18 +32,15 @@ class Label(Judgement):
     run: str | None
     model: str | None
 
+    def content(self, outcome_id: str) -> Content:
+        """Return what it says of an outcome; two labels that say the same are one."""
+        said = (self.metric, self.value, self.source, self.author, self.time, self.comment)
+        return (outcome_id, *said)
+
     def id_for(self, outcome_id: str) -> str:
         """Return an id that is made of the content, so that the same line twice is one row."""
-        content = (
-            outcome_id,
-            self.metric,
-            self.value,
-            self.source,
-            self.author,
-            self.time,
-            self.comment,
-        )
-        return str(uuid.UUID(bytes=hashlib.sha256(json.dumps(content).encode()).digest()[:16], version=5))
+        content = json.dumps(self.content(outcome_id)).encode()
+        return str(uuid.UUID(bytes=hashlib.sha256(content).digest()[:16], version=5))
 
 
 def read_labels(source: LineSource) -> Iterator[Label | BadLine]:

@@ -13,14 +13,13 @@ from zetaroute.log.log import Log, rows_in
 from zetaroute.log.named_outcomes import one_of, outcomes_named
 from zetaroute.log.views import GIVEN
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
-from zetaroute.transfer.feedback_rows import Label, read_labels
+from zetaroute.transfer.feedback_rows import Content, Label, read_labels
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 AT_ONCE = 25_000
 """Lines that are looked up and made safe together."""
-_Content = tuple[str, str, float, str, str, str | None, str | None]
 
 
 def import_feedback(
@@ -60,24 +59,12 @@ def _new(log: Log, labels: Sequence[Label], started: datetime) -> Iterator[Entry
             yield outcome_id
             continue
         row_id = label.id_for(outcome_id)
-        if row_id in known_ids or _content(label, outcome_id) in known_contents:
+        if row_id in known_ids or label.content(outcome_id) in known_contents:
             yield None
             continue
         known_ids.add(row_id)
         now = label.time or (started + timedelta(microseconds=label.line)).isoformat(timespec="microseconds")
         yield Entry(feedback=(label.feedback(row_id, outcome_id, now=now),))
-
-
-def _content(label: Label, outcome_id: str) -> _Content:
-    return (
-        outcome_id,
-        label.metric,
-        label.value,
-        label.source,
-        label.author,
-        label.time,
-        label.comment,
-    )
 
 
 def _outcomes(connection: DuckDBPyConnection, labels: Sequence[Label]) -> dict[int, str | BadLine]:
@@ -122,7 +109,7 @@ def _outcome(
 
 def _known(
     connection: DuckDBPyConnection, labels: Sequence[Label], found: Mapping[int, str | BadLine]
-) -> tuple[set[str], set[_Content]]:
+) -> tuple[set[str], set[Content]]:
     """Return what the log has of these labels: the ids they would get, and all that is said of their outcomes."""
     about = [(label, found[label.line]) for label in labels]
     good = [(label, outcome_id) for label, outcome_id in about if isinstance(outcome_id, str)]

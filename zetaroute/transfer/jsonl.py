@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, cast, get_args
 
 from zetaroute.domain import FeedbackSource, Query
@@ -47,7 +47,6 @@ def _from_batch(row: Mapping[str, Any], number: int, asked: Asked) -> ImportedRo
     response, model = text_in(_object(choice, "message"), "content"), text_in(body, "model")
     if not response or not model:
         raise UsageError("holds no answer with a text and a model")
-    usage = read_usage(body)
     return ImportedRow(
         line=number,
         query=_asked(text_in(row, "custom_id"), asked),
@@ -58,11 +57,7 @@ def _from_batch(row: Mapping[str, Any], number: int, asked: Asked) -> ImportedRo
         time=moment_in(body, "created"),
         served_model=model,
         finish_reason=text_in(choice, "finish_reason"),
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        cache_write_tokens=usage.cache_write_tokens,
-        output_tokens=usage.output_tokens,
-        reasoning_tokens=usage.reasoning_tokens,
+        **asdict(read_usage(body)),
     )
 
 
