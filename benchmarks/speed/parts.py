@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from zetaroute.config import Home, Settings, load_settings
 from zetaroute.learn.fit import map_of
 from zetaroute.learn.incremental.collect import CollectRequest, collect_statistics
 from zetaroute.learn.incremental.readers import Partitions
-from zetaroute.learn.incremental.survey import Survey, survey
+from zetaroute.learn.incremental.survey import Newest, Survey, survey
 from zetaroute.learn.incremental.train import open_source
 from zetaroute.learn.incremental.vectors import KnownVectors
 from zetaroute.projections import log_of
@@ -66,19 +67,17 @@ def _harvests(frame: pl.DataFrame, settings: Settings, seen: Survey) -> None:
     (feature_map, _), mapping = timed(lambda: map_of(seen.text_labels(), None, seed=0, distinct=10**6))
     size = len(pickle.dumps(feature_map)) / 2**20
     say(f"a map of {feature_map.texts:,} texts: {mapping:.1f} s, {size:.1f} MiB")
-    nothing = seen.newest_held_out()
     old = CollectRequest(
         arms=settings.arms,
         trust={},
         vectors=feature_map.vectors,
         size=feature_map.size,
-        training=replace(nothing, start=None),
-        held_out=replace(nothing, start=None),
+        newest=Newest(start=None, of_model={}),
         known=KnownVectors(),
     )
-    newest = replace(old, training=seen.newest_training(), held_out=seen.newest_held_out())
+    newest = replace(old, newest=seen.newest())
     for name, wanted in (("harvest of an old part", old), ("harvest of the newest part", newest)):
-        found, took = timed(lambda wanted=wanted: collect_statistics(frame, wanted))
+        found, took = timed(partial(collect_statistics, frame, wanted))
         report(name, took, frame.height)
         say(f"it takes {len(pickle.dumps(found)) / 2**20:.1f} MiB")
 
