@@ -1,8 +1,12 @@
-"""Options that several commands share, each declared once."""
+"""Options that several commands share, each declared once, and commands whose options are the fields of a class."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from inspect import Parameter, Signature
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
@@ -10,15 +14,7 @@ from zetaroute.cli import completion as complete
 
 Preset = Literal["quality", "balanced", "cheap", "fast"]
 
-Model = Annotated[
-    str | None,
-    typer.Option("--model", "-m", autocompletion=complete.models, help="Ask this model (no routing)."),
-]
-MaxCost = Annotated[
-    float | None,
-    typer.Option("--max-cost-usd", min=0, help="At most this for a query, over all models that are asked."),
-]
-LocalOnly = Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")]
+Prefer = Annotated[Preset | None, typer.Option("--prefer", help="What matters more than the config says.")]
 CheckOption = Annotated[
     str | None,
     typer.Option(
@@ -28,15 +24,59 @@ CheckOption = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be asked and its cost; ask no model.")
 ]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", min=0.01, help="Seconds for each query, with its fallbacks.")
-]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Repeat decisions exactly.")]
-NoAudit = Annotated[
-    bool, typer.Option("--no-audit", help="Ask no other models beside the one that answers, to learn from.")
-]
-NoChain = Annotated[
-    bool,
-    typer.Option("--no-chain", help="Give one model's answer; ask no other because of what it looks like."),
-]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskingLine:
+    """What all commands that ask models can be told."""
+
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", autocompletion=complete.models, help="Ask this model (no routing)."),
+    ] = None
+    max_cost_usd: Annotated[
+        float | None,
+        typer.Option(
+            "--max-cost-usd", min=0, help="At most this for a query, over all models that are asked."
+        ),
+    ] = None
+    local_only: Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")] = False
+    timeout_s: Annotated[
+        float | None,
+        typer.Option("--timeout", min=0.01, help="Seconds for each query, with its fallbacks."),
+    ] = None
+    no_audit: Annotated[
+        bool,
+        typer.Option("--no-audit", help="Ask no other models beside the one that answers, to learn from."),
+    ] = False
+    no_chain: Annotated[
+        bool,
+        typer.Option(
+            "--no-chain", help="Give one model's answer; ask no other because of what it looks like."
+        ),
+    ] = False
+
+
+def with_line(command: Callable[[typer.Context, Any], None]) -> Callable[..., None]:
+    """Return a command that takes, as options, the fields of the dataclass that its parameter `line` is."""
+    line = get_type_hints(command)["line"]
+    hints = get_type_hints(line, include_extras=True)
+
+    @wraps(command)
+    def called(context: typer.Context, **typed: Any) -> None:
+        command(context, line(**typed))
+
+    options = [
+        Parameter(
+            one.name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if one.default is MISSING else one.default,
+            annotation=hints[one.name],
+        )
+        for one in fields(line)
+    ]
+    context = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    called.__signature__ = Signature([context, *options])  # type: ignore[attr-defined]  # what typer reads
+    return called

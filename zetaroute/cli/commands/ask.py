@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,19 +13,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.commands.ask_screen import answer
 from zetaroute.cli.commands.rate import rating_share
-from zetaroute.cli.options import (
-    CheckOption,
-    DryRun,
-    Json,
-    LocalOnly,
-    MaxCost,
-    Model,
-    NoAudit,
-    NoChain,
-    Preset,
-    Seed,
-    Timeout,
-)
+from zetaroute.cli.options import AskingLine, CheckOption, DryRun, Json, Prefer, Seed, with_line
 from zetaroute.cli.printing import console, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
@@ -89,149 +78,150 @@ def explained_past(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
     return found.json() if found else None
 
 
-Prompt = Annotated[list[str] | None, typer.Argument(help="The query; standard input comes first when piped.")]
-System = Annotated[str | None, typer.Option("--system", "-s", help="System prompt.")]
-Task = Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")]
-Reference = Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")]
-Grader = Annotated[
-    str | None,
-    typer.Option("--grader", autocompletion=complete.graders, help="How to compare with the reference."),
-]
-Tag = Annotated[
-    list[str] | None,
-    typer.Option("--tag", help="A tag that rules go by, such as private (only local models); repeatable."),
-]
-Attach = Annotated[
-    list[Path] | None,
-    typer.Option("--attach", "-a", help="A text file, an image or a PDF; may be given several times."),
-]
-Option = Annotated[
-    list[str] | None,
-    typer.Option("--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."),
-]
-Prefer = Annotated[Preset | None, typer.Option("--prefer", help="What matters more than the config says.")]
-Continue = Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")]
-Cid = Annotated[str | None, typer.Option("--cid", help="Go on with this conversation, or begin it.")]
-Reroute = Annotated[bool, typer.Option("--reroute", help="Let the conversation change its model.")]
-Schema = Annotated[
-    str | None,
-    typer.Option(
-        "--schema",
-        help="Ask for JSON, and check it: fields (city, founded int), a JSON schema, or a file with one.",
-    ),
-]
-Explain = Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")]
-Rate = Annotated[
-    str | None, typer.Option("--rate", help="Rate the answer at once: 1-5, up, down or a verdict.")
-]
-NoLog = Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of this query.")]
-Usage = Annotated[bool, typer.Option("--usage", "-u", help="Say model, tokens, time and cost afterwards.")]
-NoStream = Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")]
+@dataclass(frozen=True, kw_only=True)
+class TalkLine(AskingLine):
+    """What `ask` and `chat` can be told."""
+
+    system: Annotated[str | None, typer.Option("--system", "-s", help="System prompt.")] = None
+    prefer: Prefer = None
+    continue_: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = (
+        False
+    )
+    cid: Annotated[str | None, typer.Option("--cid", help="Go on with this conversation, or begin it.")] = (
+        None
+    )
+
+    def options(self, **more: Any) -> AskOptions:
+        """Return what was typed as options of one answer, with what else is known of it."""
+        from zetaroute.config import PRESETS
+        from zetaroute.policy import Limits
+        from zetaroute.router.options import AskOptions
+
+        return AskOptions(
+            model=self.model,
+            limits=Limits(local_only=self.local_only, max_cost_usd=self.max_cost_usd),
+            objective=None if self.prefer is None else PRESETS[self.prefer],
+            deadline_s=self.timeout_s,
+            no_audit="switched off" if self.no_audit else None,
+            no_chain=self.no_chain,
+            **more,
+        )
 
 
-def ask_command(
-    context: typer.Context,
-    prompt: Prompt = None,
-    model: Model = None,
-    system: System = None,
-    task: Task = None,
-    reference: Reference = None,
-    grader: Grader = None,
-    tag: Tag = None,
-    attach: Attach = None,
-    option: Option = None,
-    prefer: Prefer = None,
-    max_cost_usd: MaxCost = None,
-    local_only: LocalOnly = False,
-    continue_: Continue = False,
-    check: CheckOption = None,
-    cid: Cid = None,
-    reroute: Reroute = False,
-    schema: Schema = None,
-    dry_run: DryRun = False,
-    explain: Explain = False,
-    rate: Rate = None,
-    usage: Usage = False,
-    no_log: NoLog = False,
-    no_stream: NoStream = False,
-    no_audit: NoAudit = False,
-    no_chain: NoChain = False,
-    timeout: Timeout = None,
-    seed: Seed = None,
-    json: Json = False,
-) -> None:
-    """Build the query and its options from what was typed, and ask."""
-    _check_rating(rate, no_log=no_log)
-    schema, wanted = _checked(schema, check)
+@dataclass(frozen=True, kw_only=True)
+class AskLine(TalkLine):
+    """What `ask` can be told."""
+
+    prompt: Annotated[
+        list[str] | None, typer.Argument(help="The query; standard input comes first when piped.")
+    ] = None
+    task: Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")] = None
+    reference: Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")] = (
+        None
+    )
+    grader: Annotated[
+        str | None,
+        typer.Option("--grader", autocompletion=complete.graders, help="How to compare with the reference."),
+    ] = None
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tag", help="A tag that rules go by, such as private (only local models); repeatable."
+        ),
+    ] = None
+    attach: Annotated[
+        list[Path] | None,
+        typer.Option("--attach", "-a", help="A text file, an image or a PDF; may be given several times."),
+    ] = None
+    option: Annotated[
+        list[str] | None,
+        typer.Option("--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."),
+    ] = None
+    check: CheckOption = None
+    reroute: Annotated[bool, typer.Option("--reroute", help="Let the conversation change its model.")] = False
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--schema",
+            help="Ask for JSON, and check it: fields (city, founded int), a JSON schema, or a file with one.",
+        ),
+    ] = None
+    dry_run: DryRun = False
+    explain: Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")] = (
+        False
+    )
+    rate: Annotated[
+        str | None, typer.Option("--rate", help="Rate the answer at once: 1-5, up, down or a verdict.")
+    ] = None
+    usage: Annotated[
+        bool, typer.Option("--usage", "-u", help="Say model, tokens, time and cost afterwards.")
+    ] = False
+    no_log: Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of this query.")] = False
+    no_stream: Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")] = (
+        False
+    )
+    seed: Seed = None
+    json: Json = False
+
+    def query(self, schema: str | None) -> Query:
+        """Return the query with all that belongs to it."""
+        from zetaroute.domain import Query
+        from zetaroute.router.attachments import parse_options
+        from zetaroute.router.prepare import with_files
+
+        query = Query(
+            text=_text(self.prompt),
+            system=self.system,
+            task=self.task,
+            reference=self.reference,
+            grader=self.grader,
+            tags=tuple(dict.fromkeys(self.tag or ())),
+        )
+        return with_files(query, parse_options(self.option or ()), self.attach or (), schema)
+
+
+@with_line
+def ask_command(context: typer.Context, line: AskLine) -> None:
+    """Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.
+
+    \b
+    Examples
+      zetaroute ask "Sort 3, 1, 2"
+      cat report.txt | zetaroute ask "Summarise this"
+      zetaroute ask --explain --prefer cheap "What is 12% of 250?"
+      zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
+      zetaroute ask --check json "The planets as a JSON list"
+      zetaroute ask --reference 42 --grader number "What is 6 * 7?"
+      zetaroute ask --tag private "What does my contract say about leave?"
+      zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
+      zetaroute ask --usage --schema "city, founded int" "Where is the Colosseum?"
+    """
+    _check_rating(line.rate, no_log=line.no_log)
+    schema, check = _checked(line.schema, line.check)
     run = session(context)
     run.settings()
-    query = _query(
-        prompt, option, attach, schema, tag, system=system, task=task, reference=reference, grader=grader
+    query = line.query(schema)
+    engine, query, kept = opened(
+        run, query, line.model, last=line.continue_, name=line.cid, reroute=line.reroute
     )
-    engine, query, kept = opened(run, query, model, last=continue_, name=cid, reroute=reroute)
-    share = None if no_log or json or rate else rating_share(run)
-    options = options_of(
-        model, kept, local_only, max_cost_usd, prefer, timeout, seed, no_audit, no_chain, share
-    )
-    if dry_run:
-        _show_dry_run(run, engine, query, options, check=wanted, json=json)
+    share = None if line.no_log or line.json or line.rate else rating_share(run)
+    options = line.options(kept=kept, seed=line.seed, rating_share=share)
+    if line.dry_run:
+        _show_dry_run(run, engine, query, options, check=check, json=line.json)
         return
     answer(
         run,
         engine,
         query,
         options,
-        check=wanted,
-        keep=not no_log,
-        stream=not (no_stream or json),
-        rate=rate,
-        usage=usage,
-        json=json,
-        on_decision=partial(_explain, run, engine, console(stderr=True)) if explain else None,
+        check=check,
+        keep=not line.no_log,
+        stream=not (line.no_stream or line.json),
+        rate=line.rate,
+        usage=line.usage,
+        json=line.json,
+        on_decision=partial(_explain, run, engine, console(stderr=True)) if line.explain else None,
     )
-
-
-ask_command.__doc__ = """Ask one query: the policy picks a model, the answer is streamed, the outcome is kept.
-
-\b
-Examples
-  zetaroute ask "Sort 3, 1, 2"
-  cat report.txt | zetaroute ask "Summarise this"
-  zetaroute ask --explain --prefer cheap "What is 12% of 250?"
-  zetaroute ask -a chart.png -o temperature=0 "What does the chart show?"
-  zetaroute ask --check json "The planets as a JSON list"
-  zetaroute ask --reference 42 --grader number "What is 6 * 7?"
-  zetaroute ask --tag private "What does my contract say about leave?"
-  zetaroute ask --cid trip "Three days in Rome?"; zetaroute ask --cid trip "And with children?"
-  zetaroute ask --usage --schema "city, founded int" "Where is the Colosseum?"
-"""
-
-
-def _query(
-    prompt: list[str] | None,
-    option: list[str] | None,
-    attach: list[Path] | None,
-    schema: str | None,
-    tag: list[str] | None,
-    *,
-    system: str | None,
-    task: str | None,
-    reference: str | None,
-    grader: str | None,
-) -> Query:
-    from zetaroute.domain import Query
-    from zetaroute.router.attachments import parse_options
-    from zetaroute.router.prepare import with_files
-
-    query = Query(
-        text=_text(prompt),
-        system=system,
-        task=task,
-        reference=reference,
-        grader=grader,
-        tags=tuple(dict.fromkeys(tag or ())),
-    )
-    return with_files(query, parse_options(option or ()), attach or (), schema)
 
 
 def _checked(schema: str | None, check: str | None) -> tuple[str | None, Check | None]:
@@ -241,36 +231,6 @@ def _checked(schema: str | None, check: str | None) -> tuple[str | None, Check |
 
     text = None if schema is None else schema_text(schema)
     return text, parse_check(f"json={text}" if text is not None and check is None else check)
-
-
-def options_of(
-    model: str | None,
-    kept: str | None,
-    local_only: bool,
-    max_cost_usd: float | None,
-    prefer: str | None,
-    timeout_s: float | None,
-    seed: int | None,
-    no_audit: bool,
-    no_chain: bool,
-    share: float | None,
-) -> AskOptions:
-    """Return what was typed as options of one answer; `share` is how often to ask for a rating."""
-    from zetaroute.config import PRESETS
-    from zetaroute.policy import Limits
-    from zetaroute.router.options import AskOptions
-
-    return AskOptions(
-        model=model,
-        kept=kept,
-        limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
-        objective=None if prefer is None else PRESETS[prefer],
-        seed=seed,
-        deadline_s=timeout_s,
-        no_audit="switched off" if no_audit else None,
-        no_chain=no_chain,
-        rating_share=share,
-    )
 
 
 def opened(

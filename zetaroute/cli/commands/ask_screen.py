@@ -27,13 +27,13 @@ def answer(
     query: Query,
     options: AskOptions,
     *,
-    check: Check | None,
-    keep: bool,
-    stream: bool,
-    rate: str | None,
-    usage: bool,
-    json: bool,
-    on_decision: Callable[[Query, Decision], None] | None,
+    check: Check | None = None,
+    keep: bool = True,
+    stream: bool = True,
+    rate: str | None = None,
+    usage: bool = False,
+    json: bool = False,
+    on_decision: Callable[[Query, Decision], None] | None = None,
 ) -> Answer:
     """Ask, show the answer as it comes, keep what came of it, ask for a rating where that was drawn; return it."""
     import asyncio

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,18 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zetaroute.cli.commands.batch_progress import ProgressLine, shown
-from zetaroute.cli.options import (
-    CheckOption,
-    DryRun,
-    Json,
-    LocalOnly,
-    MaxCost,
-    Model,
-    NoAudit,
-    NoChain,
-    Seed,
-    Timeout,
-)
+from zetaroute.cli.options import AskingLine, CheckOption, DryRun, Json, Seed, with_line
 from zetaroute.cli.printing import out, out_json
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
@@ -64,50 +54,44 @@ def _interruptible(run: Run, stopping: asyncio.Event) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-File = Annotated[
-    str, typer.Argument(help="JSON lines, also packed with gzip or zstd, or .parquet; - for standard input.")
-]
-Out = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Where answers go; default FILE.answers.jsonl.")
-]
-Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Queries under way at once.")]
-Budget = Annotated[float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N rows.")]
-AllModels = Annotated[bool, typer.Option("--all-models", help="Every model answers every row (seeding).")]
-PartOption = Annotated[
-    Literal["train", "test"] | None, typer.Option("--part", help="One side of a recorded file.")
-]
-FormatOption = Annotated[
-    Literal["plain", "openai"],
-    typer.Option("--format", help="Lines of the output; openai as its Batch API writes them."),
-]
-Ordered = Annotated[bool, typer.Option("--ordered", help="Put the output into the order of the input.")]
-Restart = Annotated[bool, typer.Option("--restart", help="Ask every row again.")]
+@dataclass(frozen=True, kw_only=True)
+class BatchLine(AskingLine):
+    """What `batch` can be told."""
+
+    file: Annotated[
+        str,
+        typer.Argument(help="JSON lines, also packed with gzip or zstd, or .parquet; - for standard input."),
+    ]
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where answers go; default FILE.answers.jsonl.")
+    ] = None
+    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Queries under way at once.")] = 8
+    budget_usd: Annotated[
+        float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")
+    ] = None
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N rows.")] = None
+    all_models: Annotated[
+        bool, typer.Option("--all-models", help="Every model answers every row (seeding).")
+    ] = False
+    part: Annotated[
+        Literal["train", "test"] | None, typer.Option("--part", help="One side of a recorded file.")
+    ] = None
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Put the output into the order of the input.")
+    ] = False
+    format_: Annotated[
+        Literal["plain", "openai"],
+        typer.Option("--format", help="Lines of the output; openai as its Batch API writes them."),
+    ] = "plain"
+    dry_run: DryRun = False
+    restart: Annotated[bool, typer.Option("--restart", help="Ask every row again.")] = False
+    check: CheckOption = None
+    seed: Seed = None
+    json: Json = False
 
 
-def batch_command(
-    context: typer.Context,
-    file: File,
-    output: Out = None,
-    model: Model = None,
-    concurrency: Concurrency = 8,
-    budget_usd: Budget = None,
-    limit: Limit = None,
-    all_models: AllModels = False,
-    max_cost_usd: MaxCost = None,
-    local_only: LocalOnly = False,
-    part: PartOption = None,
-    ordered: Ordered = False,
-    format_: FormatOption = "plain",
-    dry_run: DryRun = False,
-    restart: Restart = False,
-    check: CheckOption = None,
-    timeout: Timeout = None,
-    no_audit: NoAudit = False,
-    no_chain: NoChain = False,
-    seed: Seed = None,
-    json: Json = False,
-) -> None:
+@with_line
+def batch_command(context: typer.Context, line: BatchLine) -> None:
     """Answer every query of a file; run it again to go on where it stopped.
 
     \b
@@ -124,27 +108,27 @@ def batch_command(
 
     run = session(context)
     job = BatchJob(
-        source=file,
-        target=target_of(file, output),
+        source=line.file,
+        target=target_of(line.file, line.output),
         plan=BatchPlan(
-            concurrency=concurrency,
-            models=_models(run, model, all_models=all_models),
-            budget_usd=budget_usd,
-            limits=Limits(local_only=local_only, max_cost_usd=max_cost_usd),
-            seed=seed or 0,
-            timeout_s=timeout,
-            check=parse_check(check),
-            ordered=ordered,
-            seeds=all_models,
-            no_audit=no_audit,
-            no_chain=no_chain,
+            concurrency=line.concurrency,
+            models=_models(run, line.model, all_models=line.all_models),
+            budget_usd=line.budget_usd,
+            limits=Limits(local_only=line.local_only, max_cost_usd=line.max_cost_usd),
+            seed=line.seed or 0,
+            timeout_s=line.timeout_s,
+            check=parse_check(line.check),
+            ordered=line.ordered,
+            seeds=line.all_models,
+            no_audit=line.no_audit,
+            no_chain=line.no_chain,
         ),
-        form=format_,
-        part=part,
-        limit=limit,
-        restart=restart,
+        form=line.format_,
+        part=line.part,
+        limit=line.limit,
+        restart=line.restart,
     )
-    (_preview if dry_run else _run)(run, job, json=json)
+    (_preview if line.dry_run else _run)(run, job, json=line.json)
 
 
 def _models(run: Run, model: str | None, *, all_models: bool) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import typer
 from zetaroute.cli.commands import ask
 from zetaroute.cli.commands.ask_screen import answer
 from zetaroute.cli.commands.rate import rating_share
-from zetaroute.cli.options import LocalOnly, MaxCost, Model, NoAudit, NoChain, Timeout
+from zetaroute.cli.options import with_line
 from zetaroute.cli.printing import console, say
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError, ZetarouteError
@@ -33,19 +33,8 @@ HELP = """/model [ID]     ask this model from now on; without an ID the policy c
 A line that ends with \\ goes on with the next one."""
 
 
-def chat_command(
-    context: typer.Context,
-    model: Model = None,
-    system: ask.System = None,
-    continue_: ask.Continue = False,
-    cid: ask.Cid = None,
-    prefer: ask.Prefer = None,
-    max_cost_usd: MaxCost = None,
-    local_only: LocalOnly = False,
-    no_audit: NoAudit = False,
-    no_chain: NoChain = False,
-    timeout: Timeout = None,
-) -> None:
+@with_line
+def chat_command(context: typer.Context, line: ask.TalkLine) -> None:
     """Ask in turns: a conversation that keeps its model until you choose another.
 
     What is asked and answered is kept as `ask` keeps it; `ask -c` goes on with it. /help lists what can be typed.
@@ -58,45 +47,28 @@ def chat_command(
     """
     run = session(context)
     settings = run.settings()
-    if model is not None:
-        settings.arm(model)
-    if continue_ and cid is not None:
+    if line.model is not None:
+        settings.arm(line.model)
+    if line.continue_ and line.cid is not None:
         raise UsageError("--continue goes on with the last conversation and --cid with another: give one.")
-    if continue_:
+    talk = line.cid
+    if line.continue_:
         from zetaroute.router.conversations import last_conversation
 
         with run.log().open() as connection:
-            cid = last_conversation(connection)
-
-    options = ask.options_of(
-        None,
-        None,
-        local_only,
-        max_cost_usd,
-        prefer,
-        timeout,
-        None,
-        no_audit,
-        no_chain,
-        rating_share(run),
-    )
-    _Chat(run, options, system=system, model=model, conversation=cid).talk()
+            talk = last_conversation(connection)
+    options = line.options(rating_share=rating_share(run))
+    _Chat(run, options, system=line.system, conversation=talk).talk()
 
 
 class _Chat:
     """A conversation at the prompt."""
 
     def __init__(
-        self,
-        run: Run,
-        options: AskOptions,
-        *,
-        system: str | None,
-        model: str | None,
-        conversation: str | None,
+        self, run: Run, options: AskOptions, *, system: str | None, conversation: str | None
     ) -> None:
         self._run, self._options, self._system = run, options, system
-        self._model = model
+        self._model = options.model
         """Asked in every turn; None leaves the choice to the policy, and then to the conversation."""
         self._conversation = conversation
         self._reroute = False
@@ -142,19 +114,8 @@ class _Chat:
         engine, query, kept = ask.opened(
             run, query, self._model, last=False, name=self._conversation, reroute=self._reroute
         )
-        return answer(
-            run,
-            engine,
-            query,
-            replace(self._options, model=self._model, kept=kept),
-            check=None,
-            keep=True,
-            stream=True,
-            rate=None,
-            usage=not run.quiet,
-            json=False,
-            on_decision=None,
-        )
+        options = replace(self._options, model=self._model, kept=kept)
+        return answer(run, engine, query, options, usage=not run.quiet)
 
     def _choose(self, model: str) -> None:
         if model:
