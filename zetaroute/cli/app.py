@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -44,15 +44,12 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     context: typer.Context,
-    home: Annotated[
-        Path | None,
-        typer.Option("--home", help="Folder with config, log and artifacts.", envvar="ZETAROUTE_HOME"),
-    ] = None,
-    config: Annotated[Path | None, typer.Option("--config", help="Use this config.toml.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing beside the answer.")] = False,
-    _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,
+    home: Path | None = typer.Option(
+        None, help="Folder with config, log and artifacts.", envvar="ZETAROUTE_HOME"
+    ),
+    config: Path | None = typer.Option(None, help="Use this config.toml."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Say nothing beside the answer."),
+    _: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     """Route queries to language models, and learn from every answer which model to ask.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter, Signature
 from typing import Annotated, Any, Literal, get_type_hints
@@ -25,6 +25,9 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be asked and its cost; ask no model.")
 ]
 Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Repeat decisions exactly.")]
+Since = Annotated[
+    str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -32,31 +35,22 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 class AskingLine:
     """What all commands that ask models can be told."""
 
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", autocompletion=complete.models, help="Ask this model (no routing)."),
-    ] = None
-    max_cost_usd: Annotated[
-        float | None,
-        typer.Option(
-            "--max-cost-usd", min=0, help="At most this for a query, over all models that are asked."
-        ),
-    ] = None
-    local_only: Annotated[bool, typer.Option("--local-only", help="Only models with the tag local.")] = False
-    timeout_s: Annotated[
-        float | None,
-        typer.Option("--timeout", min=0.01, help="Seconds for each query, with its fallbacks."),
-    ] = None
-    no_audit: Annotated[
-        bool,
-        typer.Option("--no-audit", help="Ask no other models beside the one that answers, to learn from."),
-    ] = False
-    no_chain: Annotated[
-        bool,
-        typer.Option(
-            "--no-chain", help="Give one model's answer; ask no other because of what it looks like."
-        ),
-    ] = False
+    model: str | None = typer.Option(
+        None, "--model", "-m", autocompletion=complete.models, help="Ask this model (no routing)."
+    )
+    max_cost_usd: float | None = typer.Option(
+        None, min=0, help="At most this for a query, over all models that are asked."
+    )
+    local_only: bool = typer.Option(False, "--local-only", help="Only models with the tag local.")
+    timeout_s: float | None = typer.Option(
+        None, "--timeout", min=0.01, help="Seconds for each query, with its fallbacks."
+    )
+    no_audit: bool = typer.Option(
+        False, "--no-audit", help="Ask no other models beside the one that answers, to learn from."
+    )
+    no_chain: bool = typer.Option(
+        False, "--no-chain", help="Give one model's answer; ask no other because of what it looks like."
+    )
 
 
 def with_line(command: Callable[[typer.Context, Any], None]) -> Callable[..., None]:
@@ -69,12 +63,7 @@ def with_line(command: Callable[[typer.Context, Any], None]) -> Callable[..., No
         command(context, line(**typed))
 
     options = [
-        Parameter(
-            one.name,
-            Parameter.KEYWORD_ONLY,
-            default=Parameter.empty if one.default is MISSING else one.default,
-            annotation=hints[one.name],
-        )
+        Parameter(one.name, Parameter.KEYWORD_ONLY, default=one.default, annotation=hints[one.name])
         for one in fields(line)
     ]
     context = Parameter("context", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -82,14 +82,10 @@ def explained_past(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
 class TalkLine(AskingLine):
     """What `ask` and `chat` can be told."""
 
-    system: Annotated[str | None, typer.Option("--system", "-s", help="System prompt.")] = None
+    system: str | None = typer.Option(None, "--system", "-s", help="System prompt.")
     prefer: Prefer = None
-    continue_: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = (
-        False
-    )
-    cid: Annotated[str | None, typer.Option("--cid", help="Go on with this conversation, or begin it.")] = (
-        None
-    )
+    continue_: bool = typer.Option(False, "--continue", "-c", help="Go on with the last conversation.")
+    cid: str | None = typer.Option(None, help="Go on with this conversation, or begin it.")
 
     def options(self, **more: Any) -> AskOptions:
         """Return what was typed as options of one answer, with what else is known of it."""
@@ -112,54 +108,33 @@ class TalkLine(AskingLine):
 class AskLine(TalkLine):
     """What `ask` can be told."""
 
-    prompt: Annotated[
-        list[str] | None, typer.Argument(help="The query; standard input comes first when piped.")
-    ] = None
-    task: Annotated[str | None, typer.Option("--task", help="Label of the kind of query.")] = None
-    reference: Annotated[str | None, typer.Option("--reference", help="The true answer, to grade with.")] = (
-        None
+    prompt: list[str] | None = typer.Argument(None, help="The query; standard input comes first when piped.")
+    task: str | None = typer.Option(None, help="Label of the kind of query.")
+    reference: str | None = typer.Option(None, help="The true answer, to grade with.")
+    grader: str | None = typer.Option(
+        None, autocompletion=complete.graders, help="How to compare with the reference."
     )
-    grader: Annotated[
-        str | None,
-        typer.Option("--grader", autocompletion=complete.graders, help="How to compare with the reference."),
-    ] = None
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--tag", help="A tag that rules go by, such as private (only local models); repeatable."
-        ),
-    ] = None
-    attach: Annotated[
-        list[Path] | None,
-        typer.Option("--attach", "-a", help="A text file, an image or a PDF; may be given several times."),
-    ] = None
-    option: Annotated[
-        list[str] | None,
-        typer.Option("--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."),
-    ] = None
+    tag: list[str] | None = typer.Option(
+        None, help="A tag that rules go by, such as private (only local models); repeatable."
+    )
+    attach: list[Path] | None = typer.Option(
+        None, "--attach", "-a", help="A text file, an image or a PDF; may be given several times."
+    )
+    option: list[str] | None = typer.Option(
+        None, "--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."
+    )
     check: CheckOption = None
-    reroute: Annotated[bool, typer.Option("--reroute", help="Let the conversation change its model.")] = False
-    schema: Annotated[
-        str | None,
-        typer.Option(
-            "--schema",
-            help="Ask for JSON, and check it: fields (city, founded int), a JSON schema, or a file with one.",
-        ),
-    ] = None
+    reroute: bool = typer.Option(False, "--reroute", help="Let the conversation change its model.")
+    schema: str | None = typer.Option(
+        None,
+        help="Ask for JSON, and check it: fields (city, founded int), a JSON schema, or a file with one.",
+    )
     dry_run: DryRun = False
-    explain: Annotated[bool, typer.Option("--explain", help="Show every candidate on standard error.")] = (
-        False
-    )
-    rate: Annotated[
-        str | None, typer.Option("--rate", help="Rate the answer at once: 1-5, up, down or a verdict.")
-    ] = None
-    usage: Annotated[
-        bool, typer.Option("--usage", "-u", help="Say model, tokens, time and cost afterwards.")
-    ] = False
-    no_log: Annotated[bool, typer.Option("--no-log", "-n", help="Keep nothing of this query.")] = False
-    no_stream: Annotated[bool, typer.Option("--no-stream", help="Show the answer when it is complete.")] = (
-        False
-    )
+    explain: bool = typer.Option(False, "--explain", help="Show every candidate on standard error.")
+    rate: str | None = typer.Option(None, help="Rate the answer at once: 1-5, up, down or a verdict.")
+    usage: bool = typer.Option(False, "--usage", "-u", help="Say model, tokens, time and cost afterwards.")
+    no_log: bool = typer.Option(False, "--no-log", "-n", help="Keep nothing of this query.")
+    no_stream: bool = typer.Option(False, "--no-stream", help="Show the answer when it is complete.")
     seed: Seed = None
     json: Json = False
 

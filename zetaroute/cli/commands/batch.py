@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -58,33 +58,23 @@ def _interruptible(run: Run, stopping: asyncio.Event) -> Iterator[None]:
 class BatchLine(AskingLine):
     """What `batch` can be told."""
 
-    file: Annotated[
-        str,
-        typer.Argument(help="JSON lines, also packed with gzip or zstd, or .parquet; - for standard input."),
-    ]
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Where answers go; default FILE.answers.jsonl.")
-    ] = None
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, help="Queries under way at once.")] = 8
-    budget_usd: Annotated[
-        float | None, typer.Option("--budget-usd", min=0, help="Stop before this is spent.")
-    ] = None
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Only the first N rows.")] = None
-    all_models: Annotated[
-        bool, typer.Option("--all-models", help="Every model answers every row (seeding).")
-    ] = False
-    part: Annotated[
-        Literal["train", "test"] | None, typer.Option("--part", help="One side of a recorded file.")
-    ] = None
-    ordered: Annotated[
-        bool, typer.Option("--ordered", help="Put the output into the order of the input.")
-    ] = False
-    format_: Annotated[
-        Literal["plain", "openai"],
-        typer.Option("--format", help="Lines of the output; openai as its Batch API writes them."),
-    ] = "plain"
+    file: str = typer.Argument(
+        ..., help="JSON lines, also packed with gzip or zstd, or .parquet; - for standard input."
+    )
+    output: Path | None = typer.Option(
+        None, "--output", "-o", help="Where answers go; default FILE.answers.jsonl."
+    )
+    concurrency: int = typer.Option(8, min=1, help="Queries under way at once.")
+    budget_usd: float | None = typer.Option(None, min=0, help="Stop before this is spent.")
+    limit: int | None = typer.Option(None, min=1, help="Only the first N rows.")
+    all_models: bool = typer.Option(False, "--all-models", help="Every model answers every row (seeding).")
+    part: Literal["train", "test"] | None = typer.Option(None, help="One side of a recorded file.")
+    ordered: bool = typer.Option(False, "--ordered", help="Put the output into the order of the input.")
+    format_: Literal["plain", "openai"] = typer.Option(
+        "plain", "--format", help="Lines of the output; openai as its Batch API writes them."
+    )
     dry_run: DryRun = False
-    restart: Annotated[bool, typer.Option("--restart", help="Ask every row again.")] = False
+    restart: bool = typer.Option(False, "--restart", help="Ask every row again.")
     check: CheckOption = None
     seed: Seed = None
     json: Json = False

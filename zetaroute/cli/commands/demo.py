@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -32,8 +32,8 @@ practice_group = command_group("practice")
 
 def demo_command(
     context: typer.Context,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Other queries and draws.")] = 0,
-    rows: Annotated[int, typer.Option("--rows", min=200, help="Queries before the retrain.")] = 900,
+    seed: int = typer.Option(0, min=0, help="Other queries and draws."),
+    rows: int = typer.Option(900, min=200, help="Queries before the retrain."),
 ) -> None:
     """Turn the whole loop on practice models: route, rate, retrain, route again, compare.
 
@@ -48,9 +48,9 @@ def demo_command(
 
 @practice_group.command("generate")
 def generate_command(
-    rows: Annotated[int, typer.Option("--rows", min=1, help="How many.")] = 1500,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same queries.")] = 2026,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Default: standard output.")] = None,
+    rows: int = typer.Option(1500, min=1, help="How many."),
+    seed: int = typer.Option(2026, min=0, help="The same seed gives the same queries."),
+    output: Path | None = typer.Option(None, "--output", "-o", help="Default: standard output."),
 ) -> None:
     """Write practice queries with their true answers as JSON lines.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from zetaroute.cli.options import Json
@@ -15,9 +13,9 @@ FAILED = 1
 
 def doctor_command(
     context: typer.Context,
-    calls: Annotated[
-        bool, typer.Option("--calls", help="Ask an embedding endpoint for one vector even if that costs.")
-    ] = False,
+    calls: bool = typer.Option(
+        False, "--calls", help="Ask an embedding endpoint for one vector even if that costs."
+    ),
     json: Json = False,
 ) -> None:
     """Check config, keys, servers, disk, log and versions, and say how to fix what is wrong.

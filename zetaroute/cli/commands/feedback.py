@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from zetaroute.cli.command_table import command_group
 from zetaroute.cli.options import Json
-from zetaroute.cli.printing import out, out_json, telling, write
+from zetaroute.cli.printing import moment, out, out_json, telling, write
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
@@ -19,20 +19,13 @@ if TYPE_CHECKING:
 
 feedback_group = command_group("feedback")
 
-Since = Annotated[
-    str | None, typer.Option("--since", help="Only feedback from this moment on: 2026-01-31, 7d, 12h.")
-]
-FormatOption = Annotated[
-    Literal["jsonl", "csv"] | None, typer.Option("--format", help="Default: by the file's name, else jsonl.")
-]
-
 
 @feedback_group.command("import")
 def import_command(
     context: typer.Context,
-    file: Annotated[
-        str, typer.Argument(help="JSON lines or CSV, also packed with gzip or zstd; - for standard input.")
-    ],
+    file: str = typer.Argument(
+        ..., help="JSON lines or CSV, also packed with gzip or zstd; - for standard input."
+    ),
     json: Json = False,
 ) -> None:
     """Take feedback into the log; what it has already is passed over, so the same file may come twice.
@@ -71,11 +64,11 @@ def import_command(
 @feedback_group.command("export")
 def export_command(
     context: typer.Context,
-    file: Annotated[
-        str, typer.Argument(help="Where to: .jsonl or .csv, also .gz; - for standard output.")
-    ] = "-",
-    since: Since = None,
-    format_: FormatOption = None,
+    file: str = typer.Argument("-", help="Where to: .jsonl or .csv, also .gz; - for standard output."),
+    since: str | None = typer.Option(None, help="Only feedback from this moment on: 2026-01-31, 7d, 12h."),
+    format_: Literal["jsonl", "csv"] | None = typer.Option(
+        None, "--format", help="Default: by the file's name, else jsonl."
+    ),
 ) -> None:
     """Write all feedback of the log as lines that `feedback import` reads again.
 
@@ -84,7 +77,6 @@ def export_command(
       zetaroute feedback export labels.jsonl
       zetaroute feedback export --since 7d --format csv > week.csv
     """
-    from zetaroute.cli.printing import moment
     from zetaroute.log.noted_exports import note_export
     from zetaroute.transfer.export import export_file, export_lines
 

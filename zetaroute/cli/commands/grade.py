@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from zetaroute.cli.options import Json
-from zetaroute.cli.printing import out, out_json, telling
+from zetaroute.cli.printing import moment, out, out_json, telling
 from zetaroute.cli.session import Run, session
 
 if TYPE_CHECKING:
@@ -16,26 +16,15 @@ if TYPE_CHECKING:
 _REASONS_SHOWN = 5
 INTERRUPTED = 130
 
-Since = Annotated[
-    str | None, typer.Option("--since", help="Only answers from this moment on: 2026-01-31, 7d, 12h.")
-]
-Grader = Annotated[
-    str | None, typer.Option("--grader", help="Grade by this one instead of each answer's own.")
-]
-Task = Annotated[str | None, typer.Option("--task", help="Only answers to queries with this label.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most N answers, the newest first.")]
-All = Annotated[bool, typer.Option("--all", help="Grade again what this grader has graded before.")]
-Concurrency = Annotated[int, typer.Option("--concurrency", min=1, help="Answers graded at once.")]
-
 
 def grade_command(
     context: typer.Context,
-    since: Since = None,
-    grader: Grader = None,
-    task: Task = None,
-    limit: Limit = None,
-    all_: All = False,
-    concurrency: Concurrency = 8,
+    since: str | None = typer.Option(None, help="Only answers from this moment on: 2026-01-31, 7d, 12h."),
+    grader: str | None = typer.Option(None, help="Grade by this one instead of each answer's own."),
+    task: str | None = typer.Option(None, help="Only answers to queries with this label."),
+    limit: int | None = typer.Option(None, min=1, help="At most N answers, the newest first."),
+    all_: bool = typer.Option(False, "--all", help="Grade again what this grader has graded before."),
+    concurrency: int = typer.Option(8, min=1, help="Answers graded at once."),
     json: Json = False,
 ) -> None:
     """Grade answers of the log that have a reference, or any answers by a program or a judge of the config.
@@ -52,7 +41,6 @@ def grade_command(
     import asyncio
 
     from zetaroute.batch.regrade import RegradeSelection, RegradeSummary, regrade
-    from zetaroute.cli.printing import moment
 
     run = session(context)
     log, tally = run.log(), RegradeSummary()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -25,19 +25,17 @@ DECLINED = 1
 
 def init_command(
     context: typer.Context,
-    preset: Annotated[Preset | None, typer.Option("--preset", help="What matters most.")] = None,
-    detect: Annotated[
-        bool, typer.Option("--detect", help="Look for servers on this machine and for known key variables.")
-    ] = False,
-    server: Annotated[
-        list[str] | None,
-        typer.Option("--server", help="With --detect: look at this address too; may be given several times."),
-    ] = None,
-    prices: Annotated[
-        Path | None,
-        typer.Option("--prices", help="With --detect: a price list, as for `models prices --import`."),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --detect: write without asking.")] = False,
+    preset: Preset | None = typer.Option(None, help="What matters most."),
+    detect: bool = typer.Option(
+        False, "--detect", help="Look for servers on this machine and for known key variables."
+    ),
+    server: list[str] | None = typer.Option(
+        None, help="With --detect: look at this address too; may be given several times."
+    ),
+    prices: Path | None = typer.Option(
+        None, help="With --detect: a price list, as for `models prices --import`."
+    ),
+    yes: bool = typer.Option(False, "--yes", "-y", help="With --detect: write without asking."),
 ) -> None:
     """Write a commented config.toml to start from; an existing one is never touched.
 

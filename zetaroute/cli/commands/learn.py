@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from zetaroute.cli import completion as complete
-from zetaroute.cli.options import Json
-from zetaroute.cli.printing import console, out, out_json
+from zetaroute.cli.options import Json, Since, with_line
+from zetaroute.cli.printing import console, moment, out, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import BarNotMetError, UsageError
 
@@ -22,67 +23,57 @@ if TYPE_CHECKING:
     from zetaroute.config import Settings
     from zetaroute.domain import Figure
     from zetaroute.lifecycle.retrain_result import RetrainResult
-
-Since = Annotated[
-    str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
-]
-Promote = Annotated[
-    Literal["auto", "never", "force"],
-    typer.Option("--promote", help="auto (when proven; challenges until then), never, force."),
-]
-Strict = Annotated[bool, typer.Option("--strict", help="Exit with 4 unless the verdict is PROMOTE.")]
-Compare = Annotated[bool, typer.Option("--compare", help="The current version against its predecessor.")]
-Before = Annotated[
-    str | None, typer.Option("--before", autocompletion=complete.versions, help="Compare this version ...")
-]
-After = Annotated[
-    str | None, typer.Option("--after", autocompletion=complete.versions, help="... with this one.")
-]
-By = Annotated[
-    Literal["task", "model", "segment", "day", "version"] | None,
-    typer.Option("--by", help="Also for each of these alone."),
-]
-OfVersion = Annotated[
-    str | None,
-    typer.Option(
-        "--version", autocompletion=complete.versions, help="Only queries whose model this version chose."
-    ),
-]
-OfRun = Annotated[str | None, typer.Option("--run", help="Only rows of this run, as the log names it.")]
-FailUnder = Annotated[
-    list[str] | None,
-    typer.Option("--fail-under", help="KPI=VALUE; exit with 4 when it is missed."),
-]
-Html = Annotated[Path | None, typer.Option("--html", help="Write it as a page, one HTML file.")]
-Examples = Annotated[
-    bool, typer.Option("--examples", help="With --compare --html: some of the queries themselves.")
-]
+    from zetaroute.log.log import Log
+    from zetaroute.report.tables import Report
 
 
-def retrain_command(
-    context: typer.Context,
-    sources: Annotated[
-        list[str] | None,
-        typer.Option("--from", help="Learn from these DuckDB files, exports or Parquet globs; repeatable."),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option("--cluster", help="Let the workers of a Dask cluster learn: tcp://HOST:PORT."),
-    ] = None,
-    since: Since = None,
-    promote: Promote = "auto",
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Threads of the linear algebra.")] = 1,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    strict: Strict = False,
-    if_stale: Annotated[
-        bool, typer.Option("--if-stale", help="Only with enough new graded rows, or after drift.")
-    ] = False,
-    min_rows: Annotated[
-        int | None,
-        typer.Option("--min-rows", min=1, help="With --if-stale: new graded rows that are enough."),
-    ] = None,
-    json: Json = False,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class RetrainLine:
+    """What `retrain` can be told."""
+
+    sources: list[str] | None = typer.Option(
+        None, "--from", help="Learn from these DuckDB files, exports or Parquet globs; repeatable."
+    )
+    cluster: str | None = typer.Option(None, help="Let the workers of a Dask cluster learn: tcp://HOST:PORT.")
+    since: Since = None
+    promote: Literal["auto", "never", "force"] = typer.Option(
+        "auto", help="auto (when proven; challenges until then), never, force."
+    )
+    jobs: int = typer.Option(1, min=1, help="Threads of the linear algebra.")
+    seed: int = typer.Option(0, min=0)
+    strict: bool = typer.Option(False, "--strict", help="Exit with 4 unless the verdict is PROMOTE.")
+    if_stale: bool = typer.Option(
+        False, "--if-stale", help="Only with enough new graded rows, or after drift."
+    )
+    min_rows: int | None = typer.Option(None, min=1, help="With --if-stale: new graded rows that are enough.")
+    json: Json = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class KpiLine:
+    """What `kpi` can be told."""
+
+    compare: bool = typer.Option(False, "--compare", help="The current version against its predecessor.")
+    before: str | None = typer.Option(None, autocompletion=complete.versions, help="Compare this version ...")
+    after: str | None = typer.Option(None, autocompletion=complete.versions, help="... with this one.")
+    by: Literal["task", "model", "segment", "day", "version"] | None = typer.Option(
+        None, help="Also for each of these alone."
+    )
+    since: Since = None
+    version: str | None = typer.Option(
+        None, autocompletion=complete.versions, help="Only queries whose model this version chose."
+    )
+    run: str | None = typer.Option(None, help="Only rows of this run, as the log names it.")
+    fail_under: list[str] | None = typer.Option(None, help="KPI=VALUE; exit with 4 when it is missed.")
+    html: Path | None = typer.Option(None, help="Write it as a page, one HTML file.")
+    examples: bool = typer.Option(
+        False, "--examples", help="With --compare --html: some of the queries themselves."
+    )
+    json: Json = False
+
+
+@with_line
+def retrain_command(context: typer.Context, line: RetrainLine) -> None:
     """Promote the challenger that the evidence proves, and learn the next one from all of the log.
 
     \b
@@ -93,29 +84,27 @@ def retrain_command(
       zetaroute retrain --from "s3://logs/zetaroute" --cluster tcp://scheduler:8786
       zetaroute retrain --if-stale            from cron or a systemd timer: see docs/periodic.md
     """
-    from zetaroute.cli.printing import moment
-
-    if min_rows is not None and not if_stale:
+    if line.min_rows is not None and not line.if_stale:
         raise UsageError("--min-rows says when --if-stale is enough: give that too.")
     run = session(context)
     settings = run.settings()
-    if if_stale and not _is_stale(run, settings, min_rows=min_rows, json=json):
+    if line.if_stale and not _is_stale(run, settings, min_rows=line.min_rows, json=line.json):
         return
     with run.working("learning from the log"):
         done = run.open().retrain(
-            seed=seed,
-            jobs=jobs,
-            since=moment(since),
-            sources=sources or (),
-            cluster=cluster,
-            promote=promote,
+            seed=line.seed,
+            jobs=line.jobs,
+            since=moment(line.since),
+            sources=line.sources or (),
+            cluster=line.cluster,
+            promote=line.promote,
         )
-    if json:
+    if line.json:
         out_json(done.json())
     else:
         _show_retrain(done)
     _tell_lost_guards(run, settings)
-    if strict and done.verdict != "PROMOTE":
+    if line.strict and done.verdict != "PROMOTE":
         raise BarNotMetError(f"the verdict is {done.verdict}, and --strict asks for PROMOTE.")
 
 
@@ -162,20 +151,8 @@ def _now_serves(done: RetrainResult) -> str:
     return f"{done.serves} goes on serving{beside}"
 
 
-def kpi_command(
-    context: typer.Context,
-    compare: Compare = False,
-    before: Before = None,
-    after: After = None,
-    by: By = None,
-    since: Since = None,
-    version: OfVersion = None,
-    of_run: OfRun = None,
-    fail_under: FailUnder = None,
-    html: Html = None,
-    examples: Examples = False,
-    json: Json = False,
-) -> None:
+@with_line
+def kpi_command(context: typer.Context, line: KpiLine) -> None:
     """Show the key figures: accuracy, satisfaction, response time, cost; with --compare before against after.
 
     \b
@@ -185,38 +162,33 @@ def kpi_command(
       zetaroute kpi --compare --html report.html
       zetaroute kpi --since 7d --fail-under accuracy=0.8
     """
-    from zetaroute.cli.printing import moment
-    from zetaroute.log.noted_exports import note_export
-    from zetaroute.report.html import page
     from zetaroute.report.kpi_report import compare_report, kpi_report
     from zetaroute.report.terminal import plain, show_report
 
-    bars = [_bar(one) for one in fail_under or ()]
+    bars = [_bar(one) for one in line.fail_under or ()]
     (run := session(context)).settings()
     opened = run.open()
-    comparing = bool(compare or before or after)
-    if examples and not (comparing and html):
+    comparing = bool(line.compare or line.before or line.after)
+    if line.examples and not (comparing and line.html):
         raise UsageError("--examples puts queries into a page: it needs --compare and --html FILE.")
-    if comparing and (version or of_run):
+    if comparing and (line.version or line.run):
         raise UsageError("--version and --run leave no two versions to compare: leave them or --compare out.")
+    since = moment(line.since)
     found: KpiReport | Comparison
     with run.working("reading the log"):
         if comparing:
             found = versus = opened.compare(
-                before=before, after=after, since=moment(since), examples=examples
+                before=line.before, after=line.after, since=since, examples=line.examples
             )
             figures, report = versus.after.kpis, compare_report(versus.json())
         else:
-            course = html is not None
             found = told = opened.kpi(
-                since=moment(since), by=by, version=version, run=of_run, over_time=course
+                since=since, by=line.by, version=line.version, run=line.run, over_time=line.html is not None
             )
             figures, report = told.kpis, kpi_report(told.json())
-    if html is not None:
-        _write_page(html, page(report))
-        note_export(opened.log, html)
-        run.note(f"the page is {html}")
-    if json:
+    if line.html is not None:
+        _write_page(run, opened.log, line.html, report)
+    if line.json:
         out_json(found.json())
     else:
         show_report(console(), report)
@@ -224,13 +196,16 @@ def kpi_command(
     _check_bars(bars, figures)
 
 
-def _write_page(path: Path, page: str) -> None:
-    from zetaroute.files.atomic import SHARED, write_whole
+def _write_page(run: Run, log: Log, path: Path, report: Report) -> None:
+    from zetaroute.files.atomic import SHARED, os_errors, write_whole
+    from zetaroute.log.noted_exports import note_export
+    from zetaroute.report.html import page
 
-    try:
-        write_whole(path, page.encode(), mode=SHARED)
-    except OSError as error:
-        raise UsageError(f"--html {path} cannot be written ({error.strerror}): name another file.") from error
+    text = page(report).encode()
+    with os_errors(f"--html {path} cannot be written", "name another file.", UsageError):
+        write_whole(path, text, mode=SHARED)
+    note_export(log, path)
+    run.note(f"the page is {path}")
 
 
 def _bar(bar: str) -> tuple[str, float]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from zetaroute.cli import completion as complete
 from zetaroute.cli.command_table import command_group
 from zetaroute.cli.options import Json
-from zetaroute.cli.printing import console, out, out_json, say, telling, write
+from zetaroute.cli.printing import console, moment, out, out_json, say, telling, write
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 
@@ -30,22 +30,12 @@ _ENDINGS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
 @log_group.command("export")
 def export_command(
     context: typer.Context,
-    to: Annotated[
-        str,
-        typer.Option("--to", help="Parquet: a folder, or s3://bucket/path; else a file, also .gz, or -."),
-    ],
-    since: Annotated[
-        str | None, typer.Option("--since", help="Only since this moment: 2026-01-31, 7d, 12h.")
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Parquet: the folder of this machine; default: its name.")
-    ] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format", help="parquet, jsonl, csv, or rows (what routers train on); else by the name."
-        ),
-    ] = None,
+    to: str = typer.Option(..., help="Parquet: a folder, or s3://bucket/path; else a file, also .gz, or -."),
+    since: str | None = typer.Option(None, help="Only since this moment: 2026-01-31, 7d, 12h."),
+    host: str | None = typer.Option(None, help="Parquet: the folder of this machine; default: its name."),
+    format_: str | None = typer.Option(
+        None, "--format", help="parquet, jsonl, csv, or rows (what routers train on); else by the name."
+    ),
 ) -> None:
     """Write the log for other tools; `retrain --from` reads the Parquet back, `log import` the lines.
 
@@ -61,7 +51,6 @@ def export_command(
       zetaroute log export --format rows --to training.jsonl
       zetaroute log export --format jsonl --to - | head
     """
-    from zetaroute.cli.printing import moment
     from zetaroute.log.noted_exports import note_export
     from zetaroute.transfer.export import export_file, export_lines
 
@@ -104,37 +93,24 @@ def _format(name: str | None, to: str) -> str:
     return name
 
 
-Form = Annotated[
-    str | None,
-    typer.Option("--format", help="llm, jsonl, or that of a package; default: by the first bytes."),
-]
-Input = Annotated[
-    Path | None, typer.Option("--input", help="The file that the batch read: the queries by custom_id.")
-]
-RunName = Annotated[
-    str | None, typer.Option("--run", help="Name of the rows; default: import- and the file's name.")
-]
-As = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--as", metavar="NAME=ID", help="Which configured model the file means by NAME; repeatable."
-    ),
-]
-
-
 @log_group.command("import")
 def import_command(
     context: typer.Context,
-    file: Annotated[
-        str,
-        typer.Argument(
-            help="A log of the llm command (SQLite) or JSON lines, also packed; - for standard input."
-        ),
-    ],
-    form: Form = None,
-    input_: Input = None,
-    run_name: RunName = None,
-    as_: As = None,
+    file: str = typer.Argument(
+        ..., help="A log of the llm command (SQLite) or JSON lines, also packed; - for standard input."
+    ),
+    form: str | None = typer.Option(
+        None, "--format", help="llm, jsonl, or that of a package; default: by the first bytes."
+    ),
+    input_: Path | None = typer.Option(
+        None, "--input", help="The file that the batch read: the queries by custom_id."
+    ),
+    run_name: str | None = typer.Option(
+        None, "--run", help="Name of the rows; default: import- and the file's name."
+    ),
+    as_: list[str] | None = typer.Option(
+        None, "--as", metavar="NAME=ID", help="Which configured model the file means by NAME; repeatable."
+    ),
     json: Json = False,
 ) -> None:
     """Take answers that were given elsewhere into the log; the same file may come twice.
@@ -210,24 +186,18 @@ def _tell(run: Run, done: ImportSummary) -> None:
         )
 
 
-Limit = Annotated[int, typer.Option("--limit", "-l", min=1, help="How many, newest first.")]
-ModelFilter = Annotated[
-    str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
-]
-TaskFilter = Annotated[str | None, typer.Option("--task", help="Only this kind of query.")]
-StatusFilter = Annotated[str | None, typer.Option("--status", help="ok, error or cancelled.")]
-
-
 @log_group.command("list")
 def list_command(
     context: typer.Context,
-    limit: Limit = 20,
-    model: ModelFilter = None,
-    task: TaskFilter = None,
-    status: StatusFilter = None,
-    conversations: Annotated[
-        bool, typer.Option("--conversations", help="List conversations, the last spoken in first.")
-    ] = False,
+    limit: int = typer.Option(20, "--limit", "-l", min=1, help="How many, newest first."),
+    model: str | None = typer.Option(
+        None, "--model", "-m", autocompletion=complete.models, help="Only this model."
+    ),
+    task: str | None = typer.Option(None, help="Only this kind of query."),
+    status: str | None = typer.Option(None, help="ok, error or cancelled."),
+    conversations: bool = typer.Option(
+        False, "--conversations", help="List conversations, the last spoken in first."
+    ),
     json: Json = False,
 ) -> None:
     """List outcomes, newest first, or conversations.
@@ -268,14 +238,12 @@ def _conversations(log: Log, *, limit: int, json: bool) -> None:
 @log_group.command("show")
 def show_command(
     context: typer.Context,
-    outcome_id: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[ID]",
-            autocompletion=complete.answers,
-            help="An id, the beginning of one, or `last`: the last ask. Default: the last row.",
-        ),
-    ] = None,
+    outcome_id: str | None = typer.Argument(
+        None,
+        metavar="[ID]",
+        autocompletion=complete.answers,
+        help="An id, the beginning of one, or `last`: the last ask. Default: the last row.",
+    ),
     json: Json = False,
 ) -> None:
     """Show one outcome whole: query, answer, figures, feedback, and the decision exactly as it was made."""
@@ -300,14 +268,10 @@ def show_command(
 @log_group.command("forget")
 def forget_command(
     context: typer.Context,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Outcomes to forget.")] = None,
-    conversation: Annotated[
-        str | None, typer.Option("--conversation", help="All turns of this one: the id of its first outcome.")
-    ] = None,
-    before: Annotated[
-        str | None, typer.Option("--before", help="All older ones: 2026-01-31, or 90d for days ago.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask first.")] = False,
+    ids: list[str] | None = typer.Argument(None, metavar="[ID]...", help="Outcomes to forget."),
+    conversation: str | None = typer.Option(None, help="All turns of this one: the id of its first outcome."),
+    before: str | None = typer.Option(None, help="All older ones: 2026-01-31, or 90d for days ago."),
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask first."),
     json: Json = False,
 ) -> None:
     """Erase the text of queries and answers everywhere it is stored; their numbers stay.
@@ -322,7 +286,6 @@ def forget_command(
       zetaroute log forget --conversation 0192f0c1-7d3e-7a3b-8c1d-2e3f4a5b6c7d --yes
       zetaroute log forget --before 90d
     """
-    from zetaroute.cli.printing import moment
     from zetaroute.forget.forget import choose, forget
 
     run = session(context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -50,9 +50,9 @@ def list_command(context: typer.Context, json: Json = False) -> None:
 @models_group.command("check")
 def check_command(
     context: typer.Context,
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", autocompletion=complete.models, help="Only this model.")
-    ] = None,
+    model: str | None = typer.Option(
+        None, "--model", "-m", autocompletion=complete.models, help="Only this model."
+    ),
     json: Json = False,
 ) -> None:
     """Call each model once with a tiny prompt; exit code 3 when none answers. Nothing enters the log.
@@ -90,10 +90,9 @@ def check_command(
 @models_group.command("prices")
 def prices_command(
     context: typer.Context,
-    file: Annotated[
-        Path | None,
-        typer.Option("--import", help="A price list: LiteLLM's model_prices_and_context_window.json."),
-    ] = None,
+    file: Path | None = typer.Option(
+        None, "--import", help="A price list: LiteLLM's model_prices_and_context_window.json."
+    ),
     json: Json = False,
 ) -> None:
     """Show where each price comes from: config, prices.toml, or unknown; --import fills in what is missing.

@@ -44,9 +44,9 @@ def show_command(context: typer.Context, version: Version = "current") -> None:
 @policies_group.command("verify")
 def verify_command(
     context: typer.Context,
-    version: Annotated[
-        str | None, typer.Argument(autocompletion=complete.versions, help="Default: every version.")
-    ] = None,
+    version: str | None = typer.Argument(
+        None, autocompletion=complete.versions, help="Default: every version."
+    ),
 ) -> None:
     """Check every byte of a version against its hashes, and that it repeats its logged decisions."""
     run = session(context)
@@ -62,9 +62,7 @@ def verify_command(
 def promote_command(
     context: typer.Context,
     version: Version,
-    reason: Annotated[
-        str, typer.Option("--reason", help="Kept in the log of promotions.")
-    ] = "promoted by hand",
+    reason: str = typer.Option("promoted by hand", help="Kept in the log of promotions."),
 ) -> None:
     """Let a version serve from the next query on, whatever the evidence says of it."""
     out(f"{session(context).policies().promote(version, reason=reason)} serves from now on")
@@ -73,9 +71,9 @@ def promote_command(
 @policies_group.command("diff")
 def diff_command(
     context: typer.Context,
-    old: Annotated[
-        str, typer.Argument(autocompletion=complete.versions, help="A version: v0003-..., 3, or current.")
-    ],
+    old: str = typer.Argument(
+        ..., autocompletion=complete.versions, help="A version: v0003-..., 3, or current."
+    ),
     new: Version = "current",
     json: Json = False,
 ) -> None:
@@ -97,7 +95,7 @@ def diff_command(
 def pin_command(
     context: typer.Context,
     version: Version = "current",
-    off: Annotated[bool, typer.Option("--off", help="Take the pin away.")] = False,
+    off: bool = typer.Option(False, "--off", help="Take the pin away."),
 ) -> None:
     """Keep a version: no challenger is given a query until a person says so."""
     policies = session(context).policies()
@@ -111,21 +109,17 @@ def pin_command(
 @policies_group.command("guards")
 def guards_command(
     context: typer.Context,
-    least: Annotated[
-        list[str] | None, typer.Option("--min", help="Try METRIC=VALUE: accuracy or satisfaction.")
-    ] = None,
-    most: Annotated[
-        list[str] | None, typer.Option("--max", help="Try METRIC=VALUE: error_rate or p95_response_s.")
-    ] = None,
-    task: Annotated[str | None, typer.Option("--task", help="Try it for this task label.")] = None,
-    segment: Annotated[
-        str | None,
-        typer.Option("--segment", help="Try it for this learned kind, by its name in kpi --by segment."),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option("--model", "-m", autocompletion=complete.models, help="Try it on this model."),
-    ] = None,
+    least: list[str] | None = typer.Option(None, "--min", help="Try METRIC=VALUE: accuracy or satisfaction."),
+    most: list[str] | None = typer.Option(
+        None, "--max", help="Try METRIC=VALUE: error_rate or p95_response_s."
+    ),
+    task: str | None = typer.Option(None, help="Try it for this task label."),
+    segment: str | None = typer.Option(
+        None, help="Try it for this learned kind, by its name in kpi --by segment."
+    ),
+    model: str | None = typer.Option(
+        None, "--model", "-m", autocompletion=complete.models, help="Try it on this model."
+    ),
     json: Json = False,
 ) -> None:
     """Show what each configured guard does with the log of now, or try one that is not configured.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
@@ -18,19 +17,15 @@ _QUESTION = "How was it? 1-5, u (up), d (down); Enter skips: "
 
 def rate_command(
     context: typer.Context,
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[ID] VALUE",
-            autocompletion=complete.ratings,
-            help="1-5, up, down, or a verdict: good_fit, underpowered, overprovisioned, failed.",
-        ),
-    ],
-    metric: Annotated[str | None, typer.Option("--metric", help="A metric of your own.")] = None,
-    comment: Annotated[str | None, typer.Option("--comment", help="Why.")] = None,
-    author: Annotated[
-        str, typer.Option("--author", help="Who rates; the latest of each author counts.")
-    ] = "user",
+    words: list[str] = typer.Argument(
+        ...,
+        metavar="[ID] VALUE",
+        autocompletion=complete.ratings,
+        help="1-5, up, down, or a verdict: good_fit, underpowered, overprovisioned, failed.",
+    ),
+    metric: str | None = typer.Option(None, help="A metric of your own."),
+    comment: str | None = typer.Option(None, help="Why."),
+    author: str = typer.Option("user", help="Who rates; the latest of each author counts."),
 ) -> None:
     """Rate an answer: that of the last `ask`, or the one with the given id.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,30 +20,20 @@ if TYPE_CHECKING:
 SHORTEST_TOKEN = 16
 INTERRUPTED = 130
 
-Host = Annotated[
-    str | None, typer.Option("--host", help="Listen here; any but the loopback needs a token. [127.0.0.1]")
-]
-Port = Annotated[
-    int | None, typer.Option("--port", min=0, max=65535, help="0 takes a free one and says which. [8642]")
-]
-TokenEnv = Annotated[
-    str | None,
-    typer.Option("--token-env", metavar="NAME", help="Ask every request for the token in this variable."),
-]
-LogRequests = Annotated[
-    bool,
-    typer.Option("--log-requests", help="Write a line for every answer, with its ids, to standard error."),
-]
-Workers = Annotated[int, typer.Option("--workers", min=1, max=64, help="Processes on the one home.")]
-
 
 def serve_command(
     context: typer.Context,
-    host: Host = None,
-    port: Port = None,
-    token_env: TokenEnv = None,
-    workers: Workers = 1,
-    log_requests: LogRequests = False,
+    host: str | None = typer.Option(
+        None, help="Listen here; any but the loopback needs a token. [127.0.0.1]"
+    ),
+    port: int | None = typer.Option(None, min=0, max=65535, help="0 takes a free one and says which. [8642]"),
+    token_env: str | None = typer.Option(
+        None, metavar="NAME", help="Ask every request for the token in this variable."
+    ),
+    workers: int = typer.Option(1, min=1, max=64, help="Processes on the one home."),
+    log_requests: bool = typer.Option(
+        False, "--log-requests", help="Write a line for every answer, with its ids, to standard error."
+    ),
 ) -> None:
     """Serve an OpenAI-compatible endpoint over the same policy, log and retraining.
 
