@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,8 +17,8 @@ from starlette.types import Receive, Scope, Send
 from zetaroute.domain import Decision, new_id
 from zetaroute.router.options import Callbacks
 from zetaroute.serve.answer_facts import decision_json, facts, headers as answer_headers
-from zetaroute.serve.api_errors import CLIENT_GONE, ApiError, bad, door_of, upstream
-from zetaroute.serve.body import read_json
+from zetaroute.serve.api_errors import CLIENT_GONE, ApiError, door_of, upstream
+from zetaroute.serve.body import read_object
 from zetaroute.serve.request import ChatRequest, read_request
 from zetaroute.serve.service import Finished, Service
 from zetaroute.wire.doors.door import Door, Reply, Stream
@@ -29,77 +30,39 @@ async def chat(request: Request) -> Response:
     """Answer a request in the format of its path."""
     service: Service = request.app.state.service
     door = door_of(request.url.path)
-    body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
-    if not isinstance(body, dict):
-        raise bad("the body must be a JSON object.")
-    inbound = door.read(body)
-    earlier = None if inbound.previous is None else await service.earlier.of(inbound.previous)
-    wanted = read_request(inbound, service.settings, headers=request.headers, earlier=earlier)
+    wanted = await read_chat(request, lambda _: door)
     if wanted.only_decided:
         _, decided, _ = await service.decide(wanted, no_audit="only decided")
         return JSONResponse(decision_json(decided))
-    if wanted.inbound.count > 1:
-        return await _several(service, door, wanted, request.receive)
-    call = AnsweredRequest(service, door, wanted, request.receive)
-    return await (call.streamed() if wanted.streamed else call.plain())
+    gone = asyncio.create_task(_listen(request.receive))
+    return await Answers(service, door, wanted, gone).response()
+
+
+async def read_chat(request: Request, door_for: Callable[[Mapping[str, Any]], Door]) -> ChatRequest:
+    """Return what a request asks for, with what it goes on from; `door_for` tells the format of a body."""
+    service: Service = request.app.state.service
+    body = await read_object(request)
+    inbound = door_for(body).read(body)
+    earlier = None if inbound.previous is None else await service.earlier.of(inbound.previous)
+    return read_request(inbound, service.settings, headers=request.headers, earlier=earlier)
 
 
 async def count_tokens(request: Request) -> Response:
     """Return about how many tokens a request of Anthropic's Messages holds; no model is asked."""
-    service: Service = request.app.state.service
-    body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
-    if not isinstance(body, dict):
-        raise bad("the body must be a JSON object.")
-    wanted = read_request(MESSAGES.read(body), service.settings, headers=request.headers)
-    return JSONResponse({"input_tokens": wanted.query.tokens()})
-
-
-async def _several(service: Service, door: Door, wanted: ChatRequest, receive: Receive) -> Response:
-    """Return several answers, each decided by itself: those that there are, or why there is none."""
-    gone = asyncio.create_task(_listen(receive))
-    if wanted.streamed:
-        return await SeveralStreams(service, door, wanted, gone).response()
-    calls = [AnsweredRequest(service, door, wanted, gone) for _ in range(wanted.inbound.count)]
-    try:
-        await asyncio.wait([call.task for call in calls])
-    finally:
-        for call in calls:
-            call.end()
-    return _whole(door, calls)
-
-
-def _whole(door: Door, calls: list[AnsweredRequest]) -> Response:
-    ended = [call for call in calls if not call.task.cancelled()]
-    if not ended:
-        return Response(status_code=CLIENT_GONE)
-    told = [call for call in ended if call.task.exception() is None]
-    # Without any answer, the first says why.
-    whole = [call for call in told if call.task.result().answer.completion is not None] or ended[:1]
-    replies = [call.reply(call.task.result()) for call in whole]
-    return JSONResponse(door.whole(replies), headers=whole[0].headers(whole[0].task.result()))
+    return JSONResponse({"input_tokens": (await read_chat(request, lambda _: MESSAGES)).query.tokens()})
 
 
 class AnsweredRequest:
     """One answer under way."""
 
     def __init__(
-        self,
-        service: Service,
-        door: Door,
-        wanted: ChatRequest,
-        receive: Receive | asyncio.Task[None],
-        put: Callable[[str | Part | None], None] | None = None,
+        self, service: Service, door: Door, wanted: ChatRequest, put: Callable[[str | Part | None], None]
     ) -> None:
-        """Begin to answer; `receive` tells when the client has gone, or a task does that listens already.
-
-        `put` takes the pieces, and None at their end.
-        """
+        """Begin to answer; `put` takes the pieces, and None at their end."""
         self._door, self._wanted, self._created = door, wanted, int(time.time())
         self.id = new_id()
         self._model = ""
         self._decision: Decision | None = None
-        self._pieces: asyncio.Queue[str | Part | None] = asyncio.Queue()
-        put = put or self._pieces.put_nowait
         pieces = PieceTaker(take=put, kinds=door.kinds)
         self.task = service.begin(
             service.answer(
@@ -110,61 +73,12 @@ class AnsweredRequest:
             )
         )
         self.task.add_done_callback(lambda _: put(None))
-        self._listening = (
-            receive if isinstance(receive, asyncio.Task) else asyncio.create_task(_listen(receive))
-        )
-        self._listening.add_done_callback(lambda _: self.task.cancel())
 
-    async def plain(self) -> Response:
-        """Return the whole answer; raise ApiError when there is none."""
-        try:
-            await asyncio.wait({self.task})
-        finally:
-            self.end()
-        if self.task.cancelled():
-            return Response(status_code=CLIENT_GONE)
-        finished = self.task.result()
-        return JSONResponse(self._door.whole([self.reply(finished)]), headers=self.headers(finished))
-
-    async def streamed(self) -> Response:
-        """Return the answer as it comes, from its first words on; raise ApiError when it ends before them.
-
-        Until then the status can still tell of a failure, and another model can still be asked.
-        """
-        try:
-            first = await self._pieces.get()
-        except asyncio.CancelledError:
-            self.end()
-            raise
-        if first is None:
-            self.end()
-            if self.task.cancelled():
-                return Response(status_code=CLIENT_GONE)
-            _raise_without_answer(self.task.result())
-        return _Events(self.headers(None), self._events(first), self.end)
-
-    async def _events(self, first: str | Part | None) -> AsyncIterator[bytes]:
-        stream = self.stream()
-        yield stream.start()
-        piece = first
-        while piece is not None:
-            yield stream.piece(piece)
-            piece = await self._pieces.get()
-        if self.task.cancelled():
-            return
-        finished = self.task.result()
-        if finished.answer.completion is None:
-            outcome = finished.answer.outcome
-            error = upstream(outcome.error_kind, outcome.error or "the answer broke off.")
-            yield stream.failed(error.body(self._door))
-            return
-        yield stream.end(self.reply(finished))
-
-    def stream(self, place: int = 0, answer_id: str = "") -> Stream:
+    def stream(self, place: int, answer_id: str) -> Stream:
         """Return what writes the events; where there are several answers, all under one id."""
         return self._door.stream(
             self._wanted.inbound,
-            answer_id=answer_id or self.id,
+            answer_id=answer_id,
             created=self._created,
             model=self._model,
             place=place,
@@ -206,57 +120,84 @@ class AnsweredRequest:
         ended = self.task.done() and not self.task.cancelled() and self.task.exception() is None
         return ended and self.task.result().answer.completion is not None
 
-    def end(self) -> None:
-        """Stop whatever of the two is still there."""
-        self._listening.cancel()
-        self.task.cancel()
 
-
-class SeveralStreams:
-    """Several answers in one stream, each decided by itself."""
+class Answers:
+    """The answers to one request, each decided by itself: one, or as many as are asked for."""
 
     def __init__(self, service: Service, door: Door, wanted: ChatRequest, gone: asyncio.Task[None]) -> None:
-        """Begin to answer."""
-        self._door = door
+        """Begin to answer; `gone` ends when the client has gone."""
+        self._door, self._wanted, self._gone = door, wanted, gone
         self._pieces: asyncio.Queue[tuple[int, str | Part | None]] = asyncio.Queue()
-        self._calls = [
-            AnsweredRequest(service, door, wanted, gone, self._put(place))
-            for place in range(wanted.inbound.count)
-        ]
-        self._waiting = set(range(len(self._calls)))
+        count = range(wanted.inbound.count)
+        self._calls = [AnsweredRequest(service, door, wanted, self._put(place)) for place in count]
+        self._waiting = set(count)
+        gone.add_done_callback(lambda _: self._end())
 
     async def response(self) -> Response:
-        """Return the stream from its first words on; raise ApiError where no answer has any."""
+        """Return the answers that there are, or the stream from its first words on.
+
+        Until then the status can still tell of a failure, and another model can still be asked. Raises ApiError where
+        no answer has any.
+        """
         try:
             first = await self._next()
+            while first is not None and not self._wanted.streamed:
+                first = await self._next()
         except asyncio.CancelledError:
             self._end()
             raise
         if first is None:
             self._end()
-            return _whole(self._door, self._calls)
-        return _Events(self._calls[first[0]].headers(None), self._events(first), self._end)
+        answered = [call for call in self._calls if call.is_answered]
+        if first is None and not (self._wanted.streamed and answered):
+            return self._whole(answered)
+        begun = answered[0] if first is None else self._calls[first[0]]
+        return _Events(begun.headers(None), self._events(first), self._end)
 
-    async def _events(self, first: tuple[int, str | Part]) -> AsyncIterator[bytes]:
+    def _whole(self, answered: list[AnsweredRequest]) -> Response:
+        ended = [call for call in self._calls if not call.task.cancelled()]
+        if not ended:
+            return Response(status_code=CLIENT_GONE)
+        # Without any answer, the first says why.
+        whole = answered or ended[:1]
+        replies = [call.reply(call.task.result()) for call in whole]
+        return JSONResponse(self._door.whole(replies), headers=whole[0].headers(whole[0].task.result()))
+
+    async def _events(self, piece: tuple[int, str | Part] | None) -> AsyncIterator[bytes]:
         streams: dict[int, Stream] = {}
-        piece: tuple[int, str | Part] | None = first
+
+        def begun(place: int) -> bytes:
+            streams[place] = self._calls[place].stream(place, self._calls[0].id)
+            return streams[place].start()
+
         while piece is not None:
             place, told = piece
             if place not in streams:
-                streams[place] = self._calls[place].stream(place, self._calls[0].id)
-                yield streams[place].start()
+                yield begun(place)
             yield streams[place].piece(told)
             piece = await self._next()
         replies: list[Reply] = []
-        whole = [place for place in streams if self._calls[place].is_answered]
+        whole = [
+            place
+            for place in dict.fromkeys((*streams, *range(len(self._calls))))
+            if self._calls[place].is_answered
+        ]
+        broken = [place for place in streams if place not in whole]
         for place in whole:
+            if place not in streams:
+                yield begun(place)
             reply = self._calls[place].reply(self._calls[place].task.result())
-            last = place == whole[-1] and len(whole) == len(streams)
-            yield streams[place].end(reply, replies if last else None)
+            yield streams[place].end(reply, None if broken or place != whole[-1] else replies)
             replies.append(reply)
-        if len(whole) < len(streams):
-            error = upstream(None, "one of the answers broke off.")
-            yield streams[first[0]].failed(error.body(self._door))
+        if broken and not self._calls[broken[0]].task.cancelled():
+            yield streams[broken[0]].failed(self._breach().body(self._door))
+
+    def _breach(self) -> ApiError:
+        """Return why a stream broke off."""
+        if len(self._calls) > 1:
+            return upstream(None, "one of the answers broke off.")
+        outcome = self._calls[0].task.result().answer.outcome
+        return upstream(outcome.error_kind, outcome.error or "the answer broke off.")
 
     async def _next(self) -> tuple[int, str | Part] | None:
         """Return the next piece of any answer; None at the end of all."""
@@ -271,8 +212,10 @@ class SeveralStreams:
         return lambda piece: self._pieces.put_nowait((place, piece))
 
     def _end(self) -> None:
+        """Stop whatever is still there."""
+        self._gone.cancel()
         for call in self._calls:
-            call.end()
+            call.task.cancel()
 
 
 class _Events(Response):

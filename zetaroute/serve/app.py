@@ -101,7 +101,7 @@ def create_app(offer: Offer, metrics: Metrics, telemetry: Telemetry | None = Non
 async def embeddings(request: Request) -> Response:
     """Pass a request on to the configured embedding endpoint."""
     service: Service = request.app.state.service
-    body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
+    body = await read_json(request)
     if service.engine.embedder is None:
         raise ApiError(404, "no [embedding] endpoint is configured.", code="not_found", param="model")
     wanted = read_embeddings(body)

@@ -18,8 +18,17 @@ _AT_ONCE = 1_000_000
 """Bytes of a body that is parsed within the event loop."""
 
 
-async def read_json(request: Request, *, most_bytes: int) -> Any:
+async def read_object(request: Request) -> dict[str, Any]:
+    """Return the JSON object of a request; raise ApiError for anything else."""
+    body = await read_json(request)
+    if not isinstance(body, dict):
+        raise bad("the body must be a JSON object.")
+    return body
+
+
+async def read_json(request: Request) -> Any:
     """Return the JSON of a request; raise ApiError when it is too large, too slow or no JSON."""
+    most_bytes = int(request.app.state.service.settings.serving.max_body_mb * 1e6)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         # A web page of somebody else can send other types without asking first.

@@ -17,10 +17,9 @@ from zetaroute.providers.base import call_cost_usd
 from zetaroute.router.conversations import last_answer
 from zetaroute.router.options import AskOptions
 from zetaroute.router.records import OutcomeRecords
+from zetaroute.serve.answer_endpoint import read_chat
 from zetaroute.serve.answer_facts import decision_json
 from zetaroute.serve.api_errors import bad
-from zetaroute.serve.body import read_json
-from zetaroute.serve.request import read_request
 from zetaroute.serve.service import Service
 from zetaroute.wire.doors.chat_door import CHAT, COMPLETIONS
 from zetaroute.wire.doors.door import Door
@@ -48,12 +47,7 @@ class ReportedOutcome:
 async def decide_alone(request: Request) -> Response:
     """Decide a request of any format, and wait for its outcome."""
     service: Service = request.app.state.service
-    body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
-    if not isinstance(body, dict):
-        raise bad("the body must be a JSON object.")
-    inbound = door_for(body).read(body)
-    earlier = None if inbound.previous is None else await service.earlier.of(inbound.previous)
-    wanted = read_request(inbound, service.settings, headers=request.headers, earlier=earlier)
+    wanted = await read_chat(request, door_for)
     outcome_id = new_id()
     query, decision, options = await service.decide(wanted, outcome_id=outcome_id, no_audit="asked elsewhere")
     if not wanted.only_decided:

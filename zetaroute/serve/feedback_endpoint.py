@@ -38,7 +38,7 @@ async def feedback(request: Request) -> Response:
     """Keep what is said; a list is kept whole or, where one of it is no good, not at all."""
     service: Service = request.app.state.service
     post: Post = request.app.state.post
-    body = await read_json(request, most_bytes=int(service.settings.serving.max_body_mb * 1e6))
+    body = await read_json(request)
     reports, remarks = read_remarks(body, key=request.headers.get("idempotency-key"))
     await _report(reports, remarks, request.app.state.desk)
     ids = await post.send(remarks) if remarks else []
