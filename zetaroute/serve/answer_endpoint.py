@@ -177,12 +177,9 @@ class Answers:
             yield streams[place].piece(told)
             piece = await self._next()
         replies: list[Reply] = []
-        whole = [
-            place
-            for place in dict.fromkeys((*streams, *range(len(self._calls))))
-            if self._calls[place].is_answered
-        ]
-        broken = [place for place in streams if place not in whole]
+        answered = {place for place, call in enumerate(self._calls) if call.is_answered}
+        broken = [place for place in streams if place not in answered]
+        whole = [*filter(answered.__contains__, streams), *sorted(answered - streams.keys())]
         for place in whole:
             if place not in streams:
                 yield begun(place)

@@ -36,7 +36,6 @@ _KNOWN = frozenset(
 
 async def feedback(request: Request) -> Response:
     """Keep what is said; a list is kept whole or, where one of it is no good, not at all."""
-    service: Service = request.app.state.service
     post: Post = request.app.state.post
     body = await read_json(request)
     reports, remarks = read_remarks(body, key=request.headers.get("idempotency-key"))
