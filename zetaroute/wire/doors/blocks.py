@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from zetaroute.domain import Completion
-from zetaroute.wire.doors.door import ToldCalls, call_id
+from zetaroute.wire.doors.door import Inbound, Stream, ToldCalls, call_id
 from zetaroute.wire.pieces import Part
 
 BlockKind = Literal["text", "thinking", "call", "block"]
@@ -39,11 +39,11 @@ class AnswerBlock:
         self._texts.append(text)
 
 
-class BlockStream(ABC):
+class BlockStream(Stream):
     """Opens, fills and closes blocks as the pieces of an answer come, one at a time."""
 
-    def __init__(self, answer_id: str) -> None:
-        self._answer_id = answer_id
+    def __init__(self, inbound: Inbound, **of_answer: Any) -> None:
+        super().__init__(inbound, **of_answer)
         self.blocks: list[AnswerBlock] = []
         self._open: AnswerBlock | None = None
         self._told = ToldCalls()
@@ -66,7 +66,6 @@ class BlockStream(ABC):
         """Return the events of its end."""
 
     def piece(self, piece: str | Part) -> bytes:
-        """Return the events of a piece of text, or of what comes beside it."""
         return b"".join(self._piece(piece))
 
     def finish(self, done: Completion) -> bytes:

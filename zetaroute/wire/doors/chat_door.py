@@ -7,6 +7,7 @@ from typing import Any
 
 from zetaroute.domain import Completion, ToolCall
 from zetaroute.wire.doors.door import (
+    Door,
     Inbound,
     MalformedRequestError,
     Reply,
@@ -19,7 +20,7 @@ from zetaroute.wire.doors.door import (
 )
 from zetaroute.wire.draft import REFUSAL
 from zetaroute.wire.events import event
-from zetaroute.wire.pieces import Part, PartKind
+from zetaroute.wire.pieces import Part
 
 MOST_ANSWERS = 8
 """Answers to one request; each is asked for by itself."""
@@ -74,13 +75,6 @@ def wants_usage(wanted: Mapping[str, Any]) -> bool:
     return bool(said)
 
 
-def openai_error(status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
-    """Return the body of a refusal in OpenAI's shape."""
-    kind = "invalid_request_error" if status < 500 else "server_error"
-    kind = {401: "authentication_error", 429: "rate_limit_error"}.get(status, kind)
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
 def chat_usage(done: Completion) -> dict[str, Any]:
     """Return the counts of an answer."""
     prompt, completion = done.input_tokens or 0, done.output_tokens or 0
@@ -93,14 +87,12 @@ def chat_usage(done: Completion) -> dict[str, Any]:
     }
 
 
-class ChatDoor:
+class ChatDoor(Door):
     """/v1/chat/completions."""
 
-    kinds: frozenset[PartKind] = frozenset({"call", "logprobs"})
-    request_id = "x-request-id"
+    kinds = frozenset({"call", "logprobs"})
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
-        """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
         if body.get("audio"):
             raise unserved("audio is not passed back by this server.", "audio")
         if body.get("modalities") not in (None, ["text"]):
@@ -112,16 +104,7 @@ class ChatDoor:
         return _inbound(body, turns, passed_on(body))
 
     def whole(self, replies: list[Reply]) -> dict[str, Any]:
-        """Return the body of one answer, or of several as the choices of one."""
         return _together([_completion(reply) for reply in replies])
-
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
-        """Return what writes the chunks."""
-        return _Chunks(inbound, answer_id=answer_id, created=created, model=model, place=place)
-
-    def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
-        """Return the body of a refusal."""
-        return openai_error(status, message, code=code, param=param)
 
 
 def _completion(reply: Reply) -> dict[str, Any]:
@@ -133,16 +116,16 @@ def _completion(reply: Reply) -> dict[str, Any]:
         message["tool_calls"] = [_call(reply.id, place, call) for place, call in enumerate(done.tool_calls)]
     told = _logprobs(done.logprobs) if reply.inbound.options.get("logprobs") else None
     choice = {"index": 0, "message": message, "logprobs": told, "finish_reason": finish_reason(done)}
-    return {
-        "id": f"chatcmpl-{reply.id}",
-        "object": "chat.completion",
-        "created": reply.created,
-        "model": reply.model,
-        "choices": [choice],
-        "usage": chat_usage(done),
-        "system_fingerprint": done.system_fingerprint,
-        "zetaroute": reply.facts,
-    }
+    head = _head("chatcmpl", "chat.completion", reply.id, reply.created, reply.model)
+    return {**_body(head, choice, reply), "system_fingerprint": done.system_fingerprint}
+
+
+def _head(prefix: str, kind: str, answer_id: str, created: int, model: str) -> dict[str, Any]:
+    return {"id": f"{prefix}-{answer_id}", "object": kind, "created": created, "model": model}
+
+
+def _body(head: Mapping[str, Any], choice: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
+    return {**head, "choices": [choice], "usage": chat_usage(reply.done), "zetaroute": reply.facts}
 
 
 def _logprobs(content: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
@@ -172,29 +155,32 @@ def _usage_of(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {**usages[0], **{name: sum(usage[name] for usage in usages) for name in counted}}
 
 
-def _tail(
-    base: Mapping[str, Any], inbound: Inbound, reply: Reply, before: Sequence[Reply] | None
-) -> list[bytes]:
-    """Return what ends a stream once all of its answers have: the counts, where they are wanted, and the mark."""
-    if before is None:
-        return []
-    usage = _usage_of([chat_usage(one.done) for one in (reply, *before)])
-    counts = [event({**base, "choices": [], "usage": usage})] if inbound.include_usage else []
-    return [*counts, DONE]
+class _ChoiceStream(Stream):
+    """The chunks of one answer, which is one of the choices of a stream."""
+
+    _object = ("cmpl", "text_completion")
+
+    def _event(self, choices: Sequence[Mapping[str, Any]], **fields: Any) -> bytes:
+        head = _head(*self._object, self._answer_id, self._created, self._model)
+        return event({**head, "choices": choices, **fields})
+
+    def _tail(self, reply: Reply, before: Sequence[Reply] | None) -> bytes:
+        """Return what ends a stream once all of its answers have: the counts, where they are wanted, and the mark."""
+        if before is None:
+            return b""
+        usage = _usage_of([chat_usage(one.done) for one in (reply, *before)])
+        return (self._event([], usage=usage) if self._inbound.include_usage else b"") + DONE
 
 
-class _Chunks:
+class _Chunks(_ChoiceStream):
     """The chunks of one answer."""
 
-    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int) -> None:
-        self._id, self._inbound, self._told, self._place = answer_id, inbound, ToldCalls(), place
+    _object = ("chatcmpl", "chat.completion.chunk")
+
+    def __init__(self, inbound: Inbound, **of_answer: Any) -> None:
+        super().__init__(inbound, **of_answer)
+        self._told = ToldCalls()
         self._wants_logprobs = bool(inbound.options.get("logprobs"))
-        self._base = {
-            "id": f"chatcmpl-{answer_id}",
-            "object": "chat.completion.chunk",
-            "created": created,
-            "model": model,
-        }
 
     def start(self) -> bytes:
         return self._chunk({"role": "assistant", "content": ""})
@@ -207,7 +193,8 @@ class _Chunks:
             wanted, self._wants_logprobs = bool(self._inbound.options.get("logprobs")), False
             return self._chunk({}, logprobs=told) if wanted else b""
         if self._told.take(piece):
-            call = _call(self._id, piece.place, ToolCall(name=piece.name, arguments=piece.text, id=piece.id))
+            whole = ToolCall(name=piece.name, arguments=piece.text, id=piece.id)
+            call = _call(self._answer_id, piece.place, whole)
         else:
             call = {"function": {"arguments": piece.text}}
         return self._chunk({"tool_calls": [{"index": piece.place, **call}]})
@@ -217,26 +204,19 @@ class _Chunks:
         last = {"zetaroute": reply.facts, "system_fingerprint": reply.done.system_fingerprint}
         told = _logprobs(reply.done.logprobs) if self._wants_logprobs else None
         parts.append(self._chunk({}, finish=finish_reason(reply.done), logprobs=told, **last))
-        return b"".join([*parts, *_tail(self._base, self._inbound, reply, before)])
-
-    def failed(self, error: Mapping[str, Any]) -> bytes:
-        return event(error)
+        return b"".join([*parts, self._tail(reply, before)])
 
     def _chunk(
         self, delta: Mapping[str, Any], *, finish: str | None = None, logprobs: Any = None, **fields: Any
     ) -> bytes:
         choice = {"index": self._place, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-        return event({**self._base, "choices": [choice], **fields})
+        return self._event([choice], **fields)
 
 
-class CompletionsDoor:
+class CompletionsDoor(Door):
     """/v1/completions, the format before chat: a prompt is a message of the user."""
 
-    kinds: frozenset[PartKind] = frozenset()
-    request_id = "x-request-id"
-
     def read(self, body: Mapping[str, Any]) -> Inbound:
-        """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
         for key in ("suffix", "logprobs", "echo", "tools"):
             if body.get(key):
                 raise unserved(f"{key} is not served here.", key)
@@ -251,62 +231,31 @@ class CompletionsDoor:
         return _inbound(body, (("prompt", {"role": "user", "content": prompt}),), options)
 
     def whole(self, replies: list[Reply]) -> dict[str, Any]:
-        """Return the body of one answer, or of several as the choices of one."""
-        bodies = [
-            {
-                "id": f"cmpl-{reply.id}",
-                "object": "text_completion",
-                "created": reply.created,
-                "model": reply.model,
-                "choices": [_text_choice(reply.done.text, finish_reason(reply.done))],
-                "usage": chat_usage(reply.done),
-                "zetaroute": reply.facts,
-            }
-            for reply in replies
-        ]
-        return _together(bodies)
+        return _together([_text_completion(reply) for reply in replies])
 
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
-        """Return what writes the chunks."""
-        return _TextChunks(inbound, answer_id=answer_id, created=created, model=model, place=place)
 
-    def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
-        """Return the body of a refusal."""
-        return openai_error(status, message, code=code, param=param)
+def _text_completion(reply: Reply) -> dict[str, Any]:
+    head = _head("cmpl", "text_completion", reply.id, reply.created, reply.model)
+    return _body(head, _text_choice(reply.done.text, finish_reason(reply.done)), reply)
 
 
 def _text_choice(words: str, finish: str | None, place: int = 0) -> dict[str, Any]:
     return {"index": place, "text": words, "logprobs": None, "finish_reason": finish}
 
 
-class _TextChunks:
+class _TextChunks(_ChoiceStream):
     """The chunks of one legacy completion."""
-
-    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int) -> None:
-        self._inbound, self._place = inbound, place
-        self._base = {
-            "id": f"cmpl-{answer_id}",
-            "object": "text_completion",
-            "created": created,
-            "model": model,
-        }
-
-    def start(self) -> bytes:
-        return b""
 
     def piece(self, piece: str | Part) -> bytes:
         return self._chunk(piece) if isinstance(piece, str) and piece else b""
 
     def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
         last = self._chunk("", finish=finish_reason(reply.done), zetaroute=reply.facts)
-        return b"".join([last, *_tail(self._base, self._inbound, reply, before)])
-
-    def failed(self, error: Mapping[str, Any]) -> bytes:
-        return event(error)
+        return last + self._tail(reply, before)
 
     def _chunk(self, words: str, *, finish: str | None = None, **fields: Any) -> bytes:
-        return event({**self._base, "choices": [_text_choice(words, finish, self._place)], **fields})
+        return self._event([_text_choice(words, finish, self._place)], **fields)
 
 
-CHAT = ChatDoor()
-COMPLETIONS = CompletionsDoor()
+CHAT = ChatDoor(_Chunks)
+COMPLETIONS = CompletionsDoor(_TextChunks)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from zetaroute.domain import Completion, ToolCall
 from zetaroute.errors import UsageError
 from zetaroute.wire.draft import REFUSAL
+from zetaroute.wire.events import event
 from zetaroute.wire.pieces import Part, PartKind
 
 _REASONS = {
@@ -85,52 +87,58 @@ class Reply:
     inbound: Inbound
 
 
-class Stream(Protocol):
-    """Writes the events of one streamed answer."""
+class Stream(ABC):
+    """Writes the events of one streamed answer; of several to one request, `place` is which it is."""
+
+    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> None:
+        self._inbound, self._answer_id, self._place = inbound, answer_id, place
+        self._created, self._model = created, model
 
     def start(self) -> bytes:
         """Return what comes before the first piece."""
-        ...
+        return b""
 
+    @abstractmethod
     def piece(self, piece: str | Part) -> bytes:
         """Return the events of a piece of text, or of what comes beside it."""
-        ...
 
+    @abstractmethod
     def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
         """Return the last events, with what of the answer was not told yet.
 
         Where a stream has several answers, `before` are those that have ended; None: others are still to end.
         """
-        ...
 
     def failed(self, error: Mapping[str, Any]) -> bytes:
         """Return the event of an answer that broke off; `error` is a body that the door makes."""
-        ...
+        return event(error)
 
 
-class Door(Protocol):
+class Door(ABC):
     """One format."""
 
-    kinds: frozenset[PartKind]
+    kinds: frozenset[PartKind] = frozenset()
     """What its streams tell beside the text."""
-    request_id: str
+    request_id = "x-request-id"
     """The header that names a call: as the model's server does, where it does."""
 
+    def __init__(self, stream: Callable[..., Stream]) -> None:
+        self.stream = stream
+        """What writes the events of an answer."""
+
+    @abstractmethod
     def read(self, body: Mapping[str, Any]) -> Inbound:
         """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
-        ...
 
+    @abstractmethod
     def whole(self, replies: list[Reply]) -> dict[str, Any]:
         """Return the body of an answer, or of several where the format has them."""
-        ...
-
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
-        """Return what writes the events of an answer; `place` is which of several it is."""
-        ...
 
     def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
-        """Return the body of a refusal."""
-        ...
+        """Return the body of a refusal: OpenAI's, where a format has none of its own."""
+        kind = "invalid_request_error" if status < 500 else "server_error"
+        kind = {401: "authentication_error", 429: "rate_limit_error"}.get(status, kind)
+        return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 @dataclass(slots=True)

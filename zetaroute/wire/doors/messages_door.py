@@ -9,10 +9,10 @@ from typing import Any
 from zetaroute.domain import Completion
 from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
 from zetaroute.wire.doors.door import (
+    Door,
     Inbound,
     MalformedRequestError,
     Reply,
-    Stream,
     finish_reason,
     list_at,
     mapping_at,
@@ -23,7 +23,6 @@ from zetaroute.wire.doors.door import (
 from zetaroute.wire.draft import REFUSAL
 from zetaroute.wire.events import event
 from zetaroute.wire.json_values import mapping, parse
-from zetaroute.wire.pieces import PartKind
 
 _NATIVE = (
     *("messages", "system", "max_tokens", "tools", "tool_choice", "thinking", "stop_sequences"),
@@ -45,14 +44,13 @@ _KINDS = {
 }
 
 
-class MessagesDoor:
+class MessagesDoor(Door):
     """/v1/messages."""
 
-    kinds: frozenset[PartKind] = frozenset({"call", "thinking", "signature", "block"})
+    kinds = frozenset({"call", "thinking", "signature", "block"})
     request_id = "request-id"
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
-        """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
         turns = [
             turn
             for number, message in enumerate(list_at(body.get("messages"), "messages"))
@@ -77,7 +75,6 @@ class MessagesDoor:
         )
 
     def whole(self, replies: list[Reply]) -> dict[str, Any]:
-        """Return the body of an answer; the format has no second one."""
         (reply,) = replies
         done = reply.done
         native = list(done.blocks) if done.block_format == "anthropic" else []
@@ -85,12 +82,7 @@ class MessagesDoor:
         ended = {"stop_reason": _stop_reason(done), "stop_sequence": None, "usage": _usage(done)}
         return {**_head(reply.id, reply.model), "content": content, **ended, "zetaroute": reply.facts}
 
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
-        """Return what writes the events."""
-        return _MessageEvents(answer_id, model)
-
     def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
-        """Return the body of a refusal."""
         kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "api_error")
         return {"type": "error", "error": {"type": kind, "message": message, "code": code, "param": param}}
 
@@ -262,16 +254,12 @@ def _block(block: AnswerBlock, *, begun: bool = False) -> dict[str, Any]:
 class _MessageEvents(BlockStream):
     """The events of one answer."""
 
-    def __init__(self, answer_id: str, model: str) -> None:
-        super().__init__(answer_id)
-        self._head = _head(answer_id, model)
-
     def start(self) -> bytes:
         usage = {"input_tokens": 0, "output_tokens": 0}
         ends = {"stop_reason": None, "stop_sequence": None, "usage": usage}
-        return self._event("message_start", message={**self._head, "content": [], **ends}) + self._event(
-            "ping"
-        )
+        return self._event(
+            "message_start", message={**_head(self._answer_id, self._model), "content": [], **ends}
+        ) + self._event("ping")
 
     def opened(self, block: AnswerBlock) -> bytes:
         return self._event("content_block_start", index=block.index, content_block=_block(block, begun=True))
@@ -306,4 +294,4 @@ class _MessageEvents(BlockStream):
         return event({"type": kind, **fields}, kind)
 
 
-MESSAGES = MessagesDoor()
+MESSAGES = MessagesDoor(_MessageEvents)

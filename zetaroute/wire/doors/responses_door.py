@@ -7,11 +7,11 @@ from typing import Any
 
 from zetaroute.domain import Completion
 from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
-from zetaroute.wire.doors.chat_door import openai_error, passed_on
+from zetaroute.wire.doors.chat_door import passed_on
 from zetaroute.wire.doors.door import (
+    Door,
     Inbound,
     Reply,
-    Stream,
     finish_reason,
     list_at,
     mapping_at,
@@ -22,7 +22,6 @@ from zetaroute.wire.doors.door import (
 from zetaroute.wire.draft import REFUSAL
 from zetaroute.wire.events import event
 from zetaroute.wire.json_values import mapping
-from zetaroute.wire.pieces import PartKind
 from zetaroute.wire.responses import can_be_sent, qualified
 
 _MEANT = ("instructions", "tools", "tool_choice", "text", "max_output_tokens", "reasoning")
@@ -47,14 +46,12 @@ _ECHO = {
 _PARTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 
 
-class ResponsesDoor:
+class ResponsesDoor(Door):
     """/v1/responses."""
 
-    kinds: frozenset[PartKind] = frozenset({"call", "thinking", "item"})
-    request_id = "x-request-id"
+    kinds = frozenset({"call", "thinking", "item"})
 
     def read(self, body: Mapping[str, Any]) -> Inbound:
-        """Return what a body asks for; raise MalformedRequestError for what cannot be served."""
         for key in ("background", "prompt"):
             if body.get(key):
                 raise unserved(f"{key} is not served here.", key)
@@ -85,17 +82,8 @@ class ResponsesDoor:
         )
 
     def whole(self, replies: list[Reply]) -> dict[str, Any]:
-        """Return the body of an answer; the format has no second one."""
         (reply,) = replies
         return _body(reply, answer_items(reply.done, reply.id, reply.inbound))
-
-    def stream(self, inbound: Inbound, *, answer_id: str, created: int, model: str, place: int = 0) -> Stream:
-        """Return what writes the events."""
-        return _ResponseEvents(inbound, answer_id=answer_id, created=created, model=model)
-
-    def error(self, status: int, message: str, *, code: str, param: str | None) -> dict[str, Any]:
-        """Return the body of a refusal."""
-        return openai_error(status, message, code=code, param=param)
 
 
 def answer_items(done: Completion, answer_id: str, inbound: Inbound) -> list[dict[str, Any]]:
@@ -276,9 +264,9 @@ def _text_part(text: str) -> dict[str, Any]:
 class _ResponseEvents(BlockStream):
     """The events of one answer."""
 
-    def __init__(self, inbound: Inbound, *, answer_id: str, created: int, model: str) -> None:
-        super().__init__(answer_id)
-        self._head = _head(inbound, answer_id=answer_id, created=created, model=model)
+    def __init__(self, inbound: Inbound, **of_answer: Any) -> None:
+        super().__init__(inbound, **of_answer)
+        self._head = _head(inbound, answer_id=self._answer_id, created=self._created, model=self._model)
         self._spaces = namespaces(inbound)
         self._number = 0
 
@@ -345,7 +333,7 @@ class _ResponseEvents(BlockStream):
         return event({"type": kind, "sequence_number": number, **fields}, kind)
 
 
-RESPONSES = ResponsesDoor()
+RESPONSES = ResponsesDoor(_ResponseEvents)
 
 
 def functions(tool: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
