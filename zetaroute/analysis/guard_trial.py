@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -130,7 +130,7 @@ def _count(rule: GuardRule, tally: Tally | None) -> int:
     return {"accuracy": tally.graded, "satisfaction": tally.rated}.get(rule.metric, tally.calls)
 
 
-def explained(row: dict[str, Any]) -> str:
+def explained(row: Mapping[str, Any]) -> str:
     """Return a verdict in words that say what it rests on."""
     needed = FEWEST_TIMES if row["metric"] == "p95_response_s" else ENOUGH
     return {

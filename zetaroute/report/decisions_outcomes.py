@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from zetaroute.domain import GOES_ON, TAKES_OVER
 from zetaroute.report.figure_words import Unit, amount, opinion
-from zetaroute.report.tables import Cell, Column, Heading, Result, Row, Table, number, spread, table
+from zetaroute.report.tables import Cell, Column, Result, Table, listed, number, spread
 from zetaroute.report.terminal import one_line, plain, show_table
 
 if TYPE_CHECKING:
@@ -37,32 +37,29 @@ def show_outcomes(console: Console, rows: Sequence[Result]) -> None:
         console.print("nothing to show: `zetaroute ask` or `zetaroute batch` bring the first rows")
         return
     failed = any(row["status"] != "ok" for row in rows)
-    columns: list[Heading] = [
-        "id",
-        Column(title="time (UTC)", spare=2),
-        "model",
-        Column(title="status", spare=0 if failed else 5),
-        number("accuracy", spare=1),
-        number("liked", spare=3),
-        number("response", spare=6),
-        number("cost", spare=4),
-        Column(title="query", cut=True),
-    ]
-    cells = [
-        [
-            row["id"],
-            row["time"][5:16],
-            row["model"] + " (recorded)" * bool(row["recorded"]) + " (audit)" * (row.get("role") == "audit"),
-            row["status"],
-            amount(row["accuracy"], "score"),
-            amount(row["satisfaction"], "score"),
-            amount(row["response_s"], "seconds"),
-            amount(row["cost_usd"], "usd"),
-            one_line(row["query"] if row["query"] is not None else FORGOTTEN, 200),
-        ]
-        for row in rows
-    ]
-    show_table(console, table(columns, cells))
+    columns = listed(
+        rows,
+        ("id", lambda row: row["id"]),
+        (Column(title="time (UTC)", spare=2), lambda row: row["time"][5:16]),
+        ("model", _model),
+        (Column(title="status", spare=0 if failed else 5), lambda row: row["status"]),
+        (number("accuracy", spare=1), lambda row: amount(row["accuracy"], "score")),
+        (number("liked", spare=3), lambda row: amount(row["satisfaction"], "score")),
+        (number("response", spare=6), lambda row: amount(row["response_s"], "seconds")),
+        (number("cost", spare=4), lambda row: amount(row["cost_usd"], "usd")),
+        (Column(title="query", cut=True), lambda row: one_line(_or_forgotten(row["query"]), 200)),
+    )
+    show_table(console, columns)
+
+
+def _model(row: Result) -> str:
+    return (
+        str(row["model"]) + " (recorded)" * bool(row["recorded"]) + " (audit)" * (row.get("role") == "audit")
+    )
+
+
+def _or_forgotten(query: str | None) -> str:
+    return FORGOTTEN if query is None else query
 
 
 def show_conversations(console: Console, rows: Sequence[Result]) -> None:
@@ -70,26 +67,16 @@ def show_conversations(console: Console, rows: Sequence[Result]) -> None:
     if not rows:
         console.print("nothing to show: `zetaroute ask --continue` goes on with what was asked before")
         return
-    columns: list[Heading] = [
-        "conversation",
-        number("turns"),
-        Column(title="last (UTC)", spare=2),
-        Column(title="model", spare=1),
-        number("cost", spare=3),
-        Column(title="began with", cut=True),
-    ]
-    cells = [
-        [
-            row["name"],
-            str(row["turns"]),
-            row["last"][:16],
-            row["model"],
-            amount(row["cost_usd"], "usd"),
-            one_line(row["first_query"], 200),
-        ]
-        for row in rows
-    ]
-    show_table(console, table(columns, cells))
+    columns = listed(
+        rows,
+        ("conversation", lambda row: row["name"]),
+        (number("turns"), lambda row: str(row["turns"])),
+        (Column(title="last (UTC)", spare=2), lambda row: row["last"][:16]),
+        (Column(title="model", spare=1), lambda row: row["model"]),
+        (number("cost", spare=3), lambda row: amount(row["cost_usd"], "usd")),
+        (Column(title="began with", cut=True), lambda row: one_line(row["first_query"], 200)),
+    )
+    show_table(console, columns)
 
 
 def show_outcome(console: Console, row: Result) -> None:
@@ -169,12 +156,6 @@ def how_chosen(row: Result) -> str:
 
 def show_explanation(console: Console, explanation: Result) -> None:
     """Show what an explanation holds, a line for each thing."""
-    for line in _explanation_lines(explanation):
-        console.print(plain(line), soft_wrap=True)
-
-
-def _explanation_lines(explanation: Result) -> list[str]:
-    """Return the lines of an explanation."""
     lines = [f"kind of query: {explanation['segment'] or 'none is distinguished'}"]
     if explanation["second"] is None:
         lines.append(f"held best: {explanation['best']}, the only one that may answer")
@@ -204,7 +185,8 @@ def _explanation_lines(explanation: Result) -> list[str]:
         lines.append(f"95 of 100 answers within: {times}")
     if explanation["note"]:
         lines.append(f"note: {explanation['note']}")
-    return lines
+    for line in lines:
+        console.print(plain(line), soft_wrap=True)
 
 
 def _condition(change: Result) -> str:
@@ -220,32 +202,24 @@ def _condition(change: Result) -> str:
 def candidates_table(candidates: Sequence[Result]) -> Table:
     """Return what a decision saw of every model, the most useful first."""
 
-    def estimate(candidate: Result, name: str, unit: Unit) -> Cell:
-        found = candidate[name]
-        return spread(found["mean"], found["se"], unit) if found else Cell(text="unknown")
+    def estimate(name: str, unit: Unit) -> Callable[[Result], Cell]:
+        return lambda one: (
+            spread(one[name]["mean"], one[name]["se"], unit) if one[name] else Cell(text="unknown")
+        )
 
-    columns: list[Heading] = [
-        "model",
-        "accuracy",
-        Column(title="satisfaction", spare=3),
-        Column(title="response", spare=2),
-        Column(title="cost of 1,000", spare=1),
-        "utility of 1,000",
-        number("probability"),
-    ]
-    rows: list[Row] = [
-        [
-            one["model"],
-            estimate(one, "accuracy", "share"),
-            estimate(one, "satisfaction", "score"),
-            estimate(one, "response_s", "seconds"),
-            estimate(one, "cost_usd", "usd_per_query"),
-            estimate(one, "utility_usd", "usd_per_query"),
-            amount(one["probability"], "share") if one["eligible"] else "out",
-        ]
-        for one in _ranked(candidates)
-    ]
-    return table(columns, rows)
+    return listed(
+        _ranked(candidates),
+        ("model", lambda one: one["model"]),
+        ("accuracy", estimate("accuracy", "share")),
+        (Column(title="satisfaction", spare=3), estimate("satisfaction", "score")),
+        (Column(title="response", spare=2), estimate("response_s", "seconds")),
+        (Column(title="cost of 1,000", spare=1), estimate("cost_usd", "usd_per_query")),
+        ("utility of 1,000", estimate("utility_usd", "usd_per_query")),
+        (
+            number("probability"),
+            lambda one: amount(one["probability"], "share") if one["eligible"] else "out",
+        ),
+    )
 
 
 def reasons(candidates: Sequence[Result]) -> list[str]:

@@ -16,18 +16,15 @@ from zetaroute.report.retrain_report import changes_section, moves_sections, sha
 from zetaroute.report.tables import (
     Card,
     Chart,
-    Heading,
     Report,
     Result,
-    Row,
     Section,
-    Table,
     Tone,
     changes_table,
     figure,
     figures_table,
+    listed,
     parts_table,
-    table,
     verdict,
 )
 
@@ -171,35 +168,17 @@ def _served_section(result: Result) -> Section:
 
 
 def _promise_sections(result: Result) -> list[Section]:
-    if not result["forecasts"]:
-        return []
-    return [
-        Section(
-            title="What promotions promised, and what came",
-            lead=_kept_promises(result),
-            table=_promises_table(result),
-            on_screen=True,
-        )
-    ]
-
-
-def _promises_table(result: Result) -> Table:
-    rows: list[Row] = [
-        [
-            f"{_number(one['previous'])} to {_number(one['version'])}",
-            figure(one["promised"], "usd_per_query", signed=True),
-            figure(one["came"], "usd_per_query", signed=True),
-            verdict({True: "+ kept", False: "! fell short", None: "? cannot tell"}[one["agrees"]]),
-        ]
-        for one in result["forecasts"]
-    ]
-    columns: list[Heading] = [
-        "promotion",
-        "promised per 1,000 queries",
-        "what came",
-        "in short",
-    ]
-    return table(columns, rows)
+    words = {True: "+ kept", False: "! fell short", None: "? cannot tell"}
+    promises = listed(
+        result["forecasts"],
+        ("promotion", lambda one: f"{_number(one['previous'])} to {_number(one['version'])}"),
+        ("promised per 1,000 queries", lambda one: figure(one["promised"], "usd_per_query", signed=True)),
+        ("what came", lambda one: figure(one["came"], "usd_per_query", signed=True)),
+        ("in short", lambda one: verdict(words[one["agrees"]])),
+    )
+    title, lead = "What promotions promised, and what came", _kept_promises(result)
+    section = Section(title=title, lead=lead, table=promises, on_screen=True)
+    return [section] if result["forecasts"] else []
 
 
 def _kept_promises(result: Result) -> str:
@@ -213,22 +192,19 @@ def _course_sections(result: Result, warning: str) -> list[Section]:
     course = result.get("over_time")
     if not course or not course["bins"]:
         return []
-    rows: list[Row] = [
-        [
-            f"{one['first']}-{one['last']}",
-            _minute(one["since"]),
-            figure(one["accuracy_rate"], "share"),
-            figure(one["utility_usd"], "usd_per_query"),
-        ]
-        for one in course["bins"]
-    ]
+    parts = listed(
+        course["bins"],
+        ("queries", lambda one: f"{one['first']}-{one['last']}"),
+        ("since (UTC)", lambda one: _minute(one["since"])),
+        ("accuracy", lambda one: figure(one["accuracy_rate"], "share")),
+        ("utility per 1,000 queries", lambda one: figure(one["utility_usd"], "usd_per_query")),
+    )
     chart = Chart(
         draw=partial(over_time, course, name="time"),
         caption="Every point is the same number of consecutive queries; bands are 95% intervals, dashed lines "
         f"changes of version.{warning}",
     )
-    columns: list[Heading] = ["queries", "since (UTC)", "accuracy", "utility per 1,000 queries"]
-    return [Section(title="Over time", chart=chart, table=table(columns, rows))]
+    return [Section(title="Over time", chart=chart, table=parts)]
 
 
 def _judge_sections(result: Result) -> list[Section]:

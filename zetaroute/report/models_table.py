@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from zetaroute.report.figure_words import amount
-from zetaroute.report.tables import Column, Heading, Result, Table, number, table
-
-_SETTINGS = ("$/1M", "prior", "tags")
-"""Columns of what the config says."""
+from zetaroute.report.figure_words import Unit, amount
+from zetaroute.report.tables import Column, Heading, Result, Table, listed, number
 
 
 def models_table(rows: Iterable[Result], *, brief: bool = False) -> Table:
     """Return a line per model; a `brief` one leaves out what the config says."""
-    columns: list[Heading] = [
-        "model",
-        "state",
-        number("share"),
-        number("accuracy (rows)"),
-        number("liked", spare=1),
-        number("p95", spare=1),
-        number("cost of 1,000"),
-        number("errors", spare=1),
-        Column(title="$/1M", spare=2),
-        Column(title="prior", spare=3),
-        Column(title="tags", spare=4),
-    ]
-    cells = [
-        (
-            row["model"],
-            row["state"],
-            amount(row["share"], "share"),
-            f"{amount(row['kpis']['accuracy'], 'share')} ({row['kpis']['graded']})",
-            amount(row["kpis"]["satisfaction"], "score"),
-            amount(row["kpis"]["p95_response_s"], "seconds"),
-            amount(row["kpis"]["cost_per_query_usd"], "usd_per_query"),
-            amount(row["kpis"]["error_rate"], "share"),
-            _price(row["price"]),
-            _prior(row),
-            ", ".join(row["tags"]),
-        )
-        for row in rows
-    ]
-    whole = table(columns, cells)
-    kept = [place for place, column in enumerate(whole.columns) if not (brief and column.title in _SETTINGS)]
-    return Table(
-        columns=tuple(whole.columns[place] for place in kept),
-        rows=tuple(tuple(row[place] for place in kept) for row in whole.rows),
+
+    def of_kpis(name: str, unit: Unit) -> Callable[[Result], str]:
+        return lambda row: amount(row["kpis"][name], unit)
+
+    configured: tuple[tuple[Heading, Callable[[Result], str]], ...] = (
+        (Column(title="$/1M", spare=2), lambda row: _price(row["price"])),
+        (Column(title="prior", spare=3), _prior),
+        (Column(title="tags", spare=4), lambda row: ", ".join(row["tags"])),
+    )
+    accuracy = of_kpis("accuracy", "share")
+    return listed(
+        rows,
+        ("model", lambda row: row["model"]),
+        ("state", lambda row: row["state"]),
+        (number("share"), lambda row: amount(row["share"], "share")),
+        (number("accuracy (rows)"), lambda row: f"{accuracy(row)} ({row['kpis']['graded']})"),
+        (number("liked", spare=1), of_kpis("satisfaction", "score")),
+        (number("p95", spare=1), of_kpis("p95_response_s", "seconds")),
+        (number("cost of 1,000"), of_kpis("cost_per_query_usd", "usd_per_query")),
+        (number("errors", spare=1), of_kpis("error_rate", "share")),
+        *(() if brief else configured),
     )
 
 

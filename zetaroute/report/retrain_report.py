@@ -12,16 +12,15 @@ from zetaroute.report.tables import (
     BY_NAME,
     Card,
     Chart,
-    Heading,
     Report,
     Result,
     Section,
     Tone,
     changes_as_written,
     changes_table,
+    listed,
     number,
     shares_table,
-    table,
 )
 
 FEWEST_SEEN = 20
@@ -112,24 +111,15 @@ def _evidence_section(result: Result) -> Section:
             f"to prove the estimated gain: about {result['audits_needed']} more audited queries, "
             f"{amount(result['audit_usd_needed'], 'usd')} of audits"
         )
-    kinds = [
-        [
-            one["name"],
-            str(one["rows"]),
-            amount(one["gain_usd"], "usd_per_query", signed=True),
-            strength(one["harm"]) + (" (harmed)" if one["harmed"] else ""),
-        ]
-        for one in result["harm"]
-    ]
-    columns: list[Heading] = [
-        "kind of query",
-        number("queries"),
-        number("gain per 1,000"),
-        number("evidence of harm"),
-    ]
-    return Section(
-        title="How strong the evidence is", table=table(columns, kinds) if kinds else None, notes=notes
+    kinds = listed(
+        result["harm"],
+        ("kind of query", lambda one: one["name"]),
+        (number("queries"), lambda one: str(one["rows"])),
+        (number("gain per 1,000"), lambda one: amount(one["gain_usd"], "usd_per_query", signed=True)),
+        (number("evidence of harm"), lambda one: strength(one["harm"]) + " (harmed)" * bool(one["harmed"])),
     )
+    table = kinds if result["harm"] else None
+    return Section(title="How strong the evidence is", table=table, notes=notes)
 
 
 def changes_section(difference: Result) -> Section:

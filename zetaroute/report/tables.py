@@ -128,6 +128,11 @@ def table(columns: Sequence[Heading], rows: Iterable[Sequence[Cell | str]]) -> T
     )
 
 
+def listed(rows: Iterable[Result], *columns: tuple[Heading, Callable[[Result], Cell | str]]) -> Table:
+    """Return a table with a line for each of `rows`: every column is a heading and what stands under it."""
+    return table([heading for heading, _ in columns], [[cell(row) for _, cell in columns] for row in rows])
+
+
 def number(title: str, *, spare: int = 0) -> Column:
     """Return a column of numbers."""
     return Column(title=title, right=True, spare=spare)
@@ -165,14 +170,8 @@ def figures_table(kpis: Result, *, sources: Result | None = None, exploring: Res
         if (value := kpis.get(kpi.name)) and value["n"]
     ]
     if exploring:
-        rows.append(
-            [
-                "Cost of exploring 1,000 queries",
-                figure(exploring, "usd_per_query"),
-                str(exploring["n"]),
-                "predicted",
-            ]
-        )
+        cost = figure(exploring, "usd_per_query")
+        rows.append(["Cost of exploring 1,000 queries", cost, str(exploring["n"]), "predicted"])
     columns: list[Heading] = [
         Column(title="KPI", prose=True),
         Column(title="value", interval=INTERVAL),

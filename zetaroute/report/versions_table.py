@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zetaroute.report.tables import Column, Heading, Report, Result, Section, Table, number, table
+from zetaroute.report.tables import Column, Report, Result, Section, Table, listed, number, table
 
 
 def versions_table(rows: Sequence[Result]) -> Table:
     """Return a line per version: which serves, which challenges it, and what the evidence said."""
-    columns: list[Heading] = [
-        "version",
-        Column(title="", prose=True),
-        Column(title="created (UTC)", spare=1),
-        Column(title="parent", spare=3),
-        Column(title="verdict", prose=True),
-        number("rows", spare=2),
-        "promoted",
-    ]
-    cells = [
-        [
-            row["version"],
-            "; ".join(word for word in (row["current"], row["contest"]) if word),
-            _minute(row["created"]),
-            row["parent"] or "",
-            row["verdict"] or "",
-            str(row["training_rows"] or ""),
-            _minute(row["promoted"]),
-        ]
-        for row in rows
-    ]
-    return table(columns, cells)
+    return listed(
+        rows,
+        ("version", lambda row: row["version"]),
+        (Column(title="", prose=True), lambda row: "; ".join(filter(None, (row["current"], row["contest"])))),
+        (Column(title="created (UTC)", spare=1), lambda row: _minute(row["created"])),
+        (Column(title="parent", spare=3), lambda row: row["parent"] or ""),
+        (Column(title="verdict", prose=True), lambda row: row["verdict"] or ""),
+        (number("rows", spare=2), lambda row: str(row["training_rows"] or "")),
+        ("promoted", lambda row: _minute(row["promoted"])),
+    )
 
 
 def difference_report(found: Result) -> Report:

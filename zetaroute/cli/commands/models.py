@@ -102,7 +102,7 @@ def prices_command(
       zetaroute models prices --import model_prices_and_context_window.json
     """
     from zetaroute.config import load_settings
-    from zetaroute.report.tables import Heading, number, table
+    from zetaroute.report.tables import listed, number
     from zetaroute.report.terminal import show_table
     from zetaroute.setup.import_prices import import_prices, price_table
 
@@ -116,12 +116,15 @@ def prices_command(
     if json:
         out_json(rows)
         return
-    shown = [
-        (row["model"], *(_or_dash(row[key]) for key in ("input", "cached_input", "output")), row["source"])
-        for row in rows
-    ]
-    columns: list[Heading] = ["model", number("$/1M input"), number("cached input"), number("output"), "from"]
-    show_table(console(), table(columns, shown))
+    shown = listed(
+        rows,
+        ("model", lambda row: row["model"]),
+        (number("$/1M input"), lambda row: _or_dash(row["input"])),
+        (number("cached input"), lambda row: _or_dash(row["cached_input"])),
+        (number("output"), lambda row: _or_dash(row["output"])),
+        ("from", lambda row: row["source"]),
+    )
+    show_table(console(), shown)
 
 
 def _answered(check: dict[str, Any]) -> str:

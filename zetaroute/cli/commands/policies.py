@@ -131,7 +131,7 @@ def guards_command(
       zetaroute policies guards --min accuracy=0.6 --segment "each, costs, pens"
       zetaroute policies guards --max p95_response_s=5 --task stories --model practice/small
     """
-    from zetaroute.analysis.guard_trial import explained, judged, lost, tried_rules
+    from zetaroute.analysis.guard_trial import judged, lost, tried_rules
     from zetaroute.router.router import open_router
 
     run = session(context)
@@ -150,31 +150,30 @@ def guards_command(
     if json:
         out_json(rows)
     elif rows:
-        _show_guards([[*_guard_cells(row), explained(row)] for row in rows])
+        _show_guards(rows)
     else:
         out("no guard is configured: `zetaroute policies guards --min accuracy=0.6` tries one")
 
 
-def _show_guards(rows: list[list[str]]) -> None:
-    from zetaroute.report.tables import Column, Heading, number, table
+def _show_guards(rows: list[dict[str, Any]]) -> None:
+    from zetaroute.analysis.guard_trial import explained
+    from zetaroute.report.tables import Column, Result, listed, number
     from zetaroute.report.terminal import show_table
 
-    columns: list[Heading] = [
-        "model",
-        "guard",
-        Column(title="kind of query", prose=True),
-        number("figure"),
-        number("bound", spare=1),
-        number("rows"),
-        Column(title="verdict", prose=True),
-    ]
-    show_table(console(), table(columns, rows))
+    def figure(row: Result, name: str) -> str:
+        return "-" if row[name] is None else f"{row[name]:.3g}"
 
-
-def _guard_cells(row: dict[str, Any]) -> list[str]:
-    figure, bound = ("-" if row[name] is None else f"{row[name]:.3g}" for name in ("value", "bound"))
-    rule = f"{row['metric']} {row['side']} {row['limit']:g}"
-    return [row["model"], rule, row["task"] or row["segment"] or "every", figure, bound, str(row["n"])]
+    guards = listed(
+        rows,
+        ("model", lambda row: row["model"]),
+        ("guard", lambda row: f"{row['metric']} {row['side']} {row['limit']:g}"),
+        (Column(title="kind of query", prose=True), lambda row: row["task"] or row["segment"] or "every"),
+        (number("figure"), lambda row: figure(row, "value")),
+        (number("bound", spare=1), lambda row: figure(row, "bound")),
+        (number("rows"), lambda row: str(row["n"])),
+        (Column(title="verdict", prose=True), explained),
+    )
+    show_table(console(), guards)
 
 
 @policies_group.command("rollback")
