@@ -111,34 +111,26 @@ def console(*, stderr: bool = False) -> Console:
 
 
 @contextmanager
-def telling(words: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
-    """Keep a line on a terminal at what it is told, unless `quiet`."""
-    screen = console(stderr=True)
-    if quiet or not screen.is_terminal:
-        yield lambda words: None
-        return
-    with screen.status(words) as status:
-        yield status.update
+def telling(words: str, *, quiet: bool, after_s: float = 0.0) -> Iterator[Callable[[str], None] | None]:
+    """Keep a line on a terminal at what it is told, with how long it takes; None unless a person sees it.
 
-
-@contextmanager
-def working(words: str, *, quiet: bool) -> Iterator[None]:
-    """Say what is done, and for how long, once that takes longer than a second and a person sees standard error."""
+    It is shown from `after_s` on: what takes no longer needs no sign of life.
+    """
     if quiet or not sys.stderr.isatty():
-        yield
+        yield None
         return
     from threading import Timer
 
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    shown = Progress(*columns, console=console(stderr=True), transient=True, redirect_stdout=False)
-    shown.add_task(words)
-    waiting = Timer(PATIENCE_S, shown.start)
+    shown = Progress(*columns, console=console(stderr=True), transient=True, redirect_stdout=not after_s)
+    line = shown.add_task(words)
+    waiting = Timer(after_s, shown.start)
     waiting.daemon = True
     waiting.start()
     try:
-        yield
+        yield lambda words: shown.update(line, description=words)
     finally:
         waiting.cancel()
         waiting.join()

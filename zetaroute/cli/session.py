@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from zetaroute.cli.printing import say, working
+from zetaroute.cli.printing import PATIENCE_S, say, telling
 
 if TYPE_CHECKING:
     from zetaroute.api import Session
@@ -76,9 +76,9 @@ class Run:
 
         return Policies(home=self.home, log=self.log(), settings=partial(self.settings, quiet=True))
 
-    def working(self, words: str) -> AbstractContextManager[None]:
+    def working(self, words: str) -> AbstractContextManager[object]:
         """Say on a terminal what is done while it takes longer than a second, unless --quiet."""
-        return working(words, quiet=self.quiet)
+        return telling(words, quiet=self.quiet, after_s=PATIENCE_S)
 
     def note(self, text: str) -> None:
         """Say something beside the answer, unless --quiet."""

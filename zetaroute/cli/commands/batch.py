@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import typer
 
-from zetaroute.cli.commands.batch_progress import ProgressLine, shown
+from zetaroute.cli.commands.batch_progress import counts, shown
 from zetaroute.cli.options import AskingLine, CheckOption, DryRun, Json, Seed, with_line
 from zetaroute.cli.printing import out, out_json
 from zetaroute.cli.session import Run, session
@@ -166,7 +166,7 @@ def _answered(run: Run, job: BatchJob) -> Progress:
         advance(progress)
 
     try:
-        with shown(ProgressLine(job.limit), quiet=run.quiet) as advance:
+        with shown(job.limit, quiet=run.quiet) as advance:
             return answer_file(
                 run.log(run.settings(quiet=True)),
                 run.settings(quiet=True),
@@ -212,7 +212,6 @@ def _preview(run: Run, job: BatchJob, *, json: bool) -> None:
 
 
 def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:
-    from zetaroute.cli.commands.batch_progress import counts
     from zetaroute.report.terminal import LONGEST_NOTE, one_line
 
     if json:
@@ -226,22 +225,18 @@ def _tell(run: Run, progress: Progress, target: Path, *, json: bool) -> None:
     for model, lost in progress.dropped.items():
         cost = f" and ${lost.cost_usd:.4f}" if lost.cost_usd else ""
         run.note(f"{model} was away for {lost.calls} calls, which took {lost.response_s:.1f} s{cost}")
-    if progress.chains:
-        run.note(f"{progress.chains} answers came of chains, which asked {progress.chain_asks} times")
-    if progress.fallbacks:
-        run.note(
-            f"{progress.fallbacks} answers are of another model than the one that was asked first and failed"
-        )
-    if progress.cut:
-        run.note(
-            f"{progress.cut} answers were cut at a limit of length or by a filter: see their finish_reason"
-        )
-    if progress.refused:
-        run.note(f"{progress.refused} answers are refusals of the model")
-    for model, count in progress.other_models.items():
-        run.note(
-            f"{count} answers of {model} are another model's, as its server says: see `zetaroute log show`"
-        )
+    for count, words in (
+        (progress.chains, f"answers came of chains, which asked {progress.chain_asks} times"),
+        (progress.fallbacks, "answers are of another model than the one that was asked first and failed"),
+        (progress.cut, "answers were cut at a limit of length or by a filter: see their finish_reason"),
+        (progress.refused, "answers are refusals of the model"),
+        *(
+            (count, f"answers of {model} are another model's, as its server says: see `zetaroute log show`")
+            for model, count in progress.other_models.items()
+        ),
+    ):
+        if count:
+            run.note(f"{count} {words}")
     for one in progress.promotions:
         run.note(f"{one.version} serves in place of {one.previous}: {one.reason}")
     if progress.ungraded:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from zetaroute.cli.printing import console
+from zetaroute.cli.printing import telling
 
 if TYPE_CHECKING:
     from zetaroute.batch.progress import Progress
@@ -53,18 +53,11 @@ def counts(progress: Progress) -> str:
 
 
 @contextmanager
-def shown(meter: ProgressLine, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+def shown(limit: int | None, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
     """Show the line on standard error while it is a terminal."""
-    screen = console(stderr=True)
-    if quiet or not screen.is_terminal:
-        yield lambda progress: None
-        return
-    from rich.progress import Progress as Bar, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Bar(*columns, console=screen, transient=True) as bar:
-        shown_line = bar.add_task("starting")
-        yield lambda progress: bar.update(shown_line, description=meter.line(progress))
+    meter = ProgressLine(limit)
+    with telling("starting", quiet=quiet) as tell:
+        yield lambda progress: tell(meter.line(progress)) if tell else None
 
 
 def _clock(seconds: float) -> str:

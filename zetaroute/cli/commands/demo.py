@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from zetaroute.cli.command_table import command_group
+from zetaroute.cli.commands.batch_progress import shown
 from zetaroute.cli.printing import console, out
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
-    from zetaroute.batch.progress import Progress
     from zetaroute.config import Home, Settings
-    from zetaroute.setup.demo_loop import OnProgress, Phase
+    from zetaroute.setup.demo_loop import Phase
 
 CONCURRENCY = 4
 AFTER_SHARE = 1.0
@@ -115,7 +112,7 @@ def _play(run: Run, *, seed: int, rows: int, screen: Console) -> None:
 def _route(run: Run, home: Home, settings: Settings, phase: Phase, screen: Console) -> None:
     from zetaroute.setup.demo_loop import play_phase
 
-    with _bar(run, phase.rows) as advance:
+    with shown(phase.rows, quiet=run.quiet) as advance:
         progress = asyncio.run(
             play_phase(home, settings, phase, concurrency=CONCURRENCY, on_progress=advance)
         )
@@ -125,20 +122,3 @@ def _route(run: Run, home: Home, settings: Settings, phase: Phase, screen: Conso
     )
     accuracy = "-" if progress.accuracy is None else f"{100 * progress.accuracy:.1f}%"
     out(f"   {progress.answered} answered, accuracy {accuracy}, ${progress.cost_usd:.4f}; {shares}")
-
-
-@contextmanager
-def _bar(run: Run, rows: int) -> Iterator[OnProgress]:
-    screen = console(stderr=True)
-    if run.quiet or not screen.is_terminal:
-        yield lambda progress: None
-        return
-    from rich.progress import Progress as Bar
-
-    with Bar(console=screen, transient=True) as bar:
-        line = bar.add_task("routing", total=rows)
-
-        def advance(progress: Progress) -> None:
-            bar.update(line, completed=progress.answered + progress.failed)
-
-        yield advance

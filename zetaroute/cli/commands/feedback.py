@@ -49,7 +49,8 @@ def import_command(
 
         def show(progress: Delivery, share: float | None) -> None:
             far = "" if share is None else f" ({100 * share:.0f}%)"
-            tell(f"{progress.rows} lines{far}, {progress.added} new")
+            if tell:
+                tell(f"{progress.rows} lines{far}, {progress.added} new")
 
         done = import_feedback(run.log(), file, on_progress=show)
     if json:

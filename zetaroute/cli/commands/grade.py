@@ -55,7 +55,7 @@ def grade_command(
                 wanted,
                 concurrency=concurrency,
                 tally=tally,
-                on_progress=lambda now: tell(_line(now)),
+                on_progress=(lambda now: tell(_line(now))) if tell else None,
             )
             asyncio.run(graded)
     except KeyboardInterrupt:

@@ -143,7 +143,7 @@ def import_command(
             asked=input_,
             run=run_name,
             renamed=renamed,
-            on_progress=lambda now: tell(f"{now.rows} rows, {now.added} new"),
+            on_progress=(lambda now: tell(f"{now.rows} rows, {now.added} new")) if tell else None,
         )
     if json:
         out_json(done.summary())
