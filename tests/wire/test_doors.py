@@ -13,7 +13,8 @@ from zetaroute.domain import Completion, Message, ToolCall
 from zetaroute.serve.api_errors import ApiError
 from zetaroute.serve.decision_endpoint import door_for
 from zetaroute.serve.request import read_request
-from zetaroute.wire.anthropic import messages_can_carry, messages_options, messages_turns
+from zetaroute.wire.anthropic import messages_options, messages_turns
+from zetaroute.wire.carriers import carriers
 from zetaroute.wire.doors.chat_door import CHAT, COMPLETIONS
 from zetaroute.wire.doors.door import Door, Inbound, MalformedRequestError, Reply
 from zetaroute.wire.doors.messages_door import MESSAGES
@@ -145,7 +146,7 @@ def test_a_request_of_messages_goes_on_as_it_came_without_who_asks() -> None:
 def test_what_a_client_says_of_itself_is_not_passed_on() -> None:
     asked = RESPONSES.read({"input": "why?", "client_metadata": {"installation": "i1"}, "store": False})
     assert "i1" not in json.dumps([asked.options, asked.native])
-    assert messages_can_carry(asked.options, ())
+    assert "anthropic" in carriers(asked.options, (), plain=False)
 
 
 def test_instructions_may_stand_among_messages() -> None:
@@ -196,7 +197,7 @@ def test_turns_and_options_reach_servers_of_messages() -> None:
     assert [block["tool_use_id"] for block in made[2]["content"]] == ["c1", "c_2"]
     assert len(made) == 3
     options = {**CHAT.read(TALK[CHAT]).options, "stop": "x", "reasoning_effort": "low"}
-    assert messages_can_carry(options, turns)
+    assert "anthropic" in carriers(options, turns, plain=False)
     assert messages_options({**options, "response_format": {"type": "json_object"}}) == (
         {
             "max_tokens": 9,
@@ -206,8 +207,8 @@ def test_turns_and_options_reach_servers_of_messages() -> None:
         },
         "Answer with one JSON object alone, no other text.",
     )
-    assert not messages_can_carry({"seed": 1}, turns)
-    assert not messages_can_carry({"tools": [{"type": "custom"}]}, turns)
+    assert "anthropic" not in carriers({"seed": 1}, turns, plain=False)
+    assert carriers({"tools": [{"type": "custom"}]}, turns, plain=False) == ("openai",)
 
 
 @pytest.mark.parametrize(

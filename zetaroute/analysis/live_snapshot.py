@@ -17,7 +17,7 @@ from zetaroute.config import Home, Settings
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.key_figures import Served, figures
 from zetaroute.evaluate.satisfaction import as_it_comes
-from zetaroute.log.log import Log
+from zetaroute.log.log import Log, named_rows
 from zetaroute.log.partitions import Span, narrow
 from zetaroute.log.views import GIVEN, graded_of
 from zetaroute.registry import Registry
@@ -66,11 +66,9 @@ def snapshot(home: Home, log: Log, settings: Settings) -> dict[str, Any]:
     """Return what a page of this moment shows; raise StoreBusyError when others keep the log."""
     since = datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=HOURS)
     with log.open(patience_s=2.0) as connection:
-        found = connection.execute(_LATEST)
-        names = [column[0] for column in found.description or ()]
-        latest = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        latest = named_rows(connection.execute(_LATEST))
         asks = _asks(connection, [row["fallback_of"] or row["id"] for row in latest])
-        rows = _count(connection)
+        (rows,) = connection.execute("SELECT count(*) FROM outcomes").fetchone() or (0,)
         contest = contest_json(connection)
         audits, audits_usd = connection.execute(_AUDITS, [since]).fetchone() or (0, 0.0)
         gained = earned(connection, since=since.isoformat(), audits_usd=audits_usd)
@@ -124,18 +122,10 @@ def _served(columns: dict[str, Any], models: NDArray[Any], settings: Settings) -
 
 def _asks(connection: DuckDBPyConnection, first: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return what chains asked, in turn, by the id of the first answer."""
-    found = connection.execute(_ASKS, [first])
-    names = [column[0] for column in found.description or ()]
     asks: dict[str, list[dict[str, Any]]] = {}
-    for row in found.fetchall():
-        ask = dict(zip(names, row, strict=True))
+    for ask in named_rows(connection.execute(_ASKS, [first])):
         asks.setdefault(ask["first"], []).append(ask)
     return asks
-
-
-def _count(connection: DuckDBPyConnection) -> int:
-    row = connection.execute("SELECT count(*) FROM outcomes").fetchone()
-    return int(row[0]) if row else 0
 
 
 def _last_retrain(registry: Registry) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
+from zetaroute.log.log import named_rows
 from zetaroute.log.named_outcomes import outcome_named
 from zetaroute.log.views import GIVEN, graded_of
 
@@ -15,7 +16,6 @@ _LISTED = (
     "id, time::VARCHAR AS time, model, status, task, accuracy, satisfaction, response_s, cost_usd, "
     "policy_version, propensity, explored, forced, fallback_of, role, recorded, error_kind, query"
 )
-_ATTEMPT = ("id", "model", "status", "error", "role", "cost_usd", "response_s", "chain")
 
 _FITTING = graded_of(
     "SELECT id FROM outcomes WHERE model = coalesce($1, model) AND status = coalesce($2, status) "
@@ -32,12 +32,8 @@ def list_outcomes(
     status: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the newest outcomes that fit, newest first."""
-    found = connection.execute(
-        f"SELECT {_LISTED} FROM ({_FITTING}) ORDER BY id DESC",
-        [model, status, task, limit],
-    )
-    names = [column[0] for column in found.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    select = f"SELECT {_LISTED} FROM ({_FITTING}) ORDER BY id DESC"
+    return named_rows(connection.execute(select, [model, status, task, limit]))
 
 
 def show_outcome(connection: DuckDBPyConnection, outcome_id: str | None) -> dict[str, Any]:
@@ -49,22 +45,20 @@ def show_outcome(connection: DuckDBPyConnection, outcome_id: str | None) -> dict
         f"FROM ({graded_of(f'SELECT coalesce($id, max(id)) FROM outcomes WHERE {GIVEN}')})",
         {"id": outcome_id},
     )
-    names = [column[0] for column in found.description or ()]
-    row = found.fetchone()
-    if row is None:
+    rows = named_rows(found)
+    if not rows:
         raise UsageError("the log is empty: ask first.")
-    outcome = dict(zip(names, row, strict=True))
-    judged = connection.execute(
-        "SELECT metric, value, source, author, time::VARCHAR, comment, label, prompted FROM feedback "
-        "WHERE outcome_id = ? ORDER BY id",
-        [outcome["id"]],
-    ).fetchall()
+    (outcome,) = rows
+    judged = (
+        "SELECT metric, value, source, author, time::VARCHAR AS time, comment, label, prompted FROM feedback "
+        "WHERE outcome_id = ? ORDER BY id"
+    )
     attempts = graded_of("SELECT id FROM outcomes WHERE id = $1 OR fallback_of = $1")
-    chain = connection.execute(
-        f"SELECT {', '.join(_ATTEMPT)} FROM ({attempts}) ORDER BY role = 'audit', attempt, id",
-        [outcome["fallback_of"] or outcome["id"]],
-    ).fetchall()
-    feedback_names = ("metric", "value", "source", "author", "time", "comment", "label", "prompted")
-    outcome["feedback"] = [dict(zip(feedback_names, one, strict=True)) for one in judged]
-    outcome["attempts"] = [dict(zip(_ATTEMPT, one, strict=True)) for one in chain]
+    chain = (
+        "SELECT id, model, status, error, role, cost_usd, response_s, chain "
+        f"FROM ({attempts}) ORDER BY role = 'audit', attempt, id"
+    )
+    first = outcome["fallback_of"] or outcome["id"]
+    outcome["feedback"] = named_rows(connection.execute(judged, [outcome["id"]]))
+    outcome["attempts"] = named_rows(connection.execute(chain, [first]))
     return outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -22,40 +23,63 @@ _BREAK = re.compile("[:=@]+")
 """Where bash ends a word."""
 
 
-def models(context: typer.Context, incomplete: str) -> Offers:
+def _offering(offers: Callable[[Run], Iterable[tuple[str, str]]]) -> Callable[[typer.Context, str], Offers]:
+    """Return what typer asks: the names that go on as the line does, until something goes wrong."""
+
+    def offered(context: typer.Context, incomplete: str) -> Offers:
+        found: Offers = []
+        # A broken config or a busy log must not write into the line that is typed.
+        with suppress(Exception):
+            for name, note in offers(_run(context)):
+                if name.startswith(incomplete):
+                    found.append((name, note))
+        return found
+
+    return offered
+
+
+@_offering
+def models(run: Run) -> Iterable[tuple[str, str]]:
     """Offer the configured models with what they cost."""
-    return _matching(incomplete, lambda: _models(_run(context)))
+    for arm in run.settings().arms:
+        price = (
+            "price unknown" if arm.prices is None else f"${arm.prices.input:g}/${arm.prices.output:g} per 1M"
+        )
+        yield arm.id, price
+        yield from ((alias, arm.id) for alias in arm.aliases)
 
 
-def versions(context: typer.Context, incomplete: str) -> Offers:
+@_offering
+def versions(run: Run) -> Iterable[tuple[str, str]]:
     """Offer the policy versions, newest first."""
-    return _matching(incomplete, lambda: _versions(_run(context)))
+    from zetaroute.registry import COLD, Registry
+
+    registry = Registry(run.home.artifacts)
+    current = registry.current_or_none()
+    for version in (*reversed(registry.versions()), COLD):
+        yield version, "serves now" if version == current else ""
+    yield "current", ""
 
 
-def answers(context: typer.Context, incomplete: str) -> Offers:
+@_offering
+def answers(run: Run) -> Iterable[tuple[str, str]]:
     """Offer the ids of the latest answers with the beginnings of their queries."""
-    return _matching(incomplete, lambda: _answers(_run(context)))
+    yield from _answers(run)
 
 
-def graders(incomplete: str) -> Offers:
+@_offering
+def graders(_: Run) -> Iterable[tuple[str, str]]:
     """Offer the graders."""
-    return _matching(incomplete, _graders)
+    from zetaroute.grading import grader_names
+
+    yield from ((name, "") for name in grader_names())
 
 
-def ratings(context: typer.Context, incomplete: str) -> Offers:
+@_offering
+def ratings(run: Run) -> Iterable[tuple[str, str]]:
     """Offer what an answer can be rated, and the ids of the latest ones."""
-    said = [("up", "good"), ("down", "bad"), *((str(stars), "of 5") for stars in range(1, 6))]
-    return [
-        *_matching(incomplete, lambda: said),
-        *_matching(incomplete, lambda: _answers(_run(context))),
-    ]
-
-
-def _matching(incomplete: str, offers: Callable[[], Iterable[tuple[str, str]]]) -> Offers:
-    try:
-        return [(name, note) for name, note in offers() if name.startswith(incomplete)]
-    except Exception:  # a broken config or a busy log must not write into the line that is typed
-        return []
+    yield from (("up", "good"), ("down", "bad"), *((str(stars), "of 5") for stars in range(1, 6)))
+    yield from _answers(run)
 
 
 def _run(context: typer.Context) -> Run:
@@ -65,25 +89,6 @@ def _run(context: typer.Context) -> Run:
     return Run(
         home_option=Path(home) if home else None, config_option=Path(config) if config else None, quiet=True
     )
-
-
-def _models(run: Run) -> Iterable[tuple[str, str]]:
-    for arm in run.settings().arms:
-        price = (
-            "price unknown" if arm.prices is None else f"${arm.prices.input:g}/${arm.prices.output:g} per 1M"
-        )
-        yield arm.id, price
-        yield from ((alias, arm.id) for alias in arm.aliases)
-
-
-def _versions(run: Run) -> Iterable[tuple[str, str]]:
-    from zetaroute.registry import COLD, Registry
-
-    registry = Registry(run.home.artifacts)
-    current = registry.current_or_none()
-    for version in (*reversed(registry.versions()), COLD):
-        yield version, "serves now" if version == current else ""
-    yield "current", ""
 
 
 def _answers(run: Run) -> Iterable[tuple[str, str]]:
@@ -115,12 +120,6 @@ def _stored(database: Path) -> dict[str, str]:
             return dict(connection.execute(f"{latest} LIMIT {LATEST}").fetchall())
     except duckdb.Error:
         return {}
-
-
-def _graders() -> Iterable[tuple[str, str]]:
-    from zetaroute.grading import grader_names
-
-    return ((name, "") for name in grader_names())
 
 
 def mend_bash() -> None:

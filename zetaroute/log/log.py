@@ -200,6 +200,12 @@ def rows_in(
     return connection.execute(f"{select} {texts} {rest}", [json.dumps(wanted)]).fetchall()
 
 
+def named_rows(found: DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return the rows of what was executed last, each by the names of its columns."""
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
 @contextmanager
 def _alone(path: Path, patience_s: float) -> Iterator[None]:
     """Keep other threads of this process out, as DuckDB does with other processes: both would merge the same rows."""

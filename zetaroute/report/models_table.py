@@ -42,8 +42,9 @@ def _prior(row: Result) -> str:
     """Return what the config expects of a model, while that still counts."""
     if row["state"] != "onboarding":
         return "-"
-    return f"{_or_dash(row['prior_accuracy'])} / {_or_dash(row['prior_response_s'])} s"
+    return f"{or_dash(row['prior_accuracy'])} / {or_dash(row['prior_response_s'])} s"
 
 
-def _or_dash(value: float | None) -> str:
+def or_dash(value: float | None) -> str:
+    """Return a number; a dash where it is unknown."""
     return "-" if value is None else f"{value:g}"

@@ -16,18 +16,10 @@ _AS_IT_IS = frozenset({"max_tokens", "temperature", "top_p"})
 _TRANSLATED = frozenset({"stop", "tools", "tool_choice", "parallel_tool_calls", "response_format"})
 _HINTS = frozenset({"reasoning_effort", "verbosity"})
 """Options without which the answer is one still: where the format has none like it, they are left out."""
+MESSAGES_KNOW = _AS_IT_IS | _TRANSLATED | _HINTS
+"""Options of chat completions that the format can say, or that it can do without."""
 _OTHER_LETTERS = re.compile("[^a-zA-Z0-9_-]")
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
-
-
-def messages_can_carry(options: Mapping[str, Any], turns: Iterable[Message]) -> bool:
-    """Return whether the format has everything that these options and turns of chat completions say."""
-    if not options.keys() <= _AS_IT_IS | _TRANSLATED | _HINTS:
-        return False
-    tools = sequence(options.get("tools"))
-    if not all(mapping(tool).get("type") == "function" for tool in tools):
-        return False
-    return all(turn.role != "function" and "function_call" not in turn.fields for turn in turns)
 
 
 def messages_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:

@@ -14,17 +14,10 @@ _AS_IT_IS = frozenset({"temperature", "top_p", "parallel_tool_calls"})
 _TRANSLATED = frozenset(
     {"max_tokens", "reasoning_effort", "verbosity", "response_format", "tools", "tool_choice"}
 )
+RESPONSES_KNOW = _AS_IT_IS | _TRANSLATED
+"""Options of chat completions that the format can say."""
 SIGNED = "reasoning.encrypted_content"
 """What must be included for a model to go on from what it thought, where its server keeps nothing."""
-
-
-def responses_can_carry(options: Mapping[str, Any], turns: Iterable[Message]) -> bool:
-    """Return whether the format has everything that these options and turns of chat completions say."""
-    if not options.keys() <= _AS_IT_IS | _TRANSLATED:
-        return False
-    if not all(mapping(tool).get("type") == "function" for tool in sequence(options.get("tools"))):
-        return False
-    return all(turn.role != "function" and "function_call" not in turn.fields for turn in turns)
 
 
 def responses_options(options: Mapping[str, Any]) -> dict[str, Any]:

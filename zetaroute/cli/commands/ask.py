@@ -69,15 +69,6 @@ def explained(run: Run, engine: Engine, query: Query, decision: Decision) -> dic
     ).json()
 
 
-def explained_past(run: Run, row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the explanation of a logged decision; None where nothing was decided."""
-    from zetaroute.analysis.explain import explain_past
-    from zetaroute.registry import Registry
-
-    found = explain_past(row, registry=Registry(run.home.artifacts))
-    return found.json() if found else None
-
-
 @dataclass(frozen=True, kw_only=True)
 class TalkLine(AskingLine):
     """What `ask` and `chat` can be told."""

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from zetaroute.setup.demo_loop import Phase
 
 CONCURRENCY = 4
-AFTER_SHARE = 1.0
-"""Queries of the second phase, as a share of the first."""
 
 practice_group = command_group("practice")
 
@@ -91,11 +89,10 @@ def _play(run: Run, *, seed: int, rows: int, screen: Console) -> None:
     with run.working("fitting"):
         done = learn(home, settings, seed=seed)
     show_report(screen, retrain_report(done.json()))
-    after = int(AFTER_SHARE * rows)
     serving = done.serves
     beside = ", and half of them with the policy before, as a test for harm" if done.promoted else ""
-    out(f"\n3. {after} new queries with {serving}{beside}")
-    _route(run, home, settings, Phase(name="after", rows=after, seed=2 * seed + 1), screen)
+    out(f"\n3. {rows} new queries with {serving}{beside}")
+    _route(run, home, settings, Phase(name="after", rows=rows, seed=2 * seed + 1), screen)
     if not done.promoted:
         out(
             "\nnothing was promoted, so there is no before and after; the reasons are above and in the report:"

@@ -17,7 +17,6 @@ from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
     from zetaroute.forget.forget import Forgotten
-    from zetaroute.log.log import Log
     from zetaroute.transfer.export import Format, Kind
     from zetaroute.transfer.import_logs import ImportSummary
 
@@ -208,31 +207,20 @@ def list_command(
       zetaroute log list --model practice/small --status error --json
       zetaroute log list --conversations
     """
-    if conversations:
-        _conversations(session(context).log(), limit=limit, json=json)
-        return
     from zetaroute.analysis.outcomes import list_outcomes
-
-    with session(context).log().open() as connection:
-        rows = list_outcomes(connection, limit=limit, model=model, task=task, status=status)
-    if json:
-        out_json(rows)
-        return
-    from zetaroute.report.decisions_outcomes import show_outcomes
-
-    show_outcomes(console(), rows)
-
-
-def _conversations(log: Log, *, limit: int, json: bool) -> None:
+    from zetaroute.report.decisions_outcomes import show_conversations, show_outcomes
     from zetaroute.router.conversations import list_conversations
 
-    rows = list_conversations(log, limit=limit)
+    log = session(context).log()
+    if conversations:
+        rows = list_conversations(log, limit=limit)
+    else:
+        with log.open() as connection:
+            rows = list_outcomes(connection, limit=limit, model=model, task=task, status=status)
     if json:
         out_json(rows)
-        return
-    from zetaroute.report.decisions_outcomes import show_conversations
-
-    show_conversations(console(), rows)
+    else:
+        (show_conversations if conversations else show_outcomes)(console(), rows)
 
 
 @log_group.command("show")
@@ -247,13 +235,15 @@ def show_command(
     json: Json = False,
 ) -> None:
     """Show one outcome whole: query, answer, figures, feedback, and the decision exactly as it was made."""
+    from zetaroute.analysis.explain import explain_past
     from zetaroute.analysis.outcomes import show_outcome
-    from zetaroute.cli.commands.ask import explained_past
+    from zetaroute.registry import Registry
 
     run = session(context)
     with run.log().open() as connection:
         row = show_outcome(connection, outcome_id)
-    explanation = explained_past(run, row)
+    found = explain_past(row, registry=Registry(run.home.artifacts))
+    explanation = found.json() if found else None
     if json:
         out_json({**row, "explanation": explanation})
         return

@@ -102,6 +102,7 @@ def prices_command(
       zetaroute models prices --import model_prices_and_context_window.json
     """
     from zetaroute.config import load_settings
+    from zetaroute.report.models_table import or_dash
     from zetaroute.report.tables import listed, number
     from zetaroute.report.terminal import show_table
     from zetaroute.setup.import_prices import import_prices, price_table
@@ -119,9 +120,9 @@ def prices_command(
     shown = listed(
         rows,
         ("model", lambda row: row["model"]),
-        (number("$/1M input"), lambda row: _or_dash(row["input"])),
-        (number("cached input"), lambda row: _or_dash(row["cached_input"])),
-        (number("output"), lambda row: _or_dash(row["output"])),
+        (number("$/1M input"), lambda row: or_dash(row["input"])),
+        (number("cached input"), lambda row: or_dash(row["cached_input"])),
+        (number("output"), lambda row: or_dash(row["output"])),
         ("from", lambda row: row["source"]),
     )
     show_table(console(), shown)
@@ -130,14 +131,11 @@ def prices_command(
 def _answered(check: dict[str, Any]) -> str:
     """Return time, tokens and cost of a call, and which model answered it where that is another name."""
     from zetaroute.report.figure_words import amount
+    from zetaroute.report.models_table import or_dash
     from zetaroute.report.terminal import plain
 
     about = "about " if check["tokens_estimated"] else ""
-    tokens = f"{about}{_or_dash(check['input_tokens'])} tokens in, {_or_dash(check['output_tokens'])} out"
+    tokens = f"{about}{or_dash(check['input_tokens'])} tokens in, {or_dash(check['output_tokens'])} out"
     cost = "cost unknown" if check["cost_usd"] is None else amount(check["cost_usd"], "usd")
     served = f", served as {plain(check['served_model'])}" if check["served_model"] else ""
     return f"{check['response_s']:.2f} s, {tokens}, {cost}{served}"
-
-
-def _or_dash(value: float | None) -> str:
-    return "-" if value is None else f"{value:g}"
