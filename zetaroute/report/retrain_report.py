@@ -6,37 +6,24 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from zetaroute.domain import strength
+from zetaroute.report import tables
 from zetaroute.report.charts import forest, shares
 from zetaroute.report.figure_words import Unit, amount, per_thousand, provenance_notes
-from zetaroute.report.tables import (
-    BY_NAME,
-    Card,
-    Chart,
-    Report,
-    Result,
-    Section,
-    Tone,
-    changes_as_written,
-    changes_table,
-    listed,
-    number,
-    shares_table,
-)
 
 FEWEST_SEEN = 20
 """Queries that a column of the table stands on at least (`evaluate.before_after`)."""
 MOST_MOVES = 12
 SMALLEST_MOVE = 0.01
 """Share of a kind's queries below which it does not count as moved."""
-TONES: Mapping[str, Tone] = {"PROMOTE": "good", "REJECT": "bad"}
+TONES: Mapping[str, tables.Tone] = {"PROMOTE": "good", "REJECT": "bad"}
 
 
-def retrain_report(result: Result) -> Report:
+def retrain_report(result: tables.Result) -> tables.Report:
     """Return the report of a retrain: verdict, evidence, before and after, who answers what, what moves."""
-    written = changes_as_written(result["before"], result["after"], result["difference"])
+    written = tables.changes_as_written(result["before"], result["after"], result["difference"])
     rows, share = result["rows"], result["model_share"]
     segments = [{"name": "all queries", **share}, *result["segments"]]
-    return Report(
+    return tables.Report(
         headline=verdict_sentence(result),
         tone=TONES.get(result["verdict"], "unsure"),
         subject="what a retrain found",
@@ -54,9 +41,9 @@ def retrain_report(result: Result) -> Report:
     )
 
 
-def verdict_sentence(result: Result) -> str:
+def verdict_sentence(result: tables.Result) -> str:
     """Return the verdict of a retrain in one sentence."""
-    gain = changes_as_written(result["before"], result["after"], result["difference"])["utility_usd"]
+    gain = tables.changes_as_written(result["before"], result["after"], result["difference"])["utility_usd"]
     behind = f": {per_thousand(gain)}" if gain["value"] is not None else ""
     if result["verdict"] == "PROMOTE":
         return f"PROMOTE: the new policy gains {per_thousand(gain, signed=False)}"
@@ -70,7 +57,7 @@ def verdict_sentence(result: Result) -> str:
     return f"INSUFFICIENT: the evidence does not suffice yet{behind}"
 
 
-def _table_section(result: Result) -> Section:
+def _table_section(result: tables.Result) -> tables.Section:
     title = "Before and after" + (", in the contest that has ended" if result.get("anew") else "")
     if not any(figure["value"] is not None for figure in result["after"].values()):
         scored, missing = result["evidence"]["rows"], result["queries_missing"]
@@ -79,13 +66,13 @@ def _table_section(result: Result) -> Section:
             f"Nothing to show yet: {scored} queries were scored, and both columns need {FEWEST_SEEN} answers to "
             f"queries on which the two differ. What would do: {more}."
         )
-        return Section(title=title, lead=lead, on_screen=True)
-    left_out = " and ".join(BY_NAME[name].label.lower() for name in result["left_out"])
-    return Section(
+        return tables.Section(title=title, lead=lead, on_screen=True)
+    left_out = " and ".join(tables.BY_NAME[name].label.lower() for name in result["left_out"])
+    return tables.Section(
         title=title,
         lead="The champion and its challengers as they would answer alone, by the queries that were scored; "
         "exploring is left out of both sides.",
-        table=changes_table(
+        table=tables.changes_table(
             result["before"],
             result["after"],
             result["difference"],
@@ -96,7 +83,7 @@ def _table_section(result: Result) -> Section:
     )
 
 
-def _evidence_section(result: Result) -> Section:
+def _evidence_section(result: tables.Result) -> tables.Section:
     found = result["evidence"]
     notes = [
         f"{found['rows']} queries were scored, {found['audited']} of them by asking the models of both sides",
@@ -111,22 +98,25 @@ def _evidence_section(result: Result) -> Section:
             f"to prove the estimated gain: about {result['audits_needed']} more audited queries, "
             f"{amount(result['audit_usd_needed'], 'usd')} of audits"
         )
-    kinds = listed(
+    kinds = tables.listed(
         result["harm"],
         ("kind of query", lambda one: one["name"]),
-        (number("queries"), lambda one: str(one["rows"])),
-        (number("gain per 1,000"), lambda one: amount(one["gain_usd"], "usd_per_query", signed=True)),
-        (number("evidence of harm"), lambda one: strength(one["harm"]) + " (harmed)" * bool(one["harmed"])),
+        (tables.number("queries"), lambda one: str(one["rows"])),
+        (tables.number("gain per 1,000"), lambda one: amount(one["gain_usd"], "usd_per_query", signed=True)),
+        (
+            tables.number("evidence of harm"),
+            lambda one: strength(one["harm"]) + " (harmed)" * bool(one["harmed"]),
+        ),
     )
     table = kinds if result["harm"] else None
-    return Section(title="How strong the evidence is", table=table, notes=notes)
+    return tables.Section(title="How strong the evidence is", table=table, notes=notes)
 
 
-def changes_section(difference: Result) -> Section:
+def changes_section(difference: tables.Result) -> tables.Section:
     """Return the drawing of how much each figure changed."""
-    return Section(
+    return tables.Section(
         title="How much each figure changed",
-        chart=Chart(
+        chart=tables.Chart(
             draw=partial(forest, difference, name="forest"),
             caption="The change of each KPI with its 95% interval. Every line has its own scale, and is turned so "
             "that better is right.",
@@ -134,20 +124,20 @@ def changes_section(difference: Result) -> Section:
     )
 
 
-def shares_section(title: str, segments: Sequence[Result], models: Sequence[str]) -> Section:
+def shares_section(title: str, segments: Sequence[tables.Result], models: Sequence[str]) -> tables.Section:
     """Return the share of each model in every kind of query, before and after."""
-    return Section(
+    return tables.Section(
         title=title,
-        chart=Chart(
+        chart=tables.Chart(
             draw=partial(shares, segments, models, name="shares"),
             caption="Share per model in each kind of query: your task labels, else kinds that the policy found "
             "itself, named by what marks them.",
         ),
-        table=shares_table(segments, models),
+        table=tables.shares_table(segments, models),
     )
 
 
-def moves_sections(result: Result) -> list[Section]:
+def moves_sections(result: tables.Result) -> list[tables.Section]:
     """Return the kinds of queries that moved to another model, those with most moved queries first; nothing where a
     stored result holds none."""
     segments = result.get("segments")
@@ -161,10 +151,10 @@ def moves_sections(result: Result) -> list[Section]:
         else "None: for nearly every one of the latest queries both sides choose the same model."
     )
     cards = [_move(one) for one in moved[:MOST_MOVES]]
-    return [Section(title="Which kinds of queries moved, and why", lead=lead, cards=cards)]
+    return [tables.Section(title="Which kinds of queries moved, and why", lead=lead, cards=cards)]
 
 
-def _move(segment: Result) -> Card:
+def _move(segment: tables.Result) -> tables.Card:
     switch = segment["switch"]
     units: dict[str, tuple[str, Unit]] = {
         "accuracy": ("accuracy", "share"),
@@ -177,7 +167,7 @@ def _move(segment: Result) -> Card:
         if switch[key]["before"] is not None and switch[key]["after"] is not None
     )
     share = amount(segment["moved"], "share")
-    return Card(
+    return tables.Card(
         title=segment["name"],
         lines=[
             f"{share} of {segment['rows']} queries moved, mostly from {switch['from']} to {switch['to']}.",

@@ -9,15 +9,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from zetaroute.errors import (
-    ConfigError,
-    NoAnswerError,
-    ProviderError,
-    StoreBusyError,
-    UnfitQueryError,
-    UsageError,
-    ZetarouteError,
-)
+from zetaroute import errors
 from zetaroute.wire.doors.chat_door import CHAT, COMPLETIONS
 from zetaroute.wire.doors.door import Door, MalformedRequestError
 from zetaroute.wire.doors.messages_door import MESSAGES
@@ -38,12 +30,12 @@ _BY_KIND = {
     "rejected": (400, "upstream_rejected"),
     "unsupported": (400, "upstream_rejected"),
 }
-_BY_CLASS: dict[type[ZetarouteError], tuple[int, str]] = {
-    UnfitQueryError: (400, "unfit_query"),
-    NoAnswerError: (503, "no_model"),
-    ConfigError: (500, "config"),
-    UsageError: (400, "invalid_value"),
-    ZetarouteError: (500, "server_error"),
+_BY_CLASS: dict[type[errors.ZetarouteError], tuple[int, str]] = {
+    errors.UnfitQueryError: (400, "unfit_query"),
+    errors.NoAnswerError: (503, "no_model"),
+    errors.ConfigError: (500, "config"),
+    errors.UsageError: (400, "invalid_value"),
+    errors.ZetarouteError: (500, "server_error"),
 }
 """A class before those that it is one of."""
 _RETRY_AFTER_S = 5
@@ -107,13 +99,13 @@ def upstream(kind: str | None, message: str, retry_after_s: float | None = None)
     return come_back(status, message, code, _RETRY_AFTER_S if retry_after_s is None else retry_after_s)
 
 
-def api_error(error: ZetarouteError) -> ApiError:
+def api_error(error: errors.ZetarouteError) -> ApiError:
     """Return what a client is told of an error of ours."""
     if isinstance(error, MalformedRequestError):
         return bad(str(error), error.param, error.code)
-    if isinstance(error, ProviderError):
+    if isinstance(error, errors.ProviderError):
         return upstream(error.kind, str(error), error.retry_after_s)
-    if isinstance(error, StoreBusyError):
+    if isinstance(error, errors.StoreBusyError):
         return come_back(503, str(error), "log_busy")
     status, code = next(told for kind, told in _BY_CLASS.items() if isinstance(error, kind))
     return ApiError(status, str(error), code=code)

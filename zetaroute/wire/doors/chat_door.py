@@ -6,18 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zetaroute.domain import Completion, ToolCall
-from zetaroute.wire.doors.door import (
-    Door,
-    Inbound,
-    MalformedRequestError,
-    Reply,
-    Stream,
-    ToldCalls,
-    call_id,
-    finish_reason,
-    mapping_at,
-    unserved,
-)
+from zetaroute.wire.doors import door
 from zetaroute.wire.draft import REFUSAL
 from zetaroute.wire.events import event
 from zetaroute.wire.pieces import Part
@@ -45,8 +34,8 @@ def passed_on(wanted: Mapping[str, Any], *left: str) -> dict[str, Any]:
 
 def _inbound(
     body: Mapping[str, Any], turns: tuple[tuple[str, Any], ...], options: Mapping[str, Any]
-) -> Inbound:
-    return Inbound(
+) -> door.Inbound:
+    return door.Inbound(
         turns=turns,
         options=options,
         model=body.get("model"),
@@ -62,16 +51,16 @@ def number_of_answers(wanted: Mapping[str, Any]) -> int:
     """Return `n`; raise MalformedRequestError for one that is not served."""
     count = wanted.get("n", 1) or 1
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_ANSWERS:
-        raise MalformedRequestError(f"n must be a whole number from 1 to {MOST_ANSWERS}.", "n")
+        raise door.MalformedRequestError(f"n must be a whole number from 1 to {MOST_ANSWERS}.", "n")
     return count
 
 
 def wants_usage(wanted: Mapping[str, Any]) -> bool:
     """Return whether a stream is to end with the counts."""
     options = wanted.get("stream_options")
-    said = None if options is None else mapping_at(options, "stream_options").get("include_usage")
+    said = None if options is None else door.mapping_at(options, "stream_options").get("include_usage")
     if said is not None and not isinstance(said, bool):
-        raise MalformedRequestError("include_usage must be true or false.", "include_usage")
+        raise door.MalformedRequestError("include_usage must be true or false.", "include_usage")
     return bool(said)
 
 
@@ -87,27 +76,27 @@ def chat_usage(done: Completion) -> dict[str, Any]:
     }
 
 
-class ChatDoor(Door):
+class ChatDoor(door.Door):
     """/v1/chat/completions."""
 
     kinds = frozenset({"call", "logprobs"})
 
-    def read(self, body: Mapping[str, Any]) -> Inbound:
+    def read(self, body: Mapping[str, Any]) -> door.Inbound:
         if body.get("audio"):
-            raise unserved("audio is not passed back by this server.", "audio")
+            raise door.unserved("audio is not passed back by this server.", "audio")
         if body.get("modalities") not in (None, ["text"]):
-            raise unserved("only the modality text is served.", "modalities")
+            raise door.unserved("only the modality text is served.", "modalities")
         messages = body.get("messages")
         if not isinstance(messages, list) or not messages:
-            raise MalformedRequestError("messages must be a list with at least one message.", "messages")
+            raise door.MalformedRequestError("messages must be a list with at least one message.", "messages")
         turns = tuple((f"messages[{place}]", one) for place, one in enumerate(messages))
         return _inbound(body, turns, passed_on(body))
 
-    def whole(self, replies: list[Reply]) -> dict[str, Any]:
+    def whole(self, replies: list[door.Reply]) -> dict[str, Any]:
         return _together([_completion(reply) for reply in replies])
 
 
-def _completion(reply: Reply) -> dict[str, Any]:
+def _completion(reply: door.Reply) -> dict[str, Any]:
     done = reply.done
     refused = done.finish_reason == REFUSAL
     words = {"content": None if refused else done.words, "refusal": done.words if refused else None}
@@ -115,7 +104,7 @@ def _completion(reply: Reply) -> dict[str, Any]:
     if done.tool_calls:
         message["tool_calls"] = [_call(reply.id, place, call) for place, call in enumerate(done.tool_calls)]
     told = _logprobs(done.logprobs) if reply.inbound.options.get("logprobs") else None
-    choice = {"index": 0, "message": message, "logprobs": told, "finish_reason": finish_reason(done)}
+    choice = {"index": 0, "message": message, "logprobs": told, "finish_reason": door.finish_reason(done)}
     head = _head("chatcmpl", "chat.completion", reply.id, reply.created, reply.model)
     return {**_body(head, choice, reply), "system_fingerprint": done.system_fingerprint}
 
@@ -124,7 +113,7 @@ def _head(prefix: str, kind: str, answer_id: str, created: int, model: str) -> d
     return {"id": f"{prefix}-{answer_id}", "object": kind, "created": created, "model": model}
 
 
-def _body(head: Mapping[str, Any], choice: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
+def _body(head: Mapping[str, Any], choice: Mapping[str, Any], reply: door.Reply) -> dict[str, Any]:
     return {**head, "choices": [choice], "usage": chat_usage(reply.done), "zetaroute": reply.facts}
 
 
@@ -134,7 +123,7 @@ def _logprobs(content: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 def _call(answer_id: str, place: int, call: ToolCall) -> dict[str, Any]:
     function = {"name": call.name, "arguments": call.arguments}
-    return {"id": call_id(answer_id, place, call.id), "type": "function", "function": function}
+    return {"id": door.call_id(answer_id, place, call.id), "type": "function", "function": function}
 
 
 def _together(bodies: list[dict[str, Any]]) -> dict[str, Any]:
@@ -155,7 +144,7 @@ def _usage_of(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {**usages[0], **{name: sum(usage[name] for usage in usages) for name in counted}}
 
 
-class _ChoiceStream(Stream):
+class _ChoiceStream(door.Stream):
     """The chunks of one answer, which is one of the choices of a stream."""
 
     _object = ("cmpl", "text_completion")
@@ -164,7 +153,7 @@ class _ChoiceStream(Stream):
         head = _head(*self._object, self._answer_id, self._created, self._model)
         return event({**head, "choices": choices, **fields})
 
-    def _tail(self, reply: Reply, before: Sequence[Reply] | None) -> bytes:
+    def _tail(self, reply: door.Reply, before: Sequence[door.Reply] | None) -> bytes:
         """Return what ends a stream once all of its answers have: the counts, where they are wanted, and the mark."""
         if before is None:
             return b""
@@ -177,9 +166,9 @@ class _Chunks(_ChoiceStream):
 
     _object = ("chatcmpl", "chat.completion.chunk")
 
-    def __init__(self, inbound: Inbound, **of_answer: Any) -> None:
+    def __init__(self, inbound: door.Inbound, **of_answer: Any) -> None:
         super().__init__(inbound, **of_answer)
-        self._told = ToldCalls()
+        self._told = door.ToldCalls()
         self._wants_logprobs = bool(inbound.options.get("logprobs"))
 
     def start(self) -> bytes:
@@ -199,11 +188,11 @@ class _Chunks(_ChoiceStream):
             call = {"function": {"arguments": piece.text}}
         return self._chunk({"tool_calls": [{"index": piece.place, **call}]})
 
-    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
+    def end(self, reply: door.Reply, before: Sequence[door.Reply] | None = ()) -> bytes:
         parts = [self.piece(part) for part in self._told.rest(reply.done.tool_calls)]
         last = {"zetaroute": reply.facts, "system_fingerprint": reply.done.system_fingerprint}
         told = _logprobs(reply.done.logprobs) if self._wants_logprobs else None
-        parts.append(self._chunk({}, finish=finish_reason(reply.done), logprobs=told, **last))
+        parts.append(self._chunk({}, finish=door.finish_reason(reply.done), logprobs=told, **last))
         return b"".join([*parts, self._tail(reply, before)])
 
     def _chunk(
@@ -213,30 +202,30 @@ class _Chunks(_ChoiceStream):
         return self._event([choice], **fields)
 
 
-class CompletionsDoor(Door):
+class CompletionsDoor(door.Door):
     """/v1/completions, the format before chat: a prompt is a message of the user."""
 
-    def read(self, body: Mapping[str, Any]) -> Inbound:
+    def read(self, body: Mapping[str, Any]) -> door.Inbound:
         for key in ("suffix", "logprobs", "echo", "tools"):
             if body.get(key):
-                raise unserved(f"{key} is not served here.", key)
+                raise door.unserved(f"{key} is not served here.", key)
         if (body.get("best_of") or 1) != 1:
-            raise unserved("best_of is not served: n asks for several answers.", "best_of")
+            raise door.unserved("best_of is not served: n asks for several answers.", "best_of")
         prompt = body.get("prompt")
         if isinstance(prompt, list) and len(prompt) == 1:
             prompt = prompt[0]
         if not isinstance(prompt, str):
-            raise MalformedRequestError("prompt must be one text; send others by themselves.", "prompt")
+            raise door.MalformedRequestError("prompt must be one text; send others by themselves.", "prompt")
         options = passed_on(body, "prompt", "suffix", "logprobs", "echo", "tools", "best_of")
         return _inbound(body, (("prompt", {"role": "user", "content": prompt}),), options)
 
-    def whole(self, replies: list[Reply]) -> dict[str, Any]:
+    def whole(self, replies: list[door.Reply]) -> dict[str, Any]:
         return _together([_text_completion(reply) for reply in replies])
 
 
-def _text_completion(reply: Reply) -> dict[str, Any]:
+def _text_completion(reply: door.Reply) -> dict[str, Any]:
     head = _head("cmpl", "text_completion", reply.id, reply.created, reply.model)
-    return _body(head, _text_choice(reply.done.text, finish_reason(reply.done)), reply)
+    return _body(head, _text_choice(reply.done.text, door.finish_reason(reply.done)), reply)
 
 
 def _text_choice(words: str, finish: str | None, place: int = 0) -> dict[str, Any]:
@@ -249,8 +238,8 @@ class _TextChunks(_ChoiceStream):
     def piece(self, piece: str | Part) -> bytes:
         return self._chunk(piece) if isinstance(piece, str) and piece else b""
 
-    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
-        last = self._chunk("", finish=finish_reason(reply.done), zetaroute=reply.facts)
+    def end(self, reply: door.Reply, before: Sequence[door.Reply] | None = ()) -> bytes:
+        last = self._chunk("", finish=door.finish_reason(reply.done), zetaroute=reply.facts)
         return last + self._tail(reply, before)
 
     def _chunk(self, words: str, *, finish: str | None = None, **fields: Any) -> bytes:

@@ -7,19 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zetaroute.domain import Completion
+from zetaroute.wire.doors import door
 from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
-from zetaroute.wire.doors.door import (
-    Door,
-    Inbound,
-    MalformedRequestError,
-    Reply,
-    finish_reason,
-    list_at,
-    mapping_at,
-    schema_format,
-    text_at,
-    unserved,
-)
 from zetaroute.wire.draft import REFUSAL
 from zetaroute.wire.events import event
 from zetaroute.wire.json_values import mapping, parse
@@ -44,22 +33,22 @@ _KINDS = {
 }
 
 
-class MessagesDoor(Door):
+class MessagesDoor(door.Door):
     """/v1/messages."""
 
     kinds = frozenset({"call", "thinking", "signature", "block"})
     request_id = "request-id"
 
-    def read(self, body: Mapping[str, Any]) -> Inbound:
+    def read(self, body: Mapping[str, Any]) -> door.Inbound:
         turns = [
             turn
-            for number, message in enumerate(list_at(body.get("messages"), "messages"))
+            for number, message in enumerate(door.list_at(body.get("messages"), "messages"))
             for turn in _turns(message, f"messages[{number}]")
         ]
-        tools = list_at(body.get("tools") or [], "tools")
-        functions = [_tool(mapping_at(tool, f"tools[{number}]")) for number, tool in enumerate(tools)]
+        tools = door.list_at(body.get("tools") or [], "tools")
+        functions = [_tool(door.mapping_at(tool, f"tools[{number}]")) for number, tool in enumerate(tools)]
         metadata = dict(mapping(body.get("metadata")))
-        return Inbound(
+        return door.Inbound(
             turns=tuple(turns),
             system=_words(body["system"], "system") if body.get("system") is not None else None,
             options=_options(body, [one for one in functions if one is not None]),
@@ -74,7 +63,7 @@ class MessagesDoor(Door):
             only_native=None in functions,
         )
 
-    def whole(self, replies: list[Reply]) -> dict[str, Any]:
+    def whole(self, replies: list[door.Reply]) -> dict[str, Any]:
         (reply,) = replies
         done = reply.done
         native = list(done.blocks) if done.block_format == "anthropic" else []
@@ -103,16 +92,16 @@ def _session(user: Any) -> str | None:
 
 def _turns(message: Any, place: str) -> list[tuple[str, Any]]:
     """Return a message as turns of chat completions: what each tool said is one of its own."""
-    value = mapping_at(message, place)
+    value = door.mapping_at(message, place)
     role, content = value.get("role"), value.get("content")
     if role not in ("user", "assistant", "system"):
-        raise MalformedRequestError(f"{place}.role must be user, assistant or system.", f"{place}.role")
+        raise door.MalformedRequestError(f"{place}.role must be user, assistant or system.", f"{place}.role")
     if isinstance(content, str):
         return [(place, {"role": role, "content": content})]
     turns, parts, calls = list[tuple[str, Any]](), list[Any](), list[Any]()
-    for number, item in enumerate(list_at(content, f"{place}.content")):
+    for number, item in enumerate(door.list_at(content, f"{place}.content")):
         where = f"{place}.content[{number}]"
-        block = mapping_at(item, where)
+        block = door.mapping_at(item, where)
         match block.get("type"):
             case "tool_result":
                 said, seen = _result(block, where)
@@ -147,12 +136,14 @@ def _part(block: Mapping[str, Any], where: str) -> dict[str, Any] | None:
         case "text":
             return {"type": "text", "text": block.get("text")}
         case "image" | "document":
-            source = mapping_at(block.get("source"), f"{where}.source")
+            source = door.mapping_at(block.get("source"), f"{where}.source")
             if source.get("type") == "text":
                 return {"type": "text", "text": source.get("data")}
             url = f"data:{source.get('media_type')};base64,{source.get('data')}"
             if source.get("type") != "base64":
-                raise unserved(f"{where} must hold its file as base64; addresses are not fetched.", where)
+                raise door.unserved(
+                    f"{where} must hold its file as base64; addresses are not fetched.", where
+                )
             if block["type"] == "image":
                 return {"type": "image_url", "image_url": {"url": url}}
             return {"type": "file", "file": {"filename": block.get("title") or "file.pdf", "file_data": url}}
@@ -165,11 +156,11 @@ def _result(block: Mapping[str, Any], where: str) -> tuple[str, list[Any]]:
     if content is None or isinstance(content, str):
         return content or "", []
     parts = [
-        _part(mapping_at(item, f"{where}.content[{number}]"), f"{where}.content[{number}]")
-        for number, item in enumerate(list_at(content, f"{where}.content"))
+        _part(door.mapping_at(item, f"{where}.content[{number}]"), f"{where}.content[{number}]")
+        for number, item in enumerate(door.list_at(content, f"{where}.content"))
     ]
     known = [part for part in parts if part is not None]
-    texts = [text_at(part["text"], where) for part in known if part["type"] == "text"]
+    texts = [door.text_at(part["text"], where) for part in known if part["type"] == "text"]
     return "\n".join(texts), [part for part in known if part["type"] != "text"]
 
 
@@ -177,9 +168,11 @@ def _words(system: Any, place: str) -> str:
     """Return instructions that are a text or a list of blocks of text."""
     if isinstance(system, str):
         return system
-    blocks = [mapping_at(item, f"{place}[{number}]") for number, item in enumerate(list_at(system, place))]
+    blocks = [
+        door.mapping_at(item, f"{place}[{number}]") for number, item in enumerate(door.list_at(system, place))
+    ]
     return "\n\n".join(
-        text_at(block.get("text"), f"{place}[{number}]") for number, block in enumerate(blocks)
+        door.text_at(block.get("text"), f"{place}[{number}]") for number, block in enumerate(blocks)
     )
 
 
@@ -199,7 +192,7 @@ def _options(body: Mapping[str, Any], tools: list[dict[str, Any]]) -> dict[str, 
         options["stop"] = body["stop_sequences"]
     form = mapping(mapping(body.get("output_config")).get("format")) or mapping(body.get("output_format"))
     if form.get("type") == "json_schema":
-        options["response_format"] = schema_format(form.get("schema"), form.get("name"))
+        options["response_format"] = door.schema_format(form.get("schema"), form.get("name"))
     if tools:
         options["tools"] = tools
         choice = mapping(body.get("tool_choice"))
@@ -219,7 +212,7 @@ def _head(answer_id: str, model: str) -> dict[str, Any]:
 def _stop_reason(done: Completion) -> str:
     if done.finish_reason in {"stop_sequence", "pause_turn", REFUSAL}:
         return done.finish_reason
-    reason = finish_reason(done)
+    reason = door.finish_reason(done)
     return _STOPS.get(reason, reason)
 
 
@@ -278,7 +271,7 @@ class _MessageEvents(BlockStream):
     def closed(self, block: AnswerBlock) -> bytes:
         return self._event("content_block_stop", index=block.index)
 
-    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
+    def end(self, reply: door.Reply, before: Sequence[door.Reply] | None = ()) -> bytes:
         events = self.finish(reply.done)
         delta = {"stop_reason": _stop_reason(reply.done), "stop_sequence": None}
         events += self._event("message_delta", delta=delta, usage=_usage(reply.done), zetaroute=reply.facts)

@@ -6,19 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zetaroute.domain import Completion
+from zetaroute.wire.doors import door
 from zetaroute.wire.doors.blocks import AnswerBlock, BlockStream, blocks_of
 from zetaroute.wire.doors.chat_door import passed_on
-from zetaroute.wire.doors.door import (
-    Door,
-    Inbound,
-    Reply,
-    finish_reason,
-    list_at,
-    mapping_at,
-    schema_format,
-    text_at,
-    unserved,
-)
 from zetaroute.wire.draft import REFUSAL
 from zetaroute.wire.events import event
 from zetaroute.wire.json_values import mapping
@@ -46,31 +36,31 @@ _ECHO = {
 _PARTS = {"input_text": "text", "output_text": "text", "text": "text", "refusal": "refusal"}
 
 
-class ResponsesDoor(Door):
+class ResponsesDoor(door.Door):
     """/v1/responses."""
 
     kinds = frozenset({"call", "thinking", "item"})
 
-    def read(self, body: Mapping[str, Any]) -> Inbound:
+    def read(self, body: Mapping[str, Any]) -> door.Inbound:
         for key in ("background", "prompt"):
             if body.get(key):
-                raise unserved(f"{key} is not served here.", key)
+                raise door.unserved(f"{key} is not served here.", key)
         system, previous = body.get("instructions"), body.get("previous_response_id")
         talk = body.get("conversation")
         turns, ours = _turns(body.get("input"))
-        tools = list_at(body.get("tools") or [], "tools")
+        tools = door.list_at(body.get("tools") or [], "tools")
         choice = mapping(body.get("tool_choice"))
-        kinds = {str(mapping_at(tool, "tools").get("type")) for tool in (*tools, choice) if tool}
-        return Inbound(
+        kinds = {str(door.mapping_at(tool, "tools").get("type")) for tool in (*tools, choice) if tool}
+        return door.Inbound(
             turns=tuple(turns),
-            system=None if system is None else text_at(system, "instructions"),
+            system=None if system is None else door.text_at(system, "instructions"),
             options={**passed_on(body, *_READ), **_options(body)},
             model=body.get("model"),
             streamed=body.get("stream"),
             metadata=body.get("metadata"),
             session=body.get("prompt_cache_key"),
             conversation=talk.get("id") if isinstance(talk, dict) else talk,
-            previous=None if previous is None else text_at(previous, "previous_response_id"),
+            previous=None if previous is None else door.text_at(previous, "previous_response_id"),
             stored=body.get("store") is not False,
             native_format="responses",
             native={
@@ -81,12 +71,12 @@ class ResponsesDoor(Door):
             echo={key: body[key] for key in _ECHOED if body.get(key) is not None},
         )
 
-    def whole(self, replies: list[Reply]) -> dict[str, Any]:
+    def whole(self, replies: list[door.Reply]) -> dict[str, Any]:
         (reply,) = replies
         return _body(reply, answer_items(reply.done, reply.id, reply.inbound))
 
 
-def answer_items(done: Completion, answer_id: str, inbound: Inbound) -> list[dict[str, Any]]:
+def answer_items(done: Completion, answer_id: str, inbound: door.Inbound) -> list[dict[str, Any]]:
     """Return an answer as items: as they came, or made."""
     if done.block_format == "responses" and done.blocks:
         return list(map(dict, done.blocks))
@@ -115,9 +105,9 @@ def _turns(given: Any) -> tuple[list[tuple[str, Any]], bool]:
         return [("input", {"role": "user", "content": given})], True
     turns: list[tuple[str, Any]] = []
     ours = True
-    for number, item in enumerate(list_at(given, "input")):
+    for number, item in enumerate(door.list_at(given, "input")):
         place = f"input[{number}]"
-        value = mapping_at(item, place)
+        value = door.mapping_at(item, place)
         match value.get("type", "message"):
             case "message":
                 turns.append(
@@ -143,7 +133,7 @@ def _turns(given: Any) -> tuple[list[tuple[str, Any]], bool]:
             case str(kind) if kind.endswith(("_call", "_call_output")):
                 ours = False
             case kind:
-                raise unserved(f"{place} is of the type {kind!r}, which is not served here.", place)
+                raise door.unserved(f"{place} is of the type {kind!r}, which is not served here.", place)
     return turns, ours
 
 
@@ -155,7 +145,7 @@ def _content(content: Any, place: str) -> Any:
 
 
 def _part(part: Any, place: str) -> Any:
-    value = mapping_at(part, place)
+    value = door.mapping_at(part, place)
     kind = value.get("type")
     if isinstance(kind, str) and kind in _PARTS:
         return {**value, "type": _PARTS[kind]}
@@ -163,7 +153,7 @@ def _part(part: Any, place: str) -> Any:
         return {"type": "image_url", "image_url": {"url": value.get("image_url")}}
     if kind == "input_file":
         return {"type": "file", "file": {name: value.get(name) for name in ("filename", "file_data")}}
-    raise unserved(f"{place} is of a type that is not served here.", place)
+    raise door.unserved(f"{place} is of a type that is not served here.", place)
 
 
 def _options(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,14 +164,16 @@ def _options(body: Mapping[str, Any]) -> dict[str, Any]:
     options["verbosity"] = words.get("verbosity")
     form = mapping(words.get("format"))
     if form.get("type") == "json_schema":
-        options["response_format"] = schema_format(form.get("schema"), form.get("name"), form.get("strict"))
+        options["response_format"] = door.schema_format(
+            form.get("schema"), form.get("name"), form.get("strict")
+        )
     elif form.get("type") == "json_object":
         options["response_format"] = {"type": "json_object"}
     if body.get("tools") is not None:
         options["tools"] = [
             made
-            for number, tool in enumerate(list_at(body["tools"], "tools"))
-            for made in functions(mapping_at(tool, f"tools[{number}]"), f"tools[{number}]")
+            for number, tool in enumerate(door.list_at(body["tools"], "tools"))
+            for made in functions(door.mapping_at(tool, f"tools[{number}]"), f"tools[{number}]")
         ]
     if options.get("tools"):
         options["tool_choice"] = _choice(body.get("tool_choice"))
@@ -196,7 +188,7 @@ def _choice(choice: Any) -> Any:
     return {"type": "function", "function": {"name": choice.get("name")}}
 
 
-def _head(inbound: Inbound, *, answer_id: str, created: int, model: str) -> dict[str, Any]:
+def _head(inbound: door.Inbound, *, answer_id: str, created: int, model: str) -> dict[str, Any]:
     return {
         "id": f"resp_{answer_id}",
         "object": "response",
@@ -213,10 +205,10 @@ def _head(inbound: Inbound, *, answer_id: str, created: int, model: str) -> dict
     }
 
 
-def _body(reply: Reply, output: list[dict[str, Any]]) -> dict[str, Any]:
+def _body(reply: door.Reply, output: list[dict[str, Any]]) -> dict[str, Any]:
     done = reply.done
     read, written = done.input_tokens or 0, done.output_tokens or 0
-    cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(finish_reason(done))
+    cut = {"length": "max_output_tokens", "content_filter": "content_filter"}.get(door.finish_reason(done))
     return {
         **_head(reply.inbound, answer_id=reply.id, created=reply.created, model=reply.model),
         "status": "incomplete" if cut else "completed",
@@ -264,7 +256,7 @@ def _text_part(text: str) -> dict[str, Any]:
 class _ResponseEvents(BlockStream):
     """The events of one answer."""
 
-    def __init__(self, inbound: Inbound, **of_answer: Any) -> None:
+    def __init__(self, inbound: door.Inbound, **of_answer: Any) -> None:
         super().__init__(inbound, **of_answer)
         self._head = _head(inbound, answer_id=self._answer_id, created=self._created, model=self._model)
         self._spaces = namespaces(inbound)
@@ -312,7 +304,7 @@ class _ResponseEvents(BlockStream):
         item = _item(block, self._answer_id, self._spaces)
         return events + self._event("response.output_item.done", output_index=block.index, item=item)
 
-    def end(self, reply: Reply, before: Sequence[Reply] | None = ()) -> bytes:
+    def end(self, reply: door.Reply, before: Sequence[door.Reply] | None = ()) -> bytes:
         events = self.finish(reply.done)
         # What came in the stream is repeated as it stands there.
         body = _body(reply, [_item(block, self._answer_id, self._spaces) for block in self.blocks])
@@ -339,8 +331,10 @@ RESPONSES = ResponsesDoor(_ResponseEvents)
 def functions(tool: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
     """Return the functions of a tool: itself, or those of a namespace under names that begin with its own."""
     if tool.get("type") == "namespace":
-        inner = list_at(tool.get("tools"), f"{place}.tools")
-        inner_functions = [mapping_at(one, f"{place}.tools[{number}]") for number, one in enumerate(inner)]
+        inner = door.list_at(tool.get("tools"), f"{place}.tools")
+        inner_functions = [
+            door.mapping_at(one, f"{place}.tools[{number}]") for number, one in enumerate(inner)
+        ]
         named = [{**one, "name": qualified(tool.get("name"), one.get("name"))} for one in inner_functions]
         return [
             made for number, one in enumerate(named) for made in functions(one, f"{place}.tools[{number}]")
@@ -351,7 +345,7 @@ def functions(tool: Mapping[str, Any], place: str) -> list[dict[str, Any]]:
     return [{"type": "function", "function": {key: tool[key] for key in known if tool.get(key) is not None}}]
 
 
-def namespaces(inbound: Inbound) -> dict[str, dict[str, Any]]:
+def namespaces(inbound: door.Inbound) -> dict[str, dict[str, Any]]:
     """Return what a call of each function of a namespace is told as, by the name that models know."""
     spaces = [tool for tool in inbound.echo.get("tools", ()) if tool.get("type") == "namespace"]
     return {
