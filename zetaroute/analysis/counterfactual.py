@@ -19,6 +19,13 @@ NO_RECORD = "prior from the config"
 _FREE = "counted as free"
 """How it says that an unknown price was not counted."""
 _NOT_KNOWN = "what would change the choice is not known"
+_ESTIMATES = {
+    "accuracy": "accuracy",
+    "satisfaction": "satisfaction",
+    "response_s": "response",
+    "cost_usd": "cost",
+}
+"""What a candidate holds, and how a forecast's standard error of it is called."""
 _SAME_USD = 1e-9
 _FARTHEST = 1000.0
 """Factor to which a value is changed in search of another choice."""
@@ -72,28 +79,15 @@ def counterfactuals(
 def _forecast_of(candidates: Sequence[Candidate]) -> Forecast:
     """Return the forecast (1, K) that the candidates were made of, as far as a choice needs it."""
 
-    def figures(name: str) -> tuple[Array, Array]:
+    figures: dict[str, Array] = {}
+    for name, stem in _ESTIMATES.items():
         found = [getattr(one, name) or Estimate(np.nan, np.nan) for one in candidates]
-        return (
-            np.array([[one.mean for one in found]], dtype=np.float64),
-            np.array([[one.se for one in found]], dtype=np.float64),
-        )
-
+        figures[name] = np.array([[one.mean for one in found]], dtype=np.float64)
+        figures[f"{stem}_se"] = np.array([[one.se for one in found]], dtype=np.float64)
     unknown = np.full((1, len(candidates)), np.nan)
-    accuracy, accuracy_se = figures("accuracy")
-    satisfaction, satisfaction_se = figures("satisfaction")
-    response_s, response_se = figures("response_s")
-    cost_usd, cost_se = figures("cost_usd")
     return Forecast(
-        accuracy=accuracy,
-        accuracy_se=accuracy_se,
-        satisfaction=satisfaction,
-        satisfaction_se=satisfaction_se,
-        response_s=response_s,
-        response_se=response_se,
+        **figures,
         response_p95_s=unknown,
-        cost_usd=cost_usd,
-        cost_se=cost_se,
         satisfied=unknown,
         rows=np.array([0.0 if one.reason.startswith(NO_RECORD) else 1.0 for one in candidates]),
     )
@@ -104,11 +98,7 @@ def _turns(
 ) -> tuple[Counterfactual, ...]:
     """Return, for the value of an answer, that of a second and the best model's cost, where the choice turns."""
 
-    def by_answer(value: float) -> int:
-        return held_best(forecast, replace(objective, answer_value_usd=value))
-
-    def by_second(value: float) -> int:
-        return held_best(forecast, replace(objective, second_value_usd=value))
+    cost = float(forecast.cost_usd[0, best])
 
     def by_cost(value: float) -> int:
         factor = np.ones(len(models))
@@ -116,10 +106,12 @@ def _turns(
         changed = replace(forecast, cost_usd=forecast.cost_usd * factor, cost_se=forecast.cost_se * factor)
         return held_best(changed, objective)
 
-    cost = float(forecast.cost_usd[0, best])
-    tried = [
-        ("answer_value_usd", objective.answer_value_usd, by_answer, (-1, 1)),
-        ("second_value_usd", objective.second_value_usd, by_second, (-1, 1)),
+    def by_value(name: str) -> Callable[[float], int]:
+        return lambda value: held_best(forecast, replace(objective, **{name: value}))
+
+    values = ("answer_value_usd", "second_value_usd")
+    tried: list[tuple[str, float, Callable[[float], int], tuple[int, ...]]] = [
+        *((name, getattr(objective, name), by_value(name), (-1, 1)) for name in values),
         (f"cost of {models[best]}", cost, by_cost, (1,)),
     ]
     found = []

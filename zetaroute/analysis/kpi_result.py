@@ -14,14 +14,8 @@ if TYPE_CHECKING:
     from zetaroute.evaluate.key_figures import OneMix
 
 _HELD_OUT = (
-    "verdict",
-    "rows",
-    "difference",
-    "evidence",
-    "satisfaction",
-    "share",
-    "model_share",
-    "segments",
+    *("verdict", "rows", "difference", "evidence"),
+    *("satisfaction", "share", "model_share", "segments"),
 )
 """What a report shows again of the stored result of a retrain."""
 
@@ -32,10 +26,6 @@ class KpiGroup:
 
     rows: int
     kpis: Mapping[str, Figure]
-
-    def json(self) -> dict[str, Any]:
-        """Return the shape that JSON answers use."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +91,6 @@ class ComparedVersion:
     provenance: Mapping[str, int]
     share: Mapping[str, float]
 
-    def json(self) -> dict[str, Any]:
-        """Return the shape that JSON answers use."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
@@ -146,8 +132,8 @@ class Comparison:
         stored = self.retrain
         difference = {name: one.json() for name, one in self.one_mix.difference.items()}
         return {
-            "before": self.before.json(),
-            "after": self.after.json(),
+            "before": asdict(self.before),
+            "after": asdict(self.after),
             "difference": difference,
             "one_mix": asdict(self.one_mix),
             "satisfaction": self.satisfaction,

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from zetaroute.cli.command_table import command_group
+from zetaroute.cli.commands.log import export_to
 from zetaroute.cli.options import Json
-from zetaroute.cli.printing import moment, out, out_json, telling, write
+from zetaroute.cli.printing import moment, out, out_json, telling
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
     from zetaroute.transfer.bulk import Delivery
-    from zetaroute.transfer.export import Format
 
 feedback_group = command_group("feedback")
 
@@ -78,16 +78,5 @@ def export_command(
       zetaroute feedback export labels.jsonl
       zetaroute feedback export --since 7d --format csv > week.csv
     """
-    from zetaroute.log.noted_exports import note_export
-    from zetaroute.transfer.export import export_file, export_lines
-
-    run = session(context)
-    by_name: Format = "csv" if file.removesuffix(".gz").endswith(".csv") else "jsonl"
-    form, started = format_ or by_name, moment(since)
-    if file == "-":
-        for piece in export_lines(run.log(), form=form, since=started):
-            write(piece)
-        return
-    export_file(run.log(), Path(file), form=form, since=started)
-    note_export(run.log(), Path(file))
-    run.note(f"the feedback is in {file}")
+    by_name = "csv" if file.removesuffix(".gz").endswith(".csv") else "jsonl"
+    export_to(session(context), file, "feedback", form=format_ or by_name, since=moment(since))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,7 +17,7 @@ from zetaroute.errors import UsageError
 
 if TYPE_CHECKING:
     from zetaroute.forget.forget import Forgotten
-    from zetaroute.transfer.export import Format, Kind
+    from zetaroute.transfer.export import Kind
     from zetaroute.transfer.import_logs import ImportSummary
 
 
@@ -50,9 +50,6 @@ def export_command(
       zetaroute log export --format rows --to training.jsonl
       zetaroute log export --format jsonl --to - | head
     """
-    from zetaroute.log.noted_exports import note_export
-    from zetaroute.transfer.export import export_file, export_lines
-
     run, chosen = session(context), _format(format_, to)
     if chosen == "parquet":
         from zetaroute.transfer.export import export
@@ -65,16 +62,23 @@ def export_command(
         raise UsageError(
             "--host names a folder of the Parquet export: leave it out, or use --format parquet."
         )
-    form: Format = "csv" if chosen == "csv" else "jsonl"
     kind: Kind = "rows" if chosen == "rows" else "rounds"
+    export_to(run, to, "log", form="csv" if chosen == "csv" else "jsonl", since=moment(since), kind=kind)
+
+
+def export_to(run: Run, to: str, what: str, **how: Any) -> None:
+    """Write what is exported to a file, and note that it is there; or to standard output for `-`."""
+    from zetaroute.log.noted_exports import note_export
+    from zetaroute.transfer.export import export_file, export_lines
+
     if to == "-":
-        for piece in export_lines(run.log(), form=form, since=moment(since), kind=kind):
+        for piece in export_lines(run.log(), **how):
             write(piece)
         return
-    with run.working("writing the log"):
-        export_file(run.log(), Path(to), form=form, since=moment(since), kind=kind)
+    with run.working(f"writing the {what}"):
+        export_file(run.log(), Path(to), **how)
     note_export(run.log(), Path(to))
-    run.note(f"the log is in {to}")
+    run.note(f"the {what} is in {to}")
 
 
 def _format(name: str | None, to: str) -> str:

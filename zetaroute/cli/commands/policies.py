@@ -71,9 +71,7 @@ def promote_command(
 @policies_group.command("diff")
 def diff_command(
     context: typer.Context,
-    old: str = typer.Argument(
-        ..., autocompletion=complete.versions, help="A version: v0003-..., 3, or current."
-    ),
+    old: Version,
     new: Version = "current",
     json: Json = False,
 ) -> None:
