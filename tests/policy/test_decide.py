@@ -221,6 +221,20 @@ def test_newcomer_gets_its_quota_and_graduates():
     assert sum(candidate.probability for candidate in alone.values()) == pytest.approx(1.0)
 
 
+def test_where_answers_are_audited_a_newcomer_is_asked_by_audits_and_has_no_quota():
+    known = {
+        arm.id: Standing(model=arm.id, record=Tally(graded=500, accuracy=0.7, accuracy_sd=0.45))
+        for arm in ARMS[:2]
+    }
+    worth = Objective(answer_value_usd=1.0)
+    for rate in (0.0, 0.05):
+        usual = decided(rate=rate, standings=known, objective=worth, audit=AuditTerms(probability=1e-9))
+        assert by_model(usual)["unpriced"].probability < 0.1
+    audited = decided(standings=known, objective=worth, audit=AuditTerms(probability=1.0))
+    assert "unpriced" in audited.audit.asks
+    assert audited.model != "unpriced"
+
+
 def test_fallbacks_go_by_utility_and_leave_out_the_excluded():
     found = decided(forced=None, limits=Limits(max_cost_usd=1.0), seed=3)
     order = found.fallbacks()
