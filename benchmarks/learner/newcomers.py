@@ -35,7 +35,8 @@ def section(folder: Path, seeds: int) -> list[str]:
         f"that is best in the end, on training queries, {seeds} seeds. 'fixed' expects {PRIOR_ACCURACY} ± .2 right",
         "answers of the newcomer, 'known' what the models are like that are known; with 'quota' nothing is audited,",
         "and the newcomer is given a tenth of the queries until it has 100 graded answers. 'asked' is the newcomer's",
-        "share of all answers, 'served' of those that users got: with audits, and with the quota.",
+        "share of all answers, 'served' of those that users got: with audits, and with the quota. ± is one standard",
+        "error over the seeds, in the last row over all plays.",
         "",
         "| set | value | newcomer | fixed | known - fixed | quota - known | asked | served | asked, quota |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -52,7 +53,7 @@ def section(folder: Path, seeds: int) -> list[str]:
             gains.append(runs[..., 0])
             shares = (f"{share:.0%}" for share in runs.mean(axis=0)[[1, 1, 2], [1, 2, 1]])
             lines.append(f"| {' | '.join([name, label, rank, *_gains(gains[-1]), *shares])} |")
-    every = _gains(np.mean(gains, axis=0))
+    every = _gains(np.concatenate(gains))
     return [*lines, f"| mean | | | {' | '.join(every)} | | | |", ""]
 
 
