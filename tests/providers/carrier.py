@@ -1,7 +1,4 @@
-"""Which library carries the calls of a test: plain httpx, or httpx over aiohttp as in a batch.
-
-It lives apart so that the same tests hold for both, whatever helper makes their provider.
-"""
+"""Which library carries the calls of a test: plain httpx, or httpx over aiohttp as in a batch."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ API = schemathesis.openapi.from_dict(
     }
 )
 EASY = settings(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     database=None,

@@ -178,7 +178,7 @@ def test_an_export_comes_back_and_adds_nothing(folder: Path, tmp_path: Path) -> 
     assert "'jsonl', 'csv'" in refused(run(folder, "feedback", "export", "--format", "xml"), 2)
 
 
-LINES = 6_000
+LINES = 3_000
 
 
 def many(folder: Path, tmp_path: Path, lines: int) -> Path:
