@@ -77,6 +77,8 @@ class Cell:
 
     price: float
     gains: dict[str, Array]
+    learned: Array
+    """What the chain without its guard gains on training queries, each by fits that have not seen it."""
     serves: bool
     asks: float
 
@@ -97,8 +99,9 @@ def _head() -> list[str]:
         "where they differ; 'verifier' goes on while the own answer is held too unlikely; 'mix' is a random",
         "mix of two single models at the chain's cost. The chain answers where its guard lets it, else the",
         "router; 'unguarded' is without the guard, and 'asks' are its. 'serves' counts the cells, one price",
-        "on one rotation, in which the guard is open; 'worst' is the lowest mean of the chain in one of them,",
-        "which is the router's where the guard is closed.",
+        "on one rotation, in which the guard is open; 'training' is 'unguarded' on training queries, each by fits",
+        "that have not seen it; 'worst' is the lowest mean of the chain in one of the cells, which is the",
+        "router's where the guard is closed.",
         "Test rows were looked at several times while this was built, and two rules were changed after such a look",
         "(two models asked at once; a third model chosen by its agreement): the rows of .03 per s and of mmlu_pro",
         "are therefore optimistic. On farel no costs are known, so that every ask counts nothing.",
@@ -134,8 +137,8 @@ def fitted(train: Recordings, test: Recordings, price: float) -> ChainBench | No
 def _gains(folder: Path) -> list[str]:
     """Return the table of gains, and that of costs at equal accuracy."""
     lines = [
-        *_row("pool", "points per $/1k", *WAYS, "asks", "serves", "worst", "calibration error"),
-        *_row(*["---"] * (len(WAYS) + 6)),
+        *_row("pool", "points per $/1k", *WAYS, "training", "asks", "serves", "worst", "calibration error"),
+        *_row(*["---"] * (len(WAYS) + 7)),
     ]
     saved: list[str] = []
     for case in CASES:
@@ -154,6 +157,7 @@ def _gains(folder: Path) -> list[str]:
             case.label,
             ", ".join(f"{price:g}" for price in case.prices),
             *(_mean([cell.gains[name] for cell in found if name in cell.gains]) for name in WAYS),
+            f"{np.mean([cell.learned.mean() for cell in found]):+.2f}",
             f"{np.mean([cell.asks for cell in found]):.2f}",
             f"{sum(cell.serves for cell in found)} of {len(found)}",
             f"{min(float(cell.gains['chain'].mean()) for cell in found):+.2f}",
@@ -191,8 +195,10 @@ def cells(found: ChainBench, case: Case) -> Iterator[Cell]:
             "oracle": Way(weights=one_hot(np.argmax(utility(found.test, objective), axis=1), count)),
         }
         scale = 100 / objective.answer_value_usd
+        learned = found.played(objective, train=True).utility(found.train, objective)
         yield Cell(
             price=price,
+            learned=scale * (learned - utility(found.train, objective)[:, single]),
             gains={name: scale * (way.utility(found.test, objective) - base) for name, way in ways.items()},
             serves=serves,
             asks=0.0 if free.paid is None else float(free.paid.sum() / n),
