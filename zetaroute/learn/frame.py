@@ -14,7 +14,7 @@ from zetaroute.evaluate.satisfaction import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
 from zetaroute.features.hashed import hashed_vector
 from zetaroute.learn.samples import Sample
-from zetaroute.log.log import rows_since
+from zetaroute.log.log import from_moment, rows_since
 from zetaroute.log.views import LOST
 
 if TYPE_CHECKING:
@@ -58,8 +58,11 @@ def read_frame(
 def read_scales(connection: DuckDBPyConnection, *, since: str | None = None) -> Scales:
     """Return how the scales of satisfaction compare, by all rows that can teach something."""
     select = f"SELECT time, rating, thumbs, verdict FROM graded WHERE {TEACHING} AND coalesce(thumbs, verdict) >= 0"
-    frame = pl.DataFrame(rows_since(connection, select, since, order="time"))
-    return scales_of(_floats(frame["rating"]), {name: _floats(frame[name]) for name in LEVELS})
+    alike = "rating, thumbs, verdict, count(*) AS rows"
+    query = f"SELECT {alike} FROM ({from_moment(connection, select, since)}) GROUP BY ALL ORDER BY ALL"
+    frame = pl.DataFrame(connection.sql(query))
+    others = {name: _floats(frame[name]) for name in LEVELS}
+    return scales_of(_floats(frame["rating"]), others, _floats(frame["rows"]))
 
 
 def on_one_scale(frame: pl.DataFrame, scales: Scales | None = None) -> pl.DataFrame:
