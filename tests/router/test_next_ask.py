@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -309,39 +310,27 @@ def test_a_policy_with_a_plan_has_the_audit_ask_all_that_the_chain_may(settings:
     assert set(decision.audit.asks) == set(PRACTICE)
 
 
-def test_a_chain_goes_from_no_thinking_to_thinking_of_one_model() -> None:
+def test_a_chain_goes_from_no_thinking_to_thinking_of_one_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
     running = Running()
     server = running.start()
     counts = {
-        "prompt_tokens": 10,
+        "prompt_tokens": 8,
         "completion_tokens": 500,
         "completion_tokens_details": {"reasoning_tokens": 400},
     }
     server.reply(http(chat("It is 12.")), http(chat("It is 14.", usage=counts)))
-    settings = parse_settings(
-        f"""
-        [audit]
-        share = 0
-        [[models]]
-        id = "o/m"
-        provider = "openai"
-        base_url = "{server.url}/v1"
-        effort = "none"
-        price = {{ input = 0, output = 1, reasoning = 2 }}
-        [[models]]
-        id = "o/m:high"
-        of = "o/m"
-        effort = "high"
-        """,
-        file=None,
-    )
-    order = ("o/m", "o/m:high")
-    answer = run(settings, HARD, Scripted(order=order, right={"o/m": 0.3, "o/m:high": 0.9}))
+    config = (Path(__file__).parents[2] / "configs" / "thinking.toml").read_text("utf-8")
+    text = config.replace("https://api.openai.com", server.url) + "\n[audit]\nshare = 0\n"
+    base, high = "openai/gpt-5.1", "openai/gpt-5.1:high"
+    chain = Scripted(order=(base, high), right={base: 0.3, high: 0.9})
+    answer = run(parse_settings(text, file=None), HARD, chain)
     running.stop()
     assert [(seen.body["model"], seen.body["reasoning_effort"]) for seen in server.seen] == [
-        ("m", "none"),
-        ("m", "high"),
+        ("gpt-5.1", "none"),
+        ("gpt-5.1", "high"),
     ]
-    assert (answer.model, answer.accuracy) == ("o/m:high", 1.0)
+    assert (answer.model, answer.accuracy) == (high, 1.0)
     thought = answer.entry.outcomes[1]
-    assert (thought.reasoning_tokens, thought.cost_usd) == (400, pytest.approx(900e-6))
+    # 8 tokens at 1.25 and 500, thinking included, at 10 USD per million.
+    assert (thought.reasoning_tokens, thought.cost_usd) == (400, pytest.approx(5010e-6))
