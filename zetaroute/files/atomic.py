@@ -36,16 +36,16 @@ def write_whole(path: Path, content: bytes, *, sync: bool = True, mode: int = 0o
     _replace(draft, path, lambda file: file.write(content), sync=sync, mode=mode)
 
 
-def rewrite(path: Path, write: Callable[[IO[bytes]], object], *, suffix: str = ".tmp") -> None:
-    """Replace `path` in one step by what `write` puts into a draft; where it returns False the old one stays.
+def rewrite(path: Path, write: Callable[[IO[bytes]], object], *, suffix: str = ".tmp") -> bool:
+    """Replace `path` by what `write` puts into a draft and return True; False where `write` does: the old one stays.
 
     The draft has the name of the file and `suffix`: what a kill leaves there is gone with the next rewrite, and only
     one process at a time may rewrite a file. Raises OSError.
     """
-    _replace(path.with_name(f"{path.name}{suffix}"), path, write, sync=True, mode=SHARED)
+    return _replace(path.with_name(f"{path.name}{suffix}"), path, write, sync=True, mode=SHARED)
 
 
-def _replace(draft: Path, path: Path, write: Callable[[IO[bytes]], object], *, sync: bool, mode: int) -> None:
+def _replace(draft: Path, path: Path, write: Callable[[IO[bytes]], object], *, sync: bool, mode: int) -> bool:
     try:
         with open(draft, "wb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             is_new = write(file) is not False
@@ -62,6 +62,7 @@ def _replace(draft: Path, path: Path, write: Callable[[IO[bytes]], object], *, s
         raise
     if sync:
         sync_folder(path.parent)
+    return is_new
 
 
 @contextlib.contextmanager

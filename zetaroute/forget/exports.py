@@ -6,8 +6,8 @@ import contextlib
 import csv
 import gzip
 import io
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
@@ -21,8 +21,7 @@ from zetaroute.transfer.export import NAMES
 
 _TEXTS = frozenset((*ERASED, "comment"))
 _MOMENT = "forgotten"
-_Write = Callable[[IO[bytes]], bool]
-"""Writes a file anew; says whether anything of it is different."""
+_DRAFT = ".forgetting"
 
 
 def blank_export(path: Path, ids: Collection[str]) -> bool:
@@ -33,11 +32,11 @@ def blank_export(path: Path, ids: Collection[str]) -> bool:
     name = path.name.removesuffix(".gz")
     with contextlib.suppress(EOFError, UnicodeDecodeError, gzip.BadGzipFile, csv.Error):
         if path.suffix == ".parquet":
-            return _replaced(path, lambda draft: _table(path, draft, ids))
+            return rewrite(path, lambda draft: _table(path, draft, ids), suffix=_DRAFT)
         if name.endswith(".csv"):
-            return _replaced(path, lambda draft: _cells(path, draft, ids))
+            return rewrite(path, lambda draft: _cells(path, draft, ids), suffix=_DRAFT)
         if path.suffix == ".gz":
-            return _replaced(path, lambda draft: _lines(path, draft, ids))
+            return rewrite(path, lambda draft: _lines(path, draft, ids), suffix=_DRAFT)
     return False
 
 
@@ -98,35 +97,14 @@ def _key(names: Collection[str], known: Collection[str]) -> str | None:
     return next((one for one in ("outcome_id", "id") if one in names), None)
 
 
-def _replaced(path: Path, write: _Write) -> bool:
-    changed = False
-
-    def written(draft: IO[bytes]) -> bool:
-        nonlocal changed
-        changed = write(draft)
-        return changed
-
-    rewrite(path, written, suffix=".forgetting")
-    return changed
+def _unpacked(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.GzipFile(path) if path.suffix == ".gz" else open(path, "rb")
 
 
-@contextmanager
-def _unpacked(path: Path) -> Iterator[IO[bytes]]:
-    with open(path, "rb") as raw:
-        if path.suffix != ".gz":
-            yield raw
-            return
-        with gzip.GzipFile(fileobj=raw) as file:
-            yield file  # type: ignore[misc]  # a binary file in all that is asked of it here
-
-
-@contextmanager
-def _packing(path: Path, draft: IO[bytes]) -> Iterator[IO[bytes]]:
+def _packing(path: Path, draft: IO[bytes]) -> AbstractContextManager[gzip.GzipFile | IO[bytes]]:
     if path.suffix != ".gz":
-        yield draft
-        return
-    with gzip.GzipFile(fileobj=draft, mode="wb", mtime=0) as file:
-        yield file  # type: ignore[misc]  # a binary file in all that is asked of it here
+        return contextlib.nullcontext(draft)
+    return gzip.GzipFile(fileobj=draft, mode="wb", mtime=0)
 
 
 def _row(cells: list[str]) -> bytes:
