@@ -21,16 +21,20 @@ def new_id(now_s: float | None = None) -> str:
 
     Those that a process makes one after the other within a millisecond sort in that order too.
     """
-    millis = int((time.time() if now_s is None else now_s) * 1000)
-    value = (millis & (1 << 48) - 1) << 80 | _RANDOM.getrandbits(80)
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
+    value = id_number(time.time() if now_s is None else now_s, _RANDOM.getrandbits(80))
     latest = _LATEST[0]
     if value <= latest and value >> 80 == latest >> 80:
         # By a step that no other thread or process takes.
         value = latest + 1 + _RANDOM.getrandbits(40)
     _LATEST[0] = value
     return str(uuid.UUID(int=value))
+
+
+def id_number(moment_s: float, rest: int) -> int:
+    """Return the number of an id of a moment; its other bits are those of `rest` (80 bits)."""
+    value = (int(moment_s * 1000) & (1 << 48) - 1) << 80 | rest
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return value & ~(0x3 << 62) | 0x2 << 62
 
 
 def utc_now() -> str:

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from zetaroute.batch.input import Row, open_rows
 from zetaroute.config import Settings
-from zetaroute.domain import Feedback, Outcome, Query
+from zetaroute.domain import Feedback, FeedbackSource, Outcome, Query
+from zetaroute.domain.ids import id_number
 from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.extensions import extension_names, load_extension
 from zetaroute.files.atomic import os_errors
@@ -230,28 +231,24 @@ def _outcome(
 def _id(when: str, content: str) -> str:
     """Return an id that sorts by the moment like those of our own rows, its rest made of the content."""
     digest = hashlib.sha256(content.encode()).digest()
-    millis = int(datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp() * 1000)
-    value = (millis & (1 << 48) - 1) << 80 | int.from_bytes(digest[:10], "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return str(uuid.UUID(int=value))
+    moment_s = datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp()
+    return str(uuid.UUID(int=id_number(moment_s, int.from_bytes(digest[:10], "big"))))
 
 
 def _said(row: ImportedRow, outcome: Outcome) -> Iterator[Feedback]:
     """Yield what came with the row about its answer."""
-    if row.accuracy is not None:
-        yield _feedback(outcome, "accuracy", row.accuracy, row)
-    if row.rating is not None:
-        yield _feedback(outcome, "rating", row.rating, row)
-
-
-def _feedback(outcome: Outcome, metric: str, value: float, row: ImportedRow) -> Feedback:
-    return Feedback(
-        id=str(uuid.uuid5(uuid.UUID(outcome.id), metric)),
-        outcome_id=outcome.id,
-        metric=metric,
-        value=value,
-        source="user" if metric == "rating" else row.accuracy_source,
-        author=AUTHOR,
-        time=outcome.time,
+    said: tuple[tuple[str, float | None, FeedbackSource], ...] = (
+        ("accuracy", row.accuracy, row.accuracy_source),
+        ("rating", row.rating, "user"),
     )
+    for metric, value, source in said:
+        if value is not None:
+            yield Feedback(
+                id=str(uuid.uuid5(uuid.UUID(outcome.id), metric)),
+                outcome_id=outcome.id,
+                metric=metric,
+                value=value,
+                source=source,
+                author=AUTHOR,
+                time=outcome.time,
+            )
