@@ -134,6 +134,7 @@ def test_reasons_are_words(plan) -> None:
     state = begun(plan)
     assert state.why == f"asks {state.next()} first"
     state = state.with_answer("small", "It is 4321.").with_answer("medium", "It is 8765.")
+    assert state.why.startswith("by then ")
     assert state.why.endswith("large is worth asking")
     assert state.with_answer("large", "It is 1111.").why.endswith("3 models were asked")
 

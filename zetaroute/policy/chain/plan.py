@@ -255,7 +255,8 @@ class ChainState:
         """Why it stops or goes on, in words."""
         if not self.asked:
             return f"asks {self.next()} first"
-        going, best = self.next(), f"{self.best()} is right with {sigmoid(self.logits)[self._best()]:.0%}"
+        right = sigmoid(self.logits)[self._best()]
+        going, best = self.next(), f"by then {self.best()} was held right with {right:.0%}"
         if going is not None:
             return f"{best}: {going} is worth asking"
         if len(self.asked) >= MOST_ASKS:
