@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from zetaroute.arrays import Array, Mask
 from zetaroute.domain import Figure, Objective
+from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.before_after import BeforeAfter, SideRows, before_after, chance_of_seeing
 from zetaroute.evaluate.betting_interval import betting_interval
 from zetaroute.evaluate.e_process import PROMOTES_AT, ROLLS_BACK_AT
@@ -18,6 +20,7 @@ from zetaroute.log.contest_events import running_contest
 from zetaroute.log.log import rows_in
 from zetaroute.log.views import LOST
 from zetaroute.projections.contest_standing import ContestStanding, standing_of
+from zetaroute.registry import COLD, Registry
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -91,6 +94,17 @@ def contest_result(
     return {"parent": epoch["champion"]} | {
         name: {kpi: figure.json() for kpi, figure in figures.items()} for name, figures in parts.items()
     }
+
+
+def stored_result(registry: Registry, version: str) -> dict[str, Any]:
+    """Return what the retrain that learned a version has found; nothing where that cannot be read."""
+    if version == COLD:
+        return {}
+    try:
+        stored: dict[str, Any] = json.loads(registry.read(version, "kpi.json"))
+    except (ArtifactError, ValueError):
+        return {}
+    return stored
 
 
 def _epoch(connection: DuckDBPyConnection, version: str) -> dict[str, Any] | None:

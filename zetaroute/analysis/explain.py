@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -180,7 +181,8 @@ def _weighing(predictor: Predictor, query: Query, arms: Sequence[Arm], best: str
         return ()
     words = list(dict.fromkeys(word for word in tokens(query.text) if word in predictor.map.vocabulary))
     words = words[:MOST_WORDS]
-    texts = [query.text, *(_without(query.text, word) for word in words)]
+    patterns = (rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
+    texts = [query.text, *(re.sub(one, " ", query.text, flags=re.IGNORECASE) for one in patterns)]
     accuracy = _forecast(predictor, texts, [query.task] * len(texts), arms).accuracy
     place = next(index for index, arm in enumerate(arms) if arm.id == best)
     lead = accuracy[:, place : place + 1] - accuracy
@@ -190,12 +192,6 @@ def _weighing(predictor: Predictor, query: Query, arms: Sequence[Arm], best: str
         if abs(change[other]) >= SMALLEST:
             found.append(Word(word=word, accuracy=float(change[other]), against=arms[other].id))
     return tuple(sorted(found, key=lambda one: -abs(one.accuracy))[:SHOWN])
-
-
-def _without(text: str, word: str) -> str:
-    import re
-
-    return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", " ", text, flags=re.IGNORECASE)
 
 
 def _note(predictor: Predictor) -> str | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import polars as pl
 
-from zetaroute.analysis.contest_result import contest_result
+from zetaroute.analysis.contest_result import contest_result, stored_result
 from zetaroute.analysis.earned import earned
 from zetaroute.analysis.judges import read_judges
 from zetaroute.analysis.kpi_result import AskedToLearn, ComparedVersion, Comparison, KpiGroup, KpiReport
@@ -28,7 +27,7 @@ from zetaroute.analysis.served import (
 from zetaroute.analysis.timeline import by_segment, over_time, read_course, read_examples
 from zetaroute.config import Home, Settings
 from zetaroute.domain import Figure, Role
-from zetaroute.errors import ArtifactError, UsageError, ZetarouteError
+from zetaroute.errors import UsageError, ZetarouteError
 from zetaroute.evaluate.intervals import NOTHING, Moments
 from zetaroute.evaluate.key_figures import Served, figures, on_one_mix, unrated
 from zetaroute.evaluate.nonresponse import ODDS_RATIO
@@ -134,7 +133,7 @@ def compare(
     )
     sides = {name: frame.filter(pl.col("policy_version") == name) for name in (old, new)}
     served = {name: as_served(part, settings) for name, part in sides.items()}
-    stored = _stored_result(registry, new) | (contest_result(connection, new, settings.objective) or {})
+    stored = stored_result(registry, new) | (contest_result(connection, new, settings.objective) or {})
     if (why := proven_versions(connection).get(new)) is not None:
         stored |= {"verdict": "PROMOTE", "reasons": [why]}
     if stored.get("parent") != old:
@@ -206,16 +205,6 @@ def _predecessor(connection: DuckDBPyConnection, registry: Registry, version: st
             "no policy was promoted yet, so there is nothing to compare: run `zetaroute retrain` first."
         )
     return str(registry.manifest(version)["parent"])
-
-
-def _stored_result(registry: Registry, version: str) -> dict[str, Any]:
-    if version == COLD:
-        return {}
-    try:
-        stored: dict[str, Any] = json.loads(registry.read(version, "kpi.json"))
-    except ArtifactError:
-        return {}
-    return stored
 
 
 def _side(version: str, frame: pl.DataFrame, served: Served, settings: Settings) -> ComparedVersion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from zetaroute.analysis.contest_result import contest_json
+from zetaroute.analysis.contest_result import contest_json, stored_result
 from zetaroute.analysis.earned import earned
 from zetaroute.analysis.model_table import model_table, state_notes
 from zetaroute.config import Home, Settings
-from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.key_figures import Served, figures
 from zetaroute.evaluate.satisfaction import as_it_comes
 from zetaroute.log.log import Log, named_rows
@@ -131,11 +129,8 @@ def _asks(connection: DuckDBPyConnection, first: list[str]) -> dict[str, list[di
 def _last_retrain(registry: Registry) -> dict[str, Any] | None:
     """Return what the newest version's retrain said; None where there is none that can be read."""
     versions = registry.versions()
-    if not versions:
-        return None
-    try:
-        stored = json.loads(registry.read(versions[-1], "kpi.json"))
-    except (ArtifactError, ValueError):
+    stored = stored_result(registry, versions[-1]) if versions else {}
+    if not stored:
         return None
     return {
         "version": versions[-1],

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zetaroute.analysis.contest_result import contest_result
+from zetaroute.analysis.contest_result import contest_result, stored_result
 from zetaroute.domain import Figure, Objective
-from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.intervals import mean_figure
-from zetaroute.registry import COLD, Registry
+from zetaroute.registry import Registry
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -66,12 +64,7 @@ def _promised(
     """Return the gain that the promotion stood on: that of its contest, of older versions that on held-out rows."""
     stored = contest_result(connection, version, objective)
     if stored is None:
-        if version == COLD:
-            return None
-        try:
-            stored = json.loads(registry.read(version, "kpi.json"))
-        except ArtifactError:
-            return None
+        stored = stored_result(registry, version)
         if stored.get("parent") != previous:
             return None
     figure: dict[str, Any] | None = stored["difference"].get("utility_usd")

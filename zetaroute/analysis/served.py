@@ -93,21 +93,17 @@ def read_served(
     scope.bind(connection)
     connection.execute("SET VARIABLE edges = ?", [list(edges)])
     kind, joined = ("'all'", "") if kinds is None else kinds.join(connection)
+    (ratings,) = connection.execute(_RATINGS).fetchone() or (0,)
     later = (f"(id >= getvariable('edges')[{number + 1}])::INT" for number in range(1, len(edges)))
     columns = {
         "day": "strftime(time, '%Y-%m-%d')" if by_day else "NULL",
         "kind": kind,
         "part": " + ".join(["0", *later]),
-        "fold": _FOLD if _is_rated(connection) else "0",
+        # Ratings too few to be completed need no folds.
+        "fold": _FOLD if ratings >= FEWEST_RATED else "0",
     }
     more = ", ".join(f"{column} AS {name}" for name, column in columns.items())
     return with_opinion(pl.DataFrame(connection.sql(_GROUPS.format(more=more, joined=joined))))
-
-
-def _is_rated(connection: DuckDBPyConnection) -> bool:
-    """Return whether there are ratings enough to be completed; without, no folds are needed."""
-    (count,) = connection.execute(_RATINGS).fetchone() or (0,)
-    return bool(count >= FEWEST_RATED)
 
 
 def with_opinion(frame: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 
 from zetaroute.domain import strength
 from zetaroute.report.decisions_outcomes import FORGOTTEN, candidates_table, chain_lines, how_chosen, reasons
-from zetaroute.report.figure_words import Scale, amount, interval, per_thousand, provenance_notes
+from zetaroute.report.figure_words import amount, per_thousand, provenance_notes, with_interval
 from zetaroute.report.html import render
 from zetaroute.report.models_table import models_table
 from zetaroute.report.tables import Result, figures_table
@@ -22,6 +22,7 @@ def live_html(result: Result) -> str:
 
     Raises ZetarouteError where a library that it needs is missing.
     """
+    earned, asked = result["earned"], result["audits"]
     return render(
         "live.html",
         time=result["time"],
@@ -33,8 +34,8 @@ def live_html(result: Result) -> str:
         models=models_table(result["models"], brief=True),
         states=result["states"],
         contest=_contest(result["contest"]),
-        earned=_earned(result["earned"]),
-        audits=_audits(result["audits"]),
+        earned=with_interval(earned, "usd", signed=True) if earned["value"] is not None else None,
+        audits=f"{asked['rows']:,} answers for {amount(asked['cost_usd'], 'usd')}" if asked["rows"] else None,
         latest=[_row(row) for row in result["latest"]],
         retrain=_retrain(result["retrain"]),
         notes=provenance_notes(result["provenance"], result["rows"]),
@@ -86,21 +87,6 @@ def _contest(contest: Result | None) -> dict[str, Any] | None:
             for words, value, bound in meters
         ],
     }
-
-
-def _earned(gained: Result) -> str | None:
-    """Return what contests have earned, audits subtracted; None while nothing was scored."""
-    if gained["value"] is None:
-        return None
-    scale = Scale.of_figure(gained, "usd")
-    value = amount(gained["value"], "usd", signed=True, scale=scale)
-    return f"{value} {interval(gained, 'usd', signed=True, scale=scale)}"
-
-
-def _audits(audits: Result) -> str | None:
-    return (
-        None if not audits["rows"] else f"{audits['rows']:,} answers for {amount(audits['cost_usd'], 'usd')}"
-    )
 
 
 def _retrain(retrain: Result | None) -> dict[str, Any] | None:

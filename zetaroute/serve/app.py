@@ -23,7 +23,7 @@ from zetaroute.serve.admission import Admission, AdmissionMiddleware
 from zetaroute.serve.answer_endpoint import chat, count_tokens
 from zetaroute.serve.api_errors import DOORS, ApiError, api_error
 from zetaroute.serve.body import read_json
-from zetaroute.serve.dashboard_pages import DashboardPages, Page, page, report, script, style
+from zetaroute.serve.dashboard_pages import BESIDE, DashboardPages, Page, beside, page, report
 from zetaroute.serve.decision_endpoint import DecisionDesk, decide_alone
 from zetaroute.serve.embeddings_request import read_embeddings
 from zetaroute.serve.feedback_endpoint import Post, feedback
@@ -83,8 +83,7 @@ def create_app(offer: Offer, metrics: Metrics, telemetry: Telemetry | None = Non
             Route("/healthz", healthy),
             Route("/readyz", ready),
             Route("/", page),
-            Route("/page.css", style),
-            Route("/page.js", script),
+            *(Route(path, beside) for path in BESIDE),
             Route("/report", report),
         ],
         middleware=[Middleware(AdmissionMiddleware, admission=offer.admission, metrics=metrics)],

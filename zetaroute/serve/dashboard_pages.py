@@ -16,6 +16,7 @@ from zetaroute.serve.service import Service
 
 FRESH_S = 2.0
 """How long one page serves everybody who asks."""
+BESIDE = {"/page.css": ("style.css", "text/css"), "/page.js": ("live.js", "text/javascript")}
 _OWN = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -58,13 +59,11 @@ class Page:
         """Return the page of this moment; raise StoreBusyError when others keep the log."""
         async with self._making:
             if time.monotonic() - self._made_at > FRESH_S:
-                self._html = await asyncio.to_thread(self._make)
+                own = self._service
+                make = self._dashboard.page
+                self._html = await asyncio.to_thread(make, own.home, own.log, own.settings)
                 self._made_at = time.monotonic()
             return self._html
-
-    def _make(self) -> str:
-        service = self._service
-        return self._dashboard.page(service.home, service.log, service.settings)
 
 
 async def page(request: Request) -> Response:
@@ -83,11 +82,7 @@ async def report(request: Request) -> Response:
     return HTMLResponse(found, headers=_REPORT)
 
 
-async def style(request: Request) -> Response:
-    """Send the style that the reports have too."""
-    return Response(request.app.state.dashboard.file("style.css"), media_type="text/css", headers=_OWN)
-
-
-async def script(request: Request) -> Response:
-    """Send what renews the page."""
-    return Response(request.app.state.dashboard.file("live.js"), media_type="text/javascript", headers=_OWN)
+async def beside(request: Request) -> Response:
+    """Send what the page asks for: the style, which reports have too, or the script that renews it."""
+    name, kind = BESIDE[request.url.path]
+    return Response(request.app.state.dashboard.file(name), media_type=kind, headers=_OWN)

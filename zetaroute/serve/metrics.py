@@ -17,6 +17,7 @@ STATUSES = (
     *map(str, (200, 400, 401, 404, 405, 408, 413, 415, 429, 499, 500, 502, 503, 504)),
     "other",
 )
+_QUOTED = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 
 
@@ -39,33 +40,25 @@ class _Family:
 
 
 def _families(models: Sequence[str]) -> tuple[_Family, ...]:
-    status = {"status": ("ok", "error", "cancelled")}
+    kinds, statuses = ("input", "output"), ("ok", "error", "cancelled")
+    told: tuple[tuple[str, str, Mapping[str, Sequence[str]]], ...] = (
+        ("requests_total", "Requests by place and status.", {"place": PLACES, "status": STATUSES}),
+        ("outcomes_total", "Rows of the log by model and status.", {"model": models, "status": statuses}),
+        ("tokens_total", "Tokens by model and kind.", {"model": models, "kind": kinds}),
+        ("cost_usd_total", "Known cost in USD by model.", {"model": models}),
+        ("audits_total", "Rows of audits among them: answers of other models, to learn from.", {}),
+        ("audit_cost_usd_total", "Known cost in USD of audits, their judges included.", {}),
+        ("unkept_total", "Rows that the journal did not take.", {}),
+        ("feedback_total", "Judgements that were kept.", {}),
+    )
+    seconds = (
+        ("answer_seconds", "Time of chat requests, from their head to their last byte."),
+        ("added_seconds", "The same without the time that models took."),
+    )
     return (
-        _Family(
-            "zetaroute_requests_total", "Requests by place and status.", {"place": PLACES, "status": STATUSES}
-        ),
-        _Family(
-            "zetaroute_outcomes_total", "Rows of the log by model and status.", {"model": models, **status}
-        ),
-        _Family(
-            "zetaroute_tokens_total",
-            "Tokens by model and kind.",
-            {"model": models, "kind": ("input", "output")},
-        ),
-        _Family("zetaroute_cost_usd_total", "Known cost in USD by model.", {"model": models}),
-        _Family(
-            "zetaroute_audits_total", "Rows of audits among them: answers of other models, to learn from."
-        ),
-        _Family("zetaroute_audit_cost_usd_total", "Known cost in USD of audits, their judges included."),
-        _Family("zetaroute_unkept_total", "Rows that the journal did not take."),
-        _Family("zetaroute_feedback_total", "Judgements that were kept."),
+        *(_Family(f"zetaroute_{name}", words, labels) for name, words, labels in told),
         _Family("zetaroute_in_flight", "Requests under way.", kind="gauge"),
-        _Family(
-            "zetaroute_answer_seconds",
-            "Time of chat requests, from their head to their last byte.",
-            kind="histogram",
-        ),
-        _Family("zetaroute_added_seconds", "The same without the time that models took.", kind="histogram"),
+        *(_Family(f"zetaroute_{name}", words, kind="histogram") for name, words in seconds),
     )
 
 
@@ -129,9 +122,4 @@ class Metrics:
 def _labels(values: Mapping[str, str]) -> str:
     if not values:
         return ""
-    pairs = (f'{name}="{_escaped(value)}"' for name, value in values.items())
-    return "{" + ",".join(pairs) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+    return "{" + ",".join(f'{name}="{value.translate(_QUOTED)}"' for name, value in values.items()) + "}"

@@ -94,7 +94,9 @@ class Telemetry:
                 span.set_status(StatusCode.ERROR)
             span.end(_ns(end_s))
             self._count(row, arms[row.model])
-            self._remember(row.id, span.get_span_context())
+            self._contexts[row.id] = span.get_span_context()
+            while len(self._contexts) > _MOST:
+                self._contexts.popitem(last=False)
             start_s = end_s
         if answer.completion is None:
             route.set_status(StatusCode.ERROR)
@@ -136,22 +138,12 @@ class Telemetry:
         ending.join(_LAST_S)
 
     def _count(self, row: Outcome, arm: Arm) -> None:
-        labels = {
-            "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": _PROVIDERS.get(arm.provider, arm.provider),
-            "gen_ai.request.model": arm.model,
-            "gen_ai.response.model": row.served_model,
-        }
+        labels = _names(row, arm)
         if row.response_s is not None:
             self._duration.record(row.response_s, _known({**labels, "error.type": row.error_kind}))
         for kind, tokens in (("input", row.input_tokens), ("output", row.output_tokens)):
             if tokens is not None:
                 self._tokens.record(tokens, _known({**labels, "gen_ai.token.type": kind}))
-
-    def _remember(self, outcome_id: str, context: Any) -> None:
-        self._contexts[outcome_id] = context
-        while len(self._contexts) > _MOST:
-            self._contexts.popitem(last=False)
 
 
 def open_telemetry() -> Telemetry | None:
@@ -194,10 +186,7 @@ def _call(row: Outcome, arm: Arm) -> dict[str, Any]:
     """Return the attributes of one call."""
     url = urlsplit(arm.base_url or "")
     return {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": _PROVIDERS.get(arm.provider, arm.provider),
-        "gen_ai.request.model": arm.model,
-        "gen_ai.response.model": row.served_model,
+        **_names(row, arm),
         "gen_ai.response.id": row.id,
         "gen_ai.response.finish_reasons": None if row.finish_reason is None else [row.finish_reason],
         "gen_ai.usage.input_tokens": row.input_tokens,
@@ -209,6 +198,15 @@ def _call(row: Outcome, arm: Arm) -> dict[str, Any]:
         "error.type": row.error_kind,
         "zetaroute.role": row.role,
         "zetaroute.cost_usd": row.cost_usd,
+    }
+
+
+def _names(row: Outcome, arm: Arm) -> dict[str, Any]:
+    return {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": _PROVIDERS.get(arm.provider, arm.provider),
+        "gen_ai.request.model": arm.model,
+        "gen_ai.response.model": row.served_model,
     }
 
 

@@ -113,7 +113,9 @@ def _show_retrain(done: RetrainResult) -> None:
     from zetaroute.report.terminal import show_report
 
     show_report(console(), retrain_report(done.json()))
-    out(f"{_now_serves(done)}; report: {done.report}")
+    beside = f"; a challenger is given {100 * done.share:.0f}% of the queries" if done.share else ""
+    serves = "serves from now on" if done.promoted else f"goes on serving{beside}"
+    out(f"{done.serves} {serves}; report: {done.report}")
 
 
 def _tell_lost_guards(run: Run, settings: Settings) -> None:
@@ -142,13 +144,6 @@ def _is_stale(run: Run, settings: Settings, *, min_rows: int | None, json: bool)
     else:
         out(f"nothing to do: {told.words}")
     return told.stale
-
-
-def _now_serves(done: RetrainResult) -> str:
-    beside = f"; a challenger is given {100 * done.share:.0f}% of the queries" if done.share else ""
-    if done.promoted:
-        return f"{done.serves} serves from now on"
-    return f"{done.serves} goes on serving{beside}"
 
 
 @with_line

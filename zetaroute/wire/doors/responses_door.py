@@ -48,6 +48,8 @@ class ResponsesDoor(door.Door):
         system, previous = body.get("instructions"), body.get("previous_response_id")
         talk = body.get("conversation")
         turns, ours = _turns(body.get("input"))
+        given = body["input"]
+        given = [{"role": "user", "content": given}] if isinstance(given, str) else given
         tools = door.list_at(body.get("tools") or [], "tools")
         choice = mapping(body.get("tool_choice"))
         kinds = {str(door.mapping_at(tool, "tools").get("type")) for tool in (*tools, choice) if tool}
@@ -65,7 +67,9 @@ class ResponsesDoor(door.Door):
             native_format="responses",
             native={
                 **{key: body[key] for key in _NATIVE if body.get(key) is not None},
-                "input": can_be_sent(_items(body["input"])),
+                "input": can_be_sent(
+                    [{"role": "user", "content": given}] if isinstance(given, str) else given
+                ),
             },
             only_native=not ours or not kinds <= {"function", "namespace"} or bool(body.get("top_logprobs")),
             echo={key: body[key] for key in _ECHOED if body.get(key) is not None},
@@ -93,10 +97,6 @@ def answer_turn(done: Completion, answer_id: str) -> dict[str, Any]:
     ]
     turn = {"role": "assistant", "content": done.words}
     return {**turn, "tool_calls": calls} if calls else turn
-
-
-def _items(given: str | list[Any]) -> list[Any]:
-    return [{"role": "user", "content": given}] if isinstance(given, str) else given
 
 
 def _turns(given: Any) -> tuple[list[tuple[str, Any]], bool]:
