@@ -25,6 +25,7 @@ MOST_TOKENS = 16
 """Tokens that the answer to it may have."""
 LATEST = 1000
 """Served queries that shares and costs are taken from."""
+_PRICES = ("input", "cached_input", "output")
 _OLDEST = f"SELECT min(id) FROM (SELECT id FROM outcomes WHERE {FIRST} ORDER BY id DESC LIMIT {LATEST})"
 _SHARES = f"""
     WITH latest AS (SELECT model, cost_usd FROM served ORDER BY id DESC LIMIT {LATEST})
@@ -49,10 +50,8 @@ class ModelCheck:
             "ok": self.error is None,
             "error": self.error,
             "response_s": self.response_s,
-            "served_model": done.served_model if done else None,
-            "input_tokens": done.input_tokens if done else None,
-            "output_tokens": done.output_tokens if done else None,
-            "tokens_estimated": done.tokens_estimated if done else False,
+            **{name: getattr(done, name, None) for name in ("served_model", "input_tokens", "output_tokens")},
+            "tokens_estimated": done is not None and done.tokens_estimated,
             "cost_usd": done.cost_usd if done else None,
         }
 
@@ -69,13 +68,7 @@ def model_table(router: Router, log: Log) -> list[dict[str, Any]]:
         {
             "model": arm.id,
             "provider": arm.provider,
-            "price": None
-            if arm.prices is None
-            else {
-                "input": arm.prices.input,
-                "cached_input": arm.prices.cached_input,
-                "output": arm.prices.output,
-            },
+            "price": arm.prices and {name: getattr(arm.prices, name) for name in _PRICES},
             "price_source": arm.price_source or "unknown",
             "prior_accuracy": arm.prior_accuracy,
             "prior_response_s": arm.prior_response_s,

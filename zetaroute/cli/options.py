@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter, Signature
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
 
 from zetaroute.cli import completion as complete
+
+if TYPE_CHECKING:
+    from zetaroute.policy import Limits
 
 Preset = Literal["quality", "balanced", "cheap", "fast"]
 
@@ -51,6 +54,12 @@ class AskingLine:
     no_chain: bool = typer.Option(
         False, "--no-chain", help="Give one model's answer; ask no other because of what it looks like."
     )
+
+    def limits(self) -> Limits:
+        """Return what bounds the choice of models."""
+        from zetaroute.policy import Limits
+
+        return Limits(local_only=self.local_only, max_cost_usd=self.max_cost_usd)
 
 
 def with_line(command: Callable[[typer.Context, Any], None]) -> Callable[..., None]:

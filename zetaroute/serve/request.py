@@ -198,14 +198,17 @@ def _before(query: Query, known_as: str) -> str | None:
 
 def answer_key(known_as: str, words: str) -> str:
     """Return what an answer is known by in its conversation: examples that only look like one are none of ours."""
-    return hashlib.sha256(f"{known_as}\0{words.strip()}".encode("utf-8", "replace")).hexdigest()[:32]
+    return _digest(known_as, words.strip())
 
 
 def _opening(query: Query, session: str | None) -> str:
     """Return the hash of how a conversation began, the same in every turn."""
     first = query.history[0].content if query.history else query.text
-    words = f"{query.system}\0{first}" if session is None else f"{session}\0{query.system}\0{first}"
-    return hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:32]
+    return _digest(*((session,) if session is not None else ()), str(query.system), first)
+
+
+def _digest(*words: str) -> str:
+    return hashlib.sha256("\0".join(words).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _query(turns: list[Turn]) -> Query:

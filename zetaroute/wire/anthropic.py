@@ -126,7 +126,7 @@ def take_messages(payload: JsonObject, draft: Draft) -> str | None:
             if delta.get("type") == "input_json_delta":
                 index = count(payload.get("index")) or 0
                 draft.calls.take(index=index, arguments=text(delta.get("partial_json")))
-                draft.called()
+                draft.stepped()
             return text(delta.get("text"))
         case "message_delta":
             draft.end(mapping(payload.get("delta")).get("stop_reason"))
@@ -150,7 +150,7 @@ def _take_block(place: int, block: JsonObject, draft: Draft) -> str:
             name=text(block.get("name")),
             arguments=block.get("input") or None,
         )
-        draft.called()
+        draft.stepped()
     elif block.get("type") == "redacted_thinking":
         draft.beside(Part(kind="block", block=block))
     return text(block.get("text")) if block.get("type") == "text" else ""

@@ -54,7 +54,7 @@ def _take_message(message: JsonObject, draft: Draft) -> str:
             draft.think(text(detail.get("text")) or text(detail.get("summary")))
     if message.get("tool_calls") or message.get("function_call"):
         draft.calls.take_message(message)
-        draft.called()
+        draft.stepped()
     refusal = text(message.get("refusal"))
     draft.refused = draft.refused or bool(refusal)
     return _content(message.get("content"), draft) + refusal

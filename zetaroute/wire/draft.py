@@ -91,7 +91,7 @@ class Draft:
         piece = piece.removesuffix(self._half)
         piece = piece.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         if piece:
-            self._stepped()
+            self.stepped()
         known = len(self.marked.thoughts)
         shown = self.marked.feed(piece)
         self._parts += [Part(kind="thinking", text=one) for one in self.marked.thoughts[known:] if one]
@@ -102,7 +102,7 @@ class Draft:
         if piece:
             self._thoughts.append(piece.encode("utf-8", "replace").decode("utf-8"))
             self._parts.append(Part(kind="thinking", text=self._thoughts[-1]))
-            self._stepped()
+            self.stepped()
 
     def beside(self, part: Part) -> None:
         """Take what only streams of the same format can pass on."""
@@ -114,10 +114,6 @@ class Draft:
         self._parts, self.calls.parts = [], []
         return before, calls
 
-    def called(self) -> None:
-        """Note that a part of a tool call was taken."""
-        self._stepped()
-
     def flush(self) -> str:
         """Return what was held back of the text, now that no more comes."""
         return self._take(self.marked.flush())
@@ -128,7 +124,8 @@ class Draft:
             self._has_words = self._has_words or not shown.isspace()
         return shown
 
-    def _stepped(self) -> None:
+    def stepped(self) -> None:
+        """Note a piece of text, of thinking or of a call."""
         self.begun = True
         self.steps += 1
 

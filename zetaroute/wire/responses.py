@@ -92,7 +92,7 @@ def take_responses(payload: JsonObject, draft: Draft) -> str | None:
         case "function_call_arguments.delta":
             place = count(payload.get("output_index"))
             draft.calls.take(index=place, arguments=text(payload.get("delta")))
-            draft.called()
+            draft.stepped()
         case "output_item.added" | "output_item.done" as kind:
             _take_item(payload, draft, done=kind.endswith("done"))
         case "completed" | "incomplete" | "failed":
@@ -140,7 +140,7 @@ def _take_item(payload: JsonObject, draft: Draft, *, done: bool) -> None:
                 name=qualified(item.get("namespace"), text(item.get("name"))),
                 arguments=text(item.get("arguments")),
             )
-            draft.called()
+            draft.stepped()
         case "message":
             return
         case kind if done or kind == "reasoning":
@@ -150,7 +150,7 @@ def _take_item(payload: JsonObject, draft: Draft, *, done: bool) -> None:
             if kind == "custom_tool_call":
                 _take_custom(item, draft)
             elif kind != "reasoning":
-                draft.called()
+                draft.stepped()
 
 
 def _take_custom(item: JsonObject, draft: Draft) -> None:
@@ -162,4 +162,4 @@ def _take_custom(item: JsonObject, draft: Draft) -> None:
         arguments={"input": text(item.get("input"))},
         passed_on=False,
     )
-    draft.called()
+    draft.stepped()

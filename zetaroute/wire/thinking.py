@@ -49,9 +49,7 @@ class ThinkingSplitter:
     def flush(self) -> str:
         """Return what was held back at the end of the text; thinking that never closed is no answer."""
         held, self._held = self._held, ""
-        if self._closer is None:
-            return held
-        if self._opened:
+        if self._closer is None or self._opened:
             return held
         self.thoughts.append(held)
         return ""
@@ -85,13 +83,13 @@ class ThinkingSplitter:
         """Look for the closing mark; return False while it is still to come."""
         assert self._closer is not None  # noqa: S101  - the caller has looked; this tells mypy
         found = self._closer.search(self._held, self._looked)
-        if found is None and self._opened:
-            self._looked = max(0, len(self._held) - self._longest + 1)
-            return False
         if found is None:
             cut = max(0, len(self._held) - self._longest + 1)
-            self.thoughts.append(self._held[:cut])
-            self._held = self._held[cut:]
+            if self._opened:
+                self._looked = cut
+            else:
+                self.thoughts.append(self._held[:cut])
+                self._held = self._held[cut:]
             return False
         self.thoughts.append(self._held[: found.start()])
         self._held, self._closer = self._held[found.end() :], None

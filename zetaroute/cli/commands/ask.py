@@ -81,12 +81,11 @@ class TalkLine(AskingLine):
     def options(self, **more: Any) -> AskOptions:
         """Return what was typed as options of one answer, with what else is known of it."""
         from zetaroute.config import PRESETS
-        from zetaroute.policy import Limits
         from zetaroute.router.options import AskOptions
 
         return AskOptions(
             model=self.model,
-            limits=Limits(local_only=self.local_only, max_cost_usd=self.max_cost_usd),
+            limits=self.limits(),
             objective=None if self.prefer is None else PRESETS[self.prefer],
             deadline_s=self.timeout_s,
             no_audit="switched off" if self.no_audit else None,

@@ -129,21 +129,17 @@ def _note_grade(run: Run, answer: Answer, *, explained: bool) -> None:
         for line in chain_lines(answer.chain):
             run.note(f"chain: {line}")
     if answer.check is not None:
-        _tell_check(run, answer)
+        from zetaroute.router.attempts import PASSES
+
+        *before, _ = [row.model for row in answer.entry.outcomes if row.status == "ok"]
+        if before and not answer.chain:
+            run.note(f"{', '.join(before)} failed the check, so {answer.model} was asked")
+        if answer.check < PASSES:
+            run.note("no answer passed the check: this is the last one")
     if answer.note is not None:
         from zetaroute.report.terminal import plain
 
         run.note(f"no grade: {plain(answer.note)}")
-
-
-def _tell_check(run: Run, answer: Answer) -> None:
-    from zetaroute.router.attempts import PASSES
-
-    *before, _ = [row.model for row in answer.entry.outcomes if row.status == "ok"]
-    if before and not answer.chain:
-        run.note(f"{', '.join(before)} failed the check, so {answer.model} was asked")
-    if (answer.check or 0.0) < PASSES:
-        run.note("no answer passed the check: this is the last one")
 
 
 def _merge(run: Run, log: Log, answer: Answer, rating: str | None) -> None:

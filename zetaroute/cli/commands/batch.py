@@ -93,7 +93,6 @@ def batch_command(context: typer.Context, line: BatchLine) -> None:
     """
     from zetaroute.batch.job import BatchJob, target_of
     from zetaroute.batch.run import BatchPlan
-    from zetaroute.policy import Limits
     from zetaroute.router.prepare import parse_check
 
     run = session(context)
@@ -104,7 +103,7 @@ def batch_command(context: typer.Context, line: BatchLine) -> None:
             concurrency=line.concurrency,
             models=_models(run, line.model, all_models=line.all_models),
             budget_usd=line.budget_usd,
-            limits=Limits(local_only=line.local_only, max_cost_usd=line.max_cost_usd),
+            limits=line.limits(),
             seed=line.seed or 0,
             timeout_s=line.timeout_s,
             check=parse_check(line.check),
