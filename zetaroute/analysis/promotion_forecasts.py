@@ -38,16 +38,8 @@ def forecasts(
     for version, previous, author in promoted:
         promised = _promised(connection, registry, objective, version, previous)
         came = _came(connection, version, previous)
-        found.append(
-            {
-                "version": version,
-                "previous": previous,
-                "by": author,
-                "promised": promised,
-                "came": came.json(),
-                "agrees": _kept(promised, came),
-            }
-        )
+        told = {"promised": promised, "came": came.json(), "agrees": _kept(promised, came)}
+        found.append({"version": version, "previous": previous, "by": author, **told})
     return found
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import BETS_FROM, GRADE_DEADLINE, ContestEvent, EvidenceLine, Side, unit_of
-from zetaroute.log.log import rows_in
+from zetaroute.log.log import named_rows, rows_in
 from zetaroute.projections.seen_answers import CHAINS, Seen, answers_to, grades_of, replays_of, seen_of
 
 if TYPE_CHECKING:
@@ -156,9 +156,7 @@ def _decisions(connection: DuckDBPyConnection, event: ContestEvent) -> list[dict
         "champions": json.dumps([model for model in models if event.anchor in {None, model}]),
         "anchored": event.anchor is not None,
     }
-    found = connection.execute(_DECISIONS, wanted)
-    names = [column[0] for column in found.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return named_rows(connection.execute(_DECISIONS, wanted))
 
 
 def _slowest_ms(connection: DuckDBPyConnection, event: ContestEvent) -> float:

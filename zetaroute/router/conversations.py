@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zetaroute.domain import Completion, Message, Query, Warm
 from zetaroute.errors import StoreBusyError, UsageError
 from zetaroute.log.conversation_tags import ConversationTags
-from zetaroute.log.log import PATIENCE_S, Log
+from zetaroute.log.log import PATIENCE_S, Log, named_rows
 from zetaroute.log.named_outcomes import ASKED
 from zetaroute.log.pseudonyms import hidden
 from zetaroute.log.views import GIVEN
@@ -202,9 +202,7 @@ def latest_queries(log: Log, *, limit: int) -> list[str]:
 def list_conversations(log: Log, *, limit: int) -> list[dict[str, Any]]:
     """Return the conversations, the one that was spoken in last first."""
     with log.open() as connection:
-        found = connection.execute(_LISTED, [limit])
-        names = [column[0] for column in found.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return named_rows(connection.execute(_LISTED, [limit]))
 
 
 MOST = 10_000

@@ -13,14 +13,7 @@ from zetaroute.router.attachments import LARGEST, attachment_of
 from zetaroute.serve.api_errors import bad
 from zetaroute.wire.turns import turn_fields
 
-_ROLES = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "tool": "tool",
-    "function": "function",
-}
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +37,9 @@ def read_turn(value: Any, place: str) -> Turn:
     words, files = _content(content, f"{place}.content")
     if files and role != "user":
         raise bad(f"{place} holds a file, which only a message of the role user may.", f"{place}.content")
-    return Turn(
-        message=Message(role=_ROLES[role], content=words, fields=turn_fields(value)), attachments=tuple(files)
-    )
+    role = "system" if role == "developer" else role
+    message = Message(role=role, content=words, fields=turn_fields(value))
+    return Turn(message=message, attachments=tuple(files))
 
 
 def _content(content: Any, place: str) -> tuple[str, list[Attachment]]:
