@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from zetaroute.features.embedding_map import EmbeddedMap, Embeddings, unit
-from zetaroute.learn.feature_maps import VectorMap, enough_embedded
+from zetaroute.learn.feature_maps import TextMap, VectorMap, enough_embedded
 from zetaroute.learn.incremental.sufficient_statistics import gather
 from zetaroute.learn.ridge import solve
 
@@ -117,3 +117,9 @@ def test_enough_texts_and_half_of_them_must_have_an_embedding(texts, enough):
     assert enough_embedded(texts, of(GIVEN)) is enough
     assert enough_embedded([*texts, *others], of(GIVEN)) is enough
     assert enough_embedded([*texts, *others, "one more"], of(GIVEN)) is False
+
+
+def test_texts_of_the_same_terms_have_the_same_place() -> None:
+    places = TextMap([f"What is {number} + 312?" for number in range(100, 160)], seed=0).frozen
+    x = places.vectors(["What is 111 + 312?", "What is 777 + 312?"])
+    np.testing.assert_allclose(x[0], x[1])

@@ -56,6 +56,10 @@ def test_a_batch_a_question_and_a_client_are_answered_by_a_chain(learned: Path) 
     # Thirty queries, of which half are asked of two or three models.
     assert expected["cost_usd"]["value"] == pytest.approx(told["cost_usd"], rel=0.5)
 
+    report = ok(learned, "policies", "show").out
+    assert "practice/large, which looks at answers, pays: +$" in " ".join(report.split())
+    assert "nothing new was learned" not in report
+
     answer = chained(learned)
     given = next(one for one in answer["chain"] if one["returned"])
     assert (answer["model"], answer["answer"] != "") == (given["model"], True)

@@ -76,7 +76,9 @@ class TextMap:
         )
         weighted = self._vectoriser.fit_transform(texts)
         dimensions = min(DIMENSIONS, weighted.shape[0] - 1, weighted.shape[1] - 1)
-        self._svd = TruncatedSVD(dimensions, random_state=seed).fit(weighted) if dimensions >= 1 else None
+        # Where all texts have the same terms, the parts of the variance are 0 / 0; nothing here reads them.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._svd = TruncatedSVD(dimensions, random_state=seed).fit(weighted) if dimensions >= 1 else None
         if self._svd is not None:
             # Rounded to what the artifact stores, so that both halves multiply by the same numbers.
             self._svd.components_ = self._svd.components_.astype(np.float32).astype(np.float64)

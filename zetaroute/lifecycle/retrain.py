@@ -215,7 +215,7 @@ def _record(
         moves,
         parent=sides.champion.version if before.contest is None else before.contest.event.champion,
         promoted=before.won or serves,
-        notes=[*of_the_fit(learned.fitted, moves), *learned.chain.notes, *step.words, *before.notes()],
+        notes=[*of_the_fit(learned.fitted, moves, learned.chain), *step.words, *before.notes()],
         anew=step.anew,
         objective=settings.objective,
     )

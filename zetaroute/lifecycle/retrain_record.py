@@ -10,14 +10,17 @@ from zetaroute.analysis.contest_result import at_every_look, evidence_json
 from zetaroute.domain import Objective
 from zetaroute.evaluate.intervals import NOTHING
 from zetaroute.learn.fit import Fitted
+from zetaroute.learn.kept_chain import LearnedChain
 from zetaroute.lifecycle.candidate import CandidatePolicy
 from zetaroute.lifecycle.evidence import Evidence
 from zetaroute.lifecycle.margins import kinds_of_query
 from zetaroute.lifecycle.moves import Moves
 from zetaroute.lifecycle.retrain_result import RetrainRecord
 from zetaroute.lifecycle.verdict import Verdict
+from zetaroute.policy.chain.plan import ChainPlan
 from zetaroute.registry import Registry
 from zetaroute.report import html
+from zetaroute.report.figure_words import amount
 from zetaroute.report.markdown import markdown
 from zetaroute.report.retrain_report import retrain_report
 
@@ -64,10 +67,10 @@ def record_of(
     )
 
 
-def of_the_fit(fitted: Fitted, moves: Moves) -> list[str]:
+def of_the_fit(fitted: Fitted, moves: Moves, chain: LearnedChain) -> list[str]:
     """Return what is to be said of what was learned."""
-    words = []
-    if moves.none:
+    words = [*_of_the_chain(chain.plan), *chain.notes]
+    if moves.none and (chain.plan is None or not chain.plan.serves):
         words.append(
             "nothing new was learned: the new version would ask the champion's models for every one of the latest "
             "queries"
@@ -78,6 +81,20 @@ def of_the_fit(fitted: Fitted, moves: Moves) -> list[str]:
             "its older rows hardly count any more"
         )
     return words
+
+
+def _of_the_chain(plan: ChainPlan | None) -> list[str]:
+    if plan is None:
+        return []
+    models = " and ".join((", ".join(plan.models[:-1]), plan.models[-1]))
+    gain = f"{amount(plan.gain_usd, 'usd_per_query', signed=True)} ± {amount(plan.gain_se, 'usd_per_query')}"
+    if plan.serves:
+        told = f"pays: {gain} per 1,000 queries more than choosing by the query alone, by audited queries"
+    elif not plan.gain_se:
+        told = "is not used: too few audited queries have the grades of all its models"
+    else:
+        told = f"is not used: its gain on audited queries, {gain} per 1,000, is within one standard error"
+    return [f"a chain of {models}, which looks at answers, {told}"]
 
 
 def publish(

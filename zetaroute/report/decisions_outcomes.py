@@ -94,7 +94,8 @@ def show_outcome(console: Console, row: Result) -> None:
         "accuracy": f"{graded} ({row['accuracy_source']})" if row["accuracy_source"] else graded,
         "response": f"{amount(row['response_s'], 'seconds')}, router {amount(row['router_s'], 'seconds')}",
         "cost": amount(row["cost_usd"], "usd") if row["cost_usd"] is not None else "unknown",
-        "tokens": f"{row['input_tokens'] or '-'} in, {row['output_tokens'] or '-'} out",
+        "tokens": f"{row['input_tokens'] or '-'} in, {row['output_tokens'] or '-'} out"
+        + (f", {row['reasoning_tokens']} of them thinking" if row["reasoning_tokens"] else ""),
         "tags": ", ".join(row["tags"] or ()),
         "kept": f"{row['store']}: the texts below are keyed hashes" if row["store"] else "",
         "recorded": "yes: time, cost and score were recorded elsewhere" if row["recorded"] else "",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.command import command, environment, ok, on_terminal, refused, rows, run
 from tests.cli.conftest import by_model, fails, says
-from tests.providers.loopback import RESET, ModelServer, delta, stream
+from tests.providers.loopback import RESET, ModelServer, chat, delta, http, stream
 from tests.support.waiting import PATIENCE_S
 
 KEY = "sk-loopback-0123456789abcdef"
@@ -36,6 +36,17 @@ def test_plain_and_streamed(http_folder: Path, server: ModelServer, flags: tuple
     )
     assert (ttft_s is None) == bool(flags)
     assert facts == ["Grüße, 你好!", "served-1", 10, 5, pytest.approx(20e-6), "ok"]
+
+
+def test_tokens_of_thinking_are_told(http_folder: Path, server: ModelServer) -> None:
+    counts = {
+        "prompt_tokens": 10,
+        "completion_tokens": 50,
+        "completion_tokens_details": {"reasoning_tokens": 40},
+    }
+    server.reply(http(chat("12", usage=counts)))
+    ok(http_folder, "ask", "-m", "one/m1", "--no-stream", "hello")
+    assert "10 in, 50 out, 40 of them thinking" in ok(http_folder, "log", "show").out
 
 
 def test_a_failing_model_is_replaced_and_both_rows_are_kept(http_folder: Path, server: ModelServer) -> None:
