@@ -17,17 +17,6 @@ if TYPE_CHECKING:
 
 Preset = Literal["quality", "balanced", "cheap", "fast"]
 
-Prefer = Annotated[Preset | None, typer.Option("--prefer", help="What matters more than the config says.")]
-CheckOption = Annotated[
-    str | None,
-    typer.Option(
-        "--check", help="GRADER, GRADER=TEXT or GRADER=@FILE; an answer that fails goes to the next model."
-    ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would be asked and its cost; ask no model.")
-]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Repeat decisions exactly.")]
 Since = Annotated[
     str | None, typer.Option("--since", help="Only rows since this moment: 2026-01-31, 7d, 12h.")
 ]
@@ -60,6 +49,20 @@ class AskingLine:
         from zetaroute.policy import Limits
 
         return Limits(local_only=self.local_only, max_cost_usd=self.max_cost_usd)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnsweringLine(AskingLine):
+    """What `ask` and `batch` can be told."""
+
+    check: str | None = typer.Option(
+        None, help="GRADER, GRADER=TEXT or GRADER=@FILE; an answer that fails goes to the next model."
+    )
+    dry_run: bool = typer.Option(
+        False, "--dry-run", help="Show what would be asked and its cost; ask no model."
+    )
+    seed: int | None = typer.Option(None, min=0, help="Repeat decisions exactly.")
+    json: Json = False
 
 
 def with_line(command: Callable[[typer.Context, Any], None]) -> Callable[..., None]:

@@ -34,15 +34,12 @@ class DashboardPages(Protocol):
 
     def page(self, home: Home, log: Log, settings: Settings) -> str:
         """Return the page of this moment; raise StoreBusyError when others keep the log."""
-        ...
 
     def report(self, home: Home) -> bytes | None:
         """Return the newest version's report; None where there is none that can be read."""
-        ...
 
     def file(self, name: str) -> bytes:
         """Return the style or the script that the page asks for."""
-        ...
 
 
 class Page:

@@ -13,7 +13,7 @@ import typer
 from zetaroute.cli import completion as complete
 from zetaroute.cli.commands.ask_screen import answer
 from zetaroute.cli.commands.rate import rating_share
-from zetaroute.cli.options import AskingLine, CheckOption, DryRun, Json, Prefer, Seed, with_line
+from zetaroute.cli.options import AnsweringLine, AskingLine, Preset, with_line
 from zetaroute.cli.printing import console, out_json
 from zetaroute.cli.session import session
 from zetaroute.errors import UsageError
@@ -74,7 +74,7 @@ class TalkLine(AskingLine):
     """What `ask` and `chat` can be told."""
 
     system: str | None = typer.Option(None, "--system", "-s", help="System prompt.")
-    prefer: Prefer = None
+    prefer: Preset | None = typer.Option(None, help="What matters more than the config says.")
     continue_: bool = typer.Option(False, "--continue", "-c", help="Go on with the last conversation.")
     cid: str | None = typer.Option(None, help="Go on with this conversation, or begin it.")
 
@@ -95,7 +95,7 @@ class TalkLine(AskingLine):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AskLine(TalkLine):
+class AskLine(TalkLine, AnsweringLine):
     """What `ask` can be told."""
 
     prompt: list[str] | None = typer.Argument(None, help="The query; standard input comes first when piped.")
@@ -113,20 +113,16 @@ class AskLine(TalkLine):
     option: list[str] | None = typer.Option(
         None, "--option", "-o", help="key=value for the model, such as temperature=0.2; repeatable."
     )
-    check: CheckOption = None
     reroute: bool = typer.Option(False, "--reroute", help="Let the conversation change its model.")
     schema: str | None = typer.Option(
         None,
         help="Ask for JSON, and check it: fields (city, founded int), a JSON schema, or a file with one.",
     )
-    dry_run: DryRun = False
     explain: bool = typer.Option(False, "--explain", help="Show every candidate on standard error.")
     rate: str | None = typer.Option(None, help="Rate the answer at once: 1-5, up, down or a verdict.")
     usage: bool = typer.Option(False, "--usage", "-u", help="Say model, tokens, time and cost afterwards.")
     no_log: bool = typer.Option(False, "--no-log", "-n", help="Keep nothing of this query.")
     no_stream: bool = typer.Option(False, "--no-stream", help="Show the answer when it is complete.")
-    seed: Seed = None
-    json: Json = False
 
     def query(self, schema: str | None) -> Query:
         """Return the query with all that belongs to it."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from zetaroute.cli.commands.batch_progress import counts, shown
-from zetaroute.cli.options import AskingLine, CheckOption, DryRun, Json, Seed, with_line
+from zetaroute.cli.options import AnsweringLine, with_line
 from zetaroute.cli.printing import out, out_json
 from zetaroute.cli.session import Run, session
 from zetaroute.errors import UsageError
@@ -55,7 +55,7 @@ def _interruptible(run: Run, stopping: asyncio.Event) -> Iterator[None]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchLine(AskingLine):
+class BatchLine(AnsweringLine):
     """What `batch` can be told."""
 
     file: str = typer.Argument(
@@ -73,11 +73,7 @@ class BatchLine(AskingLine):
     format_: Literal["plain", "openai"] = typer.Option(
         "plain", "--format", help="Lines of the output; openai as its Batch API writes them."
     )
-    dry_run: DryRun = False
     restart: bool = typer.Option(False, "--restart", help="Ask every row again.")
-    check: CheckOption = None
-    seed: Seed = None
-    json: Json = False
 
 
 @with_line
