@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zetaroute.policy.chain.posterior import sigmoid
-from zetaroute.policy.chain.value import best_step, moved_by
+from zetaroute.policy.chain.value import best_asks, best_step, moved_by
 
 LOGITS = np.array([[0.0, 0.0]])
 TELLS = np.array([[-2.0, 2.0], [2.0, -2.0]])
@@ -33,3 +33,21 @@ def test_what_costs_more_than_it_brings_is_not_asked() -> None:
     charge = np.array([0.05, 0.8])
     found = best_step(MOVES, (0,), np.array([[-2.0, 2.0]]), charge, able=frozenset({1}), vetoed=frozenset())
     assert (found.model.tolist(), found.value[0]) == ([-1], pytest.approx(sigmoid(np.array(-2.0))))
+
+
+def test_of_two_at_once_the_later_one_is_waited_for_where_it_is_needed_alone() -> None:
+    right = 1 / (1 + np.exp(-2.0))
+    waiting = np.array([[0.1, 0.12]])
+    found = best_asks(
+        MOVES,
+        (),
+        LOGITS,
+        waiting + 0.05,
+        waiting,
+        able=frozenset({0, 1}),
+        vetoed=frozenset(),
+        pairs=[(0, 1)],
+    )
+    assert (found.first.tolist(), found.second.tolist()) == ([0], [1])
+    # Both are paid, the sooner one is waited for, and half of the time the other one for the rest of its time.
+    assert found.value[0] == pytest.approx(right - 0.1 - 0.1 - 0.5 * 0.02, abs=1e-6)

@@ -94,25 +94,28 @@ def best_asks(
     """
     step = best_step(moves, asked, logits, charge, able=able, vetoed=vetoed)
     value, first, second = step.value, step.model, np.full(len(logits), -1)
-    for one, other in pairs:
-        after = tuple(sorted((*asked, one)))
-        before = moved_by(logits, moves[asked][one]).reshape(-1, logits.shape[1])
-        states = moved_by(before, moves[after][other][::2]).reshape(-1, logits.shape[1])
+    for one, other in ((a, b) for pair in pairs for a, b in (pair, pair[::-1])):
+        sooner = waiting[:, one] <= waiting[:, other]
+        if not sooner.any():
+            continue
+        # Once the sooner answer is here, the other one costs no more than the rest of the wait, or is ended.
+        left = charge.copy()
+        left[:, other] = np.maximum(waiting[:, other] - waiting[:, one], 0.0)
+        states = moved_by(logits, moves[asked][one]).reshape(-1, logits.shape[1])
         then = best_step(
             moves,
-            tuple(sorted((*after, other))),
+            tuple(sorted((*asked, one))),
             states,
-            charge if len(charge) == 1 else charge.repeat(len(states) // len(charge), axis=0),
+            left if len(left) == 1 else left.repeat(len(states) // len(left), axis=0),
             able=able,
             vetoed=vetoed,
+            every=2,
         )
-        both = [one, other]
-        paid = charge[:, both].sum(axis=1) - waiting[:, both].min(axis=1)
+        paid = charge[:, [one, other]].sum(axis=1) - waiting[:, other]
         worth = then.value.reshape(len(logits), -1).mean(axis=1) - paid
-        better, in_order = worth > value, waiting[:, one] <= waiting[:, other]
+        better = sooner & (worth > value)
         value = np.where(better, worth, value)
-        first = np.where(better, np.where(in_order, one, other), first)
-        second = np.where(better, np.where(in_order, other, one), second)
+        first, second = np.where(better, one, first), np.where(better, other, second)
     return NextAsks(value=value, first=first, second=second)
 
 
