@@ -23,7 +23,8 @@ MODELS = (
     "c4ai-command-r-v01",
     "mathstral-7B",
 )
-VALUES = (("score", 0.0), (".1 per $/1k", 0.1))
+VALUES = (("score", 0.0, None), (".1 per $/1k", 0.1, None), ("score, every query audited", 0.0, 1.0))
+"""Label, points per USD per 1,000 queries, and the share that is audited: None for the product's."""
 ROWS, FLOOR, SEEDS = 5_900, 0.05, 10
 
 
@@ -42,9 +43,9 @@ def section(folder: Path) -> list[str]:
         "| value | full information | learned | served | mix | online | after 3,000 | promoted | covered |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for label, per_dollar in VALUES:
+    for label, per_dollar, audit in VALUES:
         worth = objective(per_dollar, 0.0)
-        runs = Parallel(n_jobs=2)(delayed(_run)(recordings, worth, seed) for seed in range(SEEDS))
+        runs = Parallel(n_jobs=2)(delayed(_run)(recordings, worth, audit, seed) for seed in range(SEEDS))
         point = worth.answer_value_usd / 100
         gap = fmean(one["final"]["full_information"] - one["final"]["best_single"] for one in runs)
         shares = [
@@ -65,8 +66,8 @@ def section(folder: Path) -> list[str]:
     return [*lines, "", "± here is the standard deviation over the seeds.", ""]
 
 
-def _run(recordings: Recordings, worth: Objective, seed: int) -> dict[str, Any]:
-    plan = ReplayPlan(rounds=10, rows=ROWS, explore=FLOOR, seed=seed, chain=False)
+def _run(recordings: Recordings, worth: Objective, audit: float | None, seed: int) -> dict[str, Any]:
+    plan = ReplayPlan(rounds=10, rows=ROWS, explore=FLOOR, audit=audit, seed=seed, chain=False)
     return replay(recordings, objective=worth, plan=plan, jobs=1)
 
 
