@@ -68,6 +68,18 @@ def test_its_version_is_whole_and_repeats_its_decisions(home: Path, then: dict[s
     assert ok(home, "policies", "show").out.startswith(f"# {then['verdict']}:")
 
 
+def test_what_is_expected_of_a_new_model_may_change_and_the_version_stays_whole(home: Path) -> None:
+    new = '[[models]]\nid = "practice/new"\nprovider = "practice"\nmodel = "medium"\n'
+    config = home / "config.toml"
+    before = config.read_text(encoding="utf-8")
+    config.write_text(f"{before}\n{new}", encoding="utf-8")
+    assert "practice/new" in [
+        one["model"] for one in ok(home, "ask", "What is 2 + 3?", "--json").json["candidates"]
+    ]
+    config.write_text(f"{before}\n{new}prior_accuracy = 0.2\n", encoding="utf-8")
+    assert "is whole and repeats 4 logged decisions" in ok(home, "policies", "verify").out
+
+
 def test_it_is_reported_on(home: Path, then: dict[str, Any]) -> None:
     report = ok(home, "kpi", "--json").json
     assert (report["version"], report["rows"]) == (then["version"], then["rows"])

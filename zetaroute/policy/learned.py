@@ -76,6 +76,14 @@ class LearnedPredictor:
         object.__setattr__(found, "_latest", self._latest)
         return found
 
+    def graded_models(self) -> set[str]:
+        """Return the models of which graded answers were learned from."""
+        return {
+            model
+            for place, model in enumerate(self.models)
+            if self.accuracy is not None and self.accuracy.rows[place] > 0
+        }
+
     def forecast(self, vectors: Array, arms: Sequence[Arm]) -> Forecast:
         """Return the predictions of the heads, and the prior where a head or an arm is new."""
         if self.centre is not None:
@@ -157,7 +165,7 @@ class _HeadsByArm:
         return cls(
             known=places >= 0,
             accuracy=seat(predictor.accuracy, [arm.prior_accuracy for arm in arms]),
-            satisfaction=seat(predictor.satisfaction, [None] * len(arms)),
+            satisfaction=seat(predictor.satisfaction, ()),
             response=response,
             cost=seat(predictor.cost, ()),
             rating=None if predictor.rating is None else predictor.rating.of(places, predictor.map.size),
