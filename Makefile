@@ -83,7 +83,7 @@ evidence: $(READY) ## measure the learner on recorded outcomes: make evidence BE
 rivals: $(READY) ## measure other routers likewise (.venv/bin/pip install -e '.[rivals]' first)
 	$(BIN)/python -m benchmarks.rivals $(BENCH_DIR)
 
-bench: $(READY) ## measure the speed up to 100,000 rows beside references, for the performance page (about ten minutes)
+bench: $(READY) ## measure the speed up to 100,000 rows beside references, for the performance page (about five minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.speed
 
 bench-large: $(READY) ## the same for up to ten million rows, a cluster, other gateways (about three quarters of an hour)

@@ -99,7 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--large", action="store_true", help="what takes longer than ten minutes")
+    parser.add_argument("--large", action="store_true", help="what takes longer")
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--requests", type=int, default=400, help="of each server")
     parser.add_argument("--only", default="", help=f"some of {', '.join(SMALL | LARGE)}")
