@@ -160,3 +160,20 @@ def test_a_chain_is_kept_until_a_tenth_more_answers_have_come_or_one_is_forgotte
     assert kept() is None
     forget(log, choose(log, ids=[more.outcomes[0].id]))
     assert kept() is None
+
+
+def test_a_chain_is_fitted_anew_where_the_same_answers_are_graded_otherwise(home) -> None:
+    rng, log = np.random.default_rng(0), Log(home)
+    entries = [audited(number, rng) for number in range(60)]
+    log.append(entries)
+    fitted, plan = fitted_chain(home)
+    known = fitted.policy("v1", plan)
+    with log.open() as connection:
+        then = AuditedAnswers.of_log(connection)
+        manifest = {"objective": asdict(WORTH), "chain_fitted_on": asdict(then)}
+        assert kept_chain(connection, known, manifest, fitted, WORTH) is not None
+    log.append([Entry(feedback=tuple(feedback(one.id, 0.0) for entry in entries for one in entry.outcomes))])
+    with log.open() as connection:
+        now = AuditedAnswers.of_log(connection)
+        assert (now.answers, now.graded, now.right) == (then.answers, then.graded, 0.0)
+        assert kept_chain(connection, known, manifest, fitted, WORTH) is None

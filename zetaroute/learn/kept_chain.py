@@ -21,7 +21,8 @@ REFITTED_AFTER = 0.1
 AUDITED = "status = 'ok' AND audited AND role IN ('served', 'chain', 'audit', 'seed')"
 READABLE = f"{TEACHING} AND store IS NULL AND response IS NOT NULL"
 _COUNT = f"""
-    SELECT count(*) FILTER ({READABLE}), count(accuracy) FILTER ({READABLE}), count(*) FILTER (NOT ({READABLE}))
+    SELECT count(*) FILTER ({READABLE}), count(accuracy) FILTER ({READABLE}),
+        coalesce(sum(accuracy) FILTER ({READABLE}), 0.0), count(*) FILTER (NOT ({READABLE}))
     FROM graded WHERE {AUDITED}
 """
 
@@ -32,14 +33,16 @@ class AuditedAnswers:
 
     answers: int
     graded: int
+    right: float
+    """Sum of the grades."""
     gone: int
     """Those whose text was forgotten or never kept: a chain that was fitted before may know some of them."""
 
     @classmethod
     def of_log(cls, connection: DuckDBPyConnection) -> AuditedAnswers:
         """Count those of a log."""
-        answers, graded, gone = connection.execute(_COUNT).fetchone() or (0, 0, 0)
-        return cls(answers=answers, graded=graded, gone=gone)
+        answers, graded, right, gone = connection.execute(_COUNT).fetchone() or (0, 0, 0.0, 0)
+        return cls(answers=answers, graded=graded, right=right, gone=gone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,7 @@ def kept_chain(
     now, before = fitted.predictor, known.predictor
     # Versions of before have none.
     found = manifest.get("chain_fitted_on")
-    if found is None or fitted.drifts or not isinstance(before, LearnedPredictor):
+    if found is None or "right" not in found or fitted.drifts or not isinstance(before, LearnedPredictor):
         return None
     same = (now.models, now.map.identity(), asdict(objective))
     prices = [{model: one.prices for model, one in each.priced.items()} for each in (now, before)]
@@ -76,7 +79,8 @@ def kept_chain(
         return None
     then, there = AuditedAnswers(**found), AuditedAnswers.of_log(connection)
     new, more = there.answers - then.answers, int(REFITTED_AFTER * then.answers)
-    if there.gone != then.gone or not 0 <= new <= more or abs(there.graded - then.graded) > more:
+    regraded = max(abs(there.graded - then.graded), abs(there.right - then.right))
+    if there.gone != then.gone or not 0 <= new <= more or regraded > more:
         return None
     words = (
         f"the chain is kept as it was fitted: {new} audited answers have come since its {then.answers}, "
