@@ -55,6 +55,9 @@ def test_every_key_counts():
     ("base_url", "local"),
     [
         ("http://localhost:1234/v1", True),
+        ("http://models.localhost:1234/v1", True),
+        ("http://localhost.:1234/v1", True),
+        ("http://localhost.example.com/v1", False),
         ("http://[::1]/v1", True),
         ("http://192.168.0.9/v1", False),
         ("http://[bad/v1", False),

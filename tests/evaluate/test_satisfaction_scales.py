@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import isotonic_regression
 
 from zetaroute.evaluate.satisfaction import FEWEST_PAIRS, LEVELS, one_scale, scale_of
 
@@ -54,9 +55,19 @@ def test_few_pairs_change_nothing():
 
 
 def test_map_is_monotone_whatever_the_pairs_say():
-    thumbs = np.repeat([0.0, 1.0], 60)
-    rating = np.repeat([5.0, 3.0], 60)
-    assert scale_of(thumbs, rating, LEVELS["thumbs"]) == {0.0: 0.75, 1.0: 0.75}
+    thumbs = np.repeat([0.0, 1.0], (90, 30))
+    rating = np.repeat([5.0, 3.0], (90, 30))
+    assert scale_of(thumbs, rating, LEVELS["thumbs"]) == {0.0: 0.875, 1.0: 0.875}
+
+
+def test_levels_in_the_wrong_order_share_their_mean_as_isotonic_regression_has_it():
+    rng, levels = np.random.default_rng(3), (0.0, 0.25, 0.5, 0.75, 1.0)
+    for _ in range(50):
+        counts = rng.integers(FEWEST_PAIRS, 3 * FEWEST_PAIRS, len(levels))
+        rated = rng.integers(1, 6, len(levels)).astype(float)
+        found = scale_of(np.repeat(levels, counts), np.repeat(rated, counts), levels)
+        wanted = isotonic_regression((rated - 1.0) / 4.0, weights=counts).x
+        assert found == pytest.approx(dict(zip(levels, wanted, strict=True)))
 
 
 def test_mean_of_several_people_lies_between_their_values():
