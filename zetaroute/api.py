@@ -217,7 +217,7 @@ class Session:
         """Return the rounds, oldest first: a row per attempt with its decision and what is known of its answer."""
         import polars as pl
 
-        from zetaroute.log.log import rows_since
+        from zetaroute.log.rows import rows_since
 
         with self.log.open() as connection:
             return pl.DataFrame(

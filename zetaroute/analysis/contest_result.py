@@ -17,7 +17,7 @@ from zetaroute.evaluate.before_after import BeforeAfter, SideRows, before_after,
 from zetaroute.evaluate.betting_interval import betting_interval
 from zetaroute.evaluate.e_process import PROMOTES_AT, ROLLS_BACK_AT
 from zetaroute.log.contest_events import running_contest
-from zetaroute.log.log import rows_in
+from zetaroute.log.rows import rows_in
 from zetaroute.log.views import LOST
 from zetaroute.projections.contest_standing import ContestStanding, standing_of
 from zetaroute.registry import COLD, Registry

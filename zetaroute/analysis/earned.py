@@ -8,7 +8,7 @@ import numpy as np
 
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import NOTHING, mean_figure
-from zetaroute.log.log import from_moment
+from zetaroute.log.rows import from_moment
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

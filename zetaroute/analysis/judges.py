@@ -11,7 +11,7 @@ import polars as pl
 from zetaroute.arrays import Array
 from zetaroute.domain import Figure
 from zetaroute.evaluate.judge_agreement import TUNING_FOLDS, Agreement, agreement, powered_mean
-from zetaroute.log.log import SINCE
+from zetaroute.log.rows import SINCE
 from zetaroute.log.views import judgements_of, latest_of
 
 if TYPE_CHECKING:

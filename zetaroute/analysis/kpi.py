@@ -32,7 +32,8 @@ from zetaroute.evaluate.intervals import NOTHING, Moments
 from zetaroute.evaluate.key_figures import Served, figures, on_one_mix, unrated
 from zetaroute.evaluate.nonresponse import ODDS_RATIO
 from zetaroute.log.contest_events import proven_versions
-from zetaroute.log.log import OF_ONE, SINCE
+from zetaroute.log.log import OF_ONE
+from zetaroute.log.rows import SINCE
 from zetaroute.policy import load_policy
 from zetaroute.registry import COLD, Registry
 

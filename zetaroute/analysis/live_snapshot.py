@@ -15,8 +15,9 @@ from zetaroute.analysis.model_table import model_table, state_notes
 from zetaroute.config import Home, Settings
 from zetaroute.evaluate.key_figures import Served, figures
 from zetaroute.evaluate.satisfaction import as_it_comes
-from zetaroute.log.log import Log, named_rows
+from zetaroute.log.log import Log
 from zetaroute.log.partitions import Span, narrow
+from zetaroute.log.rows import named_rows
 from zetaroute.log.views import GIVEN, graded_of
 from zetaroute.registry import Registry
 from zetaroute.router.router import open_router

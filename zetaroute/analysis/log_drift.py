@@ -14,7 +14,7 @@ from zetaroute.config import Home, Settings
 from zetaroute.domain import unit_of
 from zetaroute.errors import ArtifactError
 from zetaroute.evaluate.period_shift import Period, Shift, find_shifts
-from zetaroute.log.log import SINCE
+from zetaroute.log.rows import SINCE
 from zetaroute.log.views import GRADED, graded_of
 from zetaroute.policy import load_policy
 from zetaroute.policy.serialise import stored_prices

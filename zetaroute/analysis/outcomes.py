@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.errors import UsageError
-from zetaroute.log.log import named_rows
 from zetaroute.log.named_outcomes import outcome_named
+from zetaroute.log.rows import named_rows
 from zetaroute.log.views import GIVEN, graded_of
 
 if TYPE_CHECKING:

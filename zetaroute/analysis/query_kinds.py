@@ -16,7 +16,7 @@ from zetaroute.config import Home
 from zetaroute.features import EmbeddedMap
 from zetaroute.features.cluster_names import cell_names
 from zetaroute.learn.embeddings import with_embeddings
-from zetaroute.log.log import SINCE
+from zetaroute.log.rows import SINCE
 from zetaroute.log.views import FIRST
 from zetaroute.policy import Policy
 from zetaroute.policy.learned import LearnedPredictor

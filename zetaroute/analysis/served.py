@@ -27,7 +27,8 @@ from zetaroute.evaluate.satisfaction import (
     satisfaction_estimate,
     scales_of,
 )
-from zetaroute.log.log import OF_ONE, SINCE
+from zetaroute.log.log import OF_ONE
+from zetaroute.log.rows import SINCE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -15,7 +15,7 @@ from zetaroute.config import Objective
 from zetaroute.domain import Figure
 from zetaroute.evaluate.intervals import Moments, difference_figure
 from zetaroute.evaluate.key_figures import Served
-from zetaroute.log.log import SINCE
+from zetaroute.log.rows import SINCE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -15,7 +15,8 @@ from zetaroute.domain import Feedback
 from zetaroute.errors import UsageError
 from zetaroute.grading.graders import ACCURACY, SELF, Case, Graders
 from zetaroute.log.journal import Entry
-from zetaroute.log.log import Log, rows_in
+from zetaroute.log.log import Log
+from zetaroute.log.rows import rows_in
 from zetaroute.log.standings import read_state
 from zetaroute.providers.pool import Providers, open_providers
 from zetaroute.router.budget import Spending

@@ -11,6 +11,7 @@ import numpy as np
 from zetaroute.bench.datasets import Recordings
 from zetaroute.bench.replay import ReplayPlan, replay
 from zetaroute.config import Objective
+from zetaroute.evaluate.intervals import standard_error
 
 Run = Mapping[str, Any]
 SO_FAR = ("learned_usd", "served_usd", "mix_usd", "online_gain_usd")
@@ -96,6 +97,6 @@ def _mean(values: Sequence[float | None]) -> dict[str, Any]:
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     return {
         "mean": float(known.mean()) if len(known) else None,
-        "se": float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else None,
+        "se": standard_error(known),
         "n": len(known),
     }

@@ -14,7 +14,7 @@ from zetaroute.evaluate.satisfaction import LEVELS, Scales, one_scale, scales_of
 from zetaroute.features import Embeddings
 from zetaroute.features.hashed import hashed_vector
 from zetaroute.learn.samples import Sample
-from zetaroute.log.log import from_moment, rows_since
+from zetaroute.log.rows import from_moment, rows_since
 from zetaroute.log.views import LOST
 
 if TYPE_CHECKING:

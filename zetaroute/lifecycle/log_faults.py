@@ -24,7 +24,7 @@ from zetaroute.evaluate.log_checks import (
 )
 from zetaroute.learn.frame import TEACHING
 from zetaroute.learn.samples import Sample
-from zetaroute.log.log import from_moment
+from zetaroute.log.rows import from_moment
 from zetaroute.log.views import GRADED
 from zetaroute.registry import COLD, Registry
 from zetaroute.report.terminal import one_line

@@ -15,6 +15,7 @@ from zetaroute.domain import (
     UtilityRange,
 )
 from zetaroute.log.rated_share import rated_share
+from zetaroute.log.rows import named_rows
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -82,10 +83,8 @@ def event_of(stored: Mapping[str, Any]) -> ContestEvent:
 
 def last_step(connection: DuckDBPyConnection) -> ContestEvent | None:
     """Return the last step of all contests; None where there is none."""
-    found = connection.execute(f"SELECT {_COLUMNS} FROM contests ORDER BY id DESC LIMIT 1")
-    names = [column[0] for column in found.description or ()]
-    row = found.fetchone()
-    return None if row is None else event_of(dict(zip(names, row, strict=True)))
+    last = named_rows(connection.execute(f"SELECT {_COLUMNS} FROM contests ORDER BY id DESC LIMIT 1"))
+    return event_of(last[0]) if last else None
 
 
 def running_event(connection: DuckDBPyConnection) -> ContestEvent | None:
@@ -112,8 +111,7 @@ def promotions_since(connection: DuckDBPyConnection, moment: str) -> tuple[Promo
     found = connection.execute(
         f"SELECT {_PROMOTION} FROM promotions AS p WHERE p.time >= ?::TIMESTAMP ORDER BY id", [moment]
     )
-    names = [column[0] for column in found.description or ()]
-    return tuple(Promotion(**dict(zip(names, row, strict=True))) for row in found.fetchall())
+    return tuple(Promotion(**row) for row in named_rows(found))
 
 
 def proven_versions(connection: DuckDBPyConnection) -> dict[str, str]:

@@ -6,13 +6,12 @@ and every opening merges what waits there, in one transaction, each id once.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zetaroute.config import DEFAULT_PRIVACY, Home, Privacy
 from zetaroute.errors import StoreBusyError, StoreError
@@ -24,7 +23,7 @@ from zetaroute.log.schema import migrate
 from zetaroute.log.standings import is_readable_state, write_standings
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+    from duckdb import DuckDBPyConnection
 
 
 PATIENCE_S = 10.0
@@ -39,8 +38,6 @@ _MAKING_S = 2.0
 _SMALLEST = 3 * 4096
 """Bytes that every DuckDB file has: its three headers."""
 _NO_ROOM = ("No space left", "File too large", "quota exceeded", "Could not write", "Read-only file system")
-SINCE = "coalesce(getvariable('since')::TIMESTAMP, '-infinity'::TIMESTAMP)"
-"""In SQL the moment of the variable `since`; where it is NULL, the beginning."""
 
 OF_ONE = """(getvariable('version') IS NULL OR policy_version = getvariable('version') AND forced IS NOT TRUE)
             AND (getvariable('run') IS NULL OR run = getvariable('run'))"""
@@ -163,47 +160,9 @@ class Log:
             raise unusable(self.home.database, error) from error
 
 
-def rows_since(
-    connection: DuckDBPyConnection, select: str, since: str | None, *, order: str
-) -> DuckDBPyRelation:
-    """Return the rows of a SELECT over a view with `time` that came at or after `since` (ISO 8601, UTC), in order."""
-    return connection.sql(f"{from_moment(connection, select, since)} ORDER BY {order}")
-
-
-def from_moment(connection: DuckDBPyConnection, select: str, since: str | None) -> str:
-    """Return a SELECT of the rows of a SELECT with `time` that came at or after `since` (ISO 8601, UTC).
-
-    The moment is passed as a variable: with a parameter DuckDB gathers a relation's rows one by one, which takes
-    seven times as long.
-    """
-    connection.execute("SET VARIABLE since = ?", [since])
-    return f"SELECT * FROM ({select}) WHERE time >= {SINCE}"
-
-
 def is_busy(error: Exception) -> bool:
     """Return whether DuckDB refuses a file because another process holds it."""
     return any(words in str(error) for words in _BUSY)
-
-
-def rows_in(
-    connection: DuckDBPyConnection, select: str, values: Iterable[str | None], rest: str = ""
-) -> list[tuple[Any, ...]]:
-    """Return the rows of a SELECT that ends in IN, over the distinct values that there are.
-
-    They are passed as one text: of every value of a list DuckDB asks whether it belongs to some library, which
-    takes seconds for thousands.
-    """
-    wanted = sorted({value for value in values if value is not None})
-    if not wanted:
-        return []
-    texts = "(SELECT unnest(from_json(?, '[\"VARCHAR\"]')))"
-    return connection.execute(f"{select} {texts} {rest}", [json.dumps(wanted)]).fetchall()
-
-
-def named_rows(found: DuckDBPyConnection) -> list[dict[str, Any]]:
-    """Return the rows of what was executed last, each by the names of its columns."""
-    names = [column[0] for column in found.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from zetaroute.domain import ALL_TASKS, DEMOTED, Standing, Tally, query_kind_key
 from zetaroute.files.atomic import write_whole
 from zetaroute.log.contest_events import RunningContest, event_of, running_contest
 from zetaroute.log.journal import Journal
+from zetaroute.log.rows import named_rows
 from zetaroute.log.views import graded_from
 
 if TYPE_CHECKING:
@@ -147,10 +148,7 @@ def write_standings(connection: DuckDBPyConnection, path: Path, *, merged: Seque
     (first,) = connection.execute(_FIRST).fetchone() or ("",)
     connection.execute(_TAIL, {"first": first})
     tallies: dict[str, dict[str, Tally]] = {}
-    found = connection.execute(_TALLIES)
-    names = [column[0] for column in found.description or ()]
-    for row in found.fetchall():
-        values = dict(zip(names, row, strict=True))
+    for values in named_rows(connection.execute(_TALLIES)):
         model, task, times = (values.pop(name) for name in ("model", "task", "times"))
         tally = Tally(**values, p95_low_s=_p95(times or [], z=1.645), p95_s=_p95(times or [], z=0.0))
         tallies.setdefault(model, {})[task] = tally

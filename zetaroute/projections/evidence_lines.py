@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from zetaroute.domain import BETS_FROM, GRADE_DEADLINE, ContestEvent, EvidenceLine, Side, unit_of
-from zetaroute.log.log import named_rows, rows_in
+from zetaroute.log.rows import named_rows, rows_in
 from zetaroute.projections.seen_answers import CHAINS, Seen, answers_to, grades_of, replays_of, seen_of
 
 if TYPE_CHECKING:

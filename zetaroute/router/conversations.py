@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from zetaroute.domain import Completion, Message, Query, Warm
 from zetaroute.errors import StoreBusyError, UsageError
 from zetaroute.log.conversation_tags import ConversationTags
-from zetaroute.log.log import PATIENCE_S, Log, named_rows
+from zetaroute.log.log import PATIENCE_S, Log
 from zetaroute.log.named_outcomes import ASKED
 from zetaroute.log.pseudonyms import hidden
+from zetaroute.log.rows import named_rows
 from zetaroute.log.views import GIVEN
 
 if TYPE_CHECKING:

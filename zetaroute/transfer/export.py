@@ -15,8 +15,9 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from zetaroute.errors import StoreError, UsageError
 from zetaroute.files.atomic import os_errors, rewrite
-from zetaroute.log.log import Log, rows_since
+from zetaroute.log.log import Log
 from zetaroute.log.noted_exports import note_export
+from zetaroute.log.rows import rows_since
 from zetaroute.log.schema import FEEDBACK_COLUMNS
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from zetaroute.errors import UsageError
 from zetaroute.files.line_source import BadLine, LineSource
 from zetaroute.log.journal import Entry
-from zetaroute.log.log import Log, rows_in
+from zetaroute.log.log import Log
 from zetaroute.log.named_outcomes import one_of, outcomes_named
+from zetaroute.log.rows import rows_in
 from zetaroute.log.views import GIVEN
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
 from zetaroute.transfer.feedback_rows import Content, Label, read_labels

@@ -24,8 +24,9 @@ from zetaroute.files.atomic import os_errors
 from zetaroute.files.line_source import BadLine
 from zetaroute.grading.graders import Graders
 from zetaroute.log.journal import Entry
-from zetaroute.log.log import Log, rows_in
+from zetaroute.log.log import Log
 from zetaroute.log.pseudonyms import Seal, seal_of
+from zetaroute.log.rows import rows_in
 from zetaroute.router.prepare import tagged
 from zetaroute.transfer.bulk import Delivery, deliver, errors_of
 from zetaroute.transfer.imported_row import ImportedRow
